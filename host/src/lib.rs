@@ -1,0 +1,12 @@
+//! task-host: runs a service whose logic is a WebAssembly component.
+//!
+//! Each module is a layer, and dependencies point one way:
+//! `cli -> server -> request -> {transcode, runtime, storage}`. `contract` holds the words they
+//! share and `metrics` the figures they count; both depend on none of the others.
+
+#![warn(missing_docs)]
+
+pub mod contract;
+pub mod request;
+pub mod storage;
+pub mod transcode;

@@ -1,0 +1,3 @@
+//! The `task-host` binary.
+
+fn main() {}

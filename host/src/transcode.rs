@@ -1,0 +1,1 @@
+//! HTTP's JSON and parameters to WIT values and back, driven only by a component's own WIT.
