@@ -64,6 +64,17 @@ impl Probe {
         }
     }
 
+    /// A GET that takes as many turns of a loop as its id says: slow, without a clock.
+    pub fn slow() -> Self {
+        Self::good().at(
+            "get",
+            "(block $done (loop $turn
+                (br_if $done (i64.le_s (local.get 0) (i64.const 0)))
+                (local.set 0 (i64.sub (local.get 0) (i64.const 1)))
+                (br $turn)))",
+        )
+    }
+
     /// The same core in another world of `probe.wit`.
     pub fn world(mut self, world: &'static str) -> Self {
         self.world = world;

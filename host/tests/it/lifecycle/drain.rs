@@ -9,14 +9,9 @@ use crate::client::{Answer, connect};
 use crate::harness::{Setup, eventually};
 use crate::hostile::probe::Probe;
 
-/// A service whose GET takes as many turns of a loop as its id says: slow without a clock.
+/// A service that can be slow, and may be.
 fn slow() -> Setup {
-    let body = "(block $done (loop $turn
-        (br_if $done (i64.le_s (local.get 0) (i64.const 0)))
-        (local.set 0 (i64.sub (local.get 0) (i64.const 1)))
-        (br $turn)))";
-    Probe::good()
-        .at("get", body)
+    Probe::slow()
         .setup()
         .flag("--cpu-limit", "60s")
         .flag("--request-timeout", "60s")
