@@ -192,3 +192,19 @@ impl Memory {
 fn escape(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("\\{byte:02x}")).collect()
 }
+
+#[test]
+fn every_world_of_the_probe_is_a_component() {
+    let import = r#"(import "wasi:filesystem/preopens@0.2.0" "get-directories"
+        (func (param i32)))"#;
+    for probe in [
+        Probe::good(),
+        Probe::slow(),
+        Probe::good().world("reaching-out").at("imports", import),
+        Probe::good().world("resourceful"),
+        Probe::good().world("without-service"),
+    ] {
+        // The encoder validates; the first eight bytes are those of a component.
+        assert_eq!(probe.build()[..8], *b"\0asm\x0d\0\x01\0", "{}", probe.world);
+    }
+}
