@@ -83,13 +83,9 @@ impl Request {
         let mut message = head.into_bytes();
         message.extend(self.body.unwrap_or_default());
         // The host may answer and close before it has read a body that it refuses.
-        if let Err(error) = stream.write_all(&message) {
-            if !matches!(
-                error.kind(),
-                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
-            ) {
-                return Err(error);
-            }
+        match stream.write_all(&message) {
+            Err(error) if !is_hang_up(&error) => return Err(error),
+            _ => {}
         }
         Ok(stream)
     }
@@ -151,10 +147,10 @@ impl Answer {
         }
         if answer.header("transfer-encoding") == Some("chunked") {
             answer.body = unchunk(&answer.body).ok_or_else(|| incomplete("a chunk ends early"))?;
-        } else if let Some(length) = answer.header("content-length") {
-            if length.parse() != Ok(answer.body.len()) {
-                return Err(incomplete("the body ends early"));
-            }
+        } else if let Some(length) = answer.header("content-length")
+            && length.parse() != Ok(answer.body.len())
+        {
+            return Err(incomplete("the body ends early"));
         }
         Ok(answer)
     }
@@ -259,6 +255,13 @@ pub fn encode(text: &str) -> String {
             _ => format!("%{byte:02X}"),
         })
         .collect()
+}
+
+fn is_hang_up(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+    )
 }
 
 fn unchunk(mut raw: &[u8]) -> Option<Vec<u8>> {
