@@ -8,5 +8,6 @@
 
 pub mod contract;
 pub mod request;
+pub mod runtime;
 pub mod storage;
 pub mod transcode;
