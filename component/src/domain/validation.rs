@@ -105,7 +105,7 @@ impl Faults {
     pub fn hours(&mut self, member: &str, hours: f64) {
         // Also refuses what is not a number.
         if !(0.0..=HOURS_MAX).contains(&hours) {
-            self.add(member, format!("Hours are between 0 and {HOURS_MAX}."));
+            self.add(member, "Hours are between 0 and 1000.");
         }
     }
 
