@@ -64,6 +64,7 @@ impl From<storage::Error> for Refusal {
             storage::Error::Limit(storage::Limit::Statements) => Fault::Statements.into(),
             storage::Error::Limit(storage::Limit::Rows) => Fault::Rows.into(),
             storage::Error::Limit(storage::Limit::Bytes) => Fault::Bytes.into(),
+            rejected @ storage::Error::Rejected(_) => Fault::Trap(rejected.to_string()).into(),
         }
     }
 }
