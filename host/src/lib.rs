@@ -7,6 +7,8 @@
 #![warn(missing_docs)]
 
 pub mod contract;
+pub mod metrics;
 pub mod request;
+pub mod server;
 pub mod storage;
 pub mod transcode;

@@ -249,7 +249,9 @@ pub enum MigrationError {
         name: String,
     },
     /// The list and what was applied disagree in their order.
-    #[error("migration {name} stands where {applied} was applied; steps may only be added at the end")]
+    #[error(
+        "migration {name} stands where {applied} was applied; steps may only be added at the end"
+    )]
     Reordered {
         /// The step in the list.
         name: String,
