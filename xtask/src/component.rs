@@ -42,6 +42,17 @@ pub const COUNTER: Component = Component {
     profile: "component",
 };
 
+/// Builds every component of the workspace.
+///
+/// # Errors
+/// As [`build`], at the first that fails.
+pub fn build_all(workspace: &Workspace) -> Result<()> {
+    for component in [TASKS, COUNTER] {
+        build(workspace, component)?;
+    }
+    Ok(())
+}
+
 /// Builds a component and returns its file. A file from an earlier build is replaced at once
 /// and whole: a host that reads it sees the old bytes or the new ones.
 ///

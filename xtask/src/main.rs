@@ -1,4 +1,4 @@
-//! Build, toolchain and test automation: `cargo xtask run | test | build | fuzz`.
+//! Build, toolchain and test automation: `cargo xtask run | test | build | components | fuzz`.
 //!
 //! Each subcommand is a module. Steps are announced on standard error as they begin, and the
 //! tools that they start write to the terminal themselves, so that a long build shows its
@@ -35,6 +35,8 @@ enum Command {
     Test(test::Arguments),
     /// Builds target/release/task-host and target/components/tasks.wasm.
     Build,
+    /// Builds only the components, the tasks' and the tests': seconds, and no host.
+    Components,
     /// Checks the running API against its own OpenAPI document: a part of `test`.
     Fuzz,
 }
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&workspace, arguments).map(|never| match never {}),
         Command::Test(arguments) => test::run(&workspace, &arguments),
         Command::Build => run::build(&workspace).map(|()| ExitCode::SUCCESS),
+        Command::Components => component::build_all(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Fuzz => test::fuzz_only(&workspace),
     });
     outcome.unwrap_or_else(|error| {

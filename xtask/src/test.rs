@@ -33,8 +33,7 @@ pub struct Arguments {
 /// # Errors
 /// Where a component does not build: nothing ran then.
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
-    component::build(workspace, component::TASKS)?;
-    component::build(workspace, component::COUNTER)?;
+    component::build_all(workspace)?;
 
     let mut summary = Summary::default();
     step::announce("Running the workspace's tests (the first build takes a few minutes)…");
@@ -57,8 +56,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
 /// # Errors
 /// Where the component or the host does not build.
 pub fn fuzz_only(workspace: &Workspace) -> Result<ExitCode> {
-    component::build(workspace, component::TASKS)?;
-    component::build(workspace, component::COUNTER)?;
+    component::build_all(workspace)?;
     step::announce("Building the host as the tests do…");
     // `cargo build` would choose other features for dependencies, and build them once more.
     step::run(workspace_tests(workspace).arg("--no-run"))?;
