@@ -1,37 +1,25 @@
 //! One request's life: admit, begin, idempotency, If-Match, instance, encode, record, commit,
 //! durable. The only place that sees `transcode`, `runtime` and `storage` together.
 
+mod admission;
+mod component;
+mod conditions;
+mod idempotency;
+mod logic;
 mod refusal;
-
-use std::sync::Arc;
+mod revision;
+mod service;
+mod work;
 
 use bytes::Bytes;
 
-pub use self::refusal::{Fault, Refusal};
-use crate::contract::{Asset, Description, Method};
-
-/// One version of the logic, with everything that HTTP needs to know of it.
-pub struct Revision {
-    /// SHA-256 of the component, in lower-case hex.
-    pub digest: String,
-    /// What the component says of itself.
-    pub description: Description,
-    /// Path templates to their operations; each index is one of `description.routes`.
-    pub router: matchit::Router<Template>,
-    /// The OpenAPI document of this revision.
-    pub openapi: serde_json::Value,
-    /// The web UI's files.
-    pub assets: Vec<Asset>,
-}
-
-/// One path template and the routes that stand on it.
-#[derive(Debug, Clone)]
-pub struct Template {
-    /// Such as `/tasks/{id}`: also the metric's label.
-    pub path: String,
-    /// Each method's index into `description.routes`.
-    pub methods: Vec<(Method, usize)>,
-}
+pub use self::component::{Component, MissingExport};
+pub use self::conditions::{entity_tag_of, without_coding};
+pub use self::logic::{Finished, Invocation, Logic};
+pub use self::refusal::Refusal;
+pub use self::revision::{Revision, Template};
+pub use self::service::{Limits, Service};
+pub use crate::runtime::Fault;
 
 /// A request to an operation, as far as HTTP was understood.
 #[derive(Debug, Clone)]
@@ -63,7 +51,7 @@ pub struct Answer {
     pub status: u16,
     /// JSON; none: the answer has no body (204).
     pub body: Option<Bytes>,
-    /// The strong entity tag, without quotes.
+    /// The strong entity tag, without quotes. Every GET has one.
     pub etag: Option<String>,
     /// The `Location` header, a path.
     pub location: Option<String>,
@@ -78,49 +66,4 @@ pub struct Answer {
 pub struct Health {
     /// The figures that the logic gave, such as ("total_tasks", 7), in snake_case.
     pub figures: Vec<(String, i64)>,
-}
-
-/// Answers requests with the active revision.
-pub struct Service {}
-
-impl Service {
-    /// The revision that requests begin on now.
-    pub fn active(&self) -> Arc<Revision> {
-        unreachable!()
-    }
-
-    /// Answers a request with the route of that index of that revision. Dropping the future
-    /// before the commit began rolls everything back.
-    ///
-    /// # Errors
-    /// Every [`Refusal`]; nothing that the request wrote was kept.
-    pub async fn answer(
-        &self,
-        _revision: &Arc<Revision>,
-        _route: usize,
-        _request: Request,
-    ) -> Result<Answer, Refusal> {
-        unreachable!()
-    }
-
-    /// Asks the logic for its figures, in a read transaction.
-    ///
-    /// # Errors
-    /// As [`Service::answer`]; the logic's own "unhealthy" is [`Refusal::Unavailable`].
-    pub async fn health(&self) -> Result<Health, Refusal> {
-        unreachable!()
-    }
-
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    /// [`Refusal::Unavailable`] with the reason.
-    pub async fn ready(&self) -> Result<(), Refusal> {
-        unreachable!()
-    }
-
-    /// Whether the runtime's ticker has ticked lately.
-    pub fn alive(&self) -> bool {
-        unreachable!()
-    }
 }

@@ -3,13 +3,27 @@
 //! One engine today: [`sqlite`]. A transaction belongs to one request; dropping it rolls back.
 //! [`Failure`] is the logic's fault and goes back to it; [`Error`] never reaches the logic: the
 //! host ends the instance and answers, or runs the request again.
+//!
+//! An answer may tell a client only what is durable. [`Transaction::commit`] waits for that, and
+//! so does [`Transaction::rollback`] for the problems that the logic found in what it read.
 
+mod budget;
+mod error;
+mod location;
+mod migration;
 pub mod sqlite;
+mod stats;
+pub mod value;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use self::budget::{Budget, Usage};
+pub use self::error::{Cause, Error, Failure, Limit, MigrationError, OpenError};
+pub use self::location::{Location, LocationError, connect};
+pub use self::stats::Stats;
+pub use self::value::{Cell, Rows, Span, Value};
 use crate::contract::{Access, Migration};
 
 /// Which SQL a database speaks.
@@ -35,8 +49,9 @@ pub trait Database: Send + Sync + 'static {
     /// does not answer. Nothing was begun.
     async fn begin(&self, access: Access, budget: Budget) -> Result<Box<dyn Transaction>, Error>;
 
-    /// Begins a write transaction whose statements may also change the schema, for
-    /// [`Transaction::migrate`] and a component's self-test.
+    /// Begins a write transaction for [`Transaction::migrate`] and a component's self-test. Only
+    /// the migrations may change the schema; [`Transaction::query`] and [`Transaction::execute`]
+    /// may do what they may do in every other transaction.
     ///
     /// # Errors
     /// As [`Database::begin`].
@@ -51,8 +66,11 @@ pub trait Database: Send + Sync + 'static {
     /// Deletes the recorded answers that are older than `age` and returns their number.
     ///
     /// # Errors
-    /// As [`Database::begin`].
+    /// As [`Database::begin`]; what was deleted before stays deleted.
     async fn forget_answers(&self, age: Duration) -> Result<u64, Error>;
+
+    /// What the database has done since it was opened, for metrics.
+    fn stats(&self) -> &Stats;
 }
 
 /// One transaction. Dropping it without [`Transaction::commit`] rolls it back.
@@ -93,137 +111,44 @@ pub trait Transaction: Send {
         rollback: bool,
     ) -> Result<Result<Vec<String>, MigrationError>, Error>;
 
-    /// The answer recorded under an idempotency key.
+    /// The answer recorded under an idempotency key. Not charged to the budget.
     ///
     /// # Errors
-    /// As [`Transaction::query`].
+    /// [`Error`] as in [`Transaction::query`]; [`Error::Rejected`] when the transaction is spent.
     async fn recall(&mut self, key: &str) -> Result<Option<RecordedAnswer>, Error>;
 
-    /// Records an answer under an idempotency key, in this transaction.
+    /// Records an answer under an idempotency key, in this transaction. Not charged to the budget.
     ///
     /// # Errors
-    /// As [`Transaction::query`].
+    /// As [`Transaction::recall`]; [`Error::Conflict`] when the key has an answer already.
     async fn record(&mut self, key: &str, answer: &RecordedAnswer) -> Result<(), Error>;
 
     /// Commits, and returns when everything that the transaction wrote or saw is durable.
     /// Once it was polled, the commit itself is not cancelled by dropping the future.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where durability could not be reached: the caller must not
-    /// acknowledge.
+    /// [`Error::Rejected`] where a deferred constraint does not hold or the transaction was
+    /// spent: it was rolled back. [`Error::Unavailable`] where durability could not be reached:
+    /// the caller must not acknowledge.
     async fn commit(self: Box<Self>) -> Result<(), Error>;
+
+    /// Rolls back, and returns when everything that the transaction saw is durable: for answers
+    /// that tell a client what the logic saw, such as a problem. Where nothing of that kind goes
+    /// to the client, dropping the transaction is enough.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] as in [`Transaction::commit`].
+    async fn rollback(self: Box<Self>) -> Result<(), Error>;
+
+    /// Whether a statement failed or an [`Error`] ended the transaction. It cannot be committed
+    /// then, also where the logic returned a success all the same.
+    fn spent(&self) -> bool;
 
     /// How long the database has worked for this transaction so far.
     fn busy(&self) -> Duration;
 
     /// How many statements have run and how many rows they returned.
     fn usage(&self) -> Usage;
-}
-
-/// What one transaction may use. Exceeding it ends the request with [`Error::Limit`].
-#[derive(Debug, Clone, Copy)]
-pub struct Budget {
-    /// When the request must be over; it interrupts a statement that runs.
-    pub deadline: Instant,
-    /// How long to wait for the writer or a connection.
-    pub wait: Duration,
-    /// Statements in all.
-    pub statements: u32,
-    /// Rows returned by all statements together.
-    pub rows: u64,
-    /// Bytes of all results together, text and blobs.
-    pub bytes: u64,
-}
-
-/// What a transaction has used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Statements run.
-    pub statements: u32,
-    /// Rows returned.
-    pub rows: u64,
-    /// Bytes of text and blobs returned.
-    pub bytes: u64,
-}
-
-/// A parameter of a statement.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    /// SQL NULL.
-    Null,
-    /// In SQLite 0 or 1.
-    Boolean(bool),
-    /// A 64-bit integer.
-    Integer(i64),
-    /// A double.
-    Real(f64),
-    /// UTF-8 without U+0000.
-    Text(String),
-    /// Bytes.
-    Blob(Vec<u8>),
-}
-
-/// A result: row-major, `width` cells a row; text and blobs are spans of one heap.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Rows {
-    /// Cells in a row.
-    pub width: u32,
-    /// The rows one after the other.
-    pub cells: Vec<Cell>,
-    /// The bytes of all text and blobs.
-    pub heap: Vec<u8>,
-}
-
-/// One result value.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Cell {
-    /// SQL NULL.
-    Null,
-    /// Never from SQLite.
-    Boolean(bool),
-    /// A 64-bit integer.
-    Integer(i64),
-    /// A double.
-    Real(f64),
-    /// UTF-8 in the heap.
-    Text(Span),
-    /// Bytes in the heap.
-    Blob(Span),
-}
-
-/// A part of [`Rows::heap`], in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    /// The first byte.
-    pub start: u32,
-    /// The number of bytes.
-    pub len: u32,
-}
-
-/// A statement that failed by the logic's fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// Which kind of rule it broke.
-    pub cause: Cause,
-    /// The constraint's name where the engine tells it.
-    pub constraint: Option<String>,
-    /// The engine's message.
-    pub detail: String,
-}
-
-/// Which kind of rule a failed statement broke.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// A unique or primary key.
-    Unique,
-    /// A foreign key.
-    ForeignKey,
-    /// A check constraint.
-    Check,
-    /// A missing value.
-    NotNull,
-    /// The statement is wrong or not allowed.
-    Other,
 }
 
 /// An answer kept under an idempotency key.
@@ -237,84 +162,4 @@ pub struct RecordedAnswer {
     pub headers: Vec<(String, String)>,
     /// The uncompressed body.
     pub body: Vec<u8>,
-}
-
-/// Why a migration was refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum MigrationError {
-    /// An applied step has another text now.
-    #[error("migration {name} was changed after it was applied; add a new step instead")]
-    Changed {
-        /// The step.
-        name: String,
-    },
-    /// The list and what was applied disagree in their order.
-    #[error("migration {name} stands where {applied} was applied; steps may only be added at the end")]
-    Reordered {
-        /// The step in the list.
-        name: String,
-        /// The step that was applied at its place.
-        applied: String,
-    },
-    /// The database has steps that the list does not know.
-    #[error("the database has migration {name}, which this component does not know")]
-    Unknown {
-        /// The first such step.
-        name: String,
-    },
-    /// Two steps of the list have one name.
-    #[error("two migrations are called {name}")]
-    Duplicate {
-        /// The name.
-        name: String,
-    },
-    /// A statement failed.
-    #[error("migration {name} failed: {detail}")]
-    Failed {
-        /// The step.
-        name: String,
-        /// The engine's message.
-        detail: String,
-    },
-}
-
-/// What ends a request without the logic hearing of it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// Another transaction was in the way: run the request again.
-    #[error("the transaction conflicts with another one")]
-    Conflict,
-    /// The writer or a connection was not free in time.
-    #[error("the database is busy")]
-    Busy,
-    /// The database does not answer, or cannot make writes durable.
-    #[error("the database is unavailable: {0}")]
-    Unavailable(String),
-    /// The request's deadline passed.
-    #[error("the deadline passed while the database worked")]
-    Deadline,
-    /// The budget was exceeded.
-    #[error("the request exceeded its limit of {0}")]
-    Limit(Limit),
-}
-
-/// Which part of a [`Budget`] was exceeded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Limit {
-    /// Too many statements.
-    Statements,
-    /// Too many rows.
-    Rows,
-    /// Too many bytes.
-    Bytes,
-}
-
-impl std::fmt::Display for Limit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Limit::Statements => "statements",
-            Limit::Rows => "rows",
-            Limit::Bytes => "result bytes",
-        })
-    }
 }

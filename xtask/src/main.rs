@@ -1,3 +1,56 @@
-//! Placeholder.
+//! Build, toolchain and test automation: `cargo xtask run | test | build | components | fuzz`.
+//!
+//! Each subcommand is a module. Steps are announced on standard error as they begin, and the
+//! tools that they start write to the terminal themselves, so that a long build shows its
+//! progress. Any failed step ends the command with a status other than zero.
 
-fn main(){}
+mod component;
+mod fuzz;
+mod run;
+mod step;
+mod summary;
+mod test;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Builds, runs and tests task-host.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Builds everything and serves the task API on 127.0.0.1:8000 until Ctrl-C.
+    Run(run::Arguments),
+    /// Builds what the tests need and runs every test.
+    Test(test::Arguments),
+    /// Builds target/release/task-host and target/components/tasks.wasm.
+    Build,
+    /// Builds only the components, the tasks' and the tests': seconds, and no host.
+    Components,
+    /// Checks the running API against its own OpenAPI document: a part of `test`.
+    Fuzz,
+}
+
+fn main() -> ExitCode {
+    let outcome = Workspace::locate().and_then(|workspace| match Cli::parse().command {
+        Command::Run(arguments) => run::run(&workspace, arguments).map(|never| match never {}),
+        Command::Test(arguments) => test::run(&workspace, &arguments),
+        Command::Build => run::build(&workspace).map(|()| ExitCode::SUCCESS),
+        Command::Components => component::build_all(&workspace).map(|()| ExitCode::SUCCESS),
+        Command::Fuzz => test::fuzz_only(&workspace),
+    });
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::contract::{FieldError, Problem};
+use crate::runtime::{Fault, Interruption};
 use crate::storage;
 
 /// Why a request got no success. Nothing that the request wrote was kept.
@@ -52,55 +53,6 @@ pub enum Refusal {
     Fault(#[from] Fault),
 }
 
-/// How the logic failed.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Fault {
-    /// It trapped: 500. The text is for the log.
-    #[error("the logic trapped: {0}")]
-    Trap(String),
-    /// The wall-clock deadline passed: 504.
-    #[error("the deadline passed")]
-    Deadline,
-    /// It used more CPU time than a request may: 504.
-    #[error("the request used too much CPU time")]
-    CpuTime,
-    /// It asked for more memory than a request may have: 500.
-    #[error("the request needed too much memory")]
-    Memory,
-    /// It handed more data to the host than a request may: 500.
-    #[error("the logic handed over too much data")]
-    Handover,
-    /// It ran more statements than a request may: 500.
-    #[error("the request ran too many statements")]
-    Statements,
-    /// Its statements returned more rows than a request may have: 500.
-    #[error("the request read too many rows")]
-    Rows,
-    /// Its statements returned more bytes than a request may have: 500.
-    #[error("the request read too many bytes")]
-    Bytes,
-    /// It returned a value that has no JSON form, such as NaN or a repeated map key: 500.
-    #[error("the logic returned a value without a JSON form: {0}")]
-    Value(String),
-}
-
-impl Fault {
-    /// The fault's slug: the problem type's and the metric label's name.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Fault::Trap(_) => "logic-trapped",
-            Fault::Deadline => "deadline-exceeded",
-            Fault::CpuTime => "cpu-time-exceeded",
-            Fault::Memory => "memory-limit-exceeded",
-            Fault::Handover => "handover-limit-exceeded",
-            Fault::Statements => "statement-limit-exceeded",
-            Fault::Rows => "row-limit-exceeded",
-            Fault::Bytes => "byte-limit-exceeded",
-            Fault::Value(_) => "logic-returned-invalid-value",
-        }
-    }
-}
-
 impl From<storage::Error> for Refusal {
     fn from(error: storage::Error) -> Self {
         match error {
@@ -112,6 +64,16 @@ impl From<storage::Error> for Refusal {
             storage::Error::Limit(storage::Limit::Statements) => Fault::Statements.into(),
             storage::Error::Limit(storage::Limit::Rows) => Fault::Rows.into(),
             storage::Error::Limit(storage::Limit::Bytes) => Fault::Bytes.into(),
+            rejected @ storage::Error::Rejected(_) => Fault::Trap(rejected.to_string()).into(),
+        }
+    }
+}
+
+impl From<Interruption> for Refusal {
+    fn from(interruption: Interruption) -> Self {
+        match interruption {
+            Interruption::Fault(fault) => fault.into(),
+            Interruption::Database(error) => error.into(),
         }
     }
 }

@@ -1,0 +1,13 @@
+//! The contract's types and functions, generated from `wit/`.
+//!
+//! The records are used as the domain's own types: there is no second set to convert to, and
+//! their documentation is the contract's.
+
+#![expect(missing_docs, reason = "generated: the documentation is in wit/")]
+
+wit_bindgen::generate!({
+    path: "../wit/tasks",
+    world: "tasks:api/task-management",
+    generate_all,
+    additional_derives: [PartialEq],
+});

@@ -1,0 +1,203 @@
+//! A task's fingerprint: the first 8 bytes of SHA-256 over its content, in hexadecimal.
+//!
+//! The content is written without ambiguity: members in the contract's order, numbers in 8
+//! bytes (little-endian), texts and lists after their length, an option after 0 or 1. The id is
+//! left out: it never changes, and the fingerprint is needed before there is one.
+
+use sha2::{Digest, Sha256};
+
+use crate::contract::tasks::Task;
+use crate::domain::moment;
+
+/// Bumped when the encoding changes, so that an old and a new fingerprint never meet.
+const ENCODING: &[u8] = b"task/1";
+
+/// Computes the fingerprint: 16 lower-case hexadecimal digits.
+pub fn of(task: &Task) -> String {
+    let mut content = Content(Vec::with_capacity(512));
+    content.0.extend_from_slice(ENCODING);
+    content.text(&task.title);
+    content.option(task.description.as_deref(), Content::text);
+    content.number(task.status as u64);
+    content.number(task.priority as u64);
+    content.number(task.category as u64);
+    content.option(task.assignee.as_deref(), Content::text);
+    content.option(task.estimated_hours, Content::real);
+    content.option(task.actual_hours, Content::real);
+    content.number(task.tags.len() as u64);
+    for tag in &task.tags {
+        content.text(tag);
+    }
+    content.number(task.dependencies.len() as u64);
+    for dependency in &task.dependencies {
+        content.number(*dependency as u64);
+    }
+    for moment in [
+        task.due_at,
+        Some(task.created_at),
+        task.updated_at,
+        task.completed_at,
+    ] {
+        content.option(moment.map(moment::micros), |content, micros| {
+            content.number(micros as u64);
+        });
+    }
+
+    let digest = Sha256::digest(&content.0);
+    let digits = digest[..8].iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
+        .collect()
+}
+
+struct Content(Vec<u8>);
+
+impl Content {
+    fn number(&mut self, number: u64) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn real(&mut self, number: f64) {
+        // Adding zero makes -0.0, which a database may return as 0.0, the same.
+        self.number((number + 0.0).to_bits());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    fn option<T>(&mut self, value: Option<T>, write: impl Fn(&mut Self, T)) {
+        self.0.push(u8::from(value.is_some()));
+        if let Some(value) = value {
+            write(self, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Datetime;
+    use crate::contract::tasks::{Category, Priority, Status};
+
+    fn task() -> Task {
+        Task {
+            id: 1,
+            title: "Write the parser".into(),
+            description: Some("By hand".into()),
+            status: Status::Pending,
+            priority: Priority::High,
+            category: Category::Development,
+            assignee: None,
+            estimated_hours: Some(0.0),
+            actual_hours: None,
+            tags: vec!["api".into(), "db".into()],
+            dependencies: vec![2, 3],
+            due_at: None,
+            created_at: Datetime {
+                seconds: 1_772_323_200,
+                nanoseconds: 0,
+            },
+            updated_at: None,
+            completed_at: None,
+            checksum: String::new(),
+        }
+    }
+
+    #[test]
+    fn the_fingerprint_of_a_task_is_the_same_for_ever() {
+        assert_eq!(of(&task()), "1183ee74e45a1fca");
+    }
+
+    #[test]
+    fn the_id_and_the_sign_of_zero_do_not_count() {
+        let other = Task {
+            id: 7,
+            estimated_hours: Some(-0.0),
+            ..task()
+        };
+        assert_eq!(of(&other), of(&task()));
+    }
+
+    #[test]
+    fn every_member_counts() {
+        let moment = Datetime {
+            seconds: 1_772_323_200,
+            nanoseconds: 1_000,
+        };
+        let base = task();
+        let variants = [
+            Task {
+                title: "Write the parse".into(),
+                ..base.clone()
+            },
+            Task {
+                description: None,
+                ..base.clone()
+            },
+            Task {
+                description: Some(String::new()),
+                ..base.clone()
+            },
+            Task {
+                status: Status::Blocked,
+                ..base.clone()
+            },
+            Task {
+                priority: Priority::Low,
+                ..base.clone()
+            },
+            Task {
+                category: Category::Feature,
+                ..base.clone()
+            },
+            Task {
+                assignee: Some(String::new()),
+                ..base.clone()
+            },
+            Task {
+                estimated_hours: None,
+                ..base.clone()
+            },
+            Task {
+                actual_hours: Some(0.0),
+                ..base.clone()
+            },
+            Task {
+                tags: vec!["apidb".into()],
+                ..base.clone()
+            },
+            Task {
+                tags: vec!["ap".into(), "idb".into()],
+                ..base.clone()
+            },
+            Task {
+                dependencies: vec![3, 2],
+                ..base.clone()
+            },
+            Task {
+                due_at: Some(moment),
+                ..base.clone()
+            },
+            Task {
+                created_at: moment,
+                ..base.clone()
+            },
+            Task {
+                updated_at: Some(moment),
+                ..base.clone()
+            },
+            Task {
+                completed_at: Some(moment),
+                ..base.clone()
+            },
+        ];
+        let mut seen = vec![of(&base)];
+        for variant in &variants {
+            let checksum = of(variant);
+            assert!(!seen.contains(&checksum), "{variant:?}");
+            seen.push(checksum);
+        }
+    }
+}

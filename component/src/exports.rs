@@ -1,0 +1,132 @@
+//! The component's edge: the contract's functions over the host's imports.
+
+use crate::bindings::exports::task_host::platform::service::Guest as Service;
+use crate::bindings::exports::tasks::api::{simple_tasks, tasks};
+use crate::bindings::task_host::platform::{log, sql};
+use crate::bindings::wasi::clocks::wall_clock;
+use crate::contract::Datetime;
+use crate::contract::log::Level;
+use crate::contract::service::{Asset, Description};
+use crate::contract::simple_tasks::{SimpleDeletion, SimpleDraft, SimpleTask, SimpleUpdate};
+use crate::contract::sql::{Failure, Rows, Value};
+use crate::contract::tasks::{
+    BulkOutcome, Deletion, Productivity, Summary, Task, TaskDraft, TaskFilter, TaskPage, TaskUpdate,
+};
+use crate::contract::types::Problem;
+use crate::platform::Platform;
+use crate::refusal::Refusal;
+use crate::{operations, service, simple};
+
+mod abi {
+    #![expect(unsafe_code, reason = "generated: the canonical ABI is pointers")]
+
+    use super::Logic;
+
+    crate::bindings::export!(Logic with_types_in crate::bindings);
+}
+
+/// The host's imports.
+struct Host;
+
+impl Platform for Host {
+    fn query(&mut self, statement: &str, params: &[Value]) -> Result<Rows, Failure> {
+        sql::query(statement, params)
+    }
+
+    fn execute(&mut self, statement: &str, params: &[Value]) -> Result<u64, Failure> {
+        sql::execute(statement, params)
+    }
+
+    fn now(&self) -> Datetime {
+        wall_clock::now()
+    }
+
+    fn log(&mut self, level: Level, message: &str, fields: &[(String, String)]) {
+        log::write(level, message, fields);
+    }
+}
+
+fn problem(refusal: Refusal) -> Problem {
+    refusal.into_problem(&mut Host)
+}
+
+fn simple_problem(refusal: Refusal) -> Problem {
+    refusal.into_simple_problem(&mut Host)
+}
+
+/// What the component exports.
+struct Logic;
+
+impl Service for Logic {
+    fn describe() -> Description {
+        service::describe()
+    }
+
+    fn assets() -> Vec<Asset> {
+        Vec::new()
+    }
+
+    fn check() -> Result<(), String> {
+        service::check(&mut Host)
+    }
+
+    fn health() -> Result<Vec<(String, i64)>, String> {
+        service::health(&mut Host)
+    }
+}
+
+impl tasks::Guest for Logic {
+    fn create(draft: TaskDraft) -> Result<Task, Problem> {
+        operations::create(&mut Host, draft).map_err(problem)
+    }
+
+    fn create_bulk(drafts: Vec<TaskDraft>) -> Result<BulkOutcome, Problem> {
+        operations::create_bulk(&mut Host, drafts).map_err(problem)
+    }
+
+    fn list(filter: TaskFilter) -> Result<TaskPage, Problem> {
+        operations::list(&mut Host, filter).map_err(problem)
+    }
+
+    fn get(id: i64) -> Result<Task, Problem> {
+        operations::get(&mut Host, id).map_err(problem)
+    }
+
+    fn update(id: i64, change: TaskUpdate) -> Result<Task, Problem> {
+        operations::update(&mut Host, id, change).map_err(problem)
+    }
+
+    fn delete(id: i64) -> Result<Deletion, Problem> {
+        operations::delete(&mut Host, id).map_err(problem)
+    }
+
+    fn summarize() -> Result<Summary, Problem> {
+        operations::summarize(&mut Host).map_err(problem)
+    }
+
+    fn measure_productivity() -> Result<Productivity, Problem> {
+        operations::measure_productivity(&mut Host).map_err(problem)
+    }
+}
+
+impl simple_tasks::Guest for Logic {
+    fn list() -> Result<Vec<SimpleTask>, Problem> {
+        simple::list(&mut Host).map_err(simple_problem)
+    }
+
+    fn create(draft: SimpleDraft) -> Result<SimpleTask, Problem> {
+        simple::create(&mut Host, draft).map_err(simple_problem)
+    }
+
+    fn get(id: String) -> Result<SimpleTask, Problem> {
+        simple::get(&mut Host, &id).map_err(simple_problem)
+    }
+
+    fn update(id: String, change: SimpleUpdate) -> Result<SimpleTask, Problem> {
+        simple::update(&mut Host, &id, change).map_err(simple_problem)
+    }
+
+    fn delete(id: String) -> Result<SimpleDeletion, Problem> {
+        simple::delete(&mut Host, &id).map_err(simple_problem)
+    }
+}

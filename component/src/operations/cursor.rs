@@ -1,0 +1,89 @@
+//! Cursors: a position in a sorted list as text that is safe in a URL.
+//!
+//! `cd-65f0c2e1-65f0c2e1-2a`: a letter for the sort key, one for the direction, and the position
+//! in hexadecimal. Opaque to clients. The first two let a cursor be refused in another list.
+
+use crate::contract::tasks::{Direction, SortKey};
+use crate::store::list::Position;
+
+/// Writes a position in a list of this order.
+pub fn write(position: Position, key: SortKey, direction: Direction) -> String {
+    let Position {
+        value,
+        created_at,
+        id,
+    } = position;
+    format!("{}-{value:x}-{created_at:x}-{id:x}", order(key, direction))
+}
+
+/// Reads what [`write`] wrote for a list of this order; none on anything else.
+pub fn read(cursor: &str, key: SortKey, direction: Direction) -> Option<Position> {
+    let mut parts = cursor
+        .strip_prefix(order(key, direction))?
+        .strip_prefix('-')?
+        .split('-');
+    let mut number = || i64::from_str_radix(parts.next()?, 16).ok();
+    let position = Position {
+        value: number()?,
+        created_at: number()?,
+        id: number()?,
+    };
+    let rewritten = write(position, key, direction);
+    (rewritten == cursor).then_some(position)
+}
+
+fn order(key: SortKey, direction: Direction) -> &'static str {
+    match (key, direction) {
+        (SortKey::CreatedAt, Direction::Asc) => "ca",
+        (SortKey::CreatedAt, Direction::Desc) => "cd",
+        (SortKey::UpdatedAt, Direction::Asc) => "ua",
+        (SortKey::UpdatedAt, Direction::Desc) => "ud",
+        (SortKey::Priority, Direction::Asc) => "pa",
+        (SortKey::Priority, Direction::Desc) => "pd",
+        (SortKey::Status, Direction::Asc) => "sa",
+        (SortKey::Status, Direction::Desc) => "sd",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POSITION: Position = Position {
+        value: 2,
+        created_at: 1_772_323_200_000_000,
+        id: 42,
+    };
+
+    #[test]
+    fn a_cursor_leads_back_to_its_position() {
+        let cursor = write(POSITION, SortKey::Priority, Direction::Desc);
+        assert_eq!(cursor, "pd-2-64beb26c36000-2a");
+        assert_eq!(
+            read(&cursor, SortKey::Priority, Direction::Desc),
+            Some(POSITION)
+        );
+    }
+
+    #[test]
+    fn a_cursor_of_another_list_or_a_damaged_one_is_refused() {
+        let cursor = write(POSITION, SortKey::Priority, Direction::Desc);
+        assert_eq!(read(&cursor, SortKey::Priority, Direction::Asc), None);
+        assert_eq!(read(&cursor, SortKey::Status, Direction::Desc), None);
+        for damaged in [
+            "",
+            "pd",
+            "pd-2-3",
+            "pd-2-3-4-5",
+            "pd-2-3-+4",
+            "pd-2-3-04",
+            "pd-x-3-4",
+        ] {
+            assert_eq!(
+                read(damaged, SortKey::Priority, Direction::Desc),
+                None,
+                "{damaged}"
+            );
+        }
+    }
+}

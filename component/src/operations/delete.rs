@@ -1,0 +1,34 @@
+//! Deleting a task.
+
+use crate::contract::tasks::Deletion;
+use crate::domain::{change, terms};
+use crate::platform::{Platform, log_task};
+use crate::refusal::Refusal;
+use crate::store;
+
+/// Deletes a task and takes it out of the dependencies of others, which counts as a change to
+/// each of them.
+///
+/// # Errors
+/// [`Refusal::TaskNotFound`].
+pub fn delete(platform: &mut impl Platform, id: i64) -> Result<Deletion, Refusal> {
+    let task = store::tasks::find(platform, id)?;
+    let now = platform.now();
+    let mut dependents = store::dependencies::dependents(platform, id)?;
+    for dependent in &mut dependents {
+        change::forget_dependency(dependent, id, now);
+    }
+    if !dependents.is_empty() {
+        store::tasks::update_dependencies(platform, &dependents)?;
+        store::dependencies::release(platform, id)?;
+    }
+    store::dependencies::remove(platform, id, &task.dependencies)?;
+    let terms = terms::of(&task.title, task.description.as_deref(), &task.tags);
+    store::terms::remove(platform, id, terms)?;
+    store::tasks::delete(platform, id)?;
+    log_task(platform, "deleted", id);
+    Ok(Deletion {
+        message: format!("Task {id} deleted successfully"),
+        affected_tasks: dependents.len() as u64,
+    })
+}

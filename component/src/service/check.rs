@@ -1,0 +1,167 @@
+//! The self-test that the host runs on the migrated schema before the logic is activated.
+//!
+//! It walks every kind of statement once, among whatever tasks there are, and the host rolls
+//! it back. It proves that the schema and the SQL fit together; the rules have tests elsewhere.
+
+use crate::contract::tasks::{Category, Priority, Status, TaskDraft, TaskFilter, TaskUpdate};
+use crate::operations;
+use crate::platform::Platform;
+use crate::refusal::Refusal;
+
+/// A word and a label that no other task has.
+const MARK: &str = "selftest7f3a9c51";
+
+/// Creates, finds, changes, counts and deletes tasks of its own.
+///
+/// # Errors
+/// One sentence that says which step went wrong, and how.
+pub fn check(platform: &mut impl Platform) -> Result<(), String> {
+    let before = step("summary", operations::summarize(platform))?;
+    let first = step(
+        "create",
+        operations::create(platform, draft("first", Vec::new())),
+    )?;
+    let bulk = vec![
+        draft("second", vec![first.id]),
+        draft("third", vec![first.id]),
+    ];
+    let bulk = step("bulk", operations::create_bulk(platform, bulk))?;
+
+    let read = step("get", operations::get(platform, first.id))?;
+    require(read == first, "a task read back is not the task created")?;
+    let page = step("list", operations::list(platform, filter(1, None)))?;
+    require(
+        page.tasks.len() == 1 && page.next.is_some(),
+        "the first page is not one task",
+    )?;
+    let rest = step(
+        "next page",
+        operations::list(platform, filter(10, page.next)),
+    )?;
+    require(
+        rest.tasks.len() == 2,
+        "search and filters do not find the tasks created",
+    )?;
+
+    let updated = step(
+        "update",
+        operations::update(platform, first.id, completion()),
+    )?;
+    require(
+        updated.completed_at.is_some() && updated.checksum != first.checksum,
+        "completing a task left its completion or its checksum as it was",
+    )?;
+    let cycle = operations::update(platform, first.id, dependency(bulk.task_ids[0]));
+    require(
+        matches!(cycle, Err(Refusal::DependencyCycle(_))),
+        "a cycle was not noticed",
+    )?;
+    step(
+        "undo the cycle",
+        operations::update(platform, first.id, dependency_on_nothing()),
+    )?;
+
+    let summary = step("summary", operations::summarize(platform))?;
+    require(
+        summary.total == before.total + 3,
+        "the summary does not count the tasks created",
+    )?;
+    step("productivity", operations::measure_productivity(platform))?;
+
+    let deletion = step("delete", operations::delete(platform, first.id))?;
+    require(
+        deletion.affected_tasks == 2,
+        "deleting a task did not free those that waited",
+    )?;
+    let gone = operations::get(platform, first.id);
+    require(
+        matches!(gone, Err(Refusal::TaskNotFound(_))),
+        "a deleted task is still there",
+    )
+}
+
+fn step<T>(name: &str, result: Result<T, Refusal>) -> Result<T, String> {
+    result.map_err(|refusal| match refusal {
+        Refusal::Database(failure) => format!("{name}: {}", failure.detail),
+        Refusal::Corrupt(what) => format!("{name}: {what}"),
+        _ => format!("{name}: a valid request was refused"),
+    })
+}
+
+fn require(holds: bool, otherwise: &str) -> Result<(), String> {
+    if holds {
+        Ok(())
+    } else {
+        Err(otherwise.to_owned())
+    }
+}
+
+fn draft(name: &str, dependencies: Vec<i64>) -> TaskDraft {
+    TaskDraft {
+        title: format!("Self-test: {name}"),
+        description: Some(format!("Rolled back. {MARK}")),
+        priority: Some(Priority::High),
+        category: Category::Testing,
+        assignee: Some(MARK.to_owned()),
+        estimated_hours: Some(1.5),
+        tags: Some(vec![MARK.to_owned()]),
+        dependencies: Some(dependencies),
+        due_at: None,
+    }
+}
+
+fn filter(limit: i64, cursor: Option<String>) -> TaskFilter {
+    TaskFilter {
+        status: Some(Status::Pending),
+        priority: Some(Priority::High),
+        category: Some(Category::Testing),
+        assignee: Some(MARK.to_owned()),
+        tags: Some(vec![MARK.to_owned()]),
+        due_before: None,
+        due_after: None,
+        q: Some(format!("SELF test {}", &MARK[..12])),
+        sort_by: None,
+        order: None,
+        limit: Some(limit),
+        offset: None,
+        cursor,
+    }
+}
+
+const NO_CHANGE: TaskUpdate = TaskUpdate {
+    title: None,
+    description: None,
+    status: None,
+    priority: None,
+    category: None,
+    assignee: None,
+    estimated_hours: None,
+    actual_hours: None,
+    tags: None,
+    dependencies: None,
+    due_at: None,
+};
+
+fn completion() -> TaskUpdate {
+    TaskUpdate {
+        title: Some(Some("Self-test: completed".to_owned())),
+        status: Some(Some(Status::Completed)),
+        actual_hours: Some(Some(2.0)),
+        tags: Some(None),
+        ..NO_CHANGE
+    }
+}
+
+fn dependency(id: i64) -> TaskUpdate {
+    TaskUpdate {
+        dependencies: Some(Some(vec![id])),
+        ..NO_CHANGE
+    }
+}
+
+fn dependency_on_nothing() -> TaskUpdate {
+    TaskUpdate {
+        dependencies: Some(None),
+        ..NO_CHANGE
+    }
+}

@@ -1,0 +1,90 @@
+//! Lists in one text column: labels as netstrings, ids in decimal.
+
+use std::fmt::Write;
+
+use crate::refusal::Refusal;
+
+/// Writes labels as `3:api,2:db,`: each after its length in bytes, so that any text may stand
+/// in one.
+pub fn write_tags(tags: &[String]) -> String {
+    let mut text = String::new();
+    for tag in tags {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{}:{tag},", tag.len());
+    }
+    text
+}
+
+/// Reads what [`write_tags`] wrote.
+///
+/// # Errors
+/// [`Refusal::Corrupt`] on anything else.
+pub fn read_tags(mut text: &str) -> Result<Vec<String>, Refusal> {
+    let mut tags = Vec::new();
+    while !text.is_empty() {
+        let (tag, rest) = next_tag(text).ok_or(Refusal::Corrupt("the tags are no netstrings"))?;
+        tags.push(tag.to_owned());
+        text = rest;
+    }
+    Ok(tags)
+}
+
+fn next_tag(text: &str) -> Option<(&str, &str)> {
+    let (length, rest) = text.split_once(':')?;
+    let (tag, rest) = rest.split_at_checked(length.parse().ok()?)?;
+    Some((tag, rest.strip_prefix(',')?))
+}
+
+/// Writes ids as `1 2 3`.
+pub fn write_ids(ids: &[i64]) -> String {
+    let mut text = String::new();
+    for (index, id) in ids.iter().enumerate() {
+        let gap = if index == 0 { "" } else { " " };
+        let _ = write!(text, "{gap}{id}");
+    }
+    text
+}
+
+/// Reads what [`write_ids`] wrote.
+///
+/// # Errors
+/// [`Refusal::Corrupt`] on anything else.
+pub fn read_ids(text: &str) -> Result<Vec<i64>, Refusal> {
+    let ids = text.split(' ').filter(|id| !id.is_empty());
+    ids.map(|id| {
+        id.parse()
+            .map_err(|_| Refusal::Corrupt("the dependencies are no ids"))
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_text_survives_as_a_tag() {
+        let tags = ["a", "3:x,", ",", "ünïcode", "two words"].map(String::from);
+        let text = write_tags(&tags);
+        assert_eq!(text, "1:a,4:3:x,,1:,,9:ünïcode,9:two words,");
+        assert_eq!(read_tags(&text), Ok(tags.to_vec()));
+        assert_eq!(read_tags(""), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn damaged_tags_are_noticed() {
+        for text in ["3:ab,", "x", "2:äö,", "1:a", "1:a;"] {
+            assert!(
+                matches!(read_tags(text), Err(Refusal::Corrupt(_))),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn ids_survive() {
+        assert_eq!(write_ids(&[1, 22, 3]), "1 22 3");
+        assert_eq!(read_ids("1 22 3"), Ok(vec![1, 22, 3]));
+        assert_eq!(read_ids(""), Ok(Vec::new()));
+    }
+}

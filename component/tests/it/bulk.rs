@@ -1,0 +1,108 @@
+//! Creating many tasks at once.
+
+use tasks::contract::tasks::{TaskDraft, TaskFilter};
+use tasks::operations;
+
+use crate::database::{Database, all, draft, pointers, waiting};
+
+#[test]
+fn ids_come_in_the_order_of_the_drafts() {
+    let mut database = Database::new();
+    let outcome = operations::create_bulk(
+        &mut database,
+        vec![draft("One"), draft("Two"), draft("Three")],
+    )
+    .unwrap();
+    assert_eq!(outcome.message, "Created 3 tasks successfully");
+    assert_eq!(outcome.task_ids, [1, 2, 3]);
+    assert_eq!(operations::get(&mut database, 2).unwrap().title, "Two");
+}
+
+#[test]
+fn tasks_of_one_moment_are_listed_by_their_ids() {
+    let mut database = Database::new();
+    operations::create_bulk(
+        &mut database,
+        vec![draft("One"), draft("Two"), draft("Three")],
+    )
+    .unwrap();
+    assert_eq!(database.titles(all()), ["Three", "Two", "One"]);
+}
+
+#[test]
+fn no_drafts_are_no_tasks() {
+    let outcome = operations::create_bulk(&mut Database::new(), Vec::new()).unwrap();
+    assert_eq!(outcome.task_ids, [0_i64; 0]);
+}
+
+#[test]
+fn more_than_a_hundred_are_refused() {
+    let mut database = Database::new();
+    let drafts = vec![draft("Write the parser"); 101];
+    let problem = operations::create_bulk(&mut database, drafts).unwrap_err();
+    let problem = problem.into_problem(&mut database);
+    assert_eq!(
+        (problem.status, problem.code.as_str()),
+        (400, "too-many-tasks")
+    );
+    assert_eq!(database.statements, 0);
+}
+
+#[test]
+fn faults_and_missing_dependencies_are_named_by_draft() {
+    let mut database = Database::new();
+    let drafts = vec![
+        draft("Good"),
+        draft("x"),
+        TaskDraft {
+            title: String::new(),
+            ..draft("")
+        },
+    ];
+    let refusal = operations::create_bulk(&mut database, drafts).unwrap_err();
+    assert_eq!(pointers(refusal), ["#/1/title", "#/2/title"]);
+
+    let known = database.create(draft("Known")).id;
+    let drafts = vec![waiting("Good", &[known]), waiting("Bad", &[known, 3, 2])];
+    let refusal = operations::create_bulk(&mut database, drafts).unwrap_err();
+    let problem = refusal.clone().into_problem(&mut database);
+    assert_eq!(
+        (problem.status, problem.code.as_str()),
+        (400, "dependency-not-found")
+    );
+    assert_eq!(
+        pointers(refusal),
+        ["#/1/dependencies/1", "#/1/dependencies/2"]
+    );
+    assert_eq!(database.integer("select count(*) from tasks"), 1);
+}
+
+#[test]
+fn a_hundred_of_the_largest_tasks_stay_below_the_limit_of_statements() {
+    let mut database = Database::new();
+    let words: Vec<String> = (0..1_000_u32)
+        .filter_map(|n| char::from_u32(0x4e00 + n))
+        .map(String::from)
+        .collect();
+    let largest = TaskDraft {
+        description: Some(words.join(" ")),
+        tags: Some((0..10).map(|n| format!("tag {n}")).collect()),
+        ..draft("Write the parser")
+    };
+    operations::create_bulk(&mut database, vec![largest; 100]).unwrap();
+    assert_eq!(
+        database.integer("select count(*) from task_terms"),
+        100 * 1_013
+    );
+    assert!(
+        database.statements < 250,
+        "{} statements",
+        database.statements
+    );
+    let filter = TaskFilter {
+        q: Some("一 丁".into()),
+        limit: Some(1_000),
+        ..all()
+    };
+    assert_eq!(database.titles(filter).len(), 100);
+}

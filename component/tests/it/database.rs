@@ -1,0 +1,246 @@
+//! A platform over SQLite in memory: what the host does, without the host.
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Statement, ToSql};
+use tasks::contract::Datetime;
+use tasks::contract::log::Level;
+use tasks::contract::sql::{Cause, Cell, Failure, Rows, Span, Value};
+use tasks::contract::tasks::{Category, Task, TaskDraft, TaskFilter, TaskUpdate};
+use tasks::operations;
+use tasks::platform::Platform;
+use tasks::refusal::Refusal;
+
+/// 2026-03-01T00:00:00Z.
+pub const START: u64 = 1_772_323_200;
+
+/// A database of its own, migrated, with a clock that stands still until it is moved.
+pub struct Database {
+    connection: Connection,
+    pub seconds: u64,
+    pub statements: usize,
+    pub lines: Vec<String>,
+}
+
+impl Database {
+    pub fn new() -> Self {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch("pragma foreign_keys = on")
+            .unwrap();
+        for migration in tasks::service::describe().migrations {
+            connection.execute_batch(&migration.sqlite).unwrap();
+        }
+        Self {
+            connection,
+            seconds: START,
+            statements: 0,
+            lines: Vec::new(),
+        }
+    }
+
+    /// Creates a task a second after the last one.
+    pub fn create(&mut self, draft: TaskDraft) -> Task {
+        self.seconds += 1;
+        operations::create(self, draft).unwrap()
+    }
+
+    /// Changes a task a second after whatever came before.
+    pub fn update(&mut self, id: i64, change: TaskUpdate) -> Task {
+        self.seconds += 1;
+        operations::update(self, id, change).unwrap()
+    }
+
+    /// The titles of the tasks that a filter finds, in order.
+    pub fn titles(&mut self, filter: TaskFilter) -> Vec<String> {
+        let page = operations::list(self, filter).unwrap();
+        page.tasks.into_iter().map(|task| task.title).collect()
+    }
+
+    /// One integer out of the database.
+    pub fn integer(&self, statement: &str) -> i64 {
+        self.connection
+            .query_row(statement, [], |row| row.get(0))
+            .unwrap()
+    }
+
+    /// Changes the database behind the logic's back.
+    pub fn run(&self, statement: &str) {
+        self.connection.execute_batch(statement).unwrap();
+    }
+
+    /// How the engine would run a statement.
+    pub fn plan(&self, statement: &str) -> String {
+        let mut explain = self
+            .connection
+            .prepare(&format!("explain query plan {statement}"))
+            .unwrap();
+        let lines = explain
+            .query_map([], |row| row.get::<_, String>(3))
+            .unwrap();
+        lines.map(Result::unwrap).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Platform for Database {
+    fn query(&mut self, statement: &str, params: &[Value]) -> Result<Rows, Failure> {
+        self.statements += 1;
+        let mut statement = self.connection.prepare_cached(statement).map_err(failure)?;
+        bind(&mut statement, params).map_err(failure)?;
+        let width = statement.column_count();
+        let mut out = Rows {
+            width: width as u32,
+            cells: Vec::new(),
+            heap: Vec::new(),
+        };
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next().map_err(failure)? {
+            for column in 0..width {
+                out.cells.push(match row.get_ref(column).map_err(failure)? {
+                    ValueRef::Null => Cell::Null,
+                    ValueRef::Integer(value) => Cell::Integer(value),
+                    ValueRef::Real(value) => Cell::Real(value),
+                    ValueRef::Text(text) => {
+                        let start = out.heap.len() as u32;
+                        out.heap.extend_from_slice(text);
+                        Cell::Text(Span {
+                            start,
+                            len: text.len() as u32,
+                        })
+                    }
+                    ValueRef::Blob(_) => unreachable!("no statement reads blobs"),
+                });
+            }
+        }
+        Ok(out)
+    }
+
+    fn execute(&mut self, statement: &str, params: &[Value]) -> Result<u64, Failure> {
+        self.statements += 1;
+        let mut statement = self.connection.prepare_cached(statement).map_err(failure)?;
+        bind(&mut statement, params).map_err(failure)?;
+        Ok(statement.raw_execute().map_err(failure)? as u64)
+    }
+
+    fn now(&self) -> Datetime {
+        Datetime {
+            seconds: self.seconds,
+            nanoseconds: 123_456_789,
+        }
+    }
+
+    fn log(&mut self, level: Level, message: &str, fields: &[(String, String)]) {
+        self.lines.push(format!("{level:?} {message} {fields:?}"));
+    }
+}
+
+/// Binds `$n` by its number, wherever it stands. Every parameter must be used.
+fn bind(statement: &mut Statement<'_>, params: &[Value]) -> rusqlite::Result<()> {
+    assert_eq!(statement.parameter_count(), params.len());
+    for (index, value) in params.iter().enumerate() {
+        let place = statement
+            .parameter_index(&format!("${}", index + 1))?
+            .unwrap();
+        statement.raw_bind_parameter(place, Parameter(value))?;
+    }
+    Ok(())
+}
+
+struct Parameter<'a>(&'a Value);
+
+impl ToSql for Parameter<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Boolean(value) => ValueRef::Integer(i64::from(*value)),
+            Value::Integer(value) => ValueRef::Integer(*value),
+            Value::Real(value) => ValueRef::Real(*value),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+fn failure(error: rusqlite::Error) -> Failure {
+    Failure {
+        cause: Cause::Other,
+        constraint: None,
+        detail: error.to_string(),
+    }
+}
+
+/// A draft with a title and nothing that may be left out.
+pub fn draft(title: &str) -> TaskDraft {
+    TaskDraft {
+        title: title.to_owned(),
+        description: None,
+        priority: None,
+        category: Category::Development,
+        assignee: None,
+        estimated_hours: None,
+        tags: None,
+        dependencies: None,
+        due_at: None,
+    }
+}
+
+/// A draft of a task that waits for others.
+pub fn waiting(title: &str, dependencies: &[i64]) -> TaskDraft {
+    TaskDraft {
+        dependencies: Some(dependencies.to_vec()),
+        ..draft(title)
+    }
+}
+
+/// A change that names nothing.
+pub fn change() -> TaskUpdate {
+    TaskUpdate {
+        title: None,
+        description: None,
+        status: None,
+        priority: None,
+        category: None,
+        assignee: None,
+        estimated_hours: None,
+        actual_hours: None,
+        tags: None,
+        dependencies: None,
+        due_at: None,
+    }
+}
+
+/// A filter that leaves everything out.
+pub fn all() -> TaskFilter {
+    TaskFilter {
+        status: None,
+        priority: None,
+        category: None,
+        assignee: None,
+        tags: None,
+        due_before: None,
+        due_after: None,
+        q: None,
+        sort_by: None,
+        order: None,
+        limit: None,
+        offset: None,
+        cursor: None,
+    }
+}
+
+/// Where the faults of an invalid request are.
+pub fn pointers(refusal: Refusal) -> Vec<String> {
+    match refusal {
+        Refusal::Invalid(errors) | Refusal::MissingDependencies(errors) => {
+            errors.into_iter().map(|error| error.pointer).collect()
+        }
+        other => panic!("expected faults with places, got {other:?}"),
+    }
+}
+
+/// A moment in whole seconds.
+pub fn at(seconds: u64) -> Datetime {
+    Datetime {
+        seconds,
+        nanoseconds: 0,
+    }
+}

@@ -1,0 +1,136 @@
+//! Dependencies: existence, cycles, and what deleting does to them.
+
+use tasks::contract::tasks::TaskUpdate;
+use tasks::operations;
+use tasks::refusal::Refusal;
+
+use crate::database::{Database, change, draft, pointers, waiting};
+
+fn on(dependencies: &[i64]) -> TaskUpdate {
+    TaskUpdate {
+        dependencies: Some(Some(dependencies.to_vec())),
+        ..change()
+    }
+}
+
+#[test]
+fn a_dependency_that_does_not_exist_is_400() {
+    let mut database = Database::new();
+    database.create(draft("First"));
+    let refusal = operations::create(&mut database, waiting("Second", &[1, 9, 0])).unwrap_err();
+    assert_eq!(refusal.clone().into_problem(&mut database).status, 400);
+    assert_eq!(pointers(refusal), ["#/dependencies/1", "#/dependencies/2"]);
+    let refusal = operations::update(&mut database, 1, on(&[-1])).unwrap_err();
+    assert_eq!(pointers(refusal), ["#/dependencies/0"]);
+}
+
+#[test]
+fn a_task_cannot_wait_for_itself() {
+    let mut database = Database::new();
+    database.create(draft("First"));
+    let refusal = operations::update(&mut database, 1, on(&[1])).unwrap_err();
+    let problem = refusal.into_problem(&mut database);
+    assert_eq!(
+        (problem.status, problem.code.as_str()),
+        (409, "dependency-cycle")
+    );
+}
+
+#[test]
+fn a_cycle_through_others_is_refused_and_a_diamond_is_not() {
+    let mut database = Database::new();
+    database.create(draft("Top"));
+    database.create(waiting("Left", &[1]));
+    database.create(waiting("Right", &[1]));
+    database.create(waiting("Bottom", &[2, 3]));
+    let refusal = operations::update(&mut database, 1, on(&[4])).unwrap_err();
+    assert_eq!(refusal, Refusal::DependencyCycle(1));
+}
+
+#[test]
+fn replacing_dependencies_can_turn_an_order_round() {
+    let mut database = Database::new();
+    database.create(draft("First"));
+    database.create(waiting("Second", &[1]));
+    database.update(2, on(&[]));
+    let task = database.update(1, on(&[2]));
+    assert_eq!(task.dependencies, [2]);
+    assert_eq!(
+        database.integer("select count(*) from task_dependencies"),
+        1
+    );
+}
+
+#[test]
+fn null_clears_the_dependencies() {
+    let mut database = Database::new();
+    database.create(draft("First"));
+    database.create(waiting("Second", &[1]));
+    let task = database.update(
+        2,
+        TaskUpdate {
+            dependencies: Some(None),
+            ..change()
+        },
+    );
+    assert_eq!(task.dependencies, [0_i64; 0]);
+    assert_eq!(
+        database.integer("select count(*) from task_dependencies"),
+        0
+    );
+}
+
+#[test]
+fn deleting_a_task_frees_those_that_waited_for_it() {
+    let mut database = Database::new();
+    database.create(draft("First"));
+    database.create(draft("Second"));
+    let before = database.create(waiting("Third", &[1, 2]));
+    database.create(waiting("Fourth", &[3]));
+
+    database.seconds += 1;
+    let deletion = operations::delete(&mut database, 1).unwrap();
+    assert_eq!(deletion.affected_tasks, 1);
+    assert_eq!(deletion.message, "Task 1 deleted successfully");
+
+    let after = operations::get(&mut database, 3).unwrap();
+    assert_eq!(after.dependencies, [2]);
+    assert_eq!(after.updated_at.unwrap().seconds, database.seconds);
+    assert_ne!(after.checksum, before.checksum);
+    let rewritten = database.update(3, change());
+    assert_eq!(rewritten.checksum.len(), 16);
+}
+
+#[test]
+fn a_task_that_thousands_wait_for_is_deleted_in_few_statements() {
+    let mut database = Database::new();
+    database.create(draft("First"));
+    for _ in 0..30 {
+        let drafts = vec![waiting("Waits", &[1]); 100];
+        operations::create_bulk(&mut database, drafts).unwrap();
+    }
+    database.statements = 0;
+    let deletion = operations::delete(&mut database, 1).unwrap();
+    assert_eq!(deletion.affected_tasks, 3_000);
+    assert!(
+        database.statements <= 8,
+        "{} statements",
+        database.statements
+    );
+    let waiting = database.integer("select count(*) from tasks where dependencies <> ''");
+    assert_eq!(waiting, 0);
+}
+
+#[test]
+fn deleting_leaves_no_index_rows_behind() {
+    let mut database = Database::new();
+    database.create(draft("First"));
+    database.create(waiting("Second", &[1]));
+    operations::delete(&mut database, 2).unwrap();
+    operations::delete(&mut database, 1).unwrap();
+    assert_eq!(database.integer("select count(*) from task_terms"), 0);
+    assert_eq!(
+        database.integer("select count(*) from task_dependencies"),
+        0
+    );
+}

@@ -1,0 +1,281 @@
+//! Lists: order, pages and filters.
+
+use tasks::contract::tasks::{
+    Category, Direction, Priority, SortKey, Status, TaskDraft, TaskFilter, TaskUpdate,
+};
+use tasks::operations;
+
+use crate::database::{Database, START, all, at, change, draft, pointers};
+
+/// Six tasks: two a priority from low to high, the first two of them changed.
+fn six() -> Database {
+    let mut database = Database::new();
+    for (index, priority) in [
+        Priority::High,
+        Priority::Low,
+        Priority::Medium,
+        Priority::High,
+        Priority::Low,
+        Priority::Medium,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let priority = Some(priority);
+        database.create(TaskDraft {
+            priority,
+            ..draft(&format!("Task {}", index + 1))
+        });
+    }
+    let blocked = TaskUpdate {
+        status: Some(Some(Status::Blocked)),
+        ..change()
+    };
+    database.update(2, blocked);
+    database.update(1, change());
+    database
+}
+
+fn numbers(titles: Vec<String>) -> Vec<u32> {
+    titles
+        .iter()
+        .map(|title| title[5..].parse().unwrap())
+        .collect()
+}
+
+fn sorted(sort_by: SortKey, order: Direction) -> TaskFilter {
+    TaskFilter {
+        sort_by: Some(sort_by),
+        order: Some(order),
+        ..all()
+    }
+}
+
+#[test]
+fn every_order_is_total_and_its_reverse_the_mirror() {
+    let mut database = six();
+    assert_eq!(numbers(database.titles(all())), [6, 5, 4, 3, 2, 1]);
+    for (key, ascending) in [
+        (SortKey::CreatedAt, [1, 2, 3, 4, 5, 6]),
+        (SortKey::UpdatedAt, [3, 4, 5, 6, 2, 1]),
+        (SortKey::Priority, [2, 5, 3, 6, 1, 4]),
+        (SortKey::Status, [1, 3, 4, 5, 6, 2]),
+    ] {
+        let mut titles = numbers(database.titles(sorted(key, Direction::Asc)));
+        assert_eq!(titles, ascending, "{key:?}");
+        titles.reverse();
+        assert_eq!(
+            numbers(database.titles(sorted(key, Direction::Desc))),
+            titles,
+            "{key:?}"
+        );
+    }
+}
+
+#[test]
+fn pages_by_cursor_show_every_task_once_in_every_order() {
+    let mut database = six();
+    for key in [
+        SortKey::CreatedAt,
+        SortKey::UpdatedAt,
+        SortKey::Priority,
+        SortKey::Status,
+    ] {
+        for order in [Direction::Asc, Direction::Desc] {
+            let whole = database.titles(sorted(key, order));
+            let (mut seen, mut cursor) = (Vec::new(), None);
+            loop {
+                let filter = TaskFilter {
+                    limit: Some(4),
+                    cursor,
+                    ..sorted(key, order)
+                };
+                let page = operations::list(&mut database, filter).unwrap();
+                seen.extend(page.tasks.into_iter().map(|task| task.title));
+                cursor = page.next;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(seen, whole, "{key:?} {order:?}");
+        }
+    }
+}
+
+#[test]
+fn the_last_page_has_no_next_one() {
+    let mut database = six();
+    let page = |database: &mut Database, limit, offset| {
+        let filter = TaskFilter {
+            limit: Some(limit),
+            offset,
+            ..all()
+        };
+        operations::list(database, filter).unwrap()
+    };
+    assert_eq!(page(&mut database, 6, None).next, None);
+    assert_eq!(page(&mut database, 2, Some(4)).next, None);
+    assert!(page(&mut database, 2, Some(9)).tasks.is_empty());
+
+    let second = page(&mut database, 2, Some(2));
+    assert_eq!(second.tasks[0].title, "Task 4");
+    let third = TaskFilter {
+        limit: Some(2),
+        cursor: second.next,
+        ..all()
+    };
+    assert_eq!(database.titles(third), ["Task 2", "Task 1"]);
+}
+
+#[test]
+fn a_task_created_between_two_pages_moves_nothing() {
+    let mut database = six();
+    let first = TaskFilter {
+        limit: Some(3),
+        ..all()
+    };
+    let next = operations::list(&mut database, first).unwrap().next;
+    database.create(draft("Task 7"));
+    let second = TaskFilter {
+        cursor: next,
+        ..all()
+    };
+    assert_eq!(numbers(database.titles(second)), [3, 2, 1]);
+}
+
+#[test]
+fn bad_parameters_are_named_by_their_names() {
+    let mut database = six();
+    let bad = TaskFilter {
+        limit: Some(0),
+        offset: Some(-1),
+        due_before: Some(at(u64::MAX)),
+        cursor: Some("zz".into()),
+        ..all()
+    };
+    let refusal = operations::list(&mut database, bad).unwrap_err();
+    let places = [
+        "#/query/limit",
+        "#/query/offset",
+        "#/query/due_before",
+        "#/query/cursor",
+    ];
+    assert_eq!(pointers(refusal), places);
+
+    let first = TaskFilter {
+        limit: Some(1),
+        ..all()
+    };
+    let next = operations::list(&mut database, first).unwrap().next;
+    let other_order = TaskFilter {
+        cursor: next,
+        ..sorted(SortKey::Status, Direction::Desc)
+    };
+    let refusal = operations::list(&mut database, other_order).unwrap_err();
+    assert_eq!(pointers(refusal), ["#/query/cursor"]);
+    let refusal = operations::list(
+        &mut database,
+        TaskFilter {
+            limit: Some(1_001),
+            ..all()
+        },
+    );
+    assert_eq!(pointers(refusal.unwrap_err()), ["#/query/limit"]);
+}
+
+#[test]
+fn filters_are_met_all_together() {
+    let mut database = Database::new();
+    let tagged = |tags: &[&str]| Some(tags.iter().map(|tag| tag.to_string()).collect());
+    database.create(TaskDraft {
+        tags: tagged(&["api", "db"]),
+        ..draft("Task 1")
+    });
+    let category = Category::Bugfix;
+    database.create(TaskDraft {
+        tags: tagged(&["db"]),
+        category,
+        ..draft("Task 2")
+    });
+    let assignee = Some("ada".to_owned());
+    database.create(TaskDraft {
+        tags: tagged(&["ui"]),
+        assignee,
+        ..draft("Task 3")
+    });
+
+    let by_tags = |tags| TaskFilter {
+        tags: tagged(tags),
+        ..all()
+    };
+    assert_eq!(numbers(database.titles(by_tags(&["db"]))), [2, 1]);
+    assert_eq!(numbers(database.titles(by_tags(&["api", "ui"]))), [3, 1]);
+    assert!(database.titles(by_tags(&["DB"])).is_empty());
+    let both = TaskFilter {
+        category: Some(Category::Bugfix),
+        ..by_tags(&["db"])
+    };
+    assert_eq!(numbers(database.titles(both)), [2]);
+    let ada = TaskFilter {
+        assignee: Some("ada".into()),
+        ..all()
+    };
+    assert_eq!(numbers(database.titles(ada)), [3]);
+}
+
+#[test]
+fn empty_texts_filter_nothing() {
+    let mut database = six();
+    let empty = TaskFilter {
+        assignee: Some(String::new()),
+        tags: Some(vec![String::new()]),
+        q: Some(" - ".into()),
+        ..all()
+    };
+    assert_eq!(database.titles(empty).len(), 6);
+}
+
+#[test]
+fn due_dates_are_compared_without_their_ends() {
+    let mut database = Database::new();
+    for number in 1..=3 {
+        let due_at = Some(at(START + number * 100));
+        database.create(TaskDraft {
+            due_at,
+            ..draft(&format!("Task {number}"))
+        });
+    }
+    database.create(draft("Task 4"));
+    let between = TaskFilter {
+        due_after: Some(at(START + 100)),
+        due_before: Some(at(START + 300)),
+        ..all()
+    };
+    assert_eq!(numbers(database.titles(between)), [2]);
+}
+
+#[test]
+fn a_list_is_one_statement_and_its_order_an_index() {
+    let mut database = six();
+    database.statements = 0;
+    database.titles(all());
+    assert_eq!(database.statements, 1);
+    for (columns, index) in [
+        ("created_at, id", "tasks_by_created_at"),
+        ("updated_at, created_at, id", "tasks_by_updated_at"),
+        ("priority, created_at, id", "tasks_by_priority"),
+        ("status, created_at, id", "tasks_by_status"),
+    ] {
+        let values = if columns.len() > 14 {
+            "1, 2, 3"
+        } else {
+            "1, 2"
+        };
+        let order = columns.replace(',', " desc,");
+        let plan = database.plan(&format!(
+            "select * from tasks where ({columns}) < ({values}) order by {order} desc limit 9"
+        ));
+        assert!(plan.starts_with("SEARCH") && plan.contains(index), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
+}

@@ -1,0 +1,87 @@
+//! Search: every word must begin a word of the title or the description.
+
+use tasks::contract::tasks::{TaskDraft, TaskFilter};
+use tasks::operations;
+
+use crate::database::{Database, all, draft, pointers};
+
+fn library() -> Database {
+    let mut database = Database::new();
+    for (title, description) in [
+        ("Fix HTTP/2 upload", Some("Large files time out")),
+        ("Über-Größe prüfen", None),
+        (
+            "upgrade database",
+            Some("100% \"quoted\" OR '; drop table tasks; --"),
+        ),
+    ] {
+        let description = description.map(str::to_owned);
+        database.create(TaskDraft {
+            description,
+            ..draft(title)
+        });
+    }
+    database
+}
+
+fn find(database: &mut Database, q: &str) -> Vec<String> {
+    database.titles(TaskFilter {
+        q: Some(q.to_owned()),
+        ..all()
+    })
+}
+
+#[test]
+fn words_match_from_their_beginning_without_regard_to_case() {
+    let mut database = library();
+    assert_eq!(
+        find(&mut database, "UP"),
+        ["upgrade database", "Fix HTTP/2 upload"]
+    );
+    assert_eq!(find(&mut database, "load"), [""; 0]);
+    assert_eq!(find(&mut database, "ÜBER größ"), ["Über-Größe prüfen"]);
+}
+
+#[test]
+fn every_word_must_match_in_title_or_description() {
+    let mut database = library();
+    assert_eq!(find(&mut database, "http large"), ["Fix HTTP/2 upload"]);
+    assert_eq!(find(&mut database, "http database"), [""; 0]);
+    assert_eq!(find(&mut database, "2"), ["Fix HTTP/2 upload"]);
+}
+
+#[test]
+fn input_is_never_query_syntax() {
+    let mut database = library();
+    assert_eq!(find(&mut database, "\"quoted\" OR"), ["upgrade database"]);
+    assert_eq!(find(&mut database, "fix OR database"), [""; 0]);
+    assert_eq!(
+        find(&mut database, "'; drop table tasks; --"),
+        ["upgrade database"]
+    );
+    assert_eq!(find(&mut database, "f* %"), ["Fix HTTP/2 upload"]);
+    assert_eq!(find(&mut database, "#fix"), ["Fix HTTP/2 upload"]);
+}
+
+#[test]
+fn a_label_is_no_word() {
+    let mut database = Database::new();
+    let tags = Some(vec!["urgent".to_owned()]);
+    database.create(TaskDraft {
+        tags,
+        ..draft("Write the parser")
+    });
+    assert_eq!(find(&mut database, "urgent"), [""; 0]);
+    assert_eq!(find(&mut database, "#urgent"), [""; 0]);
+}
+
+#[test]
+fn too_many_words_are_refused() {
+    let words: Vec<String> = (10..31).map(|number| number.to_string()).collect();
+    let filter = TaskFilter {
+        q: Some(words.join(" ")),
+        ..all()
+    };
+    let refusal = operations::list(&mut Database::new(), filter).unwrap_err();
+    assert_eq!(pointers(refusal), ["#/query/q"]);
+}

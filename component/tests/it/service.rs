@@ -1,0 +1,69 @@
+//! What the logic says of itself.
+
+use tasks::contract::service::{Access, Method};
+use tasks::contract::tasks::Category;
+use tasks::contract::tasks::TaskDraft;
+use tasks::service;
+
+use crate::database::{Database, draft};
+
+#[test]
+fn both_contracts_are_routed() {
+    let description = service::describe();
+    assert_eq!(description.name, "Task Management API");
+    assert_eq!(description.routes.len(), 14);
+    for route in &description.routes {
+        assert_eq!(
+            route.access == Access::Read,
+            route.method == Method::Get,
+            "{}",
+            route.path
+        );
+        let created = route.method == Method::Post && !route.path.ends_with("/bulk");
+        assert_eq!(
+            route.success,
+            if created { 201 } else { 200 },
+            "{}",
+            route.path
+        );
+        assert_eq!(route.location.is_some(), created, "{}", route.path);
+    }
+}
+
+#[test]
+fn the_self_test_passes_on_the_migrated_schema() {
+    let mut database = Database::new();
+    // As the host does, whose transaction is rolled back.
+    database.run("begin");
+    assert_eq!(service::check(&mut database), Ok(()));
+    database.run("rollback");
+    database.create(TaskDraft {
+        category: Category::Testing,
+        ..draft("Write the parser")
+    });
+    assert_eq!(service::check(&mut database), Ok(()));
+}
+
+#[test]
+fn the_self_test_says_what_does_not_fit() {
+    let mut database = Database::new();
+    database.run("drop table task_dependencies");
+    let reason = service::check(&mut database).unwrap_err();
+    assert_eq!(reason, "bulk: no such table: task_dependencies");
+}
+
+#[test]
+fn health_counts_the_tasks() {
+    let mut database = Database::new();
+    database.create(draft("Write the parser"));
+    assert_eq!(
+        service::health(&mut database),
+        Ok(vec![("total_tasks".to_owned(), 1)])
+    );
+    database.run("drop table task_terms; drop table task_dependencies; drop table tasks");
+    assert!(
+        service::health(&mut database)
+            .unwrap_err()
+            .contains("no such table")
+    );
+}

@@ -1,0 +1,196 @@
+//! Contract 1, over the same tasks as contract 2.
+
+use tasks::contract::simple_tasks::{SimpleDraft, SimplePriority, SimpleUpdate};
+use tasks::contract::tasks::{Category, Priority, Status, TaskDraft, TaskUpdate};
+use tasks::refusal::Refusal;
+use tasks::{operations, simple};
+
+use crate::database::{Database, change, draft};
+
+fn titled(title: &str) -> SimpleDraft {
+    SimpleDraft {
+        title: Some(title.to_owned()),
+        description: None,
+        priority: None,
+    }
+}
+
+fn unchanged() -> SimpleUpdate {
+    SimpleUpdate {
+        title: None,
+        description: None,
+        priority: None,
+        completed: None,
+    }
+}
+
+fn error(refusal: Refusal) -> (u16, String) {
+    let problem = refusal.into_simple_problem(&mut Database::new());
+    let [(name, error)] = problem.extensions.as_slice() else {
+        panic!("one extension: {:?}", problem.extensions)
+    };
+    assert_eq!(name, "error");
+    (problem.status, error.clone())
+}
+
+#[test]
+fn a_task_made_here_is_a_feature_with_defaults() {
+    let mut database = Database::new();
+    let task = simple::create(&mut database, titled("A")).unwrap();
+    assert_eq!((task.id.as_str(), task.title.as_str()), ("1", "A"));
+    assert_eq!((task.description.as_str(), task.completed), ("", false));
+    assert_eq!(task.priority, SimplePriority::Medium);
+    assert_eq!(task.created_at, "2026-03-01 00:00");
+    assert_eq!(task.updated_at, task.created_at);
+    let stored = operations::get(&mut database, 1).unwrap();
+    assert_eq!(
+        (stored.category, stored.description),
+        (Category::Feature, None)
+    );
+}
+
+#[test]
+fn a_missing_or_blank_title_is_400() {
+    let mut database = Database::new();
+    let required = (400, "Title is required".to_owned());
+    let missing = SimpleDraft {
+        title: None,
+        ..titled("")
+    };
+    assert_eq!(
+        error(simple::create(&mut database, missing).unwrap_err()),
+        required
+    );
+    assert_eq!(
+        error(simple::create(&mut database, titled(" \t")).unwrap_err()),
+        required
+    );
+    simple::create(&mut database, titled("A")).unwrap();
+    let blank = SimpleUpdate {
+        title: Some(" ".into()),
+        ..unchanged()
+    };
+    assert_eq!(
+        error(simple::update(&mut database, "1", blank).unwrap_err()),
+        required
+    );
+    let long = simple::create(&mut database, titled(&"x".repeat(201))).unwrap_err();
+    assert_eq!(
+        error(long),
+        (400, "Title has more than 200 characters".to_owned())
+    );
+}
+
+#[test]
+fn an_id_that_is_not_there_or_no_number_is_404() {
+    let mut database = Database::new();
+    simple::create(&mut database, titled("A")).unwrap();
+    for id in ["2", "x", "", "01", "+1", "1.0", "99999999999999999999"] {
+        let refusal = simple::get(&mut database, id).unwrap_err();
+        assert_eq!(error(refusal), (404, "Task not found".to_owned()), "{id}");
+        let refusal = simple::delete(&mut database, id).unwrap_err();
+        assert_eq!(error(refusal).0, 404);
+        let refusal = simple::update(&mut database, id, unchanged()).unwrap_err();
+        assert_eq!(error(refusal).0, 404);
+    }
+}
+
+#[test]
+fn completed_is_the_status_of_that_name() {
+    let mut database = Database::new();
+    let id = database.create(draft("Write the parser")).id.to_string();
+    let completed = |completed| SimpleUpdate {
+        completed: Some(completed),
+        ..unchanged()
+    };
+    let status = |database: &mut Database| operations::get(database, 1).unwrap().status;
+
+    let task = simple::update(&mut database, &id, completed(true)).unwrap();
+    assert!(task.completed);
+    assert_eq!(status(&mut database), Status::Completed);
+    assert!(
+        operations::get(&mut database, 1)
+            .unwrap()
+            .completed_at
+            .is_some()
+    );
+    simple::update(&mut database, &id, completed(false)).unwrap();
+    assert_eq!(status(&mut database), Status::Pending);
+
+    database.update(
+        1,
+        TaskUpdate {
+            status: Some(Some(Status::Blocked)),
+            ..change()
+        },
+    );
+    simple::update(&mut database, &id, completed(false)).unwrap();
+    assert_eq!(status(&mut database), Status::Blocked);
+}
+
+#[test]
+fn a_critical_task_stays_critical_until_its_priority_changes() {
+    let mut database = Database::new();
+    let priority = Some(Priority::Critical);
+    database.create(TaskDraft {
+        priority,
+        ..draft("Write the parser")
+    });
+    let to = |priority| SimpleUpdate {
+        priority: Some(priority),
+        ..unchanged()
+    };
+    let task = simple::update(&mut database, "1", to(SimplePriority::High)).unwrap();
+    assert_eq!(task.priority, SimplePriority::High);
+    assert_eq!(
+        operations::get(&mut database, 1).unwrap().priority,
+        Priority::Critical
+    );
+    simple::update(&mut database, "1", to(SimplePriority::Low)).unwrap();
+    assert_eq!(
+        operations::get(&mut database, 1).unwrap().priority,
+        Priority::Low
+    );
+}
+
+#[test]
+fn a_short_title_made_here_can_be_changed_through_the_other_contract() {
+    let mut database = Database::new();
+    simple::create(&mut database, titled("A")).unwrap();
+    let task = database.update(
+        1,
+        TaskUpdate {
+            assignee: Some(Some("ada".into())),
+            ..change()
+        },
+    );
+    assert_eq!(task.title, "A");
+}
+
+#[test]
+fn the_newest_come_first_and_deleting_says_so() {
+    let mut database = Database::new();
+    assert!(simple::list(&mut database).unwrap().is_empty());
+    for title in ["A", "B"] {
+        database.seconds += 60;
+        simple::create(&mut database, titled(title)).unwrap();
+    }
+    let titles: Vec<String> = simple::list(&mut database)
+        .unwrap()
+        .into_iter()
+        .map(|task| task.title)
+        .collect();
+    assert_eq!(titles, ["B", "A"]);
+    database.seconds += 60;
+    let text = SimpleUpdate {
+        description: Some("x".into()),
+        ..unchanged()
+    };
+    let task = simple::update(&mut database, "1", text).unwrap();
+    assert_eq!(
+        (task.description.as_str(), task.updated_at.as_str()),
+        ("x", "2026-03-01 00:03")
+    );
+    let deletion = simple::delete(&mut database, "1").unwrap();
+    assert_eq!(deletion.message, "Task deleted successfully");
+}

@@ -1,0 +1,208 @@
+//! The figures that the host counts, and their rendering for Prometheus.
+//!
+//! One [`Metrics`] lives as long as the process and is shared by every layer; recording never
+//! formats text and takes no lock that another recorder holds for longer than a map lookup.
+//! Names follow the OpenTelemetry semantic conventions where they exist, in Prometheus' form.
+//! Every label is bounded: route templates, never paths; digests of revisions that were active.
+
+mod histogram;
+mod labels;
+mod process;
+mod register;
+mod text;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+pub use self::histogram::Histogram;
+use self::labels::{AccessLabel, KindLabel, RevisionLabels, TransactionLabels};
+pub use self::labels::{Outcome, RequestLabels};
+pub use self::process::resident_memory_bytes;
+pub use self::text::Format;
+use crate::contract::Access;
+
+/// Every figure of the host. Cheap to share: `Arc<Metrics>`.
+#[derive(Debug)]
+pub struct Metrics {
+    /// Renders the handles below, which it shares.
+    registry: Registry,
+    requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
+    active_requests: Gauge,
+    instantiations: Counter,
+    instantiation_seconds: Histogram,
+    faults: Family<KindLabel, Counter>,
+    limits: Family<KindLabel, Counter>,
+    queue_waiting: Gauge,
+    queue_rejected: Counter,
+    queue_seconds: Histogram,
+    pool_in_use: Gauge,
+    pool_capacity: Gauge,
+    transactions: Family<TransactionLabels, Counter>,
+    database_seconds: Family<AccessLabel, Histogram, fn() -> Histogram>,
+    statements: Counter,
+    rows: Counter,
+    guest_seconds: Histogram,
+    host_seconds: Histogram,
+    retries: Counter,
+    revisions: Family<RevisionLabels, Gauge>,
+    /// The labels whose gauge stands at 1.
+    active: Mutex<Option<RevisionLabels>>,
+    connections: Gauge,
+}
+
+impl Metrics {
+    /// Counts from zero. The process' own figures are read when they are rendered.
+    #[expect(
+        clippy::new_without_default,
+        reason = "one for the process, shared; a default would invite a second one"
+    )]
+    pub fn new() -> Arc<Metrics> {
+        Arc::new(register::metrics())
+    }
+
+    /// A request's head was read. Drop the guard when its answer is complete or it was given up.
+    pub fn request_began(&self) -> Held {
+        Held::new(&self.active_requests)
+    }
+
+    /// A request was answered or given up, `took` after its head was read.
+    pub fn request_ended(&self, labels: &RequestLabels, took: Duration) {
+        self.requests.get_or_create(labels).observe(took);
+    }
+
+    /// A connection was accepted. Drop the guard when it is closed.
+    pub fn connected(&self) -> Held {
+        Held::new(&self.connections)
+    }
+
+    /// An instance was made for a request, in `took`.
+    pub fn instantiated(&self, took: Duration) {
+        self.instantiations.inc();
+        self.instantiation_seconds.observe(took);
+    }
+
+    /// The logic failed; `kind` is [`Fault::code`](crate::request::Fault::code).
+    ///
+    /// What is a limit rather than a defect also counts as a limit hit.
+    pub fn faulted(&self, kind: &'static str) {
+        self.faults.get_or_create(&KindLabel::new(kind)).inc();
+        if kind.ends_with("-exceeded") {
+            self.limit_hit(kind);
+        }
+    }
+
+    /// A limit of the host's own ended a request, such as `body-too-large`.
+    pub fn limit_hit(&self, limit: &'static str) {
+        self.limits.get_or_create(&KindLabel::new(limit)).inc();
+    }
+
+    /// A request waits for an instance. Drop the guard when the wait is over, however it ended.
+    pub fn queued(&self) -> Waiting {
+        Waiting {
+            _held: Held::new(&self.queue_waiting),
+            since: Instant::now(),
+            seconds: self.queue_seconds.clone(),
+        }
+    }
+
+    /// A request was turned away: the queue was full, or the wait too long.
+    pub fn rejected(&self) {
+        self.queue_rejected.inc();
+        self.limit_hit("queue-full");
+    }
+
+    /// How many instances may live at a time.
+    pub fn set_pool_capacity(&self, instances: usize) {
+        self.pool_capacity
+            .set(i64::try_from(instances).unwrap_or(i64::MAX));
+    }
+
+    /// An instance lives. Drop the guard with it.
+    pub fn instance_lives(&self) -> Held {
+        Held::new(&self.pool_in_use)
+    }
+
+    /// A transaction ended, in which the database worked for `busy`.
+    pub fn transaction(&self, access: Access, outcome: Outcome, busy: Duration) {
+        let access = AccessLabel::from(access);
+        self.transactions
+            .get_or_create(&TransactionLabels::new(access, outcome))
+            .inc();
+        self.database_seconds.get_or_create(&access).observe(busy);
+    }
+
+    /// A transaction's statements, and the rows that they returned.
+    pub fn statements(&self, statements: u64, rows: u64) {
+        self.statements.inc_by(statements);
+        self.rows.inc_by(rows);
+    }
+
+    /// One call of the logic: the time inside the guest, and the host's time around it
+    /// (without the database's).
+    pub fn call(&self, guest: Duration, host: Duration) {
+        self.guest_seconds.observe(guest);
+        self.host_seconds.observe(host);
+    }
+
+    /// A request was run again after a serialization conflict.
+    pub fn retried(&self) {
+        self.retries.inc();
+    }
+
+    /// The revision of that digest (hex; the label carries its first 12 digits) is the active
+    /// one from now on. Earlier ones stay listed with the value 0.
+    pub fn revision_activated(&self, digest: &str, service: &str, version: &str) {
+        let labels = RevisionLabels::new(digest, service, version);
+        let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(earlier) = active.replace(labels.clone()) {
+            self.revisions.get_or_create(&earlier).set(0);
+        }
+        self.revisions.get_or_create(&labels).set(1);
+    }
+
+    /// Everything, as text in that format.
+    pub fn render(&self, format: Format) -> String {
+        text::render(&self.registry, format)
+    }
+}
+
+/// Counts one thing in a gauge for as long as it lives.
+#[derive(Debug)]
+#[must_use = "the gauge falls back when this is dropped"]
+pub struct Held(Gauge);
+
+impl Held {
+    fn new(gauge: &Gauge) -> Held {
+        gauge.inc();
+        Held(gauge.clone())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// A request in the queue.
+#[derive(Debug)]
+#[must_use = "the wait ends when this is dropped"]
+pub struct Waiting {
+    _held: Held,
+    since: Instant,
+    seconds: Histogram,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.seconds.observe(self.since.elapsed());
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! Every figure's name and meaning, on one page: what `/metrics` shows.
+
+use std::sync::Mutex;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Metric, Registry, Unit};
+
+use super::Metrics;
+use super::histogram::Histogram;
+use super::process::Process;
+
+/// Makes every figure, at zero, and registers it.
+#[rustfmt::skip]
+pub(super) fn metrics() -> Metrics {
+    let mut figures = Figures(Registry::default());
+    let requests: fn() -> Histogram = Histogram::of_requests;
+    let parts: fn() -> Histogram = Histogram::of_parts;
+    let metrics = Metrics {
+        requests: figures.seconds("http_server_request_duration", "Requests by route, method, status and revision, from the head read to the answer made", Family::new_with_constructor(requests)),
+        active_requests: figures.add("http_server_active_requests", "Requests whose answer is being made", Gauge::default()),
+        connections: figures.add("task_host_connections", "Open connections on the public port", Gauge::default()),
+        instantiations: figures.add("task_host_instantiations", "Instances made: one for each run of a request", Counter::default()),
+        instantiation_seconds: figures.seconds("task_host_instantiation_duration", "Making an instance", parts()),
+        faults: figures.add("task_host_faults", "Failures of the logic by kind", Family::default()),
+        limits: figures.add("task_host_limits_hit", "Requests ended by a limit", Family::default()),
+        queue_waiting: figures.add("task_host_queue_waiting", "Requests that wait for an instance", Gauge::default()),
+        queue_rejected: figures.add("task_host_queue_rejected", "Requests turned away because the queue was full or the wait too long", Counter::default()),
+        queue_seconds: figures.seconds("task_host_queue_duration", "Waiting for an instance", parts()),
+        pool_in_use: figures.add("task_host_pool_in_use", "Instances alive", Gauge::default()),
+        pool_capacity: figures.add("task_host_pool_capacity", "Instances that may live at a time", Gauge::default()),
+        transactions: figures.add("task_host_transactions", "Transactions by access and outcome", Family::default()),
+        database_seconds: figures.seconds("task_host_database_duration", "The database's work in a transaction", Family::new_with_constructor(parts)),
+        statements: figures.add("task_host_statements", "SQL statements that the logic ran", Counter::default()),
+        rows: figures.add("task_host_rows", "Rows that its statements returned", Counter::default()),
+        guest_seconds: figures.seconds("task_host_guest_duration", "Inside the guest, in one call of the logic", parts()),
+        host_seconds: figures.seconds("task_host_host_duration", "The host's work around one call, without the database's", parts()),
+        retries: figures.add("task_host_retries", "Requests run again after a serialization conflict", Counter::default()),
+        revisions: figures.add("task_host_revision", "Revisions that were active since the start: 1 for the active one", Family::default()),
+        active: Mutex::default(),
+        registry: Registry::default(),
+    };
+    let build = [("version", env!("CARGO_PKG_VERSION")), ("target_arch", std::env::consts::ARCH), ("target_os", std::env::consts::OS)];
+    figures.0.register("task_host_build", "The host's build", Info::new(build));
+    figures.0.register_collector(Box::new(Process::new()));
+    Metrics { registry: figures.0, ..metrics }
+}
+
+/// A registry that hands back what it registers.
+struct Figures(Registry);
+
+impl Figures {
+    fn add<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
+        self.0.register(name, help, metric.clone());
+        metric
+    }
+
+    fn seconds<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
+        self.0
+            .register_with_unit(name, help, Unit::Seconds, metric.clone());
+        metric
+    }
+}

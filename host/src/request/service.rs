@@ -1,0 +1,344 @@
+//! Answers requests: the order in which a request meets the queue, the database and the logic.
+//!
+//! A write takes the writer first, then an instance; a read takes an instance first. Nothing is
+//! acknowledged before what it wrote, and what it saw, is durable.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use rand::Rng as _;
+use tokio::sync::Semaphore;
+
+use super::admission::{Admission, overloaded};
+use super::conditions::if_match;
+use super::work::{Work, entity_tag};
+use super::{Answer, Fault, Health, Invocation, Refusal, Request, Revision};
+use crate::contract::Access;
+use crate::metrics::{self, Metrics};
+use crate::runtime::{Call, Interruption};
+use crate::storage::{Budget, Database, Error, Transaction};
+use crate::transcode::{Outcome, Reply};
+
+/// How often a request that met a conflict is run again before it is answered with 503.
+const RETRIES: u32 = 8;
+/// The first pause before running again; it doubles, and half of it is chance.
+const RETRY_PAUSE: Duration = Duration::from_millis(2);
+/// Calls for `GET /health` at a time. They use instances beside those of requests, so that
+/// health can be asked under full load.
+const HEALTH_CALLS: usize = 2;
+
+/// What one request may use, beside what `runtime::Limits` says of its instance.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Requests that run at a time.
+    pub running: usize,
+    /// Requests that wait for their turn at a time.
+    pub waiting: usize,
+    /// How long a request waits for its turn.
+    pub wait: Duration,
+    /// Wall-clock time of a request from its arrival.
+    pub deadline: Duration,
+    /// Wall-clock time that one request may hold the writer.
+    pub hold: Duration,
+    /// SQL statements of a request.
+    pub statements: u32,
+    /// Rows that a request's statements return.
+    pub rows: u64,
+    /// Bytes of text and blobs that a request's statements return.
+    pub bytes: u64,
+}
+
+/// Answers requests with the active revision.
+pub struct Service {
+    active: ArcSwap<Revision>,
+    database: Arc<dyn Database>,
+    admission: Admission,
+    health_calls: Semaphore,
+    limits: Limits,
+    metrics: Arc<Metrics>,
+}
+
+/// What ended an attempt to answer.
+enum Ended {
+    /// Another transaction was in the way: it may be run again.
+    Conflict,
+    Refused(Refusal),
+}
+
+impl Service {
+    /// Serves `revision` over `database`.
+    pub fn new(
+        revision: Revision,
+        database: Arc<dyn Database>,
+        limits: Limits,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Service {
+            active: ArcSwap::from_pointee(revision),
+            database,
+            admission: Admission::new(limits.running, limits.waiting, limits.wait),
+            health_calls: Semaphore::new(HEALTH_CALLS),
+            limits,
+            metrics,
+        }
+    }
+
+    /// The revision that requests begin on now.
+    pub fn active(&self) -> Arc<Revision> {
+        self.active.load_full()
+    }
+
+    /// Answers a request with the route of that index of that revision. Dropping the future
+    /// before the commit began rolls everything back.
+    ///
+    /// # Errors
+    /// Every [`Refusal`]; nothing that the request wrote was kept.
+    pub async fn answer(
+        &self,
+        revision: &Arc<Revision>,
+        route: usize,
+        request: Request,
+    ) -> Result<Answer, Refusal> {
+        let work = Work::read(revision, route, &request, Instant::now())?;
+        for attempt in 0..=RETRIES {
+            match self.attempt(&work).await {
+                Ok(answer) => return Ok(answer),
+                Err(Ended::Refused(refusal)) => return Err(refusal),
+                Err(Ended::Conflict) => {
+                    self.metrics.retried();
+                    let pause = RETRY_PAUSE * 2u32.pow(attempt);
+                    let chance = rand::rng().random_range(0.5..1.0);
+                    tokio::time::sleep(pause.mul_f64(chance)).await;
+                }
+            }
+        }
+        Err(overloaded())
+    }
+
+    async fn attempt(&self, work: &Work<'_>) -> Result<Answer, Ended> {
+        let turned_away = |refusal| {
+            self.metrics.rejected();
+            Ended::Refused(refusal)
+        };
+        let place = self.admission.enter().map_err(turned_away)?;
+        let queued = self.metrics.queued();
+        let budget = self.budget(work.arrived);
+        let (transaction, _slot) = match work.route.access {
+            Access::Write => {
+                let transaction = self.database.begin(Access::Write, budget).await?;
+                (transaction, self.admission.slot().await.map_err(turned_away)?)
+            }
+            Access::Read => {
+                let slot = self.admission.slot().await.map_err(turned_away)?;
+                (self.database.begin(Access::Read, budget).await?, slot)
+            }
+        };
+        drop((place, queued));
+        match work.route.access {
+            Access::Write => self.write(work, transaction).await,
+            Access::Read => self.read(work, transaction).await,
+        }
+    }
+
+    async fn read(
+        &self,
+        work: &Work<'_>,
+        transaction: Box<dyn Transaction>,
+    ) -> Result<Answer, Ended> {
+        let (transaction, outcome) = self.run(work, &*work.invocation, transaction).await?;
+        let answer = self.conclude(work, transaction, outcome).await?;
+        if let (Some(condition), Some(tag)) = (work.if_match, &answer.etag)
+            && !if_match(condition, tag)
+        {
+            return Err(Refusal::PreconditionFailed.into());
+        }
+        Ok(answer)
+    }
+
+    async fn write(
+        &self,
+        work: &Work<'_>,
+        mut transaction: Box<dyn Transaction>,
+    ) -> Result<Answer, Ended> {
+        if let Some(key) = &work.key
+            && let Some(recorded) = transaction.recall(&key.name).await?
+        {
+            self.abandon(work, transaction).await?;
+            return Ok(key.replay(recorded)?);
+        }
+        if let (Some(condition), Some(reader)) = (work.if_match, &work.reader) {
+            let (checked, current) = self.run(work, &**reader, transaction).await?;
+            let refusal = match current {
+                Ok(current) if if_match(condition, &entity_tag(&current)) => None,
+                Ok(_) => Some(Refusal::PreconditionFailed),
+                // What is not there cannot be changed either: its own problem says more.
+                Err(problem) => Some(problem),
+            };
+            if let Some(refusal) = refusal {
+                self.abandon(work, checked).await?;
+                return Err(refusal.into());
+            }
+            transaction = checked;
+        }
+        let (transaction, outcome) = self.run(work, &*work.invocation, transaction).await?;
+        self.conclude(work, transaction, outcome).await
+    }
+
+    /// Ends the transaction as the outcome demands, and makes the answer.
+    async fn conclude(
+        &self,
+        work: &Work<'_>,
+        mut transaction: Box<dyn Transaction>,
+        outcome: Result<Reply, Refusal>,
+    ) -> Result<Answer, Ended> {
+        let reply = match outcome {
+            Ok(reply) => reply,
+            Err(problem) => {
+                self.abandon(work, transaction).await?;
+                return Err(problem.into());
+            }
+        };
+        if transaction.spent() {
+            let fault = Fault::Transaction("a statement had failed".into());
+            return Err(Refusal::from(fault).into());
+        }
+        let answer = work.answer(reply);
+        if let Some(key) = &work.key {
+            transaction.record(&key.name, &key.recorded(&answer)).await?;
+        }
+        self.commit(work, transaction).await?;
+        Ok(answer)
+    }
+
+    /// Runs an operation in a transaction and hands the transaction back. The inner error is
+    /// the logic's problem.
+    async fn run(
+        &self,
+        work: &Work<'_>,
+        invocation: &dyn Invocation,
+        transaction: Box<dyn Transaction>,
+    ) -> Result<(Box<dyn Transaction>, Result<Reply, Refusal>), Ended> {
+        let lives = self.metrics.instance_lives();
+        let finished = invocation.run(self.call(transaction, work.arrived)).await;
+        drop(lives);
+        self.metrics.call(finished.cost.guest, finished.cost.host);
+        let access = work.route.access;
+        let Some(transaction) = finished.transaction else {
+            return Err(Refusal::Unavailable("the call lost its transaction".into()).into());
+        };
+        match finished.outcome {
+            Ok(Outcome::Reply(reply)) => Ok((transaction, Ok(reply))),
+            Ok(Outcome::Problem(problem)) => Ok((transaction, Err(Refusal::Problem(problem)))),
+            Err(interruption) => {
+                let ended = Ended::from(interruption);
+                let outcome = match ended {
+                    Ended::Conflict => metrics::Outcome::Conflict,
+                    Ended::Refused(_) => metrics::Outcome::Rollback,
+                };
+                self.count(access, outcome, &*transaction);
+                Err(ended)
+            }
+        }
+    }
+
+    /// Commits, and returns when what was written is durable.
+    async fn commit(&self, work: &Work<'_>, transaction: Box<dyn Transaction>) -> Result<(), Ended> {
+        let (busy, usage) = (transaction.busy(), transaction.usage());
+        let committed = transaction.commit().await;
+        let outcome = match committed {
+            Ok(()) => metrics::Outcome::Commit,
+            Err(Error::Conflict) => metrics::Outcome::Conflict,
+            Err(_) => metrics::Outcome::Rollback,
+        };
+        self.metrics.transaction(work.route.access, outcome, busy);
+        self.metrics.statements(usage.statements.into(), usage.rows);
+        Ok(committed?)
+    }
+
+    /// Rolls back, and returns when what was seen is durable: an answer must not tell of a
+    /// commit that a crash could still undo.
+    async fn abandon(&self, work: &Work<'_>, transaction: Box<dyn Transaction>) -> Result<(), Ended> {
+        self.count(work.route.access, metrics::Outcome::Rollback, &*transaction);
+        Ok(transaction.rollback().await?)
+    }
+
+    fn count(&self, access: Access, outcome: metrics::Outcome, transaction: &dyn Transaction) {
+        let usage = transaction.usage();
+        self.metrics.transaction(access, outcome, transaction.busy());
+        self.metrics.statements(usage.statements.into(), usage.rows);
+    }
+
+    /// Asks the logic for its figures, in a read transaction.
+    ///
+    /// # Errors
+    /// As [`Service::answer`]; the logic's own "unhealthy" is [`Refusal::Unavailable`].
+    pub async fn health(&self) -> Result<Health, Refusal> {
+        let _permit = self.health_calls.acquire().await.map_err(|_| overloaded())?;
+        let arrived = Instant::now();
+        let transaction = self.database.begin(Access::Read, self.budget(arrived)).await?;
+        let revision = self.active();
+        let health = revision.logic.health(self.call(transaction, arrived)).await?;
+        let figures = health.map_err(Refusal::Unavailable)?;
+        Ok(Health { figures })
+    }
+
+    /// Whether the database answers and can make writes durable.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`] with the reason.
+    pub async fn ready(&self) -> Result<(), Refusal> {
+        Ok(self.database.ping().await?)
+    }
+
+    /// Whether what runs the logic can still end a call at its deadline.
+    pub fn alive(&self) -> bool {
+        self.active.load().logic.alive()
+    }
+
+    fn budget(&self, arrived: Instant) -> Budget {
+        Budget {
+            deadline: arrived + self.limits.deadline,
+            wait: self.limits.wait,
+            hold: self.limits.hold,
+            statements: self.limits.statements,
+            rows: self.limits.rows,
+            bytes: self.limits.bytes,
+        }
+    }
+
+    fn call(&self, transaction: Box<dyn Transaction>, arrived: Instant) -> Call {
+        Call {
+            dialect: self.database.dialect(),
+            deadline: transaction.deadline().min(arrived + self.limits.deadline),
+            transaction: Some(transaction),
+            // Before 1970 the clock is broken, and zero is as good as any answer.
+            now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+            span: tracing::Span::current(),
+        }
+    }
+}
+
+impl From<Refusal> for Ended {
+    fn from(refusal: Refusal) -> Self {
+        Ended::Refused(refusal)
+    }
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Conflict => Ended::Conflict,
+            other => Ended::Refused(other.into()),
+        }
+    }
+}
+
+impl From<Interruption> for Ended {
+    fn from(interruption: Interruption) -> Self {
+        match interruption {
+            Interruption::Database(error) => error.into(),
+            Interruption::Fault(fault) => Ended::Refused(fault.into()),
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! What a component may import: SQL in its transaction, log lines, a clock that stands still,
+//! and random bytes.
+
+use std::time::Instant;
+
+use rand::RngCore as _;
+use wasmtime::component::{HasSelf, Linker};
+
+use super::bindings::task_host::platform::{log, sql};
+use super::bindings::wasi::clocks::wall_clock;
+use super::bindings::wasi::random::random;
+use super::fault::Interruption;
+use super::state::State;
+use crate::storage::{Cause, Cell, Dialect, Failure, Rows, Span, Transaction, Value};
+
+/// Random bytes a call. WASI sets no limit, and a component could ask for all memory.
+const RANDOM_BYTES_PER_CALL: u64 = 64 << 10;
+/// The part of a log line that is kept, in bytes: of its message, and of each field.
+const LOG_TEXT_BYTES: usize = 4 << 10;
+const LOG_FIELDS: usize = 32;
+
+/// Defines every import that the platform offers.
+pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    sql::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    log::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    wall_clock::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    random::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
+}
+
+/// Names what `define` defines, for messages.
+pub(super) const OFFERED: [&str; 5] = [
+    "task-host:platform/sql",
+    "task-host:platform/log",
+    "task-host:platform/types",
+    "wasi:clocks/wall-clock",
+    "wasi:random/random",
+];
+
+impl State {
+    /// The transaction, or a trap that says where there is none.
+    fn begin_statement(
+        &mut self,
+        statement: &str,
+        params: &[sql::Value],
+    ) -> wasmtime::Result<&mut Box<dyn Transaction>> {
+        let size = statement.len() + params.iter().map(size_of_param).sum::<usize>();
+        self.hand_over(size)?;
+        self.cpu.pause();
+        self.transaction
+            .as_mut()
+            .ok_or_else(|| impure("sql"))
+    }
+
+    fn require_request(&self, what: &str) -> wasmtime::Result<()> {
+        if self.transaction.is_none() {
+            return Err(impure(what));
+        }
+        Ok(())
+    }
+}
+
+fn impure(what: &str) -> wasmtime::Error {
+    wasmtime::format_err!("{what} is not available to describe and assets, which are pure")
+}
+
+fn size_of_param(param: &sql::Value) -> usize {
+    match param {
+        sql::Value::Text(text) => text.len(),
+        sql::Value::Blob(bytes) => bytes.len(),
+        _ => size_of::<u64>(),
+    }
+}
+
+impl sql::Host for State {
+    fn engine(&mut self) -> wasmtime::Result<sql::Dialect> {
+        self.require_request("sql")?;
+        Ok(match self.dialect {
+            Dialect::Sqlite => sql::Dialect::Sqlite,
+            Dialect::Postgres => sql::Dialect::Postgres,
+        })
+    }
+
+    async fn query(
+        &mut self,
+        statement: String,
+        params: Vec<sql::Value>,
+    ) -> wasmtime::Result<Result<sql::Rows, sql::Failure>> {
+        let began = Instant::now();
+        let transaction = self.begin_statement(&statement, &params)?;
+        let params: Vec<Value> = params.into_iter().map(Value::from).collect();
+        let result = transaction.query(&statement, &params).await;
+        self.host_time += began.elapsed();
+        match result.map_err(Interruption::from)? {
+            Ok(rows) => Ok(Ok(rows.into())),
+            Err(failure) => Ok(Err(failure.into())),
+        }
+    }
+
+    async fn execute(
+        &mut self,
+        statement: String,
+        params: Vec<sql::Value>,
+    ) -> wasmtime::Result<Result<u64, sql::Failure>> {
+        let began = Instant::now();
+        let transaction = self.begin_statement(&statement, &params)?;
+        let params: Vec<Value> = params.into_iter().map(Value::from).collect();
+        let result = transaction.execute(&statement, &params).await;
+        self.host_time += began.elapsed();
+        Ok(result.map_err(Interruption::from)?.map_err(Into::into))
+    }
+}
+
+impl log::Host for State {
+    fn write(
+        &mut self,
+        level: log::Level,
+        message: String,
+        fields: Vec<(String, String)>,
+    ) -> wasmtime::Result<()> {
+        let size = message.len() + fields.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
+        self.hand_over(size)?;
+        if self.log_lines_left == 0 {
+            self.log_lines_dropped += 1;
+            return Ok(());
+        }
+        self.log_lines_left -= 1;
+        let message = clip(&message);
+        let fields = serde_json::Value::Object(
+            fields
+                .iter()
+                .take(LOG_FIELDS)
+                .map(|(name, value)| (clip(name).to_owned(), clip(value).into()))
+                .collect(),
+        );
+        let _entered = self.span.enter();
+        match level {
+            log::Level::Debug => tracing::debug!(target: "logic", logic = %fields, "{message}"),
+            log::Level::Info => tracing::info!(target: "logic", logic = %fields, "{message}"),
+            log::Level::Warn => tracing::warn!(target: "logic", logic = %fields, "{message}"),
+            log::Level::Error => tracing::error!(target: "logic", logic = %fields, "{message}"),
+        }
+        Ok(())
+    }
+}
+
+fn clip(text: &str) -> &str {
+    let end = (0..=LOG_TEXT_BYTES.min(text.len()))
+        .rev()
+        .find(|end| text.is_char_boundary(*end))
+        .unwrap_or(0);
+    &text[..end]
+}
+
+impl wall_clock::Host for State {
+    fn now(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
+        self.require_request("the clock")?;
+        Ok(wall_clock::Datetime {
+            seconds: self.now.as_secs(),
+            nanoseconds: self.now.subsec_nanos(),
+        })
+    }
+
+    fn resolution(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
+        Ok(wall_clock::Datetime {
+            seconds: 0,
+            nanoseconds: 1_000,
+        })
+    }
+}
+
+impl random::Host for State {
+    fn get_random_bytes(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
+        self.require_request("random")?;
+        if len > RANDOM_BYTES_PER_CALL {
+            return Err(wasmtime::format_err!(
+                "{len} random bytes were asked for; one call gives at most {RANDOM_BYTES_PER_CALL}"
+            ));
+        }
+        let mut bytes = vec![0; len as usize];
+        rand::rng().fill_bytes(&mut bytes);
+        Ok(bytes)
+    }
+
+    fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
+        self.require_request("random")?;
+        Ok(rand::rng().next_u64())
+    }
+}
+
+impl From<sql::Value> for Value {
+    fn from(value: sql::Value) -> Self {
+        match value {
+            sql::Value::Null => Value::Null,
+            sql::Value::Boolean(value) => Value::Boolean(value),
+            sql::Value::Integer(value) => Value::Integer(value),
+            sql::Value::Real(value) => Value::Real(value),
+            sql::Value::Text(value) => Value::Text(value),
+            sql::Value::Blob(value) => Value::Blob(value),
+        }
+    }
+}
+
+impl From<Rows> for sql::Rows {
+    fn from(rows: Rows) -> Self {
+        sql::Rows {
+            width: rows.width,
+            cells: rows.cells.into_iter().map(sql::Cell::from).collect(),
+            heap: rows.heap,
+        }
+    }
+}
+
+impl From<Cell> for sql::Cell {
+    fn from(cell: Cell) -> Self {
+        let span = |Span { start, len }| sql::Span { start, len };
+        match cell {
+            Cell::Null => sql::Cell::Null,
+            Cell::Boolean(value) => sql::Cell::Boolean(value),
+            Cell::Integer(value) => sql::Cell::Integer(value),
+            Cell::Real(value) => sql::Cell::Real(value),
+            Cell::Text(text) => sql::Cell::Text(span(text)),
+            Cell::Blob(blob) => sql::Cell::Blob(span(blob)),
+        }
+    }
+}
+
+impl From<Failure> for sql::Failure {
+    fn from(failure: Failure) -> Self {
+        sql::Failure {
+            cause: match failure.cause {
+                Cause::Unique => sql::Cause::Unique,
+                Cause::ForeignKey => sql::Cause::ForeignKey,
+                Cause::Check => sql::Cause::Check,
+                Cause::NotNull => sql::Cause::NotNull,
+                Cause::Other => sql::Cause::Other,
+            },
+            constraint: failure.constraint,
+            detail: failure.detail,
+        }
+    }
+}

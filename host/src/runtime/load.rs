@@ -1,0 +1,85 @@
+//! Loads compiled code into the engine: the one place where the host trusts bytes to be machine
+//! code.
+
+#![expect(
+    unsafe_code,
+    reason = "deserializing compiled code cannot be checked; the proof is at the one call"
+)]
+
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use super::compiler::CompiledCode;
+use super::limits::Limits;
+use super::program::Program;
+use super::state::State;
+use super::{SERVICE, imports};
+
+/// Why compiled code did not become a program.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// It was made by another engine, or is damaged.
+    #[error("the compiled code does not fit this host: {0}")]
+    Unfit(String),
+    /// The component needs more than the pool gives one instance.
+    #[error("the component needs more than a request may have: {0}")]
+    TooLarge(String),
+    /// It imports what the platform does not offer, or in another shape.
+    #[error("the component imports what this host does not offer: {0}")]
+    Import(String),
+    /// It does not export the platform's interface.
+    #[error("the component does not export {SERVICE} with {0}")]
+    Export(&'static str),
+}
+
+pub(super) fn load(
+    engine: &Engine,
+    linker: &Linker<State>,
+    limits: &Limits,
+    code: &CompiledCode,
+) -> Result<Program, LoadError> {
+    // SAFETY: `deserialize` demands bytes that `Engine::precompile_component` made and that
+    // nobody changed since. A `CompiledCode` exists only as the output of our own `compile`
+    // child, read from its pipe, or as a cache entry whose HMAC was verified with a key that
+    // only this host reads. Wasmtime itself checks version and configuration.
+    let component = unsafe { Component::deserialize(engine, code.bytes()) }
+        .map_err(|error| LoadError::Unfit(format!("{error:#}")))?;
+
+    if let Some(needed) = component.resources_required() {
+        let bytes = needed.max_initial_memory_size.unwrap_or(0).saturating_mul(64 << 10);
+        if bytes > limits.memory_bytes as u64 {
+            return Err(LoadError::TooLarge(format!(
+                "{bytes} bytes of memory to begin with, where the limit is {}",
+                limits.memory_bytes
+            )));
+        }
+    }
+    let instance = linker
+        .instantiate_pre(&component)
+        .map_err(|error| LoadError::Import(describe_link_error(&component, engine, &error)))?;
+    let program = Program::new(instance, component);
+    for function in ["describe", "assets", "check", "health"] {
+        if program.export(SERVICE, function).is_none() {
+            return Err(LoadError::Export(function));
+        }
+    }
+    Ok(program)
+}
+
+/// Names the imports that are not offered; wasmtime's message alone says less.
+fn describe_link_error(component: &Component, engine: &Engine, error: &wasmtime::Error) -> String {
+    let unknown: Vec<String> = component
+        .component_type()
+        .imports(engine)
+        .map(|(name, _)| name.to_owned())
+        .filter(|name| {
+            let plain = name.split('@').next().unwrap_or(name);
+            !imports::OFFERED.contains(&plain)
+        })
+        .collect();
+    if unknown.is_empty() {
+        format!("{error:#}")
+    } else {
+        unknown.join(", ")
+    }
+}

@@ -1,0 +1,129 @@
+//! One component, compiled and linked: what a call is made on.
+//!
+//! An instance lives for one call. Export handles belong to the program that they were looked up
+//! in and never outlive it.
+
+use std::time::{Duration, Instant};
+
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Val};
+use wasmtime::{Engine, Store};
+
+use super::engine::Ticker;
+use super::fault::{Fault, Interruption};
+use super::limits::Limits;
+use super::state::{Call, State};
+use crate::storage::Transaction;
+
+/// A component that is compiled and linked, and can be called any number of times at once.
+pub struct Program {
+    instance: InstancePre<State>,
+    component: Component,
+}
+
+/// A function that a program exports. Only for the program that it came from.
+#[derive(Debug, Clone, Copy)]
+pub struct Export(ComponentExportIndex);
+
+/// What a call came to.
+pub struct Returned {
+    /// The transaction of the call, to be committed or dropped.
+    pub transaction: Option<Box<dyn Transaction>>,
+    /// The function's result; none where it has none.
+    pub result: Result<Option<Val>, Interruption>,
+    /// What the call took.
+    pub cost: Cost,
+}
+
+/// What a call took.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Cost {
+    /// From instantiation to the end of the call, less the time in host functions.
+    pub guest: Duration,
+    /// In host functions.
+    pub host: Duration,
+}
+
+impl Program {
+    pub(super) fn new(instance: InstancePre<State>, component: Component) -> Self {
+        Program {
+            instance,
+            component,
+        }
+    }
+
+    /// Looks an exported function up. `interface` with its version, `function` as in WIT.
+    pub fn export(&self, interface: &str, function: &str) -> Option<Export> {
+        let instance = self.component.get_export_index(None, interface)?;
+        let function = self.component.get_export_index(Some(&instance), function)?;
+        Some(Export(function))
+    }
+
+    /// Calls an export on a fresh instance. Dropping the future ends the call and drops the
+    /// transaction.
+    pub(super) async fn call(
+        &self,
+        engine: &Engine,
+        limits: &Limits,
+        ticker: &Ticker,
+        export: Export,
+        arguments: &[Val],
+        call: Call,
+    ) -> Returned {
+        let began = Instant::now();
+        let mut store = Store::new(engine, State::new(call, limits, ticker.run()));
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(limits.handover_bytes);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|mut store| store.data_mut().tick());
+        let result = self.run(&mut store, export, arguments).await;
+        let elapsed = began.elapsed();
+        let state = store.into_data();
+        if state.log_lines_dropped > 0 {
+            let _entered = state.span.enter();
+            tracing::warn!(
+                dropped = state.log_lines_dropped,
+                "the logic wrote more log lines than a request may"
+            );
+        }
+        Returned {
+            result: result.map_err(classify),
+            cost: Cost {
+                guest: elapsed.saturating_sub(state.host_time),
+                host: state.host_time,
+            },
+            transaction: state.transaction,
+        }
+    }
+
+    async fn run(
+        &self,
+        store: &mut Store<State>,
+        export: Export,
+        arguments: &[Val],
+    ) -> wasmtime::Result<Option<Val>> {
+        let instance = self.instance.instantiate_async(&mut *store).await?;
+        let function = instance
+            .get_func(&mut *store, export.0)
+            .ok_or_else(|| wasmtime::format_err!("the export belongs to another component"))?;
+        let count = function.ty(&*store).results().len();
+        // A function has at most one result.
+        let mut results = [Val::Bool(false)];
+        function
+            .call_async(&mut *store, arguments, &mut results[..count])
+            .await?;
+        let [result] = results;
+        Ok((count == 1).then_some(result))
+    }
+}
+
+/// Tells what ended a call: an interruption of ours keeps its kind, all else is a trap.
+fn classify(error: wasmtime::Error) -> Interruption {
+    if let Some(interruption) = error.downcast_ref::<Interruption>() {
+        return interruption.clone();
+    }
+    // The type of this error is private to wasmtime; a test holds its text in place.
+    if format!("{}", error.root_cause()).contains("hostcalls has been exhausted") {
+        return Fault::Handover.into();
+    }
+    Fault::Trap(format!("{error:?}")).into()
+}

@@ -1,0 +1,136 @@
+//! What one call's store holds: its transaction, its clock, its meters.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+use wasmtime::UpdateDeadline;
+
+use super::engine::Running;
+use super::fault::{Fault, Interruption};
+use super::limits::{Limits, MemoryMeter};
+use crate::storage::{Dialect, Transaction};
+
+/// One call to the logic, as the request layer orders it.
+pub struct Call {
+    /// The transaction that the logic's SQL runs in. None: SQL, clock and random trap.
+    pub transaction: Option<Box<dyn Transaction>>,
+    /// Which SQL the database speaks.
+    pub dialect: Dialect,
+    /// What the clock says during the whole call: time since the Unix epoch.
+    pub now: Duration,
+    /// When the call must be over.
+    pub deadline: Instant,
+    /// The request's log span: the guest's lines are joined to it.
+    pub span: tracing::Span,
+}
+
+/// The data of a store. It lives for one call.
+pub(super) struct State {
+    pub(super) transaction: Option<Box<dyn Transaction>>,
+    pub(super) dialect: Dialect,
+    pub(super) now: Duration,
+    pub(super) span: tracing::Span,
+    pub(super) memory: MemoryMeter,
+    pub(super) cpu: CpuMeter,
+    deadline: Instant,
+    /// Time spent in host functions.
+    pub(super) host_time: Duration,
+    handover_left: usize,
+    pub(super) log_lines_left: u32,
+    pub(super) log_lines_dropped: u32,
+    _running: Running,
+}
+
+impl State {
+    pub(super) fn new(call: Call, limits: &Limits, running: Running) -> Self {
+        State {
+            transaction: call.transaction,
+            dialect: call.dialect,
+            now: call.now,
+            span: call.span,
+            memory: MemoryMeter::new(limits.memory_bytes),
+            cpu: CpuMeter {
+                used: Duration::ZERO,
+                limit: limits.cpu,
+                resumed: None,
+            },
+            deadline: call.deadline,
+            host_time: Duration::ZERO,
+            handover_left: limits.handover_bytes,
+            log_lines_left: limits.log_lines,
+            log_lines_dropped: 0,
+            _running: running,
+        }
+    }
+
+    /// Called at every tick that finds the guest running: checks its deadlines, then lets other
+    /// requests have the thread.
+    pub(super) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        if Instant::now() >= self.deadline {
+            return Err(Interruption::from(Fault::Deadline).into());
+        }
+        self.cpu.measure().map_err(Interruption::from)?;
+        Ok(UpdateDeadline::YieldCustom(1, self.cpu.give_way()))
+    }
+
+    /// Charges what the guest hands to the host.
+    pub(super) fn hand_over(&mut self, size_bytes: usize) -> Result<(), Interruption> {
+        self.handover_left = self
+            .handover_left
+            .checked_sub(size_bytes)
+            .ok_or(Fault::Handover)?;
+        Ok(())
+    }
+}
+
+/// The CPU time of one call's guest code.
+///
+/// It is read only at ticks, so a call shorter than a tick costs nothing and counts nothing; a
+/// longer one is counted to within a tick for each time that it waits for the host.
+#[derive(Debug)]
+pub(super) struct CpuMeter {
+    used: Duration,
+    limit: Duration,
+    /// The thread's CPU clock in nanoseconds when the guest went on after the latest tick; 0
+    /// when that is not known. Shared with the future that the guest yields to.
+    resumed: Option<Arc<AtomicU64>>,
+}
+
+impl CpuMeter {
+    fn measure(&mut self) -> Result<(), Fault> {
+        let resumed = self.resumed.get_or_insert_default();
+        self.used += match resumed.swap(0, Ordering::Relaxed) {
+            // The guest ran for at most one tick since it began or came back from the host.
+            0 => super::engine::TICK,
+            since => thread_cpu_time().saturating_sub(Duration::from_nanos(since)),
+        };
+        if self.used > self.limit {
+            return Err(Fault::CpuTime);
+        }
+        Ok(())
+    }
+
+    /// Lets other tasks have the thread, then notes where the guest goes on: perhaps on another.
+    fn give_way(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let resumed = self.resumed.get_or_insert_default().clone();
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            resumed.store(thread_cpu_time().as_nanos() as u64, Ordering::Relaxed);
+        })
+    }
+
+    /// The guest waits for the host and may go on on another thread.
+    pub(super) fn pause(&mut self) {
+        if let Some(resumed) = &self.resumed {
+            resumed.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+fn thread_cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}

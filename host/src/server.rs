@@ -1,0 +1,148 @@
+//! HTTP: the public port's router with every fixed route, and the operators' port's.
+//!
+//! What is no fixed route belongs to the active revision: its operations and its web UI's files
+//! ([`api`]). Everything passes [`trace`], which gives each request its id and each answer its
+//! headers. Knows neither SQL nor WebAssembly: it reaches them through [`Api`] alone.
+
+mod api;
+mod assets;
+mod backend;
+pub mod config;
+mod cors;
+mod docs;
+mod etag;
+mod health;
+pub mod listen;
+mod openapi;
+pub mod operators;
+mod problem;
+mod surface;
+mod trace;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use tokio::runtime::Handle;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{Predicate, SizeAbove};
+
+pub use self::backend::Api;
+pub use self::config::Config;
+use self::cors::Cors;
+use self::surface::Surfaces;
+use crate::metrics::Metrics;
+
+/// The paths that no component may claim.
+pub const RESERVED_PATHS: [&str; 6] = [
+    "/health",
+    "/livez",
+    "/readyz",
+    "/docs",
+    "/openapi.json",
+    "/metrics",
+];
+
+/// Builds the routers of both ports over one backend.
+pub struct Server {
+    app: Arc<App>,
+}
+
+/// What every handler shares, for as long as the process serves.
+struct App {
+    api: Arc<dyn Api>,
+    metrics: Arc<Metrics>,
+    config: Config,
+    cors: Cors,
+    surfaces: Surfaces,
+    readiness: Readiness,
+    /// The runtime that serves the public port: probes on the operators' port ask whether it
+    /// still works.
+    workers: Handle,
+    started: Instant,
+}
+
+impl Server {
+    /// Joins what the routers need. Call it within the runtime that serves the public port.
+    pub fn new(api: Arc<dyn Api>, metrics: Arc<Metrics>, config: Config) -> Server {
+        Server {
+            app: Arc::new(App {
+                cors: Cors::new(&config.cors_origin),
+                surfaces: Surfaces::default(),
+                readiness: Readiness::default(),
+                workers: Handle::current(),
+                started: Instant::now(),
+                api,
+                metrics,
+                config,
+            }),
+        }
+    }
+
+    /// The public port's routes.
+    pub fn public(&self) -> Router {
+        let app = &self.app;
+        let mut routes = Router::new()
+            .route("/health", get(health::health))
+            .route("/livez", get(health::livez))
+            .route("/readyz", get(health::readyz))
+            .route("/docs", get(docs::page))
+            .route("/docs/{file}", get(docs::file))
+            .route("/openapi.json", get(openapi::document));
+        if app.config.public_metrics {
+            routes = routes.route("/metrics", get(health::metrics));
+        }
+        routes
+            .fallback(api::dispatch)
+            .method_not_allowed_fallback(api::only_get)
+            .layer(
+                CompressionLayer::new()
+                    .quality(CompressionLevel::Fastest)
+                    .compress_when(SizeAbove::new(1024).and(docs::compressible)),
+            )
+            .layer(from_fn_with_state(app.clone(), trace::trace))
+            .with_state(app.clone())
+    }
+
+    /// The operators' port's routes. Merge the admin API's into it.
+    pub fn operators(&self) -> Router {
+        Router::new()
+            .route("/livez", get(health::livez))
+            .route("/readyz", get(health::readyz))
+            .route("/metrics", get(health::metrics))
+            .fallback(api::not_found)
+            .method_not_allowed_fallback(api::only_get)
+            .layer(from_fn_with_state(self.app.clone(), trace::identify))
+            .with_state(self.app.clone())
+    }
+
+    /// The switch that `/readyz` follows: hand it to [`listen::serve`].
+    pub fn readiness(&self) -> Readiness {
+        self.app.readiness.clone()
+    }
+}
+
+/// Whether this host wants new requests. Clones share the state.
+#[derive(Debug, Clone, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    /// From now on `/readyz` answers 503. There is no way back.
+    pub fn withdraw(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether [`Readiness::withdraw`] was called.
+    pub fn withdrawn(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}

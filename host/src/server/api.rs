@@ -1,0 +1,248 @@
+//! Requests to the active revision: found by its router, read, handed to its logic, answered.
+//!
+//! The revision is taken once at the start, and the request ends on it whatever is switched
+//! meanwhile.
+
+pub(super) mod answer;
+mod body;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Extension, State};
+use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName, IF_MATCH, LOCATION};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, StatusCode};
+use axum::response::Response;
+use percent_encoding::percent_decode_str;
+use tracing::{error, warn};
+
+use super::problem::Problem;
+use super::surface::Surface;
+use super::trace::Context;
+use super::{App, RESERVED_PATHS, assets};
+use crate::contract::{FieldError, Method};
+use crate::request::{self, Fault, Refusal, Template};
+
+const REVISION: HeaderName = HeaderName::from_static("task-host-revision");
+
+/// What a path that is only read takes.
+pub(super) const READ_ONLY: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+
+/// Answers whatever is no fixed route of the host.
+pub(super) async fn dispatch(
+    State(app): State<Arc<App>>,
+    Extension(context): Extension<Arc<Context>>,
+    request: Request<Body>,
+) -> Response {
+    let surface = app.surfaces.active(&*app.api);
+    let (parts, body) = request.into_parts();
+    let mut response = match find(&app, &surface, &context, &parts, body).await {
+        Ok(response) => response,
+        Err(problem) => problem.respond(&context.request_id),
+    };
+    let revision = surface.header.clone();
+    response.headers_mut().insert(REVISION, revision);
+    response
+}
+
+/// Answers another method than GET and HEAD on a fixed route.
+pub(super) async fn only_get(
+    Extension(context): Extension<Arc<Context>>,
+    method: HttpMethod,
+) -> Response {
+    match method {
+        HttpMethod::OPTIONS => options(READ_ONLY),
+        _ => Problem::method_not_allowed(READ_ONLY).respond(&context.request_id),
+    }
+}
+
+/// Answers where nothing is served.
+pub(super) async fn not_found(Extension(context): Extension<Arc<Context>>) -> Response {
+    Problem::not_found().respond(&context.request_id)
+}
+
+async fn find(
+    app: &App,
+    surface: &Arc<Surface>,
+    context: &Context,
+    parts: &Parts,
+    body: Body,
+) -> Result<Response, Problem> {
+    let path = parts.uri.path();
+    if let Ok(found) = surface.revision.router.at(path) {
+        let template = found.value;
+        let first = template
+            .methods
+            .first()
+            .map_or(usize::MAX, |(_, route)| *route);
+        context.matched(surface.template(first), surface.label.clone());
+        if parts.method == HttpMethod::OPTIONS {
+            return Ok(options(allow(template)));
+        }
+        let route = route(template, &parts.method)
+            .ok_or_else(|| Problem::method_not_allowed(allow(template)))?;
+        let parameters = decode(found.params.iter())?;
+        let body = body::read(app, &parts.headers, body).await?;
+        return call(app, surface, context, parts, route, parameters, body).await;
+    }
+    if let Some(file) = surface.assets.get(path) {
+        context.matched(path.into(), surface.label.clone());
+        return assets::serve(file, &parts.method, &parts.headers);
+    }
+    context.matched("".into(), surface.label.clone());
+    without_slash(surface, parts).ok_or_else(Problem::not_found)
+}
+
+async fn call(
+    app: &App,
+    surface: &Arc<Surface>,
+    context: &Context,
+    parts: &Parts,
+    route: usize,
+    parameters: Vec<(String, String)>,
+    body: bytes::Bytes,
+) -> Result<Response, Problem> {
+    let request = request::Request {
+        id: context.request_id.clone(),
+        trace_id: context.trace_id.clone(),
+        path: parts.uri.path().to_owned(),
+        parameters,
+        query: parts.uri.query().map(str::to_owned),
+        media_type: text(&parts.headers, CONTENT_TYPE)?,
+        body,
+        if_match: text(&parts.headers, IF_MATCH)?,
+        idempotency_key: text(&parts.headers, HeaderName::from_static("idempotency-key"))?,
+    };
+    let answered = app.api.answer(&surface.revision, route, request).await;
+    match answered {
+        Ok(answer) => Ok(answer::respond(answer, parts)),
+        Err(refusal) => {
+            log(&refusal);
+            Err(refusal.into())
+        }
+    }
+}
+
+/// The route of that method; HEAD is answered as GET, and its body is left out on the way.
+fn route(template: &Template, method: &HttpMethod) -> Option<usize> {
+    let method = match *method {
+        HttpMethod::GET | HttpMethod::HEAD => Method::Get,
+        HttpMethod::POST => Method::Post,
+        HttpMethod::PUT => Method::Put,
+        HttpMethod::PATCH => Method::Patch,
+        HttpMethod::DELETE => Method::Delete,
+        _ => return None,
+    };
+    let mut methods = template.methods.iter();
+    methods.find_map(|(of, route)| (*of == method).then_some(*route))
+}
+
+fn allow(template: &Template) -> HeaderValue {
+    let mut names = Vec::with_capacity(template.methods.len() + 2);
+    for (method, _) in &template.methods {
+        names.push(method.as_str());
+        if *method == Method::Get {
+            names.push("HEAD");
+        }
+    }
+    names.push("OPTIONS");
+    HeaderValue::from_str(&names.join(", ")).expect("methods are ASCII")
+}
+
+/// The answer to an OPTIONS request that is no preflight.
+pub(super) fn options(allow: HeaderValue) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(ALLOW, allow);
+    response
+}
+
+fn decode<'a>(
+    parameters: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<Vec<(String, String)>, Problem> {
+    let decoded = parameters.map(|(name, value)| {
+        let value = percent_decode_str(value).decode_utf8().map_err(|_| {
+            Refusal::Invalid(vec![FieldError {
+                pointer: format!("#/path/{name}"),
+                detail: "This is not UTF-8 once its percent-encoding is undone.".to_owned(),
+            }])
+        })?;
+        Ok::<_, Refusal>((name.to_owned(), value.into_owned()))
+    });
+    Ok(decoded.collect::<Result<_, _>>()?)
+}
+
+/// A header's text; its lines are joined by a comma.
+fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<String>, Refusal> {
+    let mut lines = headers.get_all(&name).iter();
+    let Some(first) = lines.next() else {
+        return Ok(None);
+    };
+    let refuse = |_| Refusal::BadHeader {
+        header: spelled(&name),
+        reason: "only visible ASCII characters and spaces may stand in it".to_owned(),
+    };
+    let mut text = first.to_str().map_err(refuse)?.to_owned();
+    for line in lines {
+        text.push_str(", ");
+        text.push_str(line.to_str().map_err(refuse)?);
+    }
+    Ok(Some(text))
+}
+
+fn spelled(name: &HeaderName) -> &'static str {
+    match *name {
+        CONTENT_TYPE => "Content-Type",
+        IF_MATCH => "If-Match",
+        _ => "Idempotency-Key",
+    }
+}
+
+/// Clients of other frameworks ask for `/tasks/` and mean `/tasks`: they are sent there, with
+/// method and body (308). A path that begins with two slashes would name another host.
+fn without_slash(surface: &Surface, parts: &Parts) -> Option<Response> {
+    let path = parts.uri.path().strip_suffix('/')?;
+    let known = RESERVED_PATHS.contains(&path)
+        || surface.revision.router.at(path).is_ok()
+        || surface.assets.contains_key(path);
+    if path.starts_with("//") || !known {
+        return None;
+    }
+    let location = match parts.uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    let location = HeaderValue::try_from(location).ok()?;
+    response.headers_mut().insert(LOCATION, location);
+    Some(response)
+}
+
+/// Tells the log what the client is not told. Everything else is the access line's matter.
+fn log(refusal: &Refusal) {
+    match refusal {
+        Refusal::Fault(fault @ (Fault::Trap(_) | Fault::Value(_))) => {
+            error!(fault.kind = fault.code(), "{fault}");
+        }
+        Refusal::Fault(fault) => warn!(fault.kind = fault.code(), "{fault}"),
+        Refusal::Unavailable(_) => error!("{refusal}"),
+        Refusal::Problem(problem) if !(400..500).contains(&problem.status) => {
+            let detail = problem.detail.as_deref().unwrap_or_default();
+            error!(
+                problem.code,
+                problem.detail = detail,
+                "the logic answered with a problem"
+            );
+        }
+        Refusal::Problem(_)
+        | Refusal::Malformed(_)
+        | Refusal::Invalid(_)
+        | Refusal::UnsupportedMediaType(_)
+        | Refusal::PreconditionFailed
+        | Refusal::BadHeader { .. }
+        | Refusal::KeyReused
+        | Refusal::Overloaded { .. } => {}
+    }
+}

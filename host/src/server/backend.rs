@@ -1,0 +1,70 @@
+//! What HTTP asks of the layer below, as a trait, so that the server is tested without a
+//! database or a component.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::request::{Answer, Health, Refusal, Request, Revision, Service};
+
+/// Answers requests with the active revision. The methods are those of [`Service`].
+#[async_trait]
+pub trait Api: Send + Sync + 'static {
+    /// The revision that requests begin on now.
+    fn active(&self) -> Arc<Revision>;
+
+    /// Answers a request with the route of that index of that revision. Dropping the future
+    /// before the commit began rolls everything back.
+    ///
+    /// # Errors
+    /// Every [`Refusal`]; nothing that the request wrote was kept.
+    async fn answer(
+        &self,
+        revision: &Arc<Revision>,
+        route: usize,
+        request: Request,
+    ) -> Result<Answer, Refusal>;
+
+    /// Asks the logic for its figures.
+    ///
+    /// # Errors
+    /// Every [`Refusal`]: the service is unhealthy.
+    async fn health(&self) -> Result<Health, Refusal>;
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`] with the reason.
+    async fn ready(&self) -> Result<(), Refusal>;
+
+    /// Whether the runtime's ticker has ticked lately.
+    fn alive(&self) -> bool;
+}
+
+#[async_trait]
+impl Api for Service {
+    fn active(&self) -> Arc<Revision> {
+        Service::active(self)
+    }
+
+    async fn answer(
+        &self,
+        revision: &Arc<Revision>,
+        route: usize,
+        request: Request,
+    ) -> Result<Answer, Refusal> {
+        Service::answer(self, revision, route, request).await
+    }
+
+    async fn health(&self) -> Result<Health, Refusal> {
+        Service::health(self).await
+    }
+
+    async fn ready(&self) -> Result<(), Refusal> {
+        Service::ready(self).await
+    }
+
+    fn alive(&self) -> bool {
+        Service::alive(self)
+    }
+}

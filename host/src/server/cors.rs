@@ -1,0 +1,85 @@
+//! CORS (the Fetch standard's protocol), by hand: the layer of `tower-http` takes every OPTIONS
+//! request for a preflight, and then a plain OPTIONS could not be answered with `Allow`.
+
+use axum::body::Body;
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
+    VARY,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use axum::response::Response;
+
+use super::config::Origin;
+
+const METHODS: HeaderValue =
+    HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+const HEADERS: HeaderValue = HeaderValue::from_static(
+    "Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-Id, traceparent",
+);
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "ETag, Location, Link, X-Request-Id, Retry-After, Task-Host-Revision, Idempotent-Replayed",
+);
+/// As long as browsers keep it at most.
+const MAX_AGE_SECONDS: HeaderValue = HeaderValue::from_static("7200");
+
+/// Which pages of a browser may use the API.
+pub(super) enum Cors {
+    Off,
+    Any,
+    Listed(Vec<HeaderValue>),
+}
+
+impl Cors {
+    pub(super) fn new(origins: &[Origin]) -> Cors {
+        if origins.contains(&Origin::Nowhere) {
+            Cors::Off
+        } else if origins.contains(&Origin::Any) {
+            Cors::Any
+        } else {
+            let listed = origins.iter().filter_map(|origin| match origin {
+                Origin::Exactly(value) => Some(value.clone()),
+                Origin::Any | Origin::Nowhere => None,
+            });
+            Cors::Listed(listed.collect())
+        }
+    }
+
+    /// The answer to a preflight; none where the request is not one.
+    pub(super) fn preflight(&self, request: &Request<Body>) -> Option<Response> {
+        let headers = request.headers();
+        if matches!(self, Cors::Off)
+            || request.method() != Method::OPTIONS
+            || !headers.contains_key(ORIGIN)
+            || !headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+        {
+            return None;
+        }
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        let headers = response.headers_mut();
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
+        headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS);
+        Some(response)
+    }
+
+    /// Lets the page of that `Origin` read the answer, where it may.
+    pub(super) fn admit(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+        match self {
+            Cors::Off => return,
+            Cors::Any => {
+                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            }
+            Cors::Listed(listed) => {
+                // Also without an origin: a cache must not hand this answer to another page.
+                headers.append(VARY, HeaderValue::from_static("origin"));
+                match origin.filter(|origin| listed.contains(origin)) {
+                    Some(origin) => headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()),
+                    None => return,
+                };
+            }
+        }
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    }
+}

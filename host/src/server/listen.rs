@@ -1,0 +1,235 @@
+//! Accepts connections, serves HTTP/1.1 and HTTP/2 (with prior knowledge) on them, and drains
+//! them at the end: readiness off, serve on for the drain delay, stop accepting, let what is in
+//! flight end within the drain time-out, cut off the rest.
+//!
+//! Slow clients are cut off at three places: [`stream`] bounds a request's head and a reader
+//! that takes no bytes, hyper bounds the time between requests, `api` bounds a body.
+
+mod stream;
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+use tower::ServiceExt;
+use tracing::{debug, info, warn};
+
+use self::stream::{Progress, Stream};
+use super::{Config, Readiness};
+use crate::metrics::Metrics;
+
+/// Streams that one HTTP/2 connection may have open.
+const MAX_STREAMS: u32 = 200;
+
+/// How long to leave the kernel alone after it could not accept (no file descriptors, say).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a port takes from its clients. See [`Config`] for what each means.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// `--max-connections`
+    pub connections: usize,
+    /// `--max-header-bytes`
+    pub header_bytes: usize,
+    /// `--header-timeout`
+    pub header_timeout: Duration,
+    /// `--idle-timeout`
+    pub idle_timeout: Duration,
+    /// `--write-timeout`
+    pub write_timeout: Duration,
+    /// `--drain-delay`
+    pub drain_delay: Duration,
+    /// `--drain-timeout`
+    pub drain_timeout: Duration,
+}
+
+impl From<&Config> for Limits {
+    fn from(config: &Config) -> Limits {
+        Limits {
+            connections: config.max_connections.get() as usize,
+            header_bytes: config.max_header_bytes.0,
+            header_timeout: config.header_timeout,
+            idle_timeout: config.idle_timeout,
+            write_timeout: config.write_timeout,
+            drain_delay: config.drain_delay,
+            drain_timeout: config.drain_timeout,
+        }
+    }
+}
+
+/// How a drain ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that had a request in flight when the time was up. 0: all ended well.
+    pub connections_cut: usize,
+}
+
+/// Serves the router until `shutdown` is ready, then drains. Metrics, where given, count the
+/// open connections.
+///
+/// Dropping the future closes every connection at once.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    readiness: Readiness,
+    metrics: Option<Arc<Metrics>>,
+    shutdown: impl Future<Output = ()>,
+) -> Drained {
+    let mut port = Port {
+        router,
+        builder: builder(&limits),
+        slots: Arc::new(Semaphore::new(limits.connections)),
+        graceful: GracefulShutdown::new(),
+        connections: JoinSet::new(),
+        limits,
+        metrics,
+    };
+    tokio::select! {
+        () = port.accept(&listener) => {}
+        () = shutdown => {}
+    }
+    readiness.withdraw();
+    let until = Instant::now() + port.limits.drain_delay;
+    let delay_ms = port.limits.drain_delay.as_millis() as u64;
+    info!(
+        drain.delay_ms = delay_ms,
+        "readiness is off, the drain begins"
+    );
+    tokio::select! {
+        () = port.accept(&listener) => {}
+        () = sleep_until(until) => {}
+    }
+    drop(listener);
+    port.drain().await
+}
+
+struct Port {
+    router: Router,
+    builder: Builder<TokioExecutor>,
+    /// One permit a connection, held by its task.
+    slots: Arc<Semaphore>,
+    graceful: GracefulShutdown,
+    /// Owns every connection's task until it ended.
+    connections: JoinSet<()>,
+    limits: Limits,
+    metrics: Option<Arc<Metrics>>,
+}
+
+impl Port {
+    /// Accepts for ever.
+    async fn accept(&mut self, listener: &TcpListener) {
+        loop {
+            let slots = self.slots.clone();
+            let accepted = async move {
+                let slot = slots.acquire_owned().await;
+                let slot = slot.expect("the semaphore is never closed");
+                listener.accept().await.map(|(stream, _)| (stream, slot))
+            };
+            tokio::select! {
+                accepted = accepted => match accepted {
+                    Ok((stream, slot)) => self.spawn(stream, slot),
+                    Err(failure) if is_the_clients(&failure) => {}
+                    Err(failure) => {
+                        warn!("cannot accept connections: {failure}");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+                // Ended tasks are let go of as they end.
+                Some(_) = self.connections.join_next() => {}
+            }
+        }
+    }
+
+    fn spawn(&mut self, stream: TcpStream, slot: OwnedSemaphorePermit) {
+        // Answers are written whole; waiting to fill a packet would only delay them.
+        if let Err(failure) = stream.set_nodelay(true) {
+            debug!("TCP_NODELAY was not set: {failure}");
+        }
+        let progress = Arc::new(Progress::default());
+        let io = Stream::new(stream, progress.clone(), &self.limits);
+        let router = self.router.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let begun = progress.begin();
+            let answer = router.clone().oneshot(request.map(Body::new));
+            async move {
+                let response = answer.await;
+                drop(begun);
+                response
+            }
+        });
+        let connection = self
+            .builder
+            .serve_connection(TokioIo::new(io), service)
+            .into_owned();
+        let watched = self.graceful.watch(connection);
+        let held = self.metrics.as_ref().map(|metrics| metrics.connected());
+        self.connections.spawn(async move {
+            if let Err(failure) = watched.await {
+                debug!("a connection broke off: {failure}");
+            }
+            drop((slot, held));
+        });
+    }
+
+    async fn drain(mut self) -> Drained {
+        let ended = timeout(self.limits.drain_timeout, self.graceful.shutdown()).await;
+        while self.connections.try_join_next().is_some() {}
+        let connections_cut = match ended {
+            Ok(()) => 0,
+            Err(_) => self.connections.len(),
+        };
+        self.connections.shutdown().await;
+        match connections_cut {
+            0 => info!("drained: every request in flight was answered"),
+            cut => warn!(
+                drain.connections_cut = cut,
+                "drained: {cut} connections were cut off"
+            ),
+        }
+        Drained { connections_cut }
+    }
+}
+
+fn builder(limits: &Limits) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        // hyper starts this clock when the last answer was sent, so it is the idle time; the
+        // time for a head that has begun is bounded by the stream.
+        .header_read_timeout(limits.idle_timeout.max(limits.header_timeout))
+        .max_buf_size(limits.header_bytes);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX));
+    builder
+}
+
+/// A connection that was gone before it was accepted says nothing about the listener.
+fn is_the_clients(failure: &io::Error) -> bool {
+    matches!(
+        failure.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+    )
+}
+
+#[cfg(test)]
+mod tests;

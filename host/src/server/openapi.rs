@@ -1,0 +1,119 @@
+//! `/openapi.json`: the active revision's description, with the host's own paths added.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+
+use super::{App, assets};
+
+/// `GET /openapi.json`.
+pub(super) async fn document(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let surface = app.surfaces.active(&*app.api);
+    assets::read(surface.openapi(app.config.public_metrics), &headers)
+}
+
+/// The document with the paths that every host has. What the document itself says of them wins.
+pub(super) fn with_host_paths(document: &Value, with_metrics: bool) -> Value {
+    let mut document = document.clone();
+    let Some(paths) = document
+        .as_object_mut()
+        .map(|members| members.entry("paths").or_insert_with(|| Map::new().into()))
+        .and_then(Value::as_object_mut)
+    else {
+        return document;
+    };
+    let mut add = |path: &str, item: Value| {
+        paths.entry(path).or_insert(item);
+    };
+    add("/health", health());
+    add(
+        "/livez",
+        probe(
+            "livez",
+            "Whether the process lives",
+            "only a new process helps",
+        ),
+    );
+    add(
+        "/readyz",
+        probe(
+            "readyz",
+            "Whether the host wants requests",
+            "requests should go elsewhere",
+        ),
+    );
+    if with_metrics {
+        add("/metrics", metrics());
+    }
+    document
+}
+
+fn health() -> Value {
+    let body = json!({"application/json": {"schema": {
+        "type": "object",
+        "required": ["status", "timestamp", "version", "uptime_seconds", "memory_usage_mb",
+            "database", "service", "revision", "host_version"],
+        "properties": {
+            "status": {"enum": ["healthy", "unhealthy"]},
+            "reason": {"type": "string", "description": "Why it is unhealthy."},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "version": {"type": "string", "description": "The logic's version."},
+            "uptime_seconds": {"type": "number", "minimum": 0},
+            "memory_usage_mb": {"type": ["number", "null"], "description": "The host's memory in RAM, in MiB."},
+            "database": {"enum": ["connected", "disconnected"]},
+            "service": {"type": "string", "description": "The service's name."},
+            "revision": {"type": "string", "description": "The component's SHA-256."},
+            "host_version": {"type": "string"}
+        },
+        "additionalProperties": {"type": "integer", "description": "A figure that the logic gives."}
+    }}});
+    get(
+        "health",
+        "The service's health and its figures",
+        json!({
+            "200": {"description": "The service works.", "content": body},
+            "503": {"description": "It does not, for the reason given.", "content": body}
+        }),
+    )
+}
+
+fn probe(id: &str, summary: &str, otherwise: &str) -> Value {
+    let body = json!({"application/json": {"schema": {
+        "type": "object",
+        "required": ["status"],
+        "properties": {"status": {"type": "string"}, "reason": {"type": "string"}}
+    }}});
+    get(
+        id,
+        summary,
+        json!({
+            "200": {"description": "Yes.", "content": body},
+            "503": {"description": format!("No: {otherwise}."), "content": body}
+        }),
+    )
+}
+
+fn metrics() -> Value {
+    get(
+        "metrics",
+        "The host's figures, for Prometheus",
+        json!({
+            "200": {"description": "In the text format that `Accept` asks for.", "content": {
+                "text/plain": {"schema": {"type": "string"}},
+                "application/openmetrics-text": {"schema": {"type": "string"}}
+            }}
+        }),
+    )
+}
+
+fn get(id: &str, summary: &str, responses: Value) -> Value {
+    json!({"get": {
+        "operationId": format!("host.{id}"),
+        "tags": ["host"],
+        "summary": summary,
+        "responses": responses
+    }})
+}

@@ -1,0 +1,100 @@
+//! What HTTP serves of one revision, worked out once when the first request meets it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwapOption;
+use axum::http::HeaderValue;
+use bytes::Bytes;
+
+use super::{Api, etag, openapi};
+use crate::request::Revision;
+
+/// One revision, as HTTP shows it.
+pub(super) struct Surface {
+    pub(super) revision: Arc<Revision>,
+    /// The first 12 hex digits of its digest: the label of metrics.
+    pub(super) label: Arc<str>,
+    /// The same, as the `Task-Host-Revision` header.
+    pub(super) header: HeaderValue,
+    /// Each route's template, by its index: the label of metrics.
+    templates: Vec<Arc<str>>,
+    /// The web UI's files by path.
+    pub(super) assets: HashMap<String, File>,
+    /// Made when it is first asked for: requests to operations do not wait for it.
+    openapi: OnceLock<File>,
+}
+
+/// A file that does not change while its revision is active.
+pub(super) struct File {
+    pub(super) content: Bytes,
+    pub(super) media_type: HeaderValue,
+    /// Without quotes.
+    pub(super) etag: String,
+}
+
+impl File {
+    /// A media type that is no header value becomes bytes of unknown kind.
+    pub(super) fn new(content: Bytes, media_type: &str) -> File {
+        File {
+            etag: etag::of(&content),
+            media_type: HeaderValue::from_str(media_type)
+                .unwrap_or(HeaderValue::from_static("application/octet-stream")),
+            content,
+        }
+    }
+}
+
+impl Surface {
+    fn new(revision: Arc<Revision>) -> Surface {
+        let digest = revision.digest.get(..12).unwrap_or(&revision.digest);
+        let assets = revision.assets.iter().map(|asset| {
+            let content = Bytes::copy_from_slice(&asset.content);
+            (asset.path.clone(), File::new(content, &asset.media_type))
+        });
+        let templates = revision.description.routes.iter();
+        Surface {
+            label: digest.into(),
+            header: HeaderValue::from_str(digest).expect("a digest is hex digits"),
+            templates: templates.map(|route| route.path.as_str().into()).collect(),
+            assets: assets.collect(),
+            openapi: OnceLock::new(),
+            revision,
+        }
+    }
+
+    /// The template that the route of that index stands on.
+    pub(super) fn template(&self, route: usize) -> Arc<str> {
+        self.templates.get(route).cloned().unwrap_or_default()
+    }
+
+    /// The API's description, with the host's own paths.
+    pub(super) fn openapi(&self, with_metrics: bool) -> &File {
+        self.openapi.get_or_init(|| {
+            let document = openapi::with_host_paths(&self.revision.openapi, with_metrics);
+            File::new(document.to_string().into(), "application/json")
+        })
+    }
+}
+
+/// The surface of the active revision.
+#[derive(Default)]
+pub(super) struct Surfaces {
+    /// Of the revision that was active last: kept until another one is asked for.
+    last: ArcSwapOption<Surface>,
+}
+
+impl Surfaces {
+    /// The active revision's. Two first requests at a time may both make it; either will do.
+    pub(super) fn active(&self, api: &dyn Api) -> Arc<Surface> {
+        let revision = api.active();
+        if let Some(surface) = &*self.last.load()
+            && Arc::ptr_eq(&surface.revision, &revision)
+        {
+            return surface.clone();
+        }
+        let surface = Arc::new(Surface::new(revision));
+        self.last.store(Some(surface.clone()));
+        surface
+    }
+}

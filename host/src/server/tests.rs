@@ -1,0 +1,5 @@
+//! The public port through its router, over a backend that answers as each test says.
+
+mod fixed;
+mod operations;
+mod problems;

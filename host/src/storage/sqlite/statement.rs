@@ -1,0 +1,244 @@
+//! What is known of each statement's text, and how its parameters and results cross.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Statement, ToSql};
+
+use super::aside::aside;
+use super::failure::Stop;
+use super::guard::Guard;
+use crate::storage::budget::Meter;
+use crate::storage::{Cell, Error, Limit, Rows, Span, Value};
+
+/// Statements that take longer on average run aside.
+const SLOW: Duration = Duration::from_millis(1);
+
+/// The highest parameter number, as on both engines.
+const MAX_PARAMETER: usize = 32_766;
+
+/// What is known of the statements that ran on a connection, by text.
+pub(super) struct Shapes {
+    known: HashMap<Box<str>, Shape>,
+    capacity: usize,
+}
+
+/// What is known of one statement.
+pub(super) struct Shape {
+    /// For each of SQLite's parameters, in its own order, the index into `params`.
+    slots: Box<[u16]>,
+    /// Whether it leaves the database as it is.
+    pub(super) readonly: bool,
+    /// A moving average over the last runs; none before the first one.
+    average: Option<Duration>,
+}
+
+impl Shapes {
+    /// Keeps about `capacity` texts.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            known: HashMap::new(),
+            capacity: capacity.max(1),
+        }
+    }
+
+    /// Runs a statement, aside unless it is known to be fast, and notes how long it took.
+    pub(super) fn timed<T>(&mut self, text: &str, run: impl FnOnce(&mut Self) -> T) -> T {
+        let fast = self
+            .known
+            .get(text)
+            .and_then(|shape| shape.average)
+            .is_some_and(|average| average < SLOW);
+        let begun = Instant::now();
+        let outcome = if fast { run(self) } else { aside(|| run(self)) };
+        if let Some(shape) = self.known.get_mut(text) {
+            let elapsed = begun.elapsed();
+            shape.average = Some(match shape.average {
+                Some(average) => (average * 7 + elapsed) / 8,
+                None => elapsed,
+            });
+        }
+        outcome
+    }
+
+    /// Looks a compiled statement's shape up, or finds it out.
+    ///
+    /// # Errors
+    /// A [`Failure`](crate::storage::Failure) where it is nothing that the logic may run.
+    pub(super) fn shape(&mut self, text: &str, statement: &Statement<'_>) -> Result<&Shape, Stop> {
+        if !self.known.contains_key(text) {
+            let shape = Shape::of(text, statement)?;
+            // Texts made up anew for each request would pile up. What is in use comes back.
+            if self.known.len() >= self.capacity * 4 {
+                self.known.clear();
+            }
+            self.known.insert(text.into(), shape);
+        }
+        Ok(&self.known[text])
+    }
+}
+
+impl Shape {
+    fn of(text: &str, statement: &Statement<'_>) -> Result<Self, Stop> {
+        if text.contains('\0') {
+            return Err(Stop::refused("a statement may not contain U+0000"));
+        }
+        // SQLite compiles a text without a statement to nothing at all.
+        if statement.expanded_sql().is_none() {
+            return Err(Stop::refused("there is no statement in the text"));
+        }
+        if statement.is_explain() != 0 {
+            return Err(Stop::refused("EXPLAIN is not available"));
+        }
+        let slots = (1..=statement.parameter_count())
+            .map(|slot| number(statement.parameter_name(slot)))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            slots,
+            readonly: statement.readonly(),
+            average: None,
+        })
+    }
+
+    /// Binds `$n` to the n-th of `params`, wherever and however often it stands.
+    pub(super) fn bind(
+        &self,
+        statement: &mut CachedStatement<'_>,
+        params: &[Value],
+    ) -> Result<(), Stop> {
+        for (slot, &index) in self.slots.iter().enumerate() {
+            let number = index + 1;
+            let Some(value) = params.get(usize::from(index)) else {
+                return Err(Stop::refused(format!(
+                    "${number} stands in the statement, which has {} parameters",
+                    params.len()
+                )));
+            };
+            match value {
+                Value::Text(text) if text.contains('\0') => {
+                    return Err(Stop::refused(format!("${number} contains U+0000")));
+                }
+                Value::Real(real) if real.is_nan() => {
+                    return Err(Stop::refused(format!("${number} is not a number")));
+                }
+                _ => {}
+            }
+            statement
+                .raw_bind_parameter(slot + 1, value)
+                .map_err(|error| Stop::sort(&error, None))?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads `$n`. SQLite also knows `?`, `?n`, `:name`, `@name` and `$name`, PostgreSQL does not.
+fn number(name: Option<&str>) -> Result<u16, Stop> {
+    let name = name.unwrap_or("?");
+    name.strip_prefix('$')
+        .filter(|digits| !digits.starts_with(['0', '+']))
+        .and_then(|digits| digits.parse().ok())
+        .filter(|number| (1..=MAX_PARAMETER).contains(number))
+        .and_then(|number| u16::try_from(number - 1).ok())
+        .ok_or_else(|| Stop::refused(format!("{name} is no parameter; write $1, $2 and so on")))
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Value::Null => ValueRef::Null,
+            Value::Boolean(value) => ValueRef::Integer((*value).into()),
+            Value::Integer(value) => ValueRef::Integer(*value),
+            Value::Real(value) => ValueRef::Real(*value),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+/// Runs a bound statement to its end and copies its rows.
+pub(super) fn rows(statement: &mut CachedStatement<'_>, meter: &mut Meter) -> Result<Rows, Stop> {
+    let mut result = Rows::default();
+    let mut width = statement.column_count();
+    let mut rows = statement.raw_query();
+    while let Some(row) = next(&mut rows)? {
+        meter.row()?;
+        // Counted again: a changed schema compiles `SELECT *` anew when it is first stepped.
+        width = row.as_ref().column_count();
+        result.cells.reserve(width);
+        for column in 0..width {
+            let value = row
+                .get_ref(column)
+                .map_err(|error| Stop::sort(&error, None))?;
+            result.cells.push(match value {
+                ValueRef::Null => Cell::Null,
+                ValueRef::Integer(value) => Cell::Integer(value),
+                ValueRef::Real(value) => Cell::Real(value),
+                ValueRef::Text(text) => {
+                    if std::str::from_utf8(text).is_err() {
+                        return Err(Stop::refused("a text in the result is not UTF-8"));
+                    }
+                    Cell::Text(keep(&mut result.heap, text, meter)?)
+                }
+                ValueRef::Blob(bytes) => Cell::Blob(keep(&mut result.heap, bytes, meter)?),
+            });
+        }
+    }
+    drop(rows);
+    result.width = u32::try_from(width).unwrap_or(u32::MAX);
+    Ok(result)
+}
+
+/// Runs a bound statement to its end and drops its rows.
+pub(super) fn exhaust(statement: &mut CachedStatement<'_>) -> Result<(), Stop> {
+    let mut rows = statement.raw_query();
+    while next(&mut rows)?.is_some() {}
+    Ok(())
+}
+
+fn next<'a, 's>(rows: &'a mut rusqlite::Rows<'s>) -> Result<Option<&'a rusqlite::Row<'s>>, Stop> {
+    rows.next().map_err(|error| Stop::sort(&error, None))
+}
+
+fn keep(heap: &mut Vec<u8>, bytes: &[u8], meter: &mut Meter) -> Result<Span, Error> {
+    meter.bytes(bytes.len())?;
+    let end = heap.len() + bytes.len();
+    // A span is 32 bits wide, whatever the budget says.
+    let (Ok(start), Ok(len), Ok(_)) = (
+        u32::try_from(heap.len()),
+        u32::try_from(bytes.len()),
+        u32::try_from(end),
+    ) else {
+        return Err(Error::Limit(Limit::Bytes));
+    };
+    heap.extend_from_slice(bytes);
+    Ok(Span { start, len })
+}
+
+impl Stop {
+    /// Puts the guard's reason in place of SQLite's "not authorized", where there is one. A
+    /// statement may be compiled again while it runs, and be refused only then.
+    pub(super) fn explain(self, guard: &Guard) -> Self {
+        match guard.take_refusal() {
+            Some(reason) => Stop::refused(reason),
+            None => self,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_a_dollar_sign_and_a_number() {
+        assert_eq!(number(Some("$1")).unwrap(), 0);
+        assert_eq!(number(Some("$32766")).unwrap(), 32_765);
+        let other = [
+            "$0", "$01", "$+1", "$32767", "$x", "$", "?1", ":a", "@a", "$1::x",
+        ];
+        for name in other.map(Some).into_iter().chain([None]) {
+            assert!(number(name).is_err(), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Doc comments, which components lose, from the sections that the build adds for them.
+//!
+//! A section `package-docs:<namespace>:<name>` holds wit-parser's `PackageMetadata` of that
+//! package: a version byte, then JSON. wit-parser's own `inject` refuses all where one item is
+//! missing, and a component keeps only what it uses, so the JSON is applied here item by item.
+//! Documentation is best effort: what does not fit is left out and fails nothing.
+
+use serde_json::Value;
+use wasmparser::{Parser, Payload};
+use wit_parser::{Docs, InterfaceId, PackageId, Resolve, TypeDefKind, TypeId};
+
+const SECTION_PREFIX: &str = "package-docs:";
+
+/// Adds the documentation found in a component's sections to its packages.
+pub(super) fn inject(component: &[u8], resolve: &mut Resolve) {
+    // What lies in nested modules and components is theirs, not this component's.
+    let mut depth = 0_u32;
+    for payload in Parser::new(0).parse_all(component) {
+        match payload {
+            Ok(Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => depth += 1,
+            Ok(Payload::End(_)) => depth = depth.saturating_sub(1),
+            Ok(Payload::CustomSection(section)) if depth == 0 => {
+                if let Some(package) = section.name().strip_prefix(SECTION_PREFIX) {
+                    inject_package(package, section.data(), resolve);
+                }
+            }
+            Ok(_) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+fn inject_package(name: &str, data: &[u8], resolve: &mut Resolve) {
+    let Some((0 | 1, json)) = data.split_first() else {
+        return;
+    };
+    let Ok(metadata) = serde_json::from_slice::<Value>(json) else {
+        return;
+    };
+    let packages: Vec<PackageId> = resolve
+        .package_names
+        .iter()
+        .filter(|(package, _)| format!("{}:{}", package.namespace, package.name) == name)
+        .map(|(_, id)| *id)
+        .collect();
+    for package in packages {
+        set(&mut resolve.packages[package].docs, &metadata);
+        for (interface, metadata) in members(&metadata, "interfaces") {
+            if let Some(&id) = resolve.packages[package].interfaces.get(interface) {
+                inject_interface(metadata, resolve, id);
+            }
+        }
+    }
+}
+
+fn inject_interface(metadata: &Value, resolve: &mut Resolve, id: InterfaceId) {
+    let interface = &mut resolve.interfaces[id];
+    set(&mut interface.docs, metadata);
+    for (name, metadata) in members(metadata, "funcs") {
+        if let Some(function) = interface.functions.get_mut(name) {
+            set(&mut function.docs, metadata);
+        }
+    }
+    for (name, metadata) in members(metadata, "types") {
+        if let Some(&ty) = resolve.interfaces[id].types.get(name) {
+            inject_type(metadata, resolve, ty);
+        }
+    }
+}
+
+fn inject_type(metadata: &Value, resolve: &mut Resolve, id: TypeId) {
+    let ty = &mut resolve.types[id];
+    set(&mut ty.docs, metadata);
+    let items: Vec<(&str, &mut Docs)> = match &mut ty.kind {
+        TypeDefKind::Record(record) => named(&mut record.fields, |f| (&f.name, &mut f.docs)),
+        TypeDefKind::Variant(variant) => named(&mut variant.cases, |c| (&c.name, &mut c.docs)),
+        TypeDefKind::Enum(cases) => named(&mut cases.cases, |c| (&c.name, &mut c.docs)),
+        TypeDefKind::Flags(flags) => named(&mut flags.flags, |f| (&f.name, &mut f.docs)),
+        _ => Vec::new(),
+    };
+    for (name, docs) in items {
+        if let Some(text) = metadata["items"][name].as_str() {
+            docs.contents = Some(text.to_owned());
+        }
+    }
+}
+
+fn named<T>(
+    items: &mut [T],
+    parts: impl Fn(&mut T) -> (&String, &mut Docs),
+) -> Vec<(&str, &mut Docs)> {
+    let item = |item| {
+        let (name, docs) = parts(item);
+        (name.as_str(), docs)
+    };
+    items.iter_mut().map(item).collect()
+}
+
+/// An item's own text: its `docs` member, or in version 0 the item itself.
+fn set(docs: &mut Docs, metadata: &Value) {
+    if let Some(text) = metadata["docs"].as_str().or_else(|| metadata.as_str()) {
+        docs.contents = Some(text.to_owned());
+    }
+}
+
+fn members<'a>(metadata: &'a Value, name: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    let object = metadata[name].as_object();
+    object
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.as_str(), value))
+}

@@ -1,0 +1,251 @@
+//! The types of an interface: our own tree, read once from a component and immutable after.
+//!
+//! Aliases are resolved and named types carry the interface that defined them, so two trees
+//! compare equal exactly when the WIT says the same. WIT has no recursion: walking a tree ends.
+//! What JSON calls things (`json_name`, a member's escaped `key`) is computed here, once.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+/// A WIT type in its JSON reading.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Type {
+    /// `bool`.
+    Bool,
+    /// `u8`.
+    U8,
+    /// `u16`.
+    U16,
+    /// `u32`.
+    U32,
+    /// `u64`.
+    U64,
+    /// `s8`.
+    S8,
+    /// `s16`.
+    S16,
+    /// `s32`.
+    S32,
+    /// `s64`.
+    S64,
+    /// `f32`.
+    F32,
+    /// `f64`.
+    F64,
+    /// `char`: a string of one Unicode scalar value.
+    Char,
+    /// `string`.
+    String,
+    /// `list<u8>`: base64.
+    Bytes,
+    /// The standard moment in time of `wasi:clocks`: RFC 3339.
+    Datetime(Epoch),
+    /// `option<T>`: absent or null is none.
+    Option(Arc<Type>),
+    /// `option<option<T>>` as a record's field: absent is none, null is some(none).
+    Clearable(Arc<Type>),
+    /// `list<T>`.
+    List(Arc<Type>),
+    /// `list<tuple<string, T>>`: an object used as a map.
+    Map(Arc<Type>),
+    /// `tuple<…>`.
+    Tuple(Arc<[Type]>),
+    /// A record: an object.
+    Record(Arc<Record>),
+    /// An enum: a string.
+    Enum(Arc<Enum>),
+    /// A variant: an object with `case` and `value`.
+    Variant(Arc<Variant>),
+    /// Flags: an array of strings.
+    Flags(Arc<Enum>),
+    /// A `result` inside a value: an object with `ok` or `error`.
+    Result(Arc<ResultType>),
+}
+
+/// How a moment counts its seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Epoch {
+    /// `u64`, as `datetime` of WASI 0.2: nothing before 1970.
+    Unsigned,
+    /// `s64`, as `instant` of WASI 0.3.
+    Signed,
+}
+
+/// A named type's identity: equal names are one definition.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TypeName {
+    /// The defining interface, such as `tasks:api/tasks`.
+    pub interface: String,
+    /// The name in it, in kebab-case.
+    pub name: String,
+}
+
+/// A record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Its identity.
+    pub name: TypeName,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// Its fields, in WIT order.
+    pub fields: Vec<Field>,
+}
+
+impl Record {
+    /// The field of that name, in kebab-case or snake_case.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        let name = snake_case(name);
+        self.fields.iter().find(|field| field.json_name == name)
+    }
+}
+
+/// A field of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    /// Its WIT name.
+    pub name: String,
+    /// The member's name, in snake_case.
+    pub json_name: String,
+    /// The member's name as JSON writes it: quotes and colon included.
+    pub(super) key: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// Its type.
+    pub ty: Type,
+}
+
+impl Field {
+    /// A field whose JSON names follow from its WIT name.
+    pub fn new(name: &str, docs: Option<String>, ty: Type) -> Field {
+        let json_name = snake_case(name);
+        Field {
+            name: name.to_owned(),
+            key: format!("\"{json_name}\":"),
+            json_name,
+            docs,
+            ty,
+        }
+    }
+}
+
+/// An enum, or the names of flags.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Enum {
+    /// Its identity.
+    pub name: TypeName,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// Its cases, in WIT order. They carry no payload.
+    pub cases: Vec<Case>,
+}
+
+/// A variant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Variant {
+    /// Its identity.
+    pub name: TypeName,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// Its cases, in WIT order.
+    pub cases: Vec<Case>,
+}
+
+/// A case of a variant or an enum, or one of several flags.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    /// Its WIT name.
+    pub name: String,
+    /// Its name in JSON, in snake_case.
+    pub json_name: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// The type of its payload.
+    pub payload: Option<Type>,
+}
+
+impl Case {
+    /// A case whose JSON name follows from its WIT name.
+    pub fn new(name: &str, docs: Option<String>, payload: Option<Type>) -> Case {
+        Case {
+            name: name.to_owned(),
+            json_name: snake_case(name),
+            docs,
+            payload,
+        }
+    }
+}
+
+/// A `result` inside a value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResultType {
+    /// What a success carries.
+    pub ok: Option<Type>,
+    /// What a failure carries.
+    pub error: Option<Type>,
+}
+
+impl Type {
+    /// Whether a value is one word of text, fit for a path segment or a query parameter.
+    pub fn is_scalar(&self) -> bool {
+        match self {
+            Type::Bool
+            | Type::U8
+            | Type::U16
+            | Type::U32
+            | Type::U64
+            | Type::S8
+            | Type::S16
+            | Type::S32
+            | Type::S64
+            | Type::F32
+            | Type::F64
+            | Type::Char
+            | Type::String
+            | Type::Datetime(_)
+            | Type::Enum(_) => true,
+            Type::Bytes
+            | Type::Option(_)
+            | Type::Clearable(_)
+            | Type::List(_)
+            | Type::Map(_)
+            | Type::Tuple(_)
+            | Type::Record(_)
+            | Type::Variant(_)
+            | Type::Flags(_)
+            | Type::Result(_) => false,
+        }
+    }
+
+    /// Whether a member of this type may be absent.
+    pub fn is_optional(&self) -> bool {
+        matches!(self, Type::Option(_) | Type::Clearable(_))
+    }
+
+    /// The values of an integer type; none for other types.
+    pub fn integer_range(&self) -> Option<RangeInclusive<i128>> {
+        Some(match self {
+            Type::U8 => 0..=u8::MAX.into(),
+            Type::U16 => 0..=u16::MAX.into(),
+            Type::U32 => 0..=u32::MAX.into(),
+            Type::U64 => 0..=u64::MAX.into(),
+            Type::S8 => i8::MIN.into()..=i8::MAX.into(),
+            Type::S16 => i16::MIN.into()..=i16::MAX.into(),
+            Type::S32 => i32::MIN.into()..=i32::MAX.into(),
+            Type::S64 => i64::MIN.into()..=i64::MAX.into(),
+            _ => return None,
+        })
+    }
+
+    /// The record behind this type, if it is one.
+    pub fn as_record(&self) -> Option<&Arc<Record>> {
+        match self {
+            Type::Record(record) => Some(record),
+            _ => None,
+        }
+    }
+}
+
+/// A WIT name as JSON spells it. WIT names differ in more than case, so this is one to one.
+pub(super) fn snake_case(name: &str) -> String {
+    name.replace('-', "_").to_ascii_lowercase()
+}

@@ -1,0 +1,46 @@
+# The everyday commands. Each calls one tool, so that it can be typed without just.
+
+# List the commands.
+default:
+    @just --list --unsorted
+
+# Build everything and serve the task API on 127.0.0.1:8000, with further flags of `serve`.
+run *flags:
+    cargo xtask run -- {{ flags }}
+
+# Build what the tests need and run every test, or those with a name like this.
+test *filter:
+    cargo xtask test {{ filter }}
+
+# Build target/release/task-host and target/components/tasks.wasm.
+build:
+    cargo xtask build
+
+# Build only the components: new logic, the same host.
+components:
+    cargo xtask components
+
+# Check the running API against its own OpenAPI document.
+fuzz:
+    cargo xtask fuzz
+
+# Format all code.
+fmt:
+    cargo fmt --all
+
+# Lint all code as CI does, for the host and for WebAssembly.
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --package tasks --package counter --target wasm32-unknown-unknown -- -D warnings
+
+# Build the documentation of all packages and open it.
+docs:
+    cargo doc --no-deps --workspace --open
+
+# Check licences, duplicates, sources and advisories of the dependencies.
+deny:
+    cargo deny check
+
+# Everything that CI checks.
+ci:
+    .ci/run

@@ -1,0 +1,171 @@
+//! The WIT's doc comments, carried by the component for the host's API documentation.
+//!
+//! They survive neither the bindings nor the encoder, so the build reads the WIT sources once
+//! more and appends a custom section for each package, named `package-docs:NAMESPACE:NAME`, in
+//! the format that wit-parser defines for WIT packages ([`PackageMetadata`]). A component
+//! without these sections runs as well; its documentation has no descriptions.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow};
+use wasm_encoder::{ComponentSection as _, CustomSection};
+use wit_parser::{PackageMetadata, Resolve};
+
+/// Appends the docs of the WIT in a folder, and of all that it depends on, to a component.
+///
+/// # Errors
+/// Where the folder holds no valid WIT.
+pub fn append(component: &mut Vec<u8>, wit: &Path) -> Result<()> {
+    for (name, data) in sections(wit)? {
+        CustomSection {
+            name: name.into(),
+            data: data.into(),
+        }
+        .append_to_component(component);
+    }
+    Ok(())
+}
+
+/// The sections' names and contents, in an order that depends on the WIT alone.
+fn sections(wit: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut resolve = Resolve::default();
+    resolve
+        .push_dir(wit)
+        .map_err(|error| anyhow!("{error:?}"))
+        .with_context(|| format!("cannot read the WIT in {}", wit.display()))?;
+    let mut sections = Vec::new();
+    for (id, package) in resolve.packages.iter() {
+        let prefix = PackageMetadata::SECTION_NAME;
+        let name = format!("{prefix}:{}:{}", package.name.namespace, package.name.name);
+        let metadata = PackageMetadata::extract(&resolve, id);
+        let data = metadata.encode().map_err(|error| anyhow!("{error:?}"))?;
+        sections.push((name, data));
+    }
+    sections.sort();
+    Ok(sections)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use wasmparser::{Parser, Payload};
+    use wit_parser::{Resolve, SourceMap};
+
+    use super::*;
+
+    const MAIN: &str = "
+        /// A shop.
+        package toys:shop;
+
+        /// What is sold.
+        interface goods {
+            use toys:money/prices@1.0.0.{price};
+
+            /// Something to buy.
+            record thing {
+                /// In the shop's own words.
+                name: string,
+                price: price,
+            }
+        }
+    ";
+    const DEPENDENCY: &str = "
+        package toys:money@1.0.0;
+
+        interface prices {
+            /// In cents.
+            type price = u64;
+        }
+    ";
+
+    fn wit() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("deps/money")).unwrap();
+        fs::write(folder.path().join("shop.wit"), MAIN).unwrap();
+        fs::write(folder.path().join("deps/money/money.wit"), DEPENDENCY).unwrap();
+        folder
+    }
+
+    fn custom_sections(component: &[u8]) -> Vec<(String, Vec<u8>)> {
+        Parser::new(0)
+            .parse_all(component)
+            .filter_map(|payload| match payload.unwrap() {
+                Payload::CustomSection(section) => {
+                    Some((section.name().to_owned(), section.data().to_vec()))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The same WIT as a component's types give it: with names, without docs.
+    fn undocumented() -> (Resolve, wit_parser::PackageId) {
+        let strip = |text: &str| {
+            let lines = text.lines().filter(|line| !line.contains("///"));
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        let mut resolve = Resolve::default();
+        let mut push = |name: &str, text: &str| {
+            let mut sources = SourceMap::new();
+            sources.push(Path::new(name), strip(text));
+            resolve.push_group(sources.parse().unwrap()).unwrap()
+        };
+        push("money.wit", DEPENDENCY);
+        let shop = push("shop.wit", MAIN);
+        (resolve, shop)
+    }
+
+    #[test]
+    fn docs_come_back_out_of_the_component() {
+        let mut component = wasm_encoder::Component::new().finish();
+        append(&mut component, wit().path()).unwrap();
+
+        let sections = custom_sections(&component);
+        let names: Vec<_> = sections.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["package-docs:toys:money", "package-docs:toys:shop"]);
+
+        let (mut resolve, shop) = undocumented();
+        let metadata = PackageMetadata::decode(&sections[1].1).unwrap();
+        metadata.inject(&mut resolve, shop).unwrap();
+        let goods = resolve.packages[shop].interfaces["goods"];
+        let goods = &resolve.interfaces[goods];
+        let thing = &resolve.types[goods.types["thing"]];
+        assert_eq!(goods.docs.contents.as_deref(), Some("What is sold."));
+        assert_eq!(thing.docs.contents.as_deref(), Some("Something to buy."));
+        let wit_parser::TypeDefKind::Record(record) = &thing.kind else {
+            panic!("{:?}", thing.kind)
+        };
+        let name_docs = record.fields[0].docs.contents.as_deref();
+        assert_eq!(name_docs, Some("In the shop's own words."));
+    }
+
+    #[test]
+    fn the_same_wit_gives_the_same_bytes() {
+        let first = sections(wit().path()).unwrap();
+        let second = sections(wit().path()).unwrap();
+        assert_eq!(first, second);
+    }
+
+    #[test]
+    fn a_folder_without_wit_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = sections(&folder.path().join("absent")).unwrap_err();
+        assert!(error.to_string().contains("absent"), "{error}");
+    }
+
+    #[test]
+    fn every_package_of_the_task_service_is_documented() {
+        let root = crate::workspace::Workspace::locate().unwrap().root;
+        let sections = sections(&root.join(crate::component::TASKS.wit)).unwrap();
+        let names: Vec<_> = sections.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "package-docs:task-host:platform",
+                "package-docs:tasks:api",
+                "package-docs:wasi:clocks",
+            ]
+        );
+    }
+}

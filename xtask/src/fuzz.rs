@@ -1,0 +1,116 @@
+//! Checks running services against their own OpenAPI documents.
+//!
+//! The host that the tests built serves each component on a free port, with a database in
+//! memory. A validator reads its /openapi.json; schemathesis then derives requests from it,
+//! good and bad ones, and looks for server errors and for answers that the document does not
+//! allow. At the end the host must drain and exit with 0. The seed is fixed: a failure repeats.
+
+mod host;
+mod python;
+
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use self::host::Host;
+use self::python::{Missing, Python};
+use crate::component::{COUNTER, TASKS};
+use crate::step;
+use crate::summary::Outcome;
+use crate::workspace::Workspace;
+
+/// What the check is called in a summary.
+pub const NAME: &str = "API against its OpenAPI document (schemathesis)";
+
+/// What schemathesis looks at in each answer.
+///
+/// Left out: `positive_data_acceptance` and what concerns resources after their deletion. A
+/// request may fit the document and still be refused for what the data says (a dependency
+/// that does not exist).
+const CHECKS: &[&str] = &[
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+    "unsupported_method",
+    "allow_header_conformance",
+];
+
+/// A component to check, and the paths in it that fail on purpose.
+struct Target {
+    component: &'static str,
+    left_out: Option<&'static str>,
+}
+
+const TARGETS: &[Target] = &[
+    Target {
+        component: TASKS.name,
+        left_out: None,
+    },
+    Target {
+        component: COUNTER.name,
+        left_out: Some("^/naughty/"),
+    },
+];
+
+/// Checks every component in `target/components` with the host in `target/debug`.
+pub fn run(workspace: &Workspace) -> Outcome {
+    step::announce("Preparing the Python tools of the API check…");
+    let python = match Python::prepare(workspace) {
+        Ok(python) => python,
+        Err(Missing { why, remedy }) => return Outcome::LeftOut { why, remedy },
+    };
+    for target in TARGETS {
+        let name = target.component;
+        step::announce(&format!(
+            "Checking the API of {name} against its OpenAPI document…"
+        ));
+        if let Err(error) = check(workspace, &python, target) {
+            return Outcome::Failed(format!("{name}: {error:#}"));
+        }
+    }
+    Outcome::Passed
+}
+
+fn check(workspace: &Workspace, python: &Python, target: &Target) -> Result<()> {
+    let component = workspace
+        .components()
+        .join(target.component)
+        .with_extension("wasm");
+    let log = workspace
+        .target
+        .join(format!("fuzz/{}-host.log", target.component));
+    let host = Host::start(&workspace.host_binary("debug"), &component, &log)?;
+    let url = format!("http://{}/openapi.json", host.address());
+    let outcome = validate(workspace, python, &url)
+        .and_then(|()| step::run(&mut schemathesis(workspace, python, &url, target)));
+    let stopped = host.stop();
+    outcome
+        .and(stopped)
+        .with_context(|| format!("the host's log is {}", workspace.shown(&log)))
+}
+
+fn validate(workspace: &Workspace, python: &Python, url: &str) -> Result<()> {
+    let script = workspace.root.join("tools/validate_openapi.py");
+    step::run(python.program("python").arg(script).arg(url))
+}
+
+/// The bounded run: a few minutes at most, the same at every repetition.
+fn schemathesis(workspace: &Workspace, python: &Python, url: &str, target: &Target) -> Command {
+    let mut command = python.program("schemathesis");
+    command
+        // Its working files stay out of the repository.
+        .current_dir(workspace.target.join("fuzz"))
+        .args(["run", url, "--checks", &CHECKS.join(",")])
+        .args(["--phases", "examples,coverage,fuzzing,stateful"])
+        .args(["--max-examples", "40", "--seed", "1", "--workers", "1"])
+        .args(["--generation-database", "none", "--request-timeout", "10"])
+        .args(["--continue-on-failure", "--no-color"])
+        .args(["--suppress-health-check", "all"]);
+    if let Some(paths) = target.left_out {
+        command.args(["--exclude-path-regex", paths]);
+    }
+    command
+}

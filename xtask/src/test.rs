@@ -1,0 +1,83 @@
+//! `cargo xtask test`: the components, every Rust test of the workspace, the API's check.
+//!
+//! The tests find the components through `TASK_HOST_TEST_COMPONENTS` when they run, not when
+//! they are compiled: new logic does not rebuild the host or its tests.
+
+use std::env;
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+
+use crate::component;
+use crate::fuzz;
+use crate::step;
+use crate::summary::{Outcome, Summary};
+use crate::workspace::Workspace;
+
+/// The variable that tells the host's tests where the built components are.
+const COMPONENTS_VARIABLE: &str = "TASK_HOST_TEST_COMPONENTS";
+
+/// What `test` runs.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Run only the Rust tests whose name contains this, and not the API's check.
+    filter: Option<String>,
+    /// Arguments for the test programs, such as `--nocapture`.
+    #[arg(last = true)]
+    test_program: Vec<OsString>,
+}
+
+/// Builds what the tests need, runs them, and says what ran.
+///
+/// # Errors
+/// Where a component does not build: nothing ran then.
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
+    component::build_all(workspace)?;
+
+    let mut summary = Summary::default();
+    step::announce("Running the workspace's tests (the first build takes a few minutes)…");
+    let mut tests = workspace_tests(workspace);
+    tests.arg("--no-fail-fast").args(&arguments.filter);
+    tests.arg("--").args(&arguments.test_program);
+    let outcome = step::run(&mut tests).map_or_else(failed, |()| Outcome::Passed);
+    let api = match (&outcome, &arguments.filter) {
+        (Outcome::Passed, None) => fuzz::run(workspace),
+        (Outcome::Passed, Some(_)) => Outcome::NotAsked("a filter was given"),
+        _ => Outcome::NotAsked("the tests failed first"),
+    };
+    summary.add("Rust tests of all workspace members", outcome);
+    summary.add(fuzz::NAME, api);
+    Ok(summary.finish(in_ci()))
+}
+
+/// Builds what the API's check needs, and runs it alone.
+///
+/// # Errors
+/// Where the component or the host does not build.
+pub fn fuzz_only(workspace: &Workspace) -> Result<ExitCode> {
+    component::build_all(workspace)?;
+    step::announce("Building the host as the tests do…");
+    // `cargo build` would choose other features for dependencies, and build them once more.
+    step::run(workspace_tests(workspace).arg("--no-run"))?;
+    let mut summary = Summary::default();
+    summary.add(fuzz::NAME, fuzz::run(workspace));
+    Ok(summary.finish(in_ci()))
+}
+
+fn workspace_tests(workspace: &Workspace) -> Command {
+    let mut command = workspace.cargo("test");
+    command
+        .arg("--workspace")
+        .env(COMPONENTS_VARIABLE, workspace.components());
+    command
+}
+
+fn failed(error: anyhow::Error) -> Outcome {
+    Outcome::Failed(format!("{error:#}"))
+}
+
+/// Whether this is a CI machine, on which nothing may be left out.
+fn in_ci() -> bool {
+    env::var("CI").is_ok_and(|value| value == "true" || value == "1")
+}

@@ -1,0 +1,133 @@
+//! The one thing that a fresh Rust installation lacks: the WebAssembly target.
+//!
+//! It is looked for in the compiler's own folder, not asked of rustup: toolchains from a
+//! distribution's packages have no rustup, and are as welcome.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::step;
+use crate::workspace::Workspace;
+
+/// What the logic is compiled for: WebAssembly without any system interface.
+pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
+/// Makes sure that the WebAssembly target is there, and has rustup install it where it is not.
+///
+/// # Errors
+/// Where it is missing and could not be installed: the text says what was tried and what a
+/// person can do.
+pub fn ensure_wasm_target(workspace: &Workspace) -> Result<()> {
+    let sysroot = sysroot(workspace)?;
+    if has_target(&sysroot) {
+        return Ok(());
+    }
+    step::announce(&format!("Installing the Rust target {WASM_TARGET}…"));
+    let installed = step::run(
+        Command::new("rustup")
+            .args(["target", "add", WASM_TARGET])
+            .current_dir(&workspace.root),
+    );
+    match installed {
+        Ok(()) if has_target(&sysroot) => Ok(()),
+        Ok(()) => bail!(advice(
+            &sysroot,
+            "rustup installed it for another toolchain than the one that runs"
+        )),
+        Err(error) => bail!(advice(&sysroot, &format!("{error:#}"))),
+    }
+}
+
+/// The folder of the compiler in use.
+///
+/// # Errors
+/// Where there is no compiler.
+pub fn sysroot(workspace: &Workspace) -> Result<PathBuf> {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
+    let printed = step::read(
+        Command::new(rustc)
+            .args(["--print", "sysroot"])
+            .current_dir(&workspace.root),
+    )
+    .context("there is no Rust compiler: install Rust as https://rustup.rs says")?;
+    Ok(PathBuf::from(printed))
+}
+
+/// Whether a toolchain holds the target's core library. The folder alone says nothing: an
+/// interrupted installation leaves it empty.
+fn has_target(sysroot: &Path) -> bool {
+    let libraries = sysroot.join("lib/rustlib").join(WASM_TARGET).join("lib");
+    fs::read_dir(libraries).is_ok_and(|entries| {
+        entries.flatten().any(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            name.starts_with("libcore-") && name.ends_with(".rlib")
+        })
+    })
+}
+
+fn advice(sysroot: &Path, reason: &str) -> String {
+    format!(
+        "the Rust target {WASM_TARGET} is missing and could not be installed
+
+  looked in: {}
+  rustup:    {reason}
+
+It is needed to compile the task logic. One of these installs it:
+
+  with rustup (https://rustup.rs)   rustup target add {WASM_TARGET}
+  Debian, Ubuntu                    apt install libstd-rust-dev-wasm32
+  Fedora                            dnf install rust-std-static-{WASM_TARGET}
+  Arch                              pacman -S rust-wasm
+
+A distribution's package fits only the compiler of the same distribution and version.",
+        sysroot.display()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sysroot_with(files: &[&str]) -> tempfile::TempDir {
+        let sysroot = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = sysroot.path().join("lib/rustlib").join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        sysroot
+    }
+
+    #[test]
+    fn a_toolchain_with_the_core_library_has_the_target() {
+        let sysroot = sysroot_with(&["wasm32-unknown-unknown/lib/libcore-0a1b.rlib"]);
+        assert!(has_target(sysroot.path()));
+    }
+
+    #[test]
+    fn a_toolchain_with_other_targets_only_does_not() {
+        let sysroot = sysroot_with(&["x86_64-unknown-linux-gnu/lib/libcore-0a1b.rlib"]);
+        assert!(!has_target(sysroot.path()));
+    }
+
+    #[test]
+    fn an_interrupted_installation_does_not_count() {
+        let sysroot = sysroot_with(&["wasm32-unknown-unknown/lib/self-contained/crt1.o"]);
+        assert!(!has_target(sysroot.path()));
+    }
+
+    #[test]
+    fn the_advice_names_the_command_and_what_failed() {
+        let text = advice(Path::new("/usr"), "cannot start `rustup`");
+        assert!(text.contains("rustup target add wasm32-unknown-unknown"));
+        assert!(text.contains("apt install libstd-rust-dev-wasm32"));
+        assert!(text.contains("looked in: /usr"));
+        assert!(text.contains("cannot start `rustup`"));
+    }
+}

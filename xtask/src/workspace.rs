@@ -1,0 +1,96 @@
+//! Where the workspace and what it builds lie, and the cargo that builds it.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use crate::step;
+
+/// The workspace's folders, all absolute.
+#[derive(Debug, Deserialize)]
+pub struct Workspace {
+    /// The repository's root.
+    #[serde(rename = "workspace_root")]
+    pub root: PathBuf,
+    /// Where cargo builds: `target`, unless cargo was told otherwise.
+    #[serde(rename = "target_directory")]
+    pub target: PathBuf,
+}
+
+impl Workspace {
+    /// Asks cargo, so that `CARGO_TARGET_DIR` and cargo's configuration are heeded, and the
+    /// commands work from any folder of the repository.
+    ///
+    /// # Errors
+    /// Where cargo cannot say.
+    pub fn locate() -> Result<Self> {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        let metadata = step::read(
+            Command::new(cargo_path())
+                .args(["metadata", "--no-deps", "--format-version=1"])
+                .arg("--manifest-path")
+                .arg(manifest),
+        )?;
+        serde_json::from_str(&metadata).context("cannot read `cargo metadata`")
+    }
+
+    /// A cargo command that runs at the root.
+    pub fn cargo(&self, subcommand: &str) -> Command {
+        let mut command = Command::new(cargo_path());
+        command.arg(subcommand).current_dir(&self.root);
+        command
+    }
+
+    /// Where the encoded components go.
+    pub fn components(&self) -> PathBuf {
+        self.target.join("components")
+    }
+
+    /// The host's binary in a profile's folder, `debug` or `release`.
+    pub fn host_binary(&self, folder: &str) -> PathBuf {
+        self.target.join(folder).join("task-host")
+    }
+
+    /// A path for messages: relative to the root where it lies below it.
+    pub fn shown<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
+        path.strip_prefix(&self.root).unwrap_or(path).display()
+    }
+}
+
+/// The cargo that runs this program, which rustup chose for the repository's toolchain.
+fn cargo_path() -> PathBuf {
+    env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_workspace_is_the_one_that_holds_this_package() {
+        let workspace = Workspace::locate().unwrap();
+        assert!(workspace.root.join("xtask/src/workspace.rs").is_file());
+        assert_eq!(workspace.components(), workspace.target.join("components"));
+    }
+
+    #[test]
+    fn paths_below_the_root_are_shown_without_it() {
+        let workspace = Workspace {
+            root: "/repository".into(),
+            target: "/elsewhere".into(),
+        };
+        let below = workspace.root.join("target/components/tasks.wasm");
+        assert_eq!(
+            workspace.shown(&below).to_string(),
+            "target/components/tasks.wasm"
+        );
+        let outside = workspace.host_binary("release");
+        assert_eq!(
+            workspace.shown(&outside).to_string(),
+            "/elsewhere/release/task-host"
+        );
+    }
+}
