@@ -1,0 +1,49 @@
+//! Contract 2, `/tasks`: every operation, its statuses, and what goes beyond the contract.
+
+mod bulk;
+mod change;
+mod create;
+mod figures;
+mod list;
+mod pages;
+mod search;
+
+use serde_json::{Value, json};
+
+use crate::harness::Host;
+
+/// The smallest task that is accepted.
+fn draft(title: &str) -> Value {
+    json!({"title": title, "category": "feature"})
+}
+
+/// The smallest task with some members more, or others.
+fn draft_with(title: &str, members: Value) -> Value {
+    let mut body = draft(title);
+    for (name, value) in members.as_object().expect("members are an object") {
+        body[name] = value.clone();
+    }
+    body
+}
+
+/// Creates a task and returns it.
+#[track_caller]
+fn create(host: &Host, body: &Value) -> Value {
+    host.post("/tasks", body).expect(201).json()
+}
+
+/// Creates a task and returns its path.
+#[track_caller]
+fn created_path(host: &Host, body: &Value) -> String {
+    format!("/tasks/{}", create(host, body)["id"])
+}
+
+/// The titles of a list.
+#[track_caller]
+fn titles(host: &Host, target: &str) -> Vec<String> {
+    let rows = host.get(target).expect(200).json();
+    crate::harness::column(&rows, "title")
+        .iter()
+        .map(|title| title.as_str().expect("a title is a string").to_owned())
+        .collect()
+}

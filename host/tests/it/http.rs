@@ -1,0 +1,7 @@
+//! What HTTP knows and logic need not: the same for every component.
+
+mod body;
+mod caching;
+mod connection;
+mod routing;
+mod tracing;

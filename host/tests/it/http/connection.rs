@@ -1,0 +1,91 @@
+//! Connections: kept alive, cut off when slow, and limited in what they may send ahead.
+
+use std::io::{Read, Write};
+
+use serde_json::json;
+
+use crate::client::{Answer, connect};
+use crate::harness::Setup;
+
+#[test]
+fn one_connection_serves_many_requests() {
+    let host = Setup::tasks().start();
+    let mut stream = connect(host.address).expect("a connection");
+    let request = |more: &str| format!("GET /tasks HTTP/1.1\r\nhost: x\r\n{more}\r\n");
+    let all = [request(""), request(""), request("connection: close\r\n")].concat();
+    stream.write_all(all.as_bytes()).expect("sent");
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).expect("three answers");
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 3, "{answers}");
+}
+
+#[test]
+fn headers_above_the_limit_are_431() {
+    let host = Setup::tasks().start();
+    let large = "x".repeat(1 << 20);
+    let answer = host
+        .request("GET", "/tasks")
+        .header("x-large", &large)
+        .send();
+    assert_eq!(answer.status, 431, "{answer}");
+    let mut many = host.request("GET", "/tasks");
+    for n in 0..1000 {
+        many = many.header(&format!("x-{n}"), "1");
+    }
+    assert_eq!(many.send().status, 431);
+    host.get("/tasks").expect(200);
+}
+
+#[test]
+fn a_client_that_never_ends_its_head_is_cut_off() {
+    let host = Setup::tasks().flag("--header-timeout", "200ms").start();
+    let mut stream = connect(host.address).expect("a connection");
+    stream
+        .write_all(b"GET /tasks HTTP/1.1\r\nhost: x\r\nx-slow: ")
+        .expect("sent");
+    let mut answer = String::new();
+    // The end of the connection comes from the host: nothing here would close it.
+    stream.read_to_string(&mut answer).expect("the host closes");
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 408"),
+        "{answer}"
+    );
+    host.get("/tasks").expect(200);
+}
+
+#[test]
+fn a_client_that_never_ends_its_body_is_cut_off() {
+    let host = Setup::tasks().flag("--request-timeout", "300ms").start();
+    let mut stream = connect(host.address).expect("a connection");
+    let head = "POST /tasks HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                content-length: 100\r\n\r\n{";
+    stream.write_all(head.as_bytes()).expect("sent");
+    let mut raw = Vec::new();
+    stream.read_to_end(&mut raw).expect("the host closes");
+    if !raw.is_empty() {
+        let answer = Answer::parse(&raw, false).expect("an answer");
+        assert!([408, 504].contains(&answer.status), "{answer}");
+    }
+    assert_eq!(host.get("/tasks").expect(200).json(), json!([]));
+}
+
+#[test]
+fn nonsense_on_the_wire_is_400_and_costs_one_connection() {
+    let host = Setup::tasks().start();
+    for nonsense in [
+        &b"NOT HTTP\r\n\r\n"[..],
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET /tasks HTTP/9.9\r\n\r\n",
+        b"POST /tasks HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
+        b"POST /tasks HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab",
+    ] {
+        let mut stream = connect(host.address).expect("a connection");
+        stream.write_all(nonsense).expect("sent");
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut raw = Vec::new();
+        let _ = stream.read_to_end(&mut raw);
+        let text = String::from_utf8_lossy(&raw);
+        assert!(raw.is_empty() || text.starts_with("HTTP/1.1 4"), "{text}");
+    }
+    host.get("/tasks").expect(200);
+}

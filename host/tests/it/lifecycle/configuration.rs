@@ -1,0 +1,90 @@
+//! A wrong configuration ends before a port opens: exit status 2, and the flag's name.
+
+use std::net::TcpListener;
+
+use crate::harness::{Setup, run, task_host};
+
+#[test]
+fn a_wrong_value_names_its_flag() {
+    for (flag, value) in [
+        ("--request-timeout", "soon"),
+        ("--cpu-limit", "-1s"),
+        ("--memory-limit", "64 bananas"),
+        ("--body-limit", "-1"),
+        ("--max-concurrency", "none"),
+        ("--max-concurrency", "0"),
+        ("--max-queue", "-1"),
+        ("--queue-timeout", ""),
+        ("--log-format", "xml"),
+        ("--statement-limit", "many"),
+    ] {
+        Setup::tasks().flag(flag, value).refused().says(2, &[flag]);
+    }
+}
+
+#[test]
+fn an_address_that_is_none_names_its_flag() {
+    for flag in ["--addr", "--admin-addr"] {
+        let mut command = task_host();
+        command.args(["serve", "--component", "x.wasm", flag, "nonsense:port"]);
+        run(command).says(2, &[flag]);
+    }
+}
+
+#[test]
+fn a_database_of_an_unknown_kind_is_refused() {
+    for url in ["mysql://localhost/tasks", "oracle", ""] {
+        let setup = Setup::tasks().database(url);
+        setup.refused().says(2, &["--database"]);
+    }
+}
+
+#[test]
+fn an_unknown_flag_is_refused() {
+    Setup::tasks()
+        .flag("--no-such-flag", "1")
+        .refused()
+        .says(2, &["--no-such-flag"]);
+}
+
+#[test]
+fn the_environment_sets_flags_and_is_checked_as_well() {
+    let setup = Setup::tasks().variable("TASK_HOST_REQUEST_TIMEOUT", "soon");
+    setup.refused().says(2, &["request-timeout"]);
+    let setup = Setup::tasks().variable("TASK_HOST_BODY_LIMIT", "16B");
+    let body = serde_json::json!({"title": "Too long", "category": "feature"});
+    setup
+        .start()
+        .post("/tasks", &body)
+        .problem(413, "payload-too-large");
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address").to_string();
+    let mut command = task_host();
+    command
+        .args([
+            "serve",
+            "--database",
+            "sqlite::memory:",
+            "--admin-addr",
+            "127.0.0.1:0",
+        ])
+        .args(["--addr", &address, "--component"])
+        .arg(crate::harness::built("tasks.wasm"));
+    let refused = run(command);
+    assert_eq!(refused.code, Some(1), "{refused:#?}");
+    assert!(refused.stderr.contains(&address), "{refused:#?}");
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_is_named() {
+    let setup = Setup::tasks();
+    let directory = setup.directory().display().to_string();
+    // A directory is no file, whoever runs the test.
+    let refused = setup.database(&format!("sqlite:{directory}")).refused();
+    assert_eq!(refused.code, Some(1), "{refused:#?}");
+    assert!(refused.stderr.contains(&directory), "{refused:#?}");
+}

@@ -1,0 +1,108 @@
+//! SIGTERM: readiness off, a delay, no new connections, the rest to its end, exit status 0.
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::client::{Answer, connect};
+use crate::harness::{Setup, eventually};
+use crate::hostile::probe::Probe;
+
+/// A service that can be slow, and may be.
+fn slow() -> Setup {
+    Probe::slow()
+        .setup()
+        .flag("--cpu-limit", "60s")
+        .flag("--request-timeout", "60s")
+}
+
+/// About a second.
+const SLOW: &str = "/things/1500000000";
+
+#[test]
+fn a_request_in_flight_is_answered_and_the_host_ends_well() {
+    let mut host = slow().flag("--drain-delay", "0s").start();
+    let mut slow = host.request("GET", SLOW).open().expect("a connection");
+    // Connections are accepted in order: with this answer the slow one has begun.
+    host.get("/things/1").expect(200);
+    host.terminate();
+    let answer = Answer::read(&mut slow, false).expect("an answer");
+    assert_eq!(answer.expect(200).json(), "a thing");
+    assert_eq!(host.wait().code(), Some(0));
+    connect(host.address).expect_err("nobody listens any more");
+}
+
+#[test]
+fn readiness_goes_first_while_requests_are_still_served() {
+    let mut host = slow().flag("--drain-delay", "1s").start();
+    host.admin("GET", "/readyz").send().expect(200);
+    host.terminate();
+    eventually("readiness goes away", || {
+        (host.admin("GET", "/readyz").send().status == 503).then_some(())
+    });
+    host.get("/things/1").expect(200);
+    assert_eq!(host.get("/readyz").status, 503);
+    assert_eq!(host.admin("GET", "/livez").send().status, 200);
+    assert_eq!(host.wait().code(), Some(0));
+}
+
+#[test]
+fn an_idle_connection_does_not_hold_the_host() {
+    let mut host = slow().flag("--drain-delay", "0s").start();
+    let mut idle = connect(host.address).expect("a connection");
+    idle.write_all(b"GET /things/1 HTTP/1.1\r\nhost: x\r\n\r\n")
+        .expect("sent");
+    idle.read_exact(&mut [0; 12])
+        .expect("the answer's beginning");
+    let never_used = connect(host.address).expect("a connection");
+    let began = Instant::now();
+    host.terminate();
+    assert_eq!(host.wait().code(), Some(0));
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    drop(never_used);
+}
+
+#[test]
+fn what_outlasts_the_grace_period_is_cut_off() {
+    let host = slow()
+        .flag("--drain-delay", "0s")
+        .flag("--drain-timeout", "300ms")
+        .start();
+    let mut host = host;
+    let mut endless = host
+        .request("GET", "/things/9000000000000000000")
+        .open()
+        .expect("a connection");
+    host.get("/things/1").expect(200);
+    let began = Instant::now();
+    host.terminate();
+    assert!(host.wait().code().is_some(), "no signal had to end it");
+    assert!(
+        began.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        began.elapsed()
+    );
+    let mut rest = Vec::new();
+    let _ = endless.read_to_end(&mut rest);
+    assert!(!rest.starts_with(b"HTTP/1.1 200"), "it was not finished");
+}
+
+#[test]
+fn writes_before_the_end_are_kept() {
+    let setup = Setup::tasks().flag("--drain-delay", "0s");
+    let mut host = setup.start();
+    for n in 0..20 {
+        let body = json!({"title": format!("Task {n}"), "category": "feature"});
+        host.post("/tasks", &body).expect(201);
+    }
+    host.terminate();
+    assert_eq!(host.wait().code(), Some(0));
+    let host = setup.start();
+    let tasks = host.get("/tasks").expect(200).json();
+    assert_eq!(tasks.as_array().map(Vec::len), Some(20));
+}

@@ -1,0 +1,90 @@
+//! Starting: with and without compiled code, and again on the same database.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
+
+use serde_json::json;
+
+use crate::harness::Setup;
+
+/// Every file of the code cache and when it was written.
+fn entries(directory: &Path) -> BTreeMap<String, SystemTime> {
+    let mut entries = BTreeMap::new();
+    for entry in fs::read_dir(directory).expect("the cache").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            entries.extend(self::entries(&path));
+        } else {
+            let written = entry
+                .metadata()
+                .and_then(|of| of.modified())
+                .expect("a time");
+            entries.insert(path.display().to_string(), written);
+        }
+    }
+    entries
+}
+
+#[test]
+fn a_second_start_uses_the_compiled_code_of_the_first() {
+    let setup = Setup::tasks().own_cache();
+    drop(setup.start());
+    let cache = setup.directory().join("code-cache");
+    let first = entries(&cache);
+    assert!(!first.is_empty(), "compiled code is kept");
+    let host = setup.start();
+    host.get("/tasks").expect(200);
+    assert_eq!(entries(&cache), first, "nothing was compiled again");
+}
+
+#[test]
+fn code_that_does_not_fit_is_compiled_again() {
+    let setup = Setup::tasks().own_cache();
+    drop(setup.start());
+    let cache = setup.directory().join("code-cache");
+    for path in entries(&cache).keys() {
+        let mut code = fs::read(path).expect("an entry");
+        let middle = code.len() / 2;
+        if let Some(byte) = code.get_mut(middle) {
+            *byte ^= 0xff;
+        }
+        fs::write(path, code).expect("written");
+    }
+    setup.start().get("/tasks").expect(200);
+    for path in entries(&cache).keys() {
+        fs::write(path, b"").expect("written");
+    }
+    setup.start().get("/tasks").expect(200);
+}
+
+#[test]
+fn the_data_is_there_after_a_restart() {
+    let setup = Setup::tasks();
+    let host = setup.start();
+    let body = json!({"title": "Kept", "category": "feature", "tags": ["a"]});
+    let task = host.post("/tasks", &body).expect(201).json();
+    drop(host);
+    assert_eq!(setup.start().get("/tasks/1").expect(200).json(), task);
+}
+
+#[test]
+fn a_memory_database_is_gone_after_the_end() {
+    let setup = Setup::tasks().database("sqlite::memory:");
+    let host = setup.start();
+    let body = json!({"title": "Short-lived", "category": "feature"});
+    host.post("/tasks", &body).expect(201);
+    drop(host);
+    let host = setup.start();
+    assert_eq!(host.get("/tasks").expect(200).json(), json!([]));
+}
+
+#[test]
+fn a_data_directory_that_is_not_there_is_made() {
+    let setup = Setup::tasks();
+    let path = setup.directory().join("new/data.sqlite");
+    let setup = setup.database(&format!("sqlite:{}", path.display()));
+    setup.start().get("/tasks").expect(200);
+    assert!(path.is_file());
+}
