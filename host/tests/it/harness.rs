@@ -158,7 +158,10 @@ impl Refused {
 pub fn task_host() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_task-host"));
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("TASK_HOST_") || name == "RUST_LOG" {
+        if name.to_string_lossy().starts_with("TASK_HOST_")
+            || name == "RUST_LOG"
+            || name == "RUST_BACKTRACE"
+        {
             command.env_remove(name);
         }
     }

@@ -179,8 +179,8 @@ fn a_change_under_if_match_needs_the_current_state() {
         .header("if-match", &last)
         .send()
         .expect(200);
-    // Nothing is there any more, so no state can match.
-    send("PUT", "*", "Gone").problem(412, "precondition-failed");
+    // A precondition counts only where the answer would be a success (RFC 9110, 13.2.1).
+    send("PUT", "*", "Gone").problem(404, "task-not-found");
 }
 
 #[test]

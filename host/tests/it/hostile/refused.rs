@@ -61,7 +61,7 @@ fn an_operation_over_a_resource_is_refused() {
         ..get("/keys/{id}")
     };
     let probe = Probe::good().world("resourceful").routes([take]);
-    refused(&probe, &["test:probe/vault#take", "resource"]);
+    refused(&probe, &["test:probe/vault#take", "no JSON form"]);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn members_that_the_result_has_not_are_refused() {
                 next: Some("further".into()),
                 ..good
             },
-            "further",
+            "cursor",
         ),
     ] {
         refused(&Probe::good().routes([route]), &["/things/{id}", word]);

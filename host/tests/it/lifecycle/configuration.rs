@@ -8,12 +8,12 @@ use crate::harness::{Setup, run, task_host};
 fn a_wrong_value_names_its_flag() {
     for (flag, value) in [
         ("--request-timeout", "soon"),
-        ("--cpu-limit", "-1s"),
+        ("--cpu-limit", "1 lightyear"),
         ("--memory-limit", "64 bananas"),
-        ("--body-limit", "-1"),
+        ("--body-limit", "1.5MiB"),
         ("--max-concurrency", "none"),
         ("--max-concurrency", "0"),
-        ("--max-queue", "-1"),
+        ("--max-queue", "lots"),
         ("--queue-timeout", ""),
         ("--log-format", "xml"),
         ("--statement-limit", "many"),
