@@ -42,16 +42,6 @@ use self::cors::Cors;
 use self::surface::Surfaces;
 use crate::metrics::Metrics;
 
-/// The paths that no component may claim.
-pub const RESERVED_PATHS: [&str; 6] = [
-    "/health",
-    "/livez",
-    "/readyz",
-    "/docs",
-    "/openapi.json",
-    "/metrics",
-];
-
 /// Builds the routers of both ports over one backend.
 pub struct Server {
     app: Arc<App>,

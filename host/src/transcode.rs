@@ -40,6 +40,8 @@ pub use self::interface::{
     DecodeError, ExportedInterface, Function, Interface, Param, Signature, SignatureError,
 };
 pub use self::openapi::{openapi, problem_schema};
+pub use wasmtime::component::Val;
+
 pub use self::operation::{BindError, BindFault, Input, Operation, Outcome, Rejection, Reply};
 pub use self::template::{Template, TemplateError};
 pub use self::types::{Case, Enum, Epoch, Field, Record, ResultType, Type, TypeName, Variant};

@@ -20,7 +20,8 @@ use tracing::{error, warn};
 use super::problem::Problem;
 use super::surface::Surface;
 use super::trace::Context;
-use super::{App, RESERVED_PATHS, assets};
+use super::{App, assets};
+use crate::contract::RESERVED_PATHS;
 use crate::contract::{FieldError, Method};
 use crate::request::{self, Fault, Refusal, Template};
 

@@ -20,8 +20,9 @@ use futures_util::FutureExt;
 use tracing::{Instrument, debug, error, info, info_span};
 
 pub(super) use self::context::Context;
+use super::App;
 use super::problem::Problem;
-use super::{App, RESERVED_PATHS};
+use crate::contract::RESERVED_PATHS;
 use crate::metrics::{Held, RequestLabels};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -199,6 +199,7 @@ impl Database for Sqlite {
             let budget = Budget {
                 deadline: Instant::now() + FORGET_WAIT * 2,
                 wait: FORGET_WAIT,
+                hold: FORGET_WAIT,
                 statements: 0,
                 rows: 0,
                 bytes: 0,

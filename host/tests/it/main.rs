@@ -15,5 +15,4 @@ mod hostile;
 mod http;
 mod lifecycle;
 mod limits;
-mod storage;
 mod toy;

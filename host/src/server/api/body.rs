@@ -24,7 +24,7 @@ pub(super) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<B
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let too_large = || {
-        app.metrics.limit_hit("body-too-large");
+        app.metrics.limit_hit("payload-too-large");
         Problem::body_too_large(limit)
     };
     if declared.is_some_and(|declared| declared > limit.0 as u64) {

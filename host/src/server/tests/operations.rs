@@ -269,7 +269,7 @@ async fn a_body_up_to_the_limit_is_taken() {
     assert_eq!(streamed.status, 413);
     assert_eq!(
         streamed.json()["type"],
-        "urn:task-host:problem:body-too-large"
+        "urn:task-host:problem:payload-too-large"
     );
 }
 

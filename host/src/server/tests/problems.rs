@@ -85,7 +85,11 @@ async fn a_logics_own_5xx_shows_its_title_only() {
 #[tokio::test]
 async fn every_refusal_has_its_status_and_code() {
     for (refusal, status, code) in [
-        (Refusal::Malformed("line 1".into()), 400, "malformed-json"),
+        (
+            Refusal::Malformed("line 1".into()),
+            400,
+            "malformed-request",
+        ),
         (
             Refusal::UnsupportedMediaType("application/json"),
             415,

@@ -70,7 +70,11 @@ impl SqliteTransaction {
                 Error::Conflict => Error::Busy,
                 error => error,
             })?;
-        connection.guard().set_deadline(Some(budget.deadline));
+        let mut meter = Meter::new(budget);
+        if access == Access::Write {
+            meter.hold();
+        }
+        connection.guard().set_deadline(Some(meter.deadline()));
         let changes_before = connection.total_changes();
         Ok(Self {
             // A write transaction takes its snapshot when it begins.
@@ -79,7 +83,7 @@ impl SqliteTransaction {
             engine,
             access,
             migrates,
-            meter: Meter::new(budget),
+            meter,
             ended: None,
             changes_before,
             busy: begun.elapsed(),
@@ -313,6 +317,10 @@ impl Transaction for SqliteTransaction {
         let seen = self.seen.unwrap_or(0);
         drop(self);
         engine.flusher.reached(seen).await
+    }
+
+    fn deadline(&self) -> Instant {
+        self.meter.deadline()
     }
 
     fn busy(&self) -> Duration {
