@@ -167,7 +167,7 @@ impl Query {
             self.text.bind(Value::Integer(offset));
         }
         let rows = platform.query(&self.text.text, &self.text.params)?;
-        Table::new(&rows)?.rows().map(tasks::decode).collect()
+        tasks::decode_all(&rows)
     }
 
     fn condition(&mut self, text: &str) {
