@@ -7,5 +7,6 @@ mod json_text;
 mod parameters;
 mod reading;
 mod round_trip;
+mod scalars;
 mod support;
 mod writing;

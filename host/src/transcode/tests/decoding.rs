@@ -100,7 +100,7 @@ fn bytes_that_are_no_component_are_refused() {
 fn bytes_maps_and_nested_results_are_recognised() {
     let interface = interface(
         "type key = string;
-         record entry { bytes: list<u8>, map: list<tuple<key, u8>>, pairs: list<tuple<u8, u8>>,
+         record entry { bytes: list<u8>, by-key: list<tuple<key, u8>>, pairs: list<tuple<u8, u8>>,
                         outcome: result<u8> }
          get: func() -> result<entry, problem>;",
     );
@@ -108,7 +108,7 @@ fn bytes_maps_and_nested_results_are_recognised() {
     let entry = record_of(get.signature.as_ref().unwrap().ok.as_ref().unwrap());
     let ty = |name| &entry.field(name).unwrap().ty;
     assert_eq!(*ty("bytes"), Type::Bytes);
-    assert_eq!(*ty("map"), Type::Map(Type::U8.into()));
+    assert_eq!(*ty("by-key"), Type::Map(Type::U8.into()));
     let pair = Type::Tuple([Type::U8, Type::U8].into());
     assert_eq!(*ty("pairs"), Type::List(pair.into()));
     assert!(matches!(ty("outcome"), Type::Result(_)));

@@ -6,11 +6,14 @@ use super::support::operation;
 use crate::contract::Method;
 use crate::transcode::{Input, Operation, Rejection};
 
+/// Pointers and details.
+type Told = Vec<(String, String)>;
+
 const ITEMS: &str = "
     enum color { red, dark-blue }
     record filter {
         color: option<color>, name: option<string>, tags: option<list<string>>,
-        ids: list<u8>, limit: option<s64>, after: option<datetime>, exact: option<bool>,
+        ids: list<u16>, limit: option<s64>, after: option<datetime>, exact: option<bool>,
     }
     find: func(filter: filter) -> result<_, problem>;
     get: func(id: s64, color: color) -> result<_, problem>;
@@ -20,7 +23,7 @@ const ITEMS: &str = "
     get-all: func(name: string, count: u8) -> result<_, problem>;
 ";
 
-fn find(query: &str) -> Result<Vec<(String, Val)>, Vec<(String, String)>> {
+fn find(query: &str) -> Result<Vec<(String, Val)>, Told> {
     let operation = operation(ITEMS, Method::Get, "/x", "find");
     let input = Input {
         query: Some(query),
@@ -32,7 +35,7 @@ fn find(query: &str) -> Result<Vec<(String, Val)>, Vec<(String, String)>> {
     }
 }
 
-fn arguments(operation: &Operation, input: &Input<'_>) -> Result<Vec<Val>, Vec<(String, String)>> {
+fn arguments(operation: &Operation, input: &Input<'_>) -> Result<Vec<Val>, Told> {
     operation.read(input).map_err(|rejection| match rejection {
         Rejection::Invalid(errors) => errors
             .into_iter()
@@ -65,11 +68,7 @@ fn string(text: &str) -> Val {
     Val::String(text.to_owned())
 }
 
-fn path(
-    function: &str,
-    template: &str,
-    values: &[(&str, &str)],
-) -> Result<Vec<Val>, Vec<(String, String)>> {
+fn path(function: &str, template: &str, values: &[(&str, &str)]) -> Result<Vec<Val>, Told> {
     let operation = operation(ITEMS, Method::Get, template, function);
     let parameters: Vec<(String, String)> = values
         .iter()
@@ -144,14 +143,14 @@ fn lists_are_separated_by_commas_or_repeated() {
     assert_eq!(member("tags=", "tags"), some(Val::List(Vec::new())));
     assert_eq!(
         member("ids=1,2", "ids"),
-        Val::List(vec![Val::U8(1), Val::U8(2)])
+        Val::List(vec![Val::U16(1), Val::U16(2)])
     );
 }
 
 #[test]
 fn every_fault_of_a_query_is_told() {
     assert_eq!(
-        find("color=green&name=a&name=b&ids=1,x,300&limit=&exact=1"),
+        find("color=green&name=a&name=b&ids=1,x,70000&limit=&exact=1"),
         Err(vec![
             (
                 "#/query/color".to_owned(),
@@ -159,7 +158,10 @@ fn every_fault_of_a_query_is_told() {
             ),
             ("#/query/name".to_owned(), "must not be repeated".to_owned()),
             ("#/query/ids".to_owned(), "must be an integer".to_owned()),
-            ("#/query/ids".to_owned(), "must be from 0 to 255".to_owned()),
+            (
+                "#/query/ids".to_owned(),
+                "must be from 0 to 65535".to_owned()
+            ),
             ("#/query/limit".to_owned(), "must be an integer".to_owned()),
             (
                 "#/query/exact".to_owned(),
