@@ -38,7 +38,7 @@ pub(super) fn value(out: &mut Vec<u8>, ty: &Type, val: &Val) -> Result<(), Strin
             return Err("a number that is not finite".to_owned());
         }
         (Type::Char, Val::Char(value)) => json(out, value),
-        (Type::String, Val::String(value)) => json(out, value.as_str()),
+        (Type::String, Val::String(value)) => string(out, value),
         (Type::Bytes, Val::List(bytes)) => base64(out, bytes)?,
         (Type::Datetime(_), Val::Record(members)) => {
             let moment = moment(members)?;
@@ -99,6 +99,23 @@ fn json(out: &mut Vec<u8>, scalar: &(impl Serialize + ?Sized)) {
     serde_json::to_writer(out, scalar).expect("scalars serialize, and a Vec takes every byte");
 }
 
+/// Appends a string. Nearly none needs escapes, and a search without an early exit is done
+/// for many bytes at once.
+fn string(out: &mut Vec<u8>, text: &str) {
+    let needs_escape = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
+    let escapes = text
+        .as_bytes()
+        .iter()
+        .fold(false, |found, byte| found | needs_escape(byte));
+    if escapes {
+        return json(out, text);
+    }
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+}
+
 fn sequence<T>(
     out: &mut Vec<u8>,
     items: impl IntoIterator<Item = T>,
@@ -154,7 +171,7 @@ fn map(out: &mut Vec<u8>, item: &Type, entries: &[Val]) -> Result<(), String> {
         if index > 0 {
             out.push(b',');
         }
-        json(out, key.as_str());
+        string(out, key);
         out.push(b':');
         value(out, item, val)?;
     }
