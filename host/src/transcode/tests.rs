@@ -7,6 +7,7 @@ mod json_text;
 mod parameters;
 mod reading;
 mod round_trip;
+mod running;
 mod scalars;
 mod support;
 mod writing;

@@ -3,7 +3,8 @@
 use crate::contract::FieldError;
 
 /// How many faults one answer names; the rest would only amplify a hostile request.
-pub(in crate::transcode) const MAX_FAULTS: usize = 100;
+const MAX_FAULTS: usize = 100;
+
 /// Where a value stands in the request.
 #[derive(Clone, Copy)]
 pub(in crate::transcode) enum Place<'a> {
