@@ -57,7 +57,7 @@ struct Engine {
     readers: Arc<Pool>,
     writer: Arc<Pool>,
     flusher: Flusher,
-    _checkpointer: Checkpointer,
+    checkpointer: Checkpointer,
     stats: Arc<Stats>,
     _file: DatabaseFile,
 }
@@ -140,7 +140,7 @@ impl Engine {
             readers: Arc::new(readers.map_err(refused)?),
             writer: Arc::new(writer.map_err(refused)?),
             flusher: Flusher::start(log, stats.clone()).map_err(no_thread)?,
-            _checkpointer: Checkpointer::start(checkpoints, woken, stats.clone())
+            checkpointer: Checkpointer::start(checkpoints, woken, stats.clone())
                 .map_err(no_thread)?,
             stats,
             _file: file,

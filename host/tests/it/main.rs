@@ -1,3 +1,3 @@
-//! Placeholder.
+//! Tests at the host's boundaries, one module a boundary, in one binary that links once.
 
-fn main() {}
+mod storage;

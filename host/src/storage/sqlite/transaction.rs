@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 
 use super::aside::aside;
-use super::checkpoint::restart_log;
 use super::connection::Connection;
 use super::failure::{Stop, refusal};
 use super::pool::Lease;
@@ -179,7 +178,7 @@ impl SqliteTransaction {
                 aside(|| commit(connection))?;
             }
             if let Some(sqlite) = connection.with_large_log() {
-                aside(|| restart_log(sqlite, &engine.stats));
+                aside(|| engine.checkpointer.restart_log(sqlite));
             }
             ticket.number()
         } else {
