@@ -317,3 +317,41 @@ async fn a_slow_statement_leaves_the_worker_to_others() {
     assert!(others.await.unwrap() < Duration::from_millis(400));
     assert_eq!(slow.await.unwrap(), Error::Deadline);
 }
+
+#[tokio::test]
+async fn what_logic_needs_is_there() {
+    let database = fresh().await;
+    let mut writing = writer(&*database).await;
+    for statement in [
+        "INSERT INTO notes (title, rank) VALUES ('a', 1), ('b', 2) ON CONFLICT DO NOTHING",
+        "INSERT INTO notes (title) VALUES ('a') ON CONFLICT (title) DO UPDATE SET rank = 3",
+        "UPDATE notes SET rank = n.i FROM (SELECT 5 AS i) AS n WHERE title = 'a'",
+        "SELECT value FROM json_each('[1, 2]') ORDER BY value",
+        "SELECT notes.id FROM notes, json_tree('[1]') AS j WHERE j.atom = notes.id",
+        "SELECT title, row_number() OVER (ORDER BY rank) FROM notes",
+        "SELECT json_group_array(title), group_concat(title, ', ') FROM notes GROUP BY rank",
+        "SELECT '{\"a\": 1}' ->> 'a', lower('A') || upper('b'), coalesce(NULL, 1)",
+        "SELECT strftime('%Y', 0, 'unixepoch'), CURRENT_TIMESTAMP, round(1.234, 2)",
+        "SELECT title FROM notes WHERE title LIKE 'a%' ESCAPE '\\' OR title GLOB 'b*'",
+        "WITH RECURSIVE up (i) AS (SELECT 1 UNION SELECT i + 1 FROM up WHERE i < 9) \
+         SELECT CASE WHEN i % 2 = 0 THEN 'even' ELSE 'odd' END, count(*) FROM up GROUP BY 1",
+        "SELECT * FROM notes AS n LEFT JOIN marks AS m ON m.note = n.id WHERE n.id IN (1, 2) \
+         UNION ALL SELECT 1, 2, 3, 4, 5 LIMIT 9 OFFSET 0",
+        "DELETE FROM marks WHERE note NOT IN (SELECT id FROM notes) RETURNING label",
+    ] {
+        if let Err(failure) = query(&mut *writing, statement).await {
+            panic!("{statement}: {}", failure.detail);
+        }
+    }
+    writing.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_id_is_never_used_again() {
+    let database = fresh().await;
+    write(&*database, "INSERT INTO notes (title) VALUES ('a'), ('b')").await;
+    write(&*database, "DELETE FROM notes").await;
+    let mut writing = writer(&*database).await;
+    let again = "INSERT INTO notes (title) VALUES ('c') RETURNING id";
+    assert_eq!(integer(&mut *writing, again).await, 3);
+}
