@@ -54,7 +54,12 @@ impl Held {
     fn await_begun(&self, number: u64) {
         let mut state = self.state.lock().unwrap();
         while state.begun < number {
-            state = self.changed.wait(state).unwrap();
+            let (next, late) = self
+                .changed
+                .wait_timeout(state, Duration::from_secs(10))
+                .unwrap();
+            assert!(!late.timed_out(), "the log was not synced");
+            state = next;
         }
     }
 }
@@ -68,6 +73,13 @@ struct Fixture {
     database: Sqlite,
     sync: Arc<Held>,
     _directory: tempfile::TempDir,
+}
+
+impl Drop for Fixture {
+    /// Lets go of the sync, which closing the database waits for, also when a test has failed.
+    fn drop(&mut self) {
+        self.sync.set(false);
+    }
 }
 
 /// A database whose syncs pass until the test holds them.
@@ -96,16 +108,17 @@ async fn insert(database: &Sqlite, title: &str) -> Box<dyn Transaction> {
 
 #[tokio::test]
 async fn a_commit_waits_for_a_sync_that_began_after_it() {
-    let Fixture { database, sync, .. } = fixture().await;
+    let fixture = fixture().await;
+    let (database, sync) = (&fixture.database, &fixture.sync);
     let before = sync.begun();
     sync.set(true);
-    let mut first = std::pin::pin!(insert(&database, "a").await.commit());
+    let mut first = std::pin::pin!(insert(database, "a").await.commit());
     assert_eq!(poll(first.as_mut()), Poll::Pending);
     sync.await_begun(before + 1);
     // These two come while the first sync runs: it is not theirs, and they share the next.
-    let mut second = std::pin::pin!(insert(&database, "b").await.commit());
+    let mut second = std::pin::pin!(insert(database, "b").await.commit());
     assert_eq!(poll(second.as_mut()), Poll::Pending);
-    let mut third = std::pin::pin!(insert(&database, "c").await.commit());
+    let mut third = std::pin::pin!(insert(database, "c").await.commit());
     assert_eq!(poll(third.as_mut()), Poll::Pending);
     assert_eq!(poll(first.as_mut()), Poll::Pending);
     assert_eq!(sync.begun(), before + 1);
@@ -114,18 +127,19 @@ async fn a_commit_waits_for_a_sync_that_began_after_it() {
     assert_eq!(second.await, Ok(()));
     assert_eq!(third.await, Ok(()));
     assert_eq!(sync.begun(), before + 2);
-    assert_eq!(notes(&database).await, 3);
+    assert_eq!(notes(database).await, 3);
 }
 
 #[tokio::test]
 async fn a_read_waits_for_what_it_saw_and_for_nothing_else() {
-    let Fixture { database, sync, .. } = fixture().await;
-    let mut before = reader(&database).await;
+    let fixture = fixture().await;
+    let (database, sync) = (&fixture.database, &fixture.sync);
+    let mut before = reader(database).await;
     assert_eq!(integer(&mut *before, "SELECT count(*) FROM notes").await, 0);
-    let mut late = reader(&database).await;
+    let mut late = reader(database).await;
     assert_eq!(integer(&mut *late, "SELECT 0").await, 0);
     sync.set(true);
-    let mut writing = std::pin::pin!(insert(&database, "a").await.commit());
+    let mut writing = std::pin::pin!(insert(database, "a").await.commit());
     assert_eq!(poll(writing.as_mut()), Poll::Pending);
 
     let mut unaffected = std::pin::pin!(before.commit());
@@ -135,14 +149,14 @@ async fn a_read_waits_for_what_it_saw_and_for_nothing_else() {
     let mut reading = std::pin::pin!(late.commit());
     assert_eq!(poll(reading.as_mut()), Poll::Pending);
     // A problem tells of what was seen as well.
-    let mut problem = insert(&database, "b").await;
+    let mut problem = insert(database, "b").await;
     execute(&mut *problem, "INSERT INTO notes (title) VALUES ('a')")
         .await
         .unwrap_err();
     let mut refusing = std::pin::pin!(problem.rollback());
     assert_eq!(poll(refusing.as_mut()), Poll::Pending);
     // A write that changed nothing saw it too.
-    let mut idle = std::pin::pin!(writer(&database).await.commit());
+    let mut idle = std::pin::pin!(writer(database).await.commit());
     assert_eq!(poll(idle.as_mut()), Poll::Pending);
 
     sync.set(false);
@@ -154,9 +168,10 @@ async fn a_read_waits_for_what_it_saw_and_for_nothing_else() {
 
 #[tokio::test]
 async fn after_a_failed_sync_nothing_is_acknowledged() {
-    let Fixture { database, sync, .. } = fixture().await;
+    let fixture = fixture().await;
+    let (database, sync) = (&fixture.database, &fixture.sync);
     sync.set(true);
-    let mut writing = std::pin::pin!(insert(&database, "a").await.commit());
+    let mut writing = std::pin::pin!(insert(database, "a").await.commit());
     assert_eq!(poll(writing.as_mut()), Poll::Pending);
     sync.state.lock().unwrap().fails = true;
     sync.set(false);
@@ -170,23 +185,24 @@ async fn after_a_failed_sync_nothing_is_acknowledged() {
     assert_eq!(database.ping().await, Err(error.clone()));
     let refused = database.begin(Access::Write, generous()).await;
     assert_eq!(refused.err(), Some(error.clone()));
-    let mut reading = reader(&database).await;
+    let mut reading = reader(database).await;
     query(&mut *reading, "SELECT * FROM notes").await.unwrap();
     assert_eq!(reading.commit().await, Err(error));
 }
 
 #[tokio::test]
 async fn who_goes_away_after_the_commit_began_does_not_undo_it() {
-    let Fixture { database, sync, .. } = fixture().await;
+    let fixture = fixture().await;
+    let (database, sync) = (&fixture.database, &fixture.sync);
     sync.set(true);
     {
-        let mut gone = std::pin::pin!(insert(&database, "a").await.commit());
+        let mut gone = std::pin::pin!(insert(database, "a").await.commit());
         assert_eq!(poll(gone.as_mut()), Poll::Pending);
     }
     sync.set(false);
     // And it holds nothing up.
-    insert(&database, "b").await.commit().await.unwrap();
-    assert_eq!(notes(&database).await, 2);
+    insert(database, "b").await.commit().await.unwrap();
+    assert_eq!(notes(database).await, 2);
 }
 
 #[tokio::test]
