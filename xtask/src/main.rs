@@ -1,3 +1,3 @@
 //! Placeholder.
 
-fn main() {}
+fn main(){}
