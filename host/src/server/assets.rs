@@ -8,19 +8,15 @@ use axum::response::Response;
 use super::api::answer::{REVALIDATE, not_modified};
 use super::api::{READ_ONLY, options};
 use super::etag;
-use super::problem::Problem;
 use super::surface::File;
 
-/// Answers a request for a file: 200, or 304 where the client has it.
-pub(super) fn serve(
-    file: &File,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<Response, Problem> {
+/// Answers a request for a file: 200, or 304 where the client has it; none where files do not
+/// take the method.
+pub(super) fn serve(file: &File, method: &Method, headers: &HeaderMap) -> Option<Response> {
     match *method {
-        Method::GET | Method::HEAD => Ok(read(file, headers)),
-        Method::OPTIONS => Ok(options(READ_ONLY)),
-        _ => Err(Problem::method_not_allowed(READ_ONLY)),
+        Method::GET | Method::HEAD => Some(read(file, headers)),
+        Method::OPTIONS => Some(options(READ_ONLY)),
+        _ => None,
     }
 }
 
