@@ -38,11 +38,11 @@ pub(super) async fn trace(
     let origin = request.headers().get(ORIGIN).cloned();
     let context = Arc::new(Context::read(request.headers()));
     let method = method_label(request.method());
-    if let Some(path) = reserved(request.uri().path()) {
-        context.matched(path.into(), "".into());
-    }
     let mut watch = Watch::new(&app, &context, method);
     let span = watch.span.clone();
+    if let Some(path) = reserved(request.uri().path()) {
+        span.in_scope(|| context.matched(path.into(), "".into()));
+    }
     let mut response = match app.cors.preflight(&request) {
         Some(response) => response,
         None => run(&context, request, next).instrument(span).await,
