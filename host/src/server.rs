@@ -113,7 +113,7 @@ impl Server {
             .with_state(app.clone())
     }
 
-    /// The operators' port's routes. Merge the admin API's into it.
+    /// The operators' port's routes.
     pub fn operators(&self) -> Router {
         Router::new()
             .route("/livez", get(health::livez))

@@ -1,8 +1,8 @@
 //! Files: the web UI's, and the API's description.
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 
 use super::api::answer::{REVALIDATE, not_modified};
@@ -29,7 +29,6 @@ pub(super) fn read(file: &File, headers: &HeaderMap) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, file.media_type.clone());
     headers.insert(CACHE_CONTROL, REVALIDATE);
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(tag) = etag::header(&file.etag) {
         headers.insert(ETAG, tag);
     }

@@ -264,6 +264,33 @@ async fn http_2_is_spoken_with_prior_knowledge() {
 }
 
 #[tokio::test]
+async fn a_drain_ends_the_streams_of_http_2() {
+    let fake = Fake::new();
+    let running = start(&fake, &[]).await;
+    let stream = TcpStream::connect(running.address).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+    let connection = tokio::spawn(connection);
+    let uri = format!("http://{}/slow", running.address);
+    let asked = sender.send_request(Request::get(uri).body(Body::empty()).unwrap());
+    let asked = tokio::spawn(asked);
+    fake.begun.notified().await;
+    running.stop.send(()).unwrap();
+    while !running.readiness.withdrawn() {
+        tokio::task::yield_now().await;
+    }
+    fake.release.notify_one();
+    assert_eq!(asked.await.unwrap().unwrap().status(), 200);
+    timeout(SOON, connection).await.unwrap().unwrap().unwrap();
+    assert_eq!(
+        running.served.await.unwrap(),
+        Drained { connections_cut: 0 }
+    );
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_gives_its_request_up() {
     let fake = Fake::new();
     let server = fake.server(&[]);

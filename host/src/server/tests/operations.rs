@@ -222,6 +222,7 @@ async fn every_answer_carries_the_requests_id() {
     ] {
         let reply = send(&router, line, &[("x-request-id", "my-id")], "").await;
         assert_eq!(reply.header("x-request-id"), "my-id", "{line}");
+        assert_eq!(reply.header("x-content-type-options"), "nosniff", "{line}");
     }
     let own = send(&router, "GET /tasks", &[], "").await;
     assert_eq!(own.header("x-request-id").len(), 32);
