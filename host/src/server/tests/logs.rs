@@ -1,3 +1,5 @@
+//! What the log says of a request, and what it keeps to itself.
+
 use std::io;
 use std::sync::{Arc, Mutex};
 

@@ -1,3 +1,5 @@
+//! Requests to operations, and their successes.
+
 use axum::body::Body;
 use futures_util::stream;
 

@@ -1,3 +1,5 @@
+//! Every way to get no success: status, code and body.
+
 use std::time::Duration;
 
 use serde_json::json;
