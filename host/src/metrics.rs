@@ -59,10 +59,6 @@ pub struct Metrics {
 
 impl Metrics {
     /// Counts from zero. The process' own figures are read when they are rendered.
-    #[expect(
-        clippy::new_without_default,
-        reason = "one for the process, shared; a default would invite a second one"
-    )]
     pub fn new() -> Arc<Metrics> {
         Arc::new(register::metrics())
     }

@@ -171,6 +171,13 @@ impl Problem {
             .detail(format!("At most {limit} are taken."))
     }
 
+    /// The body is compressed.
+    pub(super) fn unsupported_coding() -> Problem {
+        let title = "The body's content coding is not supported";
+        Problem::new(415, "unsupported-content-coding", title)
+            .detail("Send the body as it is, without a Content-Encoding.".to_owned())
+    }
+
     /// The body did not arrive in time.
     pub(super) fn body_timeout() -> Problem {
         Problem::new(408, "body-timeout", "The body did not arrive in time")

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_LENGTH;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
@@ -18,6 +18,11 @@ use crate::server::problem::Problem;
 pub(super) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
+    }
+    if let Some(coding) = headers.get(CONTENT_ENCODING)
+        && coding != "identity"
+    {
+        return Err(Problem::unsupported_coding());
     }
     let limit = app.config.body_limit;
     let declared = headers
