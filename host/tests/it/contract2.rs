@@ -4,6 +4,7 @@ mod bulk;
 mod change;
 mod create;
 mod figures;
+mod idempotency;
 mod list;
 mod pages;
 mod search;

@@ -199,3 +199,14 @@ fn a_body_above_the_limit_is_413() {
     answer.problem(413, "payload-too-large");
     host.post("/tasks", &large(10)).expect(201);
 }
+
+#[test]
+fn a_compressed_body_is_refused_and_not_read_as_something_else() {
+    let host = Setup::tasks().start();
+    let answer = host
+        .request("POST", "/tasks")
+        .header("content-encoding", "gzip")
+        .body("application/json", &b"\x1f\x8b\x08\x00"[..])
+        .send();
+    answer.problem(415, "unsupported-media-type");
+}

@@ -24,17 +24,34 @@ fn an_unknown_path_is_404() {
     for path in [
         "/nothing",
         "/tasks/1/more",
-        "/tasks/",
-        "/tasks/1/",
         "//tasks",
         "/TASKS",
         "/api",
+        "/nothing/",
     ] {
         for method in ["GET", "POST", "DELETE", "BREW"] {
             let answer = host.request(method, path).send();
             answer.problem(404, "not-found");
         }
     }
+}
+
+#[test]
+fn a_slash_too_many_is_sent_to_the_path_without() {
+    let host = host_with_a_task();
+    for (path, location) in [
+        ("/tasks/", "/tasks"),
+        ("/tasks/1/", "/tasks/1"),
+        ("/tasks/?limit=1", "/tasks?limit=1"),
+    ] {
+        for method in ["GET", "POST"] {
+            // 308 keeps the method and the body; 301 would turn a POST into a GET.
+            let answer = host.request(method, path).send().expect(308);
+            assert_eq!(answer.expect_header("location"), location);
+        }
+    }
+    // A location that begins with two slashes would name another host.
+    host.get("//elsewhere.example/").problem(404, "not-found");
 }
 
 #[test]

@@ -85,6 +85,5 @@ fn a_database_that_cannot_be_opened_is_named() {
     let directory = setup.directory().display().to_string();
     // A directory is no file, whoever runs the test.
     let refused = setup.database(&format!("sqlite:{directory}")).refused();
-    assert_eq!(refused.code, Some(1), "{refused:#?}");
-    assert!(refused.stderr.contains(&directory), "{refused:#?}");
+    refused.says(2, &["--database", &directory]);
 }

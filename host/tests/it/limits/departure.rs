@@ -9,6 +9,7 @@ fn a_client_that_hangs_up_leaves_nothing_behind() {
     let host = Setup::counter()
         .flag("--request-timeout", "60s")
         .flag("--cpu-limit", "60s")
+        .flag("--write-hold", "60s")
         .flag("--queue-timeout", "60s")
         .start();
     for round in 0..5 {
@@ -35,6 +36,7 @@ fn clients_that_hang_up_do_not_use_the_pool_up() {
     let host = Setup::counter()
         .flag("--request-timeout", "60s")
         .flag("--cpu-limit", "60s")
+        .flag("--write-hold", "60s")
         .flag("--max-concurrency", "2")
         .flag("--max-queue", "4")
         .flag("--queue-timeout", "100ms")

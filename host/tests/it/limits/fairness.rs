@@ -23,6 +23,7 @@ fn others_are_served_while_four_loops_spin() {
     let host = Setup::counter()
         .flag("--request-timeout", "60s")
         .flag("--cpu-limit", "60s")
+        .flag("--write-hold", "60s")
         .start();
     let mut loops: Vec<_> = (0..4)
         .map(|n| {
@@ -47,6 +48,7 @@ fn reads_go_on_while_a_write_holds_the_database() {
     let host = Setup::counter()
         .flag("--request-timeout", "60s")
         .flag("--cpu-limit", "60s")
+        .flag("--write-hold", "60s")
         .start();
     host.post("/counters", &json!({"name": "first"}))
         .expect(201);

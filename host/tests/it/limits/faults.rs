@@ -224,3 +224,16 @@ fn every_request_gets_a_fresh_instance() {
         assert_eq!(host.get("/naughty/calls-seen").expect(200).json(), json!(1));
     }
 }
+
+#[test]
+fn a_write_may_hold_the_others_up_only_so_long() {
+    let host = Setup::counter()
+        .flag("--request-timeout", "60s")
+        .flag("--cpu-limit", "60s")
+        .flag("--write-hold", "300ms")
+        .start();
+    let answer = host.request("POST", "/naughty/write-then-loop").send();
+    assert_eq!(answer.status, 504, "{answer}");
+    host.get("/counters/scribble").expect(404);
+    host.post("/counters", &json!({"name": "next"})).expect(201);
+}
