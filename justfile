@@ -2,7 +2,7 @@
 
 # List the commands.
 default:
-    @just --list --unsorted
+    @{{ just_executable() }} --list --unsorted
 
 # Build everything and serve the task API on 127.0.0.1:8000, with further flags of `serve`.
 run *flags:

@@ -5,6 +5,17 @@
 
 use std::fmt;
 
+/// The paths that the host answers itself, with everything below them: no component may have
+/// them.
+pub const RESERVED_PATHS: [&str; 6] = [
+    "/health",
+    "/livez",
+    "/readyz",
+    "/docs",
+    "/openapi.json",
+    "/metrics",
+];
+
 /// What a component says of itself (`service.describe`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Description {

@@ -5,6 +5,7 @@
 //! Names follow the OpenTelemetry semantic conventions where they exist, in Prometheus' form.
 //! Every label is bounded: route templates, never paths; digests of revisions that were active.
 
+mod database;
 mod histogram;
 mod labels;
 mod process;
@@ -25,6 +26,7 @@ pub use self::labels::{Outcome, RequestLabels};
 pub use self::process::resident_memory_bytes;
 pub use self::text::Format;
 use crate::contract::Access;
+use crate::storage::Database;
 
 /// Every figure of the host. Cheap to share: `Arc<Metrics>`.
 #[derive(Debug)]
@@ -57,12 +59,17 @@ pub struct Metrics {
 
 impl Metrics {
     /// Counts from zero. The process' own figures are read when they are rendered.
-    #[expect(
-        clippy::new_without_default,
-        reason = "one for the process, shared; a default would invite a second one"
-    )]
     pub fn new() -> Arc<Metrics> {
         Arc::new(register::metrics())
+    }
+
+    /// As [`Metrics::new`], with the figures of a database.
+    pub fn with_database(database: Arc<dyn Database>) -> Arc<Metrics> {
+        let mut metrics = register::metrics();
+        metrics
+            .registry
+            .register_collector(Box::new(database::DatabaseFigures(database)));
+        Arc::new(metrics)
     }
 
     /// A request's head was read. Drop the guard when its answer is complete or it was given up.
@@ -96,7 +103,7 @@ impl Metrics {
         }
     }
 
-    /// A limit of the host's own ended a request, such as `body-too-large`.
+    /// A limit of the host's own ended a request, such as `payload-too-large`.
     pub fn limit_hit(&self, limit: &'static str) {
         self.limits.get_or_create(&KindLabel::new(limit)).inc();
     }

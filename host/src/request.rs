@@ -14,7 +14,7 @@ mod work;
 use bytes::Bytes;
 
 pub use self::component::{Component, MissingExport};
-pub use self::conditions::{entity_tag_of, without_coding};
+pub use self::conditions::{entity_tag_of, names};
 pub use self::logic::{Finished, Invocation, Logic};
 pub use self::refusal::Refusal;
 pub use self::revision::{Revision, Template};

@@ -17,8 +17,8 @@ mod state;
 
 use std::time::{Duration, Instant};
 
-use wasmtime::component::{Linker, Val};
 use wasmtime::Engine;
+use wasmtime::component::{Linker, Val};
 
 pub use self::cache::CodeCache;
 pub use self::compiler::{Compiler, compile_in_this_process};
@@ -130,7 +130,8 @@ impl Runtime {
         deadline: Instant,
     ) -> Result<Description, ServiceError> {
         let value = self.ask(program, "describe", pure_call(deadline)).await.0?;
-        description::description(&value).map_err(|error| ServiceError::Unreadable("describe", error))
+        description::description(&value)
+            .map_err(|error| ServiceError::Unreadable("describe", error))
     }
 
     /// The files of the component's web UI.

@@ -1,7 +1,7 @@
 //! HTTP: the public port's router with every fixed route, and the operators' port's.
 //!
 //! What is no fixed route belongs to the active revision: its operations and its web UI's files
-//! ([`api`]). Everything passes [`trace`], which gives each request its id and each answer its
+//! (`api`). Everything passes `trace`, which gives each request its id and each answer its
 //! headers. Knows neither SQL nor WebAssembly: it reaches them through [`Api`] alone.
 
 mod api;
@@ -41,16 +41,6 @@ pub use self::config::Config;
 use self::cors::Cors;
 use self::surface::Surfaces;
 use crate::metrics::Metrics;
-
-/// The paths that no component may claim.
-pub const RESERVED_PATHS: [&str; 6] = [
-    "/health",
-    "/livez",
-    "/readyz",
-    "/docs",
-    "/openapi.json",
-    "/metrics",
-];
 
 /// Builds the routers of both ports over one backend.
 pub struct Server {
@@ -113,7 +103,7 @@ impl Server {
             .with_state(app.clone())
     }
 
-    /// The operators' port's routes. Merge the admin API's into it.
+    /// The operators' port's routes.
     pub fn operators(&self) -> Router {
         Router::new()
             .route("/livez", get(health::livez))

@@ -15,7 +15,7 @@ pub mod sqlite;
 mod stats;
 pub mod value;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
@@ -143,6 +143,10 @@ pub trait Transaction: Send {
     /// Whether a statement failed or an [`Error`] ended the transaction. It cannot be committed
     /// then, also where the logic returned a success all the same.
     fn spent(&self) -> bool;
+
+    /// When the transaction must be over: the budget's deadline, or sooner for a write that
+    /// would hold the writer for too long.
+    fn deadline(&self) -> Instant;
 
     /// How long the database has worked for this transaction so far.
     fn busy(&self) -> Duration;

@@ -9,10 +9,10 @@
 //! | --- | --- |
 //! | record | object; kebab-case as snake_case; members in WIT order |
 //! | option | absent or null is none; none is written as null |
-//! | option<option<T>>, as a record's field only | absent is none, null is some(none) |
+//! | `option<option<T>>`, as a record's field only | absent is none, null is some(none) |
 //! | list, tuple | array |
-//! | list<u8> | base64 string with padding, at most 1 MiB when read |
-//! | list<tuple<string, T>> | object; the logic may not repeat a key |
+//! | `list<u8>` | base64 string with padding, at most 1 MiB when read |
+//! | `list<tuple<string, T>>` | object; the logic may not repeat a key |
 //! | enum, flags | string, array of strings; kebab-case as snake_case |
 //! | variant | `{"case": name, "value": payload}`, without `value` where there is no payload |
 //! | result inside a value | `{"ok": payload}` or `{"error": payload}`, null for no payload |
@@ -40,6 +40,8 @@ pub use self::interface::{
     DecodeError, ExportedInterface, Function, Interface, Param, Signature, SignatureError,
 };
 pub use self::openapi::{openapi, problem_schema};
+pub use wasmtime::component::Val;
+
 pub use self::operation::{BindError, BindFault, Input, Operation, Outcome, Rejection, Reply};
 pub use self::template::{Template, TemplateError};
 pub use self::types::{Case, Enum, Epoch, Field, Record, ResultType, Type, TypeName, Variant};

@@ -16,7 +16,7 @@ pub fn write(position: Position, key: SortKey, direction: Direction) -> String {
     format!("{}-{value:x}-{created_at:x}-{id:x}", order(key, direction))
 }
 
-/// Reads what [`write`] wrote for a list of this order; none on anything else.
+/// Reads what [`write()`] wrote for a list of this order; none on anything else.
 pub fn read(cursor: &str, key: SortKey, direction: Direction) -> Option<Position> {
     let mut parts = cursor
         .strip_prefix(order(key, direction))?

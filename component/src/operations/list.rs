@@ -7,7 +7,8 @@ use crate::domain::{moment, terms};
 use crate::operations::cursor;
 use crate::platform::Platform;
 use crate::refusal::Refusal;
-use crate::store::list::{Position, Query};
+use crate::store;
+use crate::store::list::{Position, Query, Terms};
 
 /// Tasks of a page where the client does not say.
 const DEFAULT_LIMIT: i64 = 100;
@@ -80,12 +81,8 @@ pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage
     if let Some(after) = filter.due_after {
         query.compare("due_at > ", Value::Integer(moment::micros(after)));
     }
-    if !tags.is_empty() {
-        query.any_term(tags);
-    }
-    for word in words {
-        let end = terms::after(&word);
-        query.term_between(word, end);
+    for (terms, common) in search(platform, tags, words)? {
+        query.terms(&terms, common);
     }
     if let Some(position) = start {
         query.after(position, key, direction);
@@ -102,6 +99,27 @@ pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage
         .filter(|_| more)
         .map(|last| cursor::write(Position::of(last, key), key, direction));
     Ok(TaskPage { tasks, next })
+}
+
+/// What the tasks of the list have to be found by, and whether many tasks are.
+fn search(
+    platform: &mut impl Platform,
+    tags: Vec<String>,
+    words: Vec<String>,
+) -> Result<Vec<(Terms, bool)>, Refusal> {
+    let mut all = Vec::with_capacity(words.len() + 1);
+    if !tags.is_empty() {
+        all.push(Terms::Any(tags));
+    }
+    all.extend(words.into_iter().map(|word| {
+        let end = terms::after(&word);
+        Terms::Between(word, end)
+    }));
+    if all.is_empty() {
+        return Ok(Vec::new());
+    }
+    let common = store::list::common(platform, &all)?;
+    Ok(all.into_iter().zip(common).collect())
 }
 
 /// The position that the page begins after; none for the first one.

@@ -103,7 +103,7 @@ pub fn dependents(platform: &mut impl Platform, id: i64) -> Result<Vec<Task>, Re
          (select task_id from task_dependencies where dependency_id = $1) order by id"
     );
     let rows = platform.query(statement, &[Value::Integer(id)])?;
-    Table::new(&rows)?.rows().map(tasks::decode).collect()
+    tasks::decode_all(&rows)
 }
 
 /// Whether a task waits for itself, through others or not. Each task on the way is visited

@@ -42,10 +42,45 @@ impl Position {
     }
 }
 
+/// Terms of which a task has at least one.
+pub enum Terms {
+    /// Any of these.
+    Any(Vec<String>),
+    /// Any from the first on and before the second.
+    Between(String, String),
+}
+
+/// So many rows of the index make terms common: more tasks than should be sorted for a page.
+const COMMON: usize = 5_000;
+
+/// Which of these many tasks have, in one statement that counts no further than it must.
+///
+/// # Errors
+/// [`Refusal::Database`], [`Refusal::Corrupt`].
+pub fn common(platform: &mut impl Platform, all: &[Terms]) -> Result<Vec<bool>, Refusal> {
+    let mut text = Text {
+        text: String::from("select "),
+        params: Vec::new(),
+    };
+    for (index, terms) in all.iter().enumerate() {
+        let gap = if index == 0 { "" } else { ", " };
+        text.push(gap);
+        text.push("(select count(*) from (select 1 from task_terms where ");
+        text.terms(terms);
+        text.push(" limit ");
+        text.bind(Value::Integer(COMMON as i64));
+        text.push(") as v)");
+    }
+    let rows = platform.query(&text.text, &text.params)?;
+    let mut row = Table::new(&rows)?.only()?;
+    all.iter()
+        .map(|_| Ok(row.count()? == COMMON as u64))
+        .collect()
+}
+
 /// A statement while it is written.
 pub struct Query {
-    text: String,
-    params: Vec<Value>,
+    text: Text,
     joint: &'static str,
 }
 
@@ -54,8 +89,10 @@ impl Query {
     pub fn new() -> Self {
         let text = concat!("select ", tasks::columns!(), " from tasks").to_owned();
         Self {
-            text,
-            params: Vec::new(),
+            text: Text {
+                text,
+                params: Vec::new(),
+            },
             joint: " where ",
         }
     }
@@ -63,44 +100,42 @@ impl Query {
     /// Only tasks whose column compares so with the value.
     pub fn compare(&mut self, column_and_operator: &str, value: Value) {
         self.condition(column_and_operator);
-        self.bind(value);
+        self.text.bind(value);
     }
 
-    /// Only tasks with any of these terms.
-    pub fn any_term(&mut self, terms: Vec<String>) {
-        self.condition("id in (select task_id from task_terms where term in (");
-        for (index, term) in terms.into_iter().enumerate() {
-            self.text.push_str(if index == 0 { "" } else { ", " });
-            self.bind(Value::Text(term));
-        }
-        self.text.push_str("))");
-    }
-
-    /// Only tasks with a term from `start` on and before `end`.
-    pub fn term_between(&mut self, start: String, end: String) {
-        self.condition("id in (select task_id from task_terms where term >= ");
-        self.bind(Value::Text(start));
-        self.text.push_str(" and term < ");
-        self.bind(Value::Text(end));
-        self.text.push(')');
+    /// Only tasks with these terms. Few tasks are best read by their ids and sorted; of many,
+    /// a page is filled sooner in the order of the list, looking at each.
+    pub fn terms(&mut self, terms: &Terms, common: bool) {
+        let (start, end) = match (terms, common) {
+            (_, false) => ("id in (select task_id from task_terms where ", ")"),
+            (Terms::Any(_), true) => (
+                "exists (select 1 from task_terms where task_id = tasks.id and ",
+                ")",
+            ),
+            // The sign keeps SQLite from reading the tasks by these ids.
+            (Terms::Between(..), true) => ("+id in (select task_id from task_terms where ", ")"),
+        };
+        self.condition(start);
+        self.text.terms(terms);
+        self.text.push(end);
     }
 
     /// Only tasks after this position in that order.
     pub fn after(&mut self, position: Position, key: SortKey, direction: Direction) {
         self.condition("(");
-        self.text.push_str(columns(key));
-        self.text.push_str(match direction {
+        self.text.push(columns(key));
+        self.text.push(match direction {
             Direction::Asc => ") > (",
             Direction::Desc => ") < (",
         });
         if key != SortKey::CreatedAt {
-            self.bind(Value::Integer(position.value));
-            self.text.push_str(", ");
+            self.text.bind(Value::Integer(position.value));
+            self.text.push(", ");
         }
-        self.bind(Value::Integer(position.created_at));
-        self.text.push_str(", ");
-        self.bind(Value::Integer(position.id));
-        self.text.push(')');
+        self.text.bind(Value::Integer(position.created_at));
+        self.text.push(", ");
+        self.text.bind(Value::Integer(position.id));
+        self.text.push(")");
     }
 
     /// Runs it: at most `limit` tasks after the first `offset`, in order.
@@ -119,31 +154,63 @@ impl Query {
             Direction::Asc => "",
             Direction::Desc => " desc",
         };
-        self.text.push_str(" order by ");
+        self.text.push(" order by ");
         for (index, column) in columns(key).split(", ").enumerate() {
             let gap = if index == 0 { "" } else { ", " };
             // Writing to a string cannot fail.
-            let _ = write!(self.text, "{gap}{column}{order}");
+            let _ = write!(self.text.text, "{gap}{column}{order}");
         }
-        self.text.push_str(" limit ");
-        self.bind(Value::Integer(limit));
+        self.text.push(" limit ");
+        self.text.bind(Value::Integer(limit));
         if offset > 0 {
-            self.text.push_str(" offset ");
-            self.bind(Value::Integer(offset));
+            self.text.push(" offset ");
+            self.text.bind(Value::Integer(offset));
         }
-        let rows = platform.query(&self.text, &self.params)?;
-        Table::new(&rows)?.rows().map(tasks::decode).collect()
+        let rows = platform.query(&self.text.text, &self.text.params)?;
+        tasks::decode_all(&rows)
     }
 
     fn condition(&mut self, text: &str) {
-        self.text.push_str(self.joint);
-        self.text.push_str(text);
+        self.text.push(self.joint);
+        self.text.push(text);
         self.joint = " and ";
+    }
+}
+
+/// A text whose parameters are numbered as they are bound.
+struct Text {
+    text: String,
+    params: Vec<Value>,
+}
+
+impl Text {
+    fn push(&mut self, text: &str) {
+        self.text.push_str(text);
     }
 
     fn bind(&mut self, value: Value) {
         self.params.push(value);
+        // Writing to a string cannot fail.
         let _ = write!(self.text, "${}", self.params.len());
+    }
+
+    fn terms(&mut self, terms: &Terms) {
+        match terms {
+            Terms::Any(terms) => {
+                self.push("term in (");
+                for (index, term) in terms.iter().enumerate() {
+                    self.push(if index == 0 { "" } else { ", " });
+                    self.bind(Value::Text(term.clone()));
+                }
+                self.push(")");
+            }
+            Terms::Between(start, end) => {
+                self.push("term >= ");
+                self.bind(Value::Text(start.clone()));
+                self.push(" and term < ");
+                self.bind(Value::Text(end.clone()));
+            }
+        }
     }
 }
 

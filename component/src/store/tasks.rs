@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::contract::sql::Value;
+use crate::contract::sql::{Rows, Value};
 use crate::contract::tasks::Task;
 use crate::domain::{moment, names};
 use crate::platform::Platform;
@@ -24,7 +24,7 @@ pub(crate) use columns;
 ///
 /// # Errors
 /// [`Refusal::Corrupt`] where a cell is not what [`insert`] wrote.
-pub fn decode(mut row: Row<'_>) -> Result<Task, Refusal> {
+fn decode(mut row: Row<'_>) -> Result<Task, Refusal> {
     const NO_CASE: Refusal = Refusal::Corrupt("an enum has no such case");
     // A record's members are evaluated as written: in the order of the columns.
     Ok(Task {
@@ -47,6 +47,20 @@ pub fn decode(mut row: Row<'_>) -> Result<Task, Refusal> {
         completed_at: row.optional_integer()?.map(moment::datetime),
         checksum: row.text()?.to_owned(),
     })
+}
+
+/// Reads the tasks of a result of [`columns!`]. The list is made in its full size: in an
+/// allocator that takes nothing back, growing one would leave its smaller copies behind.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_all(rows: &Rows) -> Result<Vec<Task>, Refusal> {
+    let rows = Table::new(rows)?.rows();
+    let mut tasks = Vec::with_capacity(rows.len());
+    for row in rows {
+        tasks.push(decode(row)?);
+    }
+    Ok(tasks)
 }
 
 /// Reads one task.

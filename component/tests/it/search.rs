@@ -85,3 +85,41 @@ fn too_many_words_are_refused() {
     let refusal = operations::list(&mut Database::new(), filter).unwrap_err();
     assert_eq!(pointers(refusal), ["#/query/q"]);
 }
+
+#[test]
+fn common_words_and_labels_find_the_same_tasks_as_rare_ones() {
+    let mut database = Database::new();
+    let tagged = |title: String, tag: &str| TaskDraft {
+        tags: Some(vec![tag.to_owned()]),
+        ..draft(&title)
+    };
+    for round in 0..60 {
+        let tag = if round % 2 == 0 { "even" } else { "odd" };
+        let drafts = (0..100).map(|number| tagged(format!("Common {round} {number}x"), tag));
+        operations::create_bulk(&mut database, drafts.collect()).unwrap();
+    }
+    database.create(tagged("Rare 7x".into(), "rare"));
+    let mut titles = |q: &str, tags: &[&str]| {
+        let tags = Some(tags.iter().map(|tag| tag.to_string()).collect());
+        database.titles(TaskFilter {
+            q: Some(q.to_owned()),
+            tags,
+            limit: Some(2),
+            ..all()
+        })
+    };
+    assert_eq!(
+        titles("", &["even", "odd"]),
+        ["Common 59 99x", "Common 59 98x"]
+    );
+    assert_eq!(titles("comm", &[]), ["Common 59 99x", "Common 59 98x"]);
+    assert_eq!(
+        titles("comm 7x", &["even", "odd"]),
+        ["Common 59 7x", "Common 58 7x"]
+    );
+    assert_eq!(
+        titles("7x", &["even", "odd", "rare"]),
+        ["Rare 7x", "Common 59 7x"]
+    );
+    assert_eq!(titles("comm rar", &[]), [""; 0]);
+}

@@ -70,7 +70,9 @@ struct Found<'a> {
 
 fn find<'a>(document: &'a Value, id: &str) -> anyhow::Result<Found<'a>> {
     let mut known = Vec::new();
-    let paths = document["paths"].as_object().context("/openapi.json has no paths")?;
+    let paths = document["paths"]
+        .as_object()
+        .context("/openapi.json has no paths")?;
     for (path, methods) in paths {
         for (method, operation) in methods.as_object().into_iter().flatten() {
             match operation["operationId"].as_str() {
@@ -86,7 +88,10 @@ fn find<'a>(document: &'a Value, id: &str) -> anyhow::Result<Found<'a>> {
             }
         }
     }
-    bail!("the service has no operation {id}; it has {}", known.join(", "))
+    bail!(
+        "the service has no operation {id}; it has {}",
+        known.join(", ")
+    )
 }
 
 struct Prepared {
@@ -111,7 +116,11 @@ fn prepare(found: &Found<'_>, arguments: Value) -> anyhow::Result<Prepared> {
         }
         other => bail!("the arguments must be an object, not {other}"),
     };
-    for parameter in found.operation["parameters"].as_array().into_iter().flatten() {
+    for parameter in found.operation["parameters"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
         let Some(name) = parameter["name"].as_str() else {
             continue;
         };

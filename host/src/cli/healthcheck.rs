@@ -33,7 +33,10 @@ async fn ask(args: &Args) -> anyhow::Result<()> {
         .with_context(|| format!("no answer from {url}"))?;
     let status = response.status();
     if !status.is_success() {
-        bail!("{url} answers {status}: {}", response.text().await.unwrap_or_default().trim());
+        bail!(
+            "{url} answers {status}: {}",
+            response.text().await.unwrap_or_default().trim()
+        );
     }
     Ok(())
 }

@@ -48,7 +48,9 @@ async fn read(component: &[u8]) -> anyhow::Result<(Interface, Description)> {
         ..Limits::default()
     })?;
     let program = runtime.load(&code)?;
-    let description = runtime.describe(&program, Instant::now() + PATIENCE).await?;
+    let description = runtime
+        .describe(&program, Instant::now() + PATIENCE)
+        .await?;
     Ok((interface, description))
 }
 

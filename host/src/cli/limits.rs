@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use humantime::parse_duration;
 
-use crate::server::ByteSize;
+use crate::server::config::ByteSize;
 use crate::{request, runtime};
 
 /// What one request may use, and how many may run

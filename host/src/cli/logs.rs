@@ -37,9 +37,16 @@ pub(super) fn init(args: &Args) -> Result<(), super::Failure> {
         Format::Auto => std::io::stderr().is_terminal(),
     };
     if text {
-        builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).init();
+        builder
+            .with_target(false)
+            .with_ansi(std::io::stderr().is_terminal())
+            .init();
     } else {
-        builder.json().flatten_event(true).with_span_list(false).init();
+        builder
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .init();
     }
     Ok(())
 }

@@ -67,7 +67,10 @@ impl Gate {
             && let Some(code) = cache.get(digest, &fingerprint)
             && let Ok(program) = self.runtime.load(&code)
         {
-            tracing::info!(component.digest = digest, "loaded the component's code from the cache");
+            tracing::info!(
+                component.digest = digest,
+                "loaded the component's code from the cache"
+            );
             return Ok(program);
         }
         let began = Instant::now();
@@ -96,7 +99,9 @@ impl Gate {
             dialect: self.database.dialect(),
             deadline: self.deadline(),
             transaction: Some(trial),
-            now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+            now: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default(),
             span: tracing::Span::current(),
         };
         let (trial, checked) = self.runtime.check(program, call).await?;
@@ -104,7 +109,9 @@ impl Gate {
         checked.map_err(Refused::Check)?;
 
         let mut transaction = self.database.begin_migration(self.budget()).await?;
-        let applied = transaction.migrate(&description.migrations, false).await??;
+        let applied = transaction
+            .migrate(&description.migrations, false)
+            .await??;
         transaction.commit().await?;
         for name in applied {
             tracing::info!(migration.name = name, "applied migration {name}");

@@ -1,19 +1,9 @@
 //! The paths of a revision: templates to operations, and what the host keeps for itself.
 
 use super::Refused;
+use crate::contract::RESERVED_PATHS;
 use crate::contract::{Asset, Description, Method};
 use crate::request::Template;
-
-/// Paths that the host answers itself, and everything below those that end in `/`.
-const RESERVED: [&str; 7] = [
-    "/health",
-    "/livez",
-    "/readyz",
-    "/docs",
-    "/docs/",
-    "/openapi.json",
-    "/metrics",
-];
 
 /// Makes the router of a description's routes.
 pub(super) fn router(description: &Description) -> Result<matchit::Router<Template>, Refused> {
@@ -27,7 +17,11 @@ pub(super) fn router(description: &Description) -> Result<matchit::Router<Templa
                 methods: vec![(route.method, index)],
             }),
             Some(template) => {
-                if template.methods.iter().any(|(method, _)| *method == route.method) {
+                if template
+                    .methods
+                    .iter()
+                    .any(|(method, _)| *method == route.method)
+                {
                     return Err(Refused::RouteTwice {
                         method: route.method.to_string(),
                         path: route.path.clone(),
@@ -84,9 +78,10 @@ pub(super) fn check_assets(assets: &[Asset], description: &Description) -> Resul
 }
 
 fn refuse_reserved(path: &str) -> Result<(), Refused> {
-    let reserved = RESERVED
-        .iter()
-        .any(|kept| path == *kept || (kept.ends_with('/') && path.starts_with(kept)));
+    let reserved = RESERVED_PATHS.iter().any(|kept| {
+        path.strip_prefix(kept)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    });
     if reserved {
         return Err(Refused::PathReserved {
             path: path.to_owned(),
@@ -98,7 +93,13 @@ fn refuse_reserved(path: &str) -> Result<(), Refused> {
 /// A template without its parameters' names: two of one shape match the same paths.
 fn shape(path: &str) -> String {
     path.split('/')
-        .map(|segment| if segment.starts_with('{') { "{}" } else { segment })
+        .map(|segment| {
+            if segment.starts_with('{') {
+                "{}"
+            } else {
+                segment
+            }
+        })
         .collect::<Vec<_>>()
         .join("/")
 }
@@ -130,7 +131,11 @@ mod tests {
 
     #[test]
     fn routes_of_one_path_share_a_template() {
-        let routes = [(Method::Get, "/a/{id}"), (Method::Put, "/a/{id}"), (Method::Get, "/a/b")];
+        let routes = [
+            (Method::Get, "/a/{id}"),
+            (Method::Put, "/a/{id}"),
+            (Method::Get, "/a/b"),
+        ];
         let router = router(&description(&routes)).unwrap();
         let matched = router.at("/a/7").unwrap();
         assert_eq!(matched.value.methods, [(Method::Get, 0), (Method::Put, 1)]);
@@ -140,7 +145,8 @@ mod tests {
 
     #[test]
     fn equal_routes_other_names_and_reserved_paths_are_refused() {
-        let refused = |routes: &[(Method, &str)]| router(&description(routes)).err().unwrap().code();
+        let refused =
+            |routes: &[(Method, &str)]| router(&description(routes)).err().unwrap().code();
         let twice = [(Method::Get, "/a/{id}"), (Method::Get, "/a/{id}")];
         assert_eq!(refused(&twice), "route-twice");
         let names = [(Method::Get, "/a/{id}"), (Method::Put, "/a/{name}")];
@@ -156,7 +162,12 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_path() {
-        let error: Refused = router(&description(&[(Method::Get, "/livez")])).err().unwrap();
-        assert_eq!(error.to_string(), "/livez is a path that the host keeps for itself");
+        let error: Refused = router(&description(&[(Method::Get, "/livez")]))
+            .err()
+            .unwrap();
+        assert_eq!(
+            error.to_string(),
+            "/livez is a path that the host keeps for itself"
+        );
     }
 }

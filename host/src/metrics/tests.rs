@@ -1,3 +1,5 @@
+//! What scrapers see of what was recorded.
+
 use super::*;
 
 fn labels(status: u16) -> RequestLabels {

@@ -53,16 +53,6 @@ impl Admission {
             _ => Err(overloaded()),
         }
     }
-
-    /// Requests that wait now.
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
-    }
-
-    /// Slots that are free now.
-    pub(super) fn free(&self) -> usize {
-        self.slots.available_permits()
-    }
 }
 
 impl Drop for Place<'_> {

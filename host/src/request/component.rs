@@ -34,16 +34,16 @@ impl Component {
     ) -> Result<Self, MissingExport> {
         let operations = operations
             .into_iter()
-            .map(|operation| {
-                match program.export(operation.interface(), operation.function()) {
+            .map(
+                |operation| match program.export(operation.interface(), operation.function()) {
                     Some(export) => Ok(Arc::new(Bound { operation, export })),
                     None => Err(MissingExport(format!(
                         "{}#{}",
                         operation.interface(),
                         operation.function()
                     ))),
-                }
-            })
+                },
+            )
             .collect::<Result<_, _>>()?;
         Ok(Component {
             runtime,

@@ -2,29 +2,25 @@
 
 use sha2::{Digest, Sha256};
 
-/// Suffixes by which proxies mark the tag of a compressed form; ours names the plain one.
-const CODING_SUFFIXES: [&str; 4] = ["-gzip", "-br", "-zstd", "-deflate"];
+/// The marks that proxies put on the tag of a compressed form, nginx and Apache, Caddy and Jetty
+/// among them. Ours names the plain form.
+const CODINGS: [&str; 8] = [
+    "-gzip", ";gzip", "--gzip", "-br", ";br", "/gzip", "-zstd", "-deflate",
+];
 
-/// The entity tag of a body whose route names none: 16 hex digits of its SHA-256.
-pub fn entity_tag_of(body: &[u8]) -> String {
-    Sha256::digest(body)[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+/// The entity tag of content that names none itself: 16 hex digits of its SHA-256.
+pub fn entity_tag_of(content: &[u8]) -> String {
+    let hash = Sha256::digest(content);
+    let first = hash.first_chunk().expect("SHA-256 has 32 bytes");
+    format!("{:016x}", u64::from_be_bytes(*first))
 }
 
-/// Takes the quotes and a coding suffix off one tag of a header. None: it is a weak tag, or none.
-fn strong_tag(tag: &str) -> Option<&str> {
-    let tag = tag.trim().strip_prefix('"')?.strip_suffix('"')?;
-    Some(without_coding(tag))
-}
-
-/// The tag of the plain form: without what a proxy that compresses has added.
-pub fn without_coding(tag: &str) -> &str {
-    CODING_SUFFIXES
-        .iter()
-        .find_map(|suffix| tag.strip_suffix(suffix))
-        .unwrap_or(tag)
+/// Whether a tag of a header (without quotes) names this state, compressed or not.
+pub fn names(tag: &str, etag: &str) -> bool {
+    tag == etag
+        || CODINGS
+            .iter()
+            .any(|coding| tag.strip_suffix(coding) == Some(etag))
 }
 
 /// Whether `If-Match` holds for a resource with this tag (strong comparison).
@@ -32,12 +28,17 @@ pub(super) fn if_match(header: &str, current: &str) -> bool {
     header.trim() == "*"
         || header
             .split(',')
-            .any(|tag| strong_tag(tag).is_some_and(|tag| tag == current))
+            .any(|tag| strong_tag(tag).is_some_and(|tag| names(tag, current)))
+}
+
+/// A tag of a list without its quotes. None: it is weak, or none.
+fn strong_tag(tag: &str) -> Option<&str> {
+    tag.trim().strip_prefix('"')?.strip_suffix('"')
 }
 
 #[cfg(test)]
 mod tests {
-    use super::if_match;
+    use super::{entity_tag_of, if_match};
 
     #[test]
     fn a_tag_matches_itself_a_list_a_star_and_its_compressed_form() {
@@ -53,5 +54,10 @@ mod tests {
         assert!(!if_match("\"abd\"", "abc"));
         assert!(!if_match("abc", "abc"));
         assert!(!if_match("", "abc"));
+    }
+
+    #[test]
+    fn content_without_a_tag_gets_one_from_its_hash() {
+        assert_eq!(entity_tag_of(b"abc"), "ba7816bf8f01cfea");
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::contract::{FieldError, Problem};
 use crate::runtime::{Fault, Interruption};
 use crate::storage;
+use crate::transcode::Rejection;
 
 /// Why a request got no success. Nothing that the request wrote was kept.
 ///
@@ -53,6 +54,16 @@ pub enum Refusal {
     Fault(#[from] Fault),
 }
 
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::Malformed(reason) => Refusal::Malformed(reason),
+            Rejection::Invalid(errors) => Refusal::Invalid(errors),
+            Rejection::UnsupportedMediaType(reads) => Refusal::UnsupportedMediaType(reads),
+        }
+    }
+}
+
 impl From<storage::Error> for Refusal {
     fn from(error: storage::Error) -> Self {
         match error {
@@ -64,7 +75,7 @@ impl From<storage::Error> for Refusal {
             storage::Error::Limit(storage::Limit::Statements) => Fault::Statements.into(),
             storage::Error::Limit(storage::Limit::Rows) => Fault::Rows.into(),
             storage::Error::Limit(storage::Limit::Bytes) => Fault::Bytes.into(),
-            rejected @ storage::Error::Rejected(_) => Fault::Trap(rejected.to_string()).into(),
+            storage::Error::Rejected(failure) => Fault::Transaction(failure.detail).into(),
         }
     }
 }

@@ -127,7 +127,10 @@ impl Service {
         let (transaction, _slot) = match work.route.access {
             Access::Write => {
                 let transaction = self.database.begin(Access::Write, budget).await?;
-                (transaction, self.admission.slot().await.map_err(turned_away)?)
+                (
+                    transaction,
+                    self.admission.slot().await.map_err(turned_away)?,
+                )
             }
             Access::Read => {
                 let slot = self.admission.slot().await.map_err(turned_away)?;
@@ -205,7 +208,9 @@ impl Service {
         }
         let answer = work.answer(reply);
         if let Some(key) = &work.key {
-            transaction.record(&key.name, &key.recorded(&answer)).await?;
+            transaction
+                .record(&key.name, &key.recorded(&answer))
+                .await?;
         }
         self.commit(work, transaction).await?;
         Ok(answer)
@@ -243,7 +248,11 @@ impl Service {
     }
 
     /// Commits, and returns when what was written is durable.
-    async fn commit(&self, work: &Work<'_>, transaction: Box<dyn Transaction>) -> Result<(), Ended> {
+    async fn commit(
+        &self,
+        work: &Work<'_>,
+        transaction: Box<dyn Transaction>,
+    ) -> Result<(), Ended> {
         let (busy, usage) = (transaction.busy(), transaction.usage());
         let committed = transaction.commit().await;
         let outcome = match committed {
@@ -258,14 +267,19 @@ impl Service {
 
     /// Rolls back, and returns when what was seen is durable: an answer must not tell of a
     /// commit that a crash could still undo.
-    async fn abandon(&self, work: &Work<'_>, transaction: Box<dyn Transaction>) -> Result<(), Ended> {
+    async fn abandon(
+        &self,
+        work: &Work<'_>,
+        transaction: Box<dyn Transaction>,
+    ) -> Result<(), Ended> {
         self.count(work.route.access, metrics::Outcome::Rollback, &*transaction);
         Ok(transaction.rollback().await?)
     }
 
     fn count(&self, access: Access, outcome: metrics::Outcome, transaction: &dyn Transaction) {
         let usage = transaction.usage();
-        self.metrics.transaction(access, outcome, transaction.busy());
+        self.metrics
+            .transaction(access, outcome, transaction.busy());
         self.metrics.statements(usage.statements.into(), usage.rows);
     }
 
@@ -274,11 +288,21 @@ impl Service {
     /// # Errors
     /// As [`Service::answer`]; the logic's own "unhealthy" is [`Refusal::Unavailable`].
     pub async fn health(&self) -> Result<Health, Refusal> {
-        let _permit = self.health_calls.acquire().await.map_err(|_| overloaded())?;
+        let _permit = self
+            .health_calls
+            .acquire()
+            .await
+            .map_err(|_| overloaded())?;
         let arrived = Instant::now();
-        let transaction = self.database.begin(Access::Read, self.budget(arrived)).await?;
+        let transaction = self
+            .database
+            .begin(Access::Read, self.budget(arrived))
+            .await?;
         let revision = self.active();
-        let health = revision.logic.health(self.call(transaction, arrived)).await?;
+        let health = revision
+            .logic
+            .health(self.call(transaction, arrived))
+            .await?;
         let figures = health.map_err(Refusal::Unavailable)?;
         Ok(Health { figures })
     }
@@ -313,7 +337,9 @@ impl Service {
             deadline: transaction.deadline().min(arrived + self.limits.deadline),
             transaction: Some(transaction),
             // Before 1970 the clock is broken, and zero is as good as any answer.
-            now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+            now: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default(),
             span: tracing::Span::current(),
         }
     }

@@ -48,9 +48,15 @@ impl CodeCache {
     pub fn get(&self, digest: &str, fingerprint: &str) -> Option<CompiledCode> {
         let mut entry = std::fs::read(self.path(digest, fingerprint)).ok()?;
         let (mac, code) = entry.split_at_checked(MAC_BYTES)?;
-        let authentic = self.mac(digest, fingerprint, code).verify_slice(mac).is_ok();
+        let authentic = self
+            .mac(digest, fingerprint, code)
+            .verify_slice(mac)
+            .is_ok();
         if !authentic {
-            tracing::warn!(component.digest = digest, "ignored a cache entry that is not ours");
+            tracing::warn!(
+                component.digest = digest,
+                "ignored a cache entry that is not ours"
+            );
             return None;
         }
         entry.drain(..MAC_BYTES);
@@ -62,7 +68,10 @@ impl CodeCache {
     /// # Errors
     /// When the entry cannot be written; an older one is then still whole.
     pub fn put(&self, digest: &str, fingerprint: &str, code: &CompiledCode) -> std::io::Result<()> {
-        let mac = self.mac(digest, fingerprint, code.bytes()).finalize().into_bytes();
+        let mac = self
+            .mac(digest, fingerprint, code.bytes())
+            .finalize()
+            .into_bytes();
         let mut file = tempfile::NamedTempFile::new_in(&self.directory)?;
         file.write_all(&mac)?;
         file.write_all(code.bytes())?;
@@ -107,6 +116,7 @@ fn read_or_make_key(path: &Path) -> anyhow::Result<[u8; 32]> {
         .read(true)
         .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
         .open(path)?;
-    file.read_exact(&mut key).context("the key must have 32 bytes")?;
+    file.read_exact(&mut key)
+        .context("the key must have 32 bytes")?;
     Ok(key)
 }

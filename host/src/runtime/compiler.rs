@@ -44,7 +44,10 @@ pub(super) fn fingerprint(engine: &Engine) -> String {
     let mut fold = Fold(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut fold);
     let digest = fold.0.finalize();
-    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Starts children that compile.
@@ -137,7 +140,10 @@ impl Compiler {
         match status.code() {
             Some(0) => Ok(CompiledCode(code)),
             Some(1) => Err(CompileError::Refused(message.trim().to_owned())),
-            _ => Err(CompileError::Failed(format!("{status}: {}", message.trim()))),
+            _ => Err(CompileError::Failed(format!(
+                "{status}: {}",
+                message.trim()
+            ))),
         }
     }
 }

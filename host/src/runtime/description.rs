@@ -42,7 +42,9 @@ pub(super) fn figures(value: &Val) -> Result<Result<Vec<(String, i64)>, String>,
     match value {
         Val::Result(Ok(Some(figures))) => list(figures, "health", figure).map(Ok),
         Val::Result(Err(reason)) => Ok(Err(text(reason.as_deref()))),
-        _ => Err(Unreadable("health does not return a result with a list".into())),
+        _ => Err(Unreadable(
+            "health does not return a result with a list".into(),
+        )),
     }
 }
 
@@ -73,13 +75,21 @@ fn route(value: &Val) -> Result<Route, Unreadable> {
             "put" => Method::Put,
             "patch" => Method::Patch,
             "delete" => Method::Delete,
-            other => return Err(Unreadable(format!("{path}: the host has no method {other}"))),
+            other => {
+                return Err(Unreadable(format!(
+                    "{path}: the host has no method {other}"
+                )));
+            }
         },
         operation: record.string("operation")?,
         access: match record.case("access")?.unwrap_or("write") {
             "read" => Access::Read,
             "write" => Access::Write,
-            other => return Err(Unreadable(format!("{path}: the host has no access {other}"))),
+            other => {
+                return Err(Unreadable(format!(
+                    "{path}: the host has no access {other}"
+                )));
+            }
         },
         success: match record.get("success") {
             Some(Val::U16(status)) => *status,
@@ -166,9 +176,15 @@ impl<'a> Record<'a> {
             None | Some(Val::Option(None)) => Ok(None),
             Some(Val::Option(Some(text))) => match &**text {
                 Val::String(text) => Ok(Some(text.clone())),
-                _ => Err(Unreadable(format!("{} of {} is not a string", name, self.what))),
+                _ => Err(Unreadable(format!(
+                    "{} of {} is not a string",
+                    name, self.what
+                ))),
             },
-            Some(_) => Err(Unreadable(format!("{} of {} is not an option", name, self.what))),
+            Some(_) => Err(Unreadable(format!(
+                "{} of {} is not an option",
+                name, self.what
+            ))),
         }
     }
 
@@ -176,7 +192,10 @@ impl<'a> Record<'a> {
         match self.get(name) {
             None => Ok(None),
             Some(Val::Enum(case)) => Ok(Some(case)),
-            Some(_) => Err(Unreadable(format!("{} of {} is not an enum", name, self.what))),
+            Some(_) => Err(Unreadable(format!(
+                "{} of {} is not an enum",
+                name, self.what
+            ))),
         }
     }
 

@@ -46,9 +46,7 @@ impl State {
         let size = statement.len() + params.iter().map(size_of_param).sum::<usize>();
         self.hand_over(size)?;
         self.cpu.pause();
-        self.transaction
-            .as_mut()
-            .ok_or_else(|| impure("sql"))
+        self.transaction.as_mut().ok_or_else(|| impure("sql"))
     }
 
     fn require_request(&self, what: &str) -> wasmtime::Result<()> {

@@ -46,7 +46,10 @@ pub(super) fn load(
         .map_err(|error| LoadError::Unfit(format!("{error:#}")))?;
 
     if let Some(needed) = component.resources_required() {
-        let bytes = needed.max_initial_memory_size.unwrap_or(0).saturating_mul(64 << 10);
+        let bytes = needed
+            .max_initial_memory_size
+            .unwrap_or(0)
+            .saturating_mul(64 << 10);
         if bytes > limits.memory_bytes as u64 {
             return Err(LoadError::TooLarge(format!(
                 "{bytes} bytes of memory to begin with, where the limit is {}",

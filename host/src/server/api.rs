@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName, IF_MATCH, LOCATION};
+use axum::http::header::{ALLOW, HeaderName, LOCATION};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, StatusCode};
 use axum::response::Response;
@@ -20,7 +20,8 @@ use tracing::{error, warn};
 use super::problem::Problem;
 use super::surface::Surface;
 use super::trace::Context;
-use super::{App, RESERVED_PATHS, assets};
+use super::{App, assets};
+use crate::contract::RESERVED_PATHS;
 use crate::contract::{FieldError, Method};
 use crate::request::{self, Fault, Refusal, Template};
 
@@ -82,13 +83,14 @@ async fn find(
         }
         let route = route(template, &parts.method)
             .ok_or_else(|| Problem::method_not_allowed(allow(template)))?;
-        let parameters = decode(found.params.iter())?;
+        let parameters = decode(found.params.iter()).map_err(not_utf_8)?;
         let body = body::read(app, &parts.headers, body).await?;
         return call(app, surface, context, parts, route, parameters, body).await;
     }
     if let Some(file) = surface.assets.get(path) {
         context.matched(path.into(), surface.label.clone());
-        return assets::serve(file, &parts.method, &parts.headers);
+        return assets::serve(file, &parts.method, &parts.headers)
+            .ok_or_else(|| Problem::method_not_allowed(READ_ONLY));
     }
     context.matched("".into(), surface.label.clone());
     without_slash(surface, parts).ok_or_else(Problem::not_found)
@@ -109,10 +111,10 @@ async fn call(
         path: parts.uri.path().to_owned(),
         parameters,
         query: parts.uri.query().map(str::to_owned),
-        media_type: text(&parts.headers, CONTENT_TYPE)?,
+        media_type: text(&parts.headers, "content-type").map_err(not_text)?,
         body,
-        if_match: text(&parts.headers, IF_MATCH)?,
-        idempotency_key: text(&parts.headers, HeaderName::from_static("idempotency-key"))?,
+        if_match: text(&parts.headers, "if-match").map_err(not_text)?,
+        idempotency_key: text(&parts.headers, "idempotency-key").map_err(not_text)?,
     };
     let answered = app.api.answer(&surface.revision, route, request).await;
     match answered {
@@ -158,45 +160,37 @@ pub(super) fn options(allow: HeaderValue) -> Response {
     response
 }
 
+/// The path's parameters without their percent-encoding, or the name of the first one that is
+/// not UTF-8.
 fn decode<'a>(
     parameters: impl Iterator<Item = (&'a str, &'a str)>,
-) -> Result<Vec<(String, String)>, Problem> {
-    let decoded = parameters.map(|(name, value)| {
-        let value = percent_decode_str(value).decode_utf8().map_err(|_| {
-            Refusal::Invalid(vec![FieldError {
-                pointer: format!("#/path/{name}"),
-                detail: "This is not UTF-8 once its percent-encoding is undone.".to_owned(),
-            }])
-        })?;
-        Ok::<_, Refusal>((name.to_owned(), value.into_owned()))
-    });
-    Ok(decoded.collect::<Result<_, _>>()?)
+) -> Result<Vec<(String, String)>, &'a str> {
+    parameters
+        .map(|(name, value)| {
+            let value = percent_decode_str(value).decode_utf8().map_err(|_| name)?;
+            Ok((name.to_owned(), value.into_owned()))
+        })
+        .collect()
 }
 
-/// A header's text; its lines are joined by a comma.
-fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<String>, Refusal> {
-    let mut lines = headers.get_all(&name).iter();
-    let Some(first) = lines.next() else {
-        return Ok(None);
-    };
-    let refuse = |_| Refusal::BadHeader {
-        header: spelled(&name),
-        reason: "only visible ASCII characters and spaces may stand in it".to_owned(),
-    };
-    let mut text = first.to_str().map_err(refuse)?.to_owned();
-    for line in lines {
-        text.push_str(", ");
-        text.push_str(line.to_str().map_err(refuse)?);
-    }
-    Ok(Some(text))
+fn not_utf_8(parameter: &str) -> Refusal {
+    Refusal::Invalid(vec![FieldError {
+        pointer: format!("#/path/{parameter}"),
+        detail: "This is not UTF-8 once its percent-encoding is undone.".to_owned(),
+    }])
 }
 
-fn spelled(name: &HeaderName) -> &'static str {
-    match *name {
-        CONTENT_TYPE => "Content-Type",
-        IF_MATCH => "If-Match",
-        _ => "Idempotency-Key",
-    }
+/// A header's text, its lines joined by a comma; or its name, where it is not text.
+fn text(headers: &HeaderMap, name: &'static str) -> Result<Option<String>, &'static str> {
+    let lines = headers.get_all(name).iter();
+    let lines = lines.map(|line| line.to_str().map_err(|_| name));
+    let lines = lines.collect::<Result<Vec<_>, _>>()?;
+    Ok((!lines.is_empty()).then(|| lines.join(", ")))
+}
+
+fn not_text(header: &'static str) -> Refusal {
+    let reason = "only visible ASCII characters and spaces may stand in it".to_owned();
+    Refusal::BadHeader { header, reason }
 }
 
 /// Clients of other frameworks ask for `/tasks/` and mean `/tasks`: they are sent there, with

@@ -1,26 +1,22 @@
 //! Files: the web UI's, and the API's description.
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 
 use super::api::answer::{REVALIDATE, not_modified};
 use super::api::{READ_ONLY, options};
 use super::etag;
-use super::problem::Problem;
 use super::surface::File;
 
-/// Answers a request for a file: 200, or 304 where the client has it.
-pub(super) fn serve(
-    file: &File,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<Response, Problem> {
+/// Answers a request for a file: 200, or 304 where the client has it; none where files do not
+/// take the method.
+pub(super) fn serve(file: &File, method: &Method, headers: &HeaderMap) -> Option<Response> {
     match *method {
-        Method::GET | Method::HEAD => Ok(read(file, headers)),
-        Method::OPTIONS => Ok(options(READ_ONLY)),
-        _ => Err(Problem::method_not_allowed(READ_ONLY)),
+        Method::GET | Method::HEAD => Some(read(file, headers)),
+        Method::OPTIONS => Some(options(READ_ONLY)),
+        _ => None,
     }
 }
 
@@ -33,7 +29,6 @@ pub(super) fn read(file: &File, headers: &HeaderMap) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, file.media_type.clone());
     headers.insert(CACHE_CONTROL, REVALIDATE);
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(tag) = etag::header(&file.etag) {
         headers.insert(ETAG, tag);
     }

@@ -53,7 +53,7 @@ pub struct Config {
     #[arg(long, env = "TASK_HOST_MAX_CONNECTIONS", default_value = "10000")]
     pub max_connections: NonZeroU32,
 
-    /// An origin whose pages may use the API, such as https://app.example.com; repeatable.
+    /// An origin whose pages may use the API, such as `https://app.example.com`; repeatable.
     /// `*` allows every origin, `none` turns CORS off.
     #[arg(
         long,

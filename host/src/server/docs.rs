@@ -7,12 +7,12 @@
 use std::io::Read;
 use std::sync::{Arc, LazyLock};
 
-use axum::extract::{Extension, Path};
+use axum::extract::Extension;
 use axum::http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, VARY,
     X_FRAME_OPTIONS,
 };
-use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version};
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, Version};
 use axum::response::Response;
 use bytes::Bytes;
 use flate2::read::GzDecoder;
@@ -61,13 +61,13 @@ pub(super) async fn page(headers: HeaderMap) -> Response {
 /// `GET /docs/{file}`.
 pub(super) async fn file(
     Extension(context): Extension<Arc<Context>>,
-    Path(name): Path<String>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let response = match name.as_str() {
-        "init.js" => assets::read(&INIT, &headers),
-        "swagger-ui-bundle.js" => packed(&BUNDLE, &headers),
-        "swagger-ui.css" => packed(&STYLES, &headers),
+    let response = match uri.path() {
+        "/docs/init.js" => assets::read(&INIT, &headers),
+        "/docs/swagger-ui-bundle.js" => packed(&BUNDLE, &headers),
+        "/docs/swagger-ui.css" => packed(&STYLES, &headers),
         _ => return Problem::not_found().respond(&context.request_id),
     };
     secured(response)

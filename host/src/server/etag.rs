@@ -5,19 +5,8 @@
 
 use axum::http::header::IF_NONE_MATCH;
 use axum::http::{HeaderMap, HeaderValue};
-use sha2::{Digest, Sha256};
 
-/// The marks of nginx and Apache, Caddy and Jetty.
-const CODINGS: [&str; 8] = [
-    "-gzip", ";gzip", "--gzip", "-br", ";br", "/gzip", "-zstd", "-deflate",
-];
-
-/// The tag of content that names none itself: 16 hex digits of its SHA-256.
-pub(super) fn of(content: &[u8]) -> String {
-    let hash = Sha256::digest(content);
-    let first = hash.first_chunk().expect("SHA-256 has 32 bytes");
-    format!("{:016x}", u64::from_be_bytes(*first))
-}
+use crate::request::names;
 
 /// The `ETag` header; none where the tag holds what a header cannot.
 pub(super) fn header(etag: &str) -> Option<HeaderValue> {
@@ -34,13 +23,6 @@ pub(super) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
         .iter()
         .filter_map(|value| value.to_str().ok())
         .any(|list| list.trim() == "*" || tags(list).any(|tag| names(tag, etag)))
-}
-
-fn names(tag: &str, etag: &str) -> bool {
-    tag == etag
-        || CODINGS
-            .iter()
-            .any(|coding| tag.strip_suffix(coding) == Some(etag))
 }
 
 /// The tags of a list, without quotes or `W/`. A tag may itself hold a comma.
@@ -80,11 +62,6 @@ mod tests {
     fn a_tag_that_ends_like_a_coding_matches_itself() {
         assert!(known(r#""abc-gzip""#, "abc-gzip"));
         assert!(!known(r#""abc""#, "abc-gzip"));
-    }
-
-    #[test]
-    fn content_without_a_tag_gets_one_from_its_hash() {
-        assert_eq!(of(b"abc"), "ba7816bf8f01cfea");
     }
 
     #[test]

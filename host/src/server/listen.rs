@@ -2,7 +2,7 @@
 //! them at the end: readiness off, serve on for the drain delay, stop accepting, let what is in
 //! flight end within the drain time-out, cut off the rest.
 //!
-//! Slow clients are cut off at three places: [`stream`] bounds a request's head and a reader
+//! Slow clients are cut off at three places: `stream` bounds a request's head and a reader
 //! that takes no bytes, hyper bounds the time between requests, `api` bounds a body.
 
 mod stream;

@@ -46,7 +46,7 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Problem {
         match refusal {
             Refusal::Malformed(detail) => {
-                Problem::new(400, "malformed-json", "The body is not valid JSON").detail(detail)
+                Problem::new(400, "malformed-request", "The body is not valid JSON").detail(detail)
             }
             Refusal::Invalid(errors) => {
                 let title = "The request does not fit the operation's types";
@@ -102,6 +102,10 @@ impl From<Fault> for Problem {
             Fault::Statements => (500, "The request ran too many statements"),
             Fault::Rows => (500, "The request read too many rows"),
             Fault::Bytes => (500, "The request read too many bytes"),
+            Fault::Transaction(_) => (
+                500,
+                "The service's logic returned a success in a transaction that had failed",
+            ),
             Fault::Value(_) => (
                 500,
                 "The service's logic returned a value that cannot be sent",
@@ -163,8 +167,15 @@ impl Problem {
 
     /// The body is larger than the host takes.
     pub(super) fn body_too_large(limit: ByteSize) -> Problem {
-        Problem::new(413, "body-too-large", "The body is too large")
+        Problem::new(413, "payload-too-large", "The body is too large")
             .detail(format!("At most {limit} are taken."))
+    }
+
+    /// The body is compressed.
+    pub(super) fn unsupported_coding() -> Problem {
+        let title = "The body's content coding is not supported";
+        Problem::new(415, "unsupported-content-coding", title)
+            .detail("Send the body as it is, without a Content-Encoding.".to_owned())
     }
 
     /// The body did not arrive in time.

@@ -7,8 +7,8 @@ use arc_swap::ArcSwapOption;
 use axum::http::HeaderValue;
 use bytes::Bytes;
 
-use super::{Api, etag, openapi};
-use crate::request::Revision;
+use super::{Api, openapi};
+use crate::request::{Revision, entity_tag_of};
 
 /// One revision, as HTTP shows it.
 pub(super) struct Surface {
@@ -37,7 +37,7 @@ impl File {
     /// A media type that is no header value becomes bytes of unknown kind.
     pub(super) fn new(content: Bytes, media_type: &str) -> File {
         File {
-            etag: etag::of(&content),
+            etag: entity_tag_of(&content),
             media_type: HeaderValue::from_str(media_type)
                 .unwrap_or(HeaderValue::from_static("application/octet-stream")),
             content,

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::ORIGIN;
+use axum::http::header::{ORIGIN, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue, Method, Request};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -20,8 +20,9 @@ use futures_util::FutureExt;
 use tracing::{Instrument, debug, error, info, info_span};
 
 pub(super) use self::context::Context;
+use super::App;
 use super::problem::Problem;
-use super::{App, RESERVED_PATHS};
+use crate::contract::RESERVED_PATHS;
 use crate::metrics::{Held, RequestLabels};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -38,11 +39,11 @@ pub(super) async fn trace(
     let origin = request.headers().get(ORIGIN).cloned();
     let context = Arc::new(Context::read(request.headers()));
     let method = method_label(request.method());
-    if let Some(path) = reserved(request.uri().path()) {
-        context.matched(path.into(), "".into());
-    }
     let mut watch = Watch::new(&app, &context, method);
     let span = watch.span.clone();
+    if let Some(path) = reserved(request.uri().path()) {
+        span.in_scope(|| context.matched(path.into(), "".into()));
+    }
     let mut response = match app.cors.preflight(&request) {
         Some(response) => response,
         None => run(&context, request, next).instrument(span).await,
@@ -76,9 +77,10 @@ async fn run(context: &Arc<Context>, mut request: Request<Body>, next: Next) -> 
         Problem::internal().respond(&context.request_id)
     });
     let id = HeaderValue::from_str(&context.request_id);
-    response
-        .headers_mut()
-        .insert(REQUEST_ID, id.expect("a request id is visible ASCII"));
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id.expect("a request id is visible ASCII"));
+    // What a person typed into a task must never be taken for a page.
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

@@ -11,6 +11,9 @@ pub struct Budget {
     pub deadline: Instant,
     /// How long to wait for the writer or a connection.
     pub wait: Duration,
+    /// How long a write may hold the writer, from when it is granted: the deadline of a write is
+    /// at most this far away then.
+    pub hold: Duration,
     /// Statements in all.
     pub statements: u32,
     /// Rows returned by all statements together.
@@ -43,6 +46,12 @@ impl Meter {
             budget,
             usage: Usage::default(),
         }
+    }
+
+    /// The writer was granted: from now on the transaction keeps others waiting.
+    pub(in crate::storage) fn hold(&mut self) {
+        let until = Instant::now() + self.budget.hold;
+        self.budget.deadline = self.budget.deadline.min(until);
     }
 
     pub(in crate::storage) fn usage(&self) -> Usage {
@@ -90,6 +99,7 @@ mod tests {
         Meter::new(Budget {
             deadline: Instant::now(),
             wait: Duration::ZERO,
+            hold: Duration::from_secs(60),
             statements,
             rows,
             bytes,

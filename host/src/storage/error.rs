@@ -125,7 +125,7 @@ pub enum OpenError {
     },
 }
 
-/// Which part of a [`Budget`] was exceeded.
+/// Which part of a [`Budget`](super::Budget) was exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Limit {
     /// Too many statements.

@@ -2,12 +2,12 @@
 //!
 //! One connection writes, in order of arrival; several read beside it, each from the snapshot
 //! that its first statement takes. The write-ahead log is written by COMMIT, under
-//! `synchronous=NORMAL` without a sync, and synced by the [`flusher`]'s thread for all commits
+//! `synchronous=NORMAL` without a sync, and synced by the flusher's thread for all commits
 //! that wait; a checkpoint's thread moves it into the database file. Both threads end when the
 //! database is dropped, which is when the last transaction is over.
 //!
-//! The logic's SQL is kept in bounds by a [`policy`] that SQLite asks while it compiles, by
-//! limits on lengths and depths, and by a [`guard`] that looks at the clock while it runs.
+//! The logic's SQL is kept in bounds by a policy that SQLite asks while it compiles, by limits
+//! on lengths and depths, and by a guard that looks at the clock while it runs.
 
 mod aside;
 mod checkpoint;
@@ -57,7 +57,7 @@ struct Engine {
     readers: Arc<Pool>,
     writer: Arc<Pool>,
     flusher: Flusher,
-    _checkpointer: Checkpointer,
+    checkpointer: Checkpointer,
     stats: Arc<Stats>,
     _file: DatabaseFile,
 }
@@ -88,7 +88,9 @@ impl Sqlite {
                 &self.engine.writer
             }
         };
-        let until = budget.deadline.min(Instant::now() + budget.wait);
+        let until = Instant::now()
+            .checked_add(budget.wait)
+            .map_or(budget.deadline, |until| until.min(budget.deadline));
         let lease = pool.take(until).await?;
         SqliteTransaction::begin(lease, self.engine.clone(), access, migrates, budget)
     }
@@ -140,7 +142,7 @@ impl Engine {
             readers: Arc::new(readers.map_err(refused)?),
             writer: Arc::new(writer.map_err(refused)?),
             flusher: Flusher::start(log, stats.clone()).map_err(no_thread)?,
-            _checkpointer: Checkpointer::start(checkpoints, woken, stats.clone())
+            checkpointer: Checkpointer::start(checkpoints, woken, stats.clone())
                 .map_err(no_thread)?,
             stats,
             _file: file,
@@ -199,6 +201,7 @@ impl Database for Sqlite {
             let budget = Budget {
                 deadline: Instant::now() + FORGET_WAIT * 2,
                 wait: FORGET_WAIT,
+                hold: FORGET_WAIT,
                 statements: 0,
                 rows: 0,
                 bytes: 0,

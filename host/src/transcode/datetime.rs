@@ -41,28 +41,21 @@ pub(super) fn write(out: &mut Vec<u8>, moment: Moment) -> bool {
     }
     let (year, month, day) = civil_from_days(moment.seconds.div_euclid(SECONDS_A_DAY));
     let second = moment.seconds.rem_euclid(SECONDS_A_DAY);
-    digits(out, year, 4);
-    out.push(b'-');
-    digits(out, month, 2);
-    out.push(b'-');
-    digits(out, day, 2);
-    out.push(b'T');
-    digits(out, second / 3600, 2);
-    out.push(b':');
-    digits(out, second / 60 % 60, 2);
-    out.push(b':');
-    digits(out, second % 60, 2);
-    let nanoseconds = i64::from(moment.nanoseconds);
-    if nanoseconds != 0 {
-        out.push(b'.');
-        if nanoseconds % 1_000_000 == 0 {
-            digits(out, nanoseconds / 1_000_000, 3);
-        } else if nanoseconds % 1_000 == 0 {
-            digits(out, nanoseconds / 1_000, 6);
-        } else {
-            digits(out, nanoseconds, 9);
-        }
-    }
+    let mut text = *b"0000-00-00T00:00:00.000000000";
+    digits(&mut text[0..4], year);
+    digits(&mut text[5..7], month);
+    digits(&mut text[8..10], day);
+    digits(&mut text[11..13], second / 3600);
+    digits(&mut text[14..16], second / 60 % 60);
+    digits(&mut text[17..19], second % 60);
+    digits(&mut text[20..29], moment.nanoseconds.into());
+    let length = match moment.nanoseconds {
+        0 => 19,
+        nanoseconds if nanoseconds % 1_000_000 == 0 => 23,
+        nanoseconds if nanoseconds % 1_000 == 0 => 26,
+        _ => 29,
+    };
+    out.extend_from_slice(&text[..length]);
     out.push(b'Z');
     true
 }
@@ -158,10 +151,11 @@ fn number(digits: &[u8]) -> Option<i64> {
     })
 }
 
-/// Appends a number with leading zeros.
-fn digits(out: &mut Vec<u8>, number: i64, width: u32) {
-    for place in (0..width).rev() {
-        out.push(b'0' + (number / 10_i64.pow(place) % 10) as u8);
+/// Fills a place with a number and leading zeros.
+fn digits(place: &mut [u8], mut number: i64) {
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
     }
 }
 

@@ -9,6 +9,7 @@ mod lower;
 
 use std::sync::Arc;
 
+use wasmparser::Parser;
 use wit_component::DecodedWasm;
 use wit_parser::{InterfaceId, Resolve, WorldId, WorldItem};
 
@@ -116,6 +117,10 @@ impl Interface {
     /// [`DecodeError`] where the bytes are not a component (a core module, precompiled code,
     /// damaged bytes).
     pub fn decode(component: &[u8]) -> Result<Interface, DecodeError> {
+        // `decode` takes a core module for a component that has nothing.
+        if !Parser::is_component(component) {
+            return Err(DecodeError::NotAComponent("wrong header".to_owned()));
+        }
         let decoded = wit_component::decode(component)
             .map_err(|error| DecodeError::NotAComponent(format!("{error:#}")))?;
         let DecodedWasm::Component(mut resolve, world) = decoded else {

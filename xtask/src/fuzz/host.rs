@@ -4,6 +4,7 @@
 //! log into a file, so that the pipe never fills, and hands over the address; the end of the
 //! log is the end of the process.
 
+use std::env;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
@@ -37,9 +38,9 @@ impl Host {
     /// # Errors
     /// Where the process ends, or says nothing for a minute. It is gone then.
     pub fn start(binary: &Path, component: &Path, log: &Path) -> Result<Self> {
-        if let Some(folder) = log.parent() {
-            fs::create_dir_all(folder)?;
-        }
+        let folder = log.parent().context("the log has no folder")?;
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
         let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut command = Command::new(binary);
         command
@@ -53,9 +54,17 @@ impl Host {
             .args(["--database", "sqlite::memory:", "--log-format", "json"])
             .arg("--component")
             .arg(component)
+            // What it writes beside its database stays out of the repository.
+            .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
+        // A developer's own settings must not decide what is tested.
+        for (name, _) in env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"TASK_HOST_") {
+                command.env_remove(name);
+            }
+        }
         Self::spawn(&mut command, file)
     }
 

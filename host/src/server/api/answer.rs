@@ -8,7 +8,7 @@ use axum::response::Response;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tracing::warn;
 
-use crate::request::Answer;
+use crate::request::{Answer, entity_tag_of};
 use crate::server::etag;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -28,7 +28,7 @@ pub(super) fn respond(answer: Answer, parts: &Parts) -> Response {
     let is_read = matches!(parts.method, Method::GET | Method::HEAD);
     let body = answer.body.unwrap_or_default();
     let tag = match answer.etag {
-        None if is_read && !body.is_empty() => Some(etag::of(&body)),
+        None if is_read && !body.is_empty() => Some(entity_tag_of(&body)),
         tag => tag,
     };
     if let Some(tag) = &tag

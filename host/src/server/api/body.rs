@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_LENGTH;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
@@ -19,12 +19,17 @@ pub(super) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<B
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
+    if let Some(coding) = headers.get(CONTENT_ENCODING)
+        && coding != "identity"
+    {
+        return Err(Problem::unsupported_coding());
+    }
     let limit = app.config.body_limit;
     let declared = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let too_large = || {
-        app.metrics.limit_hit("body-too-large");
+        app.metrics.limit_hit("payload-too-large");
         Problem::body_too_large(limit)
     };
     if declared.is_some_and(|declared| declared > limit.0 as u64) {

@@ -1,6 +1,6 @@
 //! Over real sockets on the loopback.
 
-use std::future::pending;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,7 +16,7 @@ use crate::server::fake::{Fake, config};
 const SOON: Duration = Duration::from_secs(10);
 
 struct Running {
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     stop: oneshot::Sender<()>,
     served: JoinHandle<Drained>,
     readiness: Readiness,
@@ -36,7 +36,7 @@ fn start_with(
     router: Router,
     limits: Limits,
     readiness: Readiness,
-    address: std::net::SocketAddr,
+    address: SocketAddr,
 ) -> Running {
     let (stop, stopped) = oneshot::channel();
     let shutdown = async move { drop(stopped.await) };
@@ -56,8 +56,8 @@ fn start_with(
     }
 }
 
-async fn connect(running: &Running, send: &str) -> TcpStream {
-    let mut client = TcpStream::connect(running.address).await.unwrap();
+async fn connect(address: SocketAddr, send: &str) -> TcpStream {
+    let mut client = TcpStream::connect(address).await.unwrap();
     client.write_all(send.as_bytes()).await.unwrap();
     client
 }
@@ -94,14 +94,18 @@ async fn a_head_that_does_not_end_is_cut_off() {
         "GET /tasks HTT",
         "POST /tasks HTTP/1.1\r\nhost: x\r\nx-slow:",
     ] {
-        assert_eq!(rest(&mut connect(&running, head).await).await, "", "{head}");
+        assert_eq!(
+            rest(&mut connect(running.address, head).await).await,
+            "",
+            "{head}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_second_head_that_does_not_end_is_cut_off() {
     let running = start(&Fake::new(), &["--header-timeout", "50ms"]).await;
-    let mut client = connect(&running, "GET /tasks HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut client = connect(running.address, "GET /tasks HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(one_answer(&mut client).await.starts_with("HTTP/1.1 200 OK"));
     client.write_all(b"GET /ta").await.unwrap();
     assert_eq!(rest(&mut client).await, "");
@@ -111,7 +115,7 @@ async fn a_second_head_that_does_not_end_is_cut_off() {
 async fn an_idle_connection_outlives_the_header_timeout() {
     let flags = ["--header-timeout", "40ms", "--idle-timeout", "400ms"];
     let running = start(&Fake::new(), &flags).await;
-    let mut client = connect(&running, "GET /tasks HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut client = connect(running.address, "GET /tasks HTTP/1.1\r\nhost: x\r\n\r\n").await;
     one_answer(&mut client).await;
     let idle = std::time::Instant::now();
     assert_eq!(rest(&mut client).await, "");
@@ -129,7 +133,7 @@ async fn a_head_above_the_limit_is_431() {
         "GET /tasks HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n",
         "x".repeat(9000)
     );
-    let answer = rest(&mut connect(&running, &head).await).await;
+    let answer = rest(&mut connect(running.address, &head).await).await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
 }
 
@@ -138,8 +142,8 @@ async fn a_reader_that_takes_nothing_is_cut_off() {
     let large = format!("\"{}\"", "x".repeat(32 << 20));
     let fake = Fake::answers(crate::server::fake::answer(large));
     let running = start(&fake, &["--write-timeout", "50ms"]).await;
-    let mut client = connect(&running, "GET /tasks HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    let _ = running.stop.send(());
+    let mut client = connect(running.address, "GET /tasks HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    running.stop.send(()).unwrap();
     // Nothing is read until the host gave up.
     let drained = timeout(SOON, running.served).await.unwrap().unwrap();
     assert_eq!(drained.connections_cut, 0);
@@ -150,9 +154,9 @@ async fn a_reader_that_takes_nothing_is_cut_off() {
 async fn a_drain_ends_what_is_in_flight_and_refuses_what_is_new() {
     let fake = Fake::new();
     let running = start(&fake, &[]).await;
-    let mut idle = connect(&running, "GET /tasks HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut idle = connect(running.address, "GET /tasks HTTP/1.1\r\nhost: x\r\n\r\n").await;
     one_answer(&mut idle).await;
-    let mut client = connect(&running, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut client = connect(running.address, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
     fake.begun.notified().await;
     running.stop.send(()).unwrap();
     assert_eq!(
@@ -191,7 +195,7 @@ async fn a_drain_cuts_off_what_does_not_end() {
         Readiness::default(),
         address,
     );
-    let mut client = connect(&running, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut client = connect(running.address, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
     fake.begun.notified().await;
     running.stop.send(()).unwrap();
     assert_eq!(
@@ -209,10 +213,10 @@ async fn during_the_drain_delay_requests_are_still_served() {
     while !running.readiness.withdrawn() {
         tokio::task::yield_now().await;
     }
-    let answer = rest(&mut connect(&running, ask).await).await;
+    let answer = rest(&mut connect(running.address, ask).await).await;
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     let ask = ask.replace("readyz", "tasks");
-    let answer = rest(&mut connect(&running, &ask).await).await;
+    let answer = rest(&mut connect(running.address, &ask).await).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     running.served.abort();
 }
@@ -221,9 +225,9 @@ async fn during_the_drain_delay_requests_are_still_served() {
 async fn connections_above_the_limit_wait_their_turn() {
     let running = start(&Fake::new(), &["--max-connections", "1"]).await;
     let ask = "GET /tasks HTTP/1.1\r\nhost: x\r\n\r\n";
-    let mut first = connect(&running, ask).await;
+    let mut first = connect(running.address, ask).await;
     one_answer(&mut first).await;
-    let mut second = connect(&running, ask).await;
+    let mut second = connect(running.address, ask).await;
     let mut byte = [0];
     let early = timeout(Duration::from_millis(50), second.read(&mut byte)).await;
     assert!(early.is_err(), "answered beside the first");
@@ -260,6 +264,33 @@ async fn http_2_is_spoken_with_prior_knowledge() {
 }
 
 #[tokio::test]
+async fn a_drain_ends_the_streams_of_http_2() {
+    let fake = Fake::new();
+    let running = start(&fake, &[]).await;
+    let stream = TcpStream::connect(running.address).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+    let connection = tokio::spawn(connection);
+    let uri = format!("http://{}/slow", running.address);
+    let asked = sender.send_request(Request::get(uri).body(Body::empty()).unwrap());
+    let asked = tokio::spawn(asked);
+    fake.begun.notified().await;
+    running.stop.send(()).unwrap();
+    while !running.readiness.withdrawn() {
+        tokio::task::yield_now().await;
+    }
+    fake.release.notify_one();
+    assert_eq!(asked.await.unwrap().unwrap().status(), 200);
+    timeout(SOON, connection).await.unwrap().unwrap().unwrap();
+    assert_eq!(
+        running.served.await.unwrap(),
+        Drained { connections_cut: 0 }
+    );
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_gives_its_request_up() {
     let fake = Fake::new();
     let server = fake.server(&[]);
@@ -273,7 +304,7 @@ async fn a_client_that_leaves_gives_its_request_up() {
         server.readiness(),
         address,
     );
-    let client = connect(&running, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let client = connect(running.address, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
     fake.begun.notified().await;
     drop(client);
     let counted = async {
@@ -323,5 +354,4 @@ async fn the_operators_port_answers_while_no_worker_does() {
     );
     let drained = tokio::task::spawn_blocking(|| port.stop()).await.unwrap();
     assert_eq!(drained, Drained { connections_cut: 0 });
-    drop(pending::<()>());
 }

@@ -1,3 +1,5 @@
+//! The host's own paths: health, probes, metrics, description, documentation; and files.
+
 use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};

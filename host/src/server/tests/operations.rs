@@ -1,3 +1,5 @@
+//! Requests to operations, and their successes.
+
 use axum::body::Body;
 use futures_util::stream;
 
@@ -222,6 +224,7 @@ async fn every_answer_carries_the_requests_id() {
     ] {
         let reply = send(&router, line, &[("x-request-id", "my-id")], "").await;
         assert_eq!(reply.header("x-request-id"), "my-id", "{line}");
+        assert_eq!(reply.header("x-content-type-options"), "nosniff", "{line}");
     }
     let own = send(&router, "GET /tasks", &[], "").await;
     assert_eq!(own.header("x-request-id").len(), 32);
@@ -242,7 +245,7 @@ async fn a_trailing_slash_is_redirected_to_the_path_without() {
             "{line}"
         );
     }
-    for line in ["GET //evil.example/", "GET /nothing/", "GET //"] {
+    for line in ["GET //evil.example/", "GET /nothing/"] {
         assert_eq!(send(&router, line, &[], "").await.status, 404, "{line}");
     }
 }
@@ -269,20 +272,15 @@ async fn a_body_up_to_the_limit_is_taken() {
     assert_eq!(streamed.status, 413);
     assert_eq!(
         streamed.json()["type"],
-        "urn:task-host:problem:body-too-large"
+        "urn:task-host:problem:payload-too-large"
     );
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_body_that_does_not_arrive_is_given_up() {
     let never = stream::pending::<Result<&str, std::io::Error>>();
-    let reply = send(
-        &Fake::new().router(),
-        "POST /tasks",
-        &[],
-        Body::from_stream(never),
-    )
-    .await;
+    let router = Fake::new().server(&["--body-timeout", "10ms"]).public();
+    let reply = send(&router, "POST /tasks", &[], Body::from_stream(never)).await;
     assert_eq!(reply.status, 408);
     assert_eq!(reply.json()["type"], "urn:task-host:problem:body-timeout");
 }

@@ -1,3 +1,5 @@
+//! Every way to get no success: status, code and body.
+
 use std::time::Duration;
 
 use serde_json::json;
@@ -85,7 +87,11 @@ async fn a_logics_own_5xx_shows_its_title_only() {
 #[tokio::test]
 async fn every_refusal_has_its_status_and_code() {
     for (refusal, status, code) in [
-        (Refusal::Malformed("line 1".into()), 400, "malformed-json"),
+        (
+            Refusal::Malformed("line 1".into()),
+            400,
+            "malformed-request",
+        ),
         (
             Refusal::UnsupportedMediaType("application/json"),
             415,
@@ -223,4 +229,20 @@ async fn a_panic_costs_one_request() {
     assert_eq!(reply.header("x-request-id"), "r1");
     assert_eq!(reply.json()["title"], "The service failed");
     assert_eq!(send(&router, "GET /tasks", &[], "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_415() {
+    let router = Fake::new().router();
+    let reply = send(&router, "POST /tasks", &[("content-encoding", "gzip")], "x").await;
+    assert_eq!(reply.status, 415);
+    assert_eq!(
+        reply.json()["type"],
+        "urn:task-host:problem:unsupported-content-coding"
+    );
+    let identity = [("content-encoding", "identity")];
+    assert_eq!(
+        send(&router, "POST /tasks", &identity, "{}").await.status,
+        200
+    );
 }

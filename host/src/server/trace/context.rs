@@ -44,7 +44,8 @@ impl Context {
         }
     }
 
-    /// Says what the request is for. The first word counts.
+    /// Says what the request is for, to the metrics and to the request's span, which has to be
+    /// the current one. The first word counts.
     pub(in crate::server) fn matched(&self, route: Arc<str>, revision: Arc<str>) {
         tracing::Span::current().record("http.route", &*route);
         let _ = self.matched.set(Matched { route, revision });

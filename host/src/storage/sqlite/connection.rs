@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{CachedStatement, OpenFlags, TransactionState};
 
+use super::aside::aside;
 use super::checkpoint::{LARGE_PAGES, WAKE_PAGES, Wake};
 use super::config::Config;
 use super::failure::Stop;
@@ -22,6 +23,10 @@ use crate::storage::Value;
 /// How long SQLite itself waits for a lock. Nobody else takes one while the host runs, except
 /// a person with a tool, and checkpoints for a moment.
 const LOCK_WAIT: Duration = Duration::from_millis(50);
+
+/// What SQLite may allocate in the whole process, in bytes. Sorts and recursion work in memory,
+/// and a statement that piles up rows is stopped here before the system stops the host.
+const HEAP_BYTES: u32 = 512 << 20;
 
 /// Opens connections, all alike.
 pub(super) struct Opener {
@@ -125,7 +130,8 @@ pub(super) fn open_plain(
          PRAGMA cell_size_check = on;
          PRAGMA journal_size_limit = {journal};
          PRAGMA cache_size = -{cache};
-         PRAGMA mmap_size = {map};",
+         PRAGMA mmap_size = {map};
+         PRAGMA hard_heap_limit = {HEAP_BYTES};",
         journal = 64 << 20,
         cache = config.page_cache_bytes / 1024,
         map = config.map_bytes,
@@ -155,16 +161,27 @@ impl Connection {
             shapes,
             ..
         } = self;
-        let sort = |error: rusqlite::Error| Stop::sort(&error, guard.take_refusal());
-        shapes.timed(text, |shapes| {
-            let mut statement = sqlite.prepare_cached(text).map_err(sort)?;
-            let shape = shapes.shape(text, &statement)?;
+        let known = shapes.get(text);
+        let fast = known.as_ref().is_some_and(|shape| shape.is_fast());
+        let begun = Instant::now();
+        let run = || {
+            let mut statement = sqlite
+                .prepare_cached(text)
+                .map_err(|error| Stop::sort(&error, guard.take_refusal()))?;
+            let shape = match known {
+                Some(shape) => shape,
+                None => shapes.learn(text, &statement)?,
+            };
             if access == Access::Read && !shape.readonly {
                 return Err(Stop::refused("the route's access is read"));
             }
             shape.bind(&mut statement, params)?;
-            work(sqlite, &mut statement, shape).map_err(|stop| stop.explain(guard))
-        })
+            let outcome = work(sqlite, &mut statement, &shape);
+            shape.note(begun.elapsed());
+            // A changed schema compiles a statement again while it runs, which may refuse it.
+            outcome.map_err(|stop| guard.take_refusal().map_or(stop, Stop::refused))
+        };
+        if fast { run() } else { aside(run) }
     }
 
     /// Runs a text of the logic's migrations.

@@ -33,7 +33,7 @@ impl DatabaseFile {
             Some(path) => (resolve(path).map_err(|error| refused(path, &error))?, None),
             None => {
                 let directory = TempDir::with_prefix("task-host-")
-                    .map_err(|error| refused(&std::env::temp_dir(), &error))?;
+                    .map_err(|error| refused(Path::new("in a temporary directory"), &error))?;
                 (directory.path().join("database"), Some(directory))
             }
         };

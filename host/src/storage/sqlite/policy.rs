@@ -60,7 +60,7 @@ impl Policy {
             | AuthAction::Update { table_name, .. }
             | AuthAction::Delete { table_name } => self.table(mode, table_name, database),
             AuthAction::Function { function_name } => function(mode, function_name),
-            action if mode == Mode::Migration => self.schema_change(action),
+            action if mode == Mode::Migration => schema_change(action, database),
             _ => Err("only SELECT, INSERT, UPDATE, DELETE, WITH and VALUES run here".to_owned()),
         }
     }
@@ -79,51 +79,56 @@ impl Policy {
         }
         main_database(database)
     }
+}
 
-    fn schema_change(&self, action: AuthAction<'_>) -> Result<(), String> {
-        match action {
-            AuthAction::CreateTable { table_name: name }
-            | AuthAction::CreateView { view_name: name }
-            | AuthAction::DropTable { table_name: name }
-            | AuthAction::DropView { view_name: name }
-            | AuthAction::Reindex { index_name: name } => host_name(name),
-            AuthAction::CreateIndex {
-                index_name: name,
-                table_name,
-            }
-            | AuthAction::DropIndex {
-                index_name: name,
-                table_name,
-            }
-            | AuthAction::CreateTrigger {
-                trigger_name: name,
-                table_name,
-            }
-            | AuthAction::DropTrigger {
-                trigger_name: name,
-                table_name,
-            } => host_name(name).and_then(|()| host_name(table_name)),
-            AuthAction::AlterTable {
-                database_name,
-                table_name,
-            } => host_name(table_name).and_then(|()| main_database(Some(database_name))),
-            // ALTER TABLE checks the rows that are there with it.
-            AuthAction::Pragma {
-                pragma_name: "quick_check",
-                ..
-            } => Ok(()),
-            AuthAction::CreateVtable { .. } | AuthAction::DropVtable { .. } => {
-                Err("virtual tables are not available".to_owned())
-            }
-            AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } => {
-                Err("all migrations of a component are one transaction of the host's".to_owned())
-            }
-            _ => Err(
-                "migrations may create, alter, drop and fill tables, indexes, views and \
-                      triggers, and nothing else"
-                    .to_owned(),
-            ),
+fn schema_change(action: AuthAction<'_>, database: Option<&str>) -> Result<(), String> {
+    // A table of `temp` is the connection's, and outlives the request. ALTER TABLE names the
+    // database itself, and the column at this place.
+    match action {
+        AuthAction::AlterTable { database_name, .. } => main_database(Some(database_name))?,
+        _ => main_database(database)?,
+    }
+    match action {
+        AuthAction::CreateTable { table_name: name }
+        | AuthAction::CreateView { view_name: name }
+        | AuthAction::DropTable { table_name: name }
+        | AuthAction::DropView { view_name: name }
+        | AuthAction::Reindex { index_name: name }
+        | AuthAction::AlterTable {
+            table_name: name, ..
+        } => host_name(name),
+        AuthAction::CreateIndex {
+            index_name: name,
+            table_name,
         }
+        | AuthAction::DropIndex {
+            index_name: name,
+            table_name,
+        }
+        | AuthAction::CreateTrigger {
+            trigger_name: name,
+            table_name,
+        }
+        | AuthAction::DropTrigger {
+            trigger_name: name,
+            table_name,
+        } => host_name(name).and_then(|()| host_name(table_name)),
+        // ALTER TABLE checks the rows that are there with it.
+        AuthAction::Pragma {
+            pragma_name: "quick_check",
+            ..
+        } => Ok(()),
+        AuthAction::CreateVtable { .. } | AuthAction::DropVtable { .. } => {
+            Err("virtual tables are not available".to_owned())
+        }
+        AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } => {
+            Err("all migrations of a component are one transaction of the host's".to_owned())
+        }
+        _ => Err(
+            "migrations may create, alter, drop and fill tables, indexes, views and \
+                      triggers, and nothing else"
+                .to_owned(),
+        ),
     }
 }
 

@@ -1,15 +1,16 @@
 //! What is known of each statement's text, and how its parameters and results cross.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Statement, ToSql};
 
-use super::aside::aside;
 use super::failure::Stop;
-use super::guard::Guard;
 use crate::storage::budget::Meter;
+use crate::storage::stats::nanos;
 use crate::storage::{Cell, Error, Limit, Rows, Span, Value};
 
 /// Statements that take longer on average run aside.
@@ -20,7 +21,7 @@ const MAX_PARAMETER: usize = 32_766;
 
 /// What is known of the statements that ran on a connection, by text.
 pub(super) struct Shapes {
-    known: HashMap<Box<str>, Shape>,
+    known: HashMap<Box<str>, Arc<Shape>>,
     capacity: usize,
 }
 
@@ -30,9 +31,12 @@ pub(super) struct Shape {
     slots: Box<[u16]>,
     /// Whether it leaves the database as it is.
     pub(super) readonly: bool,
-    /// A moving average over the last runs; none before the first one.
-    average: Option<Duration>,
+    /// A moving average over the last runs, in nanoseconds; [`UNKNOWN`] before the first one.
+    average: AtomicU64,
 }
+
+/// As slow as can be.
+const UNKNOWN: u64 = u64::MAX;
 
 impl Shapes {
     /// Keeps about `capacity` texts.
@@ -43,39 +47,27 @@ impl Shapes {
         }
     }
 
-    /// Runs a statement, aside unless it is known to be fast, and notes how long it took.
-    pub(super) fn timed<T>(&mut self, text: &str, run: impl FnOnce(&mut Self) -> T) -> T {
-        let fast = self
-            .known
-            .get(text)
-            .and_then(|shape| shape.average)
-            .is_some_and(|average| average < SLOW);
-        let begun = Instant::now();
-        let outcome = if fast { run(self) } else { aside(|| run(self)) };
-        if let Some(shape) = self.known.get_mut(text) {
-            let elapsed = begun.elapsed();
-            shape.average = Some(match shape.average {
-                Some(average) => (average * 7 + elapsed) / 8,
-                None => elapsed,
-            });
-        }
-        outcome
+    /// What is known of a text.
+    pub(super) fn get(&self, text: &str) -> Option<Arc<Shape>> {
+        self.known.get(text).cloned()
     }
 
-    /// Looks a compiled statement's shape up, or finds it out.
+    /// Finds out what there is to know of a compiled statement.
     ///
     /// # Errors
     /// A [`Failure`](crate::storage::Failure) where it is nothing that the logic may run.
-    pub(super) fn shape(&mut self, text: &str, statement: &Statement<'_>) -> Result<&Shape, Stop> {
-        if !self.known.contains_key(text) {
-            let shape = Shape::of(text, statement)?;
-            // Texts made up anew for each request would pile up. What is in use comes back.
-            if self.known.len() >= self.capacity * 4 {
-                self.known.clear();
-            }
-            self.known.insert(text.into(), shape);
+    pub(super) fn learn(
+        &mut self,
+        text: &str,
+        statement: &Statement<'_>,
+    ) -> Result<Arc<Shape>, Stop> {
+        let shape = Arc::new(Shape::of(text, statement)?);
+        // Texts made up anew for each request would pile up. What is in use comes back.
+        if self.known.len() >= self.capacity * 4 {
+            self.known.clear();
         }
-        Ok(&self.known[text])
+        self.known.insert(text.into(), shape.clone());
+        Ok(shape)
     }
 }
 
@@ -97,8 +89,23 @@ impl Shape {
         Ok(Self {
             slots,
             readonly: statement.readonly(),
-            average: None,
+            average: AtomicU64::new(UNKNOWN),
         })
+    }
+
+    /// Whether it is known to take so little time that it may run in place.
+    pub(super) fn is_fast(&self) -> bool {
+        self.average.load(Relaxed) < nanos(SLOW)
+    }
+
+    /// Notes how long a run took.
+    pub(super) fn note(&self, elapsed: Duration) {
+        let elapsed = nanos(elapsed);
+        let average = match self.average.load(Relaxed) {
+            UNKNOWN => elapsed,
+            average => average - average / 8 + elapsed / 8,
+        };
+        self.average.store(average, Relaxed);
     }
 
     /// Binds `$n` to the n-th of `params`, wherever and however often it stands.
@@ -215,20 +222,27 @@ fn keep(heap: &mut Vec<u8>, bytes: &[u8], meter: &mut Meter) -> Result<Span, Err
     Ok(Span { start, len })
 }
 
-impl Stop {
-    /// Puts the guard's reason in place of SQLite's "not authorized", where there is one. A
-    /// statement may be compiled again while it runs, and be refused only then.
-    pub(super) fn explain(self, guard: &Guard) -> Self {
-        match guard.take_refusal() {
-            Some(reason) => Stop::refused(reason),
-            None => self,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_statement_is_slow_until_it_is_known_to_be_fast() {
+        let shape = Shape {
+            slots: [].into(),
+            readonly: true,
+            average: AtomicU64::new(UNKNOWN),
+        };
+        assert!(!shape.is_fast());
+        shape.note(Duration::from_micros(10));
+        assert!(shape.is_fast());
+        shape.note(Duration::from_secs(1));
+        assert!(!shape.is_fast());
+        for _ in 0..64 {
+            shape.note(Duration::from_micros(10));
+        }
+        assert!(shape.is_fast());
+    }
 
     #[test]
     fn parameters_are_a_dollar_sign_and_a_number() {

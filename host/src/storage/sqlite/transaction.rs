@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 
 use super::aside::aside;
-use super::checkpoint::restart_log;
 use super::connection::Connection;
 use super::failure::{Stop, refusal};
 use super::pool::Lease;
@@ -70,7 +69,11 @@ impl SqliteTransaction {
                 Error::Conflict => Error::Busy,
                 error => error,
             })?;
-        connection.guard().set_deadline(Some(budget.deadline));
+        let mut meter = Meter::new(budget);
+        if access == Access::Write {
+            meter.hold();
+        }
+        connection.guard().set_deadline(Some(meter.deadline()));
         let changes_before = connection.total_changes();
         Ok(Self {
             // A write transaction takes its snapshot when it begins.
@@ -79,7 +82,7 @@ impl SqliteTransaction {
             engine,
             access,
             migrates,
-            meter: Meter::new(budget),
+            meter,
             ended: None,
             changes_before,
             busy: begun.elapsed(),
@@ -118,15 +121,14 @@ impl SqliteTransaction {
             }
             None => {}
         }
-        let begun = Instant::now();
-        let rows_before = self.meter.usage().rows;
+        let (busy_before, rows_before) = (self.busy, self.meter.usage().rows);
         let outcome = self.work(|connection, meter| {
             meter.statement()?;
             work(connection, meter)
         });
         let stats = &self.engine.stats;
         Stats::count(&stats.statements);
-        Stats::time(&stats.statement_nanos, begun.elapsed());
+        Stats::time(&stats.statement_nanos, self.busy - busy_before);
         let rows = self.meter.usage().rows - rows_before;
         stats.rows.fetch_add(rows, Relaxed);
         match outcome {
@@ -178,10 +180,13 @@ impl SqliteTransaction {
             } else {
                 aside(|| commit(connection))?;
             }
+            let number = ticket.number();
+            // The sync may begin while the log is shortened.
+            drop(ticket);
             if let Some(sqlite) = connection.with_large_log() {
-                aside(|| restart_log(sqlite, &engine.stats));
+                aside(|| engine.checkpointer.restart_log(sqlite));
             }
-            ticket.number()
+            number
         } else {
             commit(connection)?;
             self.seen.unwrap_or(0)
@@ -313,6 +318,10 @@ impl Transaction for SqliteTransaction {
         let seen = self.seen.unwrap_or(0);
         drop(self);
         engine.flusher.reached(seen).await
+    }
+
+    fn deadline(&self) -> Instant {
+        self.meter.deadline()
     }
 
     fn busy(&self) -> Duration {

@@ -65,6 +65,7 @@ pub fn problem_schema() -> Value {
             "status": { "type": "integer", "minimum": 400, "maximum": 599 },
             "detail": { "type": "string", "description": "What happened this time." },
             "instance": { "type": "string", "description": "This occurrence." },
+            "request_id": { "type": "string", "description": "The request's id, for logs." },
             "errors": {
                 "type": "array",
                 "description": "The faults by place.",

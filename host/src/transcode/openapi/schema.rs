@@ -5,10 +5,13 @@
 //! that only answers carry is described as output: every member is there but those that stand
 //! for an absence.
 
+mod naming;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use self::naming::{component_names, name_of, named_types};
 use super::responses::problem_schema;
 use crate::transcode::operation::QueryParam;
 use crate::transcode::operation::{Operation, Source};
@@ -330,81 +333,4 @@ fn with_case_docs(docs: &Option<String>, cases: &[Case]) -> Option<String> {
     let mut parts: Vec<String> = docs.iter().cloned().collect();
     parts.push(lines.join("\n"));
     Some(parts.join("\n\n"))
-}
-
-fn name_of(ty: &Type) -> Option<&TypeName> {
-    match ty {
-        Type::Record(ty) => Some(&ty.name),
-        Type::Enum(ty) | Type::Flags(ty) => Some(&ty.name),
-        Type::Variant(ty) => Some(&ty.name),
-        _ => None,
-    }
-}
-
-/// Adds the named types that a type is made of.
-fn named_types(ty: &Type, types: &mut BTreeMap<TypeName, Type>) {
-    if let Some(name) = name_of(ty)
-        && types.insert(name.clone(), ty.clone()).is_some()
-    {
-        return;
-    }
-    match ty {
-        Type::Option(inner) | Type::Clearable(inner) | Type::List(inner) | Type::Map(inner) => {
-            named_types(inner, types);
-        }
-        Type::Tuple(items) => items.iter().for_each(|item| named_types(item, types)),
-        Type::Record(record) => {
-            record
-                .fields
-                .iter()
-                .for_each(|field| named_types(&field.ty, types));
-        }
-        Type::Variant(variant) => {
-            let payloads = variant
-                .cases
-                .iter()
-                .filter_map(|case| case.payload.as_ref());
-            payloads.for_each(|payload| named_types(payload, types));
-        }
-        Type::Result(result) => {
-            let sides = result.ok.iter().chain(&result.error);
-            sides.for_each(|side| named_types(side, types));
-        }
-        _ => {}
-    }
-}
-
-/// A component's name for each type: in PascalCase; where several interfaces share it, behind
-/// their own names.
-fn component_names<'a>(types: impl Iterator<Item = &'a TypeName>) -> BTreeMap<TypeName, String> {
-    let types: Vec<&TypeName> = types.collect();
-    let forms: [fn(&TypeName) -> String; 3] = [
-        |ty| pascal_case(&ty.name),
-        |ty| {
-            let local = ty.interface.rsplit('/').next().unwrap_or_default();
-            pascal_case(&format!("{local}-{}", ty.name))
-        },
-        |ty| pascal_case(&format!("{}-{}", ty.interface, ty.name)),
-    ];
-    let is_unique = |form: &fn(&TypeName) -> String, ty: &TypeName| {
-        let name = form(ty);
-        // The host's own.
-        name != "Problem" && types.iter().filter(|other| form(other) == name).count() == 1
-    };
-    let name = |ty: &TypeName| {
-        let form = forms.iter().find(|form| is_unique(form, ty));
-        form.unwrap_or(&forms[2])(ty)
-    };
-    types.iter().map(|ty| ((*ty).clone(), name(ty))).collect()
-}
-
-fn pascal_case(name: &str) -> String {
-    let words = name.split(|c: char| !c.is_ascii_alphanumeric());
-    let mut pascal = String::new();
-    for word in words {
-        let mut letters = word.chars();
-        pascal.extend(letters.next().map(|first| first.to_ascii_uppercase()));
-        pascal.push_str(letters.as_str());
-    }
-    pascal
 }

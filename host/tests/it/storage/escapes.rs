@@ -1,0 +1,197 @@
+//! The logic's SQL reaches its own tables and nothing else: each way out is tried here.
+
+use task_host::storage::{Cause, MigrationError, RecordedAnswer};
+
+use super::*;
+
+/// Tries a statement on databases that have views and triggers over what is out of reach.
+async fn refused(statement: &str) {
+    let database = fresh().await;
+    let mut setup = database.begin_migration(generous()).await.unwrap();
+    let steps = [step("0001-tables", SCHEMA), step("0002-traps", TRAPS)];
+    let applied = setup.migrate(&steps, false);
+    assert_eq!(applied.await.unwrap().unwrap(), ["0002-traps"]);
+    let answer = RecordedAnswer {
+        fingerprint: [7; 32],
+        status: 201,
+        headers: vec![],
+        body: b"secret".to_vec(),
+    };
+    setup.record("key", &answer).await.unwrap();
+    setup.commit().await.unwrap();
+
+    let mut writing = writer(&*database).await;
+    let failure = match query(&mut *writing, statement).await {
+        Err(failure) => failure,
+        Ok(rows) => panic!("{statement:.200} returned {rows:?}"),
+    };
+    assert_eq!(failure.cause, Cause::Other, "{statement}: {failure:?}");
+    assert!(writing.spent());
+    drop(writing);
+    let mut after = writer(&*database).await;
+    assert_eq!(after.recall("key").await, Ok(Some(answer)), "{statement}");
+}
+
+/// Names of the host's inside of views and triggers: refused when they are used.
+const TRAPS: &str = "
+    CREATE VIEW peek AS SELECT body FROM task_host_answers;
+    CREATE VIEW tables AS SELECT name FROM sqlite_schema;
+    CREATE TABLE bait (x);
+    CREATE TRIGGER wipe AFTER INSERT ON bait BEGIN DELETE FROM task_host_answers; END;
+    CREATE TABLE hooked (key TEXT REFERENCES task_host_answers (key));";
+
+macro_rules! refused {
+    ($($name:ident: $($statement:expr),+;)+) => {$(
+        #[tokio::test]
+        async fn $name() {
+            $(refused($statement).await;)+
+        }
+    )+};
+}
+
+refused! {
+    the_hosts_tables_are_not_read:
+        "SELECT * FROM task_host_answers",
+        "SELECT count(*) FROM task_host_answers",
+        "SELECT 1 FROM main.task_host_migrations",
+        "SELECT * FROM \"TASK_HOST_ANSWERS\"",
+        "SELECT * FROM [Task_Host_Answers]",
+        "SELECT * FROM `task_host_answers` AS mine",
+        "WITH mine AS (SELECT * FROM task_host_answers) SELECT * FROM mine",
+        "SELECT (SELECT key FROM task_host_answers)",
+        "SELECT * FROM notes WHERE EXISTS (SELECT 1 FROM task_host_answers)",
+        "INSERT INTO notes (title) SELECT key FROM task_host_answers",
+        "/*task-host*/SELECT fingerprint, status, headers, body FROM task_host_answers WHERE key = $1",
+        "\u{a0}/*task-host*/SELECT count(*) FROM task_host_migrations";
+    the_hosts_tables_are_not_written:
+        "INSERT INTO task_host_migrations VALUES (9, 'x', x'', 0)",
+        "UPDATE task_host_answers SET body = x''",
+        "DELETE FROM task_host_answers",
+        "DELETE FROM task_host_answers WHERE key = 'key' RETURNING body",
+        "REPLACE INTO Task_Host_Migrations VALUES (0, 'x', x'', 0)";
+    views_and_triggers_do_not_reach_the_hosts_tables:
+        "SELECT * FROM peek",
+        "SELECT * FROM tables",
+        "INSERT INTO bait VALUES (1)",
+        "INSERT INTO hooked VALUES ('key')";
+    sqlites_own_tables_are_not_touched:
+        "SELECT * FROM sqlite_schema",
+        "SELECT count(*) FROM sqlite_master",
+        "SELECT * FROM SQLITE_TEMP_SCHEMA",
+        "SELECT * FROM sqlite_sequence",
+        "UPDATE sqlite_sequence SET seq = 1",
+        "DELETE FROM sqlite_schema",
+        "SELECT * FROM dbstat",
+        "SELECT * FROM sqlite_dbpage",
+        "SELECT * FROM fts3tokenize('simple')";
+    pragmas_do_not_run:
+        "PRAGMA foreign_keys = off",
+        "PRAGMA query_only",
+        "PRAGMA writable_schema = on",
+        "PRAGMA data_version",
+        "SELECT * FROM pragma_table_info('notes')",
+        "SELECT * FROM pragma_database_list",
+        "SELECT * FROM PRAGMA_FUNCTION_LIST";
+    other_files_are_not_reached:
+        "ATTACH ':memory:' AS other",
+        "ATTACH '/tmp/x' AS other",
+        "DETACH main",
+        "VACUUM INTO '/tmp/task-host-escape'",
+        "VACUUM",
+        "SELECT load_extension('x')",
+        "SELECT readfile('/etc/passwd')",
+        "SELECT writefile('/tmp/x', 'x')",
+        "SELECT edit('x')",
+        "SELECT fts3_tokenizer('simple')";
+    transactions_stay_the_hosts:
+        "BEGIN",
+        "COMMIT",
+        "END",
+        "ROLLBACK",
+        "SAVEPOINT mine",
+        "RELEASE mine",
+        "ROLLBACK TO mine";
+    the_schema_changes_only_by_migrations:
+        "CREATE TABLE mine (x)",
+        "CREATE TEMP TABLE mine (x)",
+        "CREATE TEMP VIEW mine AS SELECT 1",
+        "CREATE TEMP TRIGGER mine AFTER INSERT ON notes BEGIN SELECT 1; END",
+        "CREATE VIRTUAL TABLE mine USING fts5(x)",
+        "CREATE INDEX mine ON notes (rank)",
+        "CREATE VIEW mine AS SELECT 1",
+        "CREATE TRIGGER mine AFTER INSERT ON notes BEGIN SELECT 1; END",
+        "ALTER TABLE notes RENAME TO mine",
+        "ALTER TABLE notes ADD COLUMN mine",
+        "DROP TABLE notes",
+        "DROP VIEW peek",
+        "REINDEX",
+        "ANALYZE",
+        "EXPLAIN SELECT 1",
+        "EXPLAIN QUERY PLAN SELECT 1";
+    nothing_is_told_of_earlier_requests:
+        "SELECT last_insert_rowid()",
+        "SELECT changes()",
+        "SELECT total_changes()";
+    lengths_and_depths_are_bounded:
+        "SELECT randomblob(1000000000)",
+        "SELECT zeroblob(1000000000)",
+        "SELECT printf('%1000000000d', 1)",
+        &format!("SELECT {}1{}", "abs(".repeat(2000), ")".repeat(2000)),
+        &format!("SELECT 1{}", " + 1".repeat(2000)),
+        &format!("SELECT 1{}", ", 1".repeat(2000)),
+        &format!("SELECT '{}'", "x".repeat(2 << 20)),
+        &format!("SELECT 'x' LIKE '{}'", "%x".repeat(2000));
+}
+
+/// Tries a migration; it must fail and leave nothing.
+async fn refused_migration(text: &str) {
+    let database = fresh().await;
+    let mut migrating = database.begin_migration(generous()).await.unwrap();
+    let steps = [step("0001-tables", SCHEMA), step("0002-escape", text)];
+    match migrating.migrate(&steps, false).await.unwrap() {
+        Err(MigrationError::Failed { name, .. }) => assert_eq!(name, "0002-escape"),
+        other => panic!("{text}: {other:?}"),
+    }
+    assert!(migrating.spent());
+    assert!(migrating.commit().await.is_err());
+    database.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn migrations_do_not_escape_either() {
+    for text in [
+        "DROP TABLE task_host_answers",
+        "ALTER TABLE task_host_answers RENAME TO mine",
+        "ALTER TABLE Task_Host_Answers ADD COLUMN mine",
+        "ALTER TABLE notes RENAME TO task_host_notes",
+        "CREATE TABLE task_host_mine (x)",
+        "CREATE TABLE TASK_HOST_mine AS SELECT 1",
+        "CREATE VIEW task_host_mine AS SELECT 1",
+        "CREATE INDEX mine ON task_host_answers (body)",
+        "CREATE INDEX task_host_mine ON notes (rank)",
+        "CREATE TRIGGER mine AFTER INSERT ON task_host_answers BEGIN SELECT 1; END",
+        "DROP INDEX task_host_answers_by_age",
+        "CREATE TABLE mine AS SELECT * FROM task_host_answers",
+        "INSERT INTO notes (title) SELECT key FROM task_host_answers; DELETE FROM task_host_answers",
+        "DELETE FROM task_host_migrations",
+        "DELETE FROM sqlite_schema",
+        "UPDATE sqlite_schema SET sql = 'x'",
+        "PRAGMA writable_schema = on",
+        "PRAGMA foreign_keys = off",
+        "ATTACH ':memory:' AS other",
+        "VACUUM",
+        "COMMIT",
+        "ROLLBACK",
+        "COMMIT; BEGIN",
+        "SAVEPOINT mine",
+        "CREATE TEMP TABLE mine (x)",
+        "CREATE TABLE temp.mine (x)",
+        "CREATE VIRTUAL TABLE mine USING fts5(x)",
+        "CREATE VIRTUAL TABLE mine USING rtree(id, a, b)",
+        "SELECT load_extension('x')",
+        "SELECT randomblob(1000000000)",
+        "CREATE TABLE mine (x); \0 DROP TABLE notes",
+    ] {
+        refused_migration(text).await;
+    }
+}

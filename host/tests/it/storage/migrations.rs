@@ -1,0 +1,241 @@
+//! Migrations run once, in order, and are recorded.
+
+use std::time::{Duration, Instant};
+
+use task_host::storage::{Budget, MigrationError};
+
+use super::*;
+
+async fn migrate(
+    database: &dyn Database,
+    steps: &[Migration],
+    rollback: bool,
+) -> Result<Vec<String>, MigrationError> {
+    let mut migrating = database.begin_migration(generous()).await.unwrap();
+    let applied = migrating.migrate(steps, rollback).await.unwrap();
+    assert_eq!(migrating.spent(), applied.is_err());
+    if applied.is_ok() {
+        migrating.commit().await.unwrap();
+    }
+    applied
+}
+
+fn tables() -> Migration {
+    step("0001-tables", SCHEMA)
+}
+
+#[tokio::test]
+async fn steps_run_once_and_in_order() {
+    let database = fresh().await;
+    let steps = [
+        tables(),
+        step(
+            "0002-pins",
+            "CREATE TABLE pins (note); INSERT INTO pins VALUES (1);",
+        ),
+        step("0003-more", "INSERT INTO pins VALUES (2); -- the end"),
+    ];
+    assert_eq!(
+        migrate(&*database, &steps[..2], false).await.unwrap(),
+        ["0002-pins"]
+    );
+    assert_eq!(
+        migrate(&*database, &steps, false).await.unwrap(),
+        ["0003-more"]
+    );
+    assert!(migrate(&*database, &steps, false).await.unwrap().is_empty());
+    let mut reading = reader(&*database).await;
+    assert_eq!(
+        integer(&mut *reading, "SELECT sum(note) FROM pins").await,
+        3
+    );
+}
+
+#[tokio::test]
+async fn a_list_that_disagrees_is_refused() {
+    let database = fresh().await;
+    let more = step("0002-more", "CREATE TABLE more (x)");
+    migrate(&*database, &[tables(), more.clone()], false)
+        .await
+        .unwrap();
+    let refused = |steps: Vec<Migration>| {
+        let database = database.clone();
+        async move { migrate(&*database, &steps, false).await.unwrap_err() }
+    };
+    let changed = MigrationError::Changed {
+        name: "0001-tables".into(),
+    };
+    assert_eq!(
+        refused(vec![step("0001-tables", "SELECT 1")]).await,
+        changed
+    );
+    let reordered = MigrationError::Reordered {
+        name: "0002-more".into(),
+        applied: "0001-tables".into(),
+    };
+    assert_eq!(refused(vec![more, tables()]).await, reordered);
+    let unknown = MigrationError::Unknown {
+        name: "0002-more".into(),
+    };
+    assert_eq!(refused(vec![tables()]).await, unknown);
+    let duplicate = MigrationError::Duplicate {
+        name: "0001-tables".into(),
+    };
+    assert_eq!(refused(vec![tables(), tables()]).await, duplicate);
+    assert!(
+        migrate(&*database, &[tables()], true)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_step_that_fails_leaves_nothing() {
+    let database = fresh().await;
+    let steps = [
+        tables(),
+        step("0002-good", "CREATE TABLE good (x)"),
+        step(
+            "0003-bad",
+            "CREATE TABLE bad (x); INSERT INTO absent VALUES (1)",
+        ),
+    ];
+    let failed = migrate(&*database, &steps, false).await.unwrap_err();
+    let expected = MigrationError::Failed {
+        name: "0003-bad".into(),
+        detail: "no such table: absent".into(),
+    };
+    assert_eq!(failed, expected);
+    let mut reading = reader(&*database).await;
+    query(&mut *reading, "SELECT * FROM good")
+        .await
+        .unwrap_err();
+    assert_eq!(
+        migrate(&*database, &steps[..2], false).await.unwrap(),
+        ["0002-good"]
+    );
+}
+
+#[tokio::test]
+async fn every_common_change_of_a_schema_is_allowed() {
+    let database = fresh().await;
+    write(
+        &*database,
+        "INSERT INTO notes (title, rank) VALUES ('a', 3)",
+    )
+    .await;
+    let text = "
+        ALTER TABLE notes ADD COLUMN body TEXT NOT NULL DEFAULT '';
+        ALTER TABLE notes ADD COLUMN size INTEGER CHECK (size >= 0) DEFAULT 0;
+        ALTER TABLE notes RENAME COLUMN body TO content;
+        ALTER TABLE notes DROP COLUMN content;
+        CREATE INDEX notes_by_rank ON notes (rank) WHERE rank IS NOT NULL;
+        CREATE UNIQUE INDEX notes_by_lower_title ON notes (lower(title));
+        CREATE VIEW ranked AS SELECT id, title FROM notes WHERE rank > 1;
+        CREATE TABLE log (id INTEGER PRIMARY KEY AUTOINCREMENT, note INTEGER) STRICT;
+        CREATE TRIGGER logged AFTER UPDATE ON notes BEGIN
+            INSERT INTO log (note) VALUES (new.id);
+        END;
+        UPDATE notes SET size = length(title);
+        CREATE TABLE copied AS SELECT * FROM notes;
+        ALTER TABLE copied RENAME TO copies;
+        CREATE TABLE short (x INTEGER PRIMARY KEY) WITHOUT ROWID;
+        DROP INDEX notes_by_rank;
+        REINDEX notes;
+        DROP TABLE short;
+        DROP TABLE promises;";
+    let steps = [tables(), step("0002-all", text)];
+    assert_eq!(
+        migrate(&*database, &steps, false).await.unwrap(),
+        ["0002-all"]
+    );
+    let mut writing = writer(&*database).await;
+    assert_eq!(
+        execute(&mut *writing, "UPDATE notes SET rank = 9").await,
+        Ok(1)
+    );
+    assert_eq!(integer(&mut *writing, "SELECT count(*) FROM log").await, 2);
+    assert_eq!(
+        integer(&mut *writing, "SELECT count(*) FROM ranked").await,
+        1
+    );
+    assert_eq!(integer(&mut *writing, "SELECT size FROM copies").await, 1);
+}
+
+#[tokio::test]
+async fn requests_in_flight_see_the_new_schema_when_they_may() {
+    let database = fresh().await;
+    write(&*database, "INSERT INTO notes (title) VALUES ('a')").await;
+    let all = "SELECT * FROM notes";
+    assert_eq!(
+        query(&mut *reader(&*database).await, all)
+            .await
+            .unwrap()
+            .width,
+        3
+    );
+    let mut before = reader(&*database).await;
+    assert_eq!(query(&mut *before, all).await.unwrap().width, 3);
+    let add = step(
+        "0002-add",
+        "ALTER TABLE notes ADD COLUMN more INTEGER DEFAULT 4",
+    );
+    migrate(&*database, &[tables(), add], false).await.unwrap();
+    assert_eq!(query(&mut *before, all).await.unwrap().width, 3);
+    drop(before);
+    let rows = query(&mut *reader(&*database).await, all).await.unwrap();
+    assert_eq!((rows.width, rows.cells[3]), (4, Cell::Integer(4)));
+}
+
+#[tokio::test]
+async fn a_self_test_runs_on_the_new_schema_and_changes_no_schema() {
+    let database = fresh().await;
+    let mut trial = database.begin_migration(generous()).await.unwrap();
+    let steps = [tables(), step("0002-pins", "CREATE TABLE pins (note)")];
+    trial.migrate(&steps, false).await.unwrap().unwrap();
+    assert_eq!(
+        execute(&mut *trial, "INSERT INTO pins VALUES (1)").await,
+        Ok(1)
+    );
+    execute(&mut *trial, "CREATE TABLE more (x)")
+        .await
+        .unwrap_err();
+    drop(trial);
+    assert_eq!(
+        migrate(&*database, &steps, false).await.unwrap(),
+        ["0002-pins"]
+    );
+}
+
+#[tokio::test]
+async fn a_deadline_ends_a_migration() {
+    let database = fresh().await;
+    let budget = Budget {
+        deadline: Instant::now() + Duration::from_millis(50),
+        ..generous()
+    };
+    let endless = "CREATE TABLE big AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT 1 \
+                   FROM n) SELECT count(*) FROM n";
+    let mut late = database.begin_migration(budget).await.unwrap();
+    let steps = [tables(), step("0002-endless", endless)];
+    assert_eq!(late.migrate(&steps, false).await, Err(Error::Deadline));
+    drop(late);
+    assert!(
+        migrate(&*database, &[tables()], false)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn other_transactions_do_not_migrate() {
+    let database = fresh().await;
+    let error = writer(&*database)
+        .await
+        .migrate(&[tables()], false)
+        .await
+        .unwrap_err();
+    assert!(unavailable(&error).contains("begun for them"));
+}
