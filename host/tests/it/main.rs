@@ -15,4 +15,5 @@ mod hostile;
 mod http;
 mod lifecycle;
 mod limits;
+mod storage;
 mod toy;
