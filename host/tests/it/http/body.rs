@@ -208,5 +208,5 @@ fn a_compressed_body_is_refused_and_not_read_as_something_else() {
         .header("content-encoding", "gzip")
         .body("application/json", &b"\x1f\x8b\x08\x00"[..])
         .send();
-    answer.problem(415, "unsupported-media-type");
+    answer.problem(415, "unsupported-content-coding");
 }
