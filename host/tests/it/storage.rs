@@ -62,6 +62,7 @@ fn generous() -> Budget {
     Budget {
         deadline: Instant::now() + Duration::from_secs(60),
         wait: Duration::from_secs(60),
+        hold: Duration::from_secs(60),
         statements: 1000,
         rows: 1_000_000,
         bytes: 1 << 30,
