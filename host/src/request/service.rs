@@ -227,6 +227,7 @@ impl Service {
         let lives = self.metrics.instance_lives();
         let finished = invocation.run(self.call(transaction, work.arrived)).await;
         drop(lives);
+        self.metrics.instantiated(finished.cost.instantiation);
         self.metrics.call(finished.cost.guest, finished.cost.host);
         let access = work.route.access;
         let Some(transaction) = finished.transaction else {
