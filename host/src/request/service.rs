@@ -104,7 +104,12 @@ impl Service {
         for attempt in 0..=RETRIES {
             match self.attempt(&work).await {
                 Ok(answer) => return Ok(answer),
-                Err(Ended::Refused(refusal)) => return Err(refusal),
+                Err(Ended::Refused(refusal)) => {
+                    if let Refusal::Fault(fault) = &refusal {
+                        self.metrics.faulted(fault.code());
+                    }
+                    return Err(refusal);
+                }
                 Err(Ended::Conflict) => {
                     self.metrics.retried();
                     let pause = RETRY_PAUSE * 2u32.pow(attempt);
@@ -235,7 +240,9 @@ impl Service {
         };
         match finished.outcome {
             Ok(Outcome::Reply(reply)) => Ok((transaction, Ok(reply))),
-            Ok(Outcome::Problem(problem)) => Ok((transaction, Err(Refusal::Problem(problem)))),
+            Ok(Outcome::Problem(problem)) => {
+                Ok((transaction, Err(Refusal::Problem(Box::new(problem)))))
+            }
             Err(interruption) => {
                 let ended = Ended::from(interruption);
                 let outcome = match ended {

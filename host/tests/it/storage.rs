@@ -35,7 +35,7 @@ const SCHEMA: &str = "
 
 /// An empty database that has the tables of [`SCHEMA`].
 async fn fresh() -> Arc<dyn Database> {
-    let database = connect(&Location::Temporary).unwrap();
+    let database = connect(&Location::Temporary, 4).unwrap();
     prepare(&*database).await;
     database
 }
