@@ -86,3 +86,13 @@ fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resul
         .build()?
         .block_on(future)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_flags_of_all_commands_agree_with_each_other() {
+        super::Cli::command().debug_assert();
+    }
+}

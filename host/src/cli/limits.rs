@@ -9,6 +9,7 @@ use crate::{request, runtime};
 
 /// What one request may use, and how many may run
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 #[command(next_help_heading = "Limits")]
 pub(super) struct Args {
     /// Requests that run at a time. The pool of instances is sized from it at start: each

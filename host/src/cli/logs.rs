@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Logging
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 #[command(next_help_heading = "Logs")]
 pub(super) struct Args {
     /// What to log: a level (error, warn, info, debug) or a filter such as `info,logic=debug`,

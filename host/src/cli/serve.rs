@@ -21,6 +21,8 @@ use crate::storage::{self, Database, Location};
 
 /// How long `describe`, `assets` and `check` of a component may take, each.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Database connections for what reads beside requests.
+const READERS_BESIDE: usize = 4;
 /// How often recorded answers that are too old are looked for.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 
@@ -81,8 +83,10 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let cache = open_cache(&args)?;
     let runtime = Runtime::new(args.limits.runtime())
         .map_err(|error| setting("--max-concurrency", format!("{error:#}")))?;
+    // One for each request that may run, and for those beside them: health and probes.
+    let readers = args.limits.request().running + READERS_BESIDE;
     let database =
-        storage::connect(&args.database).map_err(|error| setting("--database", error))?;
+        storage::connect(&args.database, readers).map_err(|error| setting("--database", error))?;
 
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if let Some(workers) = args.workers {

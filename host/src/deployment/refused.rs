@@ -12,7 +12,7 @@ pub enum Refused {
     #[error("the component cannot be compiled: {0}")]
     Compile(String),
     /// Its types cannot be read or have no JSON form.
-    #[error("the component's interface cannot be used: {0}")]
+    #[error(transparent)]
     Interface(#[from] DecodeError),
     /// It does not link: imports, exports or size.
     #[error(transparent)]
@@ -24,7 +24,7 @@ pub enum Refused {
     #[error(transparent)]
     Service(#[from] ServiceError),
     /// A route does not fit the function it names.
-    #[error("{0}")]
+    #[error(transparent)]
     Route(#[from] BindError),
     /// Two routes answer the same method and path.
     #[error("two routes answer {method} {path}")]

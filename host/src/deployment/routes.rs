@@ -154,10 +154,7 @@ mod tests {
         for path in ["/health", "/docs/x", "/openapi.json"] {
             assert_eq!(refused(&[(Method::Get, path)]), "path-reserved");
         }
-        assert!(matches!(
-            router(&description(&[(Method::Get, "/healthy")])),
-            Ok(_)
-        ));
+        assert!(router(&description(&[(Method::Get, "/healthy")])).is_ok());
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub enum Refusal {
     KeyReused,
     /// The logic answered with a problem: its own status.
     #[error("{}", .0.title)]
-    Problem(Problem),
+    Problem(Box<Problem>),
 
     /// The queue for instances or for the writer was full, or the wait too long: 503.
     #[error("the service is overloaded")]

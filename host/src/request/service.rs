@@ -104,7 +104,12 @@ impl Service {
         for attempt in 0..=RETRIES {
             match self.attempt(&work).await {
                 Ok(answer) => return Ok(answer),
-                Err(Ended::Refused(refusal)) => return Err(refusal),
+                Err(Ended::Refused(refusal)) => {
+                    if let Refusal::Fault(fault) = &refusal {
+                        self.metrics.faulted(fault.code());
+                    }
+                    return Err(refusal);
+                }
                 Err(Ended::Conflict) => {
                     self.metrics.retried();
                     let pause = RETRY_PAUSE * 2u32.pow(attempt);
@@ -227,6 +232,7 @@ impl Service {
         let lives = self.metrics.instance_lives();
         let finished = invocation.run(self.call(transaction, work.arrived)).await;
         drop(lives);
+        self.metrics.instantiated(finished.cost.instantiation);
         self.metrics.call(finished.cost.guest, finished.cost.host);
         let access = work.route.access;
         let Some(transaction) = finished.transaction else {
@@ -234,7 +240,9 @@ impl Service {
         };
         match finished.outcome {
             Ok(Outcome::Reply(reply)) => Ok((transaction, Ok(reply))),
-            Ok(Outcome::Problem(problem)) => Ok((transaction, Err(Refusal::Problem(problem)))),
+            Ok(Outcome::Problem(problem)) => {
+                Ok((transaction, Err(Refusal::Problem(Box::new(problem)))))
+            }
             Err(interruption) => {
                 let ended = Ended::from(interruption);
                 let outcome = match ended {

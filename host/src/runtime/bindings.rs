@@ -3,8 +3,6 @@
 //! Only imports are bound. They never change shape, so every compiled component keeps matching;
 //! exports are read dynamically, by name, so that they may grow.
 
-#![expect(clippy::all, reason = "generated")]
-
 wasmtime::component::bindgen!({
     inline: "
         package task-host:host;

@@ -37,6 +37,8 @@ pub struct Returned {
 /// What a call took.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Cost {
+    /// Making the instance, a part of `guest`.
+    pub instantiation: Duration,
     /// From instantiation to the end of the call, less the time in host functions.
     pub guest: Duration,
     /// In host functions.
@@ -75,7 +77,10 @@ impl Program {
         store.set_hostcall_fuel(limits.handover_bytes);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| store.data_mut().tick());
-        let result = self.run(&mut store, export, arguments).await;
+        let mut instantiation = Duration::ZERO;
+        let result = self
+            .run(&mut store, export, arguments, &mut instantiation)
+            .await;
         let elapsed = began.elapsed();
         let state = store.into_data();
         if state.log_lines_dropped > 0 {
@@ -88,6 +93,7 @@ impl Program {
         Returned {
             result: result.map_err(classify),
             cost: Cost {
+                instantiation,
                 guest: elapsed.saturating_sub(state.host_time),
                 host: state.host_time,
             },
@@ -100,8 +106,11 @@ impl Program {
         store: &mut Store<State>,
         export: Export,
         arguments: &[Val],
+        instantiation: &mut Duration,
     ) -> wasmtime::Result<Option<Val>> {
+        let began = Instant::now();
         let instance = self.instance.instantiate_async(&mut *store).await?;
+        *instantiation = began.elapsed();
         let function = instance
             .get_func(&mut *store, export.0)
             .ok_or_else(|| wasmtime::format_err!("the export belongs to another component"))?;

@@ -19,7 +19,9 @@ use tower::ServiceExt;
 use super::{Api, Config, Server};
 use crate::contract::{Access, Asset, Description, Method, Route};
 use crate::metrics::Metrics;
-use crate::request::{Answer, Health, Refusal, Request, Revision, Template};
+use crate::request::{Answer, Health, Invocation, Logic, Refusal, Request, Revision, Template};
+use crate::runtime::{Call, Interruption};
+use crate::transcode::{Input, Rejection};
 
 /// Answers each operation as the test says.
 pub(super) struct Fake {
@@ -143,6 +145,25 @@ fn revision() -> Revision {
             asset("/", "text/html; charset=utf-8", "<title>Tasks</title>"),
             asset("/app.js", "text/javascript", "let tasks;"),
         ],
+        logic: Box::new(NoLogic),
+    }
+}
+
+/// The fake answers by itself: its revision's logic is never asked.
+struct NoLogic;
+
+#[async_trait]
+impl Logic for NoLogic {
+    fn prepare(&self, _: usize, _: &Input<'_>) -> Result<Box<dyn Invocation>, Rejection> {
+        unreachable!("the fake answers by itself")
+    }
+
+    fn alive(&self) -> bool {
+        true
+    }
+
+    async fn health(&self, _: Call) -> Result<Result<Vec<(String, i64)>, String>, Interruption> {
+        unreachable!("the fake answers by itself")
     }
 }
 

@@ -77,7 +77,7 @@ impl From<Refusal> for Problem {
                 "idempotency-key-reused",
                 "The idempotency key was used with another request",
             ),
-            Refusal::Problem(problem) => problem.into(),
+            Refusal::Problem(problem) => (*problem).into(),
             Refusal::Overloaded { retry_after } => {
                 Problem::new(503, "overloaded", "The service is overloaded")
                     .retry_after(retry_after)

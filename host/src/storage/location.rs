@@ -61,16 +61,20 @@ impl fmt::Display for Location {
     }
 }
 
-/// Opens the database at a location with the engine's defaults. Blocks while it works.
+/// Opens the database at a location for so many read transactions at a time. Blocks while it
+/// works.
 ///
 /// # Errors
 /// Every [`OpenError`].
-pub fn connect(location: &Location) -> Result<Arc<dyn Database>, OpenError> {
+pub fn connect(location: &Location, readers: usize) -> Result<Arc<dyn Database>, OpenError> {
     let config = match location {
         Location::Sqlite(path) => sqlite::Config::file(path),
         Location::Temporary => sqlite::Config::temporary(),
     };
-    Ok(Arc::new(Sqlite::open(config)?))
+    Ok(Arc::new(Sqlite::open(sqlite::Config {
+        readers,
+        ..config
+    })?))
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ const SCHEMA: &str = "
 
 /// An empty database that has the tables of [`SCHEMA`].
 async fn fresh() -> Arc<dyn Database> {
-    let database = connect(&Location::Temporary).unwrap();
+    let database = connect(&Location::Temporary, 4).unwrap();
     prepare(&*database).await;
     database
 }
@@ -62,6 +62,7 @@ fn generous() -> Budget {
     Budget {
         deadline: Instant::now() + Duration::from_secs(60),
         wait: Duration::from_secs(60),
+        hold: Duration::from_secs(60),
         statements: 1000,
         rows: 1_000_000,
         bytes: 1 << 30,

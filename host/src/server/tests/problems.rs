@@ -36,7 +36,7 @@ async fn what_does_not_fit_is_named_by_its_place() {
 
 #[tokio::test]
 async fn a_logics_problem_is_sent_with_its_extensions() {
-    let reply = refused(Refusal::Problem(Problem {
+    let reply = refused(Refusal::Problem(Box::new(Problem {
         status: 404,
         code: "task-not-found".into(),
         title: "Task not found".into(),
@@ -46,7 +46,7 @@ async fn a_logics_problem_is_sent_with_its_extensions() {
             ("error".into(), "Task not found".into()),
             ("status".into(), "x".into()),
         ],
-    }))
+    })))
     .await;
     assert_eq!(reply.status, 404);
     assert_eq!(
@@ -65,7 +65,7 @@ async fn a_logics_problem_is_sent_with_its_extensions() {
 #[tokio::test]
 async fn a_logics_own_5xx_shows_its_title_only() {
     for status in [500, 599, 200, 0] {
-        let reply = refused(Refusal::Problem(Problem {
+        let reply = refused(Refusal::Problem(Box::new(Problem {
             status,
             code: "broken".into(),
             title: "Broken".into(),
@@ -75,7 +75,7 @@ async fn a_logics_own_5xx_shows_its_title_only() {
                 detail: "b".into(),
             }],
             extensions: vec![("sql".into(), "select".into())],
-        }))
+        })))
         .await;
         let shown = if status == 599 { 599 } else { 500 };
         assert_eq!(reply.status, shown);

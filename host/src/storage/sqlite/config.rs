@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
 
 /// How a SQLite database is opened.
 #[derive(Clone)]
@@ -12,7 +11,9 @@ pub struct Config {
     /// The database file, created where it is missing, with its own directory; none: a private
     /// temporary file that is removed when the database is closed.
     pub path: Option<PathBuf>,
-    /// Connections for read transactions, at least 1. A request holds one while its logic runs.
+    /// Connections for read transactions, at least 1. A request holds one while its logic runs,
+    /// so fewer than requests may run at a time would let slow ones keep the others out. They
+    /// are opened when they are needed.
     pub readers: usize,
     /// Prepared statements that each connection keeps.
     pub statements: usize,
@@ -32,9 +33,9 @@ impl Config {
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self {
             path: Some(path.into()),
-            readers: thread::available_parallelism().map_or(4, |cores| (cores.get() * 2).max(4)),
+            readers: 64,
             statements: 256,
-            page_cache_bytes: 4 << 20,
+            page_cache_bytes: 2 << 20,
             map_bytes: 128 << 20,
             length_bytes: 8 << 20,
             durability: Durability::Disk,

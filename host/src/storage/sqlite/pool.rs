@@ -12,12 +12,14 @@ use super::schema;
 use crate::contract::Access;
 use crate::storage::{Error, Stats};
 
-/// A fixed number of connections. The writer is a pool of one.
+/// Up to a fixed number of connections, opened when they are first needed. The writer is a pool
+/// of one.
 pub(super) struct Pool {
     /// A permit for each connection; it serves in order of arrival, and lets nobody pass.
     permits: Arc<Semaphore>,
-    /// Those not lent. The one that came back last is lent first: its caches are warm. One is
-    /// missing after it was discarded, until a permit finds none.
+    /// Those not lent. The one that came back last is lent first: its caches are warm, and
+    /// connections beyond what the load needs are never opened. Where a permit finds none, one
+    /// is opened.
     idle: Mutex<Vec<Connection>>,
     opener: Opener,
     stats: Arc<Stats>,
@@ -32,14 +34,11 @@ pub(super) struct Lease {
 }
 
 impl Pool {
-    /// Opens `size` connections.
+    /// A pool of up to `size` connections, with the first of them open.
     pub(super) fn open(opener: Opener, size: usize, stats: Arc<Stats>) -> rusqlite::Result<Self> {
-        let idle = (0..size)
-            .map(|_| opener.open())
-            .collect::<rusqlite::Result<_>>()?;
         Ok(Self {
             permits: Arc::new(Semaphore::new(size)),
-            idle: Mutex::new(idle),
+            idle: Mutex::new(vec![opener.open()?]),
             opener,
             stats,
         })
