@@ -34,25 +34,31 @@ const CHECKS: &[&str] = &[
     "content_type_conformance",
     "response_headers_conformance",
     "response_schema_conformance",
-    "negative_data_rejection",
     "unsupported_method",
     "allow_header_conformance",
 ];
 
-/// A component to check, and a pattern of the paths in it that answer 5xx on purpose.
+/// A component to check.
 struct Target {
     component: &'static str,
+    /// A pattern of the paths in it that answer 5xx on purpose.
     left_out: Option<&'static str>,
+    /// What is checked of it beside [`CHECKS`].
+    further_check: Option<&'static str>,
 }
 
 const TARGETS: &[Target] = &[
     Target {
         component: TASKS.name,
         left_out: None,
+        further_check: Some("negative_data_rejection"),
     },
     Target {
         component: COUNTER.name,
         left_out: Some("^/(naughty/|echo/problem$)"),
+        // schemathesis 4 takes 2^63 for more than a u64, and a list of one empty text in a
+        // query for something else than an empty list.
+        further_check: None,
     },
 ];
 
@@ -99,11 +105,14 @@ fn validate(workspace: &Workspace, python: &Python, url: &str) -> Result<()> {
 
 /// The bounded run: a few minutes at most, the same at every repetition.
 fn schemathesis(workspace: &Workspace, python: &Python, url: &str, target: &Target) -> Command {
+    let checks: Vec<&str> = CHECKS.iter().copied().chain(target.further_check).collect();
     let mut command = python.program("schemathesis");
     without_proxy(&mut command)
         // Its working files stay out of the repository.
         .current_dir(workspace.target.join("fuzz"))
-        .args(["run", url, "--checks", &CHECKS.join(",")])
+        .arg("--config-file")
+        .arg(workspace.root.join("tools/schemathesis.toml"))
+        .args(["run", url, "--checks", &checks.join(",")])
         .args(["--phases", "examples,coverage,fuzzing,stateful"])
         .args(["--max-examples", "40", "--seed", "1", "--workers", "1"])
         .args(["--generation-database", "none", "--request-timeout", "10"])
