@@ -68,7 +68,10 @@ fn documentation_comes_from_the_sections_that_the_build_adds() {
     let task = record_of(get.signature.as_ref().unwrap().ok.as_ref().unwrap());
     assert_eq!(task.docs.as_deref(), Some("A task as it is stored."));
     let title = task.field("title").unwrap();
-    assert_eq!(title.docs.as_deref(), Some("3 to 200 characters."));
+    assert_eq!(
+        title.docs.as_deref(),
+        Some("3 to 200 characters; shorter where contract 1 made it so.")
+    );
 }
 
 #[test]

@@ -131,7 +131,10 @@ fn an_operation_tells_its_documentation_parameters_and_answers() {
     let tags = &list["parameters"][4];
     assert_eq!(tags["explode"], false);
     assert_eq!(tags["schema"]["items"]["type"], "string");
-    assert_eq!(tags["description"], "Tasks with any of these labels.");
+    assert_eq!(
+        tags["description"],
+        "Tasks with any of these labels, at most 50."
+    );
     assert_eq!(
         keys(&list["responses"]),
         ["200", "304", "422", "500", "503", "504", "default"]
@@ -179,7 +182,7 @@ fn input_binds_clients_and_output_binds_the_service() {
         json!({
             "type": "string",
             "pattern": "^[^\\u0000]*$",
-            "description": "3 to 200 characters.",
+            "description": "3 to 200 characters; white space around it does not count towards the 3.",
         })
     );
     let task = &schemas["Task"];
