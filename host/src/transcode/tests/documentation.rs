@@ -192,7 +192,7 @@ fn input_binds_clients_and_output_binds_the_service() {
         json!({
             "type": ["string", "null"],
             "format": "date-time",
-            "description": "When the task is to be done.",
+            "description": "When the task is to be done, to the microsecond.",
         })
     );
     assert_eq!(
