@@ -3,6 +3,7 @@
 //! A component that fails any of them leaves nothing behind.
 
 mod gate;
+pub mod model;
 mod refused;
 mod routes;
 

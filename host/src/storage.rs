@@ -11,6 +11,7 @@ mod budget;
 mod error;
 mod location;
 mod migration;
+pub mod registry;
 pub mod sqlite;
 mod stats;
 pub mod value;
@@ -22,6 +23,7 @@ use async_trait::async_trait;
 pub use self::budget::{Budget, Usage};
 pub use self::error::{Cause, Error, Failure, Limit, MigrationError, OpenError};
 pub use self::location::{Location, LocationError, connect};
+pub use self::registry::Registry;
 pub use self::stats::Stats;
 pub use self::value::{Cell, Rows, Span, Value};
 use crate::contract::{Access, Migration};
@@ -68,6 +70,9 @@ pub trait Database: Send + Sync + 'static {
     /// # Errors
     /// As [`Database::begin`]; what was deleted before stays deleted.
     async fn forget_answers(&self, age: Duration) -> Result<u64, Error>;
+
+    /// What the host remembers of components and deployments.
+    fn registry(&self) -> &dyn Registry;
 
     /// What the database has done since it was opened, for metrics.
     fn stats(&self) -> &Stats;

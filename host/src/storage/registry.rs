@@ -1,0 +1,190 @@
+//! What the host remembers of components and deployments, in its own tables of the service's
+//! database. The logic cannot reach them.
+//!
+//! At most one deployment runs at a time, over all hosts of a database: a unique index says so,
+//! not a lock. The active component is one row, with an epoch that every change of it raises.
+
+use async_trait::async_trait;
+
+use super::Error;
+
+/// The memory of components and deployments.
+///
+/// Every method is a transaction of its own and durable when it returns. Times are microseconds
+/// since the Unix epoch; the engine's clock sets them.
+#[async_trait]
+pub trait Registry: Send + Sync {
+    /// Keeps a component. One that is there already stays as it is, but for its signature, which
+    /// is added where it had none. Returns whether it was new.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing was kept.
+    async fn put_component(&self, component: &StoredComponent) -> Result<bool, Error>;
+
+    /// A component with its content.
+    ///
+    /// # Errors
+    /// [`Error`].
+    async fn component(&self, digest: &str) -> Result<Option<StoredComponent>, Error>;
+
+    /// All components without their content, the latest upload first.
+    ///
+    /// # Errors
+    /// [`Error`].
+    async fn components(&self) -> Result<Vec<StoredComponent>, Error>;
+
+    /// Deletes components that are neither among `keep` nor named by a deployment that runs, nor
+    /// active, and returns their number.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing was deleted.
+    async fn forget_components(&self, keep: &[String]) -> Result<u64, Error>;
+
+    /// The active component; none in a new database.
+    ///
+    /// # Errors
+    /// [`Error`].
+    async fn active(&self) -> Result<Option<Active>, Error>;
+
+    /// Begins a deployment. The inner error is the id of the one that runs.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing was begun.
+    async fn begin_deployment(&self, new: &NewDeployment) -> Result<Result<i64, i64>, Error>;
+
+    /// Records how far a running deployment is.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Conflict`] when it does not run any more.
+    async fn advance_deployment(&self, id: i64, stage: &str, report: &str) -> Result<(), Error>;
+
+    /// In one transaction: makes the deployment's component the active one, raises the epoch and
+    /// records the stage. Returns the new epoch.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Conflict`] when the deployment does not run any more. The active
+    /// component is then the same as before.
+    async fn activate(&self, id: i64, digest: &str, stage: &str) -> Result<i64, Error>;
+
+    /// In one transaction: ends a running deployment and, where `back_to` is given, makes that
+    /// component the active one again and raises the epoch.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Conflict`] when the deployment does not run any more.
+    async fn end_deployment(&self, id: i64, end: &End, back_to: Option<&str>) -> Result<(), Error>;
+
+    /// Records an attempt that never ran, such as a refused upload, and returns its id.
+    ///
+    /// # Errors
+    /// [`Error`].
+    async fn record_attempt(&self, new: &NewDeployment, end: &End) -> Result<i64, Error>;
+
+    /// One deployment.
+    ///
+    /// # Errors
+    /// [`Error`].
+    async fn deployment(&self, id: i64) -> Result<Option<DeploymentRow>, Error>;
+
+    /// The deployment that runs.
+    ///
+    /// # Errors
+    /// [`Error`].
+    async fn running_deployment(&self) -> Result<Option<DeploymentRow>, Error>;
+
+    /// The latest deployments, the latest first.
+    ///
+    /// # Errors
+    /// [`Error`].
+    async fn deployments(&self, limit: u32) -> Result<Vec<DeploymentRow>, Error>;
+
+    /// Whether a component was ever active in this database.
+    ///
+    /// # Errors
+    /// [`Error`].
+    async fn was_active(&self, digest: &str) -> Result<bool, Error>;
+
+    /// Deletes ended deployments beyond the latest `keep`, but not the latest of each component
+    /// that was active or rolled back: what is remembered of those is needed. Returns their
+    /// number.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing was deleted.
+    async fn forget_deployments(&self, keep: u32) -> Result<u64, Error>;
+}
+
+/// A component as it was uploaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredComponent {
+    /// SHA-256, lower-case hex.
+    pub digest: String,
+    /// The bytes; empty in lists.
+    pub content: Vec<u8>,
+    /// The bytes' number.
+    pub size_bytes: u64,
+    /// A detached signature over the digest, if one was given.
+    pub signature: Option<Vec<u8>>,
+    /// Who uploaded it.
+    pub actor: String,
+    /// When; set by the registry.
+    pub uploaded_at: i64,
+}
+
+/// The active component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Active {
+    /// Its digest.
+    pub digest: String,
+    /// Raised by every change of the active component.
+    pub epoch: i64,
+    /// The deployment that made it so.
+    pub deployment: i64,
+    /// When.
+    pub since: i64,
+}
+
+/// A deployment that begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDeployment {
+    /// What is to become active; empty for an upload that had no readable bytes.
+    pub digest: String,
+    /// What was active.
+    pub from: Option<String>,
+    /// `deploy`, `rollback`, `dry-run`, `bundled`.
+    pub kind: String,
+    /// Who asked.
+    pub actor: String,
+    /// What was asked, as JSON.
+    pub order: String,
+}
+
+/// How a deployment ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// `active`, `checked`, `rejected`, `rolled-back`, `aborted`.
+    pub outcome: String,
+    /// The reason's slug, for other outcomes than success.
+    pub code: Option<String>,
+    /// The reason for people.
+    pub reason: Option<String>,
+    /// The events of the deployment, as JSON.
+    pub report: String,
+}
+
+/// A deployment as it is remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeploymentRow {
+    /// Rises with every deployment.
+    pub id: i64,
+    /// What was asked.
+    pub new: NewDeployment,
+    /// How far it is, or was when it ended.
+    pub stage: String,
+    /// How it ended; none: it runs.
+    pub end: Option<End>,
+    /// The events so far, as JSON.
+    pub report: String,
+    /// When it began.
+    pub began_at: i64,
+    /// When it ended.
+    pub ended_at: Option<i64>,
+}
