@@ -69,13 +69,13 @@ enum Ended {
 impl Service {
     /// Serves `revision` over `database`.
     pub fn new(
-        revision: Revision,
+        revision: Arc<Revision>,
         database: Arc<dyn Database>,
         limits: Limits,
         metrics: Arc<Metrics>,
     ) -> Self {
         Service {
-            active: ArcSwap::from_pointee(revision),
+            active: ArcSwap::new(revision),
             database,
             admission: Admission::new(limits.running, limits.waiting, limits.wait),
             health_calls: Semaphore::new(HEALTH_CALLS),
@@ -89,6 +89,17 @@ impl Service {
         self.active.load_full()
     }
 
+    /// Makes another revision the one that requests begin on, and returns the one before. No
+    /// request that begins after this returns runs the old one; those in flight end on it.
+    pub fn switch(&self, revision: Arc<Revision>) -> Arc<Revision> {
+        self.metrics.revision_activated(
+            &revision.digest,
+            &revision.description.name,
+            &revision.description.version,
+        );
+        self.active.swap(revision)
+    }
+
     /// Answers a request with the route of that index of that revision. Dropping the future
     /// before the commit began rolls everything back.
     ///
@@ -100,16 +111,34 @@ impl Service {
         route: usize,
         request: Request,
     ) -> Result<Answer, Refusal> {
-        let work = Work::read(revision, route, &request, Instant::now())?;
+        let arrived = Instant::now();
+        let _in_flight = revision.stats.began();
+        let answered = self.answer_in_time(revision, route, &request, arrived).await;
+        match &answered {
+            Err(Refusal::Fault(fault)) => {
+                self.metrics.faulted(fault.code());
+                revision.stats.failed();
+            }
+            Err(Refusal::Problem(problem)) if !(400..500).contains(&problem.status) => {
+                revision.stats.failed();
+            }
+            _ => {}
+        }
+        answered
+    }
+
+    async fn answer_in_time(
+        &self,
+        revision: &Revision,
+        route: usize,
+        request: &Request,
+        arrived: Instant,
+    ) -> Result<Answer, Refusal> {
+        let work = Work::read(revision, route, request, arrived)?;
         for attempt in 0..=RETRIES {
             match self.attempt(&work).await {
                 Ok(answer) => return Ok(answer),
-                Err(Ended::Refused(refusal)) => {
-                    if let Refusal::Fault(fault) = &refusal {
-                        self.metrics.faulted(fault.code());
-                    }
-                    return Err(refusal);
-                }
+                Err(Ended::Refused(refusal)) => return Err(refusal),
                 Err(Ended::Conflict) => {
                     self.metrics.retried();
                     let pause = RETRY_PAUSE * 2u32.pow(attempt);
@@ -321,6 +350,11 @@ impl Service {
     /// [`Refusal::Unavailable`] with the reason.
     pub async fn ready(&self) -> Result<(), Refusal> {
         Ok(self.database.ping().await?)
+    }
+
+    /// The figures of this process.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Whether what runs the logic can still end a call at its deadline.
