@@ -19,6 +19,7 @@ macro_rules! host {
         concat!("/*task-host*/", $text)
     };
 }
+pub(super) use host;
 
 pub(super) const BEGIN_READ: &str = host!("BEGIN DEFERRED");
 pub(super) const BEGIN_WRITE: &str = host!("BEGIN IMMEDIATE");
@@ -92,7 +93,26 @@ pub(super) fn stolen_name(sqlite: &Connection) -> Result<Option<String>> {
     sqlite
         .prepare_cached(host!(
             "SELECT name FROM sqlite_schema WHERE name LIKE 'task\\_host\\_%' ESCAPE '\\' AND name \
-             NOT IN ('task_host_migrations', 'task_host_answers', 'task_host_answers_by_age')"
+             NOT IN ('task_host_migrations', 'task_host_answers', 'task_host_answers_by_age', \
+             'task_host_components', 'task_host_component_parts', 'task_host_deployments', \
+             'task_host_deployments_running', 'task_host_deployments_by_digest', \
+             'task_host_active')"
+        ))?
+        .query_row([], |row| row.get(0))
+        .optional()
+}
+
+/// A table of the logic's with a foreign key to a table of the host's. The authorizer does not
+/// hear of it, and the host's own changes of the parent would answer for it: they fail where the
+/// key names a column that is not unique, and set off the child's actions and triggers, which
+/// are then compiled in the host's mode.
+pub(super) fn foreign_claim(sqlite: &Connection) -> Result<Option<String>> {
+    sqlite
+        .prepare_cached(host!(
+            "SELECT child.name FROM sqlite_schema AS child, \
+             pragma_foreign_key_list(child.name) AS key WHERE child.type = 'table' \
+             AND child.name NOT LIKE 'task\\_host\\_%' ESCAPE '\\' \
+             AND key.\"table\" LIKE 'task\\_host\\_%' ESCAPE '\\'"
         ))?
         .query_row([], |row| row.get(0))
         .optional()
