@@ -294,13 +294,21 @@ impl Service {
     /// Asks the logic for its figures, in a read transaction.
     ///
     /// # Errors
-    /// As [`Service::answer`]; the logic's own "unhealthy" is [`Refusal::Unavailable`].
+    /// As [`Service::answer`].
     pub async fn health(&self) -> Result<Health, Refusal> {
-        let _permit = self
-            .health_calls
-            .acquire()
-            .await
-            .map_err(|_| overloaded())?;
+        let health = self.ask_health().await;
+        if let Err(Refusal::Fault(fault)) = &health {
+            self.metrics.faulted(fault.code());
+        }
+        health
+    }
+
+    async fn ask_health(&self) -> Result<Health, Refusal> {
+        let turn = tokio::time::timeout(self.limits.wait, self.health_calls.acquire());
+        // The semaphore is never closed, so no permit is the time-out.
+        let Ok(Ok(_permit)) = turn.await else {
+            return Err(overloaded());
+        };
         let arrived = Instant::now();
         let transaction = self
             .database
@@ -311,8 +319,16 @@ impl Service {
             .logic
             .health(self.call(transaction, arrived))
             .await?;
-        let figures = health.map_err(Refusal::Unavailable)?;
-        Ok(Health { figures })
+        Ok(match health {
+            Ok(figures) => Health {
+                figures,
+                unhealthy: None,
+            },
+            Err(reason) => Health {
+                figures: Vec::new(),
+                unhealthy: Some(reason),
+            },
+        })
     }
 
     /// Whether the database answers and can make writes durable.
