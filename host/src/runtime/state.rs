@@ -40,6 +40,7 @@ pub(super) struct State {
     pub(super) host_time: Duration,
     handover_left: usize,
     pub(super) log_lines_left: u32,
+    pub(super) log_bytes_left: usize,
     pub(super) log_lines_dropped: u32,
     _running: Running,
 }
@@ -61,6 +62,7 @@ impl State {
             host_time: Duration::ZERO,
             handover_left: limits.handover_bytes,
             log_lines_left: limits.log_lines,
+            log_bytes_left: super::imports::LOG_BYTES,
             log_lines_dropped: 0,
             _running: running,
         }
