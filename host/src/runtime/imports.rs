@@ -91,7 +91,7 @@ impl sql::Host for State {
         let transaction = self.begin_statement(&statement, &params)?;
         let params: Vec<Value> = params.into_iter().map(Value::from).collect();
         let result = transaction.query(&statement, &params).await;
-        self.host_time += began.elapsed();
+        self.returned_from_host(began.elapsed());
         match result.map_err(Interruption::from)? {
             Ok(rows) => Ok(Ok(rows.into())),
             Err(failure) => Ok(Err(failure.into())),
@@ -107,7 +107,7 @@ impl sql::Host for State {
         let transaction = self.begin_statement(&statement, &params)?;
         let params: Vec<Value> = params.into_iter().map(Value::from).collect();
         let result = transaction.execute(&statement, &params).await;
-        self.host_time += began.elapsed();
+        self.returned_from_host(began.elapsed());
         Ok(result.map_err(Interruption::from)?.map_err(Into::into))
     }
 }
