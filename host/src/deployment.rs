@@ -21,4 +21,5 @@ pub use self::deployments::{Deployments, OrderError, Settings};
 pub use self::gate::{Gate, digest_of};
 pub use self::probation::Probation;
 pub use self::refused::Refused;
+pub use self::routes::router;
 pub use self::start::{Start, StartError, start};

@@ -35,7 +35,7 @@ pub struct Settings {
 
 /// The deployments of this host.
 pub struct Deployments {
-    pub(super) gate: Gate,
+    pub(super) gate: Arc<Gate>,
     pub(super) service: Arc<Service>,
     pub(super) database: Arc<dyn Database>,
     pub(super) settings: Settings,
@@ -76,7 +76,7 @@ pub enum OrderError {
 impl Deployments {
     /// Joins the parts. `service` serves the active revision already.
     pub fn new(
-        gate: Gate,
+        gate: Arc<Gate>,
         service: Arc<Service>,
         database: Arc<dyn Database>,
         keys: TrustedKeys,

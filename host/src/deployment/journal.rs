@@ -95,7 +95,7 @@ impl Journal {
 
     /// All events, the past ones at once, until the last.
     pub(super) fn follow(self: std::sync::Arc<Self>) -> impl Stream<Item = Event> + Send + 'static {
-        let mut published = self.published.subscribe();
+        let published = self.published.subscribe();
         futures_util::stream::unfold((self, 0), move |(journal, next)| {
             let mut published = published.clone();
             async move {

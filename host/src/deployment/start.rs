@@ -31,13 +31,13 @@ pub enum StartError {
     #[error("the database has no component yet; name one with --component")]
     NoComponent,
     /// The bundled component is refused.
-    #[error("the component is refused ({}): {0}", .0.code())]
-    Refused(#[source] Refused),
+    #[error("the component is refused ({code}): {0}", code = .0.code())]
+    Refused(Refused),
     /// The active component does not load any more.
     #[error(
-        "the active component {digest} does not load ({}): {refused}; start a host of the version \
-         before, and deploy a component that both load",
-        .refused.code()
+        "the active component {digest} does not load ({code}): {refused}; start a host of the \
+         version before, and deploy a component that both load",
+        code = .refused.code()
     )]
     Active {
         /// Its digest.
@@ -103,6 +103,14 @@ pub async fn start(
 }
 
 impl Start {
+    /// A start on a revision that no registry knows: for logic that is no component.
+    pub fn of(revision: Revision) -> Self {
+        Start {
+            revision: Arc::new(revision),
+            paused: None,
+        }
+    }
+
     /// Goes on with a probation that a stop of the host interrupted.
     pub async fn resume(self, deployments: &Arc<Deployments>) {
         let Some((row, previous)) = self.paused else {

@@ -15,5 +15,6 @@ mod hostile;
 mod http;
 mod lifecycle;
 mod limits;
+mod request;
 mod storage;
 mod toy;
