@@ -146,6 +146,8 @@ fn revision() -> Revision {
             asset("/", "text/html; charset=utf-8", "<title>Tasks</title>"),
             asset("/app.js", "text/javascript", "let tasks;"),
         ],
+        operations: Vec::new(),
+        stats: RevisionStats::default(),
         logic: Box::new(NoLogic),
     }
 }
