@@ -8,3 +8,4 @@ mod routes;
 
 pub use self::gate::{Gate, digest_of};
 pub use self::refused::Refused;
+pub use self::routes::router;
