@@ -35,7 +35,11 @@ const SCHEMA: &str = "
 
 /// An empty database that has the tables of [`SCHEMA`].
 async fn fresh() -> Arc<dyn Database> {
-    let database = connect(&Location::Temporary, OPTIONS).unwrap();
+    let options = Options {
+        readers: 4,
+        no_sync: false,
+    };
+    let database = connect(&Location::Temporary, options).unwrap();
     prepare(&*database).await;
     database
 }
@@ -56,11 +60,6 @@ fn step(name: &str, text: &str) -> Migration {
         postgres: text.into(),
     }
 }
-
-const OPTIONS: Options = Options {
-    readers: 4,
-    no_sync: false,
-};
 
 /// More than any test uses.
 fn generous() -> Budget {
