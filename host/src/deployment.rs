@@ -6,5 +6,5 @@ mod gate;
 mod refused;
 mod routes;
 
-pub use self::gate::{Gate, digest_of};
+pub use self::gate::{Gate, check_description, digest_of};
 pub use self::refused::Refused;
