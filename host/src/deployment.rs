@@ -18,7 +18,7 @@ pub mod signature;
 mod start;
 
 pub use self::deployments::{Deployments, OrderError, Settings};
-pub use self::gate::{Gate, digest_of};
+pub use self::gate::{Gate, check_description, digest_of};
 pub use self::probation::Probation;
 pub use self::refused::Refused;
 pub use self::routes::router;

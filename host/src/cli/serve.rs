@@ -82,7 +82,10 @@ fn open_cache(args: &Args) -> Result<Option<CodeCache>, Failure> {
             .join("code-cache"),
         (None, Location::Temporary) => return Ok(None),
     };
-    let key = directory.with_extension("key");
+    // Beside the directory and not in it; a dot in the directory's name stays part of it.
+    let mut key = directory.clone().into_os_string();
+    key.push(".key");
+    let key = PathBuf::from(key);
     CodeCache::open(&directory, &key)
         .map(Some)
         .map_err(|error| setting("--cache-dir", format!("{error:#}")))

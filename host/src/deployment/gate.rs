@@ -38,8 +38,8 @@ impl Gate {
         let digest = digest_of(component);
         let program = self.compile(component, &digest).await?;
         let description = self.describe(&program).await?;
-        let assets = self.assets(&program, &description).await?;
-        let bound = bind(component, &description)?;
+        let assets = self.assets(&program).await?;
+        let bound = bind(&Interface::decode(component)?, &description, &assets)?;
         self.migrate(&description, true).await?;
         self.assemble(digest, program, description, assets, bound)
     }
@@ -50,14 +50,8 @@ impl Gate {
     }
 
     /// Asks the component for the files of its web UI.
-    pub(super) async fn assets(
-        &self,
-        program: &Program,
-        description: &Description,
-    ) -> Result<Vec<Asset>, Refused> {
-        let assets = self.runtime.assets(program, self.deadline()).await?;
-        routes::check_assets(&assets, description)?;
-        Ok(assets)
+    pub(super) async fn assets(&self, program: &Program) -> Result<Vec<Asset>, Refused> {
+        Ok(self.runtime.assets(program, self.deadline()).await?)
     }
 
     /// Joins what was checked.
@@ -178,18 +172,33 @@ pub(super) struct Bound {
     pub(super) router: matchit::Router<Template>,
 }
 
+/// Checks that what a component says of itself fits its own types and the host's paths, as far
+/// as that shows without a database.
+///
+/// # Errors
+/// [`Refused`], as a deployment would be.
+pub fn check_description(
+    interface: &Interface,
+    description: &Description,
+    assets: &[Asset],
+) -> Result<(), Refused> {
+    bind(interface, description, assets).map(drop)
+}
+
 /// Binds the routes to the component's functions, and its paths to each other.
-pub(super) fn bind(component: &[u8], description: &Description) -> Result<Bound, Refused> {
-    let interface = Interface::decode(component)?;
+pub(super) fn bind(
+    interface: &Interface,
+    description: &Description,
+    assets: &[Asset],
+) -> Result<Bound, Refused> {
     let operations = description
         .routes
         .iter()
-        .map(|route| Operation::bind(&interface, route))
+        .map(|route| Operation::bind(interface, route))
         .collect::<Result<_, _>>()?;
-    Ok(Bound {
-        operations,
-        router: routes::router(description)?,
-    })
+    let router = routes::router(description)?;
+    routes::check_assets(assets, description)?;
+    Ok(Bound { operations, router })
 }
 
 /// A component's digest: SHA-256 in lower-case hex.

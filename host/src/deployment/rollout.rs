@@ -17,7 +17,7 @@ use super::signature::TrustedKeys;
 use super::Refused;
 use crate::request::Revision;
 use crate::storage::registry::{End, StoredComponent};
-use crate::transcode::breaking_changes;
+use crate::transcode::{Interface, breaking_changes};
 
 /// How often the end of a deployment is written before it is given up.
 const ATTEMPTS: u32 = 20;
@@ -47,8 +47,9 @@ impl Gate {
         let description = journal.stage("describe", self.describe(&program)).await?;
         let (bound, assets) = journal
             .stage("bind", async {
-                let bound = bind(&component.content, &description)?;
-                let assets = self.assets(&program, &description).await?;
+                let interface = Interface::decode(&component.content)?;
+                let assets = self.assets(&program).await?;
+                let bound = bind(&interface, &description, &assets)?;
                 Ok::<_, Refused>((bound, assets))
             })
             .await?;

@@ -6,6 +6,7 @@
 
 mod client;
 mod harness;
+mod layers;
 mod metrics;
 
 mod contract1;

@@ -20,6 +20,10 @@ pub(super) enum Mode {
     Host,
 }
 
+/// Why a statement of another kind is refused in a request.
+const STATEMENTS: &str = "only SELECT, INSERT, UPDATE, DELETE, WITH and VALUES run here; \
+                          the schema changes in migrations";
+
 /// The names that SQL of the logic may not use for tables, known once a connection is open.
 #[derive(Debug, Default)]
 pub(super) struct Policy {
@@ -55,13 +59,21 @@ impl Policy {
         }
         match action {
             AuthAction::Select | AuthAction::Recursive => Ok(()),
+            // What CREATE, ALTER and DROP do first. SQLite's own words for it would not help.
+            AuthAction::Insert { table_name }
+            | AuthAction::Update { table_name, .. }
+            | AuthAction::Delete { table_name }
+                if mode == Mode::Guest && is_internal(table_name) =>
+            {
+                Err(STATEMENTS.to_owned())
+            }
             AuthAction::Read { table_name, .. }
             | AuthAction::Insert { table_name }
             | AuthAction::Update { table_name, .. }
             | AuthAction::Delete { table_name } => self.table(mode, table_name, database),
             AuthAction::Function { function_name } => function(mode, function_name),
             action if mode == Mode::Migration => schema_change(action, database),
-            _ => Err("only SELECT, INSERT, UPDATE, DELETE, WITH and VALUES run here".to_owned()),
+            _ => Err(STATEMENTS.to_owned()),
         }
     }
 
@@ -70,7 +82,7 @@ impl Policy {
         host_name(&name)?;
         // DDL is carried out by statements on SQLite's own tables; writing them directly is
         // refused by SQLite itself in defensive mode.
-        let internal = name.starts_with("sqlite_") || name == "pragma_quick_check";
+        let internal = is_internal(&name) || name == "pragma_quick_check";
         if internal && mode == Mode::Migration {
             return Ok(());
         }
@@ -79,6 +91,13 @@ impl Policy {
         }
         main_database(database)
     }
+}
+
+/// Whether a table is one that SQLite keeps about the schema.
+fn is_internal(name: &str) -> bool {
+    const PREFIX: &[u8] = b"sqlite_";
+    let start = name.as_bytes().get(..PREFIX.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
 }
 
 fn schema_change(action: AuthAction<'_>, database: Option<&str>) -> Result<(), String> {
@@ -214,6 +233,19 @@ mod tests {
         let policy = Policy::new(["dbstat".to_owned()]);
         let action = AuthAction::Attach { filename: "x" };
         assert_eq!(policy.judge(Mode::Host, action, None), Ok(()));
+    }
+
+    #[test]
+    fn a_change_of_the_schema_in_a_request_is_told_where_it_belongs() {
+        let policy = Policy::default();
+        let action = AuthAction::Insert {
+            table_name: "sqlite_master",
+        };
+        assert_eq!(
+            policy.judge(Mode::Guest, action, Some("main")),
+            Err(STATEMENTS.to_owned())
+        );
+        assert_eq!(policy.judge(Mode::Migration, action, Some("main")), Ok(()));
     }
 
     #[test]

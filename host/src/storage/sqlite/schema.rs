@@ -87,8 +87,9 @@ pub(super) fn note(sqlite: &Connection, position: usize, step: &Step) -> Result<
         .map(drop)
 }
 
-/// A name that migrations have given although it is one of the host's. The authorizer does not
-/// hear of the new name when a table is renamed.
+/// A name of the host's that migrations have given, or that a foreign key of theirs refers to:
+/// the authorizer hears of neither the new name of a table nor of a key's. A key would be checked
+/// by the host's own statements, and could make them fail.
 pub(super) fn stolen_name(sqlite: &Connection) -> Result<Option<String>> {
     sqlite
         .prepare_cached(host!(

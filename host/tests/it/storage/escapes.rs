@@ -37,8 +37,7 @@ const TRAPS: &str = "
     CREATE VIEW peek AS SELECT body FROM task_host_answers;
     CREATE VIEW tables AS SELECT name FROM sqlite_schema;
     CREATE TABLE bait (x);
-    CREATE TRIGGER wipe AFTER INSERT ON bait BEGIN DELETE FROM task_host_answers; END;
-    CREATE TABLE hooked (key TEXT REFERENCES task_host_answers (key));";
+    CREATE TRIGGER wipe AFTER INSERT ON bait BEGIN DELETE FROM task_host_answers; END;";
 
 macro_rules! refused {
     ($($name:ident: $($statement:expr),+;)+) => {$(
@@ -72,8 +71,7 @@ refused! {
     views_and_triggers_do_not_reach_the_hosts_tables:
         "SELECT * FROM peek",
         "SELECT * FROM tables",
-        "INSERT INTO bait VALUES (1)",
-        "INSERT INTO hooked VALUES ('key')";
+        "INSERT INTO bait VALUES (1)";
     sqlites_own_tables_are_not_touched:
         "SELECT * FROM sqlite_schema",
         "SELECT count(*) FROM sqlite_master",
@@ -174,6 +172,9 @@ async fn migrations_do_not_escape_either() {
         "CREATE TABLE mine AS SELECT * FROM task_host_answers",
         "INSERT INTO notes (title) SELECT key FROM task_host_answers; DELETE FROM task_host_answers",
         "DELETE FROM task_host_migrations",
+        "CREATE TABLE mine (key TEXT REFERENCES task_host_answers (key))",
+        "CREATE TABLE mine (x REFERENCES Task_Host_Answers (headers) DEFERRABLE INITIALLY DEFERRED)",
+        "ALTER TABLE notes ADD COLUMN x REFERENCES task_host_later (x)",
         "DELETE FROM sqlite_schema",
         "UPDATE sqlite_schema SET sql = 'x'",
         "PRAGMA writable_schema = on",
