@@ -44,31 +44,27 @@ pub fn breaking_changes(before: &[Operation], after: &[Operation]) -> Vec<Breaki
     for operation in before {
         let route = operation.route();
         let path = shape(&route.path);
-        let mut on_path = shapes
-            .iter()
-            .filter(|(shape, _)| *shape == path)
-            .map(|(_, operation)| *operation)
-            .peekable();
-        let (kind, detail) = match on_path.peek() {
+        let on_path = || shapes.iter().filter(|(shape, _)| *shape == path);
+        let name = format!("{} {}", route.method, route.path);
+        if let Some((_, after)) = on_path().find(|(_, after)| after.route().method == route.method)
+        {
+            changes.extend(request::changes(&name, operation, after));
+            changes.extend(answer::changes(&name, operation, after));
+            continue;
+        }
+        let (kind, detail) = match on_path().next() {
             None => (ChangeKind::RouteRemoved, "the path is gone".to_owned()),
             Some(_) => (
                 ChangeKind::MethodRemoved,
                 format!("the path no longer answers {}", route.method),
             ),
         };
-        let name = format!("{} {}", route.method, route.path);
-        match on_path.find(|after| after.route().method == route.method) {
-            Some(after) => {
-                changes.extend(request::changes(&name, operation, after));
-                changes.extend(answer::changes(&name, operation, after));
-            }
-            None => changes.push(BreakingChange {
-                kind,
-                route: name,
-                place: None,
-                detail,
-            }),
-        }
+        changes.push(BreakingChange {
+            kind,
+            route: name,
+            place: None,
+            detail,
+        });
     }
     changes
 }

@@ -37,6 +37,11 @@ fn an_answer_that_clients_cannot_read_breaks() {
             "is a moment (RFC 3339) now, and was a string",
         ),
         (
+            "tuple<u8>",
+            "tuple<u8, u8>",
+            "is a tuple of 2 now, and was a tuple of 1",
+        ),
+        (
             "list<bool>",
             "tuple<bool>",
             "is a tuple of 1 now, and was a list",

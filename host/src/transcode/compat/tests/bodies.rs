@@ -46,6 +46,11 @@ fn a_body_that_takes_less_breaks() {
             "is a tuple of 1 now, and was a tuple of 2",
         ),
         (
+            "tuple<u8>",
+            "tuple<u8, u8>",
+            "is a tuple of 2 now, and was a tuple of 1",
+        ),
+        (
             "string",
             "datetime",
             "is a moment (RFC 3339) now, and was a string",
