@@ -21,7 +21,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 pub use self::histogram::Histogram;
-use self::labels::{AccessLabel, DeploymentLabels, KindLabel, StageLabel, RevisionLabels, TransactionLabels};
+use self::labels::{
+    AccessLabel, DeploymentLabels, KindLabel, RevisionLabels, StageLabel, TransactionLabels,
+};
 pub use self::labels::{Outcome, RequestLabels};
 pub use self::process::resident_memory_bytes;
 pub use self::text::Format;

@@ -48,4 +48,3 @@ pub use wasmtime::component::Val;
 pub use self::operation::{BindError, BindFault, Input, Operation, Outcome, Rejection, Reply};
 pub use self::template::{Template, TemplateError};
 pub use self::types::{Case, Enum, Epoch, Field, Record, ResultType, Type, TypeName, Variant};
-pub fn breaking_changes(_a: &[Operation], _b: &[Operation]) -> Vec<String> { Vec::new() }

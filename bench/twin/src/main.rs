@@ -15,9 +15,12 @@ mod platform;
 mod revision;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use task_host::cli::{self, Failure, serving};
+use task_host::deployment::{Deployments, Start};
+use task_host::request::Service;
 
 /// The allocator that the host has.
 #[global_allocator]
@@ -38,5 +41,7 @@ fn main() -> ExitCode {
 fn run(args: &serving::Args) -> Result<(), Failure> {
     args.start_logs()?;
     let database = args.open_database()?;
-    Ok(args.serve(database.clone(), revision::open(&*database))?)
+    let starting = async { Ok(Start::of(revision::open(&*database).await?)) };
+    let never = None::<fn(Arc<Service>) -> Arc<Deployments>>;
+    Ok(args.serve(database.clone(), starting, never)?)
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use task_host::contract::{Access, Description, Method, Migration, Route};
 use task_host::deployment::router;
-use task_host::request::Revision;
+use task_host::request::{Revision, RevisionStats};
 use task_host::storage::{Budget, Database};
 use tasks::contract::service;
 
@@ -44,6 +44,8 @@ pub async fn open(database: &dyn Database) -> Result<Revision> {
         router: router(&description)?,
         openapi: serde_json::json!({}),
         assets: Vec::new(),
+        operations: Vec::new(),
+        stats: RevisionStats::default(),
         logic: Box::new(Native { operations }),
         description,
     })

@@ -52,7 +52,9 @@ impl Args {
 /// A percentage: `5` or `5%`, from 0 to 100.
 fn percentage(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').unwrap_or(text).trim();
-    let share: f64 = number.parse().map_err(|_| "give a percentage, such as 5 or 0.5%")?;
+    let share: f64 = number
+        .parse()
+        .map_err(|_| "give a percentage, such as 5 or 0.5%")?;
     if (0.0..=100.0).contains(&share) {
         Ok(share)
     } else {

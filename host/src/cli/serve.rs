@@ -64,13 +64,13 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         patience: PATIENCE,
         migration_time: args.migration_timeout,
     });
-    let starting = async {
-        Ok(deployment::start(&gate, &*database, component, &keys).await?)
-    };
+    let starting = async { Ok(deployment::start(&gate, &*database, component, &keys).await?) };
     let settings = args.deployments.settings();
     let (gate, keys) = (gate.clone(), keys.clone());
     let deployments = |service| Deployments::new(gate, service, database.clone(), keys, settings);
-    Ok(args.serving.serve(database.clone(), starting, Some(deployments))?)
+    Ok(args
+        .serving
+        .serve(database.clone(), starting, Some(deployments))?)
 }
 
 fn open_cache(args: &Args) -> Result<Option<CodeCache>, Failure> {

@@ -11,8 +11,8 @@ use humantime::parse_duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Failure, limits, logs, setting};
-use crate::metrics::Metrics;
 use crate::deployment::{Deployments, Start};
+use crate::metrics::Metrics;
 use crate::request::Service;
 use crate::runtime;
 use crate::server::{self, Server, listen, operators::OperatorsPort};

@@ -13,11 +13,11 @@ use futures_util::stream::{self, BoxStream};
 use tokio::task::JoinHandle;
 
 use super::gate::{Gate, digest_of};
+use super::history;
 use super::journal::{Journal, timestamp};
 use super::model::{ComponentSummary, Deployment, Event, Order, RevisionStatus, Status};
 use super::probation::Probation;
 use super::signature::TrustedKeys;
-use super::history;
 use crate::request::{Revision, Service};
 use crate::storage::registry::{End, NewDeployment, StoredComponent};
 use crate::storage::{self, Database, Registry};
@@ -110,7 +110,8 @@ impl Deployments {
             && expected != digest
         {
             let reason = format!("the content's digest is {digest}, not {expected}");
-            self.remember_attempt(&digest, "deploy", actor, "digest-mismatch", &reason).await?;
+            self.remember_attempt(&digest, "deploy", actor, "digest-mismatch", &reason)
+                .await?;
             return Err(OrderError::Rejected {
                 code: "digest-mismatch",
                 reason,
@@ -135,7 +136,10 @@ impl Deployments {
     /// [`OrderError::Database`].
     pub async fn components(&self) -> Result<Vec<ComponentSummary>, OrderError> {
         let components = self.registry().components().await?;
-        Ok(components.iter().map(|component| self.summary(component)).collect())
+        Ok(components
+            .iter()
+            .map(|component| self.summary(component))
+            .collect())
     }
 
     /// Begins a deployment and returns its id.
@@ -152,7 +156,8 @@ impl Deployments {
                 "this component was rolled back before ({reason}); order again with retry_refused \
                  if the cause is gone"
             );
-            self.remember_attempt(&digest, "deploy", actor, "refused-before", &reason).await?;
+            self.remember_attempt(&digest, "deploy", actor, "refused-before", &reason)
+                .await?;
             return Err(OrderError::Rejected {
                 code: "refused-before",
                 reason,
@@ -245,13 +250,21 @@ impl Deployments {
     pub async fn status(&self) -> Result<Status, OrderError> {
         let active = self.service.active();
         let running = self.registry().running_deployment().await?;
-        let epoch = self.registry().active().await?.map_or(0, |active| active.epoch);
+        let epoch = self
+            .registry()
+            .active()
+            .await?
+            .map_or(0, |active| active.epoch);
         Ok(Status {
             active: revision_status(&active),
             candidate: None,
             candidate_percent: None,
             deployment: running.map(history::deployment),
-            kept: self.lock_kept().iter().map(|kept| kept.digest.clone()).collect(),
+            kept: self
+                .lock_kept()
+                .iter()
+                .map(|kept| kept.digest.clone())
+                .collect(),
             epoch,
             host_version: env!("CARGO_PKG_VERSION").to_owned(),
         })
@@ -272,7 +285,10 @@ impl Deployments {
             && row.stage == "probation"
         {
             let report = history::report(&running.journal.events());
-            let paused = self.registry().advance_deployment(row.id, "paused", &report).await;
+            let paused = self
+                .registry()
+                .advance_deployment(row.id, "paused", &report)
+                .await;
             if let Err(error) = paused {
                 tracing::warn!("cannot note that the probation goes on later: {error}");
             }
@@ -286,7 +302,9 @@ impl Deployments {
     /// A revision that is still compiled.
     pub(super) fn kept(&self, digest: &str) -> Option<Arc<Revision>> {
         let kept = self.lock_kept();
-        kept.iter().find(|revision| revision.digest == digest).cloned()
+        kept.iter()
+            .find(|revision| revision.digest == digest)
+            .cloned()
     }
 
     /// Keeps a revision that is active no longer, so that going back to it is quick.
@@ -301,7 +319,11 @@ impl Deployments {
     }
 
     /// Owns a deployment's task until the next one, or the end of the process.
-    pub(super) fn run(&self, journal: Arc<Journal>, work: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn run(
+        &self,
+        journal: Arc<Journal>,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
         let task = tokio::spawn(work);
         *self.lock_running() = Some(Running { journal, task });
     }
@@ -352,9 +374,8 @@ impl Deployments {
 
     async fn find(&self, digest: &str) -> Result<StoredComponent, OrderError> {
         let component = self.registry().component(digest).await?;
-        component.ok_or_else(|| {
-            OrderError::NotFound(format!("no component {digest} was uploaded here"))
-        })
+        component
+            .ok_or_else(|| OrderError::NotFound(format!("no component {digest} was uploaded here")))
     }
 
     /// Why a component was rolled back, if the latest that is known of it says so.
@@ -363,11 +384,14 @@ impl Deployments {
         let latest = rows.into_iter().find(|row| {
             let decided = ["active", "rolled-back"];
             row.new.digest == digest
-                && row.end.as_ref().is_some_and(|end| decided.contains(&end.outcome.as_str()))
+                && row
+                    .end
+                    .as_ref()
+                    .is_some_and(|end| decided.contains(&end.outcome.as_str()))
         });
-        Ok(latest.and_then(|row| row.end).and_then(|end| {
-            (end.outcome == "rolled-back").then(|| end.reason.unwrap_or_default())
-        }))
+        Ok(latest
+            .and_then(|row| row.end)
+            .and_then(|end| (end.outcome == "rolled-back").then(|| end.reason.unwrap_or_default())))
     }
 
     /// The digest that was active before the one that is.
@@ -375,8 +399,7 @@ impl Deployments {
         let active = self.service.active().digest.clone();
         let rows = self.registry().deployments(u32::MAX).await?;
         let made_active = rows.iter().find(|row| {
-            row.new.digest == active
-                && row.end.as_ref().is_some_and(|end| end.outcome == "active")
+            row.new.digest == active && row.end.as_ref().is_some_and(|end| end.outcome == "active")
         });
         made_active
             .and_then(|row| row.new.from.clone())
@@ -432,4 +455,3 @@ fn revision_status(revision: &Revision) -> RevisionStatus {
         in_flight: counts.in_flight,
     }
 }
-

@@ -122,7 +122,8 @@ impl Journal {
         breaking: Vec<String>,
     ) {
         let count = self.append(stage, status, detail, took, breaking);
-        self.published.send_modify(|(published, _)| *published = count);
+        self.published
+            .send_modify(|(published, _)| *published = count);
     }
 
     fn append(
@@ -145,7 +146,10 @@ impl Journal {
             deployment.status = status,
             "deployment {}: {stage} {status}{}",
             self.id,
-            detail.as_ref().map(|text| format!(": {text}")).unwrap_or_default()
+            detail
+                .as_ref()
+                .map(|text| format!(": {text}"))
+                .unwrap_or_default()
         );
         let mut events = self.lock();
         let event = Event {

@@ -38,7 +38,11 @@ pub(super) async fn watch(probation: &Probation, new: &Arc<Revision>, before: Co
         let seen = since(start, new.stats.counts());
         let now = Instant::now();
         // At the end, also few requests are enough: one whose every request failed must not stay.
-        let enough = if now >= until { 1 } else { probation.requests.max(1) };
+        let enough = if now >= until {
+            1
+        } else {
+            probation.requests.max(1)
+        };
         if let Some(reason) = judge(probation.allowed, enough, seen, before) {
             return Verdict::Failed(reason);
         }
@@ -111,13 +115,19 @@ mod tests {
 
     #[test]
     fn failing_as_often_as_the_revision_before_is_allowed() {
-        assert_eq!(judge(ALLOWED, ENOUGH, counts(30, 100), counts(300, 1000)), None);
+        assert_eq!(
+            judge(ALLOWED, ENOUGH, counts(30, 100), counts(300, 1000)),
+            None
+        );
         assert!(judge(ALLOWED, ENOUGH, counts(36, 100), counts(300, 1000)).is_some());
     }
 
     #[test]
     fn requests_that_succeed_never_fail_a_revision() {
-        assert_eq!(judge(ALLOWED, ENOUGH, counts(0, 10_000), counts(0, 0)), None);
+        assert_eq!(
+            judge(ALLOWED, ENOUGH, counts(0, 10_000), counts(0, 0)),
+            None
+        );
         assert_eq!(judge(ALLOWED, ENOUGH, counts(0, 0), counts(0, 0)), None);
     }
 }

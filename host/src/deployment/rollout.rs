@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::Refused;
 use super::deployments::Deployments;
 use super::gate::{Gate, bind, digest_of};
 use super::history;
@@ -14,7 +15,6 @@ use super::journal::{Journal, Status};
 use super::model::Order;
 use super::probation::{self, Verdict};
 use super::signature::TrustedKeys;
-use super::Refused;
 use crate::request::Revision;
 use crate::storage::registry::{End, StoredComponent};
 use crate::transcode::{Interface, breaking_changes};
@@ -117,8 +117,14 @@ impl Deployments {
         let active = self.service.active();
         let was_active = self.registry().was_active(&component.digest).await?;
         self.pause(journal, "verify").await;
-        let admitted =
-            self.gate.admit(journal, order, &component, &self.keys, Some(&active), was_active);
+        let admitted = self.gate.admit(
+            journal,
+            order,
+            &component,
+            &self.keys,
+            Some(&active),
+            was_active,
+        );
         let revision = admitted.await?;
         if order.dry_run {
             return Ok(None);
@@ -134,7 +140,10 @@ impl Deployments {
         self.pause(journal, "switch").await;
         let revision = Arc::new(revision);
         let previous = journal
-            .stage("switch", self.switch(journal, revision.clone(), "probation"))
+            .stage(
+                "switch",
+                self.switch(journal, revision.clone(), "probation"),
+            )
             .await?;
         Ok(Some((revision, previous)))
     }
@@ -233,9 +242,15 @@ impl Deployments {
             reason,
             report: history::report(&events),
         };
-        self.service.metrics().deployed(outcome, code.unwrap_or_default(), &events_of(&events));
+        self.service
+            .metrics()
+            .deployed(outcome, code.unwrap_or_default(), &events_of(&events));
         for attempt in 1..=ATTEMPTS {
-            match self.registry().end_deployment(journal.id, &end, back_to).await {
+            match self
+                .registry()
+                .end_deployment(journal.id, &end, back_to)
+                .await
+            {
                 Ok(()) => break,
                 Err(error) if attempt == ATTEMPTS => {
                     tracing::error!(

@@ -119,8 +119,14 @@ impl Start {
         let journal = Arc::new(Journal::resumed(row.id, history::deployment(row).events));
         let report = history::report(&journal.events());
         let resumed = deployments.registry();
-        if let Err(error) = resumed.advance_deployment(journal.id, "probation", &report).await {
-            tracing::error!("the probation of deployment {} does not go on: {error}", journal.id);
+        if let Err(error) = resumed
+            .advance_deployment(journal.id, "probation", &report)
+            .await
+        {
+            tracing::error!(
+                "the probation of deployment {} does not go on: {error}",
+                journal.id
+            );
             return;
         }
         deployments.keep(previous.clone());
@@ -155,7 +161,10 @@ async fn decide(database: &dyn Database, row: DeploymentRow) -> Result<(), Start
         reason: reason.map(str::to_owned),
         report: row.report.clone(),
     };
-    database.registry().end_deployment(row.id, &end, back_to).await?;
+    database
+        .registry()
+        .end_deployment(row.id, &end, back_to)
+        .await?;
     tracing::warn!(
         deployment.id = row.id,
         deployment.outcome = outcome,
@@ -176,7 +185,11 @@ async fn load(
         digest: digest.to_owned(),
         refused: Refused::Compile("its content is not in the database".into()),
     };
-    let component = database.registry().component(digest).await?.ok_or_else(missing)?;
+    let component = database
+        .registry()
+        .component(digest)
+        .await?
+        .ok_or_else(missing)?;
     let loaded = gate.load(&component.content).await;
     loaded.map(Arc::new).map_err(|refused| StartError::Active {
         digest: digest.to_owned(),
@@ -233,7 +246,9 @@ async fn first(
     match admitted.await {
         Ok(revision) => {
             registry.activate(id, &component.digest, "switched").await?;
-            registry.end_deployment(id, &end("active", None), None).await?;
+            registry
+                .end_deployment(id, &end("active", None), None)
+                .await?;
             Ok(revision)
         }
         Err(refused) => {

@@ -122,7 +122,9 @@ impl Service {
     ) -> Result<Answer, Refusal> {
         let arrived = Instant::now();
         let _in_flight = revision.stats.began();
-        let answered = self.answer_in_time(revision, route, &request, arrived).await;
+        let answered = self
+            .answer_in_time(revision, route, &request, arrived)
+            .await;
         match &answered {
             Err(Refusal::Fault(fault)) => {
                 self.metrics.faulted(fault.code());

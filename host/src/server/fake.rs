@@ -19,7 +19,9 @@ use tower::ServiceExt;
 use super::{Api, Config, Server};
 use crate::contract::{Access, Asset, Description, Method, Route};
 use crate::metrics::Metrics;
-use crate::request::{Answer, Health, Invocation, Logic, Refusal, Request, Revision, Template};
+use crate::request::{
+    Answer, Health, Invocation, Logic, Refusal, Request, Revision, RevisionStats, Template,
+};
 use crate::runtime::{Call, Interruption};
 use crate::transcode::{Input, Rejection};
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use task_host::contract::{Access, Description, Method, Migration, Route};
 use task_host::metrics::Metrics;
 use task_host::request::{
-    Answer, Finished, Invocation, Limits, Logic, Refusal, Request, Revision, Service,
+    Answer, Finished, Invocation, Limits, Logic, Refusal, Request, Revision, RevisionStats, Service,
 };
 use task_host::runtime::{Call, Cost, Interruption};
 use task_host::storage::sqlite::{Config, Durability, LogSync, Sqlite};
@@ -152,6 +152,8 @@ impl Held {
             router: matchit::Router::new(),
             openapi: serde_json::Value::Null,
             assets: Vec::new(),
+            operations: Vec::new(),
+            stats: RevisionStats::default(),
             logic: Box::new(logic),
         };
         let limits = Limits {
@@ -164,7 +166,7 @@ impl Held {
             rows: 10,
             bytes: 10,
         };
-        let service = Service::new(revision, database.clone(), limits, Metrics::new());
+        let service = Service::new(Arc::new(revision), database.clone(), limits, Metrics::new());
         Held {
             service: Arc::new(service),
             database,
