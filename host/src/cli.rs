@@ -9,6 +9,7 @@ mod inspect;
 mod limits;
 mod logs;
 mod serve;
+pub mod serving;
 
 use std::process::ExitCode;
 
@@ -38,7 +39,7 @@ enum Command {
 }
 
 /// What ended a command without success.
-enum Failure {
+pub enum Failure {
     /// A flag or setting is wrong: 2.
     Setting(anyhow::Error),
     /// Anything else: 1.
@@ -66,17 +67,18 @@ pub fn run() -> ExitCode {
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Compile(args) => compile::run(&args),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Other(error)) => {
-            eprintln!("task-host: {error:#}");
-            ExitCode::from(1)
-        }
-        Err(Failure::Setting(error)) => {
-            eprintln!("task-host: {error:#}");
-            ExitCode::from(2)
-        }
-    }
+    conclude("task-host", result)
+}
+
+/// Says on standard error why a command failed, if it did, and returns its exit status.
+pub fn conclude(program: &str, result: Result<(), Failure>) -> ExitCode {
+    let (error, status) = match result {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Other(error)) => (error, 1),
+        Err(Failure::Setting(error)) => (error, 2),
+    };
+    eprintln!("{program}: {error:#}");
+    ExitCode::from(status)
 }
 
 /// A runtime for commands that talk to a host and end.

@@ -7,5 +7,6 @@ pub mod model;
 mod refused;
 mod routes;
 
-pub use self::gate::{Gate, digest_of};
+pub use self::gate::{Gate, check_description, digest_of};
 pub use self::refused::Refused;
+pub use self::routes::router;

@@ -66,4 +66,6 @@ pub struct Answer {
 pub struct Health {
     /// The figures that the logic gave, such as ("total_tasks", 7), in snake_case.
     pub figures: Vec<(String, i64)>,
+    /// Why the logic calls the service unhealthy; none: it is healthy.
+    pub unhealthy: Option<String>,
 }

@@ -1,9 +1,11 @@
-//! Build, toolchain and test automation: `cargo xtask run | test | build | components | fuzz`.
+//! Build, toolchain and test automation: `cargo xtask run | test | build | components | fuzz |
+//! bench`.
 //!
 //! Each subcommand is a module. Steps are announced on standard error as they begin, and the
 //! tools that they start write to the terminal themselves, so that a long build shows its
 //! progress. Any failed step ends the command with a status other than zero.
 
+mod bench;
 mod component;
 mod fuzz;
 mod run;
@@ -39,6 +41,8 @@ enum Command {
     Components,
     /// Checks the running API against its own OpenAPI document: a part of `test`.
     Fuzz,
+    /// Measures the host against its native twin: the first time takes half an hour.
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
         Command::Build => run::build(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Components => component::build_all(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Fuzz => test::fuzz_only(&workspace),
+        Command::Bench(arguments) => bench::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
     });
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use sha2::{Digest, Sha256};
 
 use super::{Refused, routes};
-use crate::contract::Description;
-use crate::request::{Component, Revision};
+use crate::contract::{Asset, Description};
+use crate::request::{Component, Revision, Template};
 use crate::runtime::{Call, CodeCache, Compiler, Program, Runtime};
 use crate::storage::{Budget, Database};
 use crate::transcode::{Interface, Operation, openapi};
@@ -40,13 +40,7 @@ impl Gate {
         let interface = Interface::decode(component)?;
         let description = self.runtime.describe(&program, self.deadline()).await?;
         let assets = self.runtime.assets(&program, self.deadline()).await?;
-        let operations = description
-            .routes
-            .iter()
-            .map(|route| Operation::bind(&interface, route))
-            .collect::<Result<Vec<_>, _>>()?;
-        let router = routes::router(&description)?;
-        routes::check_assets(&assets, &description)?;
+        let (operations, router) = bind(&interface, &description, &assets)?;
         let openapi = openapi(&description, &operations);
         self.migrate(&program, &description).await?;
         let logic = Component::new(self.runtime.clone(), program, operations)?;
@@ -133,6 +127,34 @@ impl Gate {
             bytes: u64::MAX,
         }
     }
+}
+
+/// Checks that what a component says of itself fits its own types and the host's paths, as far
+/// as that shows without a database.
+///
+/// # Errors
+/// [`Refused`], as [`Gate::admit`] would refuse it.
+pub fn check_description(
+    interface: &Interface,
+    description: &Description,
+    assets: &[Asset],
+) -> Result<(), Refused> {
+    bind(interface, description, assets).map(drop)
+}
+
+fn bind(
+    interface: &Interface,
+    description: &Description,
+    assets: &[Asset],
+) -> Result<(Vec<Operation>, matchit::Router<Template>), Refused> {
+    let operations = description
+        .routes
+        .iter()
+        .map(|route| Operation::bind(interface, route))
+        .collect::<Result<Vec<_>, _>>()?;
+    let router = routes::router(description)?;
+    routes::check_assets(assets, description)?;
+    Ok((operations, router))
 }
 
 /// A component's digest: SHA-256 in lower-case hex.

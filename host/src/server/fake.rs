@@ -68,6 +68,7 @@ impl Fake {
             answer: Mutex::new(Ok(answer("[]"))),
             health: Mutex::new(Ok(Health {
                 figures: vec![("total_tasks".into(), 7), ("status".into(), 1)],
+                unhealthy: None,
             })),
             ready: Mutex::new(Ok(())),
             alive: AtomicBool::new(true),

@@ -16,6 +16,7 @@ mod connection;
 mod failure;
 mod file;
 mod flusher;
+mod functions;
 mod guard;
 mod policy;
 mod pool;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use task_host::contract::{Access, Migration};
 use task_host::storage::{
-    Budget, Cell, Database, Error, Failure, Location, Rows, Transaction, Value, connect,
+    Budget, Cell, Database, Error, Failure, Location, Options, Rows, Transaction, Value, connect,
 };
 
 /// The tables that the tests use.
@@ -36,7 +36,11 @@ const SCHEMA: &str = "
 
 /// An empty database that has the tables of [`SCHEMA`].
 async fn fresh() -> Arc<dyn Database> {
-    let database = connect(&Location::Temporary, 4).unwrap();
+    let options = Options {
+        readers: 4,
+        no_sync: false,
+    };
+    let database = connect(&Location::Temporary, options).unwrap();
     prepare(&*database).await;
     database
 }

@@ -87,8 +87,9 @@ pub(super) fn note(sqlite: &Connection, position: usize, step: &Step) -> Result<
         .map(drop)
 }
 
-/// A name that migrations have given although it is one of the host's. The authorizer does not
-/// hear of the new name when a table is renamed.
+/// A name of the host's that migrations have given, or that a foreign key of theirs refers to:
+/// the authorizer hears of neither the new name of a table nor of a key's. A key would be checked
+/// by the host's own statements, and could make them fail.
 pub(super) fn stolen_name(sqlite: &Connection) -> Result<Option<String>> {
     sqlite
         .prepare_cached(host!(
@@ -96,20 +97,8 @@ pub(super) fn stolen_name(sqlite: &Connection) -> Result<Option<String>> {
              NOT IN ('task_host_migrations', 'task_host_answers', 'task_host_answers_by_age', \
              'task_host_components', 'task_host_component_parts', 'task_host_deployments', \
              'task_host_deployments_running', 'task_host_deployments_by_digest', \
-             'task_host_active')"
-        ))?
-        .query_row([], |row| row.get(0))
-        .optional()
-}
-
-/// A table of the logic's with a foreign key to a table of the host's. The authorizer does not
-/// hear of it, and the host's own changes of the parent would answer for it: they fail where the
-/// key names a column that is not unique, and set off the child's actions and triggers, which
-/// are then compiled in the host's mode.
-pub(super) fn foreign_claim(sqlite: &Connection) -> Result<Option<String>> {
-    sqlite
-        .prepare_cached(host!(
-            "SELECT child.name FROM sqlite_schema AS child, \
+             'task_host_active') \
+             UNION ALL SELECT key.\"table\" FROM sqlite_schema AS child, \
              pragma_foreign_key_list(child.name) AS key WHERE child.type = 'table' \
              AND child.name NOT LIKE 'task\\_host\\_%' ESCAPE '\\' \
              AND key.\"table\" LIKE 'task\\_host\\_%' ESCAPE '\\'"

@@ -221,14 +221,11 @@ impl SqliteTransaction {
             let text = &migrations[position].sqlite;
             let outcome = self.work(|connection, _| {
                 aside(|| connection.migrate(text))?;
-                if let Some(name) = connection.host(schema::stolen_name)? {
-                    return Err(Stop::refused(format!("{name} is a name of the host's")));
+                let stolen = connection.host(schema::stolen_name)?;
+                match stolen {
+                    Some(name) => Err(Stop::refused(format!("{name} is a name of the host's"))),
+                    None => connection.host(|sqlite| schema::note(sqlite, position, step)),
                 }
-                if let Some(table) = connection.host(schema::foreign_claim)? {
-                    let detail = format!("{table} refers to a table of the host's");
-                    return Err(Stop::refused(detail));
-                }
-                connection.host(|sqlite| schema::note(sqlite, position, step))
             });
             match outcome {
                 Ok(()) => names.push(step.name.clone()),

@@ -1,0 +1,215 @@
+//! What a run found: a table for people, JSON for programs.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+use super::server::{self, Kind};
+use super::start::Starts;
+use super::statistics::Spread;
+use super::workload::{Figures, Outcome};
+use super::{Plan, seed, wrk};
+
+/// What a run found.
+pub struct Report {
+    /// Cores of the machine.
+    pub cores: usize,
+    /// How it was measured.
+    pub plan: Plan,
+    /// Each workload's outcome.
+    pub outcomes: Vec<Outcome>,
+    /// What starting takes.
+    pub starts: Starts,
+}
+
+/// A figure to reach.
+struct Aim {
+    title: String,
+    aim: &'static str,
+    reached: String,
+    met: bool,
+}
+
+impl Report {
+    /// The ratios and all figures behind them.
+    pub fn json(&self) -> Value {
+        let mut ratios = Map::new();
+        let mut workloads = Map::new();
+        for outcome in &self.outcomes {
+            let mut by_server = Map::new();
+            for (kind, ratio) in &outcome.ratios {
+                by_server.insert(key(*kind).to_owned(), json!(ratio.median));
+            }
+            ratios.insert(outcome.workload.key.to_owned(), Value::Object(by_server));
+            workloads.insert(outcome.workload.key.to_owned(), of_outcome(outcome));
+        }
+        json!({
+            "ratios": ratios,
+            "workloads": workloads,
+            "start": self.starts,
+            "machine": {
+                "cores": self.cores,
+                "server_core": server::CORE,
+                "load_generator_core": wrk::CORE,
+            },
+            "rounds": self.plan.rounds,
+            "seconds_a_round": self.plan.measured.as_secs(),
+            "tasks": seed::TASKS,
+        })
+    }
+
+    /// The tables.
+    pub fn markdown(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.write(&mut text);
+        text
+    }
+
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(
+            text,
+            "| aim | to reach | reached | |\n| --- | --- | --- | --- |"
+        )?;
+        for aim in self.aims() {
+            let met = if aim.met { "met" } else { "missed" };
+            writeln!(
+                text,
+                "| {} | {} | {} | {met} |",
+                aim.title, aim.aim, aim.reached
+            )?;
+        }
+        writeln!(
+            text,
+            "\n| load | server | requests/s | p50 ms | p99 ms |\n| --- | --- | --- | --- | --- |"
+        )?;
+        for outcome in &self.outcomes {
+            for (kind, figures) in &outcome.figures {
+                let Figures {
+                    requests_per_second,
+                    p50_ms,
+                    p99_ms,
+                } = figures;
+                writeln!(
+                    text,
+                    "| {} | {} | {requests_per_second:.0} | {p50_ms} | {p99_ms} |",
+                    outcome.workload.title,
+                    in_words(*kind),
+                )?;
+            }
+        }
+        let Plan {
+            rounds, measured, ..
+        } = self.plan;
+        writeln!(
+            text,
+            "\nA machine of {} cores; under load the server has one worker and core {}, wrk core {}. \
+             Medians of {rounds} rounds that take turns, {} s each, (smallest..largest) over {} tasks; \
+             a ratio compares the two servers of one round. Start and memory are measured on all cores.",
+            self.cores,
+            server::CORE,
+            wrk::CORE,
+            measured.as_secs(),
+            seed::TASKS,
+        )
+    }
+
+    fn aims(&self) -> Vec<Aim> {
+        let mut aims = Vec::new();
+        for outcome in &self.outcomes {
+            for (kind, ratio) in &outcome.ratios {
+                let (aim, least) = match (outcome.workload.key, kind) {
+                    ("get_one", Kind::Twin) => ("0.60", 0.60),
+                    ("list_100", Kind::Twin) => ("0.45", 0.45),
+                    ("create", Kind::Twin) | ("create_64", Kind::HostWithoutSync) => ("0.90", 0.90),
+                    _ => continue,
+                };
+                aims.push(Aim {
+                    title: format!("{}: part of {}", outcome.workload.title, in_words(*kind)),
+                    aim,
+                    reached: ratio.to_string(),
+                    met: ratio.median >= least,
+                });
+            }
+            if outcome.workload.key == "get_one" {
+                let made = outcome.instantiation;
+                aims.push(Aim {
+                    title: "A fresh instance, in-process".to_owned(),
+                    aim: "median under 15 us",
+                    reached: format!(
+                        "mean {:.1} us, median at most {:.0} us",
+                        made.mean_us, made.median_at_most_us
+                    ),
+                    // Where the bucket of the median is too wide to tell, the mean decides.
+                    met: made.median_at_most_us.min(made.mean_us) < 15.0,
+                });
+            }
+        }
+        let Starts {
+            cached_ms,
+            compiling_ms,
+            idle_mb,
+        } = &self.starts;
+        aims.push(at_most(
+            "Ready, compiled code cached, ms",
+            "100",
+            100.0,
+            cached_ms,
+        ));
+        aims.push(at_most(
+            "Ready, compiling first, ms",
+            "1000",
+            1000.0,
+            compiling_ms,
+        ));
+        aims.push(at_most(
+            "Resident memory when idle, MB",
+            "40",
+            40.0,
+            idle_mb,
+        ));
+        aims
+    }
+}
+
+fn at_most(title: &str, aim: &'static str, most: f64, reached: &Spread) -> Aim {
+    Aim {
+        title: title.to_owned(),
+        aim,
+        reached: format!("{reached:.1}"),
+        met: reached.median <= most,
+    }
+}
+
+fn of_outcome(outcome: &Outcome) -> Value {
+    let mut servers = Map::new();
+    for (kind, figures) in &outcome.figures {
+        servers.insert(kind.name().replace('-', "_"), json!(figures));
+    }
+    let ratios = outcome.ratios.iter();
+    let ratios: Map<_, _> = ratios
+        .map(|(kind, ratio)| (key(*kind).to_owned(), json!(ratio)))
+        .collect();
+    json!({
+        "servers": servers,
+        "ratios": ratios,
+        "instantiation": outcome.instantiation,
+    })
+}
+
+/// What the host is compared with, as the JSON names it.
+fn key(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Host => "host",
+        Kind::Twin => "native",
+        Kind::HostWithoutSync => "without_sync",
+    }
+}
+
+fn in_words(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Host => "host",
+        Kind::Twin => "native twin",
+        Kind::HostWithoutSync => "host, syncs off",
+    }
+}
