@@ -107,6 +107,19 @@ pub(super) fn stolen_name(sqlite: &Connection) -> Result<Option<String>> {
         .optional()
 }
 
+/// A table with a row whose deferred foreign key refers to nothing: COMMIT will fail. Tables
+/// without such keys are not looked at, as theirs hold after every statement.
+pub(super) fn dangling_key(sqlite: &Connection) -> Result<Option<String>> {
+    sqlite
+        .prepare_cached(host!(
+            "SELECT dangling.\"table\" FROM sqlite_schema AS child, \
+             pragma_foreign_key_check(child.name) AS dangling \
+             WHERE child.type = 'table' AND child.sql LIKE '%deferred%'"
+        ))?
+        .query_row([], |row| row.get(0))
+        .optional()
+}
+
 /// The answer recorded under a key.
 pub(super) fn recall(sqlite: &Connection, key: &str) -> Result<Option<RecordedAnswer>> {
     sqlite
