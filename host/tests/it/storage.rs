@@ -6,6 +6,7 @@ mod durability;
 mod escapes;
 mod files;
 mod migrations;
+mod registry;
 mod statements;
 mod transactions;
 

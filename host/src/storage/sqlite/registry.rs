@@ -4,6 +4,9 @@
 //! Each method is one transaction under a budget of the host's own: changes take the one writer
 //! in order of arrival, as requests do, and the rest reads beside it. What a method returns is
 //! durable by then, also when it returns that nothing was changed.
+//!
+//! Parameters are written `?1`, which SQLite goes by the number of; `$1` it would number by where
+//! it first stands.
 
 mod components;
 mod deployments;

@@ -97,23 +97,24 @@ pub(super) fn stolen_name(sqlite: &Connection) -> Result<Option<String>> {
              NOT IN ('task_host_migrations', 'task_host_answers', 'task_host_answers_by_age', \
              'task_host_components', 'task_host_component_parts', 'task_host_deployments', \
              'task_host_deployments_running', 'task_host_deployments_by_digest', \
-             'task_host_active')"
+             'task_host_active') \
+             UNION ALL SELECT key.\"table\" FROM sqlite_schema AS child, \
+             pragma_foreign_key_list(child.name) AS key WHERE child.type = 'table' \
+             AND child.name NOT LIKE 'task\\_host\\_%' ESCAPE '\\' \
+             AND key.\"table\" LIKE 'task\\_host\\_%' ESCAPE '\\'"
         ))?
         .query_row([], |row| row.get(0))
         .optional()
 }
 
-/// A table of the logic's with a foreign key to a table of the host's. The authorizer does not
-/// hear of it, and the host's own changes of the parent would answer for it: they fail where the
-/// key names a column that is not unique, and set off the child's actions and triggers, which
-/// are then compiled in the host's mode.
-pub(super) fn foreign_claim(sqlite: &Connection) -> Result<Option<String>> {
+/// A table with a row whose deferred foreign key refers to nothing: COMMIT will fail. Tables
+/// without such keys are not looked at, as theirs hold after every statement.
+pub(super) fn dangling_key(sqlite: &Connection) -> Result<Option<String>> {
     sqlite
         .prepare_cached(host!(
-            "SELECT child.name FROM sqlite_schema AS child, \
-             pragma_foreign_key_list(child.name) AS key WHERE child.type = 'table' \
-             AND child.name NOT LIKE 'task\\_host\\_%' ESCAPE '\\' \
-             AND key.\"table\" LIKE 'task\\_host\\_%' ESCAPE '\\'"
+            "SELECT dangling.\"table\" FROM sqlite_schema AS child, \
+             pragma_foreign_key_check(child.name) AS dangling \
+             WHERE child.type = 'table' AND child.sql LIKE '%deferred%'"
         ))?
         .query_row([], |row| row.get(0))
         .optional()

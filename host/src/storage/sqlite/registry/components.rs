@@ -14,7 +14,7 @@ pub(super) fn put(sqlite: &Connection, component: &StoredComponent) -> Result<bo
     let number: Option<i64> = sqlite
         .prepare_cached(host!(
             "INSERT INTO task_host_components (digest, size_bytes, signature, actor, uploaded_at) \
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (digest) DO NOTHING RETURNING number"
+             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (digest) DO NOTHING RETURNING number"
         ))?
         .query_row(
             params![
@@ -30,14 +30,14 @@ pub(super) fn put(sqlite: &Connection, component: &StoredComponent) -> Result<bo
     let Some(number) = number else {
         sqlite
             .prepare_cached(host!(
-                "UPDATE task_host_components SET signature = $2 \
-                 WHERE digest = $1 AND signature IS NULL AND $2 IS NOT NULL"
+                "UPDATE task_host_components SET signature = ?2 \
+                 WHERE digest = ?1 AND signature IS NULL AND ?2 IS NOT NULL"
             ))?
             .execute(params![component.digest, component.signature])?;
         return Ok(false);
     };
     let mut insert = sqlite.prepare_cached(host!(
-        "INSERT INTO task_host_component_parts (component, position, bytes) VALUES ($1, $2, $3)"
+        "INSERT INTO task_host_component_parts (component, position, bytes) VALUES (?1, ?2, ?3)"
     ))?;
     for (position, bytes) in component.content.chunks(PART_BYTES).enumerate() {
         insert.execute(params![number, position as i64, bytes])?;
@@ -50,7 +50,7 @@ pub(super) fn get(sqlite: &Connection, digest: &str) -> Result<Option<StoredComp
     let found = sqlite
         .prepare_cached(host!(
             "SELECT digest, size_bytes, signature, actor, uploaded_at, number \
-             FROM task_host_components WHERE digest = $1"
+             FROM task_host_components WHERE digest = ?1"
         ))?
         .query_row([digest], |row| Ok((read(row)?, row.get::<_, i64>(5)?)))
         .optional()?;
@@ -58,7 +58,7 @@ pub(super) fn get(sqlite: &Connection, digest: &str) -> Result<Option<StoredComp
         return Ok(None);
     };
     let mut select = sqlite.prepare_cached(host!(
-        "SELECT bytes FROM task_host_component_parts WHERE component = $1 ORDER BY position"
+        "SELECT bytes FROM task_host_component_parts WHERE component = ?1 ORDER BY position"
     ))?;
     let mut parts = select.query([number])?;
     while let Some(part) = parts.next()? {
@@ -87,7 +87,7 @@ pub(super) fn forget(sqlite: &Connection, keep: &[String]) -> Result<u64> {
     sqlite
         .prepare_cached(host!(
             "DELETE FROM task_host_components WHERE digest NOT IN ( \
-             SELECT value FROM json_each($1) \
+             SELECT value FROM json_each(?1) \
              UNION ALL SELECT digest FROM task_host_active \
              UNION ALL SELECT digest FROM task_host_deployments WHERE outcome IS NULL \
              UNION ALL SELECT from_digest FROM task_host_deployments \

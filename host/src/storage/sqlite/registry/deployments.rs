@@ -32,7 +32,7 @@ pub(super) fn begin(
         .prepare_cached(host!(
             "INSERT INTO task_host_deployments \
              (digest, from_digest, kind, actor, order_json, began_at) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING id"
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING RETURNING id"
         ))?
         .query_row(
             params![new.digest, new.from, new.kind, new.actor, new.order, now()],
@@ -59,8 +59,8 @@ pub(super) fn advance(
 ) -> Result<Option<()>> {
     sqlite
         .prepare_cached(host!(
-            "UPDATE task_host_deployments SET stage = $2, report_json = $3 \
-             WHERE id = $1 AND outcome IS NULL"
+            "UPDATE task_host_deployments SET stage = ?2, report_json = ?3 \
+             WHERE id = ?1 AND outcome IS NULL"
         ))?
         .execute(params![id, stage, report])
         .map(one)
@@ -77,8 +77,8 @@ pub(super) fn activate(
     let now = now();
     let changed = sqlite
         .prepare_cached(host!(
-            "UPDATE task_host_deployments SET stage = $3, activated_at = $4 \
-             WHERE id = $1 AND digest = $2 AND outcome IS NULL"
+            "UPDATE task_host_deployments SET stage = ?3, activated_at = ?4 \
+             WHERE id = ?1 AND digest = ?2 AND outcome IS NULL"
         ))?
         .execute(params![id, digest, stage, now])?;
     match one(changed) {
@@ -98,8 +98,8 @@ pub(super) fn end(
     let now = now();
     let changed = sqlite
         .prepare_cached(host!(
-            "UPDATE task_host_deployments SET outcome = $2, code = $3, reason = $4, \
-             report_json = $5, ended_at = $6 WHERE id = $1 AND outcome IS NULL"
+            "UPDATE task_host_deployments SET outcome = ?2, code = ?3, reason = ?4, \
+             report_json = ?5, ended_at = ?6 WHERE id = ?1 AND outcome IS NULL"
         ))?
         .execute(params![
             id,
@@ -122,7 +122,7 @@ pub(super) fn record(sqlite: &Connection, new: &NewDeployment, end: &End) -> Res
         .prepare_cached(host!(
             "INSERT INTO task_host_deployments \
              (digest, from_digest, kind, actor, order_json, report_json, outcome, code, reason, \
-             began_at, ended_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) RETURNING id"
+             began_at, ended_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10) RETURNING id"
         ))?
         .query_row(
             params![
@@ -162,9 +162,9 @@ pub(super) fn active(sqlite: &Connection) -> Result<Option<Active>> {
 pub(super) fn was_active(sqlite: &Connection, digest: &str) -> Result<bool> {
     sqlite
         .prepare_cached(host!(
-            "SELECT EXISTS (SELECT 1 FROM task_host_active WHERE digest = $1) \
+            "SELECT EXISTS (SELECT 1 FROM task_host_active WHERE digest = ?1) \
              OR EXISTS (SELECT 1 FROM task_host_deployments \
-             WHERE digest = $1 AND activated_at IS NOT NULL)"
+             WHERE digest = ?1 AND activated_at IS NOT NULL)"
         ))?
         .query_row([digest], |row| row.get(0))
 }
@@ -172,7 +172,7 @@ pub(super) fn was_active(sqlite: &Connection, digest: &str) -> Result<bool> {
 /// One deployment.
 pub(super) fn get(sqlite: &Connection, id: i64) -> Result<Option<DeploymentRow>> {
     sqlite
-        .prepare_cached(select!("WHERE id = $1"))?
+        .prepare_cached(select!("WHERE id = ?1"))?
         .query_row([id], read)
         .optional()
 }
@@ -188,7 +188,7 @@ pub(super) fn running(sqlite: &Connection) -> Result<Option<DeploymentRow>> {
 /// The latest deployments, the latest first.
 pub(super) fn latest(sqlite: &Connection, limit: u32) -> Result<Vec<DeploymentRow>> {
     sqlite
-        .prepare_cached(select!("ORDER BY id DESC LIMIT $1"))?
+        .prepare_cached(select!("ORDER BY id DESC LIMIT ?1"))?
         .query_map([limit], read)?
         .collect()
 }
@@ -200,7 +200,7 @@ pub(super) fn forget(sqlite: &Connection, keep: u32) -> Result<u64> {
         .prepare_cached(host!(
             "DELETE FROM task_host_deployments WHERE outcome IS NOT NULL AND id NOT IN ( \
              SELECT id FROM (SELECT id FROM task_host_deployments WHERE outcome IS NOT NULL \
-             ORDER BY id DESC LIMIT $1) \
+             ORDER BY id DESC LIMIT ?1) \
              UNION ALL SELECT deployment FROM task_host_active \
              UNION ALL SELECT max(id) FROM task_host_deployments \
              WHERE activated_at IS NOT NULL GROUP BY digest \
@@ -218,7 +218,7 @@ fn set_active(sqlite: &Connection, digest: &str, deployment: i64, now: i64) -> R
     sqlite
         .prepare_cached(host!(
             "INSERT INTO task_host_active (only_row, digest, epoch, deployment, since) \
-             VALUES (1, $1, 1, $2, $3) ON CONFLICT (only_row) DO UPDATE SET \
+             VALUES (1, ?1, 1, ?2, ?3) ON CONFLICT (only_row) DO UPDATE SET \
              digest = excluded.digest, epoch = epoch + 1, deployment = excluded.deployment, \
              since = excluded.since RETURNING epoch"
         ))?
