@@ -6,6 +6,7 @@ mod gate;
 pub mod model;
 mod refused;
 mod routes;
+pub mod signature;
 
 pub use self::gate::{Gate, digest_of};
 pub use self::refused::Refused;
