@@ -11,7 +11,6 @@ use anyhow::Context as _;
 use humantime::parse_duration;
 
 use super::{Failure, deployments, serving, setting};
-use crate::deployment::signature::TrustedKeys;
 use crate::deployment::{self, Deployments, Gate};
 use crate::runtime::{CodeCache, Compiler, Runtime};
 use crate::storage::Location;
@@ -51,7 +50,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
             .map_err(|error| setting("--component", format!("{}: {error}", path.display())))
     });
     let component = component.transpose()?;
-    let keys = TrustedKeys::default();
+    let keys = args.deployments.trusted_keys()?;
     let cache = open_cache(&args)?;
     let runtime = Runtime::new(args.serving.runtime_limits())
         .map_err(|error| setting("--max-concurrency", format!("{error:#}")))?;

@@ -14,7 +14,7 @@ use super::history;
 use super::journal::{Journal, Status};
 use super::model::Order;
 use super::probation::{self, Verdict};
-use super::signature::TrustedKeys;
+use super::signature::{SignatureError, TrustedKeys};
 use crate::request::Revision;
 use crate::storage::registry::{End, StoredComponent};
 use crate::transcode::{Interface, breaking_changes};
@@ -83,8 +83,8 @@ fn verify(component: &StoredComponent, keys: &TrustedKeys) -> Result<(), Refused
     if keys.is_empty() {
         return Ok(());
     }
-    let signature = component.signature.as_deref().unwrap_or_default();
-    keys.verify(&digest, signature)?;
+    let signature = component.signature.as_deref();
+    keys.verify(&digest, signature.ok_or(SignatureError::Missing)?)?;
     Ok(())
 }
 
