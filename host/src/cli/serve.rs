@@ -74,6 +74,10 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     logs::init(&args.logs)?;
+    args.server
+        .admin
+        .access(args.server.admin_addr)
+        .map_err(|unusable| setting(unusable.flag, unusable.reason))?;
     let component = std::fs::read(&args.component).map_err(|error| {
         setting(
             "--component",
