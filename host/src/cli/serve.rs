@@ -45,6 +45,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     args.serving.start_logs()?;
+    args.serving.check_access()?;
     let component = args.component.as_deref().map(|path| {
         std::fs::read(path)
             .map_err(|error| setting("--component", format!("{}: {error}", path.display())))

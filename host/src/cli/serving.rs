@@ -15,6 +15,7 @@ use crate::deployment::{Deployments, Start};
 use crate::metrics::Metrics;
 use crate::request::Service;
 use crate::runtime;
+use crate::server::admin::Access;
 use crate::server::{self, Server, listen, operators::OperatorsPort};
 use crate::storage::{self, Database, Location};
 
@@ -68,6 +69,16 @@ impl Args {
     /// [`Failure::Setting`] names the flag.
     pub fn start_logs(&self) -> Result<(), Failure> {
         logs::init(&self.logs)
+    }
+
+    /// Checks who may administer the host, before a port opens.
+    pub(super) fn check_access(&self) -> Result<(), Failure> {
+        self.access().map(drop)
+    }
+
+    fn access(&self) -> Result<Access, Failure> {
+        let access = self.server.admin.access(self.server.admin_addr);
+        access.map_err(|unusable| setting(unusable.flag, unusable.reason))
     }
 
     /// Opens the database. Blocks while it works.
@@ -164,7 +175,11 @@ impl Args {
             start.resume(deployments).await;
         }
         let forgetting = tokio::spawn(forget(database, self.idempotency_retention));
-        let served = listen_and_drain(&self.server, service, metrics, stop).await;
+        let access = self
+            .access()
+            .map_err(|_| anyhow::anyhow!("the admin token has changed"))?;
+        let admin = deployments.clone().map(|deployments| (deployments, access));
+        let served = listen_and_drain(&self.server, service, admin, metrics, stop).await;
         if let Some(deployments) = deployments {
             deployments.stop().await;
         }
@@ -176,6 +191,7 @@ impl Args {
 async fn listen_and_drain(
     config: &server::Config,
     service: Arc<Service>,
+    admin: Option<(Arc<Deployments>, Access)>,
     metrics: Arc<Metrics>,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
@@ -186,7 +202,10 @@ async fn listen_and_drain(
         .with_context(|| format!("--admin-addr: cannot listen on {}", config.admin_addr))?;
     let (address, operators_address) = (listener.local_addr()?, operators.local_addr()?);
 
-    let server = Server::new(service, metrics.clone(), config.clone());
+    let mut server = Server::new(service, metrics.clone(), config.clone());
+    if let Some((deployments, access)) = admin {
+        server = server.with_admin(Arc::new(deployments), access);
+    }
     let limits = listen::Limits::from(config);
     let operators = OperatorsPort::serve(operators, server.operators(), limits.clone())?;
     tracing::info!(

@@ -142,11 +142,29 @@ impl Deployments {
             .collect())
     }
 
+    /// One component, with its content.
+    ///
+    /// # Errors
+    /// [`OrderError::Database`].
+    pub async fn component(
+        &self,
+        digest: &str,
+    ) -> Result<Option<(ComponentSummary, Vec<u8>)>, OrderError> {
+        let stored = self.registry().component(plain_digest(digest)).await?;
+        Ok(stored.map(|component| (self.summary(&component), component.content)))
+    }
+
     /// Begins a deployment and returns its id.
     ///
     /// # Errors
     /// [`OrderError`]; nothing was begun.
     pub async fn deploy(self: &Arc<Self>, order: Order, actor: &str) -> Result<i64, OrderError> {
+        if order.canary_percent.is_some() || order.shadow {
+            return Err(OrderError::Rejected {
+                code: "not-available",
+                reason: "this version of the host switches all requests at once".to_owned(),
+            });
+        }
         let digest = plain_digest(&order.digest).to_owned();
         let component = self.find(&digest).await?;
         if !order.retry_refused
@@ -207,6 +225,35 @@ impl Deployments {
         Ok(id)
     }
 
+    /// Ends a deployment that runs: the revision before it serves.
+    ///
+    /// # Errors
+    /// [`OrderError::Rejected`] where it does not run here; [`OrderError::Database`].
+    pub async fn abort(self: &Arc<Self>, id: i64, actor: &str) -> Result<(), OrderError> {
+        let running = {
+            let mut running = self.lock_running();
+            match &*running {
+                Some(current) if current.journal.id == id && !current.task.is_finished() => {
+                    running.take()
+                }
+                _ => None,
+            }
+        };
+        let Some(running) = running else {
+            return Err(OrderError::Rejected {
+                code: "not-running",
+                reason: format!("deployment {id} does not run"),
+            });
+        };
+        running.task.abort();
+        // It is over either way.
+        let _ = running.task.await;
+        let this = self.clone();
+        let (journal, reason) = (running.journal, format!("aborted by {actor}"));
+        this.undo(&journal, "aborted", ("aborted", reason)).await;
+        Ok(())
+    }
+
     /// One deployment, with its events so far.
     ///
     /// # Errors
@@ -257,9 +304,9 @@ impl Deployments {
             .map_or(0, |active| active.epoch);
         Ok(Status {
             active: revision_status(&active),
+            deployment: running.map(history::deployment),
             candidate: None,
             candidate_percent: None,
-            deployment: running.map(history::deployment),
             kept: self
                 .lock_kept()
                 .iter()

@@ -219,6 +219,21 @@ impl Deployments {
         }
     }
 
+    /// Ends a deployment whose task is gone: goes back, where it had switched already.
+    pub(super) async fn undo(&self, journal: &Journal, outcome: &str, reason: (&str, String)) {
+        let row = self.registry().deployment(journal.id).await;
+        let from = match row {
+            Ok(Some(row)) if row.stage == "probation" => row.new.from,
+            _ => None,
+        };
+        let previous = from.as_deref().and_then(|from| self.kept(from));
+        if let Some(previous) = &previous {
+            self.service.switch(previous.clone());
+        }
+        let back_to = previous.as_ref().map(|previous| previous.digest.as_str());
+        self.end(journal, outcome, Some(reason), back_to).await;
+    }
+
     async fn reject(&self, journal: &Journal, refused: &Refused) {
         let reason = (refused.code(), refused.to_string());
         self.end(journal, "rejected", Some(reason), None).await;
