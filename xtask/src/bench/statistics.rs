@@ -25,7 +25,7 @@ impl Spread {
         figures.sort_by(f64::total_cmp);
         let (min, max) = (*figures.first()?, *figures.last()?);
         let middle = figures.len() / 2;
-        let median = if figures.len() % 2 == 0 {
+        let median = if figures.len().is_multiple_of(2) {
             (figures[middle - 1] + figures[middle]) / 2.0
         } else {
             figures[middle]
