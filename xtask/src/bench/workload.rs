@@ -24,7 +24,8 @@ pub struct Workload {
     pub title: &'static str,
     path: &'static str,
     connections: u32,
-    creates: bool,
+    /// Whether it writes, and so waits for the disk.
+    pub creates: bool,
     servers: &'static [Kind],
 }
 
