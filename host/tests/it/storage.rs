@@ -34,13 +34,15 @@ const SCHEMA: &str = "
         note INTEGER NOT NULL REFERENCES notes (id) DEFERRABLE INITIALLY DEFERRED
     );";
 
+/// How the tests open a trial database.
+const TRIAL: Options = Options {
+    readers: 4,
+    no_sync: false,
+};
+
 /// An empty database that has the tables of [`SCHEMA`].
 async fn fresh() -> Arc<dyn Database> {
-    let options = Options {
-        readers: 4,
-        no_sync: false,
-    };
-    let database = connect(&Location::Temporary, options).unwrap();
+    let database = connect(&Location::Temporary, TRIAL).unwrap();
     prepare(&*database).await;
     database
 }

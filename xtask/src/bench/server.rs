@@ -19,6 +19,8 @@ pub const CORE: &str = "0";
 const START: Duration = Duration::from_secs(60);
 /// How long a server may take to drain and go.
 const STOP: Duration = Duration::from_secs(30);
+/// The unit of CPU time in /proc: Linux gives programs hundredths of a second on every machine.
+const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Which server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,6 +190,15 @@ impl Server {
         Ok(kib.context("no VmRSS in /proc")? * 1024)
     }
 
+    /// CPU time of all threads since the start, in seconds, to a hundredth.
+    ///
+    /// # Errors
+    /// Where the system does not tell.
+    pub fn cpu_seconds(&self) -> Result<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        cpu_seconds(&stat).context("no CPU time in /proc")
+    }
+
     /// Asks the server to drain and go, and waits for it.
     ///
     /// # Errors
@@ -215,6 +226,15 @@ impl Drop for Server {
     }
 }
 
+/// User and system time in `/proc/PID/stat`: the 14th and 15th field. The second, a name in
+/// parentheses, may hold spaces.
+fn cpu_seconds(stat: &str) -> Option<f64> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(11);
+    let mut ticks = || fields.next()?.parse::<f64>().ok();
+    Some((ticks()? + ticks()?) / TICKS_PER_SECOND)
+}
+
 /// Two addresses that are free now. The servers do not say theirs before they are ready, and
 /// readiness is what is timed.
 fn free_addresses() -> Result<(SocketAddr, SocketAddr)> {
@@ -223,4 +243,16 @@ fn free_addresses() -> Result<(SocketAddr, SocketAddr)> {
         TcpListener::bind("127.0.0.1:0")?,
     );
     Ok((first.local_addr()?, second.local_addr()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cpu_seconds;
+
+    #[test]
+    fn cpu_time_is_user_and_system_time() {
+        let stat = "42 (task host) S 1 42 42 0 -1 4194304 0 0 0 0 150 25 0 0 20 0 9 0 1234 0 0";
+        assert_eq!(cpu_seconds(stat), Some(1.75));
+        assert_eq!(cpu_seconds("42 (x) S 1"), None);
+    }
 }

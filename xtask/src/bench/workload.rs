@@ -3,14 +3,14 @@
 //! What slows the machine for a while slows both alike, so the ratios of a round hold where the
 //! rates do not. Each round starts its servers anew, on a copy of the same data.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 
 use super::instantiation::Instantiation;
-use super::server::{Kind, Options, Setup};
+use super::server::{Kind, Options, Server, Setup};
 use super::statistics::Spread;
 use super::{Plan, http, wrk};
 use crate::step;
@@ -24,7 +24,8 @@ pub struct Workload {
     pub title: &'static str,
     path: &'static str,
     connections: u32,
-    creates: bool,
+    /// Whether it writes, and so waits for the disk.
+    pub creates: bool,
     servers: &'static [Kind],
 }
 
@@ -73,6 +74,29 @@ pub struct Figures {
     pub p50_ms: Spread,
     /// The latency in milliseconds that 99 % stay within.
     pub p99_ms: Spread,
+    /// CPU time of the server for each request, in microseconds.
+    pub cpu_us: Spread,
+    /// How much of its core the server had and used. Well below 1 it waited: for the disk, or
+    /// for others who had the core, or for a load generator that had none.
+    pub core_used: Spread,
+}
+
+/// The host in relation to another server, round by round.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Ratio {
+    /// Its throughput as a part of the other's.
+    pub throughput: Spread,
+    /// The other's CPU time for each request as a part of the host's. On a machine that has
+    /// other work to do this is the steadier one.
+    pub cpu: Spread,
+}
+
+/// What was measured in one round.
+#[derive(Debug, Clone, Copy)]
+struct Round {
+    load: wrk::Measured,
+    cpu_us: f64,
+    core_used: f64,
 }
 
 /// What a workload came to.
@@ -82,8 +106,8 @@ pub struct Outcome {
     pub workload: Workload,
     /// Each server's figures, the host's first.
     pub figures: Vec<(Kind, Figures)>,
-    /// The host's throughput as a part of each other server's, round by round.
-    pub ratios: Vec<(Kind, Spread)>,
+    /// The host in relation to each other server.
+    pub ratios: Vec<(Kind, Ratio)>,
     /// What making instances took in the host's last round.
     pub instantiation: Instantiation,
 }
@@ -103,22 +127,21 @@ pub fn measure(
     let script = workload.creates.then(|| scripts.join("create.lua"));
     let mut rounds = vec![Vec::new(); workload.servers.len()];
     let mut instantiation = None;
-    for round in 1..=plan.rounds {
-        for (kind, measured) in workload.servers.iter().zip(&mut rounds) {
+    for number in 1..=plan.rounds {
+        for (kind, rounds) in workload.servers.iter().zip(&mut rounds) {
             let server = setup.start(*kind, options)?;
-            let url = format!("http://{}{}", server.api, workload.path);
-            let load = |duration| run(&url, workload, duration, script.as_ref());
-            load(plan.warm_up)?;
-            let one = load(plan.measured)
+            let round = round(&server, workload, plan, script.as_deref())
                 .with_context(|| format!("{}, {}", workload.title, kind.name()))?;
             step::note(&format!(
-                "round {round}  {:<18} {:>9.0}/s  p50 {:>8.3} ms  p99 {:>8.3} ms",
+                "round {number}  {:<18} {:>7.0}/s  p50 {:>7.3} ms  p99 {:>7.3} ms  {:>6.1} us CPU  {:>3.0} % of the core",
                 kind.name(),
-                one.requests_per_second,
-                milliseconds(one.p50),
-                milliseconds(one.p99),
+                round.load.requests_per_second,
+                milliseconds(round.load.p50),
+                milliseconds(round.load.p99),
+                round.cpu_us,
+                round.core_used * 100.0,
             ));
-            measured.push(one);
+            rounds.push(round);
             if *kind == Kind::Host {
                 let metrics = http::get(server.operators, "/metrics")?;
                 ensure!(metrics.status == 200, "the host tells no metrics");
@@ -128,42 +151,57 @@ pub fn measure(
         }
     }
     let host = rounds.first().context("no server was measured")?;
-    let ratios = workload.servers.iter().zip(&rounds).skip(1);
-    let ratios = ratios.map(|(kind, other)| {
-        let pairs = host.iter().zip(other);
-        let ratio = |(host, other): (&wrk::Measured, &wrk::Measured)| {
-            host.requests_per_second / other.requests_per_second
-        };
-        Some((*kind, Spread::of(pairs.map(ratio))?))
-    });
-    let figures = workload.servers.iter().zip(&rounds);
+    let servers = || workload.servers.iter().zip(&rounds);
     Ok(Outcome {
         workload,
-        ratios: ratios.collect::<Option<_>>().context("no rounds")?,
-        figures: figures
-            .map(|(kind, rounds)| Some((*kind, figures_of(rounds)?)))
+        ratios: servers()
+            .skip(1)
+            .map(|(kind, other)| Some((*kind, ratio(host, other)?)))
+            .collect::<Option<_>>()
+            .context("no rounds")?,
+        figures: servers()
+            .map(|(kind, rounds)| Some((*kind, figures(rounds)?)))
             .collect::<Option<_>>()
             .context("no rounds")?,
         instantiation: instantiation.context("the host was not measured")?,
     })
 }
 
-fn run(
-    url: &str,
-    workload: Workload,
-    duration: Duration,
-    script: Option<&PathBuf>,
-) -> Result<wrk::Measured> {
-    let script = script.map(|script| script.as_os_str());
-    wrk::load(url, workload.connections, duration, script)
+fn round(server: &Server, workload: Workload, plan: &Plan, script: Option<&Path>) -> Result<Round> {
+    let url = format!("http://{}{}", server.api, workload.path);
+    let load = |duration| wrk::load(&url, workload.connections, duration, script);
+    load(plan.warm_up)?;
+    let cpu_before = server.cpu_seconds()?;
+    let load = load(plan.measured)?;
+    let cpu = server.cpu_seconds()? - cpu_before;
+    let seconds = plan.measured.as_secs_f64();
+    Ok(Round {
+        load,
+        cpu_us: cpu / (load.requests_per_second * seconds) * 1e6,
+        core_used: cpu / seconds,
+    })
 }
 
-fn figures_of(rounds: &[wrk::Measured]) -> Option<Figures> {
-    let spread = |figure: fn(&wrk::Measured) -> f64| Spread::of(rounds.iter().map(figure));
+fn ratio(host: &[Round], other: &[Round]) -> Option<Ratio> {
+    let pairs = || host.iter().zip(other);
+    Some(Ratio {
+        throughput: Spread::of(
+            pairs().map(|(host, other)| {
+                host.load.requests_per_second / other.load.requests_per_second
+            }),
+        )?,
+        cpu: Spread::of(pairs().map(|(host, other)| other.cpu_us / host.cpu_us))?,
+    })
+}
+
+fn figures(rounds: &[Round]) -> Option<Figures> {
+    let spread = |figure: fn(&Round) -> f64| Spread::of(rounds.iter().map(figure));
     Some(Figures {
-        requests_per_second: spread(|one| one.requests_per_second)?,
-        p50_ms: spread(|one| milliseconds(one.p50))?,
-        p99_ms: spread(|one| milliseconds(one.p99))?,
+        requests_per_second: spread(|round| round.load.requests_per_second)?,
+        p50_ms: spread(|round| milliseconds(round.load.p50))?,
+        p99_ms: spread(|round| milliseconds(round.load.p99))?,
+        cpu_us: spread(|round| round.cpu_us)?,
+        core_used: spread(|round| round.core_used)?,
     })
 }
 

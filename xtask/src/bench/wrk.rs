@@ -3,7 +3,7 @@
 //! It keeps every connection busy with one request at a time, so what it measures is the
 //! server's throughput, and latency at that throughput.
 
-use std::ffi::OsStr;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ pub fn load(
     url: &str,
     connections: u32,
     duration: Duration,
-    script: Option<&OsStr>,
+    script: Option<&Path>,
 ) -> Result<Measured> {
     let mut command = Command::new("taskset");
     command
