@@ -3,15 +3,29 @@
 //! Exit status: 0 success, 1 failure (the reason on standard error), 2 a wrong flag or setting.
 
 mod call;
+mod candidate;
+mod client;
 mod compile;
+mod deploy;
 mod deployments;
 mod healthcheck;
+mod history;
 mod inspect;
+mod keygen;
 mod limits;
 mod logs;
+mod outcome;
+mod report;
+mod rollback;
 mod serve;
 pub mod serving;
+mod show;
+mod sign;
+mod status;
+mod table;
+pub mod trust;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -28,12 +42,28 @@ struct Cli {
 enum Command {
     /// Serve a component over HTTP
     Serve(Box<serve::Args>),
+    /// Deploy a component to a running host
+    Deploy(deploy::Args),
+    /// Go back to logic that was active before
+    Rollback(rollback::Args),
+    /// Let logic that is tried as a canary or in the shadow take over
+    Promote(candidate::Args),
+    /// End a deployment that runs, and keep the active logic
+    Abort(candidate::Args),
+    /// Say what a host serves now, and what is on its way
+    Status(status::Args),
+    /// List the latest deployments, the latest first
+    History(history::Args),
     /// Say what a component imports, exports and serves
     Inspect(inspect::Args),
     /// Call one operation of a running host
     Call(call::Args),
     /// Ask a running host whether it is ready; for images without curl
     Healthcheck(healthcheck::Args),
+    /// Sign a component; the signature goes to FILE.sig, where `deploy` finds it
+    Sign(sign::Args),
+    /// Make a pair of keys to sign components with
+    Keygen(keygen::Args),
     /// Compile a component from standard input to standard output; `serve` starts this by itself
     #[command(hide = true)]
     Compile(compile::Args),
@@ -63,9 +93,17 @@ fn setting(flag: &str, reason: impl std::fmt::Display) -> Failure {
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => serve::run(*args),
+        Command::Deploy(args) => deploy::run(&args),
+        Command::Rollback(args) => rollback::run(&args),
+        Command::Promote(args) => candidate::run(&args, candidate::Verdict::Promote),
+        Command::Abort(args) => candidate::run(&args, candidate::Verdict::Abort),
+        Command::Status(args) => status::run(&args),
+        Command::History(args) => history::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Call(args) => call::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
+        Command::Sign(args) => sign::run(&args),
+        Command::Keygen(args) => keygen::run(&args),
         Command::Compile(args) => compile::run(&args),
     };
     conclude("task-host", result)
@@ -88,6 +126,18 @@ fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resul
         .enable_all()
         .build()?
         .block_on(future)
+}
+
+/// Writes to standard output. A reader that went away (`| head`) has what it wanted.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut output = std::io::stdout();
+    let written = output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush());
+    match written {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }
 
 #[cfg(test)]

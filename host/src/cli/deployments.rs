@@ -1,11 +1,10 @@
 //! The flags of how the logic is replaced.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use humantime::parse_duration;
 
-use super::{Failure, setting};
+use super::{Failure, setting, trust};
 use crate::deployment::signature::TrustedKeys;
 use crate::deployment::{Probation, Settings};
 
@@ -33,15 +32,8 @@ pub(super) struct Args {
     #[arg(long, env = "TASK_HOST_KEEP_REVISIONS", default_value_t = 3)]
     keep_revisions: usize,
 
-    /// A public key whose signatures this host accepts: a PEM file, as `task-host keygen` or
-    /// openssl writes it; repeatable. Where one is given, nothing unsigned becomes active
-    #[arg(
-        long,
-        env = "TASK_HOST_TRUSTED_KEY",
-        value_name = "FILE",
-        value_delimiter = ','
-    )]
-    trusted_key: Vec<PathBuf>,
+    #[command(flatten)]
+    trust: trust::Args,
 
     /// For tests of crashes: a deployment stops for ever before this stage
     #[arg(long, env = "TASK_HOST_PAUSE_BEFORE", hide = true)]
@@ -50,7 +42,9 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn trusted_keys(&self) -> Result<TrustedKeys, Failure> {
-        TrustedKeys::load(&self.trusted_key).map_err(|error| setting("--trusted-key", error))
+        self.trust
+            .load()
+            .map_err(|error| setting("--trusted-key", error))
     }
 
     pub(super) fn settings(&self) -> Settings {

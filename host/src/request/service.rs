@@ -3,6 +3,7 @@
 //! A write takes the writer first, then an instance; a read takes an instance first. Nothing is
 //! acknowledged before what it wrote, and what it saw, is durable.
 
+mod ended;
 mod probes;
 
 use std::pin::pin;
@@ -14,13 +15,14 @@ use futures_util::FutureExt as _;
 use rand::Rng as _;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use self::ended::Ended;
 use super::admission::{Admission, overloaded};
 use super::conditions::if_match;
 use super::work::{Work, entity_tag};
 use super::{Answer, Fault, Invocation, Refusal, Request, Revision};
 use crate::contract::Access;
 use crate::metrics::{self, Metrics};
-use crate::runtime::{Call, Interruption};
+use crate::runtime::Call;
 use crate::storage::{Budget, Database, Error, Transaction};
 use crate::transcode::{Outcome, Reply};
 
@@ -61,13 +63,6 @@ pub struct Service {
     health_calls: Semaphore,
     limits: Limits,
     metrics: Arc<Metrics>,
-}
-
-/// What ended an attempt to answer.
-enum Ended {
-    /// Another transaction was in the way: it may be run again.
-    Conflict,
-    Refused(Refusal),
 }
 
 impl Service {
@@ -384,30 +379,6 @@ impl Service {
                 .duration_since(UNIX_EPOCH)
                 .unwrap_or_default(),
             span: tracing::Span::current(),
-        }
-    }
-}
-
-impl From<Refusal> for Ended {
-    fn from(refusal: Refusal) -> Self {
-        Ended::Refused(refusal)
-    }
-}
-
-impl From<Error> for Ended {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Conflict => Ended::Conflict,
-            other => Ended::Refused(other.into()),
-        }
-    }
-}
-
-impl From<Interruption> for Ended {
-    fn from(interruption: Interruption) -> Self {
-        match interruption {
-            Interruption::Database(error) => error.into(),
-            Interruption::Fault(fault) => Ended::Refused(fault.into()),
         }
     }
 }

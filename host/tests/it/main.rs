@@ -11,6 +11,7 @@ mod metrics;
 
 mod contract1;
 mod contract2;
+mod deployment;
 mod durability;
 mod hostile;
 mod http;

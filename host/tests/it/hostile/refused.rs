@@ -215,16 +215,3 @@ fn migrations_that_fail_or_reach_too_far_are_refused() {
         .migration("0001-step", "create table b (id integer)");
     refused(&twice, &["0001-step"]);
 }
-
-#[test]
-fn a_released_migration_never_changes() {
-    let released = Probe::good().migration("0001-things", "create table things (id integer)");
-    let setup = released.setup();
-    drop(setup.start());
-    let changed = Probe::good().migration("0001-things", "create table things (id text)");
-    std::fs::write(setup.component_path(), changed.build()).expect("written");
-    setup.refused().says(1, &["0001-things"]);
-    let further = released.migration("0002-more", "create table more (id integer)");
-    std::fs::write(setup.component_path(), further.build()).expect("written");
-    setup.start().get("/things/1").expect(200);
-}

@@ -1,0 +1,81 @@
+//! `task-host promote` and `task-host abort`: what becomes of logic that is tried beside the
+//! active one, as a canary or in the shadow. Both wait for the deployment's end.
+
+use std::io::Write;
+
+use anyhow::Context as _;
+
+use super::client::{self, Client, Patience};
+use super::outcome::Goal;
+use super::report::{Report, Style};
+use super::{Failure, block_on};
+use crate::deployment::model::Deployment;
+
+/// Which deployment
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The deployment; the one that runs unless given
+    id: Option<i64>,
+
+    /// Write one JSON object a line: the events, and last the deployment
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    host: client::Args,
+}
+
+/// What is to become of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It takes over.
+    Promote,
+    /// It goes.
+    Abort,
+}
+
+pub(super) fn run(args: &Args, verdict: Verdict) -> Result<(), Failure> {
+    let report = Report::new(std::io::stdout(), Style::of_output(args.json));
+    decide(args, verdict, report, &Patience::default())
+}
+
+fn decide<W: Write>(
+    args: &Args,
+    verdict: Verdict,
+    mut report: Report<W>,
+    patience: &Patience,
+) -> Result<(), Failure> {
+    let client = Client::new(&args.host)?;
+    let done = block_on(async {
+        let deployment = find(&client, args.id).await?;
+        let id = deployment.id;
+        // What happened before is told by `status`.
+        let after = deployment.events.last().map(|event| event.number);
+        let goal = match verdict {
+            Verdict::Promote => {
+                client.promote(id).await?;
+                Goal::ACTIVE
+            }
+            Verdict::Abort => {
+                client.abort(id).await?;
+                Goal::GONE
+            }
+        };
+        goal.pursue(&client, id, after, &mut report, patience).await
+    });
+    report.end(done)
+}
+
+async fn find(client: &Client, id: Option<i64>) -> anyhow::Result<Deployment> {
+    match id {
+        Some(id) => Ok(client.deployment(id).await?),
+        None => client
+            .status()
+            .await?
+            .deployment
+            .context("no deployment runs"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,306 @@
+//! `deploy` from its flags to its success or failure, against a host that answers by script.
+
+use clap::Parser as _;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::cli::client::fake::{
+    DIGEST, Fake, IMPATIENT, begun, component, deployment, event, events, not_found, ok, problem,
+};
+use crate::cli::{Cli, Command, sign};
+
+/// What the command wrote, how it ended, and the component's folder.
+struct Done {
+    output: String,
+    result: Result<(), Failure>,
+}
+
+/// Deploys a file with the content `new logic`, whose digest is [`DIGEST`].
+fn deploy_to(fake: &Fake, flags: &[&str], style: Style, signature: Option<&str>) -> Done {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("logic.wasm");
+    std::fs::write(&file, "new logic").unwrap();
+    if let Some(signature) = signature {
+        std::fs::write(sign::signature_file(&file), signature).unwrap();
+    }
+    let file = file.to_str().unwrap();
+    let line = [
+        "task-host",
+        "deploy",
+        file,
+        "--to",
+        &fake.url,
+        "--actor",
+        "alice",
+    ];
+    let Command::Deploy(args) = Cli::parse_from([&line[..], flags].concat()).command else {
+        panic!("not deploy")
+    };
+    let mut output = Vec::new();
+    let result = deploy(&args, Report::new(&mut output, style), &IMPATIENT);
+    let output = String::from_utf8(output).unwrap();
+    let output = output.replace(file, "FILE").replace(&fake.url, "HOST");
+    Done { output, result }
+}
+
+#[track_caller]
+fn reason(done: &Done) -> String {
+    match &done.result {
+        Err(Failure::Other(error)) => error.to_string(),
+        Err(Failure::Setting(error)) => panic!("a wrong setting: {error}"),
+        Ok(()) => panic!("a success:\n{}", done.output),
+    }
+}
+
+#[test]
+fn a_deployment_is_told_stage_by_stage() {
+    let mut compare = event(4, "compare", "noted");
+    compare.detail = Some("2 changes break clients".to_owned());
+    compare.breaking = vec![
+        "GET /tasks is gone".to_owned(),
+        "POST /tasks: the member `due_at` of the body is required, and was not before, which \
+         breaks every client that leaves it out"
+            .to_owned(),
+    ];
+    let mut probation = event(8, "probation", "passed");
+    probation.duration_ms = Some(60_004.0);
+    probation.detail = Some("0 of 120 requests failed".to_owned());
+    let stream = [
+        event(0, "verify", "began"),
+        event(1, "verify", "passed"),
+        event(2, "compile", "began"),
+        event(3, "compile", "passed"),
+        compare,
+        event(5, "switch", "began"),
+        event(6, "switch", "passed"),
+        event(7, "probation", "began"),
+        probation,
+        event(9, "end", "noted"),
+    ];
+    let fake = Fake::answers([
+        not_found(),
+        ok(&component(DIGEST, false)),
+        begun(7),
+        events(&stream),
+        ok(&deployment("active")),
+    ]);
+    let done = deploy_to(&fake, &["--allow-breaking"], Style::Plain, None);
+    assert!(done.result.is_ok(), "{}", reason(&done));
+    let output: Vec<&str> = done.output.lines().collect();
+    assert!(output[1].starts_with("✓ upload"), "{}", output[1]);
+    assert!(output[1].ends_with("  9 B"), "{}", output[1]);
+    let expected = "\
+FILE is a6bffc98f5bb (9 B), for HOST/
+deployment 7
+✓ verify        12 ms
+✓ compile       12 ms
+· compare              2 changes break clients
+    - GET /tasks is gone
+    - POST /tasks: the member `due_at` of the body is required, and was not
+      before, which breaks every client that leaves it out
+✓ switch        12 ms
+… probation
+✓ probation  1 min 0 s  0 of 120 requests failed
+deployment 7: a6bffc98f5bb is active instead of 78a6273103d1, after 1.5 s
+";
+    let rest: Vec<&str> = [&output[..1], &output[2..]].concat();
+    assert_eq!(rest.join("\n") + "\n", expected);
+}
+
+#[test]
+fn an_order_says_what_the_flags_say() {
+    let orders = [
+        (vec!["--dry-run"], json!({"dry_run": true})),
+        (
+            vec!["--allow-breaking", "--retry-refused"],
+            json!({"allow_breaking": true, "retry_refused": true}),
+        ),
+        (vec!["--canary", "12.5%"], json!({"canary_percent": 12.5})),
+        (vec!["--shadow"], json!({"shadow": true})),
+    ];
+    for (flags, expected) in orders {
+        let fake = Fake::answers([
+            ok(&component(DIGEST, false)),
+            problem(422, "no", "No", json!({})),
+        ]);
+        let done = deploy_to(&fake, &flags, Style::Plain, None);
+        assert_eq!(reason(&done), "No (no)");
+        let mut order = json!({
+            "digest": DIGEST,
+            "dry_run": false,
+            "allow_breaking": false,
+            "retry_refused": false,
+            "canary_percent": null,
+            "shadow": false,
+        });
+        for (name, value) in expected.as_object().unwrap() {
+            order[name] = value.clone();
+        }
+        assert_eq!(fake.received()[1].json(), order);
+    }
+}
+
+#[test]
+fn what_the_host_has_is_not_sent_again_unless_a_signature_is_new_to_it() {
+    let signature = format!("{}\n", "A".repeat(86) + "==");
+    let refused = || problem(422, "no", "No", json!({}));
+    for (signed, signature, uploaded) in [
+        (false, None, false),
+        (true, Some(signature.as_str()), false),
+        (false, Some(signature.as_str()), true),
+    ] {
+        let known = ok(&component(DIGEST, signed));
+        let stored = ok(&component(DIGEST, true));
+        let fake = match uploaded {
+            true => Fake::answers([known, stored, refused()]),
+            false => Fake::answers([known, refused()]),
+        };
+        let done = deploy_to(&fake, &[], Style::Plain, signature);
+        assert_eq!(reason(&done), "No (no)");
+        let uploads = fake.received().into_iter();
+        let uploads: Vec<_> = uploads
+            .filter(|request| request.line == "POST /admin/components")
+            .map(|request| request.header("task-host-signature").map(str::to_owned))
+            .collect();
+        let expected = uploaded.then(|| signature.map(|text| text.trim().to_owned()));
+        assert_eq!(uploads, Vec::from_iter(expected));
+    }
+}
+
+#[test]
+fn only_the_outcome_that_was_asked_for_is_a_success() {
+    for (flags, outcome, good) in [
+        (&[][..], "active", true),
+        (&[], "checked", false),
+        (&[], "rejected", false),
+        (&[], "rolled-back", false),
+        (&[], "aborted", false),
+        (&[], "running", false),
+        (&["--dry-run"], "checked", true),
+        (&["--dry-run"], "rejected", false),
+    ] {
+        let fake = Fake::answers([
+            ok(&component(DIGEST, false)),
+            begun(7),
+            events(&[event(0, "end", "noted")]),
+            ok(&deployment(outcome)),
+        ]);
+        let done = deploy_to(&fake, flags, Style::Plain, None);
+        assert_eq!(done.result.is_ok(), good, "{flags:?} {outcome}");
+        if outcome == "rejected" {
+            let expected = "deployment 7: a6bffc98f5bb was rejected (check-failed): the \
+                            component's self-test failed: no";
+            assert_eq!(reason(&done), expected);
+        }
+    }
+}
+
+#[test]
+fn who_waits_for_the_switch_only_is_done_before_the_probation_ends() {
+    for (stage, status) in [
+        ("switch", "passed"),
+        ("canary", "began"),
+        ("shadow", "began"),
+    ] {
+        let fake = Fake::answers([
+            ok(&component(DIGEST, false)),
+            begun(7),
+            events(&[event(0, stage, status), event(1, "probation", "began")]),
+            ok(&deployment("running")),
+        ]);
+        let done = deploy_to(&fake, &["--wait", "switched"], Style::Plain, None);
+        assert!(done.result.is_ok(), "{}", reason(&done));
+        let last = done.output.lines().last().unwrap();
+        let expected = "deployment 7: a6bffc98f5bb is still on its way, at probation";
+        assert_eq!(last, expected);
+    }
+}
+
+#[test]
+fn machines_get_a_line_an_event_and_last_the_deployment() {
+    let stream = [event(0, "verify", "passed"), event(1, "end", "noted")];
+    let fake = Fake::answers([
+        ok(&component(DIGEST, false)),
+        begun(7),
+        events(&stream),
+        ok(&deployment("rejected")),
+    ]);
+    let done = deploy_to(&fake, &["--json"], Style::Json, None);
+    assert!(done.result.is_err());
+    let lines: Vec<Value> = done
+        .output
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let rejected = json!(deployment("rejected"));
+    assert_eq!(lines, [json!(stream[0]), json!(stream[1]), rejected]);
+}
+
+#[test]
+fn machines_are_told_when_there_is_no_deployment() {
+    let busy = json!({"deployment": 3, "detail": "Wait."});
+    let fake = Fake::answers([
+        ok(&component(DIGEST, false)),
+        problem(409, "deployment-running", "Another deployment runs", busy),
+    ]);
+    let done = deploy_to(&fake, &["--json"], Style::Json, None);
+    assert!(done.result.is_err());
+    let last: Value = serde_json::from_str(&done.output).unwrap();
+    assert_eq!(last["outcome"], "failed");
+    assert_eq!(last["code"], "deployment-running");
+    let reason = last["reason"].as_str().unwrap();
+    assert!(
+        reason.starts_with("Another deployment runs: Wait."),
+        "{reason}"
+    );
+}
+
+#[test]
+fn on_a_terminal_a_stage_that_goes_on_is_shown_and_replaced() {
+    let stream = [
+        event(0, "compile", "began"),
+        event(1, "compile", "passed"),
+        event(2, "check", "began"),
+        event(3, "end", "noted"),
+    ];
+    let fake = Fake::answers([
+        ok(&component(DIGEST, false)),
+        begun(7),
+        events(&stream),
+        ok(&deployment("active")),
+    ]);
+    let done = deploy_to(&fake, &[], Style::Terminal, None);
+    let expected = "… compile\r\u{1b}[2K✓ compile       12 ms\n… check\r\u{1b}[2Kdeployment 7: ";
+    assert!(done.output.contains(expected), "{:?}", done.output);
+}
+
+#[test]
+fn wrong_flags_are_told_before_anything_is_sent() {
+    let parse = |flags: &[&str]| {
+        let line = ["task-host", "deploy", "/none/logic.wasm"];
+        Cli::try_parse_from([&line[..], flags].concat())
+    };
+    for flags in [
+        &["--canary", "0"][..],
+        &["--canary", "100%"],
+        &["--canary", "few"],
+        &["--canary", "10%", "--shadow"],
+        &["--dry-run", "--canary", "10%"],
+        &["--wait", "long"],
+    ] {
+        assert!(parse(flags).is_err(), "{flags:?}");
+    }
+    let Ok(Command::Deploy(args)) = parse(&[]).map(|cli| cli.command) else {
+        panic!("not deploy")
+    };
+    let report = Report::new(Vec::new(), Style::Plain);
+    let Err(Failure::Setting(error)) = deploy(&args, report, &IMPATIENT) else {
+        panic!("a missing file was deployed")
+    };
+    assert!(
+        error
+            .to_string()
+            .starts_with("FILE: cannot read /none/logic.wasm"),
+        "{error}"
+    );
+}

@@ -1,0 +1,169 @@
+//! The component's way to the host: read, named by its digest, sent if the host lacks it.
+
+use std::io::{IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+
+use crate::cli::client::{self, Client, Upload};
+use crate::cli::report::Report;
+use crate::cli::{Failure, setting, show};
+use crate::deployment::digest_of;
+
+/// Bytes of an ed25519 signature.
+const SIGNATURE_BYTES: usize = 64;
+/// Characters of the progress bar.
+const BAR: usize = 30;
+/// How often the bar is drawn, at most.
+const REDRAW: Duration = Duration::from_millis(50);
+
+/// A component as it lies on this machine.
+pub(super) struct Component {
+    path: PathBuf,
+    content: Bytes,
+    pub(super) digest: String,
+    /// In base64.
+    signature: Option<String>,
+}
+
+impl Component {
+    /// Reads a component, with the signature in `signature` or in the file beside it.
+    pub(super) fn read(path: &Path, signature: Option<&Path>) -> Result<Self, Failure> {
+        let cannot_read = |flag, path: &Path, error| {
+            setting(flag, format!("cannot read {}: {error}", path.display()))
+        };
+        let content = std::fs::read(path).map_err(|error| cannot_read("FILE", path, error))?;
+        let beside = crate::cli::sign::signature_file(path);
+        let from = match signature {
+            Some(given) => Some(given),
+            None => beside.exists().then_some(beside.as_path()),
+        };
+        let signature = match from {
+            Some(from) => {
+                let text = std::fs::read_to_string(from)
+                    .map_err(|error| cannot_read("--signature", from, error))?;
+                Some(encoded(&text).ok_or_else(|| {
+                    let reason = "holds no signature as `task-host sign` writes it";
+                    setting("--signature", format!("{} {reason}", from.display()))
+                })?)
+            }
+            None => None,
+        };
+        Ok(Component {
+            path: path.to_owned(),
+            digest: digest_of(&content),
+            content: content.into(),
+            signature,
+        })
+    }
+
+    /// Sends the component, unless the host has it with as good a signature.
+    pub(super) async fn hand_over<W: Write>(
+        &self,
+        client: &Client,
+        report: &mut Report<W>,
+    ) -> Result<(), client::Error> {
+        let size = self.content.len() as u64;
+        report.say(&format!(
+            "{} is {} ({}), for {}",
+            self.path.display(),
+            show::digest(&self.digest),
+            show::size(size),
+            client.base()
+        ));
+        let known = client.component(&self.digest).await?;
+        if known.is_some_and(|known| known.signed || self.signature.is_none()) {
+            report.done("upload", None, "the host has it already");
+            return Ok(());
+        }
+        let began = Instant::now();
+        let upload = Upload {
+            content: self.content.clone(),
+            digest: self.digest.clone(),
+            signature: self.signature.clone(),
+        };
+        let bar = Bar::new(self.content.len());
+        client.upload(upload, bar.shown()).await?;
+        let took = began.elapsed().as_secs_f64() * 1e3;
+        report.done("upload", Some(took), &show::size(size));
+        Ok(())
+    }
+}
+
+/// The signature of a file, in base64 without anything around it.
+fn encoded(text: &str) -> Option<String> {
+    let text = text.trim();
+    let bytes = BASE64_STANDARD.decode(text).ok()?;
+    (bytes.len() == SIGNATURE_BYTES).then(|| text.to_owned())
+}
+
+/// How much has gone, on standard error where that is a terminal. Wiped when it is dropped.
+struct Bar {
+    total: usize,
+    visible: bool,
+}
+
+impl Bar {
+    fn new(total: usize) -> Self {
+        Bar {
+            total,
+            visible: std::io::stderr().is_terminal(),
+        }
+    }
+
+    /// Draws the bar, each time it is told how far it is.
+    fn shown(&self) -> impl FnMut(usize) + Send + 'static {
+        let (total, visible) = (self.total, self.visible);
+        let mut drawn: Option<Instant> = None;
+        move |sent| {
+            let due = drawn.is_none_or(|drawn| drawn.elapsed() >= REDRAW);
+            if visible && (due || sent == total) {
+                eprint!("\r{}", bar(sent, total));
+                drawn = Some(Instant::now());
+            }
+        }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if self.visible {
+            eprint!("\r\x1b[2K");
+        }
+    }
+}
+
+fn bar(sent: usize, total: usize) -> String {
+    let share = sent as f64 / total.max(1) as f64;
+    let full = (share * BAR as f64) as usize;
+    let (done, open) = ("█".repeat(full), "░".repeat(BAR - full));
+    let percent = share * 100.0;
+    format!("  upload     {done}{open} {percent:3.0} %")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bar_is_full_when_all_has_gone() {
+        assert_eq!(bar(0, 10), format!("  upload     {}   0 %", "░".repeat(30)));
+        let half = format!("{}{}", "█".repeat(15), "░".repeat(15));
+        assert_eq!(bar(5, 10), format!("  upload     {half}  50 %"));
+        assert_eq!(
+            bar(10, 10),
+            format!("  upload     {} 100 %", "█".repeat(30))
+        );
+    }
+
+    #[test]
+    fn a_signature_file_is_base64_of_64_bytes() {
+        let text = BASE64_STANDARD.encode([7; 64]);
+        assert_eq!(encoded(&format!("{text}\n")), Some(text.clone()));
+        assert_eq!(encoded(&text[1..]), None);
+        assert_eq!(encoded(&BASE64_STANDARD.encode([7; 63])), None);
+    }
+}

@@ -1,0 +1,86 @@
+//! Tables for people: columns as wide as their widest cell, two spaces between them, no lines.
+//! A row may have a note, which is written below it over the whole width.
+
+use super::show;
+
+/// Columns that a note is indented by.
+const NOTE_INDENT: usize = 6;
+
+/// Where a cell's text stands in its column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Align {
+    Left,
+    Right,
+}
+
+/// A table of `N` columns.
+pub(super) struct Table<const N: usize> {
+    columns: [(&'static str, Align); N],
+    rows: Vec<([String; N], Option<String>)>,
+}
+
+impl<const N: usize> Table<N> {
+    /// Makes a table of columns with these headings.
+    pub(super) fn new(columns: [(&'static str, Align); N]) -> Self {
+        Table {
+            columns,
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row, with a note where there is one.
+    pub(super) fn add(&mut self, cells: [String; N], note: Option<String>) {
+        self.rows.push((cells, note));
+    }
+
+    /// The table's lines, each with its end, none with spaces before it.
+    pub(super) fn text(&self) -> String {
+        let headings = self.columns.map(|(heading, _)| heading.to_owned());
+        let cells = std::iter::once(&headings).chain(self.rows.iter().map(|(cells, _)| cells));
+        let mut widths = [0; N];
+        for row in cells {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        let mut text = self.line(&headings, &widths);
+        for (cells, note) in &self.rows {
+            text += &self.line(cells, &widths);
+            let note = note.as_deref().unwrap_or_default();
+            for line in show::wrapped(note, NOTE_INDENT) {
+                text += &line;
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    fn line(&self, cells: &[String; N], widths: &[usize; N]) -> String {
+        let mut line = String::new();
+        for ((cell, width), (_, align)) in cells.iter().zip(widths).zip(self.columns) {
+            match align {
+                Align::Left => line += &format!("{cell:<width$}  "),
+                Align::Right => line += &format!("{cell:>width$}  "),
+            }
+        }
+        line.truncate(line.trim_end().len());
+        line.push('\n');
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell_and_notes_stand_below() {
+        let mut table = Table::new([("ID", Align::Right), ("KIND", Align::Left)]);
+        table.add(["9".into(), "rollback".into()], None);
+        table.add(["10".into(), "é".into()], Some("because".into()));
+        assert_eq!(
+            table.text(),
+            "ID  KIND\n 9  rollback\n10  é\n      because\n"
+        );
+    }
+}

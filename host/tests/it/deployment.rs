@@ -1,0 +1,260 @@
+//! Replacing the logic of a running host: with the real command, against the real admin API.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::harness::{Host, Refused, Setup, eventually, run, task_host};
+use crate::hostile::probe::Probe;
+
+/// A component in a file, for as long as the test needs it.
+struct Built {
+    path: PathBuf,
+    _directory: TempDir,
+}
+
+fn built(probe: &Probe) -> Built {
+    let directory = TempDir::new().expect("a directory");
+    let path = directory.path().join("next.wasm");
+    std::fs::write(&path, probe.build()).expect("written");
+    Built {
+        path,
+        _directory: directory,
+    }
+}
+
+/// Another component with the same API.
+fn other() -> Probe {
+    Probe::good().migration("0001-more", "create table more (id integer)")
+}
+
+/// A component that traps for `/things/1`, and for no other.
+fn trapping() -> Probe {
+    Probe::good().at(
+        "get",
+        "(if (i64.eq (local.get 0) (i64.const 1)) (then (unreachable)))",
+    )
+}
+
+/// A host whose probation is over soon.
+fn quick() -> Setup {
+    Probe::good().setup().flag("--probation", "100ms")
+}
+
+fn command(host: &Host, arguments: &[&str]) -> Command {
+    let mut command = task_host();
+    command
+        .args(arguments)
+        .args(["--to", &format!("http://{}", host.admin_address)]);
+    command
+}
+
+fn deploy(host: &Host, component: &Built, flags: &[&str]) -> Refused {
+    let path = component.path.to_str().expect("UTF-8");
+    let arguments: Vec<&str> = ["deploy", path]
+        .into_iter()
+        .chain(flags.iter().copied())
+        .collect();
+    run(command(host, &arguments))
+}
+
+fn revision(host: &Host) -> String {
+    let answer = host.get("/things/2").expect(200);
+    answer.expect_header("task-host-revision").to_owned()
+}
+
+/// The latest deployment.
+fn latest(host: &Host) -> Value {
+    let history = host.admin("GET", "/admin/deployments?limit=1").send();
+    history.expect(200).json()[0].clone()
+}
+
+#[test]
+fn a_component_is_checked_switched_to_and_kept() {
+    let setup = quick();
+    let host = setup.start();
+    let before = revision(&host);
+    let component = built(&other());
+    let output = deploy(&host, &component, &[]);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    let after = revision(&host);
+    assert_ne!(after, before);
+    let deployment = latest(&host);
+    assert_eq!(deployment["outcome"], "active", "{deployment}");
+    assert_eq!(deployment["kind"], "deploy");
+    drop(host);
+    // A restart goes on with it, whatever is bundled.
+    assert_eq!(revision(&setup.start()), after);
+}
+
+#[test]
+fn a_dry_run_checks_everything_and_changes_nothing() {
+    let host = quick().start();
+    let before = revision(&host);
+    let output = deploy(&host, &built(&other()), &["--dry-run"]);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    assert_eq!(revision(&host), before);
+    assert_eq!(latest(&host)["outcome"], "checked");
+}
+
+#[test]
+fn a_refused_component_leaves_only_its_history() {
+    let host = quick().start();
+    let before = revision(&host);
+    let broken = Probe::good().migration("0001-broken", "create table broken (");
+    let output = deploy(&host, &built(&broken), &[]);
+    output.says(1, &["0001-broken"]);
+    assert_eq!(revision(&host), before);
+    let deployment = latest(&host);
+    assert_eq!(deployment["outcome"], "rejected", "{deployment}");
+    assert_eq!(deployment["code"], "migration-refused");
+    let without = Probe::good().routes([]);
+    let output = deploy(&host, &built(&without), &[]);
+    output.says(1, &["GET /things/{id}"]);
+    assert_eq!(latest(&host)["code"], "breaking-change");
+    let output = deploy(&host, &built(&without), &["--allow-breaking"]);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    host.get("/things/2").expect(404);
+}
+
+#[test]
+fn a_released_migration_never_changes() {
+    let released = Probe::good().migration("0001-things", "create table things (id integer)");
+    let host = released.setup().flag("--probation", "100ms").start();
+    let changed = Probe::good().migration("0001-things", "create table things (id text)");
+    deploy(&host, &built(&changed), &[]).says(1, &["0001-things"]);
+    let further = released.migration("0002-more", "create table more (id integer)");
+    let output = deploy(&host, &built(&further), &[]);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+}
+
+#[test]
+fn a_trap_in_probation_brings_the_previous_revision_back() {
+    let host = Probe::good()
+        .setup()
+        .flag("--probation", "60s")
+        .flag("--probation-requests", "10")
+        .start();
+    let before = revision(&host);
+    let component = built(&trapping());
+    let stop = AtomicBool::new(false);
+    let output = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                host.get("/things/1");
+                host.get("/things/2").expect(200);
+            }
+        });
+        let output = deploy(&host, &component, &[]);
+        stop.store(true, Ordering::Relaxed);
+        output
+    });
+    output.says(1, &["requests failed"]);
+    assert_eq!(revision(&host), before);
+    host.get("/things/1").expect(200);
+    let deployment = latest(&host);
+    assert_eq!(deployment["outcome"], "rolled-back", "{deployment}");
+    assert_eq!(deployment["code"], "probation-failed");
+    // It is not tried again by accident.
+    deploy(&host, &component, &[]).says(1, &["rolled back before"]);
+    assert_eq!(revision(&host), before);
+}
+
+#[test]
+fn a_rollback_goes_back_across_a_migration() {
+    let host = quick().start();
+    let before = revision(&host);
+    let output = deploy(&host, &built(&other()), &[]);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    let output = run(command(&host, &["rollback"]));
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    assert_eq!(revision(&host), before);
+    assert_eq!(latest(&host)["kind"], "rollback");
+}
+
+/// Deploys in the background and waits until the host says that it has come so far.
+fn begin(host: &Host, component: &Built, stage: &str) {
+    let path = component.path.to_str().expect("UTF-8");
+    let mut child = command(host, &["deploy", path])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the command starts");
+    eventually(stage, || {
+        host.log.find(|line| line["deployment.stage"] == stage)
+    });
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+}
+
+#[test]
+fn a_crash_in_probation_ends_the_deployment_as_rolled_back() {
+    let setup = Probe::good().setup().flag("--probation", "60s");
+    let host = setup.start();
+    let before = revision(&host);
+    begin(&host, &built(&other()), "probation");
+    assert_ne!(revision(&host), before);
+    host.kill();
+    let host = setup.start();
+    assert_eq!(revision(&host), before);
+    let deployment = latest(&host);
+    assert_eq!(deployment["outcome"], "rolled-back", "{deployment}");
+    assert_eq!(deployment["code"], "crashed-in-probation");
+}
+
+#[test]
+fn a_stop_in_probation_is_no_crash() {
+    let setup = Probe::good().setup().flag("--probation", "60s");
+    let mut host = setup.start();
+    let before = revision(&host);
+    begin(&host, &built(&other()), "probation");
+    host.terminate();
+    assert!(host.wait().success());
+    let host = setup.start();
+    assert_ne!(revision(&host), before);
+    assert_eq!(latest(&host)["outcome"], "running");
+}
+
+#[test]
+fn a_crash_before_the_switch_leaves_the_old_revision() {
+    for stage in ["verify", "migrate", "switch"] {
+        let setup = Probe::good().setup();
+        let paused = setup.clone().flag("--pause-before", stage);
+        let host = paused.start();
+        let before = revision(&host);
+        begin(&host, &built(&other()), stage);
+        host.kill();
+        let host = setup.start();
+        assert_eq!(revision(&host), before, "{stage}");
+        let deployment = latest(&host);
+        assert_eq!(deployment["outcome"], "rejected", "{stage}: {deployment}");
+        assert_eq!(deployment["code"], "host-stopped");
+    }
+}
+
+#[test]
+fn only_signed_components_become_active_where_a_key_is_trusted() {
+    let directory = TempDir::new().expect("a directory");
+    let key = directory.path().join("key");
+    let key = key.to_str().expect("UTF-8");
+    let mut keygen = task_host();
+    keygen.args(["keygen", "--out", key]);
+    assert_eq!(run(keygen).code, Some(0));
+    let setup = quick();
+    drop(setup.start());
+    let host = setup
+        .clone()
+        .flag("--trusted-key", format!("{key}.pub"))
+        .start();
+    let component = built(&other());
+    deploy(&host, &component, &[]).says(1, &["not signed"]);
+    let mut sign = task_host();
+    sign.arg("sign").arg(&component.path).args(["--key", key]);
+    assert_eq!(run(sign).code, Some(0));
+    let output = deploy(&host, &component, &[]);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+}
