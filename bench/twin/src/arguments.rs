@@ -227,3 +227,32 @@ names!(
         Feature,
     }
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absent_null_and_present_members_of_a_change_are_told_apart() {
+        let update: Update = serde_json::from_str(r#"{"title": "new", "assignee": null}"#).unwrap();
+        let change = TaskUpdate::from(update);
+        assert_eq!(change.title, Some(Some("new".to_owned())));
+        assert_eq!(change.assignee, Some(None));
+        assert_eq!(change.status, None);
+    }
+
+    #[test]
+    fn a_body_that_is_no_json_and_one_that_does_not_fit_are_told_apart() {
+        let read = |body: &str| {
+            let input = Input {
+                media_type: Some("application/json"),
+                body: body.as_bytes(),
+                ..Input::default()
+            };
+            Arguments::read(Operation::Create, &input).err()
+        };
+        assert!(matches!(read("{"), Some(Rejection::Malformed(_))));
+        assert!(matches!(read("{}"), Some(Rejection::Invalid(_))));
+        assert_eq!(read(r#"{"title": "new", "category": "bugfix"}"#), None);
+    }
+}

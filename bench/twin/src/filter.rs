@@ -95,3 +95,34 @@ fn case<'a, T: Deserialize<'a>>(name: &str, text: &'a str) -> Result<T, Rejectio
 fn unfit(name: &str, detail: impl ToString) -> Rejection {
     invalid(&format!("#/query/{name}"), detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use tasks::contract::tasks::Priority;
+
+    use super::*;
+
+    #[test]
+    fn a_query_fills_the_filter() {
+        let filter = read("priority=high&tags=a,b%20c&limit=5&assignee=a+b&unknown=1").unwrap();
+        assert_eq!(filter.priority, Some(Priority::High));
+        assert_eq!(filter.tags, Some(vec!["a".to_owned(), "b c".to_owned()]));
+        assert_eq!(filter.limit, Some(5));
+        assert_eq!(filter.assignee.as_deref(), Some("a b"));
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_named_by_its_place() {
+        for (query, pointer) in [
+            ("limit=many", "#/query/limit"),
+            ("status=done", "#/query/status"),
+            ("due_before=soon", "#/query/due_before"),
+            ("q=%ff", "#/query/q"),
+        ] {
+            let Err(Rejection::Invalid(errors)) = read(query) else {
+                panic!("{query} was accepted");
+            };
+            assert_eq!(errors[0].pointer, pointer);
+        }
+    }
+}

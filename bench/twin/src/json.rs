@@ -159,3 +159,24 @@ fn category(category: Category) -> &'static str {
         Category::Feature => "feature",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_has_as_many_digits_as_it_needs_in_threes() {
+        for (nanoseconds, text) in [
+            (0, "2026-03-01T10:20:30Z"),
+            (100_000_000, "2026-03-01T10:20:30.100Z"),
+            (123_456_000, "2026-03-01T10:20:30.123456Z"),
+            (1, "2026-03-01T10:20:30.000000001Z"),
+        ] {
+            let moment = Moment(Datetime {
+                seconds: 1_772_360_430,
+                nanoseconds,
+            });
+            assert_eq!(moment.to_string(), text);
+        }
+    }
+}

@@ -5,6 +5,7 @@ mod tests;
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::server::{self, Kind};
@@ -43,14 +44,15 @@ fn verdict(met: bool) -> &'static str {
 }
 
 impl Report {
-    /// The ratios and all figures behind them.
+    /// The ratios, each the one that it is judged by, and all figures behind them.
     pub fn json(&self) -> Value {
         let mut ratios = Map::new();
         let mut workloads = Map::new();
         for outcome in &self.outcomes {
             let mut by_server = Map::new();
+            let basis = Basis::of(outcome);
             for (kind, ratio) in &outcome.ratios {
-                by_server.insert(key(*kind).to_owned(), json!(ratio.throughput.median));
+                by_server.insert(key(*kind).to_owned(), json!(basis.figure(ratio).median));
             }
             ratios.insert(outcome.workload.key.to_owned(), Value::Object(by_server));
             workloads.insert(outcome.workload.key.to_owned(), of_outcome(outcome));
@@ -131,6 +133,7 @@ impl Report {
     fn aims(&self) -> Vec<Aim> {
         let mut aims = Vec::new();
         for outcome in &self.outcomes {
+            let basis = Basis::of(outcome);
             for (kind, ratio) in &outcome.ratios {
                 let (aim, least) = match (outcome.workload.key, kind) {
                     ("get_one", Kind::Twin) => ("0.60", 0.60),
@@ -141,8 +144,8 @@ impl Report {
                 aims.push(Aim {
                     title: format!("{}: part of {}", outcome.workload.title, in_words(*kind)),
                     aim,
-                    reached: format!("{}; by CPU time {}", ratio.throughput, ratio.cpu),
-                    verdict: of_ratio(outcome, ratio, least),
+                    reached: basis.in_words(ratio),
+                    verdict: verdict(basis.figure(ratio).median >= least),
                 });
             }
             if outcome.workload.key == "get_one" {
@@ -195,21 +198,46 @@ fn at_most(title: &str, aim: &'static str, most: f64, reached: &Spread) -> Aim {
     }
 }
 
-/// Judges by throughput where the servers had all of their core, by CPU time otherwise. A create
-/// waits for the disk: there throughput is what counts.
-fn of_ratio(outcome: &Outcome, ratio: &Ratio, least: f64) -> &'static str {
-    let used = |(_, figures): &(Kind, Figures)| figures.core_used.median;
-    let saturated = outcome
-        .figures
-        .iter()
-        .map(used)
-        .all(|used| used >= SATURATED);
-    if outcome.workload.creates || saturated {
-        verdict(ratio.throughput.median >= least)
-    } else if ratio.cpu.median >= least {
-        "met by CPU time; the core was not saturated"
-    } else {
-        "missed by CPU time; the core was not saturated"
+/// What a ratio is judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Basis {
+    Throughput,
+    Cpu,
+}
+
+impl Basis {
+    /// Throughput where the servers had and used all of their core, CPU time otherwise. A create
+    /// waits for the disk: there throughput is what counts.
+    fn of(outcome: &Outcome) -> Self {
+        let used = |(_, figures): &(Kind, Figures)| figures.core_used.median;
+        let saturated = outcome
+            .figures
+            .iter()
+            .map(used)
+            .all(|used| used >= SATURATED);
+        if outcome.workload.creates || saturated {
+            Basis::Throughput
+        } else {
+            Basis::Cpu
+        }
+    }
+
+    fn figure(self, ratio: &Ratio) -> Spread {
+        match self {
+            Basis::Throughput => ratio.throughput,
+            Basis::Cpu => ratio.cpu,
+        }
+    }
+
+    fn in_words(self, ratio: &Ratio) -> String {
+        let Ratio { throughput, cpu } = ratio;
+        match self {
+            Basis::Throughput => format!("{throughput}; by CPU time {cpu}"),
+            Basis::Cpu => {
+                format!("by CPU time {cpu}; throughput {throughput}, but the core was not full")
+            }
+        }
     }
 }
 
@@ -225,6 +253,7 @@ fn of_outcome(outcome: &Outcome) -> Value {
     json!({
         "servers": servers,
         "ratios": ratios,
+        "judged_by": Basis::of(outcome),
         "instantiation": outcome.instantiation,
     })
 }

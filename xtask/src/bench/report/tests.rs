@@ -61,6 +61,12 @@ fn a_table_says_what_was_met_and_what_was_missed() {
 
 #[test]
 fn a_server_that_was_not_saturated_is_judged_by_its_cpu_time() {
-    let text = report(0.86, 0.55, 0.47).markdown();
-    assert!(text.contains("| missed by CPU time; the core was not saturated |"));
+    let report = report(0.86, 0.55, 0.47);
+    assert!(
+        report
+            .markdown()
+            .contains("| 0.60 | by CPU time 0.55 (0.55..0.55); throughput")
+    );
+    assert_eq!(report.json()["ratios"]["get_one"]["native"], json!(0.55));
+    assert_eq!(report.json()["workloads"]["get_one"]["judged_by"], "cpu");
 }
