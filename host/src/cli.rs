@@ -7,6 +7,7 @@ mod candidate;
 mod client;
 mod compile;
 mod deploy;
+mod deployments;
 mod healthcheck;
 mod history;
 mod inspect;
@@ -17,11 +18,11 @@ mod outcome;
 mod report;
 mod rollback;
 mod serve;
+pub mod serving;
 mod show;
 mod sign;
 mod status;
 mod table;
-pub mod trust;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -68,7 +69,7 @@ enum Command {
 }
 
 /// What ended a command without success.
-enum Failure {
+pub enum Failure {
     /// A flag or setting is wrong: 2.
     Setting(anyhow::Error),
     /// Anything else: 1.
@@ -104,17 +105,18 @@ pub fn run() -> ExitCode {
         Command::Keygen(args) => keygen::run(&args),
         Command::Compile(args) => compile::run(&args),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Other(error)) => {
-            eprintln!("task-host: {error:#}");
-            ExitCode::from(1)
-        }
-        Err(Failure::Setting(error)) => {
-            eprintln!("task-host: {error:#}");
-            ExitCode::from(2)
-        }
-    }
+    conclude("task-host", result)
+}
+
+/// Says on standard error why a command failed, if it did, and returns its exit status.
+pub fn conclude(program: &str, result: Result<(), Failure>) -> ExitCode {
+    let (error, status) = match result {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Other(error)) => (error, 1),
+        Err(Failure::Setting(error)) => (error, 2),
+    };
+    eprintln!("{program}: {error:#}");
+    ExitCode::from(status)
 }
 
 /// A runtime for commands that talk to a host and end.

@@ -1,12 +1,25 @@
-//! From a component's bytes to a revision that may serve: every check that stands between.
+//! Replacing the logic: from a component's bytes to a revision that serves, and back.
 //!
-//! A component that fails any of them leaves nothing behind.
+//! [`start()`] says which revision a host begins with, [`Deployments`] replaces it: each
+//! deployment goes through the [`Gate`]'s checks, is switched to atomically, and is watched in
+//! probation. Every attempt is remembered in the registry. A component that is refused leaves
+//! nothing but that.
 
+mod deployments;
 mod gate;
+mod history;
+mod journal;
 pub mod model;
+mod probation;
 mod refused;
+mod rollout;
 mod routes;
 pub mod signature;
+mod start;
 
-pub use self::gate::{Gate, digest_of};
+pub use self::deployments::{Deployments, OrderError, Settings};
+pub use self::gate::{Gate, check_description, digest_of};
+pub use self::probation::Probation;
 pub use self::refused::Refused;
+pub use self::routes::router;
+pub use self::start::{Start, StartError, start};

@@ -21,7 +21,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 pub use self::histogram::Histogram;
-use self::labels::{AccessLabel, KindLabel, RevisionLabels, TransactionLabels};
+use self::labels::{
+    AccessLabel, DeploymentLabels, KindLabel, RevisionLabels, StageLabel, TransactionLabels,
+};
 pub use self::labels::{Outcome, RequestLabels};
 pub use self::process::resident_memory_bytes;
 pub use self::text::Format;
@@ -55,6 +57,8 @@ pub struct Metrics {
     /// The labels whose gauge stands at 1.
     active: Mutex<Option<RevisionLabels>>,
     connections: Gauge,
+    deployments: Family<DeploymentLabels, Counter>,
+    deployment_stages: Family<StageLabel, Histogram, fn() -> Histogram>,
 }
 
 impl Metrics {
@@ -170,6 +174,23 @@ impl Metrics {
             self.revisions.get_or_create(&earlier).set(0);
         }
         self.revisions.get_or_create(&labels).set(1);
+    }
+
+    /// A deployment ended. `reason` is a refusal's slug, or empty; `stages` says how many seconds
+    /// each took.
+    pub fn deployed(&self, outcome: &str, reason: &str, stages: &[(&str, f64)]) {
+        let labels = DeploymentLabels {
+            outcome: outcome.to_owned(),
+            reason: reason.to_owned(),
+        };
+        self.deployments.get_or_create(&labels).inc();
+        for (stage, seconds) in stages {
+            let label = StageLabel {
+                stage: (*stage).to_owned(),
+            };
+            let took = Duration::try_from_secs_f64(*seconds).unwrap_or_default();
+            self.deployment_stages.get_or_create(&label).observe(took);
+        }
     }
 
     /// Everything, as text in that format.

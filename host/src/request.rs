@@ -9,6 +9,7 @@ mod logic;
 mod refusal;
 mod revision;
 mod service;
+mod stats;
 mod work;
 
 use bytes::Bytes;
@@ -19,6 +20,7 @@ pub use self::logic::{Finished, Invocation, Logic};
 pub use self::refusal::Refusal;
 pub use self::revision::{Revision, Template};
 pub use self::service::{Limits, Service};
+pub use self::stats::{Counts, RevisionStats};
 pub use crate::runtime::Fault;
 
 /// A request to an operation, as far as HTTP was understood.
@@ -66,4 +68,6 @@ pub struct Answer {
 pub struct Health {
     /// The figures that the logic gave, such as ("total_tasks", 7), in snake_case.
     pub figures: Vec<(String, i64)>,
+    /// Why the logic calls the service unhealthy; none: it is healthy.
+    pub unhealthy: Option<String>,
 }

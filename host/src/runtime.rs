@@ -21,7 +21,7 @@ use wasmtime::Engine;
 use wasmtime::component::{Linker, Val};
 
 pub use self::cache::CodeCache;
-pub use self::compiler::{Compiler, compile_in_this_process};
+pub use self::compiler::{CompileError, CompiledCode, Compiler, compile_in_this_process};
 pub use self::description::Unreadable;
 pub use self::fault::{Fault, Interruption};
 pub use self::limits::Limits;
@@ -95,7 +95,7 @@ impl Runtime {
     ///
     /// # Errors
     /// [`LoadError`], each variant with the reason; nothing stays behind.
-    pub fn load(&self, code: &compiler::CompiledCode) -> Result<Program, LoadError> {
+    pub fn load(&self, code: &CompiledCode) -> Result<Program, LoadError> {
         load::load(&self.engine, &self.linker, &self.limits, code)
     }
 

@@ -4,6 +4,7 @@
 //! (`api`). Everything passes `trace`, which gives each request its id and each answer its
 //! headers. Knows neither SQL nor WebAssembly: it reaches them through [`Api`] alone.
 
+pub mod admin;
 mod api;
 mod assets;
 mod backend;
@@ -25,18 +26,20 @@ mod fake;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
+use tracing::info;
 
-pub use self::backend::Api;
+use self::admin::Access;
+pub use self::backend::{Admin, AdminError, Api};
 pub use self::config::Config;
 use self::cors::Cors;
 use self::surface::Surfaces;
@@ -45,6 +48,8 @@ use crate::metrics::Metrics;
 /// Builds the routers of both ports over one backend.
 pub struct Server {
     app: Arc<App>,
+    /// The admin API's routes; none where nothing replaces the logic.
+    admin: Option<Router<Arc<App>>>,
 }
 
 /// What every handler shares, for as long as the process serves.
@@ -75,6 +80,20 @@ impl Server {
                 metrics,
                 config,
             }),
+            admin: None,
+        }
+    }
+
+    /// Lets those who may, by `access`, replace the logic over the operators' port.
+    #[must_use]
+    pub fn with_admin(self, admin: Arc<dyn Admin>, access: Access) -> Server {
+        if let Access::Loopback = access {
+            info!("no admin token is set: whoever is on this machine may replace the logic");
+        }
+        let routes = admin::router(&self.app, admin, access);
+        Server {
+            admin: Some(routes),
+            ..self
         }
     }
 
@@ -109,6 +128,7 @@ impl Server {
             .route("/livez", get(health::livez))
             .route("/readyz", get(health::readyz))
             .route("/metrics", get(health::metrics))
+            .merge(self.admin.clone().unwrap_or_default())
             .fallback(api::not_found)
             .method_not_allowed_fallback(api::only_get)
             .layer(from_fn_with_state(self.app.clone(), trace::identify))
@@ -123,16 +143,23 @@ impl Server {
 
 /// Whether this host wants new requests. Clones share the state.
 #[derive(Debug, Clone, Default)]
-pub struct Readiness(Arc<AtomicBool>);
+pub struct Readiness(Arc<watch::Sender<bool>>);
 
 impl Readiness {
     /// From now on `/readyz` answers 503. There is no way back.
     pub fn withdraw(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.send_replace(true);
     }
 
     /// Whether [`Readiness::withdraw`] was called.
     pub fn withdrawn(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        *self.0.borrow()
+    }
+
+    /// Waits for [`Readiness::withdraw`].
+    pub async fn until_withdrawn(self) {
+        let mut withdrawn = self.0.subscribe();
+        // `self` holds the sender, so it cannot be gone.
+        let _ = withdrawn.wait_for(|withdrawn| *withdrawn).await;
     }
 }

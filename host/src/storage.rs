@@ -22,7 +22,7 @@ use async_trait::async_trait;
 
 pub use self::budget::{Budget, Usage};
 pub use self::error::{Cause, Error, Failure, Limit, MigrationError, OpenError};
-pub use self::location::{Location, LocationError, connect};
+pub use self::location::{Location, LocationError, Options, connect};
 pub use self::registry::Registry;
 pub use self::stats::Stats;
 pub use self::value::{Cell, Rows, Span, Value};

@@ -2,8 +2,9 @@
 //!
 //! [`Interface::decode`] reads the types from a component's bytes, [`Operation::bind`] checks a
 //! route against them and makes a plan, [`Operation::read`] and [`Operation::write`] follow it
-//! for each request, and [`openapi()`] describes all of it. Nothing here knows what the
-//! service is about, and nothing does input or output.
+//! for each request, [`openapi()`] describes all of it, and [`breaking_changes`] compares it
+//! with the API before. Nothing here knows what the service is about, and nothing does input or
+//! output.
 //!
 //! | WIT | JSON |
 //! | --- | --- |
@@ -22,6 +23,7 @@
 //! | datetime or instant of wasi:clocks | RFC 3339 string, written in UTC, years 0001 to 9999 |
 //! | resource, stream, future, error-context, map, fixed-length list | refused at binding |
 
+mod compat;
 mod datetime;
 mod interface;
 mod json;
@@ -36,6 +38,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use self::compat::{BreakingChange, ChangeKind, additions, breaking_changes};
 pub use self::interface::{
     DecodeError, ExportedInterface, Function, Interface, Param, Signature, SignatureError,
 };

@@ -1,10 +1,11 @@
 //! Build, toolchain and test automation: `cargo xtask run | dev | test | build | components |
-//! fuzz`.
+//! fuzz | bench`.
 //!
 //! Each subcommand is a module. Steps are announced on standard error as they begin, and the
 //! tools that they start write to the terminal themselves, so that a long build shows its
 //! progress. Any failed step ends the command with a status other than zero.
 
+mod bench;
 mod component;
 mod dev;
 mod fuzz;
@@ -43,6 +44,8 @@ enum Command {
     Components,
     /// Checks the running API against its own OpenAPI document: a part of `test`.
     Fuzz,
+    /// Measures the host against its native twin: the first time takes half an hour.
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Build => run::build(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Components => component::build_all(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Fuzz => test::fuzz_only(&workspace),
+        Command::Bench(arguments) => bench::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
     });
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

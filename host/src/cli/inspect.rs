@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Failure, block_on};
 use crate::contract::Description;
-use crate::deployment::digest_of;
+use crate::deployment::{Refused, check_description, digest_of};
 use crate::runtime::{Compiler, Limits, Runtime};
 use crate::transcode::Interface;
 
@@ -28,18 +28,27 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let component = std::fs::read(&args.file)
         .with_context(|| format!("cannot read {}", args.file.display()))?;
-    let (interface, description) = block_on(read(&component))
+    let seen = block_on(read(&component))
         .with_context(|| format!("cannot inspect {}", args.file.display()))?;
-    let report = report(&component, &interface, &description);
+    let report = report(&component, &seen.interface, &seen.description);
     if args.json {
         println!("{report:#}");
     } else {
         print!("{}", in_words(&report));
     }
-    Ok(())
+    seen.verdict.map_err(|refused| {
+        anyhow::anyhow!("no host would take it ({}): {refused}", refused.code()).into()
+    })
 }
 
-async fn read(component: &[u8]) -> anyhow::Result<(Interface, Description)> {
+/// What a component is, and whether it fits together.
+struct Seen {
+    interface: Interface,
+    description: Description,
+    verdict: Result<(), Refused>,
+}
+
+async fn read(component: &[u8]) -> anyhow::Result<Seen> {
     let compiler = Compiler::of_this_program()?;
     let code = compiler.compile(component).await?;
     let interface = Interface::decode(component)?;
@@ -48,10 +57,15 @@ async fn read(component: &[u8]) -> anyhow::Result<(Interface, Description)> {
         ..Limits::default()
     })?;
     let program = runtime.load(&code)?;
-    let description = runtime
-        .describe(&program, Instant::now() + PATIENCE)
-        .await?;
-    Ok((interface, description))
+    let deadline = Instant::now() + PATIENCE;
+    let description = runtime.describe(&program, deadline).await?;
+    let assets = runtime.assets(&program, deadline).await?;
+    let verdict = check_description(&interface, &description, &assets);
+    Ok(Seen {
+        interface,
+        description,
+        verdict,
+    })
 }
 
 fn report(component: &[u8], interface: &Interface, description: &Description) -> Value {

@@ -31,7 +31,10 @@ pub(super) fn init(args: &Args) -> Result<(), super::Failure> {
     let filter = EnvFilter::try_new(&args.log).map_err(|error| super::setting("--log", error))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        // It would tell standard error that standard error is gone, and panic over that: who
+        // stops reading the log must not stop the service.
+        .log_internal_errors(false);
     let text = match args.log_format {
         Format::Text => true,
         Format::Json => false,

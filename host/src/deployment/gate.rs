@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use sha2::{Digest, Sha256};
 
 use super::{Refused, routes};
-use crate::contract::Description;
-use crate::request::{Component, Revision};
+use crate::contract::{Asset, Description};
+use crate::request::{Component, Revision, RevisionStats, Template};
 use crate::runtime::{Call, CodeCache, Compiler, Program, Runtime};
 use crate::storage::{Budget, Database};
 use crate::transcode::{Interface, Operation, openapi};
@@ -29,39 +29,56 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Checks a component, applies its migrations, and returns it ready to serve.
+    /// Loads a component that passed the gate before: everything but the comparison and the
+    /// self-test, so that a restart is quick.
     ///
     /// # Errors
     /// [`Refused`]; the database is as it was before.
-    pub async fn admit(&self, component: &[u8]) -> Result<Revision, Refused> {
+    pub(super) async fn load(&self, component: &[u8]) -> Result<Revision, Refused> {
         let digest = digest_of(component);
-        // The compiler goes first: it says best what is wrong with bytes that are no component.
-        let program = self.program(component, &digest).await?;
-        let interface = Interface::decode(component)?;
-        let description = self.runtime.describe(&program, self.deadline()).await?;
-        let assets = self.runtime.assets(&program, self.deadline()).await?;
-        let operations = description
-            .routes
-            .iter()
-            .map(|route| Operation::bind(&interface, route))
-            .collect::<Result<Vec<_>, _>>()?;
-        let router = routes::router(&description)?;
-        routes::check_assets(&assets, &description)?;
-        let openapi = openapi(&description, &operations);
-        self.migrate(&program, &description).await?;
-        let logic = Component::new(self.runtime.clone(), program, operations)?;
+        let program = self.compile(component, &digest).await?;
+        let description = self.describe(&program).await?;
+        let assets = self.assets(&program).await?;
+        let bound = bind(&Interface::decode(component)?, &description, &assets)?;
+        self.migrate(&description, true).await?;
+        self.assemble(digest, program, description, assets, bound)
+    }
+
+    /// Asks the component what it is.
+    pub(super) async fn describe(&self, program: &Program) -> Result<Description, Refused> {
+        Ok(self.runtime.describe(program, self.deadline()).await?)
+    }
+
+    /// Asks the component for the files of its web UI.
+    pub(super) async fn assets(&self, program: &Program) -> Result<Vec<Asset>, Refused> {
+        Ok(self.runtime.assets(program, self.deadline()).await?)
+    }
+
+    /// Joins what was checked.
+    pub(super) fn assemble(
+        &self,
+        digest: String,
+        program: Program,
+        description: Description,
+        assets: Vec<Asset>,
+        bound: Bound,
+    ) -> Result<Revision, Refused> {
+        let openapi = openapi(&description, &bound.operations);
+        let logic = Component::new(self.runtime.clone(), program, bound.operations.clone())?;
         Ok(Revision {
             digest,
-            router,
+            router: bound.router,
             openapi,
             assets,
+            operations: bound.operations,
+            stats: RevisionStats::default(),
             logic: Box::new(logic),
             description,
         })
     }
 
     /// The component's code: from the cache, or compiled in a child process.
-    async fn program(&self, component: &[u8], digest: &str) -> Result<Program, Refused> {
+    pub(super) async fn compile(&self, component: &[u8], digest: &str) -> Result<Program, Refused> {
         let fingerprint = self.runtime.fingerprint();
         if let Some(cache) = &self.cache
             && let Some(code) = cache.get(digest, &fingerprint)
@@ -90,11 +107,16 @@ impl Gate {
         Ok(program)
     }
 
-    /// Applies the migrations and runs the self-test on the result; then applies them again for
-    /// good. The first round is rolled back, so a refusal leaves the database as it was.
-    async fn migrate(&self, program: &Program, description: &Description) -> Result<(), Refused> {
+    /// Applies the migrations and runs the self-test on the result, in a transaction that is
+    /// rolled back. `was_active`: the database may have steps beyond the component's.
+    pub(super) async fn try_schema(
+        &self,
+        program: &Program,
+        description: &Description,
+        was_active: bool,
+    ) -> Result<(), Refused> {
         let mut trial = self.database.begin_migration(self.budget()).await?;
-        trial.migrate(&description.migrations, false).await??;
+        trial.migrate(&description.migrations, was_active).await??;
         let call = Call {
             dialect: self.database.dialect(),
             deadline: self.deadline(),
@@ -106,17 +128,26 @@ impl Gate {
         };
         let (trial, checked) = self.runtime.check(program, call).await?;
         drop(trial);
-        checked.map_err(Refused::Check)?;
+        checked.map_err(Refused::Check)
+    }
 
+    /// Applies the migrations for good and returns the names of those that were new.
+    pub(super) async fn migrate(
+        &self,
+        description: &Description,
+        was_active: bool,
+    ) -> Result<Vec<String>, Refused> {
         let mut transaction = self.database.begin_migration(self.budget()).await?;
-        let applied = transaction
-            .migrate(&description.migrations, false)
-            .await??;
+        let migrations = &description.migrations;
+        let applied = transaction.migrate(migrations, was_active).await??;
+        if applied.is_empty() {
+            return Ok(applied);
+        }
         transaction.commit().await?;
-        for name in applied {
+        for name in &applied {
             tracing::info!(migration.name = name, "applied migration {name}");
         }
-        Ok(())
+        Ok(applied)
     }
 
     fn deadline(&self) -> Instant {
@@ -133,6 +164,41 @@ impl Gate {
             bytes: u64::MAX,
         }
     }
+}
+
+/// A description's routes, bound to the functions that they name.
+pub(super) struct Bound {
+    pub(super) operations: Vec<Operation>,
+    pub(super) router: matchit::Router<Template>,
+}
+
+/// Checks that what a component says of itself fits its own types and the host's paths, as far
+/// as that shows without a database.
+///
+/// # Errors
+/// [`Refused`], as a deployment would be.
+pub fn check_description(
+    interface: &Interface,
+    description: &Description,
+    assets: &[Asset],
+) -> Result<(), Refused> {
+    bind(interface, description, assets).map(drop)
+}
+
+/// Binds the routes to the component's functions, and its paths to each other.
+pub(super) fn bind(
+    interface: &Interface,
+    description: &Description,
+    assets: &[Asset],
+) -> Result<Bound, Refused> {
+    let operations = description
+        .routes
+        .iter()
+        .map(|route| Operation::bind(interface, route))
+        .collect::<Result<_, _>>()?;
+    let router = routes::router(description)?;
+    routes::check_assets(assets, description)?;
+    Ok(Bound { operations, router })
 }
 
 /// A component's digest: SHA-256 in lower-case hex.

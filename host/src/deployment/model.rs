@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// An order to deploy a component that was uploaded.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Order {
     /// The component's digest, hex, with or without `sha256:`.
     pub digest: String,

@@ -1,5 +1,6 @@
 //! Why a component was refused: each reason has a code and a sentence that names the item.
 
+use super::signature::SignatureError;
 use crate::request::MissingExport;
 use crate::runtime::{LoadError, ServiceError};
 use crate::storage::{self, MigrationError};
@@ -20,6 +21,15 @@ pub enum Refused {
     /// A route's function is not in the compiled code.
     #[error(transparent)]
     Export(#[from] MissingExport),
+    /// It carries no signature of a trusted key, and one is required.
+    #[error("the component is not signed as this host requires: {0}")]
+    Signature(#[from] SignatureError),
+    /// Its content has another digest than its name: it was damaged.
+    #[error("the component's content has the digest {0}")]
+    Damaged(String),
+    /// Its API breaks clients of the active one.
+    #[error("the API breaks clients of the active one: {}", .0.join("; "))]
+    Breaking(Vec<String>),
     /// It could not be asked what it is.
     #[error(transparent)]
     Service(#[from] ServiceError),
@@ -78,6 +88,9 @@ impl Refused {
             Refused::Load(LoadError::Import(_)) => "unknown-import",
             Refused::Load(LoadError::Export(_)) => "missing-export",
             Refused::Export(_) => "missing-export",
+            Refused::Signature(_) => "not-signed",
+            Refused::Damaged(_) => "digest-mismatch",
+            Refused::Breaking(_) => "breaking-change",
             Refused::Service(_) => "service-failed",
             Refused::Route(_) => "route-unfit",
             Refused::RouteTwice { .. } => "route-twice",

@@ -6,7 +6,10 @@ use crate::contract::{Asset, Description, Method};
 use crate::request::Template;
 
 /// Makes the router of a description's routes.
-pub(super) fn router(description: &Description) -> Result<matchit::Router<Template>, Refused> {
+///
+/// # Errors
+/// [`Refused`] names the first path that cannot be served, or not beside another.
+pub fn router(description: &Description) -> Result<matchit::Router<Template>, Refused> {
     let mut templates: Vec<Template> = Vec::new();
     for (index, route) in description.routes.iter().enumerate() {
         refuse_reserved(&route.path)?;

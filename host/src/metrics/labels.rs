@@ -77,6 +77,19 @@ impl KindLabel {
     }
 }
 
+/// How a deployment ended; the reason is a refusal's slug, or empty.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct DeploymentLabels {
+    pub(super) outcome: String,
+    pub(super) reason: String,
+}
+
+/// A stage of deployments.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct StageLabel {
+    pub(super) stage: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct RevisionLabels {
     task_host_revision: String,

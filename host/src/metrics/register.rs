@@ -38,6 +38,8 @@ pub(super) fn metrics() -> Metrics {
         guest_seconds: figures.seconds("task_host_guest_duration", "Inside the guest, in one call of the logic", parts()),
         host_seconds: figures.seconds("task_host_host_duration", "The host's work around one call, without the database's", parts()),
         retries: figures.add("task_host_retries", "Requests run again after a serialization conflict", Counter::default()),
+        deployments: figures.add("task_host_deployments", "Deployments by outcome and reason", Family::default()),
+        deployment_stages: figures.seconds("task_host_deployment_stage_duration", "Stages of deployments", Family::new_with_constructor(requests)),
         revisions: figures.add("task_host_revision", "Revisions that were active since the start: 1 for the active one", Family::default()),
         active: Mutex::default(),
         registry: Registry::default(),

@@ -33,7 +33,7 @@ impl Admission {
         }
     }
 
-    /// Takes a place in the queue, which a write keeps while it waits for the writer.
+    /// Takes a place in the queue, for who has to wait: for the writer, for a slot, or for both.
     pub(super) fn enter(&self) -> Result<Place<'_>, Refusal> {
         let place = Place(self);
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.max_waiting {

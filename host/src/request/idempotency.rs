@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{Answer, Refusal, Request};
-use crate::contract::Method;
+use crate::contract::{Access, Method, Route};
 use crate::storage::RecordedAnswer;
 
 /// The header's name.
@@ -21,12 +21,13 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// Reads the key of a request that may have one: a POST.
-    pub(super) fn of(method: Method, request: &Request) -> Result<Option<Key>, Refusal> {
+    /// Reads the key of a request that may have one: a POST that writes. One that only reads
+    /// may be repeated as it is, and could not record its answer.
+    pub(super) fn of(route: &Route, request: &Request) -> Result<Option<Key>, Refusal> {
         let Some(name) = &request.idempotency_key else {
             return Ok(None);
         };
-        if method != Method::Post {
+        if route.method != Method::Post || route.access != Access::Write {
             return Ok(None);
         }
         let sound = (1..=MAX_KEY_BYTES).contains(&name.len())
@@ -39,7 +40,7 @@ impl Key {
         }
         let mut hash = Sha256::new();
         for part in [
-            method.as_str().as_bytes(),
+            route.method.as_str().as_bytes(),
             request.path.as_bytes(),
             request.query.as_deref().unwrap_or("").as_bytes(),
             &request.body,

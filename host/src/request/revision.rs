@@ -1,7 +1,9 @@
 //! One version of the logic, with everything that HTTP needs to know of it.
 
 use super::logic::Logic;
+use super::stats::RevisionStats;
 use crate::contract::{Asset, Description, Method};
+use crate::transcode::Operation;
 
 /// One version of the logic, with everything that HTTP needs to know of it. Requests hold it
 /// until they end; it is freed with the last of them.
@@ -16,6 +18,11 @@ pub struct Revision {
     pub openapi: serde_json::Value,
     /// The web UI's files.
     pub assets: Vec<Asset>,
+    /// The routes bound to their functions, in the description's order: what another revision's
+    /// API is compared with.
+    pub operations: Vec<Operation>,
+    /// What it has done so far in this process.
+    pub stats: RevisionStats,
     /// What answers.
     pub logic: Box<dyn Logic>,
 }

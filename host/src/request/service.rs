@@ -3,17 +3,21 @@
 //! A write takes the writer first, then an instance; a read takes an instance first. Nothing is
 //! acknowledged before what it wrote, and what it saw, is durable.
 
+mod probes;
+
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
+use futures_util::FutureExt as _;
 use rand::Rng as _;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::admission::{Admission, overloaded};
 use super::conditions::if_match;
 use super::work::{Work, entity_tag};
-use super::{Answer, Fault, Health, Invocation, Refusal, Request, Revision};
+use super::{Answer, Fault, Invocation, Refusal, Request, Revision};
 use crate::contract::Access;
 use crate::metrics::{self, Metrics};
 use crate::runtime::{Call, Interruption};
@@ -69,13 +73,13 @@ enum Ended {
 impl Service {
     /// Serves `revision` over `database`.
     pub fn new(
-        revision: Revision,
+        revision: Arc<Revision>,
         database: Arc<dyn Database>,
         limits: Limits,
         metrics: Arc<Metrics>,
     ) -> Self {
         Service {
-            active: ArcSwap::from_pointee(revision),
+            active: ArcSwap::new(revision),
             database,
             admission: Admission::new(limits.running, limits.waiting, limits.wait),
             health_calls: Semaphore::new(HEALTH_CALLS),
@@ -89,6 +93,22 @@ impl Service {
         self.active.load_full()
     }
 
+    /// The figures of this process.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Makes another revision the one that requests begin on, and returns the one before. No
+    /// request that begins after this returns runs the old one; those in flight end on it.
+    pub fn switch(&self, revision: Arc<Revision>) -> Arc<Revision> {
+        self.metrics.revision_activated(
+            &revision.digest,
+            &revision.description.name,
+            &revision.description.version,
+        );
+        self.active.swap(revision)
+    }
+
     /// Answers a request with the route of that index of that revision. Dropping the future
     /// before the commit began rolls everything back.
     ///
@@ -100,62 +120,107 @@ impl Service {
         route: usize,
         request: Request,
     ) -> Result<Answer, Refusal> {
-        let work = Work::read(revision, route, &request, Instant::now())?;
-        for attempt in 0..=RETRIES {
+        let arrived = Instant::now();
+        let _in_flight = revision.stats.began();
+        let answered = self
+            .answer_in_time(revision, route, &request, arrived)
+            .await;
+        match &answered {
+            Err(Refusal::Fault(fault)) => {
+                self.metrics.faulted(fault.code());
+                revision.stats.failed();
+            }
+            Err(Refusal::Problem(problem)) if !(400..500).contains(&problem.status) => {
+                revision.stats.failed();
+            }
+            _ => {}
+        }
+        answered
+    }
+
+    async fn answer_in_time(
+        &self,
+        revision: &Revision,
+        route: usize,
+        request: &Request,
+        arrived: Instant,
+    ) -> Result<Answer, Refusal> {
+        let work = Work::read(revision, route, request, arrived)?;
+        let mut conflicts = 0;
+        loop {
             match self.attempt(&work).await {
                 Ok(answer) => return Ok(answer),
-                Err(Ended::Refused(refusal)) => {
-                    if let Refusal::Fault(fault) = &refusal {
-                        self.metrics.faulted(fault.code());
-                    }
-                    return Err(refusal);
-                }
+                Err(Ended::Refused(refusal)) => return Err(refusal),
                 Err(Ended::Conflict) => {
-                    self.metrics.retried();
-                    let pause = RETRY_PAUSE * 2u32.pow(attempt);
                     let chance = rand::rng().random_range(0.5..1.0);
-                    tokio::time::sleep(pause.mul_f64(chance)).await;
+                    let pause = (RETRY_PAUSE * 2u32.pow(conflicts)).mul_f64(chance);
+                    let over = work.arrived.elapsed() + pause >= self.limits.deadline;
+                    if conflicts == RETRIES || over {
+                        return Err(overloaded());
+                    }
+                    conflicts += 1;
+                    self.metrics.retried();
+                    tokio::time::sleep(pause).await;
                 }
             }
         }
-        Err(overloaded())
     }
 
     async fn attempt(&self, work: &Work<'_>) -> Result<Answer, Ended> {
-        let turned_away = |refusal| {
-            self.metrics.rejected();
-            Ended::Refused(refusal)
+        let mut turn = pin!(self.turn(work));
+        // Who need not wait takes no place in the queue.
+        let (transaction, slot) = match turn.as_mut().now_or_never() {
+            Some(turn) => turn?,
+            None => {
+                let _place = self
+                    .admission
+                    .enter()
+                    .map_err(|full| self.turn_away(full))?;
+                let _queued = self.metrics.queued();
+                turn.await?
+            }
         };
-        let place = self.admission.enter().map_err(turned_away)?;
-        let queued = self.metrics.queued();
+        match work.route.access {
+            Access::Write => self.write(work, transaction, slot).await,
+            Access::Read => self.read(work, transaction, slot).await,
+        }
+    }
+
+    /// Waits for a transaction and a slot.
+    async fn turn(
+        &self,
+        work: &Work<'_>,
+    ) -> Result<(Box<dyn Transaction>, SemaphorePermit<'_>), Ended> {
         let budget = self.budget(work.arrived);
-        let (transaction, _slot) = match work.route.access {
+        let slot = async {
+            let slot = self.admission.slot().await;
+            slot.map_err(|late| self.turn_away(late))
+        };
+        Ok(match work.route.access {
             Access::Write => {
                 let transaction = self.database.begin(Access::Write, budget).await?;
-                (
-                    transaction,
-                    self.admission.slot().await.map_err(turned_away)?,
-                )
+                (transaction, slot.await?)
             }
             Access::Read => {
-                let slot = self.admission.slot().await.map_err(turned_away)?;
+                let slot = slot.await?;
                 (self.database.begin(Access::Read, budget).await?, slot)
             }
-        };
-        drop((place, queued));
-        match work.route.access {
-            Access::Write => self.write(work, transaction).await,
-            Access::Read => self.read(work, transaction).await,
-        }
+        })
+    }
+
+    fn turn_away(&self, refusal: Refusal) -> Ended {
+        self.metrics.rejected();
+        refusal.into()
     }
 
     async fn read(
         &self,
         work: &Work<'_>,
         transaction: Box<dyn Transaction>,
+        slot: SemaphorePermit<'_>,
     ) -> Result<Answer, Ended> {
         let (transaction, outcome) = self.run(work, &*work.invocation, transaction).await?;
-        let answer = self.conclude(work, transaction, outcome).await?;
+        let answer = self.conclude(work, transaction, slot, outcome).await?;
         if let (Some(condition), Some(tag)) = (work.if_match, &answer.etag)
             && !if_match(condition, tag)
         {
@@ -168,11 +233,12 @@ impl Service {
         &self,
         work: &Work<'_>,
         mut transaction: Box<dyn Transaction>,
+        slot: SemaphorePermit<'_>,
     ) -> Result<Answer, Ended> {
         if let Some(key) = &work.key
             && let Some(recorded) = transaction.recall(&key.name).await?
         {
-            self.abandon(work, transaction).await?;
+            self.abandon(work, transaction, slot).await?;
             return Ok(key.replay(recorded)?);
         }
         if let (Some(condition), Some(reader)) = (work.if_match, &work.reader) {
@@ -184,13 +250,13 @@ impl Service {
                 Err(problem) => Some(problem),
             };
             if let Some(refusal) = refusal {
-                self.abandon(work, checked).await?;
+                self.abandon(work, checked, slot).await?;
                 return Err(refusal.into());
             }
             transaction = checked;
         }
         let (transaction, outcome) = self.run(work, &*work.invocation, transaction).await?;
-        self.conclude(work, transaction, outcome).await
+        self.conclude(work, transaction, slot, outcome).await
     }
 
     /// Ends the transaction as the outcome demands, and makes the answer.
@@ -198,12 +264,13 @@ impl Service {
         &self,
         work: &Work<'_>,
         mut transaction: Box<dyn Transaction>,
+        slot: SemaphorePermit<'_>,
         outcome: Result<Reply, Refusal>,
     ) -> Result<Answer, Ended> {
         let reply = match outcome {
             Ok(reply) => reply,
             Err(problem) => {
-                self.abandon(work, transaction).await?;
+                self.abandon(work, transaction, slot).await?;
                 return Err(problem.into());
             }
         };
@@ -217,7 +284,7 @@ impl Service {
                 .record(&key.name, &key.recorded(&answer))
                 .await?;
         }
-        self.commit(work, transaction).await?;
+        self.commit(work, transaction, slot).await?;
         Ok(answer)
     }
 
@@ -255,12 +322,15 @@ impl Service {
         }
     }
 
-    /// Commits, and returns when what was written is durable.
+    /// Commits, and returns when what was written is durable. The instance is gone, so others
+    /// may run while this waits for the disk.
     async fn commit(
         &self,
         work: &Work<'_>,
         transaction: Box<dyn Transaction>,
+        slot: SemaphorePermit<'_>,
     ) -> Result<(), Ended> {
+        drop(slot);
         let (busy, usage) = (transaction.busy(), transaction.usage());
         let committed = transaction.commit().await;
         let outcome = match committed {
@@ -279,7 +349,9 @@ impl Service {
         &self,
         work: &Work<'_>,
         transaction: Box<dyn Transaction>,
+        slot: SemaphorePermit<'_>,
     ) -> Result<(), Ended> {
+        drop(slot);
         self.count(work.route.access, metrics::Outcome::Rollback, &*transaction);
         Ok(transaction.rollback().await?)
     }
@@ -289,43 +361,6 @@ impl Service {
         self.metrics
             .transaction(access, outcome, transaction.busy());
         self.metrics.statements(usage.statements.into(), usage.rows);
-    }
-
-    /// Asks the logic for its figures, in a read transaction.
-    ///
-    /// # Errors
-    /// As [`Service::answer`]; the logic's own "unhealthy" is [`Refusal::Unavailable`].
-    pub async fn health(&self) -> Result<Health, Refusal> {
-        let _permit = self
-            .health_calls
-            .acquire()
-            .await
-            .map_err(|_| overloaded())?;
-        let arrived = Instant::now();
-        let transaction = self
-            .database
-            .begin(Access::Read, self.budget(arrived))
-            .await?;
-        let revision = self.active();
-        let health = revision
-            .logic
-            .health(self.call(transaction, arrived))
-            .await?;
-        let figures = health.map_err(Refusal::Unavailable)?;
-        Ok(Health { figures })
-    }
-
-    /// Whether the database answers and can make writes durable.
-    ///
-    /// # Errors
-    /// [`Refusal::Unavailable`] with the reason.
-    pub async fn ready(&self) -> Result<(), Refusal> {
-        Ok(self.database.ping().await?)
-    }
-
-    /// Whether what runs the logic can still end a call at its deadline.
-    pub fn alive(&self) -> bool {
-        self.active.load().logic.alive()
     }
 
     fn budget(&self, arrived: Instant) -> Budget {

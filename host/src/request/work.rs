@@ -48,7 +48,7 @@ impl<'a> Work<'a> {
             route,
             arrived,
             invocation,
-            key: Key::of(route.method, request)?,
+            key: Key::of(route, request)?,
             if_match,
             reader,
         })

@@ -5,8 +5,9 @@
 //! damaged or foreign is a miss, never a failure. Entries are written to a temporary file,
 //! synced and renamed: a reader sees a whole one or none.
 
+use std::fs::Metadata;
 use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -96,6 +97,21 @@ impl CodeCache {
     }
 }
 
+/// Refuses a key that others may know: who knows it can make code that the host runs. A group
+/// may, because volumes of a cluster belong to one.
+fn refuse_foreign(key: &Metadata) -> anyhow::Result<()> {
+    let own = rustix::process::geteuid().as_raw();
+    anyhow::ensure!(
+        key.uid() == own || key.uid() == 0,
+        "it belongs to another user; remove it, and a new one is made"
+    );
+    anyhow::ensure!(
+        key.mode() & 0o007 == 0,
+        "every user may read or write it; remove it, and a new one is made"
+    );
+    Ok(())
+}
+
 fn read_or_make_key(path: &Path) -> anyhow::Result<[u8; 32]> {
     if !path.exists() {
         let mut key = [0; 32];
@@ -116,6 +132,7 @@ fn read_or_make_key(path: &Path) -> anyhow::Result<[u8; 32]> {
         .read(true)
         .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
         .open(path)?;
+    refuse_foreign(&file.metadata()?)?;
     file.read_exact(&mut key)
         .context("the key must have 32 bytes")?;
     Ok(key)

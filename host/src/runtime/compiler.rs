@@ -175,8 +175,8 @@ pub fn compile_in_this_process(memory_bytes: Option<u64>) -> anyhow::Result<()> 
     }
     if component.starts_with(b"\0asm\x01\0\0\0") {
         anyhow::bail!(
-            "this is a core WebAssembly module, not a component; encode it with \
-             `wasm-tools component new` or build for a component target"
+            "this is a core WebAssembly module, not a component; link it with \
+             wasm-component-ld, or encode it with `wasm-tools component new`"
         );
     }
     let code = engine_for_compiling()?

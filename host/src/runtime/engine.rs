@@ -23,10 +23,11 @@ pub(super) const TICK: Duration = Duration::from_millis(1);
 const IDLE_TICK: Duration = Duration::from_millis(10);
 
 /// A component may consist of this many core instances, memories and tables. Components made by
-/// wit-bindgen take three instances and one memory, those of language runtimes more.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 32;
-const MEMORIES_PER_COMPONENT: u32 = 2;
-const TABLES_PER_COMPONENT: u32 = 8;
+/// wit-bindgen take three instances and one memory; those of language runtimes more: Python 38
+/// instances, QuickJS 3 memories. What is not used costs address space only.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 128;
+const MEMORIES_PER_COMPONENT: u32 = 4;
+const TABLES_PER_COMPONENT: u32 = 16;
 
 /// Instances beside those of admitted requests: descriptions, self-tests, health.
 const SPARE_INSTANCES: u32 = 4;
@@ -158,5 +159,27 @@ pub(super) struct Running(Arc<TickerShared>);
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasmtime::component::Component;
+
+    #[test]
+    fn a_component_with_the_parts_of_a_language_runtime_fits_the_pool() {
+        let empty = "(core instance (instantiate $empty))".repeat(50);
+        let parts = "(core instance (instantiate $parts))".repeat(4);
+        let text = format!(
+            "(component
+                (core module $empty)
+                (core module $parts (memory 1) (table 1 funcref))
+                {empty} {parts})"
+        );
+        let engine = running(&Limits::default()).unwrap();
+        let component = Component::new(&engine, wat::parse_str(text).unwrap()).unwrap();
+        let needed = component.resources_required().unwrap();
+        assert_eq!((needed.num_memories, needed.num_tables), (4, 4));
     }
 }

@@ -1,6 +1,7 @@
 //! What a component may import: SQL in its transaction, log lines, a clock that stands still,
 //! and random bytes.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use rand::RngCore as _;
@@ -18,6 +19,9 @@ const RANDOM_BYTES_PER_CALL: u64 = 64 << 10;
 /// The part of a log line that is kept, in bytes: of its message, and of each field.
 const LOG_TEXT_BYTES: usize = 4 << 10;
 const LOG_FIELDS: usize = 32;
+/// What one call may write to the log in all, in bytes: lines are few and short, or they are a
+/// flood.
+pub(super) const LOG_BYTES: usize = 64 << 10;
 
 /// Defines every import that the platform offers.
 pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -87,7 +91,7 @@ impl sql::Host for State {
         let transaction = self.begin_statement(&statement, &params)?;
         let params: Vec<Value> = params.into_iter().map(Value::from).collect();
         let result = transaction.query(&statement, &params).await;
-        self.host_time += began.elapsed();
+        self.returned_from_host(began.elapsed());
         match result.map_err(Interruption::from)? {
             Ok(rows) => Ok(Ok(rows.into())),
             Err(failure) => Ok(Err(failure.into())),
@@ -103,7 +107,7 @@ impl sql::Host for State {
         let transaction = self.begin_statement(&statement, &params)?;
         let params: Vec<Value> = params.into_iter().map(Value::from).collect();
         let result = transaction.execute(&statement, &params).await;
-        self.host_time += began.elapsed();
+        self.returned_from_host(began.elapsed());
         Ok(result.map_err(Interruption::from)?.map_err(Into::into))
     }
 }
@@ -117,12 +121,18 @@ impl log::Host for State {
     ) -> wasmtime::Result<()> {
         let size = message.len() + fields.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
         self.hand_over(size)?;
-        if self.log_lines_left == 0 {
+        let message = one_line(clip(&message));
+        let kept = fields.iter().take(LOG_FIELDS);
+        let size = message.len()
+            + kept
+                .map(|(k, v)| clip(k).len() + clip(v).len())
+                .sum::<usize>();
+        if self.log_lines_left == 0 || size > self.log_bytes_left {
             self.log_lines_dropped += 1;
             return Ok(());
         }
         self.log_lines_left -= 1;
-        let message = clip(&message);
+        self.log_bytes_left -= size;
         let fields = serde_json::Value::Object(
             fields
                 .iter()
@@ -147,6 +157,22 @@ fn clip(text: &str) -> &str {
         .find(|end| text.is_char_boundary(*end))
         .unwrap_or(0);
     &text[..end]
+}
+
+/// Text without control characters: a line break would begin what looks like a line of the
+/// host's own. Fields need this not, they are written as JSON.
+fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return text.into();
+    }
+    let mut line = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match character.is_control() {
+            true => line.extend(character.escape_default()),
+            false => line.push(character),
+        }
+    }
+    line.into()
 }
 
 impl wall_clock::Host for State {
@@ -235,5 +261,19 @@ impl From<Failure> for sql::Failure {
             constraint: failure.constraint,
             detail: failure.detail,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn a_message_is_one_line_whatever_stands_in_it() {
+        assert_eq!(one_line("Größe 7"), "Größe 7");
+        assert_eq!(
+            one_line("a\nERROR \u{1b}[31mb\r\u{85}"),
+            "a\\nERROR \\u{1b}[31mb\\r\\u{85}"
+        );
     }
 }

@@ -81,8 +81,15 @@ fn describe_link_error(component: &Component, engine: &Engine, error: &wasmtime:
         })
         .collect();
     if unknown.is_empty() {
-        format!("{error:#}")
-    } else {
-        unknown.join(", ")
+        return format!("{error:#}");
     }
+    let mut message = unknown.join(", ");
+    if unknown.iter().any(|name| name.starts_with("wasi:")) {
+        // Nobody writes these imports: a language's runtime brings them along.
+        message.push_str(
+            "; of WASI there is wall-clock and random: build Rust for wasm32-unknown-unknown, \
+             and let the tools of other languages stub WASI",
+        );
+    }
+    message
 }

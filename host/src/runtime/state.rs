@@ -40,6 +40,7 @@ pub(super) struct State {
     pub(super) host_time: Duration,
     handover_left: usize,
     pub(super) log_lines_left: u32,
+    pub(super) log_bytes_left: usize,
     pub(super) log_lines_dropped: u32,
     _running: Running,
 }
@@ -61,6 +62,7 @@ impl State {
             host_time: Duration::ZERO,
             handover_left: limits.handover_bytes,
             log_lines_left: limits.log_lines,
+            log_bytes_left: super::imports::LOG_BYTES,
             log_lines_dropped: 0,
             _running: running,
         }
@@ -76,6 +78,12 @@ impl State {
         Ok(UpdateDeadline::YieldCustom(1, self.cpu.give_way()))
     }
 
+    /// A statement is over, after so long, and the guest goes on.
+    pub(super) fn returned_from_host(&mut self, elapsed: Duration) {
+        self.host_time += elapsed;
+        self.cpu.resume(elapsed);
+    }
+
     /// Charges what the guest hands to the host.
     pub(super) fn hand_over(&mut self, size_bytes: usize) -> Result<(), Interruption> {
         self.handover_left = self
@@ -88,8 +96,8 @@ impl State {
 
 /// The CPU time of one call's guest code.
 ///
-/// It is read only at ticks, so a call shorter than a tick costs nothing and counts nothing; a
-/// longer one is counted to within a tick for each time that it waits for the host.
+/// It is read only at ticks and after long statements, so a call shorter than a tick costs nothing
+/// and counts nothing; a longer one is counted to within a tick for each statement.
 #[derive(Debug)]
 pub(super) struct CpuMeter {
     used: Duration,
@@ -125,7 +133,20 @@ impl CpuMeter {
     /// The guest waits for the host and may go on on another thread.
     pub(super) fn pause(&mut self) {
         if let Some(resumed) = &self.resumed {
-            resumed.store(0, Ordering::Relaxed);
+            match resumed.swap(0, Ordering::Relaxed) {
+                0 => {}
+                since => self.used += thread_cpu_time().saturating_sub(Duration::from_nanos(since)),
+            }
+        }
+    }
+
+    /// The guest goes on after so long a wait. The tick that fell into a long one finds it at
+    /// once: it must not be charged for a tick that the database worked.
+    fn resume(&mut self, waited: Duration) {
+        if waited >= super::engine::TICK {
+            let now = thread_cpu_time().as_nanos() as u64;
+            let resumed = self.resumed.get_or_insert_default();
+            resumed.store(now, Ordering::Relaxed);
         }
     }
 }
@@ -133,4 +154,30 @@ impl CpuMeter {
 fn thread_cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::engine::TICK;
+
+    #[test]
+    fn the_databases_time_is_not_the_guests() {
+        let mut meter = CpuMeter {
+            used: Duration::ZERO,
+            limit: TICK * 100,
+            resumed: None,
+        };
+        for _ in 0..500 {
+            meter.pause();
+            meter.resume(TICK * 3);
+            assert_eq!(meter.measure(), Ok(()));
+        }
+        assert!(meter.used < TICK * 100, "{:?}", meter.used);
+        // A tick that interrupts what has run since before the latest statement counts whole.
+        let before = meter.used;
+        meter.pause();
+        assert_eq!(meter.measure(), Ok(()));
+        assert_eq!(meter.used, before + TICK);
+    }
 }

@@ -215,7 +215,7 @@ fn without_slash(surface: &Surface, parts: &Parts) -> Option<Response> {
 }
 
 /// Tells the log what the client is not told. Everything else is the access line's matter.
-fn log(refusal: &Refusal) {
+pub(super) fn log(refusal: &Refusal) {
     match refusal {
         Refusal::Fault(fault @ (Fault::Trap(_) | Fault::Value(_))) => {
             error!(fault.kind = fault.code(), "{fault}");

@@ -10,6 +10,8 @@ use axum::http::HeaderValue;
 use clap::{ArgAction, Args};
 use humantime::parse_duration;
 
+use super::admin;
+
 /// How the host listens, and what it takes from clients.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "HTTP")]
@@ -21,6 +23,10 @@ pub struct Config {
     /// Where operators are served: probes, metrics and administration, from a thread of its own.
     #[arg(long, env = "TASK_HOST_ADMIN_ADDR", default_value = "127.0.0.1:9000")]
     pub admin_addr: SocketAddr,
+
+    /// Who may replace the logic there, and how large it may be.
+    #[command(flatten)]
+    pub admin: admin::Config,
 
     /// The largest request body, in bytes or with a unit such as KiB or MiB. Above it: 413.
     #[arg(long, env = "TASK_HOST_BODY_LIMIT", default_value = "1MiB")]

@@ -19,7 +19,9 @@ use tower::ServiceExt;
 use super::{Api, Config, Server};
 use crate::contract::{Access, Asset, Description, Method, Route};
 use crate::metrics::Metrics;
-use crate::request::{Answer, Health, Invocation, Logic, Refusal, Request, Revision, Template};
+use crate::request::{
+    Answer, Health, Invocation, Logic, Refusal, Request, Revision, RevisionStats, Template,
+};
 use crate::runtime::{Call, Interruption};
 use crate::transcode::{Input, Rejection};
 
@@ -68,6 +70,7 @@ impl Fake {
             answer: Mutex::new(Ok(answer("[]"))),
             health: Mutex::new(Ok(Health {
                 figures: vec![("total_tasks".into(), 7), ("status".into(), 1)],
+                unhealthy: None,
             })),
             ready: Mutex::new(Ok(())),
             alive: AtomicBool::new(true),
@@ -145,6 +148,8 @@ fn revision() -> Revision {
             asset("/", "text/html; charset=utf-8", "<title>Tasks</title>"),
             asset("/app.js", "text/javascript", "let tasks;"),
         ],
+        operations: Vec::new(),
+        stats: RevisionStats::default(),
         logic: Box::new(NoLogic),
     }
 }

@@ -15,8 +15,9 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
-use super::App;
+use super::{App, api};
 use crate::metrics::{Format, resident_memory_bytes};
+use crate::request::Refusal;
 
 /// How long a worker of the runtime may take to run an empty task.
 const WORKER_PATIENCE: Duration = Duration::from_secs(1);
@@ -28,15 +29,22 @@ const DATABASE_PATIENCE: Duration = Duration::from_secs(3);
 pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
     let revision = app.api.active();
     let health = app.api.health().await;
-    let database = health.is_ok() || app.api.ready().await.is_ok();
     let mut body = Map::new();
-    let (status, word) = match &health {
-        Ok(_) => (StatusCode::OK, "healthy"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy"),
+    let reason = match &health {
+        Ok(health) => health.unhealthy.clone(),
+        Err(refusal) => {
+            api::log(refusal);
+            Some(in_public(refusal).to_owned())
+        }
+    };
+    let database = reason.is_none() || app.api.ready().await.is_ok();
+    let (status, word) = match &reason {
+        None => (StatusCode::OK, "healthy"),
+        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy"),
     };
     body.insert("status".into(), word.into());
-    if let Err(refusal) = &health {
-        body.insert("reason".into(), refusal.to_string().into());
+    if let Some(reason) = reason {
+        body.insert("reason".into(), reason.into());
     }
     body.insert(
         "timestamp".into(),
@@ -90,7 +98,10 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
     let check = app.workers.spawn(async move { api.ready().await });
     let outcome = match timeout(DATABASE_PATIENCE, check).await {
         Ok(Ok(Ok(()))) => Ok(()),
-        Ok(Ok(Err(refusal))) => Err(refusal.to_string()),
+        Ok(Ok(Err(refusal))) => {
+            api::log(&refusal);
+            Err(in_public(&refusal).to_owned())
+        }
         Ok(Err(_)) => Err("the check itself failed".to_owned()),
         Err(_) => Err("the database did not answer in time".to_owned()),
     };
@@ -105,6 +116,16 @@ pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> 
     let media_type = HeaderValue::from_static(format.media_type());
     response.headers_mut().insert(CONTENT_TYPE, media_type);
     response
+}
+
+/// Why there are no figures, as far as everybody may know. The log has a trap's backtrace and
+/// the system's own words.
+fn in_public(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Fault(fault) => fault.code(),
+        Refusal::Overloaded { .. } => "the host is overloaded",
+        _ => "the database does not answer",
+    }
 }
 
 fn probe(outcome: Result<(), String>, word: &str) -> Response {

@@ -3,10 +3,12 @@
 //! A 5xx says what kind of failure it was and never what happened inside. Every problem carries
 //! the request's id, by which the log tells the rest.
 
+mod admin;
+
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
@@ -37,9 +39,10 @@ pub(super) struct Problem {
     title: String,
     detail: Option<String>,
     errors: Vec<FieldError>,
-    extensions: Vec<(String, String)>,
+    extensions: Vec<(String, Value)>,
     retry_after: Option<Duration>,
     allow: Option<HeaderValue>,
+    challenge: Option<&'static str>,
 }
 
 impl From<Refusal> for Problem {
@@ -128,7 +131,11 @@ impl From<contract::Problem> for Problem {
         Problem {
             detail: problem.detail,
             errors: problem.errors,
-            extensions: problem.extensions,
+            extensions: problem
+                .extensions
+                .into_iter()
+                .map(|(name, value)| (name, value.into()))
+                .collect(),
             ..shown
         }
     }
@@ -145,6 +152,7 @@ impl Problem {
             extensions: Vec::new(),
             retry_after: None,
             allow: None,
+            challenge: None,
         }
     }
 
@@ -227,6 +235,9 @@ impl Problem {
         if let Some(allow) = self.allow {
             headers.insert(ALLOW, allow);
         }
+        if let Some(challenge) = self.challenge {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
         response
     }
 
@@ -249,7 +260,7 @@ impl Problem {
         body.insert("request_id".into(), request_id.into());
         for (name, value) in &self.extensions {
             if !STANDARD.contains(&name.as_str()) {
-                body.insert(name.clone(), value.as_str().into());
+                body.insert(name.clone(), value.clone());
             }
         }
         Value::Object(body)

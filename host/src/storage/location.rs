@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::sqlite::{self, Sqlite};
+use super::sqlite::{self, Durability, Sqlite};
 use super::{Database, OpenError};
 
 /// Where a database is.
@@ -61,18 +61,32 @@ impl fmt::Display for Location {
     }
 }
 
-/// Opens the database at a location for so many read transactions at a time. Blocks while it
-/// works.
+/// How a database is opened, whatever the engine.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Read transactions at a time.
+    pub readers: usize,
+    /// Acknowledge commits that are not durable yet. For benchmarks: what was acknowledged
+    /// survives the process, not the machine.
+    pub no_sync: bool,
+}
+
+/// Opens the database at a location. Blocks while it works.
 ///
 /// # Errors
 /// Every [`OpenError`].
-pub fn connect(location: &Location, readers: usize) -> Result<Arc<dyn Database>, OpenError> {
+pub fn connect(location: &Location, options: Options) -> Result<Arc<dyn Database>, OpenError> {
     let config = match location {
         Location::Sqlite(path) => sqlite::Config::file(path),
         Location::Temporary => sqlite::Config::temporary(),
     };
+    let durability = match options.no_sync {
+        true => Durability::None,
+        false => config.durability.clone(),
+    };
     Ok(Arc::new(Sqlite::open(sqlite::Config {
-        readers,
+        readers: options.readers,
+        durability,
         ..config
     })?))
 }

@@ -10,12 +10,15 @@ use super::Error;
 
 /// The memory of components and deployments.
 ///
-/// Every method is a transaction of its own and durable when it returns. Times are microseconds
-/// since the Unix epoch; the engine's clock sets them.
+/// Every method is a transaction of its own, and what it did and saw is durable when it returns.
+/// A caller that goes away finds it done or not begun. Each waits some seconds for the database,
+/// and then ends in [`Error::Busy`]. Times are microseconds since the Unix epoch; the engine's
+/// clock sets them.
 #[async_trait]
 pub trait Registry: Send + Sync {
-    /// Keeps a component. One that is there already stays as it is, but for its signature, which
-    /// is added where it had none. Returns whether it was new.
+    /// Keeps a component of up to 64 MiB; its size and time are the registry's. One that is there
+    /// already stays as it is, but for its signature, which is added where it had none. Returns
+    /// whether it was new.
     ///
     /// # Errors
     /// [`Error`]; nothing was kept.
@@ -33,8 +36,8 @@ pub trait Registry: Send + Sync {
     /// [`Error`].
     async fn components(&self) -> Result<Vec<StoredComponent>, Error>;
 
-    /// Deletes components that are neither among `keep` nor named by a deployment that runs, nor
-    /// active, and returns their number.
+    /// Deletes components that are neither among `keep` nor named by a deployment that runs (as
+    /// what it deploys or what was active before), nor active, and returns their number.
     ///
     /// # Errors
     /// [`Error`]; nothing was deleted.
@@ -46,7 +49,8 @@ pub trait Registry: Send + Sync {
     /// [`Error`].
     async fn active(&self) -> Result<Option<Active>, Error>;
 
-    /// Begins a deployment. The inner error is the id of the one that runs.
+    /// Begins a deployment, with an empty stage and the report `[]`. The inner error is the id of
+    /// the one that runs.
     ///
     /// # Errors
     /// [`Error`]; nothing was begun.
@@ -62,15 +66,16 @@ pub trait Registry: Send + Sync {
     /// records the stage. Returns the new epoch.
     ///
     /// # Errors
-    /// [`Error`]; [`Error::Conflict`] when the deployment does not run any more. The active
-    /// component is then the same as before.
+    /// [`Error`]; [`Error::Conflict`] when the deployment does not run any more, is one of another
+    /// component, or the component is not kept. What is active is then the same as before.
     async fn activate(&self, id: i64, digest: &str, stage: &str) -> Result<i64, Error>;
 
     /// In one transaction: ends a running deployment and, where `back_to` is given, makes that
-    /// component the active one again and raises the epoch.
+    /// component the active one again, by this deployment, and raises the epoch.
     ///
     /// # Errors
-    /// [`Error`]; [`Error::Conflict`] when the deployment does not run any more.
+    /// [`Error`]; [`Error::Conflict`] when the deployment does not run any more, or the component
+    /// to go back to is not kept. Nothing was ended then.
     async fn end_deployment(&self, id: i64, end: &End, back_to: Option<&str>) -> Result<(), Error>;
 
     /// Records an attempt that never ran, such as a refused upload, and returns its id.
@@ -97,14 +102,16 @@ pub trait Registry: Send + Sync {
     /// [`Error`].
     async fn deployments(&self, limit: u32) -> Result<Vec<DeploymentRow>, Error>;
 
-    /// Whether a component was ever active in this database.
+    /// Whether a component was ever active in this database, however long ago and however its
+    /// deployment ended.
     ///
     /// # Errors
     /// [`Error`].
     async fn was_active(&self, digest: &str) -> Result<bool, Error>;
 
     /// Deletes ended deployments beyond the latest `keep`, but not the latest of each component
-    /// that was active or rolled back: what is remembered of those is needed. Returns their
+    /// that made it active, nor the latest of each that was rolled back: what is remembered of
+    /// those is needed. The latest of all stays too, as ids are counted from it. Returns their
     /// number.
     ///
     /// # Errors
@@ -119,7 +126,7 @@ pub struct StoredComponent {
     pub digest: String,
     /// The bytes; empty in lists.
     pub content: Vec<u8>,
-    /// The bytes' number.
+    /// The bytes' number; set by the registry.
     pub size_bytes: u64,
     /// A detached signature over the digest, if one was given.
     pub signature: Option<Vec<u8>>,
@@ -136,7 +143,7 @@ pub struct Active {
     pub digest: String,
     /// Raised by every change of the active component.
     pub epoch: i64,
-    /// The deployment that made it so.
+    /// The deployment that made it so, by its switch or by its end.
     pub deployment: i64,
     /// When.
     pub since: i64,
@@ -177,11 +184,11 @@ pub struct DeploymentRow {
     pub id: i64,
     /// What was asked.
     pub new: NewDeployment,
-    /// How far it is, or was when it ended.
+    /// How far it is, or was when it ended; empty where it recorded no stage.
     pub stage: String,
     /// How it ended; none: it runs.
     pub end: Option<End>,
-    /// The events so far, as JSON.
+    /// The events so far, as JSON; `[]` before the first.
     pub report: String,
     /// When it began.
     pub began_at: i64,

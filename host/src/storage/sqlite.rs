@@ -16,9 +16,11 @@ mod connection;
 mod failure;
 mod file;
 mod flusher;
+mod functions;
 mod guard;
 mod policy;
 mod pool;
+mod registry;
 mod schema;
 mod statement;
 mod transaction;
@@ -36,7 +38,7 @@ use self::file::DatabaseFile;
 use self::flusher::Flusher;
 use self::pool::Pool;
 use self::transaction::SqliteTransaction;
-use super::{Budget, Database, Dialect, Error, OpenError, Stats, Transaction};
+use super::{Budget, Database, Dialect, Error, OpenError, Registry, Stats, Transaction};
 use crate::contract::Access;
 
 /// How long a ping waits for a connection. Who asks has a time-out of a second or more.
@@ -109,7 +111,9 @@ impl Engine {
         };
 
         let checkpoints = open_plain(file.path(), Access::Write, config).map_err(refused)?;
-        checkpoints.execute_batch(schema::TABLES).map_err(refused)?;
+        for tables in [schema::TABLES, registry::TABLES] {
+            checkpoints.execute_batch(tables).map_err(refused)?;
+        }
         file.sync_directory()?;
 
         let log = match &config.durability {
@@ -214,6 +218,10 @@ impl Database for Sqlite {
                 return Ok(forgotten);
             }
         }
+    }
+
+    fn registry(&self) -> &dyn Registry {
+        self
     }
 
     fn stats(&self) -> &Stats {

@@ -1,5 +1,6 @@
 //! Transcoding against real components: WIT text, encoded around a module that does nothing.
 
+pub(super) mod arbitrary;
 mod binding;
 mod decoding;
 mod documentation;
@@ -9,5 +10,5 @@ mod reading;
 mod round_trip;
 mod running;
 mod scalars;
-mod support;
+pub(super) mod support;
 mod writing;

@@ -6,6 +6,7 @@
 
 mod client;
 mod harness;
+mod layers;
 mod metrics;
 
 mod contract1;
@@ -15,5 +16,6 @@ mod hostile;
 mod http;
 mod lifecycle;
 mod limits;
+mod request;
 mod storage;
 mod toy;

@@ -6,6 +6,7 @@ mod durability;
 mod escapes;
 mod files;
 mod migrations;
+mod registry;
 mod statements;
 mod transactions;
 
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use task_host::contract::{Access, Migration};
 use task_host::storage::{
-    Budget, Cell, Database, Error, Failure, Location, Rows, Transaction, Value, connect,
+    Budget, Cell, Database, Error, Failure, Location, Options, Rows, Transaction, Value, connect,
 };
 
 /// The tables that the tests use.
@@ -33,9 +34,15 @@ const SCHEMA: &str = "
         note INTEGER NOT NULL REFERENCES notes (id) DEFERRABLE INITIALLY DEFERRED
     );";
 
+/// How the tests open a trial database.
+const TRIAL: Options = Options {
+    readers: 4,
+    no_sync: false,
+};
+
 /// An empty database that has the tables of [`SCHEMA`].
 async fn fresh() -> Arc<dyn Database> {
-    let database = connect(&Location::Temporary, 4).unwrap();
+    let database = connect(&Location::Temporary, TRIAL).unwrap();
     prepare(&*database).await;
     database
 }

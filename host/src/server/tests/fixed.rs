@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
-use crate::request::Refusal;
+use crate::request::{Fault, Health, Refusal};
 use crate::server::fake::{DIGEST, Fake, send};
 
 #[tokio::test]
@@ -26,18 +26,41 @@ async fn health_tells_figures_of_host_and_logic() {
 #[tokio::test]
 async fn an_unhealthy_service_says_why() {
     let fake = Fake::new();
-    *fake.health.lock().unwrap() = Err(Refusal::Unavailable("the disk is full".into()));
+    *fake.health.lock().unwrap() = Ok(Health {
+        figures: Vec::new(),
+        unhealthy: Some("the stock is negative".into()),
+    });
     let reply = send(&fake.router(), "GET /health", &[], "").await;
     assert_eq!(reply.status, 503);
     assert_eq!(reply.json()["status"], "unhealthy");
-    assert_eq!(
-        reply.json()["reason"],
-        "the service is unavailable: the disk is full"
-    );
+    assert_eq!(reply.json()["reason"], "the stock is negative");
     assert_eq!(reply.json()["database"], "connected");
     *fake.ready.lock().unwrap() = Err(Refusal::Unavailable("gone".into()));
     let reply = send(&fake.router(), "GET /health", &[], "").await;
     assert_eq!(reply.json()["database"], "disconnected");
+}
+
+#[tokio::test]
+async fn what_failed_inside_is_not_told_to_who_asks_for_health() {
+    let fake = Fake::new();
+    for (refusal, reason) in [
+        (
+            Refusal::Fault(Fault::Trap("at naughty.rs:17".into())),
+            "logic-trapped",
+        ),
+        (
+            Refusal::Unavailable("/var/lib/x.sqlite: I/O error".into()),
+            "the database does not answer",
+        ),
+    ] {
+        *fake.health.lock().unwrap() = Err(refusal.clone());
+        *fake.ready.lock().unwrap() = Err(refusal);
+        for path in ["GET /health", "GET /readyz"] {
+            let reply = send(&fake.router(), path, &[], "").await;
+            assert_eq!(reply.status, 503, "{path}");
+            assert_eq!(reply.json()["reason"], reason, "{path}");
+        }
+    }
 }
 
 #[tokio::test]

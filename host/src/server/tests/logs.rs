@@ -33,6 +33,14 @@ impl<'a> MakeWriter<'a> for Lines {
 
 /// What the log says at `info` and above while one request is answered.
 async fn logged(fake: Arc<Fake>, line: &str, body: &'static str) -> String {
+    logged_while(async {
+        send(&fake.router(), line, &[("x-request-id", "r1")], body).await;
+    })
+    .await
+}
+
+/// What the log says at `info` and above until the work is done, on this thread.
+pub(in crate::server) async fn logged_while(work: impl Future<Output = ()>) -> String {
     let lines = Lines::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(Level::INFO)
@@ -40,7 +48,7 @@ async fn logged(fake: Arc<Fake>, line: &str, body: &'static str) -> String {
         .with_writer(lines.clone())
         .finish();
     let _default = tracing::subscriber::set_default(subscriber);
-    send(&fake.router(), line, &[("x-request-id", "r1")], body).await;
+    work.await;
     let bytes = lines.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()
 }

@@ -13,6 +13,7 @@ use super::aside::aside;
 use super::checkpoint::{LARGE_PAGES, WAKE_PAGES, Wake};
 use super::config::Config;
 use super::failure::Stop;
+use super::functions;
 use super::guard::Guard;
 use super::policy::{Mode, Policy};
 use super::schema::HOST_MARK;
@@ -71,6 +72,7 @@ impl Opener {
                 Ok(())
             }))?;
         }
+        functions::replace_slow(&sqlite, self.config.length_bytes)?;
         let guard = Guard::install(&mut sqlite, Policy::new(modules))?;
         sqlite.set_prepared_statement_cache_capacity(self.config.statements);
         Ok(Connection {

@@ -16,9 +16,10 @@ use rusqlite::hooks::{AuthContext, Authorization};
 use super::policy::{Mode, Policy};
 use crate::storage::stats::nanos;
 
-/// How many instructions of SQLite's virtual machine run between two looks at the clock: a few
-/// microseconds of work, except where one instruction does much (a function over a long text).
-const INSTRUCTIONS: i32 = 1000;
+/// How many instructions of SQLite's virtual machine run between two looks at the clock: about a
+/// microsecond of work, except where one instruction does much (a function over a long text). So
+/// few that a statement made of such instructions alone ends soon after its deadline.
+const INSTRUCTIONS: i32 = 100;
 
 const NEVER: u64 = u64::MAX;
 

@@ -19,6 +19,7 @@ macro_rules! host {
         concat!("/*task-host*/", $text)
     };
 }
+pub(super) use host;
 
 pub(super) const BEGIN_READ: &str = host!("BEGIN DEFERRED");
 pub(super) const BEGIN_WRITE: &str = host!("BEGIN IMMEDIATE");
@@ -86,13 +87,34 @@ pub(super) fn note(sqlite: &Connection, position: usize, step: &Step) -> Result<
         .map(drop)
 }
 
-/// A name that migrations have given although it is one of the host's. The authorizer does not
-/// hear of the new name when a table is renamed.
+/// A name of the host's that migrations have given, or that a foreign key of theirs refers to:
+/// the authorizer hears of neither the new name of a table nor of a key's. A key would be checked
+/// by the host's own statements, and could make them fail.
 pub(super) fn stolen_name(sqlite: &Connection) -> Result<Option<String>> {
     sqlite
         .prepare_cached(host!(
             "SELECT name FROM sqlite_schema WHERE name LIKE 'task\\_host\\_%' ESCAPE '\\' AND name \
-             NOT IN ('task_host_migrations', 'task_host_answers', 'task_host_answers_by_age')"
+             NOT IN ('task_host_migrations', 'task_host_answers', 'task_host_answers_by_age', \
+             'task_host_components', 'task_host_component_parts', 'task_host_deployments', \
+             'task_host_deployments_running', 'task_host_deployments_by_digest', \
+             'task_host_active') \
+             UNION ALL SELECT key.\"table\" FROM sqlite_schema AS child, \
+             pragma_foreign_key_list(child.name) AS key WHERE child.type = 'table' \
+             AND child.name NOT LIKE 'task\\_host\\_%' ESCAPE '\\' \
+             AND key.\"table\" LIKE 'task\\_host\\_%' ESCAPE '\\'"
+        ))?
+        .query_row([], |row| row.get(0))
+        .optional()
+}
+
+/// A table with a row whose deferred foreign key refers to nothing: COMMIT will fail. Tables
+/// without such keys are not looked at, as theirs hold after every statement.
+pub(super) fn dangling_key(sqlite: &Connection) -> Result<Option<String>> {
+    sqlite
+        .prepare_cached(host!(
+            "SELECT dangling.\"table\" FROM sqlite_schema AS child, \
+             pragma_foreign_key_check(child.name) AS dangling \
+             WHERE child.type = 'table' AND child.sql LIKE '%deferred%'"
         ))?
         .query_row([], |row| row.get(0))
         .optional()

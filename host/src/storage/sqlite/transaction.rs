@@ -222,10 +222,17 @@ impl SqliteTransaction {
             let outcome = self.work(|connection, _| {
                 aside(|| connection.migrate(text))?;
                 let stolen = connection.host(schema::stolen_name)?;
-                match stolen {
-                    Some(name) => Err(Stop::refused(format!("{name} is a name of the host's"))),
-                    None => connection.host(|sqlite| schema::note(sqlite, position, step)),
+                if let Some(name) = stolen {
+                    return Err(Stop::refused(format!("{name} is a name of the host's")));
                 }
+                // A trial is never committed, so what would fail then is looked for here.
+                if position + 1 == listed.len()
+                    && let Some(table) = aside(|| connection.host(schema::dangling_key))?
+                {
+                    let detail = format!("a foreign key of {table} refers to nothing");
+                    return Err(Stop::refused(detail));
+                }
+                connection.host(|sqlite| schema::note(sqlite, position, step))
             });
             match outcome {
                 Ok(()) => names.push(step.name.clone()),

@@ -214,11 +214,12 @@ impl<'a> Lowering<'a> {
         Ok(lowered)
     }
 
-    /// How seconds count if this is the moment of any version of `wasi:clocks`.
+    /// How seconds count if this is the moment of any version of `wasi:clocks`. It is known by
+    /// its name and members and not by its package: tools that stub WASI out of a component
+    /// leave the definition with the interface that uses it, and the API must stay the same.
     fn epoch(&self, definition: &TypeDef, record: &wit_parser::Record) -> Option<Epoch> {
         let name = self.name(definition);
-        let standard = name.interface.starts_with("wasi:clocks/")
-            && matches!(name.name.as_str(), "datetime" | "instant");
+        let standard = matches!(name.name.as_str(), "datetime" | "instant");
         let [seconds, nanoseconds] = &record.fields[..] else {
             return None;
         };

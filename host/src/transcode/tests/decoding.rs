@@ -118,14 +118,30 @@ fn bytes_maps_and_nested_results_are_recognised() {
 }
 
 #[test]
-fn a_datetime_of_another_package_is_a_record() {
+fn a_datetime_is_known_where_a_tool_moved_it_out_of_its_package() {
     let interface = interface(
-        "record instant { seconds: u64, nanoseconds: u32 }
+        "record instant { seconds: s64, nanoseconds: u32 }
          get: func() -> result<instant, problem>;",
     );
     let get = interface.function("test:api/things#get").unwrap();
     let ok = get.signature.as_ref().unwrap().ok.as_ref().unwrap();
-    assert_eq!(record_of(ok).name.name, "instant");
+    assert_eq!(*ok, Type::Datetime(Epoch::Signed));
+}
+
+#[test]
+fn a_record_like_a_datetime_of_another_name_or_shape_is_a_record() {
+    for (name, members) in [
+        ("pause", "seconds: u64, nanoseconds: u32"),
+        ("instant", "seconds: u32, nanoseconds: u32"),
+        ("instant", "seconds: u64, nanoseconds: u32, zone: string"),
+    ] {
+        let interface = interface(&format!(
+            "record {name} {{ {members} }} get: func() -> result<{name}, problem>;"
+        ));
+        let get = interface.function("test:api/things#get").unwrap();
+        let ok = get.signature.as_ref().unwrap().ok.as_ref().unwrap();
+        assert_eq!(record_of(ok).name.name, name);
+    }
 }
 
 #[test]

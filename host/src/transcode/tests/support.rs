@@ -9,14 +9,22 @@ use crate::contract::{Access, Method, Route};
 use crate::transcode::{Interface, Operation, Record, Type};
 
 /// The repository's own task API as a component, with its documentation.
-pub(super) fn tasks() -> Vec<u8> {
+pub(in crate::transcode) fn tasks() -> Vec<u8> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(wit("tasks")).unwrap();
     encode(&mut resolve, package)
 }
 
+/// The text of the repository's own task API, as one file.
+pub(in crate::transcode) fn tasks_text() -> String {
+    // The world's file names the package, which stands first.
+    let files = ["world.wit", "tasks.wit", "simple-tasks.wit"];
+    let read = |file| std::fs::read_to_string(wit("tasks").join(file)).unwrap();
+    files.map(read).join("\n")
+}
+
 /// A component that exports `test:api/things` with those items, and imports the platform.
-pub(super) fn component(items: &str) -> Vec<u8> {
+pub(in crate::transcode) fn component(items: &str) -> Vec<u8> {
     package(&format!(
         "package test:api@1.2.0;
          interface things {{
@@ -32,7 +40,7 @@ pub(super) fn component(items: &str) -> Vec<u8> {
 }
 
 /// A component of that package's only world.
-pub(super) fn package(text: &str) -> Vec<u8> {
+pub(in crate::transcode) fn package(text: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     resolve.push_dir(wit("platform")).unwrap();
     resolve.push_dir(wit("wasi/clocks")).unwrap();
@@ -41,12 +49,12 @@ pub(super) fn package(text: &str) -> Vec<u8> {
 }
 
 /// The interface of [`component`].
-pub(super) fn interface(items: &str) -> Interface {
+pub(in crate::transcode) fn interface(items: &str) -> Interface {
     Interface::decode(&component(items)).unwrap()
 }
 
 /// A route to a function of `test:api/things`.
-pub(super) fn route(method: Method, path: &str, function: &str) -> Route {
+pub(in crate::transcode) fn route(method: Method, path: &str, function: &str) -> Route {
     Route {
         method,
         path: path.to_owned(),
@@ -64,12 +72,17 @@ pub(super) fn route(method: Method, path: &str, function: &str) -> Route {
 }
 
 /// An operation of a component that has just those items.
-pub(super) fn operation(items: &str, method: Method, path: &str, function: &str) -> Operation {
+pub(in crate::transcode) fn operation(
+    items: &str,
+    method: Method,
+    path: &str,
+    function: &str,
+) -> Operation {
     Operation::bind(&interface(items), &route(method, path, function)).unwrap()
 }
 
 /// The record that the body of an operation is.
-pub(super) fn record_of(ty: &Type) -> &Record {
+pub(in crate::transcode) fn record_of(ty: &Type) -> &Record {
     ty.as_record().expect("a record")
 }
 

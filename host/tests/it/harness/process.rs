@@ -132,6 +132,7 @@ pub struct Log {
 struct Lines {
     text: Vec<String>,
     ended: bool,
+    unwanted: bool,
 }
 
 impl Log {
@@ -142,13 +143,30 @@ impl Log {
         };
         thread::spawn(move || {
             for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                lines.0.lock().expect("no reader panics").text.push(line);
+                let mut held = lines.0.lock().expect("no reader panics");
+                held.text.push(line);
                 lines.1.notify_all();
+                if held.unwanted {
+                    break;
+                }
             }
             lines.0.lock().expect("no reader panics").ended = true;
             lines.1.notify_all();
         });
         log
+    }
+
+    /// Reads one more line, then closes the pipe: the process writes to nobody from then on.
+    pub fn stop_reading(&self) {
+        self.lines.0.lock().expect("the log's thread runs").unwanted = true;
+    }
+
+    /// Waits until the pipe is closed.
+    pub fn wait_until_closed(&self) {
+        eventually("the log is closed", || {
+            let lines = self.lines.0.lock().expect("the log's thread runs");
+            lines.ended.then_some(())
+        });
     }
 
     /// Waits for the first line, as JSON, of which `wanted` is true; none where the process

@@ -151,3 +151,15 @@ fn paths_with_and_without_parameters_live_side_by_side() {
     // The host's own paths win over a template that would take them.
     assert_eq!(host.get("/health").expect(200).json()["status"], "healthy");
 }
+
+#[test]
+fn health_that_traps_is_counted_and_tells_nothing_of_the_inside() {
+    let host = Probe::good().at("health", "(unreachable)").setup().start();
+    let health = host.get("/health").expect(503).json();
+    assert_eq!(health["status"], "unhealthy");
+    assert_eq!(health["reason"], "logic-trapped");
+    assert_eq!(health["database"], "connected");
+    let series = "task_host_faults_total{kind=\"logic-trapped\"}";
+    assert_eq!(count(&host, series), 1.0);
+    host.get("/things/2").expect(200);
+}

@@ -1,6 +1,9 @@
 //! A wrong configuration ends before a port opens: exit status 2, and the flag's name.
 
+use std::fs::{self, Permissions};
 use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 
 use crate::harness::{Setup, run, task_host};
 
@@ -86,4 +89,28 @@ fn a_database_that_cannot_be_opened_is_named() {
     // A directory is no file, whoever runs the test.
     let refused = setup.database(&format!("sqlite:{directory}")).refused();
     refused.says(2, &["--database", &directory]);
+}
+
+#[test]
+fn a_key_of_the_code_cache_that_every_user_can_read_is_refused() {
+    let setup = Setup::tasks().own_cache();
+    drop(setup.start());
+    let key = setup.directory().join("code-cache.key");
+    assert_eq!(mode(&key), 0o600);
+    for (mode, accepted) in [(0o640, true), (0o604, false), (0o602, false)] {
+        fs::set_permissions(&key, Permissions::from_mode(mode)).expect("our own file");
+        if accepted {
+            drop(setup.start());
+        } else {
+            setup.refused().says(2, &["--cache-dir", "every user"]);
+        }
+    }
+    // Nor is a link followed: it may lead to a file whose bytes somebody knows.
+    fs::remove_file(&key).expect("removed");
+    symlink("/etc/passwd", &key).expect("linked");
+    setup.refused().says(2, &["--cache-dir", "code-cache.key"]);
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("a file").permissions().mode() & 0o777
 }

@@ -88,3 +88,16 @@ fn a_data_directory_that_is_not_there_is_made() {
     setup.start().get("/tasks").expect(200);
     assert!(path.is_file());
 }
+
+#[test]
+fn a_log_that_nobody_reads_any_more_stops_nothing() {
+    let mut host = Setup::counter().start();
+    host.log.stop_reading();
+    host.get("/counters").expect(200);
+    host.log.wait_until_closed();
+    for _ in 0..3 {
+        host.get("/counters").expect(200);
+    }
+    host.terminate();
+    assert_eq!(host.wait().code(), Some(0));
+}

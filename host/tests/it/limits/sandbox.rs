@@ -171,3 +171,13 @@ fn a_status_that_is_no_errors_counts_as_500() {
         answer.problem(500, "on-purpose");
     }
 }
+
+#[test]
+fn few_long_lines_are_a_flood_too() {
+    let host = Setup::counter().start();
+    host.get("/naughty/log?bytes=4096&times=50").expect(204);
+    let dropped = host.log.find(|line| line["dropped"].is_number());
+    assert_eq!(dropped.expect("a line that tells")["dropped"], 34);
+    let written = host.log.all().into_iter();
+    assert_eq!(written.filter(|line| line["target"] == "logic").count(), 16);
+}

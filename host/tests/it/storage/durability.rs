@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
 
+use task_host::storage::Registry;
 use task_host::storage::sqlite::{Config, Durability, LogSync, Sqlite};
 
 use super::*;
@@ -203,6 +204,43 @@ async fn who_goes_away_after_the_commit_began_does_not_undo_it() {
     // And it holds nothing up.
     insert(database, "b").await.commit().await.unwrap();
     assert_eq!(notes(database).await, 2);
+}
+
+#[tokio::test]
+async fn what_the_registry_tells_is_on_the_disk() {
+    let fixture = fixture().await;
+    let (database, sync) = (&fixture.database, &fixture.sync);
+    let new = registry::new("a");
+    sync.set(true);
+    let mut beginning = std::pin::pin!(database.begin_deployment(&new));
+    assert_eq!(poll(beginning.as_mut()), Poll::Pending);
+    // Also what it tells of somebody else's change, and that there is nothing to do.
+    let mut reading = std::pin::pin!(database.running_deployment());
+    assert_eq!(poll(reading.as_mut()), Poll::Pending);
+    let mut refused = std::pin::pin!(database.begin_deployment(&new));
+    assert_eq!(poll(refused.as_mut()), Poll::Pending);
+    let mut conflict = std::pin::pin!(database.advance_deployment(7, "compile", "[]"));
+    assert_eq!(poll(conflict.as_mut()), Poll::Pending);
+    sync.set(false);
+    let begun = beginning.await.unwrap();
+    assert_eq!(begun, Ok(1));
+    assert_eq!(refused.await, Ok(Err(1)));
+    assert_eq!(reading.await.unwrap().map(|row| row.id), Some(1));
+    assert_eq!(conflict.await, Err(Error::Conflict));
+}
+
+#[tokio::test]
+async fn a_deployment_whose_caller_goes_away_has_begun() {
+    let fixture = fixture().await;
+    let (database, sync) = (&fixture.database, &fixture.sync);
+    let new = registry::new("a");
+    sync.set(true);
+    {
+        let mut gone = std::pin::pin!(database.begin_deployment(&new));
+        assert_eq!(poll(gone.as_mut()), Poll::Pending);
+    }
+    sync.set(false);
+    assert_eq!(database.begin_deployment(&new).await, Ok(Err(1)));
 }
 
 #[tokio::test]

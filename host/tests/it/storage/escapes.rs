@@ -37,8 +37,7 @@ const TRAPS: &str = "
     CREATE VIEW peek AS SELECT body FROM task_host_answers;
     CREATE VIEW tables AS SELECT name FROM sqlite_schema;
     CREATE TABLE bait (x);
-    CREATE TRIGGER wipe AFTER INSERT ON bait BEGIN DELETE FROM task_host_answers; END;
-    CREATE TABLE hooked (key TEXT REFERENCES task_host_answers (key));";
+    CREATE TRIGGER wipe AFTER INSERT ON bait BEGIN DELETE FROM task_host_answers; END;";
 
 macro_rules! refused {
     ($($name:ident: $($statement:expr),+;)+) => {$(
@@ -72,8 +71,20 @@ refused! {
     views_and_triggers_do_not_reach_the_hosts_tables:
         "SELECT * FROM peek",
         "SELECT * FROM tables",
-        "INSERT INTO bait VALUES (1)",
-        "INSERT INTO hooked VALUES ('key')";
+        "INSERT INTO bait VALUES (1)";
+    the_memory_of_deployments_is_not_reached:
+        "SELECT * FROM task_host_components",
+        "SELECT bytes FROM task_host_component_parts",
+        "SELECT count(*) FROM task_host_deployments",
+        "SELECT digest FROM Task_Host_Active",
+        "INSERT INTO task_host_components VALUES (1, 'x', 0, NULL, 'x', 0)",
+        "INSERT INTO task_host_component_parts VALUES (1, 0, x'')",
+        "UPDATE task_host_deployments SET outcome = 'active', ended_at = 0",
+        "UPDATE task_host_active SET digest = 'x'",
+        "DELETE FROM task_host_components",
+        "DELETE FROM task_host_component_parts",
+        "DELETE FROM task_host_deployments",
+        "DELETE FROM task_host_active";
     sqlites_own_tables_are_not_touched:
         "SELECT * FROM sqlite_schema",
         "SELECT count(*) FROM sqlite_master",
@@ -174,6 +185,17 @@ async fn migrations_do_not_escape_either() {
         "CREATE TABLE mine AS SELECT * FROM task_host_answers",
         "INSERT INTO notes (title) SELECT key FROM task_host_answers; DELETE FROM task_host_answers",
         "DELETE FROM task_host_migrations",
+        "DROP TABLE task_host_components",
+        "DROP TABLE task_host_component_parts",
+        "ALTER TABLE task_host_deployments RENAME TO mine",
+        "DROP INDEX task_host_deployments_running",
+        "DROP INDEX task_host_deployments_by_digest",
+        "CREATE TRIGGER mine AFTER UPDATE ON task_host_active BEGIN SELECT 1; END",
+        "UPDATE task_host_active SET epoch = 0",
+        "CREATE TABLE mine (x REFERENCES Task_Host_Deployments (outcome) ON UPDATE CASCADE)",
+        "CREATE TABLE mine (key TEXT REFERENCES task_host_answers (key))",
+        "CREATE TABLE mine (x REFERENCES Task_Host_Answers (headers) DEFERRABLE INITIALLY DEFERRED)",
+        "ALTER TABLE notes ADD COLUMN x REFERENCES task_host_later (x)",
         "DELETE FROM sqlite_schema",
         "UPDATE sqlite_schema SET sql = 'x'",
         "PRAGMA writable_schema = on",

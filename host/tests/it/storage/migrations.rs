@@ -91,6 +91,63 @@ async fn a_list_that_disagrees_is_refused() {
 }
 
 #[tokio::test]
+async fn a_rollback_across_a_migration_leaves_the_way_forward_open() {
+    let database = fresh().await;
+    let old = [tables()];
+    let more = "ALTER TABLE notes ADD COLUMN more INTEGER DEFAULT 4; \
+                INSERT INTO notes (title) VALUES ('b')";
+    let new = [tables(), step("0002-more", more)];
+    migrate(&*database, &new, false).await.unwrap();
+
+    // Back: nothing is undone, and the old statements run on the new schema.
+    assert_eq!(migrate(&*database, &old, true).await, Ok(vec![]));
+    write(&*database, "INSERT INTO notes (title) VALUES ('c')").await;
+    // Without a word of a rollback, or with another list, it stays refused.
+    let unknown = MigrationError::Unknown {
+        name: "0002-more".into(),
+    };
+    assert_eq!(migrate(&*database, &old, false).await, Err(unknown));
+    let changed = MigrationError::Changed {
+        name: "0001-tables".into(),
+    };
+    let other = [step("0001-tables", "SELECT 1")];
+    assert_eq!(migrate(&*database, &other, true).await, Err(changed));
+    let reordered = MigrationError::Reordered {
+        name: "0002-other".into(),
+        applied: "0002-more".into(),
+    };
+    let other = [tables(), step("0002-other", "CREATE TABLE other (x)")];
+    for rollback in [false, true] {
+        let refused = migrate(&*database, &other, rollback).await;
+        assert_eq!(refused, Err(reordered.clone()));
+    }
+
+    // Forward again: no step runs twice.
+    assert_eq!(migrate(&*database, &new, false).await, Ok(vec![]));
+    let mut reading = reader(&*database).await;
+    let sum = "SELECT sum(more) FROM notes";
+    assert_eq!(integer(&mut *reading, sum).await, 8);
+}
+
+#[tokio::test]
+async fn a_step_that_could_not_be_committed_fails_before() {
+    let database = fresh().await;
+    let good = step("0002-good", "INSERT INTO promises VALUES (1)");
+    let bad = step("0003-bad", "INSERT INTO promises VALUES (9)");
+    let kept = step("0003-kept", "INSERT INTO notes (title) VALUES ('a')");
+    let failed = MigrationError::Failed {
+        name: "0003-bad".into(),
+        detail: "a foreign key of promises refers to nothing".into(),
+    };
+    let steps = [tables(), good.clone(), bad];
+    assert_eq!(migrate(&*database, &steps, false).await, Err(failed));
+    // A later step may keep the promise of an earlier one.
+    let steps = [tables(), good, kept];
+    let applied = migrate(&*database, &steps, false).await;
+    assert_eq!(applied.unwrap(), ["0002-good", "0003-kept"]);
+}
+
+#[tokio::test]
 async fn a_step_that_fails_leaves_nothing() {
     let database = fresh().await;
     let steps = [

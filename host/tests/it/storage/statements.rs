@@ -315,6 +315,64 @@ async fn a_slow_statement_leaves_the_worker_to_others() {
 }
 
 #[tokio::test]
+async fn one_call_of_a_function_takes_no_longer_than_its_texts() {
+    let database = fresh().await;
+    let mut reading = reader(&*database).await;
+    // Each would take SQLite's own function from minutes to days.
+    let long = "printf('%.*c', 4000000, 'a')";
+    let part = "printf('%.*c', 2000000, 'a') || 'b'";
+    for (statement, expected) in [
+        (format!("SELECT instr({long}, {part})"), 0),
+        (
+            format!("SELECT length(replace({long}, {part}, ''))"),
+            4_000_000,
+        ),
+        (format!("SELECT length(trim({long}, {part} || 'c'))"), 0),
+        (
+            format!("SELECT length(rtrim({long} || 'x', {part}))"),
+            4_000_001,
+        ),
+    ] {
+        let begun = Instant::now();
+        assert_eq!(integer(&mut *reading, &statement).await, expected);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn the_functions_on_texts_answer_as_sqlites_own() {
+    let database = fresh().await;
+    for (expression, expected) in [
+        ("instr('späte', 't')", "4"),
+        ("instr(x'c3a4c3a4', x'a4')", "2"),
+        ("instr('abc', '')", "1"),
+        ("instr('abc', 'd')", "0"),
+        ("instr(1234, 3)", "3"),
+        ("instr(NULL, 'a') IS NULL", "1"),
+        ("replace('a-b-c', '-', '+ ')", "a+ b+ c"),
+        ("replace('aaa', 'aa', 'b')", "ba"),
+        ("replace('abc', '', 'x')", "abc"),
+        ("replace(101, 0, 2)", "121"),
+        ("replace('abc', NULL, 'x') IS NULL", "1"),
+        ("trim('  a b  ')", "a b"),
+        ("trim('xyäaäyx', 'äxy')", "a"),
+        ("ltrim('00100', 0)", "100"),
+        ("rtrim('00100', '0')", "001"),
+        ("trim('aaa', 'a')", ""),
+        ("trim('abc', '')", "abc"),
+    ] {
+        let mut reading = reader(&*database).await;
+        let statement = format!("SELECT CAST({expression} AS TEXT)");
+        let rows = query(&mut *reading, &statement).await.unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(&rows.heap),
+            expected,
+            "{expression}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_logic_needs_is_there() {
     let database = fresh().await;
     let mut writing = writer(&*database).await;

@@ -202,3 +202,18 @@ fn a_problem_of_the_logic_becomes_a_problem_document() {
         "names of the standard are not extended"
     );
 }
+
+#[test]
+fn a_post_that_only_reads_needs_no_idempotency_key_and_takes_one() {
+    let host = Setup::counter().start();
+    for _ in 0..2 {
+        let answer = host
+            .request("POST", "/echo/map")
+            .header("idempotency-key", "once")
+            .json(&json!({"a": 1}))
+            .send()
+            .expect(200);
+        assert_eq!(answer.json(), json!({"a": 1}));
+        assert_eq!(answer.header("idempotent-replayed"), None);
+    }
+}

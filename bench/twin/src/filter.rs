@@ -1,0 +1,97 @@
+//! The query of a list into its filter.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde::de::IntoDeserializer as _;
+use serde::de::value::{Error, StrDeserializer};
+use task_host::transcode::Rejection;
+use tasks::contract::tasks::{Direction, SortKey, TaskFilter};
+
+use crate::arguments::{CategoryJson, Moment, PriorityJson, StatusJson, invalid};
+
+/// Reads a query string without `?`. Parameters that no filter has are ignored.
+///
+/// # Errors
+/// [`Rejection::Invalid`] names the first parameter that does not fit.
+pub fn read(query: &str) -> Result<TaskFilter, Rejection> {
+    let mut filter = TaskFilter {
+        status: None,
+        priority: None,
+        category: None,
+        assignee: None,
+        tags: None,
+        due_before: None,
+        due_after: None,
+        q: None,
+        sort_by: None,
+        order: None,
+        limit: None,
+        offset: None,
+        cursor: None,
+    };
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, raw) = pair.split_once('=').unwrap_or((pair, ""));
+        let text = decode(name, raw)?;
+        match name {
+            "status" => filter.status = Some(case::<StatusJson>(name, &text)?.into()),
+            "priority" => filter.priority = Some(case::<PriorityJson>(name, &text)?.into()),
+            "category" => filter.category = Some(case::<CategoryJson>(name, &text)?.into()),
+            "assignee" => filter.assignee = Some(text.into_owned()),
+            "tags" => filter
+                .tags
+                .get_or_insert_default()
+                .extend(text.split(',').map(str::to_owned)),
+            "due_before" => filter.due_before = Some(parse::<Moment>(name, &text)?.0),
+            "due_after" => filter.due_after = Some(parse::<Moment>(name, &text)?.0),
+            "q" => filter.q = Some(text.into_owned()),
+            "sort_by" => {
+                filter.sort_by = Some(match &*text {
+                    "created_at" => SortKey::CreatedAt,
+                    "updated_at" => SortKey::UpdatedAt,
+                    "priority" => SortKey::Priority,
+                    "status" => SortKey::Status,
+                    _ => return Err(unfit(name, "is no sort key")),
+                });
+            }
+            "order" => {
+                filter.order = Some(match &*text {
+                    "asc" => Direction::Asc,
+                    "desc" => Direction::Desc,
+                    _ => return Err(unfit(name, "is no direction")),
+                });
+            }
+            "limit" => filter.limit = Some(parse(name, &text)?),
+            "offset" => filter.offset = Some(parse(name, &text)?),
+            "cursor" => filter.cursor = Some(text.into_owned()),
+            _ => {}
+        }
+    }
+    Ok(filter)
+}
+
+fn decode<'a>(name: &str, raw: &'a str) -> Result<Cow<'a, str>, Rejection> {
+    let text = if raw.contains('+') {
+        let spaced = raw.replace('+', " ");
+        let decoded = percent_decode_str(&spaced).decode_utf8();
+        decoded.map(|text| Cow::Owned(text.into_owned()))
+    } else {
+        percent_decode_str(raw).decode_utf8()
+    };
+    text.map_err(|_| unfit(name, "is not valid UTF-8"))
+}
+
+fn parse<T: FromStr>(name: &str, text: &str) -> Result<T, Rejection> {
+    text.parse().map_err(|_| unfit(name, "does not fit"))
+}
+
+fn case<'a, T: Deserialize<'a>>(name: &str, text: &'a str) -> Result<T, Rejection> {
+    let deserializer: StrDeserializer<'a, Error> = text.into_deserializer();
+    T::deserialize(deserializer).map_err(|error| unfit(name, error))
+}
+
+fn unfit(name: &str, detail: impl ToString) -> Rejection {
+    invalid(&format!("#/query/{name}"), detail)
+}

@@ -1,0 +1,97 @@
+//! The compiled-in logic as a revision: its description, its schema, its router.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use task_host::contract::{Access, Description, Method, Migration, Route};
+use task_host::deployment::router;
+use task_host::request::{Revision, RevisionStats};
+use task_host::storage::{Budget, Database};
+use tasks::contract::service;
+
+use crate::logic::{Native, Operation};
+
+/// How long the migrations may take.
+const MIGRATION_TIME: Duration = Duration::from_secs(60);
+
+/// Applies the logic's migrations and returns it, ready to serve.
+///
+/// # Errors
+/// Where the database refuses the migrations.
+pub async fn open(database: &dyn Database) -> Result<Revision> {
+    let service::Description {
+        name,
+        version,
+        routes,
+        migrations,
+    } = tasks::service::describe();
+    let (routes, operations) = routes
+        .into_iter()
+        .filter_map(|served| {
+            let operation = Operation::of(&served.operation)?;
+            Some((route(served), operation))
+        })
+        .unzip();
+    let description = Description {
+        name,
+        version,
+        routes,
+        migrations: migrations.into_iter().map(migration).collect(),
+    };
+    migrate(database, &description.migrations).await?;
+    Ok(Revision {
+        digest: "native".to_owned(),
+        router: router(&description)?,
+        openapi: serde_json::json!({}),
+        assets: Vec::new(),
+        operations: Vec::new(),
+        stats: RevisionStats::default(),
+        logic: Box::new(Native { operations }),
+        description,
+    })
+}
+
+async fn migrate(database: &dyn Database, migrations: &[Migration]) -> Result<()> {
+    let budget = Budget {
+        deadline: Instant::now() + MIGRATION_TIME,
+        wait: MIGRATION_TIME,
+        hold: MIGRATION_TIME,
+        statements: u32::MAX,
+        rows: u64::MAX,
+        bytes: u64::MAX,
+    };
+    let mut transaction = database.begin_migration(budget).await?;
+    transaction.migrate(migrations, false).await??;
+    Ok(transaction.commit().await?)
+}
+
+fn route(route: service::Route) -> Route {
+    Route {
+        method: match route.method {
+            service::Method::Get => Method::Get,
+            service::Method::Post => Method::Post,
+            service::Method::Put => Method::Put,
+            service::Method::Patch => Method::Patch,
+            service::Method::Delete => Method::Delete,
+        },
+        path: route.path,
+        operation: route.operation,
+        access: match route.access {
+            service::Access::Read => Access::Read,
+            service::Access::Write => Access::Write,
+        },
+        success: route.success,
+        location: route.location,
+        body: route.body,
+        etag: route.etag,
+        next: route.next,
+    }
+}
+
+fn migration(migration: service::Migration) -> Migration {
+    Migration {
+        name: migration.name,
+        sqlite: migration.sqlite,
+        postgres: migration.postgres,
+    }
+}

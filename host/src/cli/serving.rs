@@ -1,0 +1,249 @@
+//! Serving, whatever the logic is: opens the database, serves a revision, drains.
+//!
+//! `serve` brings the revision of a component. The benchmark's native twin brings logic that is
+//! compiled in, and must not differ in anything else: so this part is public.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use humantime::parse_duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Failure, limits, logs, setting};
+use crate::deployment::{Deployments, Start};
+use crate::metrics::Metrics;
+use crate::request::Service;
+use crate::runtime;
+use crate::server::admin::Access;
+use crate::server::{self, Server, listen, operators::OperatorsPort};
+use crate::storage::{self, Database, Location};
+
+/// Database connections for what reads beside requests.
+const READERS_BESIDE: usize = 4;
+/// How often recorded answers that are too old are looked for.
+const FORGET_EVERY: Duration = Duration::from_secs(600);
+
+/// The flags of a process that serves
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct Args {
+    /// Where the data is: sqlite:PATH for a file, sqlite::memory: for a trial that ends with the
+    /// process
+    #[arg(
+        long,
+        env = "TASK_HOST_DATABASE",
+        default_value = "sqlite:data/tasks.sqlite"
+    )]
+    pub(super) database: Location,
+
+    /// Answer writes before they are on the disk. For benchmarks: what was acknowledged survives
+    /// the process, not the machine
+    #[arg(long, env = "TASK_HOST_UNSAFE_NO_SYNC", hide = true)]
+    unsafe_no_sync: bool,
+
+    /// Threads that serve requests; as many as the machine has cores unless given
+    #[arg(long, env = "TASK_HOST_WORKERS",
+        value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+
+    /// How long the answer to a request with an Idempotency-Key is kept
+    #[arg(long, env = "TASK_HOST_IDEMPOTENCY_RETENTION", default_value = "24h",
+        value_parser = parse_duration)]
+    idempotency_retention: Duration,
+
+    #[command(flatten)]
+    limits: limits::Args,
+
+    #[command(flatten)]
+    server: server::Config,
+
+    #[command(flatten)]
+    logs: logs::Args,
+}
+
+impl Args {
+    /// Sends log lines where the flags say from now on. Once in a process.
+    ///
+    /// # Errors
+    /// [`Failure::Setting`] names the flag.
+    pub fn start_logs(&self) -> Result<(), Failure> {
+        logs::init(&self.logs)
+    }
+
+    /// Checks who may administer the host, before a port opens.
+    pub(super) fn check_access(&self) -> Result<(), Failure> {
+        self.access().map(drop)
+    }
+
+    fn access(&self) -> Result<Access, Failure> {
+        let access = self.server.admin.access(self.server.admin_addr);
+        access.map_err(|unusable| setting(unusable.flag, unusable.reason))
+    }
+
+    /// Opens the database. Blocks while it works.
+    ///
+    /// # Errors
+    /// [`Failure::Setting`] names the flag.
+    pub fn open_database(&self) -> Result<Arc<dyn Database>, Failure> {
+        if self.unsafe_no_sync {
+            tracing::warn!(
+                "--unsafe-no-sync: what is acknowledged does not survive a loss of power"
+            );
+        }
+        let options = storage::Options {
+            // One for each request that may run, and for those beside them: health and probes.
+            readers: self.limits.request().running + READERS_BESIDE,
+            no_sync: self.unsafe_no_sync,
+        };
+        storage::connect(&self.database, options).map_err(|error| setting("--database", error))
+    }
+
+    pub(super) fn runtime_limits(&self) -> runtime::Limits {
+        self.limits.runtime()
+    }
+
+    /// Serves what `starting` resolves to, until SIGTERM or SIGINT, and drains. `deployments`
+    /// makes what replaces the logic; none: nothing does.
+    ///
+    /// # Errors
+    /// The one of `starting`, or a port that cannot be had.
+    pub fn serve(
+        &self,
+        database: Arc<dyn Database>,
+        starting: impl Future<Output = anyhow::Result<Start>>,
+        deployments: Option<impl FnOnce(Arc<Service>) -> Arc<Deployments>>,
+    ) -> anyhow::Result<()> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        if let Some(workers) = self.workers {
+            builder.worker_threads(workers.into());
+        }
+        let workers = builder
+            .enable_all()
+            .build()
+            .context("cannot start the worker threads")?;
+        let served = workers.block_on(self.until_stopped(database, starting, deployments));
+        // Connections that were cut off may still be in a statement: it ends at its deadline.
+        workers.shutdown_timeout(Duration::from_secs(1));
+        served
+    }
+
+    async fn until_stopped(
+        &self,
+        database: Arc<dyn Database>,
+        starting: impl Future<Output = anyhow::Result<Start>>,
+        deployments: Option<impl FnOnce(Arc<Service>) -> Arc<Deployments>>,
+    ) -> anyhow::Result<()> {
+        // From here on a signal drains instead of killing, also while the component compiles.
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut stop = Box::pin(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        });
+        let start = tokio::select! {
+            started = starting => started?,
+            () = &mut stop => return Ok(()),
+        };
+        let revision = start.revision.clone();
+        let metrics = Metrics::with_database(database.clone());
+        metrics.revision_activated(
+            &revision.digest,
+            &revision.description.name,
+            &revision.description.version,
+        );
+        let limits = self.limits.request();
+        metrics.set_pool_capacity(limits.running);
+        tracing::info!(
+            service.name = revision.description.name,
+            service.version = revision.description.version,
+            component.digest = revision.digest,
+            "activated {} {}",
+            revision.description.name,
+            revision.description.version
+        );
+        let service = Arc::new(Service::new(
+            revision.clone(),
+            database.clone(),
+            limits,
+            metrics.clone(),
+        ));
+        let deployments = deployments.map(|make| make(service.clone()));
+        if let Some(deployments) = &deployments {
+            start.resume(deployments).await;
+        }
+        let forgetting = tokio::spawn(forget(database, self.idempotency_retention));
+        let access = self
+            .access()
+            .map_err(|_| anyhow::anyhow!("the admin token has changed"))?;
+        let admin = deployments.clone().map(|deployments| (deployments, access));
+        let served = listen_and_drain(&self.server, service, admin, metrics, stop).await;
+        if let Some(deployments) = deployments {
+            deployments.stop().await;
+        }
+        forgetting.abort();
+        served
+    }
+}
+
+async fn listen_and_drain(
+    config: &server::Config,
+    service: Arc<Service>,
+    admin: Option<(Arc<Deployments>, Access)>,
+    metrics: Arc<Metrics>,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::bind(config.addr)
+        .await
+        .with_context(|| format!("--addr: cannot listen on {}", config.addr))?;
+    let operators = std::net::TcpListener::bind(config.admin_addr)
+        .with_context(|| format!("--admin-addr: cannot listen on {}", config.admin_addr))?;
+    let (address, operators_address) = (listener.local_addr()?, operators.local_addr()?);
+
+    let mut server = Server::new(service, metrics.clone(), config.clone());
+    if let Some((deployments, access)) = admin {
+        server = server.with_admin(Arc::new(deployments), access);
+    }
+    let limits = listen::Limits::from(config);
+    let operators = OperatorsPort::serve(operators, server.operators(), limits.clone())?;
+    tracing::info!(
+        server.address = %address,
+        admin.address = %operators_address,
+        "listening on http://{address}, for operators on http://{operators_address}"
+    );
+    let readiness = server.readiness();
+    let drained = listen::serve(
+        listener,
+        server.public(),
+        limits,
+        readiness,
+        Some(metrics),
+        stop,
+    )
+    .await;
+    tokio::task::spawn_blocking(move || operators.stop()).await?;
+    if drained.connections_cut > 0 {
+        tracing::warn!(
+            connections.cut = drained.connections_cut,
+            "stopped; requests were still in flight when the drain time was up"
+        );
+    } else {
+        tracing::info!("stopped; every request was answered");
+    }
+    Ok(())
+}
+
+/// Deletes recorded answers when they are too old, for as long as the process lives.
+async fn forget(database: Arc<dyn Database>, age: Duration) {
+    let mut interval = tokio::time::interval(FORGET_EVERY);
+    loop {
+        interval.tick().await;
+        match database.forget_answers(age).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "forgot {count} recorded answers"),
+            Err(error) => tracing::warn!("cannot forget recorded answers: {error}"),
+        }
+    }
+}

@@ -1,0 +1,504 @@
+//! The deployments of one host: one at a time, each remembered, followed as it happens.
+//!
+//! Lifetimes: a running deployment is a task that the process owns until it has ended; its
+//! journal lives as long as somebody follows it. The active revision is held by
+//! [`Service`], the ones before it here, compiled, so that going back takes no compilation.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use tokio::task::JoinHandle;
+
+use super::gate::{Gate, digest_of};
+use super::history;
+use super::journal::{Journal, timestamp};
+use super::model::{ComponentSummary, Deployment, Event, Order, RevisionStatus, Status};
+use super::probation::Probation;
+use super::signature::TrustedKeys;
+use crate::request::{Revision, Service};
+use crate::storage::registry::{End, NewDeployment, StoredComponent};
+use crate::storage::{self, Database, Registry};
+
+/// How deployments are done.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How a new revision is judged.
+    pub probation: Probation,
+    /// Revisions before the active one that stay compiled in memory.
+    pub keep: usize,
+    /// For tests of what a crash leaves behind: a deployment stops for ever before this stage.
+    pub pause_before: Option<String>,
+}
+
+/// The deployments of this host.
+pub struct Deployments {
+    pub(super) gate: Arc<Gate>,
+    pub(super) service: Arc<Service>,
+    pub(super) database: Arc<dyn Database>,
+    pub(super) settings: Settings,
+    pub(super) keys: TrustedKeys,
+    /// The latest first.
+    kept: Mutex<VecDeque<Arc<Revision>>>,
+    running: Mutex<Option<Running>>,
+}
+
+/// A deployment that runs here, or ran last.
+struct Running {
+    journal: Arc<Journal>,
+    task: JoinHandle<()>,
+}
+
+/// Why an order was not taken. Nothing was begun.
+#[derive(Debug, thiserror::Error)]
+pub enum OrderError {
+    /// Another deployment runs.
+    #[error("deployment {0} runs; wait for its end, or abort it")]
+    Busy(i64),
+    /// There is no such component or deployment.
+    #[error("{0}")]
+    NotFound(String),
+    /// The order cannot be carried out.
+    #[error("{reason}")]
+    Rejected {
+        /// A stable slug.
+        code: &'static str,
+        /// For people.
+        reason: String,
+    },
+    /// The database does not answer.
+    #[error(transparent)]
+    Database(#[from] storage::Error),
+}
+
+impl Deployments {
+    /// Joins the parts. `service` serves the active revision already.
+    pub fn new(
+        gate: Arc<Gate>,
+        service: Arc<Service>,
+        database: Arc<dyn Database>,
+        keys: TrustedKeys,
+        settings: Settings,
+    ) -> Arc<Self> {
+        Arc::new(Deployments {
+            gate,
+            service,
+            database,
+            settings,
+            keys,
+            kept: Mutex::default(),
+            running: Mutex::default(),
+        })
+    }
+
+    /// Keeps a component. Its content is checked when it is deployed; here only the digest.
+    ///
+    /// # Errors
+    /// [`OrderError::Rejected`] where the digest is another one, which is remembered as an
+    /// attempt; [`OrderError::Database`].
+    pub async fn upload(
+        &self,
+        content: Vec<u8>,
+        expected: Option<&str>,
+        signature: Option<Vec<u8>>,
+        actor: &str,
+    ) -> Result<ComponentSummary, OrderError> {
+        let digest = digest_of(&content);
+        if let Some(expected) = expected.map(plain_digest)
+            && expected != digest
+        {
+            let reason = format!("the content's digest is {digest}, not {expected}");
+            self.remember_attempt(&digest, "deploy", actor, "digest-mismatch", &reason)
+                .await?;
+            return Err(OrderError::Rejected {
+                code: "digest-mismatch",
+                reason,
+            });
+        }
+        let component = StoredComponent {
+            size_bytes: content.len() as u64,
+            content,
+            signature,
+            actor: actor.to_owned(),
+            uploaded_at: 0,
+            digest,
+        };
+        self.registry().put_component(&component).await?;
+        let stored = self.registry().component(&component.digest).await?;
+        Ok(self.summary(&stored.unwrap_or(component)))
+    }
+
+    /// The components that were uploaded, the latest first.
+    ///
+    /// # Errors
+    /// [`OrderError::Database`].
+    pub async fn components(&self) -> Result<Vec<ComponentSummary>, OrderError> {
+        let components = self.registry().components().await?;
+        Ok(components
+            .iter()
+            .map(|component| self.summary(component))
+            .collect())
+    }
+
+    /// One component, with its content.
+    ///
+    /// # Errors
+    /// [`OrderError::Database`].
+    pub async fn component(
+        &self,
+        digest: &str,
+    ) -> Result<Option<(ComponentSummary, Vec<u8>)>, OrderError> {
+        let stored = self.registry().component(plain_digest(digest)).await?;
+        Ok(stored.map(|component| (self.summary(&component), component.content)))
+    }
+
+    /// Begins a deployment and returns its id.
+    ///
+    /// # Errors
+    /// [`OrderError`]; nothing was begun.
+    pub async fn deploy(self: &Arc<Self>, order: Order, actor: &str) -> Result<i64, OrderError> {
+        if order.canary_percent.is_some() || order.shadow {
+            return Err(OrderError::Rejected {
+                code: "not-available",
+                reason: "this version of the host switches all requests at once".to_owned(),
+            });
+        }
+        let digest = plain_digest(&order.digest).to_owned();
+        let component = self.find(&digest).await?;
+        if !order.retry_refused
+            && let Some(reason) = self.rolled_back(&digest).await?
+        {
+            let reason = format!(
+                "this component was rolled back before ({reason}); order again with retry_refused \
+                 if the cause is gone"
+            );
+            self.remember_attempt(&digest, "deploy", actor, "refused-before", &reason)
+                .await?;
+            return Err(OrderError::Rejected {
+                code: "refused-before",
+                reason,
+            });
+        }
+        let kind = if order.dry_run { "dry-run" } else { "deploy" };
+        let journal = self.begin(&digest, kind, actor, &order).await?;
+        let id = journal.id;
+        let this = self.clone();
+        self.run(journal.clone(), async move {
+            this.carry_out(&journal, &order, component).await;
+        });
+        Ok(id)
+    }
+
+    /// Goes back to a revision that was active before: to that of the digest, or to the one
+    /// before the active one. Takes milliseconds where the revision is still compiled.
+    ///
+    /// # Errors
+    /// [`OrderError`]; nothing was begun.
+    pub async fn rollback(
+        self: &Arc<Self>,
+        digest: Option<&str>,
+        actor: &str,
+    ) -> Result<i64, OrderError> {
+        let digest = match digest.map(plain_digest) {
+            Some(digest) => digest.to_owned(),
+            None => self.before_active().await?,
+        };
+        if !self.registry().was_active(&digest).await? {
+            return Err(OrderError::Rejected {
+                code: "never-active",
+                reason: format!("{digest} was never active here; deploy it instead"),
+            });
+        }
+        let component = self.find(&digest).await?;
+        let order = Order {
+            digest: digest.clone(),
+            ..Order::default()
+        };
+        let journal = self.begin(&digest, "rollback", actor, &order).await?;
+        let id = journal.id;
+        let this = self.clone();
+        self.run(journal.clone(), async move {
+            this.go_back(&journal, component).await;
+        });
+        Ok(id)
+    }
+
+    /// Ends a deployment that runs: the revision before it serves.
+    ///
+    /// # Errors
+    /// [`OrderError::Rejected`] where it does not run here; [`OrderError::Database`].
+    pub async fn abort(self: &Arc<Self>, id: i64, actor: &str) -> Result<(), OrderError> {
+        let running = {
+            let mut running = self.lock_running();
+            match &*running {
+                Some(current) if current.journal.id == id && !current.task.is_finished() => {
+                    running.take()
+                }
+                _ => None,
+            }
+        };
+        let Some(running) = running else {
+            return Err(OrderError::Rejected {
+                code: "not-running",
+                reason: format!("deployment {id} does not run"),
+            });
+        };
+        running.task.abort();
+        // It is over either way.
+        let _ = running.task.await;
+        let this = self.clone();
+        let (journal, reason) = (running.journal, format!("aborted by {actor}"));
+        this.undo(&journal, "aborted", ("aborted", reason)).await;
+        Ok(())
+    }
+
+    /// One deployment, with its events so far.
+    ///
+    /// # Errors
+    /// [`OrderError::Database`].
+    pub async fn deployment(&self, id: i64) -> Result<Option<Deployment>, OrderError> {
+        let row = self.registry().deployment(id).await?;
+        Ok(row.map(|row| {
+            let mut deployment = history::deployment(row);
+            if let Some(journal) = self.journal(id) {
+                deployment.events = journal.events();
+            }
+            deployment
+        }))
+    }
+
+    /// The latest deployments, the latest first.
+    ///
+    /// # Errors
+    /// [`OrderError::Database`].
+    pub async fn history(&self, limit: u32) -> Result<Vec<Deployment>, OrderError> {
+        let rows = self.registry().deployments(limit).await?;
+        Ok(rows.into_iter().map(history::deployment).collect())
+    }
+
+    /// The events of a deployment: the past ones, then each as it happens, until the last.
+    ///
+    /// # Errors
+    /// [`OrderError::Database`].
+    pub async fn follow(&self, id: i64) -> Result<Option<BoxStream<'static, Event>>, OrderError> {
+        if let Some(journal) = self.journal(id) {
+            return Ok(Some(journal.follow().boxed()));
+        }
+        let deployment = self.deployment(id).await?;
+        Ok(deployment.map(|ended| stream::iter(ended.events).boxed()))
+    }
+
+    /// What is true now.
+    ///
+    /// # Errors
+    /// [`OrderError::Database`].
+    pub async fn status(&self) -> Result<Status, OrderError> {
+        let active = self.service.active();
+        let running = self.registry().running_deployment().await?;
+        let epoch = self
+            .registry()
+            .active()
+            .await?
+            .map_or(0, |active| active.epoch);
+        Ok(Status {
+            active: revision_status(&active),
+            deployment: running.map(history::deployment),
+            candidate: None,
+            candidate_percent: None,
+            kept: self
+                .lock_kept()
+                .iter()
+                .map(|kept| kept.digest.clone())
+                .collect(),
+            epoch,
+            host_version: env!("CARGO_PKG_VERSION").to_owned(),
+        })
+    }
+
+    /// Ends what runs, for the end of the process. A deployment in probation goes on with it
+    /// when the host starts again.
+    pub async fn stop(&self) {
+        let running = self.lock_running().take();
+        let Some(running) = running else { return };
+        if running.task.is_finished() {
+            return;
+        }
+        running.task.abort();
+        // It is over either way.
+        let _ = running.task.await;
+        if let Ok(Some(row)) = self.registry().running_deployment().await
+            && row.stage == "probation"
+        {
+            let report = history::report(&running.journal.events());
+            let paused = self
+                .registry()
+                .advance_deployment(row.id, "paused", &report)
+                .await;
+            if let Err(error) = paused {
+                tracing::warn!("cannot note that the probation goes on later: {error}");
+            }
+        }
+    }
+
+    pub(super) fn registry(&self) -> &dyn Registry {
+        self.database.registry()
+    }
+
+    /// A revision that is still compiled.
+    pub(super) fn kept(&self, digest: &str) -> Option<Arc<Revision>> {
+        let kept = self.lock_kept();
+        kept.iter()
+            .find(|revision| revision.digest == digest)
+            .cloned()
+    }
+
+    /// Keeps a revision that is active no longer, so that going back to it is quick.
+    pub(super) fn keep(&self, revision: Arc<Revision>) {
+        let active = self.service.active().digest.clone();
+        let mut kept = self.lock_kept();
+        kept.retain(|other| other.digest != revision.digest && other.digest != active);
+        if revision.digest != active {
+            kept.push_front(revision);
+        }
+        kept.truncate(self.settings.keep);
+    }
+
+    /// Owns a deployment's task until the next one, or the end of the process.
+    pub(super) fn run(
+        &self,
+        journal: Arc<Journal>,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let task = tokio::spawn(work);
+        *self.lock_running() = Some(Running { journal, task });
+    }
+
+    async fn begin(
+        &self,
+        digest: &str,
+        kind: &str,
+        actor: &str,
+        order: &Order,
+    ) -> Result<Arc<Journal>, OrderError> {
+        let new = NewDeployment {
+            digest: digest.to_owned(),
+            from: Some(self.service.active().digest.clone()),
+            kind: kind.to_owned(),
+            actor: actor.to_owned(),
+            order: serde_json::to_string(order).unwrap_or_default(),
+        };
+        let begun = self.registry().begin_deployment(&new).await?;
+        let id = begun.map_err(OrderError::Busy)?;
+        Ok(Arc::new(Journal::new(id)))
+    }
+
+    async fn remember_attempt(
+        &self,
+        digest: &str,
+        kind: &str,
+        actor: &str,
+        code: &str,
+        reason: &str,
+    ) -> Result<(), OrderError> {
+        let new = NewDeployment {
+            digest: digest.to_owned(),
+            from: Some(self.service.active().digest.clone()),
+            kind: kind.to_owned(),
+            actor: actor.to_owned(),
+            order: "{}".to_owned(),
+        };
+        let end = End {
+            outcome: "rejected".to_owned(),
+            code: Some(code.to_owned()),
+            reason: Some(reason.to_owned()),
+            report: "[]".to_owned(),
+        };
+        self.registry().record_attempt(&new, &end).await?;
+        Ok(())
+    }
+
+    async fn find(&self, digest: &str) -> Result<StoredComponent, OrderError> {
+        let component = self.registry().component(digest).await?;
+        component
+            .ok_or_else(|| OrderError::NotFound(format!("no component {digest} was uploaded here")))
+    }
+
+    /// Why a component was rolled back, if the latest that is known of it says so.
+    async fn rolled_back(&self, digest: &str) -> Result<Option<String>, OrderError> {
+        let rows = self.registry().deployments(u32::MAX).await?;
+        let latest = rows.into_iter().find(|row| {
+            let decided = ["active", "rolled-back"];
+            row.new.digest == digest
+                && row
+                    .end
+                    .as_ref()
+                    .is_some_and(|end| decided.contains(&end.outcome.as_str()))
+        });
+        Ok(latest
+            .and_then(|row| row.end)
+            .and_then(|end| (end.outcome == "rolled-back").then(|| end.reason.unwrap_or_default())))
+    }
+
+    /// The digest that was active before the one that is.
+    async fn before_active(&self) -> Result<String, OrderError> {
+        let active = self.service.active().digest.clone();
+        let rows = self.registry().deployments(u32::MAX).await?;
+        let made_active = rows.iter().find(|row| {
+            row.new.digest == active && row.end.as_ref().is_some_and(|end| end.outcome == "active")
+        });
+        made_active
+            .and_then(|row| row.new.from.clone())
+            .filter(|from| *from != active)
+            .ok_or_else(|| OrderError::NotFound("nothing was active before this revision".into()))
+    }
+
+    fn journal(&self, id: i64) -> Option<Arc<Journal>> {
+        let running = self.lock_running();
+        let journal = &running.as_ref()?.journal;
+        (journal.id == id).then(|| journal.clone())
+    }
+
+    fn summary(&self, component: &StoredComponent) -> ComponentSummary {
+        let micros = Duration::from_micros(component.uploaded_at.unsigned_abs());
+        ComponentSummary {
+            digest: component.digest.clone(),
+            size_bytes: component.size_bytes,
+            actor: component.actor.clone(),
+            uploaded_at: timestamp(SystemTime::UNIX_EPOCH + micros),
+            signed: self.is_signed(component),
+            active: self.service.active().digest == component.digest,
+        }
+    }
+
+    fn is_signed(&self, component: &StoredComponent) -> bool {
+        let signature = component.signature.as_deref();
+        signature.is_some_and(|signature| self.keys.verify(&component.digest, signature).is_ok())
+    }
+
+    // What these locks guard is whole also where a holder panicked.
+    fn lock_kept(&self) -> std::sync::MutexGuard<'_, VecDeque<Arc<Revision>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_running(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn plain_digest(digest: &str) -> &str {
+    digest.strip_prefix("sha256:").unwrap_or(digest)
+}
+
+fn revision_status(revision: &Revision) -> RevisionStatus {
+    let counts = revision.stats.counts();
+    RevisionStatus {
+        digest: revision.digest.clone(),
+        name: revision.description.name.clone(),
+        version: revision.description.version.clone(),
+        requests: counts.requests,
+        failures: counts.failures,
+        in_flight: counts.in_flight,
+    }
+}

@@ -1,0 +1,298 @@
+//! One deployment from its first check to its end: staged, switched, watched, and undone by
+//! itself if the new logic misbehaves.
+//!
+//! What survives a crash is decided by the registry alone: before `activate` the old component is
+//! active, after it the new one, and a deployment that was in probation when the host died is
+//! rolled back when it starts again (`start`).
+
+use std::sync::Arc;
+
+use super::Refused;
+use super::deployments::Deployments;
+use super::gate::{Gate, bind, digest_of};
+use super::history;
+use super::journal::{Journal, Status};
+use super::model::Order;
+use super::probation::{self, Verdict};
+use super::signature::{SignatureError, TrustedKeys};
+use crate::request::Revision;
+use crate::storage::registry::{End, StoredComponent};
+use crate::transcode::{Interface, breaking_changes};
+
+/// How often the end of a deployment is written before it is given up.
+const ATTEMPTS: u32 = 20;
+
+impl Gate {
+    /// Puts a component through every check, short of changing anything.
+    ///
+    /// `active`: what its API is compared with. `was_active`: the database may have migrations
+    /// beyond the component's.
+    pub(super) async fn admit(
+        &self,
+        journal: &Journal,
+        order: &Order,
+        component: &StoredComponent,
+        keys: &TrustedKeys,
+        active: Option<&Revision>,
+        was_active: bool,
+    ) -> Result<Revision, Refused> {
+        let digest = component.digest.as_str();
+        journal
+            .stage("verify", async { verify(component, keys) })
+            .await?;
+        // The compiler goes first: it says best what is wrong with bytes that are no component.
+        let program = journal
+            .stage("compile", self.compile(&component.content, digest))
+            .await?;
+        let description = journal.stage("describe", self.describe(&program)).await?;
+        let (bound, assets) = journal
+            .stage("bind", async {
+                let interface = Interface::decode(&component.content)?;
+                let assets = self.assets(&program).await?;
+                let bound = bind(&interface, &description, &assets)?;
+                Ok::<_, Refused>((bound, assets))
+            })
+            .await?;
+        if let Some(active) = active {
+            let changes = breaking_changes(&active.operations, &bound.operations);
+            let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+            if !changes.is_empty() {
+                journal.breaking(changes.clone());
+            }
+            journal
+                .stage("compare", async {
+                    match changes.is_empty() || order.allow_breaking {
+                        true => Ok(()),
+                        false => Err(Refused::Breaking(changes)),
+                    }
+                })
+                .await?;
+        }
+        journal
+            .stage("check", self.try_schema(&program, &description, was_active))
+            .await?;
+        self.assemble(digest.to_owned(), program, description, assets, bound)
+    }
+}
+
+fn verify(component: &StoredComponent, keys: &TrustedKeys) -> Result<(), Refused> {
+    let digest = digest_of(&component.content);
+    if digest != component.digest {
+        return Err(Refused::Damaged(digest));
+    }
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let signature = component.signature.as_deref();
+    keys.verify(&digest, signature.ok_or(SignatureError::Missing)?)?;
+    Ok(())
+}
+
+impl Deployments {
+    /// Carries a deployment out, to its end.
+    pub(super) async fn carry_out(
+        &self,
+        journal: &Journal,
+        order: &Order,
+        component: StoredComponent,
+    ) {
+        match self.try_out(journal, order, component).await {
+            Ok(Some((new, previous))) => self.watch(journal, new, previous).await,
+            Ok(None) => {
+                let outcome = if order.dry_run { "checked" } else { "active" };
+                self.end(journal, outcome, None, None).await;
+            }
+            Err(refused) => self.reject(journal, &refused).await,
+        }
+    }
+
+    /// Checks and switches. Returns the new revision and the one before; none where nothing was
+    /// to be switched.
+    async fn try_out(
+        &self,
+        journal: &Journal,
+        order: &Order,
+        component: StoredComponent,
+    ) -> Result<Option<(Arc<Revision>, Arc<Revision>)>, Refused> {
+        let active = self.service.active();
+        let was_active = self.registry().was_active(&component.digest).await?;
+        self.pause(journal, "verify").await;
+        let admitted = self.gate.admit(
+            journal,
+            order,
+            &component,
+            &self.keys,
+            Some(&active),
+            was_active,
+        );
+        let revision = admitted.await?;
+        if order.dry_run {
+            return Ok(None);
+        }
+        if component.digest == active.digest {
+            let detail = "it is the active one already".to_owned();
+            journal.note("switch", Status::Noted, Some(detail));
+            return Ok(None);
+        }
+        self.pause(journal, "migrate").await;
+        let migrated = self.gate.migrate(&revision.description, was_active);
+        journal.stage("migrate", migrated).await?;
+        self.pause(journal, "switch").await;
+        let revision = Arc::new(revision);
+        let previous = journal
+            .stage(
+                "switch",
+                self.switch(journal, revision.clone(), "probation"),
+            )
+            .await?;
+        Ok(Some((revision, previous)))
+    }
+
+    /// Makes a revision the active one: for every restart first, then for every request.
+    async fn switch(
+        &self,
+        journal: &Journal,
+        revision: Arc<Revision>,
+        stage: &str,
+    ) -> Result<Arc<Revision>, Refused> {
+        let activated = self
+            .registry()
+            .activate(journal.id, &revision.digest, stage)
+            .await;
+        if let Err(error) = activated {
+            // The commit may have happened all the same: what the registry says now counts.
+            let active = self.registry().active().await?;
+            if active.is_none_or(|active| active.digest != revision.digest) {
+                return Err(error.into());
+            }
+        }
+        let previous = self.service.switch(revision);
+        self.keep(previous.clone());
+        Ok(previous)
+    }
+
+    /// Watches the new revision, and goes back to the previous one if it fails.
+    pub(super) async fn watch(
+        &self,
+        journal: &Journal,
+        new: Arc<Revision>,
+        previous: Arc<Revision>,
+    ) {
+        let before = previous.stats.counts();
+        journal.note("probation", Status::Began, None);
+        let verdict = probation::watch(&self.settings.probation, &new, before).await;
+        match verdict {
+            Verdict::Passed(seen) => {
+                let detail = format!("{} of {} requests failed", seen.failures, seen.requests);
+                journal.note("probation", Status::Passed, Some(detail));
+                self.end(journal, "active", None, None).await;
+            }
+            Verdict::Failed(reason) => {
+                // Requests first: every moment counts. A crash between the two is decided the
+                // same way when the host starts.
+                self.service.switch(previous.clone());
+                journal.note("probation", Status::Failed, Some(reason.clone()));
+                let reason = ("probation-failed", reason);
+                self.end(journal, "rolled-back", Some(reason), Some(&previous.digest))
+                    .await;
+            }
+        }
+    }
+
+    /// Goes back to a revision that was active before.
+    pub(super) async fn go_back(&self, journal: &Journal, component: StoredComponent) {
+        let switched = async {
+            let revision = match self.kept(&component.digest) {
+                Some(kept) => kept,
+                None => {
+                    let loaded = self.gate.load(&component.content);
+                    Arc::new(journal.stage("compile", loaded).await?)
+                }
+            };
+            self.pause(journal, "switch").await;
+            let switched = self.switch(journal, revision, "switched");
+            journal.stage("switch", switched).await
+        };
+        match switched.await {
+            Ok(_) => self.end(journal, "active", None, None).await,
+            Err(refused) => self.reject(journal, &refused).await,
+        }
+    }
+
+    /// Ends a deployment whose task is gone: goes back, where it had switched already.
+    pub(super) async fn undo(&self, journal: &Journal, outcome: &str, reason: (&str, String)) {
+        let row = self.registry().deployment(journal.id).await;
+        let from = match row {
+            Ok(Some(row)) if row.stage == "probation" => row.new.from,
+            _ => None,
+        };
+        let previous = from.as_deref().and_then(|from| self.kept(from));
+        if let Some(previous) = &previous {
+            self.service.switch(previous.clone());
+        }
+        let back_to = previous.as_ref().map(|previous| previous.digest.as_str());
+        self.end(journal, outcome, Some(reason), back_to).await;
+    }
+
+    async fn reject(&self, journal: &Journal, refused: &Refused) {
+        let reason = (refused.code(), refused.to_string());
+        self.end(journal, "rejected", Some(reason), None).await;
+    }
+
+    /// Writes the end down, then shows it. Without the database the outcome stands all the same:
+    /// it is tried for some seconds, and a restart would decide the same way.
+    async fn end(
+        &self,
+        journal: &Journal,
+        outcome: &str,
+        reason: Option<(&str, String)>,
+        back_to: Option<&str>,
+    ) {
+        let (code, reason) = reason.unzip();
+        journal.end(outcome, reason.as_deref());
+        let events = journal.events();
+        let end = End {
+            outcome: outcome.to_owned(),
+            code: code.map(str::to_owned),
+            reason,
+            report: history::report(&events),
+        };
+        self.service
+            .metrics()
+            .deployed(outcome, code.unwrap_or_default(), &events_of(&events));
+        for attempt in 1..=ATTEMPTS {
+            match self
+                .registry()
+                .end_deployment(journal.id, &end, back_to)
+                .await
+            {
+                Ok(()) => break,
+                Err(error) if attempt == ATTEMPTS => {
+                    tracing::error!(
+                        deployment.id = journal.id,
+                        "the end of deployment {} cannot be written down: {error}",
+                        journal.id
+                    );
+                }
+                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(250)).await,
+            }
+        }
+        journal.close();
+    }
+
+    /// For tests of crashes: stops for ever where the settings say so.
+    async fn pause(&self, journal: &Journal, stage: &str) {
+        if self.settings.pause_before.as_deref() == Some(stage) {
+            journal.note(stage, Status::Noted, Some("paused for a test".into()));
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// The stages that ended, and how long each took.
+fn events_of(events: &[super::model::Event]) -> Vec<(&str, f64)> {
+    let stages = events.iter();
+    stages
+        .filter_map(|event| Some((event.stage.as_str(), event.duration_ms? / 1e3)))
+        .collect()
+}

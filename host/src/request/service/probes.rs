@@ -1,0 +1,63 @@
+//! What is asked beside requests: the logic's figures, and whether the host's parts work.
+
+use std::time::Instant;
+
+use super::Service;
+use crate::contract::Access;
+use crate::request::admission::overloaded;
+use crate::request::{Health, Refusal};
+
+impl Service {
+    /// Asks the logic for its figures, in a read transaction.
+    ///
+    /// # Errors
+    /// As [`Service::answer`].
+    pub async fn health(&self) -> Result<Health, Refusal> {
+        let health = self.ask_health().await;
+        if let Err(Refusal::Fault(fault)) = &health {
+            self.metrics.faulted(fault.code());
+        }
+        health
+    }
+
+    async fn ask_health(&self) -> Result<Health, Refusal> {
+        let turn = tokio::time::timeout(self.limits.wait, self.health_calls.acquire());
+        // The semaphore is never closed, so no permit is the time-out.
+        let Ok(Ok(_permit)) = turn.await else {
+            return Err(overloaded());
+        };
+        let arrived = Instant::now();
+        let transaction = self
+            .database
+            .begin(Access::Read, self.budget(arrived))
+            .await?;
+        let revision = self.active();
+        let health = revision
+            .logic
+            .health(self.call(transaction, arrived))
+            .await?;
+        Ok(match health {
+            Ok(figures) => Health {
+                figures,
+                unhealthy: None,
+            },
+            Err(reason) => Health {
+                figures: Vec::new(),
+                unhealthy: Some(reason),
+            },
+        })
+    }
+
+    /// Whether the database answers and can make writes durable.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`] with the reason.
+    pub async fn ready(&self) -> Result<(), Refusal> {
+        Ok(self.database.ping().await?)
+    }
+
+    /// Whether what runs the logic can still end a call at its deadline.
+    pub fn alive(&self) -> bool {
+        self.active.load().logic.alive()
+    }
+}

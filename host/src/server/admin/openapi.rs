@@ -1,0 +1,236 @@
+//! `/admin/openapi.json`: the admin API's description, OpenAPI 3.1. A test compares it with the
+//! routes, and the schemas with what is sent.
+
+mod schemas;
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+
+/// `GET /admin/openapi.json`.
+pub(super) async fn document() -> Response {
+    super::json(StatusCode::OK, &description())
+}
+
+/// The document.
+pub(super) fn description() -> Value {
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "task-host administration",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Replaces the logic of a running host: upload a component, deploy it, \
+                follow the checks, the switch and the probation, go back.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+        },
+        // A host without a token takes requests from its own machine.
+        "security": [{"token": []}, {}],
+        "tags": [
+            {"name": "components", "description": "What can be deployed."},
+            {"name": "deployments", "description": "Making a component the active one."},
+            {"name": "host", "description": "What is true now."}
+        ],
+        "paths": paths(),
+        "components": {
+            "securitySchemes": {"token": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "The host's `--admin-token`. Without one the port is bound to a \
+                    loopback address and takes requests from there."
+            }},
+            "parameters": {"actor": header("Task-Host-Actor", "Who asks, for the history.", json!({
+                "type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[ -~]+$"
+            }))},
+            "responses": {"problem": {
+                "description": "Why it was not done.",
+                "content": {"application/problem+json": {"schema": schema("Problem")}}
+            }},
+            "schemas": schemas::schemas()
+        }
+    })
+}
+
+fn paths() -> Value {
+    json!({
+        "/admin/components": {
+            "post": with(
+                operation("components.upload", "components", "Upload a component",
+                    &["400", "408", "413", "415", "422", "503"],
+                    ("201", created("The component is kept, now or since it came before.",
+                        "/admin/components/{digest}", "ComponentSummary"))),
+                json!({
+                    "description": "Its content is checked when it is deployed. The same \
+                        component may be uploaded again.",
+                    "parameters": [
+                        actor(),
+                        header("Task-Host-Digest", "What the component's SHA-256 should be.",
+                            json!({"type": "string", "pattern": "^(sha256:)?[0-9a-fA-F]{64}$"})),
+                        header("Task-Host-Signature", "A detached signature over the digest.",
+                            json!({"type": "string", "contentEncoding": "base64"}))
+                    ],
+                    "requestBody": {"required": true, "content": {"application/wasm": {}}}
+                }),
+            ),
+            "get": operation("components.list", "components", "List components, the latest first",
+                &["503"], ("200", ok("The components.", list_of("ComponentSummary")))),
+        },
+        "/admin/components/{digest}": {
+            "parameters": [path("digest", "A SHA-256.",
+                json!({"type": "string", "pattern": "^(sha256:)?[0-9a-fA-F]{64}$"}))],
+            "get": operation("components.get", "components", "Describe a component",
+                &["404", "503"], ("200", ok("What is known of it.", schema("Component")))),
+        },
+        "/admin/deployments": {
+            "post": with(
+                operation("deployments.start", "deployments", "Deploy a component",
+                    &["400", "404", "408", "409", "413", "415", "422", "503"],
+                    ("202", created("The deployment runs.", "/admin/deployments/{id}", "Begun"))),
+                json!({"parameters": [actor()], "requestBody": body("Order", true)}),
+            ),
+            "get": with(
+                operation("deployments.list", "deployments", "List deployments, the latest first",
+                    &["422", "503"], ("200", ok("The deployments.", list_of("Deployment")))),
+                json!({"parameters": [{
+                    "name": "limit", "in": "query", "description": "How many at most.",
+                    "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50}
+                }]}),
+            ),
+        },
+        "/admin/deployments/{id}": {
+            "parameters": [id()],
+            "get": operation("deployments.get", "deployments", "Describe a deployment",
+                &["404", "503"], ("200", ok("The deployment so far.", schema("Deployment")))),
+        },
+        "/admin/deployments/{id}/events": {
+            "parameters": [id()],
+            "get": with(
+                with(operation("deployments.follow", "deployments", "Follow a deployment",
+                    &["400", "404", "503"],
+                    ("200", json!({
+                        "description": "Server-sent events, the past ones first: `id` is the \
+                            event's number, `data` an `Event`. The stream ends after the event \
+                            of stage `end`, or before it when the host stops.",
+                        "content": {"text/event-stream": {"schema": {"type": "string"}}}
+                    }))),
+                    json!({"parameters": [header("Last-Event-ID", "The number of the last event \
+                        that was seen: only later ones are sent.",
+                        json!({"type": "integer", "minimum": 0}))]})),
+                json!({"responses": {"204": {
+                    "description": "The deployment has ended, and its last event was seen."}}}),
+            ),
+        },
+        "/admin/deployments/{id}/promote": {
+            "parameters": [id()],
+            "post": with(
+                operation("deployments.promote", "deployments",
+                    "Give a canary or a shadow all requests", &["400", "404", "422", "503"],
+                    ("204", json!({"description": "It goes on with all requests."}))),
+                json!({"parameters": [actor()]}),
+            ),
+        },
+        "/admin/deployments/{id}/abort": {
+            "parameters": [id()],
+            "post": with(
+                operation("deployments.abort", "deployments", "End a deployment that runs",
+                    &["400", "404", "422", "503"],
+                    ("204", json!({"description": "The previous revision serves."}))),
+                json!({"parameters": [actor()]}),
+            ),
+        },
+        "/admin/rollback": {
+            "post": with(
+                operation("rollback", "deployments", "Go back to a component that was active",
+                    &["400", "404", "408", "409", "413", "415", "422", "503"],
+                    ("202", created("The way back is a deployment, which runs.",
+                        "/admin/deployments/{id}", "Begun"))),
+                json!({"parameters": [actor()], "requestBody": body("Rollback", false)}),
+            ),
+        },
+        "/admin/status": {
+            "get": operation("status", "host", "Say what is true now",
+                &["503"], ("200", ok("The host's state.", schema("Status")))),
+        },
+        "/admin/openapi.json": {
+            "get": operation("openapi", "host", "Describe the admin API",
+                &[], ("200", ok("This document.", json!({"type": "object"})))),
+        },
+    })
+}
+
+/// An operation with its success, the problems of those statuses, and those of the door.
+fn operation(
+    id: &str,
+    tag: &str,
+    summary: &str,
+    problems: &[&str],
+    (status, success): (&str, Value),
+) -> Value {
+    let mut responses = Map::new();
+    responses.insert(status.to_owned(), success);
+    for problem in [&["401", "403"], problems].concat() {
+        let reference = json!({"$ref": "#/components/responses/problem"});
+        responses.insert(problem.to_owned(), reference);
+    }
+    json!({"operationId": id, "tags": [tag], "summary": summary, "responses": responses})
+}
+
+/// Adds members, one level into those that are there.
+fn with(mut operation: Value, members: Value) -> Value {
+    let Value::Object(members) = members else {
+        return operation;
+    };
+    for (name, value) in members {
+        match (&mut operation[&name], value) {
+            (Value::Object(there), Value::Object(more)) => there.extend(more),
+            (place, value) => *place = value,
+        }
+    }
+    operation
+}
+
+fn ok(description: &str, schema: Value) -> Value {
+    json!({"description": description, "content": {"application/json": {"schema": schema}}})
+}
+
+/// A success that names where to look next.
+fn created(description: &str, location: &str, of: &str) -> Value {
+    with(
+        ok(description, schema(of)),
+        json!({"headers": {"Location": {
+            "description": format!("`{location}`"), "schema": {"type": "string"}
+        }}}),
+    )
+}
+
+fn body(of: &str, required: bool) -> Value {
+    json!({"required": required, "content": {"application/json": {"schema": schema(of)}}})
+}
+
+fn schema(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+fn list_of(name: &str) -> Value {
+    json!({"type": "array", "items": schema(name)})
+}
+
+fn actor() -> Value {
+    json!({"$ref": "#/components/parameters/actor"})
+}
+
+fn id() -> Value {
+    path(
+        "id",
+        "A deployment's number.",
+        json!({"type": "integer", "minimum": 1}),
+    )
+}
+
+fn path(name: &str, description: &str, schema: Value) -> Value {
+    json!({"name": name, "in": "path", "required": true, "description": description,
+        "schema": schema})
+}
+
+fn header(name: &str, description: &str, schema: Value) -> Value {
+    json!({"name": name, "in": "header", "description": description, "schema": schema})
+}

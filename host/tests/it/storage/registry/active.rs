@@ -1,0 +1,132 @@
+//! Which component is active, and which ones were.
+
+use task_host::storage::registry::Active;
+
+use super::*;
+
+#[tokio::test]
+async fn a_new_database_has_no_active_component() {
+    let database = fresh().await;
+    assert_eq!(database.registry().active().await, Ok(None));
+}
+
+#[tokio::test]
+async fn every_change_of_what_is_active_raises_the_epoch() {
+    let database = fresh().await;
+    let registry = database.registry();
+    let first = deploy(registry, "a").await;
+    let active = registry.active().await.unwrap().unwrap();
+    let expected = Active {
+        digest: "a".into(),
+        epoch: 1,
+        deployment: first,
+        since: active.since,
+    };
+    assert_eq!(active, expected);
+    assert!(active.since >= row(registry, first).await.began_at);
+
+    put(registry, "b").await;
+    let second = begin(registry, "b").await;
+    assert_eq!(registry.activate(second, "b", "switch").await, Ok(2));
+    assert_eq!(row(registry, second).await.stage, "switch");
+    let active = registry.active().await.unwrap().unwrap();
+    assert_eq!((&*active.digest, active.deployment), ("b", second));
+
+    let back = finish(registry, second, "rolled-back", Some("a")).await;
+    assert_eq!(back, Ok(()));
+    let active = registry.active().await.unwrap().unwrap();
+    let expected = Active {
+        digest: "a".into(),
+        epoch: 3,
+        deployment: second,
+        since: active.since,
+    };
+    assert_eq!(active, expected);
+}
+
+#[tokio::test]
+async fn what_ends_without_a_way_back_leaves_the_active_component() {
+    let database = fresh().await;
+    let registry = database.registry();
+    deploy(registry, "a").await;
+    let before = registry.active().await.unwrap();
+    put(registry, "b").await;
+    let id = begin(registry, "b").await;
+    finish(registry, id, "rejected", None).await.unwrap();
+    assert_eq!(registry.active().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_deployment_that_has_ended_activates_nothing() {
+    let database = fresh().await;
+    let registry = database.registry();
+    let first = deploy(registry, "a").await;
+    deploy(registry, "b").await;
+    let before = registry.active().await.unwrap();
+    let late = registry.activate(first, "a", "switch").await;
+    assert_eq!(late, Err(Error::Conflict));
+    let late = finish(registry, first, "rolled-back", Some("a")).await;
+    assert_eq!(late, Err(Error::Conflict));
+    assert_eq!(registry.active().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn only_the_deployments_own_component_and_only_one_that_is_kept_becomes_active() {
+    let database = fresh().await;
+    let registry = database.registry();
+    deploy(registry, "a").await;
+    let before = registry.active().await.unwrap();
+    put(registry, "b").await;
+    let id = begin(registry, "absent").await;
+    let running = row(registry, id).await;
+    for digest in ["b", "absent"] {
+        let refused = registry.activate(id, digest, "switch").await;
+        assert_eq!(refused, Err(Error::Conflict), "{digest}");
+    }
+    let refused = finish(registry, id, "rolled-back", Some("absent")).await;
+    assert_eq!(refused, Err(Error::Conflict));
+    assert_eq!(registry.active().await.unwrap(), before);
+    assert_eq!(row(registry, id).await, running);
+    assert_eq!(registry.was_active("absent").await, Ok(false));
+}
+
+#[tokio::test]
+async fn what_was_switched_to_was_active_however_it_ended() {
+    let database = fresh().await;
+    let registry = database.registry();
+    let was_active = |digest: &'static str| async move { registry.was_active(digest).await };
+
+    // The component that a new database starts with.
+    put(registry, "bundled").await;
+    let bundled = NewDeployment {
+        kind: "bundled".into(),
+        from: None,
+        ..new("bundled")
+    };
+    let id = registry.begin_deployment(&bundled).await.unwrap().unwrap();
+    assert_eq!(was_active("bundled").await, Ok(false));
+    registry.activate(id, "bundled", "switch").await.unwrap();
+    assert_eq!(was_active("bundled").await, Ok(true));
+    finish(registry, id, "active", None).await.unwrap();
+
+    // Rolled back after its switch.
+    put(registry, "switched").await;
+    let id = begin(registry, "switched").await;
+    registry.activate(id, "switched", "switch").await.unwrap();
+    finish(registry, id, "rolled-back", Some("bundled"))
+        .await
+        .unwrap();
+    assert_eq!(was_active("switched").await, Ok(true));
+    assert_eq!(was_active("bundled").await, Ok(true));
+
+    // Rolled back, refused, checked and given up before it.
+    for outcome in ["rolled-back", "rejected", "checked", "aborted"] {
+        put(registry, "tried").await;
+        let id = begin(registry, "tried").await;
+        finish(registry, id, outcome, None).await.unwrap();
+        assert_eq!(was_active("tried").await, Ok(false), "{outcome}");
+    }
+    refuse(registry, "refused").await;
+    assert_eq!(was_active("refused").await, Ok(false));
+    assert_eq!(was_active("unheard of").await, Ok(false));
+}

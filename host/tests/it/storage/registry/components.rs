@@ -1,0 +1,100 @@
+//! Components are kept as they were uploaded, once each.
+
+use super::*;
+
+#[tokio::test]
+async fn a_component_comes_back_as_it_was_uploaded() {
+    let database = fresh().await;
+    let registry = database.registry();
+    let component = StoredComponent {
+        signature: Some(vec![1, 2, 3]),
+        ..component("a")
+    };
+    assert_eq!(registry.put_component(&component).await, Ok(true));
+    let kept = registry.component("a").await.unwrap().unwrap();
+    // 2020-01-01, in microseconds.
+    assert!(kept.uploaded_at > 1_577_836_800_000_000);
+    let expected = StoredComponent {
+        size_bytes: 14,
+        uploaded_at: kept.uploaded_at,
+        ..component
+    };
+    assert_eq!(kept, expected);
+    assert_eq!(registry.component("b").await, Ok(None));
+}
+
+#[tokio::test]
+async fn the_first_upload_stays_and_gains_a_signature_once() {
+    let database = fresh().await;
+    let registry = database.registry();
+    assert_eq!(registry.put_component(&component("a")).await, Ok(true));
+    let first = registry.component("a").await.unwrap().unwrap();
+    let again = |signature: Option<&[u8]>| StoredComponent {
+        content: b"other".into(),
+        actor: "eve".into(),
+        signature: signature.map(<[u8]>::to_vec),
+        ..component("a")
+    };
+    for (signature, kept) in [
+        (None, None),
+        (Some(&b"one"[..]), Some(b"one".to_vec())),
+        (Some(&b"two"[..]), Some(b"one".to_vec())),
+        (None, Some(b"one".to_vec())),
+    ] {
+        let again = again(signature);
+        assert_eq!(registry.put_component(&again).await, Ok(false));
+        let expected = StoredComponent {
+            signature: kept,
+            ..first.clone()
+        };
+        assert_eq!(registry.component("a").await, Ok(Some(expected)));
+    }
+}
+
+#[tokio::test]
+async fn components_are_listed_without_their_content_the_latest_first() {
+    let database = fresh().await;
+    let registry = database.registry();
+    assert_eq!(registry.components().await, Ok(vec![]));
+    for digest in ["b", "a", "c"] {
+        put(registry, digest).await;
+    }
+    assert_eq!(digests(registry).await, ["c", "a", "b"]);
+    for listed in registry.components().await.unwrap() {
+        assert_eq!((listed.content.len(), listed.size_bytes), (0, 14));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_may_be_far_larger_than_the_logics_values() {
+    let database = fresh().await;
+    let registry = database.registry();
+    let mut seed = 1_u32;
+    let mut noise = |_| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 24) as u8
+    };
+    let large = StoredComponent {
+        content: (0..64 << 20).map(&mut noise).collect(),
+        ..component("large")
+    };
+    // Beside sizes at the ends of a part.
+    let sizes = [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1];
+    let others = sizes.map(|size| StoredComponent {
+        content: (0..size).map(&mut noise).collect(),
+        ..component(&size.to_string())
+    });
+    for component in others.iter().chain([&large]) {
+        assert_eq!(registry.put_component(component).await, Ok(true));
+    }
+    for component in others.iter().chain([&large]) {
+        let kept = registry.component(&component.digest).await;
+        let kept = kept.unwrap().unwrap();
+        assert!(kept.content == component.content, "{}", component.digest);
+        assert_eq!(kept.size_bytes, component.content.len() as u64);
+    }
+    // The logic's own limit is what it was.
+    let mut reading = reader(&*database).await;
+    let long = query(&mut *reading, "SELECT zeroblob(9000000)").await;
+    assert_eq!(long.unwrap_err().detail, "string or blob too big");
+}

@@ -1,0 +1,145 @@
+//! Deployments: one runs at a time, and all that is asked and comes of it is remembered.
+
+use super::*;
+
+#[tokio::test]
+async fn a_deployment_is_remembered_from_its_beginning_to_its_end() {
+    let database = fresh().await;
+    let registry = database.registry();
+    assert_eq!(registry.running_deployment().await, Ok(None));
+    let id = begin(registry, "a").await;
+    let begun = row(registry, id).await;
+    assert!(begun.began_at > 1_577_836_800_000_000);
+    let expected = DeploymentRow {
+        id,
+        new: new("a"),
+        stage: String::new(),
+        end: None,
+        report: "[]".into(),
+        began_at: begun.began_at,
+        ended_at: None,
+    };
+    assert_eq!(begun, expected);
+    assert_eq!(registry.running_deployment().await, Ok(Some(begun.clone())));
+
+    let advanced = registry.advance_deployment(id, "compile", "[1]").await;
+    assert_eq!(advanced, Ok(()));
+    let expected = DeploymentRow {
+        stage: "compile".into(),
+        report: "[1]".into(),
+        ..begun
+    };
+    assert_eq!(row(registry, id).await, expected);
+
+    let ended = finish(registry, id, "rejected", None).await;
+    assert_eq!(ended, Ok(()));
+    let ended = row(registry, id).await;
+    assert!(ended.ended_at >= Some(ended.began_at));
+    let expected = DeploymentRow {
+        end: Some(end("rejected")),
+        report: end("rejected").report,
+        ended_at: ended.ended_at,
+        ..expected
+    };
+    assert_eq!(ended, expected);
+    assert_eq!(registry.running_deployment().await, Ok(None));
+}
+
+#[tokio::test]
+async fn while_one_deployment_runs_no_other_begins() {
+    let database = fresh().await;
+    let registry = database.registry();
+    let first = begin(registry, "a").await;
+    for digest in ["b", "a"] {
+        let refused = registry.begin_deployment(&new(digest)).await;
+        assert_eq!(refused, Ok(Err(first)));
+    }
+    assert_eq!(ids(registry).await, [first]);
+    finish(registry, first, "aborted", None).await.unwrap();
+    assert!(begin(registry, "b").await > first);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_that_begin_at_once_one_runs() {
+    let database = fresh().await;
+    let contenders: Vec<_> = (0..8)
+        .map(|number| {
+            let database = database.clone();
+            tokio::spawn(async move {
+                let new = new(&number.to_string());
+                database.registry().begin_deployment(&new).await.unwrap()
+            })
+        })
+        .collect();
+    let mut begun = vec![];
+    let mut refused = vec![];
+    for contender in contenders {
+        match contender.await.unwrap() {
+            Ok(id) => begun.push(id),
+            Err(running) => refused.push(running),
+        }
+    }
+    assert_eq!(begun.len(), 1);
+    assert_eq!(refused, [begun[0]; 7]);
+    assert_eq!(ids(database.registry()).await, begun);
+}
+
+#[tokio::test]
+async fn what_does_not_run_does_not_change() {
+    let database = fresh().await;
+    let registry = database.registry();
+    let ended = deploy(registry, "a").await;
+    let absent = ended + 1;
+    let before = row(registry, ended).await;
+    for id in [ended, absent] {
+        let advanced = registry.advance_deployment(id, "compile", "[1]");
+        assert_eq!(advanced.await, Err(Error::Conflict));
+        let activated = registry.activate(id, "a", "switch");
+        assert_eq!(activated.await, Err(Error::Conflict));
+        let again = finish(registry, id, "rolled-back", Some("a")).await;
+        assert_eq!(again, Err(Error::Conflict));
+    }
+    assert_eq!(row(registry, ended).await, before);
+    assert_eq!(registry.deployment(absent).await, Ok(None));
+}
+
+#[tokio::test]
+async fn an_attempt_that_never_ran_is_recorded_beside_the_one_that_runs() {
+    let database = fresh().await;
+    let registry = database.registry();
+    let running = begin(registry, "a").await;
+    let upload = NewDeployment {
+        from: None,
+        ..new("")
+    };
+    let id = registry.record_attempt(&upload, &end("rejected")).await;
+    let attempt = row(registry, id.unwrap()).await;
+    let expected = DeploymentRow {
+        id: running + 1,
+        new: upload,
+        stage: String::new(),
+        end: Some(end("rejected")),
+        report: end("rejected").report,
+        began_at: attempt.began_at,
+        ended_at: Some(attempt.began_at),
+    };
+    assert_eq!(attempt, expected);
+    let still = registry.running_deployment().await.unwrap();
+    assert_eq!(still.map(|row| row.id), Some(running));
+}
+
+#[tokio::test]
+async fn the_latest_deployments_come_first() {
+    let database = fresh().await;
+    let registry = database.registry();
+    assert_eq!(registry.deployments(10).await, Ok(vec![]));
+    for digest in ["a", "b"] {
+        refuse(registry, digest).await;
+    }
+    begin(registry, "c").await;
+    for (limit, expected) in [(0, &[][..]), (2, &["c", "b"]), (10, &["c", "b", "a"])] {
+        let rows = registry.deployments(limit).await.unwrap();
+        let digests: Vec<_> = rows.iter().map(|row| &*row.new.digest).collect();
+        assert_eq!(digests, expected);
+    }
+}

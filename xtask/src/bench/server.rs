@@ -1,0 +1,258 @@
+//! One server under measurement: the host or its twin, over a copy of the seeded database.
+
+use std::env;
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::http;
+
+/// The core that the server runs on while it is loaded; the load generator has another.
+pub const CORE: &str = "0";
+/// How long a server may take until it is ready.
+const START: Duration = Duration::from_secs(60);
+/// How long a server may take to drain and go.
+const STOP: Duration = Duration::from_secs(30);
+/// The unit of CPU time in /proc: Linux gives programs hundredths of a second on every machine.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Which server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// task-host with the component.
+    Host,
+    /// task-host that does not wait for the disk.
+    HostWithoutSync,
+    /// The logic compiled in.
+    Twin,
+}
+
+impl Kind {
+    /// The server's name in a log's file name and in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Host => "host",
+            Kind::HostWithoutSync => "host-without-sync",
+            Kind::Twin => "twin",
+        }
+    }
+}
+
+/// What servers are started from.
+#[derive(Debug)]
+pub struct Setup {
+    /// The host's binary.
+    pub host: PathBuf,
+    /// The twin's binary.
+    pub twin: PathBuf,
+    /// The component that the host runs.
+    pub component: PathBuf,
+    /// Where all data goes: `target/bench`.
+    pub folder: PathBuf,
+}
+
+/// What differs between one start and another.
+#[derive(Debug, Clone, Copy)]
+pub struct Options<'a> {
+    /// A database to copy. None: an empty one.
+    pub seed: Option<&'a Path>,
+    /// Whether the server has one worker on a core of its own, as under load.
+    pub pinned: bool,
+    /// Where the host keeps compiled code.
+    pub cache: &'a Path,
+}
+
+/// A running server. Dropping it kills it.
+pub struct Server {
+    child: Child,
+    /// Where the API is served.
+    pub api: SocketAddr,
+    /// Where operators are served.
+    pub operators: SocketAddr,
+    /// From its start to its first readiness.
+    pub ready_after: Duration,
+}
+
+impl Setup {
+    /// The file that a server's database lies in.
+    pub fn database(&self) -> PathBuf {
+        self.folder.join("data").join("tasks.sqlite")
+    }
+
+    /// Starts a server on fresh data and waits until it is ready. One at a time: a next one
+    /// takes the data of the last.
+    ///
+    /// # Errors
+    /// Where it ends or does not become ready. It is gone then.
+    pub fn start(&self, kind: Kind, options: Options<'_>) -> Result<Server> {
+        let database = self.fresh_database(options.seed)?;
+        let log = self.folder.join(kind.name()).with_extension("log");
+        let log = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        let (api, operators) = free_addresses()?;
+
+        let mut command = if options.pinned {
+            let mut pinned = Command::new("taskset");
+            pinned.args(["-c", CORE]).arg(self.binary(kind));
+            pinned
+        } else {
+            Command::new(self.binary(kind))
+        };
+        if kind != Kind::Twin {
+            command.arg("serve");
+            command.arg("--component").arg(&self.component);
+            command.arg("--cache-dir").arg(options.cache);
+        }
+        if kind == Kind::HostWithoutSync {
+            command.arg("--unsafe-no-sync");
+        }
+        if options.pinned {
+            command.args(["--workers", "1"]);
+        }
+        command
+            .args(["--addr", &api.to_string()])
+            .args(["--admin-addr", &operators.to_string()])
+            .args(["--database", &format!("sqlite:{}", database.display())])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        // A developer's own settings must not decide what is measured.
+        for (name, _) in env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"TASK_HOST_") {
+                command.env_remove(name);
+            }
+        }
+        let began = Instant::now();
+        let child = command
+            .spawn()
+            .with_context(|| format!("cannot start {}", kind.name()))?;
+        let mut server = Server {
+            child,
+            api,
+            operators,
+            ready_after: Duration::ZERO,
+        };
+        server
+            .wait_until_ready(began)
+            .with_context(|| format!("see {}.log in {}", kind.name(), self.folder.display()))?;
+        Ok(server)
+    }
+
+    fn binary(&self, kind: Kind) -> &Path {
+        match kind {
+            Kind::Host | Kind::HostWithoutSync => &self.host,
+            Kind::Twin => &self.twin,
+        }
+    }
+
+    fn fresh_database(&self, seed: Option<&Path>) -> Result<PathBuf> {
+        let database = self.database();
+        let folder = database.parent().context("the database has no folder")?;
+        if folder.exists() {
+            fs::remove_dir_all(folder)?;
+        }
+        fs::create_dir_all(folder)?;
+        if let Some(seed) = seed {
+            fs::copy(seed, &database)?;
+        }
+        Ok(database)
+    }
+}
+
+impl Server {
+    fn wait_until_ready(&mut self, began: Instant) -> Result<()> {
+        loop {
+            if http::get(self.api, "/readyz").is_ok_and(|answer| answer.status == 200) {
+                self.ready_after = began.elapsed();
+                return Ok(());
+            }
+            if let Some(status) = self.child.try_wait()? {
+                bail!("it ended before it was ready ({status})");
+            }
+            ensure!(began.elapsed() < START, "it is not ready after {START:?}");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Resident memory in bytes.
+    ///
+    /// # Errors
+    /// Where the system does not tell.
+    pub fn resident_bytes(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+        Ok(kib.context("no VmRSS in /proc")? * 1024)
+    }
+
+    /// CPU time of all threads since the start, in seconds, to a hundredth.
+    ///
+    /// # Errors
+    /// Where the system does not tell.
+    pub fn cpu_seconds(&self) -> Result<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        cpu_seconds(&stat).context("no CPU time in /proc")
+    }
+
+    /// Asks the server to drain and go, and waits for it.
+    ///
+    /// # Errors
+    /// Where it takes too long (it is killed then), or does not exit with 0.
+    pub fn stop(mut self) -> Result<()> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        // Not waited for yet, so the id is still this child's.
+        kill_process(pid.context("the server has no process id")?, Signal::TERM)?;
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                ensure!(status.success(), "the server did not end well: {status}");
+                return Ok(());
+            }
+            ensure!(began.elapsed() < STOP, "the server does not stop");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// User and system time in `/proc/PID/stat`: the 14th and 15th field. The second, a name in
+/// parentheses, may hold spaces.
+fn cpu_seconds(stat: &str) -> Option<f64> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(11);
+    let mut ticks = || fields.next()?.parse::<f64>().ok();
+    Some((ticks()? + ticks()?) / TICKS_PER_SECOND)
+}
+
+/// Two addresses that are free now. The servers do not say theirs before they are ready, and
+/// readiness is what is timed.
+fn free_addresses() -> Result<(SocketAddr, SocketAddr)> {
+    let (first, second) = (
+        TcpListener::bind("127.0.0.1:0")?,
+        TcpListener::bind("127.0.0.1:0")?,
+    );
+    Ok((first.local_addr()?, second.local_addr()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cpu_seconds;
+
+    #[test]
+    fn cpu_time_is_user_and_system_time() {
+        let stat = "42 (task host) S 1 42 42 0 -1 4194304 0 0 0 0 150 25 0 0 20 0 9 0 1234 0 0";
+        assert_eq!(cpu_seconds(stat), Some(1.75));
+        assert_eq!(cpu_seconds("42 (x) S 1"), None);
+    }
+}

@@ -1,0 +1,87 @@
+//! How long the host takes until it is ready, and what it holds when it is idle.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde::Serialize;
+
+use super::http;
+use super::server::{Kind, Options, Setup};
+use super::statistics::Spread;
+use crate::step;
+
+/// How long the host is left alone before its memory is read.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// What starting the host takes.
+#[derive(Debug, Clone, Serialize)]
+pub struct Starts {
+    /// From start to ready in milliseconds, the compiled code cached.
+    pub cached_ms: Spread,
+    /// From start to ready in milliseconds, compiling first.
+    pub compiling_ms: Spread,
+    /// Resident memory in MB after the start and a few requests.
+    pub idle_mb: Spread,
+}
+
+/// Starts the host again and again, on all cores. `options` name a cache that is filled.
+///
+/// # Errors
+/// Where it does not start.
+pub fn measure(setup: &Setup, times: usize, options: Options<'_>) -> Result<Starts> {
+    step::announce(&format!("Starting the host, {times} times each way…"));
+    let empty = setup.folder.join("empty-cache");
+    let (mut cached, mut compiling, mut idle) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..times {
+        cached.push(ready_after(setup, options)?);
+        remove(&empty)?;
+        let without_code = Options {
+            cache: &empty,
+            ..options
+        };
+        compiling.push(ready_after(setup, without_code)?);
+    }
+    for _ in 0..times.min(3) {
+        idle.push(idle_mb(setup, options)?);
+    }
+    let spread = |figures: Vec<f64>| Spread::of(figures).ok_or(anyhow::anyhow!("no starts"));
+    let starts = Starts {
+        cached_ms: spread(cached)?,
+        compiling_ms: spread(compiling)?,
+        idle_mb: spread(idle)?,
+    };
+    step::note(&format!(
+        "ready after {:.0} ms, compiling {:.0} ms; {:.1} MB idle",
+        starts.cached_ms, starts.compiling_ms, starts.idle_mb
+    ));
+    Ok(starts)
+}
+
+fn ready_after(setup: &Setup, options: Options<'_>) -> Result<f64> {
+    let server = setup.start(Kind::Host, options)?;
+    let ready_after = server.ready_after.as_secs_f64() * 1e3;
+    server.stop()?;
+    Ok(ready_after)
+}
+
+fn idle_mb(setup: &Setup, options: Options<'_>) -> Result<f64> {
+    let server = setup.start(Kind::Host, options)?;
+    for path in ["/tasks/1", "/tasks/2", "/tasks?limit=100", "/health"] {
+        let answer = http::get(server.api, path)?;
+        ensure!(answer.status == 200, "GET {path}: {}", answer.status);
+    }
+    thread::sleep(SETTLE);
+    let resident = server.resident_bytes()?;
+    server.stop()?;
+    Ok(resident as f64 / 1e6)
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    Ok(())
+}
