@@ -1,5 +1,7 @@
 # The everyday commands. Each calls one tool, so that it can be typed without just.
 
+task_host := "target/release/task-host"
+
 # List the commands.
 default:
     @{{ just_executable() }} --list --unsorted
@@ -7,6 +9,26 @@ default:
 # Build everything and serve the task API on 127.0.0.1:8000, with further flags of `serve`.
 run *flags:
     cargo xtask run -- {{ flags }}
+
+# Serve the task API, and bring every saved change of the logic into it; `--to URL`: elsewhere.
+dev *flags:
+    cargo xtask dev {{ flags }}
+
+# Build the logic and deploy it to a running host, with further flags such as `--to URL`.
+deploy-component *flags: components
+    {{ task_host }} deploy target/components/tasks.wasm {{ flags }}
+
+# Go back to the logic before, or to that of a digest's first digits.
+rollback *flags:
+    {{ task_host }} rollback {{ flags }}
+
+# Say what a running host serves, and what is on its way.
+status *flags:
+    {{ task_host }} status {{ flags }}
+
+# List the latest deployments of a running host.
+history *flags:
+    {{ task_host }} history {{ flags }}
 
 # Build what the tests need and run every test, or those with a name like this.
 test *filter:

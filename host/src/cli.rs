@@ -23,7 +23,6 @@ mod show;
 mod sign;
 mod status;
 mod table;
-pub mod trust;
 
 use std::io::Write as _;
 use std::process::ExitCode;

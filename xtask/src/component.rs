@@ -17,7 +17,7 @@ use crate::step;
 use crate::toolchain::{self, WASM_TARGET};
 use crate::workspace::Workspace;
 
-/// A package of the workspace that becomes `target/components/NAME.wasm`.
+/// A package of the workspace that becomes a file below `target/components`.
 #[derive(Debug, Clone, Copy)]
 pub struct Component {
     /// The package's name, and the file's.
@@ -26,6 +26,8 @@ pub struct Component {
     pub wit: &'static str,
     /// The profile of the workspace's manifest that it is compiled with.
     pub profile: &'static str,
+    /// What it is written to, below `target/components`.
+    pub file: &'static str,
 }
 
 /// The task management service.
@@ -33,6 +35,7 @@ pub const TASKS: Component = Component {
     name: "tasks",
     wit: "wit/tasks",
     profile: "component",
+    file: "tasks.wasm",
 };
 
 /// The toy service that the host's tests run beside it.
@@ -40,6 +43,7 @@ pub const COUNTER: Component = Component {
     name: "counter",
     wit: "host/tests/components/counter/wit",
     profile: "component",
+    file: "counter.wasm",
 };
 
 /// Builds every component of the workspace.
@@ -67,10 +71,7 @@ pub fn build(workspace: &Workspace, component: Component) -> Result<PathBuf> {
         .with_context(|| format!("cannot make a component of {}", component.name))?;
     docs::append(&mut bytes, &workspace.root.join(component.wit))?;
 
-    let path = workspace
-        .components()
-        .join(component.name)
-        .with_extension("wasm");
+    let path = workspace.components().join(component.file);
     replace(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
     let size_kib = bytes.len().div_ceil(1024);
     step::note(&format!("{}  {size_kib} KiB", workspace.shown(&path)));

@@ -1,5 +1,5 @@
-//! Build, toolchain and test automation: `cargo xtask run | test | build | components | fuzz |
-//! bench`.
+//! Build, toolchain and test automation: `cargo xtask run | dev | test | build | components |
+//! fuzz | bench`.
 //!
 //! Each subcommand is a module. Steps are announced on standard error as they begin, and the
 //! tools that they start write to the terminal themselves, so that a long build shows its
@@ -7,6 +7,7 @@
 
 mod bench;
 mod component;
+mod dev;
 mod fuzz;
 mod run;
 mod step;
@@ -33,6 +34,8 @@ struct Cli {
 enum Command {
     /// Builds everything and serves the task API on 127.0.0.1:8000 until Ctrl-C.
     Run(run::Arguments),
+    /// Serves the task API, and brings every saved change of the logic into it until Ctrl-C.
+    Dev(dev::Arguments),
     /// Builds what the tests need and runs every test.
     Test(test::Arguments),
     /// Builds target/release/task-host and target/components/tasks.wasm.
@@ -48,6 +51,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = Workspace::locate().and_then(|workspace| match Cli::parse().command {
         Command::Run(arguments) => run::run(&workspace, arguments).map(|never| match never {}),
+        Command::Dev(arguments) => dev::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
         Command::Test(arguments) => test::run(&workspace, &arguments),
         Command::Build => run::build(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Components => component::build_all(&workspace).map(|()| ExitCode::SUCCESS),

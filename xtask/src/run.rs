@@ -27,6 +27,14 @@ pub struct Arguments {
 /// Where either does not build.
 pub fn build(workspace: &Workspace) -> Result<()> {
     component::build(workspace, component::TASKS)?;
+    build_host(workspace)
+}
+
+/// Builds the host as users get it.
+///
+/// # Errors
+/// Where it does not build.
+pub fn build_host(workspace: &Workspace) -> Result<()> {
     step::announce("Building the host (the first time takes a few minutes)…");
     step::run(
         workspace

@@ -7,6 +7,8 @@ use crate::deployment::model::Deployment;
 
 /// Columns of who asked.
 const ACTOR: usize = 14;
+/// Characters of a reason, about three lines: `--json` has it whole.
+const REASON: usize = 220;
 
 /// List the latest deployments, the latest first
 #[derive(Debug, clap::Args)]
@@ -53,6 +55,7 @@ fn table(deployments: &[Deployment]) -> String {
             (Some(code), Some(reason)) => Some(format!("{code}: {reason}")),
             (code, reason) => code.clone().or_else(|| reason.clone()),
         };
+        let note = note.map(|note| show::cut(&note, REASON));
         let cells = [
             deployment.id.to_string(),
             show::digest(&deployment.digest).to_owned(),

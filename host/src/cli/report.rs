@@ -38,6 +38,10 @@ pub(super) struct Report<W> {
     style: Style,
     /// Whether the terminal's last line will be replaced.
     unfinished: bool,
+    /// Whether people have read what breaks clients.
+    told_breaking: bool,
+    /// Whether people have read why a stage failed.
+    told_failure: bool,
 }
 
 impl Style {
@@ -59,6 +63,8 @@ impl<W: Write> Report<W> {
             out,
             style,
             unfinished: false,
+            told_breaking: false,
+            told_failure: false,
         }
     }
 
@@ -86,14 +92,21 @@ impl<W: Write> Report<W> {
         }
     }
 
-    /// Tells machines how the deployment ended, and people if it ended well: otherwise they are
-    /// told by the command's error.
-    pub(super) fn outcome(&mut self, deployment: &Deployment, good: bool) {
-        match self.style {
-            Style::Json => self.json(deployment),
-            _ if good => self.line(&sentence(deployment)),
-            _ => self.wipe(),
+    /// Tells how the deployment ended. Where that is a failure, people are told by the error
+    /// that is returned; it does not repeat what they have read.
+    pub(super) fn outcome(&mut self, deployment: &Deployment, good: bool) -> anyhow::Result<()> {
+        if self.style == Style::Json {
+            self.json(deployment);
         }
+        let sentence = match self.told_failure {
+            true => sentence(deployment, None),
+            false => sentence(deployment, deployment.reason.as_deref()),
+        };
+        if !good {
+            anyhow::bail!(sentence);
+        }
+        self.say(&sentence);
+        Ok(())
     }
 
     /// The command's end. Machines are told where no outcome is known.
@@ -113,12 +126,18 @@ impl<W: Write> Report<W> {
     }
 
     fn event(&mut self, event: &Event) {
-        let detail = event.detail.as_deref().unwrap_or_default();
+        let mut detail = event.detail.as_deref().unwrap_or_default();
         let mark = match event.status.as_str() {
             // The outcome says it better.
             _ if event.stage == "end" => return,
             "passed" => '✓',
-            "failed" => '✗',
+            "failed" => {
+                if self.told_breaking && event.stage == "compare" {
+                    detail = "--allow-breaking lets that through";
+                }
+                self.told_failure = true;
+                '✗'
+            }
             "began" if !lasts(&event.stage) => {
                 if self.style == Style::Terminal {
                     self.wipe();
@@ -132,6 +151,7 @@ impl<W: Write> Report<W> {
             _ => '·',
         };
         self.stage(mark, &event.stage, event.duration_ms, detail);
+        self.told_breaking |= !event.breaking.is_empty();
         for change in &event.breaking {
             for (number, line) in show::wrapped(change, 6).iter().enumerate() {
                 match number {
@@ -180,12 +200,13 @@ fn lasts(stage: &str) -> bool {
 }
 
 /// How a deployment ended, in a sentence.
-pub(super) fn sentence(deployment: &Deployment) -> String {
+fn sentence(deployment: &Deployment, reason: Option<&str>) -> String {
     let id = deployment.id;
     let digest = show::digest(&deployment.digest);
-    let because = match (&deployment.code, &deployment.reason) {
+    let because = match (deployment.code.as_deref(), reason) {
         (Some(code), Some(reason)) => format!(" ({code}): {reason}"),
-        (None, Some(text)) | (Some(text), None) => format!(": {text}"),
+        (Some(code), None) => format!(" ({code})"),
+        (None, Some(reason)) => format!(": {reason}"),
         (None, None) => String::new(),
     };
     match deployment.outcome.as_str() {

@@ -10,6 +10,8 @@ use crate::deployment::model::{RevisionStatus, Status};
 
 /// How often `--watch` asks.
 const EVERY: Duration = Duration::from_secs(1);
+/// Columns of a service's name and version.
+const SERVICE: usize = 27;
 /// Wipes a terminal's window and goes to its top.
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
@@ -115,7 +117,7 @@ fn row(name: &str, revision: &RevisionStatus) -> [String; 6] {
     [
         name.to_owned(),
         show::digest(&revision.digest).to_owned(),
-        show::cut(&format!("{} {}", revision.name, revision.version), 24),
+        show::cut(&format!("{} {}", revision.name, revision.version), SERVICE),
         revision.requests.to_string(),
         revision.failures.to_string(),
         revision.in_flight.to_string(),

@@ -108,6 +108,32 @@ deployment 7: a6bffc98f5bb is active instead of 78a6273103d1, after 1.5 s
 }
 
 #[test]
+fn what_was_read_is_not_told_again() {
+    let mut breaking = event(0, "compare", "noted");
+    breaking.breaking = vec!["GET /tasks: the path is gone".to_owned()];
+    let mut failed = event(1, "compare", "failed");
+    failed.detail = Some("the API breaks clients: GET /tasks: the path is gone".to_owned());
+    let mut rejected = deployment("rejected");
+    rejected.code = Some("breaking-change".to_owned());
+    rejected.reason.clone_from(&failed.detail);
+    let fake = Fake::answers([
+        ok(&component(DIGEST, false)),
+        begun(7),
+        events(&[breaking, failed, event(2, "end", "noted")]),
+        ok(&rejected),
+    ]);
+    let done = deploy_to(&fake, &[], Style::Plain, None);
+    let expected = "\
+· compare
+    - GET /tasks: the path is gone
+✗ compare              --allow-breaking lets that through
+";
+    assert!(done.output.ends_with(expected), "{}", done.output);
+    let expected = "deployment 7: a6bffc98f5bb was rejected (breaking-change)";
+    assert_eq!(reason(&done), expected);
+}
+
+#[test]
 fn an_order_says_what_the_flags_say() {
     let orders = [
         (vec!["--dry-run"], json!({"dry_run": true})),
