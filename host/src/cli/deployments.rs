@@ -1,10 +1,11 @@
 //! The flags of how the logic is replaced.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use humantime::parse_duration;
 
-use super::{Failure, setting, trust};
+use super::{Failure, setting};
 use crate::deployment::signature::TrustedKeys;
 use crate::deployment::{Probation, Settings};
 
@@ -32,8 +33,15 @@ pub(super) struct Args {
     #[arg(long, env = "TASK_HOST_KEEP_REVISIONS", default_value_t = 3)]
     keep_revisions: usize,
 
-    #[command(flatten)]
-    trust: trust::Args,
+    /// A public key whose signature a component must have to become active; repeatable, one of
+    /// them is enough. Without any, components need no signature
+    #[arg(
+        long,
+        env = "TASK_HOST_TRUSTED_KEY",
+        value_name = "FILE",
+        value_delimiter = ','
+    )]
+    trusted_key: Vec<PathBuf>,
 
     /// For tests of crashes: a deployment stops for ever before this stage
     #[arg(long, env = "TASK_HOST_PAUSE_BEFORE", hide = true)]
@@ -42,9 +50,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn trusted_keys(&self) -> Result<TrustedKeys, Failure> {
-        self.trust
-            .load()
-            .map_err(|error| setting("--trusted-key", error))
+        TrustedKeys::load(&self.trusted_key).map_err(|error| setting("--trusted-key", error))
     }
 
     pub(super) fn settings(&self) -> Settings {
