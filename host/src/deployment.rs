@@ -16,6 +16,7 @@ mod rollout;
 mod routes;
 pub mod signature;
 mod start;
+mod views;
 
 pub use self::deployments::{Deployments, OrderError, Settings};
 pub use self::gate::{Gate, check_description, digest_of};

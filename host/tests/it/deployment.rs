@@ -59,7 +59,11 @@ fn deploy(host: &Host, component: &Built, flags: &[&str]) -> Refused {
         .into_iter()
         .chain(flags.iter().copied())
         .collect();
-    run(command(host, &arguments))
+    let mut output = run(command(host, &arguments));
+    // What happened is on standard output, broken into lines as wide as a terminal.
+    let said = format!("{} {}", output.stderr, output.stdout);
+    output.stderr = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    output
 }
 
 fn revision(host: &Host) -> String {
@@ -185,7 +189,9 @@ fn begin(host: &Host, component: &Built, stage: &str) {
         .spawn()
         .expect("the command starts");
     eventually(stage, || {
-        host.log.find(|line| line["deployment.stage"] == stage)
+        // The first deployment is that of the bundled component.
+        host.log
+            .find(|line| line["deployment.id"] == 2 && line["deployment.stage"] == stage)
     });
     child.kill().expect("it runs");
     child.wait().expect("it ends");

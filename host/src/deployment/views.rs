@@ -1,0 +1,131 @@
+//! What operators see of the deployments: components, history, events, the state now.
+
+use std::time::{Duration, SystemTime};
+
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+
+use super::deployments::{Deployments, OrderError, plain_digest};
+use super::history;
+use super::journal::timestamp;
+use super::model::{ComponentSummary, Deployment, Event, RevisionStatus, Status};
+use crate::request::Revision;
+use crate::storage::registry::StoredComponent;
+
+impl Deployments {
+    /// The components that were uploaded, the latest first.
+    ///
+    /// # Errors
+    /// [`OrderError::Database`].
+    pub async fn components(&self) -> Result<Vec<ComponentSummary>, OrderError> {
+        let components = self.registry().components().await?;
+        Ok(components
+            .iter()
+            .map(|component| self.summary(component))
+            .collect())
+    }
+
+    /// One component, with its content.
+    ///
+    /// # Errors
+    /// [`OrderError::Database`].
+    pub async fn component(
+        &self,
+        digest: &str,
+    ) -> Result<Option<(ComponentSummary, Vec<u8>)>, OrderError> {
+        let stored = self.registry().component(plain_digest(digest)).await?;
+        Ok(stored.map(|component| (self.summary(&component), component.content)))
+    }
+
+    /// One deployment, with its events so far.
+    ///
+    /// # Errors
+    /// [`OrderError::Database`].
+    pub async fn deployment(&self, id: i64) -> Result<Option<Deployment>, OrderError> {
+        let row = self.registry().deployment(id).await?;
+        Ok(row.map(|row| {
+            let mut deployment = history::deployment(row);
+            if let Some(journal) = self.journal(id) {
+                deployment.events = journal.events();
+            }
+            deployment
+        }))
+    }
+
+    /// The latest deployments, the latest first.
+    ///
+    /// # Errors
+    /// [`OrderError::Database`].
+    pub async fn history(&self, limit: u32) -> Result<Vec<Deployment>, OrderError> {
+        let rows = self.registry().deployments(limit).await?;
+        Ok(rows.into_iter().map(history::deployment).collect())
+    }
+
+    /// The events of a deployment: the past ones, then each as it happens, until the last.
+    ///
+    /// # Errors
+    /// [`OrderError::Database`].
+    pub async fn follow(&self, id: i64) -> Result<Option<BoxStream<'static, Event>>, OrderError> {
+        if let Some(journal) = self.journal(id) {
+            return Ok(Some(journal.follow().boxed()));
+        }
+        let deployment = self.deployment(id).await?;
+        Ok(deployment.map(|ended| stream::iter(ended.events).boxed()))
+    }
+
+    /// What is true now.
+    ///
+    /// # Errors
+    /// [`OrderError::Database`].
+    pub async fn status(&self) -> Result<Status, OrderError> {
+        let active = self.service.active();
+        let running = self.registry().running_deployment().await?;
+        let epoch = self
+            .registry()
+            .active()
+            .await?
+            .map_or(0, |active| active.epoch);
+        Ok(Status {
+            active: revision_status(&active),
+            deployment: running.map(history::deployment),
+            candidate: None,
+            candidate_percent: None,
+            kept: self
+                .lock_kept()
+                .iter()
+                .map(|kept| kept.digest.clone())
+                .collect(),
+            epoch,
+            host_version: env!("CARGO_PKG_VERSION").to_owned(),
+        })
+    }
+
+    pub(super) fn summary(&self, component: &StoredComponent) -> ComponentSummary {
+        let micros = Duration::from_micros(component.uploaded_at.unsigned_abs());
+        ComponentSummary {
+            digest: component.digest.clone(),
+            size_bytes: component.size_bytes,
+            actor: component.actor.clone(),
+            uploaded_at: timestamp(SystemTime::UNIX_EPOCH + micros),
+            signed: self.is_signed(component),
+            active: self.service.active().digest == component.digest,
+        }
+    }
+
+    fn is_signed(&self, component: &StoredComponent) -> bool {
+        let signature = component.signature.as_deref();
+        signature.is_some_and(|signature| self.keys.verify(&component.digest, signature).is_ok())
+    }
+}
+
+fn revision_status(revision: &Revision) -> RevisionStatus {
+    let counts = revision.stats.counts();
+    RevisionStatus {
+        digest: revision.digest.clone(),
+        name: revision.description.name.clone(),
+        version: revision.description.version.clone(),
+        requests: counts.requests,
+        failures: counts.failures,
+        in_flight: counts.in_flight,
+    }
+}
