@@ -55,6 +55,10 @@ async fn a_component_above_the_limit_is_refused_whether_it_says_so_or_not() {
         );
     }
     assert_eq!(fake.asked(), [""; 0]);
+    let metrics = ask(&router, "GET /metrics", &[], "").await;
+    let metrics = String::from_utf8(metrics.body.into()).unwrap();
+    let line = "task_host_limits_hit_total{kind=\"component-too-large\"} 2";
+    assert!(metrics.contains(line), "{metrics}");
 }
 
 #[tokio::test]
