@@ -37,7 +37,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use tracing::error;
+use tracing::{Instrument, error};
 
 pub use self::access::{Access, Token};
 pub use self::config::{Config, UnusableSetting};
@@ -134,13 +134,14 @@ async fn wrong_method(Extension(context): Extension<Arc<Context>>) -> Response {
 }
 
 impl Desk {
-    /// Asks the layer below, on the public port's runtime.
+    /// Asks the layer below, on the public port's runtime. What it logs carries the request's id.
     async fn ask<T, F>(&self, question: impl FnOnce(Arc<dyn Admin>) -> F) -> Result<T, Refused>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, AdminError>> + Send + 'static,
     {
-        let answer = self.app.workers.spawn(question(self.admin.clone()));
+        let answering = question(self.admin.clone()).in_current_span();
+        let answer = self.app.workers.spawn(answering);
         let answer = match timeout(PATIENCE, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(AdminError::Unavailable("the call did not end".to_owned())),

@@ -24,10 +24,6 @@ pub struct Config {
     #[arg(long, env = "TASK_HOST_ADMIN_ADDR", default_value = "127.0.0.1:9000")]
     pub admin_addr: SocketAddr,
 
-    /// Who may replace the logic there, and how large it may be.
-    #[command(flatten)]
-    pub admin: admin::Config,
-
     /// The largest request body, in bytes or with a unit such as KiB or MiB. Above it: 413.
     #[arg(long, env = "TASK_HOST_BODY_LIMIT", default_value = "1MiB")]
     pub body_limit: ByteSize,
@@ -81,6 +77,11 @@ pub struct Config {
     /// How long requests in flight may take to end after that. What is left is cut off.
     #[arg(long, env = "TASK_HOST_DRAIN_TIMEOUT", default_value = "25s", value_parser = parse_duration)]
     pub drain_timeout: Duration,
+
+    /// Who may replace the logic, and how large it may be. Last, because what follows a group of
+    /// flags stands under its heading in the help.
+    #[command(flatten)]
+    pub admin: admin::Config,
 }
 
 /// A number of bytes; written with or without a unit: `512`, `64KiB`, `1MiB`, `2MB`.

@@ -1,7 +1,5 @@
 //! Reading what is sent: a component, or an order as JSON.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
@@ -17,6 +15,13 @@ use crate::request::Refusal;
 use crate::server::config::ByteSize;
 use crate::server::problem::Problem;
 
+/// What is received, each with limits of its own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Component,
+    Order,
+}
+
 /// Receives a component, as far as it is within the limits of size and time.
 pub(super) async fn component(
     desk: &Desk,
@@ -24,14 +29,7 @@ pub(super) async fn component(
     body: Body,
 ) -> Result<Bytes, Refused> {
     expect_type(headers, "application/wasm")?;
-    let config = &desk.app.config.admin;
-    Ok(receive(
-        headers,
-        body,
-        config.component_limit,
-        config.component_timeout,
-    )
-    .await?)
+    Ok(receive(desk, headers, body, Kind::Component).await?)
 }
 
 /// Reads an order. Unlike the service's own API this one refuses members that it does not know:
@@ -43,10 +41,8 @@ pub(super) async fn order<T: DeserializeOwned + Serialize>(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<T, Refused> {
-    let config = &desk.app.config;
     expect_type(headers, "application/json")?;
-    let bytes = receive(headers, body, config.body_limit, config.body_timeout).await?;
-    parse(&bytes)
+    parse(&receive(desk, headers, body, Kind::Order).await?)
 }
 
 /// The same, where no body means `{}`.
@@ -96,10 +92,10 @@ fn expect_type(headers: &HeaderMap, expected: &'static str) -> Result<(), Refuse
 /// The whole body. One that says at once that it is too large is refused before a byte of it is
 /// read, so a client that waits for `100 Continue` never sends it.
 async fn receive(
+    desk: &Desk,
     headers: &HeaderMap,
     body: Body,
-    limit: ByteSize,
-    patience: Duration,
+    kind: Kind,
 ) -> Result<Bytes, Problem> {
     if headers
         .get(CONTENT_ENCODING)
@@ -107,30 +103,59 @@ async fn receive(
     {
         return Err(Problem::unsupported_coding());
     }
+    let config = &desk.app.config;
+    let (limit, patience) = match kind {
+        Kind::Component => (config.admin.component_limit, config.admin.component_timeout),
+        Kind::Order => (config.body_limit, config.body_timeout),
+    };
     let declared = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|declared| declared > limit.0) {
-        return Err(Problem::body_too_large(limit));
+        return Err(too_large(desk, kind, limit));
     }
     // Growing would copy, and hold twice the memory while it does.
     let room = BytesMut::with_capacity(declared.unwrap_or_default());
     match timeout(patience, fill(room, body, limit)).await {
-        Ok(received) => received,
-        Err(_) => Err(Problem::body_timeout()),
+        Ok(Ok(Some(received))) => Ok(received),
+        Ok(Ok(None)) => Err(too_large(desk, kind, limit)),
+        Ok(Err(_)) => Err(Problem::body_incomplete()),
+        Err(_) => Err(too_slow(desk, kind)),
     }
 }
 
-async fn fill(mut room: BytesMut, mut body: Body, limit: ByteSize) -> Result<Bytes, Problem> {
+/// The whole body; none where it is above the limit.
+async fn fill(
+    mut room: BytesMut,
+    mut body: Body,
+    limit: ByteSize,
+) -> Result<Option<Bytes>, axum::Error> {
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::body_incomplete())?;
-        let Ok(data) = frame.into_data() else {
+        let Ok(data) = frame?.into_data() else {
             continue;
         };
         if data.len() > limit.0 - room.len() {
-            return Err(Problem::body_too_large(limit));
+            return Ok(None);
         }
         room.extend_from_slice(&data);
     }
-    Ok(room.freeze())
+    Ok(Some(room.freeze()))
+}
+
+fn too_large(desk: &Desk, kind: Kind, limit: ByteSize) -> Problem {
+    let (name, problem) = match kind {
+        Kind::Component => ("component-too-large", Problem::component_too_large(limit)),
+        Kind::Order => ("payload-too-large", Problem::body_too_large(limit)),
+    };
+    desk.app.metrics.limit_hit(name);
+    problem
+}
+
+fn too_slow(desk: &Desk, kind: Kind) -> Problem {
+    let (name, problem) = match kind {
+        Kind::Component => ("component-timeout", Problem::component_timeout()),
+        Kind::Order => ("body-timeout", Problem::body_timeout()),
+    };
+    desk.app.metrics.limit_hit(name);
+    problem
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::Response;
@@ -32,10 +33,10 @@ pub(super) async fn upload(
     if let Some(digest) = &digest {
         attempt.about(digest);
     }
-    let _permit = desk
-        .uploads
-        .try_acquire()
-        .map_err(|_| Problem::uploads_busy())?;
+    let Ok(_permit) = desk.uploads.try_acquire() else {
+        desk.app.metrics.limit_hit("uploads-busy");
+        return Err(Problem::uploads_busy().into());
+    };
     let content = body::component(&desk, &headers, body).await?;
     let actor = attempt.actor.clone();
     let component = desk
@@ -57,8 +58,10 @@ pub(super) async fn list(State(desk): State<Arc<Desk>>) -> Result<Response, Refu
 /// `GET /admin/components/{digest}`.
 pub(super) async fn describe(
     State(desk): State<Arc<Desk>>,
-    Path(digest): Path<String>,
+    digest: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Refused> {
+    // What is not UTF-8 is no digest either.
+    let digest = digest.map(|Path(digest)| digest).unwrap_or_default();
     let not_found = AdminError::NotFound(format!("No component has the digest {digest}."));
     let component = match plain_digest(&digest) {
         Some(digest) => {

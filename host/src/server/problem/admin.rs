@@ -2,6 +2,7 @@
 
 use super::{Problem, UNAVAILABLE_RETRY};
 use crate::server::backend::AdminError;
+use crate::server::config::ByteSize;
 
 impl From<AdminError> for Problem {
     fn from(error: AdminError) -> Problem {
@@ -21,7 +22,7 @@ impl From<AdminError> for Problem {
                 Problem::new(422, &code, "The host refuses").detail(reason)
             }
             AdminError::TooLarge => {
-                Problem::new(413, "payload-too-large", "The component is too large")
+                Problem::new(413, "component-too-large", "The component is too large")
             }
             AdminError::Unavailable(_) => {
                 Problem::new(503, "unavailable", "The service is unavailable")
@@ -75,9 +76,21 @@ impl Problem {
         Problem::new(405, "method-not-allowed", title)
     }
 
-    /// As many uploads arrive as the host takes at a time.
+    /// The component is larger than the host takes.
+    pub(in crate::server) fn component_too_large(limit: ByteSize) -> Problem {
+        Problem::from(AdminError::TooLarge)
+            .detail(format!("At most {limit} are taken (--component-limit)."))
+    }
+
+    /// The component did not arrive in time.
+    pub(in crate::server) fn component_timeout() -> Problem {
+        let title = "The component did not arrive in time";
+        Problem::new(408, "component-timeout", title)
+    }
+
+    /// As many components arrive as the host takes at a time.
     pub(in crate::server) fn uploads_busy() -> Problem {
-        Problem::new(503, "overloaded", "Other components are being uploaded")
+        Problem::new(503, "uploads-busy", "Other components are being uploaded")
             .retry_after(UNAVAILABLE_RETRY)
     }
 }

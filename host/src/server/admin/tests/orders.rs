@@ -90,7 +90,7 @@ async fn what_the_engine_refuses_has_its_status() {
             "No such.",
         ),
         (rejected, 422, "refused-before", "It was rolled back."),
-        (AdminError::TooLarge, 413, "payload-too-large", ""),
+        (AdminError::TooLarge, 413, "component-too-large", ""),
         (
             AdminError::Invalid("Not both.".into()),
             400,
@@ -193,6 +193,7 @@ async fn what_is_not_there_is_a_problem_too() {
         "/admin/deployments/latest",
         "/admin/deployments/%ff",
         "/admin/components/0123",
+        "/admin/components/%ff",
     ] {
         let reply = ask(&router, &format!("GET {path}"), &[], "").await;
         assert_eq!((reply.status, &*code(&reply)), (404, "not-found"), "{path}");

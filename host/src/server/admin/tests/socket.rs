@@ -144,7 +144,7 @@ async fn a_component_that_says_it_is_too_large_is_never_sent() {
     let headers = "content-type: application/wasm\r\ncontent-length: 1025\r\n\
                    expect: 100-continue\r\n";
     let mut client = Client::send(&running, "POST /admin/components", headers).await;
-    let text = client.until("payload-too-large").await;
+    let text = client.until("component-too-large").await;
     assert!(text.starts_with("HTTP/1.1 413 "), "{text}");
     assert!(!text.contains("100 Continue"), "{text}");
     let chunked = "content-type: application/wasm\r\ntransfer-encoding: chunked\r\n";
@@ -155,7 +155,7 @@ async fn a_component_that_says_it_is_too_large_is_never_sent() {
         .write_all(chunk.repeat(2).as_bytes())
         .await
         .unwrap();
-    let text = client.until("payload-too-large").await;
+    let text = client.until("component-too-large").await;
     assert!(text.starts_with("HTTP/1.1 413 "), "{text}");
     assert_eq!(fake.asked(), [""; 0]);
 }

@@ -48,10 +48,17 @@ async fn a_component_above_the_limit_is_refused_whether_it_says_so_or_not() {
     let router = fake.router(&["--component-limit", "8B"]);
     for body in [Body::from("nine byte"), parts(&[b"nine", b" byte"])] {
         let reply = ask(&router, LINE, &[WASM], body).await;
-        assert_eq!((reply.status, &*code(&reply)), (413, "payload-too-large"));
-        assert_eq!(reply.json()["detail"], "At most 8B are taken.");
+        assert_eq!((reply.status, &*code(&reply)), (413, "component-too-large"));
+        assert_eq!(
+            reply.json()["detail"],
+            "At most 8B are taken (--component-limit)."
+        );
     }
     assert_eq!(fake.asked(), [""; 0]);
+    let metrics = ask(&router, "GET /metrics", &[], "").await;
+    let metrics = String::from_utf8(metrics.body.into()).unwrap();
+    let line = "task_host_limits_hit_total{kind=\"component-too-large\"} 2";
+    assert!(metrics.contains(line), "{metrics}");
 }
 
 #[tokio::test]
@@ -60,7 +67,7 @@ async fn a_component_that_does_not_arrive_is_given_up() {
     let router = fake.router(&["--component-timeout", "20ms"]);
     let stalled = Body::from_stream(pending::<Result<Bytes, std::io::Error>>());
     let reply = ask(&router, LINE, &[WASM], stalled).await;
-    assert_eq!((reply.status, &*code(&reply)), (408, "body-timeout"));
+    assert_eq!((reply.status, &*code(&reply)), (408, "component-timeout"));
     let broken = iter([
         Ok(Bytes::from_static(b"\0asm")),
         Err(std::io::Error::other("gone")),
@@ -113,7 +120,7 @@ async fn a_third_upload_waits_for_its_turn_elsewhere() {
         fake.come.notified().await;
     }
     let reply = ask(&router, LINE, &[WASM], "x").await;
-    assert_eq!((reply.status, &*code(&reply)), (503, "overloaded"));
+    assert_eq!((reply.status, &*code(&reply)), (503, "uploads-busy"));
     assert_eq!(reply.header("retry-after"), "5");
     for arriving in arriving {
         fake.release.notify_one();
