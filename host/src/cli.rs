@@ -46,6 +46,7 @@ enum Command {
     /// Go back to logic that was active before
     Rollback(rollback::Args),
     /// Let logic that is tried as a canary or in the shadow take over
+    #[command(hide = true)]
     Promote(candidate::Args),
     /// End a deployment that runs, and keep the active logic
     Abort(candidate::Args),

@@ -37,12 +37,13 @@ pub(super) struct Args {
     #[arg(long)]
     retry_refused: bool,
 
+    // Hidden with `shadow`: hosts of this version refuse both.
     /// Send only this share of requests to the new logic, such as 10%, until `task-host promote`
-    #[arg(long, value_name = "PERCENT", value_parser = share, conflicts_with = "shadow")]
+    #[arg(long, value_name = "PERCENT", value_parser = share, conflicts_with = "shadow", hide = true)]
     canary: Option<f64>,
 
     /// Run reads on the new logic too and compare; it answers nobody until `task-host promote`
-    #[arg(long)]
+    #[arg(long, hide = true)]
     shadow: bool,
 
     /// The component's signature, as `task-host sign` makes it; FILE.sig where that exists
