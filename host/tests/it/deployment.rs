@@ -115,7 +115,7 @@ fn a_refused_component_leaves_only_its_history() {
     assert_eq!(revision(&host), before);
     let deployment = latest(&host);
     assert_eq!(deployment["outcome"], "rejected", "{deployment}");
-    assert_eq!(deployment["code"], "migration-refused");
+    assert_eq!(deployment["code"], "migration-failed");
     let without = Probe::good().routes([]);
     let output = deploy(&host, &built(&without), &[]);
     output.says(1, &["GET /things/{id}"]);
