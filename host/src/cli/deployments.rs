@@ -51,8 +51,8 @@ pub(super) struct Args {
     #[arg(long, env = "TASK_HOST_COMPILE_TIMEOUT", default_value = "2m", value_parser = parse_duration)]
     compile_timeout: Duration,
 
-    /// The address space that the compilation of a component may use
-    #[arg(long, env = "TASK_HOST_COMPILE_MEMORY", default_value = "4GiB")]
+    /// The address space that the compilation of a component may use: 1200MiB or more
+    #[arg(long, env = "TASK_HOST_COMPILE_MEMORY", default_value = "4GiB", value_parser = compile_memory)]
     compile_memory: ByteSize,
 
     /// A public key whose signature a component must have to become active; repeatable, one of
@@ -100,6 +100,15 @@ impl Args {
             },
             pause_before: self.pause_before.clone(),
         }
+    }
+}
+
+/// Address space that a compilation can begin with.
+fn compile_memory(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse()?;
+    match size.0 as u64 >= Compiler::LEAST_MEMORY_BYTES {
+        true => Ok(size),
+        false => Err("give 1200MiB or more: the compiler reserves that at once".to_owned()),
     }
 }
 

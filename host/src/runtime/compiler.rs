@@ -36,6 +36,9 @@ impl CompiledCode {
     }
 }
 
+/// Threads of one compilation, at most: each costs address space too.
+const MOST_THREADS: u64 = 4;
+
 /// What code must be compiled with to run in an engine of this configuration and version.
 pub(super) fn fingerprint(engine: &Engine) -> String {
     struct Fold(Sha256);
@@ -101,6 +104,9 @@ impl Compiler {
     /// The address space that a compilation may use unless it is set: code generation needs up to
     /// a hundred times the component's size.
     pub const MEMORY_BYTES: u64 = 4 << 30;
+    /// The address space without which no compilation begins: the allocator reserves a GiB that it
+    /// may never use.
+    pub const LEAST_MEMORY_BYTES: u64 = 1200 << 20;
 
     /// A compiler that starts this very program again.
     ///
@@ -168,8 +174,9 @@ impl Compiler {
     }
 
     fn start(&self) -> std::io::Result<Child> {
+        let cores = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+        let threads = cores.min(MOST_THREADS);
         // Several threads use up their time faster than the clock goes.
-        let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
         let cpu_seconds = (self.timeout.as_secs() + 1).saturating_mul(threads);
         Command::new(&self.program)
             .arg("compile")
@@ -177,6 +184,7 @@ impl Compiler {
             .args(["--cpu-limit", &cpu_seconds.to_string()])
             // The child needs no setting of the host's, and must not see its secrets.
             .env_clear()
+            .env("RAYON_NUM_THREADS", threads.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

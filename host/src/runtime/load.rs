@@ -10,7 +10,6 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
 use super::compiler::CompiledCode;
-use super::limits::Limits;
 use super::program::Program;
 use super::state::State;
 use super::{SERVICE, imports};
@@ -22,7 +21,7 @@ pub enum LoadError {
     #[error("the compiled code does not fit this host: {0}")]
     Unfit(String),
     /// The component needs more than the pool gives one instance.
-    #[error("the component needs more than a request may have: {0}")]
+    #[error("the component needs more than a request may have (--memory-limit): {0}")]
     TooLarge(String),
     /// It imports what the platform does not offer.
     #[error("the component imports what this host does not offer: {0}")]
@@ -46,28 +45,14 @@ pub enum LoadError {
 pub(super) fn load(
     engine: &Engine,
     linker: &Linker<State>,
-    limits: &Limits,
     code: &CompiledCode,
 ) -> Result<Program, LoadError> {
     // SAFETY: `deserialize` demands bytes that `Engine::precompile_component` made and that
     // nobody changed since. A `CompiledCode` exists only as the output of our own `compile`
     // child, read from its pipe, or as a cache entry whose HMAC was verified with a key that
     // only this host reads. Wasmtime itself checks version and configuration.
-    let component = unsafe { Component::deserialize(engine, code.bytes()) }
-        .map_err(|error| LoadError::Unfit(format!("{error:#}")))?;
+    let component = unsafe { Component::deserialize(engine, code.bytes()) }.map_err(unusable)?;
 
-    if let Some(needed) = component.resources_required() {
-        let bytes = needed
-            .max_initial_memory_size
-            .unwrap_or(0)
-            .saturating_mul(64 << 10);
-        if bytes > limits.memory_bytes as u64 {
-            return Err(LoadError::TooLarge(format!(
-                "{bytes} bytes of memory to begin with, where the limit is {}",
-                limits.memory_bytes
-            )));
-        }
-    }
     let instance = linker
         .instantiate_pre(&component)
         .map_err(|error| link_error(&component, engine, &error))?;
@@ -80,6 +65,16 @@ pub(super) fn load(
         }
     }
     Ok(program)
+}
+
+/// Why compiled code is not taken. The pool's own check comes first, and is told by its words only.
+fn unusable(error: wasmtime::Error) -> LoadError {
+    match format!("{error:#}") {
+        text if text.contains("pooling allocator") => {
+            LoadError::TooLarge(error.root_cause().to_string())
+        }
+        text => LoadError::Unfit(text),
+    }
 }
 
 /// Why a component does not link, by name; wasmtime's message alone says less.
