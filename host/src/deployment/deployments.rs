@@ -168,7 +168,8 @@ impl Deployments {
 
     /// Goes back to a revision that was active before: to that of the digest, or to the one
     /// before the active one. Takes milliseconds where the revision is still compiled. While a
-    /// new revision is in probation, that deployment is ended by going back, and its id returned.
+    /// new revision is in probation or tried beside the active one, that deployment is ended by
+    /// going back, and its id returned.
     ///
     /// # Errors
     /// [`OrderError`]; nothing was begun.
@@ -179,11 +180,11 @@ impl Deployments {
     ) -> Result<i64, OrderError> {
         let digest = digest.map(plain_digest);
         if let Some(running) = self.registry().running_deployment().await?
-            && running.stage == "probation"
+            && matches!(running.stage.as_str(), "probation" | "canary" | "shadow")
             && digest.is_none_or(|digest| running.new.from.as_deref() == Some(digest))
         {
-            let reason = format!("rolled back by {actor} while it was in probation");
-            // Where its probation is over by now, it is rolled back like any other.
+            let reason = format!("rolled back by {actor} at its stage {}", running.stage);
+            // Where that is over by now, it is rolled back like any other.
             if self.interrupt(running.id, reason).await {
                 return Ok(running.id);
             }
