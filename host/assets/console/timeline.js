@@ -1,0 +1,36 @@
+// The deployments that the host remembers, the latest first, each with its stages.
+
+import { html, nothing } from "./lit-html.js";
+import { between, digest, time } from "./format.js";
+import { t } from "./messages.js";
+import { stageList } from "./progress.js";
+import { state } from "./state.js";
+
+export function timeline() {
+  const { deployments } = state;
+  return html`
+    <section aria-labelledby="timeline-heading">
+      <h2 id="timeline-heading">${t.timeline.heading}</h2>
+      ${deployments.length === 0 ? html`<p class="card empty">${t.timeline.none}</p>` : html`
+        <ol class="timeline card">${deployments.map(entry)}</ol>`}
+    </section>`;
+}
+
+function entry(deployment) {
+  const { id, kind, outcome, actor, began_at: began, ended_at: ended } = deployment;
+  return html`
+    <li class=${outcome}>
+      <div class="line">
+        <b>${t.timeline.entry(id, t.progress.kinds[kind] ?? kind)}</b>
+        <code title=${deployment.digest}>${digest(deployment.digest)}</code>
+        <span class="badge ${outcome}">${t.timeline.outcomes[outcome] ?? outcome}</span>
+      </div>
+      <p class="hint">
+        <time datetime=${began}>${time(began)}</time> ${t.timeline.by(actor)}${
+          ended ? `, ${t.timeline.took(between(began, ended))}` : nothing}</p>
+      ${deployment.reason ? html`<p class="reason">${deployment.reason}</p>` : nothing}
+      ${deployment.events.length === 0 ? nothing : html`
+        <details><summary>${t.timeline.stages}<span class="away"> #${id}</span></summary>
+          ${stageList(deployment.events)}</details>`}
+    </li>`;
+}
