@@ -39,12 +39,14 @@ function page() {
       ${lost()}
       ${notices.notice()}
       ${revisions()}
-      <div class="columns">
-        ${deploy(draw)}
-        <div>${progress()}${timeline()}</div>
+      <div class="columns narrow-first">
+        <div>${progress()}${deploy(draw)}</div>
+        ${charts()}
       </div>
-      ${charts()}
-      ${failures()}
+      <div class="columns">
+        ${timeline(draw)}
+        ${failures(draw)}
+      </div>
     </main>`;
 }
 
@@ -54,7 +56,9 @@ function header() {
       <h1><span class="brand">${t.product}</span> ${state.status.active.name}</h1>
       <p class="connection ${state.connected ? "live" : "lost"}">
         ${state.connected ? t.connection.live : t.connection.lost}</p>
-      ${session.token ? html`<button class="quiet" @click=${logOut}>${t.login.out}</button>` : nothing}
+      ${session.token ? html`
+        <span class="hint">${session.name ? t.login.as(session.name) : nothing}</span>
+        <button class="quiet" @click=${logOut}>${t.login.out}</button>` : nothing}
     </header>`;
 }
 

@@ -7,6 +7,9 @@ import { duration, number } from "./format.js";
 import { t } from "./messages.js";
 import { WINDOW, state } from "./state.js";
 
+/** The least latency that is drawn, in milliseconds: its axis is logarithmic from here on. */
+const LEAST_MS = 0.1;
+
 const WIDTH = 300;
 const HEIGHT = 100;
 
@@ -15,11 +18,12 @@ export function charts() {
   const revisions = revisionsOf(rows, status);
   const of = (member, absent) => (revision) =>
     ({ ...revision, values: values(rows, revision.name, member, now, absent) });
-  const counts = (title, member) => chart(title, revisions.map(of(member, 0)), number);
+  const counts = (title, member) => chart(title, revisions.map(of(member, 0)), number, linear);
   return html`
     <section aria-labelledby="charts-heading">
       <h2 id="charts-heading">${t.charts.heading} <span class="hint">${t.charts.window}</span></h2>
       ${revisions.length === 0 ? html`<p class="card empty">${t.charts.none}</p>` : html`
+        <div class="card traffic">
         ${legend(revisions)}
         <div class="charts">
           ${counts(t.charts.requests, "requests")}
@@ -28,9 +32,10 @@ export function charts() {
           ${chart(t.charts.latency, [
             ...revisions.map(of("p99_ms", null)).map((line) => ({ ...line, upper: true })),
             ...revisions.map(of("p50_ms", null)),
-          ], duration)}
+          ], duration, logarithmic)}
         </div>
-        ${table(revisions)}`}
+        ${table(revisions)}
+        </div>`}
     </section>`;
 }
 
@@ -44,15 +49,29 @@ function legend(revisions) {
     </ul>`;
 }
 
-/** One chart. A value of null leaves a gap. */
-function chart(title, lines, shown) {
-  const most = Math.max(...lines.flatMap((line) => line.values.map((value) => value ?? 0)));
+/** Axes: the values at the top and at the bottom, and how high between them one stands. */
+function linear(most) {
   const top = ceiling(most);
+  return { top, bottom: 0, height: (value) => value / top };
+}
+
+/** A request in a thousand that takes seconds must not hide those that take less than one. */
+function logarithmic(most) {
+  const top = Math.max(10 ** Math.ceil(Math.log10(most)), LEAST_MS * 10);
+  const height = (value) => Math.log(Math.max(value, LEAST_MS) / LEAST_MS) / Math.log(top / LEAST_MS);
+  return { top, bottom: LEAST_MS, height };
+}
+
+/** One chart. A value of null leaves a gap. */
+function chart(title, lines, shown, axis) {
+  const most = Math.max(...lines.flatMap((line) => line.values.map((value) => value ?? 0)));
+  const { top, bottom, height } = axis(most);
   return html`
-    <figure class="card">
+    <figure>
       <figcaption>${title}</figcaption>
       <div class="plot">
         <span class="top">${shown(top)}</span>
+        ${bottom ? html`<span class="bottom">${shown(bottom)}</span>` : nothing}
         <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img"
           aria-label=${summary(title, lines, shown)}>
           ${[0, 0.5, 1].map((part) => svg`
@@ -60,7 +79,7 @@ function chart(title, lines, shown) {
           ${switches(state.deployments, state.now).map(marker)}
           ${lines.toReversed().map((line) => svg`
             <path class="line ${line.role} ${line.upper ? "upper" : ""}"
-              d=${path(line.values, top)}/>`)}
+              d=${path(line.values, height)}/>`)}
         </svg>
       </div>
       <p class="axis" aria-hidden="true">
@@ -73,7 +92,7 @@ function marker({ id, second }) {
   return svg`<path class="switch" d="M${x} 0V${HEIGHT}"><title>${t.charts.switched(id)}</title></path>`;
 }
 
-function path(line, top) {
+function path(line, height) {
   let pen = "M";
   return line.map((value, index) => {
     if (value === null) {
@@ -81,7 +100,7 @@ function path(line, top) {
       return "";
     }
     const x = (index + 0.5) * (WIDTH / WINDOW);
-    const y = HEIGHT - (value / top) * HEIGHT;
+    const y = HEIGHT - height(value) * HEIGHT;
     // A dot, where a second stands alone.
     const step = `${pen}${x.toFixed(1)} ${y.toFixed(1)}${pen === "M" ? "h.5" : ""}`;
     pen = "L";
@@ -102,7 +121,7 @@ function table(revisions) {
   const { figures: rows, now } = state;
   const ms = (value) => value === null ? "–" : duration(value);
   return html`
-    <div class="card table" tabindex="0" role="region" aria-labelledby="lately-caption">
+    <div class="table" tabindex="0" role="region" aria-labelledby="lately-caption">
       <table>
         <caption id="lately-caption">${t.charts.table}</caption>
         <thead><tr>

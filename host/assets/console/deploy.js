@@ -171,6 +171,9 @@ async function submit(event, redraw) {
     chosen.digest = stored.digest;
     say(t.deploy.ordering);
     await begin("admin/deployments", { digest: stored.digest, ...order });
+    // Next is what the gate says of it.
+    await new Promise((resolve) => requestAnimationFrame(resolve));
+    document.getElementById("progress-heading")?.focus();
   } catch (error) {
     complaint = reason(error);
   }

@@ -23,7 +23,7 @@ export function login(redraw) {
           aria-invalid=${refusal ? "true" : "false"}>
         <p class="hint" id="token-hint">${t.login.tokenHint}</p>
         <label for="name">${t.login.name}</label>
-        <input id="name" name="name" type="text" autocomplete="name" maxlength="100"
+        <input id="name" name="name" type="text" autocomplete="username" maxlength="100"
           .value=${session.name} aria-describedby="name-hint">
         <p class="hint" id="name-hint">${t.login.nameHint}</p>
         <button class="primary" type="submit" ?disabled=${trying}>${t.login.submit}</button>

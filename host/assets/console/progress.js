@@ -23,7 +23,7 @@ export function progress() {
     <section class="card progress ${ended ? followed.deployment.outcome : "running"}"
       aria-labelledby="progress-heading">
       <div class="title">
-        <h2 id="progress-heading">${t.progress.heading(followed.id)}</h2>
+        <h2 id="progress-heading" tabindex="-1">${t.progress.heading(followed.id)}</h2>
         ${ended ? html`<button class="quiet" @click=${dismiss}>${t.progress.close}</button>` : nothing}
       </div>
       ${told ? html`<p class="hint">${t.progress.kinds[told.kind] ?? told.kind}
@@ -48,8 +48,8 @@ export function stageList(events, running = false) {
           <span class="stage">${t.progress.stages[line.stage] ?? line.stage}
             <span class="away">${t.progress.marks[line.status] ?? line.status}</span></span>
           <span class="took">${line.duration_ms === null ? "" : duration(line.duration_ms)}</span>
-          ${line.detail ? html`<p class="detail">${line.detail}</p>` : nothing}
-          ${breaking(line.breaking ?? [])}
+          ${line.breaking?.length ? breaking(line)
+            : line.detail ? html`<p class="detail">${line.detail}</p>` : nothing}
         </li>`)}
       ${ahead.map((stage) => html`
         <li class="ahead">
@@ -59,25 +59,33 @@ export function stageList(events, running = false) {
     </ol>`;
 }
 
-function breaking(changes) {
-  if (changes.length === 0) return nothing;
-  return html`<ul class="breaking">${changes.map((change) => html`<li>${change}</li>`)}</ul>`;
+function breaking({ breaking: changes, status }) {
+  return html`
+    <div class="detail">
+      <p>${t.progress.breaking(changes.length)}.
+        ${status === "failed" ? t.progress.breakingHint : nothing}</p>
+      <ul class="breaking" tabindex="0" aria-label=${t.progress.breaking(changes.length)}>
+        ${changes.map((change) => html`<li>${change}</li>`)}</ul>
+    </div>`;
 }
 
 /** One line a stage: its last event, in place of the one it began with. */
 function lined(events) {
   const lines = [];
+  let breaking = [];
   for (const event of events) {
     if (event.stage === "end") continue;
+    // The changes that break clients belong to the comparison, which ends next.
+    if (event.breaking?.length) {
+      breaking = event.breaking;
+      continue;
+    }
     const begun = lines.findIndex((line) => line.stage === event.stage && line.status === "began");
     if (begun >= 0 && event.status !== "noted") lines[begun] = event;
     else if (begun >= 0) lines.splice(begun, 0, event);
     else lines.push(event);
   }
-  // The changes are told twice: as a list, and as the reason of the failure.
-  const told = lines.some((line) => line.breaking?.length);
-  return lines.map((line) => told && line.stage === "compare" && line.status === "failed"
-    ? { ...line, detail: t.progress.breakingHint } : line);
+  return lines.map((line) => line.stage === "compare" ? { ...line, breaking } : line);
 }
 
 /** What somebody hears who does not see the list. */

@@ -49,6 +49,7 @@ function since(of) {
   const made = state.deployments.find((deployment) =>
     deployment.digest === of && (deployment.outcome === "active" || deployment.outcome === "running"));
   if (!made) return t.revisions.unknown;
+  if (made.kind === "bundled") return t.revisions.started(time(made.began_at));
   return t.revisions.since(time(made.ended_at ?? made.began_at), made.actor);
 }
 

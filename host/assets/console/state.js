@@ -120,10 +120,9 @@ async function ask() {
 
 async function askAll() {
   const last = state.figures.at(-1)?.at ?? 0;
-  const [status, figures] = await Promise.all([
-    read("admin/status"),
-    read(`admin/figures?after=${last}`),
-  ]);
+  // First alone: whoever has no token is turned away once.
+  const status = await read("admin/status");
+  const figures = await read(`admin/figures?after=${last}`);
   const before = state.status;
   takeFigures(figures);
   state.status = status;

@@ -53,6 +53,7 @@ static FILES: LazyLock<Vec<(&'static str, File)>> = LazyLock::new(|| {
         file!("failures.js", SCRIPT),
         file!("figures.js", SCRIPT),
         file!("format.js", SCRIPT),
+        file!("list.js", SCRIPT),
         file!("login.js", SCRIPT),
         file!("messages.js", SCRIPT),
         file!("notice.js", SCRIPT),

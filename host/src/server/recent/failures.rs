@@ -10,8 +10,8 @@ use super::Ended;
 /// How many are kept.
 const KEPT: usize = 100;
 
-/// The longest reason, in characters: a trap's has a backtrace, which the log has whole.
-const LONGEST_REASON: usize = 600;
+/// The longest reason, in characters: a trap's tells where it was, which the log has whole.
+const LONGEST_REASON: usize = 1500;
 
 /// A request that was answered with a 5xx.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
