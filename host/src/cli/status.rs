@@ -19,8 +19,8 @@ use crate::server::{Failure as Failed, Figures};
 
 /// How often `--watch` asks.
 const EVERY: Duration = Duration::from_secs(1);
-/// Deployments that are shown; `task-host history` lists more.
-const DEPLOYMENTS: u32 = 3;
+/// Deployments in which the active revision's is looked for.
+const DEPLOYMENTS: u32 = 20;
 
 /// Say what a host serves now, what is on its way, and how requests fared lately
 #[derive(Debug, clap::Args)]

@@ -13,6 +13,8 @@ use crate::server::Failure;
 const SERVICE: usize = 27;
 /// Columns of a request's method and route.
 const REQUEST: usize = 36;
+/// Deployments that are shown; `task-host history` lists more.
+const DEPLOYMENTS: usize = 3;
 /// Failed requests that are shown.
 const FAILURES: usize = 3;
 /// Goes to the window's top, wipes the rest of a line, wipes what is below. Nothing is wiped
@@ -34,7 +36,8 @@ pub(super) fn text(seen: &Seen) -> String {
     text += &traffic(seen);
     if !seen.deployments.is_empty() {
         text += "\nthe last deployments\n";
-        text += &history::table(&seen.deployments);
+        let latest = seen.deployments.len().min(DEPLOYMENTS);
+        text += &history::table(&seen.deployments[..latest]);
     }
     text += &failures(&seen.failures);
     text
