@@ -4,22 +4,19 @@
 //! Swagger UI's files are kept and sent compressed; the rare client that does not take gzip
 //! gets them unpacked.
 
-use std::io::Read;
 use std::sync::{Arc, LazyLock};
 
 use axum::extract::Extension;
 use axum::http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, VARY,
-    X_FRAME_OPTIONS,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_FRAME_OPTIONS,
 };
 use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, Version};
 use axum::response::Response;
 use bytes::Bytes;
-use flate2::read::GzDecoder;
 
 use super::assets;
 use super::problem::Problem;
-use super::surface::File;
+use super::surface::{self, File};
 use super::trace::Context;
 
 pub(super) const HTML: &str = "text/html; charset=utf-8";
@@ -37,13 +34,13 @@ static PAGE: LazyLock<File> =
 static INIT: LazyLock<File> =
     LazyLock::new(|| plain(include_bytes!("../../assets/docs/init.js"), SCRIPT));
 static BUNDLE: LazyLock<File> = LazyLock::new(|| {
-    plain(
+    packed(
         include_bytes!("../../assets/swagger-ui/swagger-ui-bundle.js.gz"),
         SCRIPT,
     )
 });
 static STYLES: LazyLock<File> = LazyLock::new(|| {
-    plain(
+    packed(
         include_bytes!("../../assets/swagger-ui/swagger-ui.css.gz"),
         STYLE,
     )
@@ -51,6 +48,10 @@ static STYLES: LazyLock<File> = LazyLock::new(|| {
 
 pub(super) fn plain(content: &'static [u8], media_type: &str) -> File {
     File::new(Bytes::from_static(content), media_type)
+}
+
+fn packed(content: &'static [u8], media_type: &str) -> File {
+    File::packed(Bytes::from_static(content), media_type)
 }
 
 /// `GET /docs`.
@@ -66,42 +67,11 @@ pub(super) async fn file(
 ) -> Response {
     let response = match uri.path() {
         "/docs/init.js" => assets::read(&INIT, &headers),
-        "/docs/swagger-ui-bundle.js" => packed(&BUNDLE, &headers),
-        "/docs/swagger-ui.css" => packed(&STYLES, &headers),
+        "/docs/swagger-ui-bundle.js" => assets::read(&BUNDLE, &headers),
+        "/docs/swagger-ui.css" => assets::read(&STYLES, &headers),
         _ => return Problem::not_found().respond(&context.request_id),
     };
     secured(response, POLICY)
-}
-
-fn packed(file: &File, headers: &HeaderMap) -> Response {
-    let mut response = assets::read(file, headers);
-    if response.status() == StatusCode::OK {
-        if takes_gzip(headers) {
-            let gzip = HeaderValue::from_static("gzip");
-            response.headers_mut().insert(CONTENT_ENCODING, gzip);
-        } else {
-            let mut unpacked = Vec::new();
-            GzDecoder::new(&file.content[..])
-                .read_to_end(&mut unpacked)
-                .expect("the file was packed by gzip when the host was built");
-            *response.body_mut() = unpacked.into();
-        }
-        let vary = HeaderValue::from_static("accept-encoding");
-        response.headers_mut().insert(VARY, vary);
-    }
-    response
-}
-
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    let lists = headers.get_all(ACCEPT_ENCODING).iter();
-    lists
-        .filter_map(|list| list.to_str().ok())
-        .flat_map(|list| list.split(','))
-        .any(|coding| {
-            let mut parts = coding.split(';').map(str::trim);
-            let named = matches!(parts.next(), Some("gzip" | "*"));
-            named && !parts.any(|weight| matches!(weight, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
-        })
 }
 
 /// Adds what keeps a page of the host's to itself.
@@ -117,19 +87,7 @@ pub(super) fn secured(mut response: Response, policy: HeaderValue) -> Response {
     response
 }
 
-/// Whether the compression layer should touch an answer: images and fonts are packed already.
+/// Whether the compression layer should touch an answer.
 pub(super) fn compressible(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
-    let kind = headers
-        .get("content-type")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let packed = [
-        "image/",
-        "font/woff",
-        "audio/",
-        "video/",
-        "application/zip",
-        "application/gzip",
-    ];
-    kind.starts_with("image/svg") || !packed.iter().any(|prefix| kind.starts_with(prefix))
+    surface::packs(headers.get(CONTENT_TYPE))
 }
