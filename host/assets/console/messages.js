@@ -161,7 +161,7 @@ export const t = {
     cancel: "Cancel",
     rollback: {
       title: (digest) => `Roll back to ${digest}?`,
-      text: (active) => `Requests that begin from now on go to it instead of ${active}. Its migrations stay applied.`,
+      text: (active) => `Requests that begin from now on go to it instead of ${active}, whose migrations stay applied.`,
       yes: "Roll back",
     },
     abort: {
