@@ -38,7 +38,7 @@ function page() {
     <main>
       ${lost()}
       ${notices.notice()}
-      ${revisions()}
+      ${revisions(draw)}
       <div class="columns narrow-first">
         <div>${progress()}${deploy(draw)}</div>
         ${charts()}

@@ -4,6 +4,7 @@ import { html, nothing } from "./lit-html.js";
 import { Refused, Unreachable, upload } from "./api.js";
 import { digest, size } from "./format.js";
 import { t } from "./messages.js";
+import { slider } from "./share.js";
 import { begin, state } from "./state.js";
 
 /** What is on its way: nothing, or uploading, or ordering. */
@@ -17,6 +18,10 @@ let mode = "all";
 let percent = 10;
 
 export function deploy(redraw) {
+  const pick = (value) => {
+    percent = value;
+    redraw();
+  };
   const running = state.status.deployment;
   const blocked = stage !== null || running !== null || !state.connected;
   return html`
@@ -28,7 +33,7 @@ export function deploy(redraw) {
           <legend>${t.deploy.how}</legend>
           ${radio("all", t.deploy.all, t.deploy.allHint, redraw)}
           ${radio("canary", t.deploy.canary, t.deploy.canaryHint, redraw)}
-          ${mode === "canary" ? slider(redraw) : nothing}
+          ${mode === "canary" ? slider("percent", t.deploy.share, percent, pick) : nothing}
           ${radio("shadow", t.deploy.shadow, t.deploy.shadowHint, redraw)}
         </fieldset>
         <fieldset>
@@ -90,20 +95,6 @@ function radio(value, label, hint, redraw) {
     <label class="choice"><input type="radio" name="mode" value=${value}
       .checked=${mode === value} @change=${pick}>
       <span>${label}<span class="hint">${hint}</span></span></label>`;
-}
-
-function slider(redraw) {
-  const move = (event) => {
-    percent = Number(event.target.value);
-    redraw();
-  };
-  return html`
-    <div class="slider">
-      <label for="percent">${t.deploy.share}</label>
-      <input id="percent" name="percent" type="range" min="1" max="99" .value=${String(percent)}
-        aria-valuetext="${percent} %" @input=${move}>
-      <output for="percent">${percent} %</output>
-    </div>`;
 }
 
 /** Takes one component, and its signature if that came along. */

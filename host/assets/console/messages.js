@@ -45,11 +45,21 @@ export const t = {
     kept: "compiled and ready: going back takes milliseconds",
     rollback: "Roll back",
     rollbackTo: (digest) => `Roll back to ${digest}`,
-    share: (percent) => `gets ${percent} % of the requests`,
-    shadow: "shadow: runs reads after their answer, and answers nobody",
     replicas: "Replicas",
     oneReplica: (version) => `1 host, task-host ${version}`,
     epoch: (epoch) => `epoch ${epoch}`,
+  },
+
+  candidate: {
+    canary: (percent) => `canary: gets ${percent} % of the clients`,
+    shadow: "shadow: runs reads after their answer, and answers nobody",
+    share: "Share of the clients",
+    set: "Set share",
+    compared: "Compared",
+    different: "Different",
+    skipped: "Left out",
+    differences: "Differences",
+    times: (count) => count === 1 ? "once" : `${count} times`,
   },
 
   deploy: {
@@ -63,7 +73,7 @@ export const t = {
     allHint: "Watched afterwards; undone by itself if it fails.",
     canary: "A share first",
     canaryHint: "The rest follows when you promote it.",
-    share: "Share of the requests",
+    share: "Share of the clients",
     shadow: "Shadow",
     shadowHint: "Runs reads beside the active revision and compares. Answers nobody.",
     despite: "Let through despite",

@@ -1,13 +1,14 @@
 // What serves: the active revision, the candidate beside it, and those a rollback reaches.
 
 import { html, nothing } from "./lit-html.js";
+import { candidate, trial } from "./candidate.js";
 import { digest, number, time } from "./format.js";
 import { t } from "./messages.js";
 import { ask } from "./question.js";
 import { begin, state } from "./state.js";
 import { attempt } from "./notice.js";
 
-export function revisions() {
+export function revisions(redraw) {
   const { status } = state;
   const shown = status.candidate;
   return html`
@@ -15,7 +16,8 @@ export function revisions() {
       <h2 id="revisions-heading">${t.revisions.heading}</h2>
       <div class="revisions">
         ${card("active", t.revisions.active, status.active)}
-        ${shown ? card("candidate", t.revisions.candidate, shown, share(status)) : nothing}
+        ${shown ? card("candidate", t.revisions.candidate, shown, trial(status),
+          candidate(status, redraw)) : nothing}
         ${before(status)}
       </div>
       <p class="facts">
@@ -25,7 +27,7 @@ export function revisions() {
     </section>`;
 }
 
-function card(role, label, revision, note) {
+function card(role, label, revision, note, further = nothing) {
   return html`
     <article class="card revision ${role}" aria-label="${label}: ${digest(revision.digest)}">
       <p class="role">${label}</p>
@@ -38,11 +40,9 @@ function card(role, label, revision, note) {
           <dt>${t.revisions.failures}</dt><dd>${number(revision.failures)}</dd></div>
         <div><dt>${t.revisions.running}</dt><dd>${number(revision.in_flight)}</dd></div>
       </dl>
+      ${further}
     </article>`;
 }
-
-const share = ({ candidate_percent: percent }) =>
-  percent > 0 ? t.revisions.share(number(percent)) : t.revisions.shadow;
 
 /** When a revision became active, and by whom, as far as the history that is here tells. */
 function since(of) {

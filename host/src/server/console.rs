@@ -48,6 +48,7 @@ static FILES: LazyLock<Vec<(&'static str, File)>> = LazyLock::new(|| {
         file!("lit-html.js", "../../assets/lit-html/lit-html.js", SCRIPT),
         file!("api.js", SCRIPT),
         file!("app.js", SCRIPT),
+        file!("candidate.js", SCRIPT),
         file!("charts.js", SCRIPT),
         file!("deploy.js", SCRIPT),
         file!("failures.js", SCRIPT),
@@ -60,6 +61,7 @@ static FILES: LazyLock<Vec<(&'static str, File)>> = LazyLock::new(|| {
         file!("progress.js", SCRIPT),
         file!("question.js", SCRIPT),
         file!("revisions.js", SCRIPT),
+        file!("share.js", SCRIPT),
         file!("state.js", SCRIPT),
         file!("timeline.js", SCRIPT),
     ];
