@@ -16,6 +16,7 @@ mod rollout;
 mod routes;
 pub mod signature;
 mod start;
+mod trial;
 mod views;
 
 pub use self::deployments::{Deployments, OrderError, Settings};

@@ -8,6 +8,7 @@ pub mod admin;
 mod api;
 mod assets;
 mod backend;
+mod client;
 pub mod config;
 mod console;
 mod cors;
@@ -46,7 +47,6 @@ pub use self::config::Config;
 use self::cors::Cors;
 use self::recent::Recent;
 pub use self::recent::{Failure, Figures, RevisionSecond};
-use self::surface::Surfaces;
 use crate::metrics::Metrics;
 
 /// Builds the routers of both ports over one backend.
@@ -62,7 +62,6 @@ struct App {
     metrics: Arc<Metrics>,
     config: Config,
     cors: Cors,
-    surfaces: Surfaces,
     recent: Recent,
     readiness: Readiness,
     /// The runtime that serves the public port: probes on the operators' port ask whether it
@@ -77,7 +76,6 @@ impl Server {
         Server {
             app: Arc::new(App {
                 cors: Cors::new(&config.cors_origin),
-                surfaces: Surfaces::default(),
                 recent: Recent::default(),
                 readiness: Readiness::default(),
                 workers: Handle::current(),

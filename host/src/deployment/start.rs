@@ -146,6 +146,15 @@ async fn decide(database: &dyn Database, row: DeploymentRow) -> Result<(), Start
             Some("the host crashed while the component was in probation"),
             row.new.from.as_deref(),
         ),
+        stage @ ("canary" | "shadow") => (
+            "rolled-back",
+            Some("crashed-in-trial"),
+            Some(match stage {
+                "canary" => "the host crashed while the component was a canary",
+                _ => "the host crashed while the component was in the shadow",
+            }),
+            None,
+        ),
         // A rollback that was asked for: nothing was left to do.
         "switched" => ("active", None, None, None),
         _ => (

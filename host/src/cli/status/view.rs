@@ -6,7 +6,7 @@ use super::Seen;
 use super::figures::last_minute;
 use crate::cli::table::{Align, Table};
 use crate::cli::{history, show};
-use crate::deployment::model::{Deployment, RevisionStatus, Status};
+use crate::deployment::model::{Deployment, RevisionStatus, ShadowReport, Status};
 use crate::server::Failure;
 
 /// Columns of a service's name and version.
@@ -95,13 +95,37 @@ fn revisions(seen: &Seen) -> String {
     table.add(row("active", &status.active), since);
     if let Some(candidate) = &status.candidate {
         let share = match status.candidate_percent {
-            Some(percent) if percent > 0.0 => format!("canary: gets {percent} % of the requests"),
+            Some(percent) if percent > 0.0 => format!("canary: gets {percent} % of the clients"),
             Some(_) => "shadow: runs reads after their answer, and answers nobody".to_owned(),
             None => String::new(),
         };
         table.add(row("candidate", candidate), Some(share));
     }
-    table.text()
+    let mut text = table.text();
+    if let Some(report) = &status.shadow {
+        text += &shadow(report);
+    }
+    text
+}
+
+/// What came of a candidate in the shadow, a line for each kind of difference.
+fn shadow(report: &ShadowReport) -> String {
+    let mut lines = vec![format!(
+        "{} of {} reads differ, {} were left out",
+        report.different, report.compared, report.skipped
+    )];
+    for sample in &report.samples {
+        let place = match sample.pointer.as_str() {
+            "" => String::new(),
+            pointer => format!(" at {pointer}"),
+        };
+        lines.push(format!(
+            "- {}{place}: {}, {} times, first in request {}",
+            sample.route, sample.detail, sample.count, sample.request_id
+        ));
+    }
+    let lines = lines.iter().flat_map(|line| show::wrapped(line, 6));
+    lines.map(|line| line + "\n").collect()
 }
 
 /// Since when a revision is active, and by whom, where the latest deployments tell.
