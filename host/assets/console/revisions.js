@@ -8,6 +8,9 @@ import { ask } from "./question.js";
 import { begin, state } from "./state.js";
 import { attempt } from "./notice.js";
 
+/** Earlier revisions that are shown though they would have to be compiled. */
+const FEW = 2;
+
 export function revisions(redraw) {
   const { status } = state;
   const shown = status.candidate;
@@ -53,16 +56,28 @@ function since(of) {
   return t.revisions.since(time(made.ended_at ?? made.began_at), made.actor);
 }
 
-function before({ kept, deployment }) {
-  if (kept.length === 0) return html`<p class="card empty">${t.revisions.none}</p>`;
+/** Those that a rollback reaches: at once where they are kept, else after compiling. */
+function earlier({ active, kept }) {
+  const known = new Set([active, ...kept].map((revision) => revision.digest));
+  const rest = state.deployments
+    .filter((deployment) => deployment.outcome === "active" && !known.has(deployment.digest))
+    .map((deployment) => deployment.digest);
+  return [...kept, ...[...new Set(rest)].slice(0, FEW).map((of) => ({ digest: of }))];
+}
+
+function before(status) {
+  const { deployment } = status;
+  const revisions = earlier(status);
+  if (revisions.length === 0) return html`<p class="card empty">${t.revisions.none}</p>`;
   return html`
     <article class="card" aria-label=${t.revisions.before}>
       <p class="role">${t.revisions.before}</p>
       <ul class="kept">
-        ${kept.map((of) => html`
+        ${revisions.map(({ digest: of, name, version }) => html`
           <li>
             <div>
-              <code title=${of}>${digest(of)}</code>
+              <span><code title=${of}>${digest(of)}</code>
+                ${name ? `${name} ${version}` : html`<span class="hint">${t.revisions.cold}</span>`}</span>
               <span class="hint">${since(of)}</span>
             </div>
             <button aria-label=${t.revisions.rollbackTo(digest(of))}
@@ -70,7 +85,6 @@ function before({ kept, deployment }) {
               @click=${() => goBack(of)}>${t.revisions.rollback}</button>
           </li>`)}
       </ul>
-      <p class="hint">${t.revisions.kept}</p>
     </article>`;
 }
 

@@ -106,7 +106,7 @@ impl Deployments {
             kept: self
                 .lock_kept()
                 .iter()
-                .map(|kept| kept.digest.clone())
+                .map(|kept| revision_status(kept))
                 .collect(),
             epoch,
             host_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -80,7 +80,7 @@ fn a_candidate_is_shown_beside_it_with_its_share() {
     });
     status.candidate_percent = Some(12.5);
     status.deployment = Some(deployment("running"));
-    status.kept = vec![DIGEST.to_owned(), BEFORE.to_owned()];
+    status.kept = vec![status.candidate.clone().unwrap(), status.active.clone()];
     let expected = "
            DIGEST        SERVICE      REQUESTS  FAILED  RUNNING
 active     78a6273103d1  tasks 0.1.0  12345678       2       12

@@ -161,7 +161,11 @@ fn sentences(status: &Status) -> [String; 3] {
         ),
         None => "no deployment runs".to_owned(),
     };
-    let kept: Vec<&str> = status.kept.iter().map(|kept| show::digest(kept)).collect();
+    let kept: Vec<&str> = status
+        .kept
+        .iter()
+        .map(|kept| show::digest(&kept.digest))
+        .collect();
     let kept = match kept.is_empty() {
         true => "nothing is kept for a rollback".to_owned(),
         false => format!("kept for a rollback: {}", kept.join(", ")),

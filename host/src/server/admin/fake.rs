@@ -148,7 +148,7 @@ pub(super) fn status() -> Status {
     };
     Status {
         active: revision.clone(),
-        candidate: Some(revision),
+        candidate: Some(revision.clone()),
         candidate_percent: Some(0.0),
         shadow: Some(ShadowReport {
             compared: 5,
@@ -163,7 +163,7 @@ pub(super) fn status() -> Status {
             }],
         }),
         deployment: Some(deployment(Vec::new())),
-        kept: vec![DIGEST.to_owned()],
+        kept: vec![revision],
         epoch: 3,
         host_version: "0.1.0".to_owned(),
     }

@@ -77,9 +77,8 @@ pub(super) fn schemas() -> Value {
                 "The share of clients that the candidate gets, in percent; 0 in shadow.")),
             ("shadow", or_null("ShadowReport")),
             ("deployment", or_null("Deployment")),
-            ("kept", json!({"type": "array", "items": {"type": "string"},
-                "description": "The digests that a rollback reaches without compiling, the \
-                    latest first."})),
+            ("kept", with_description("The revisions that a rollback reaches without compiling, the \
+                latest first.", list_of("RevisionStatus"))),
             ("epoch", number("Raised by every change of the active revision.")),
             ("host_version", text("The host's version.")),
         ], &[]),
