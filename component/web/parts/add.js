@@ -101,7 +101,7 @@ export function Add() {
     <${Field} name="category" label=${labels.category} fault=${fields.category}>
       ${(attributes) => html`<${Choice} attributes=${attributes} value=${values.category} onChange=${set("category")} texts=${messages.category} />`}
     <//>
-    <${Field} name="due_at" label=${labels.due_at} fault=${fields.due_at}>
+    <${Field} name="due_at" label=${labels.due_at} fault=${fields.due_at} span="double">
       ${(attributes) => html`<input ...${attributes} type="datetime-local" value=${values.due_at} onInput=${typed("due_at")} />`}
     <//>
     <div class="actions">

@@ -143,10 +143,10 @@ function Members({ values, set, own, faults }) {
     ${field("status", choice("status"))} ${field("priority", choice("priority"))}
     ${field("category", choice("category"))}
     ${field("assignee", text("assignee", { maxlength: 100, list: "people", autocomplete: "off" }))}
+    ${field("due_at", text("due_at", { type: "datetime-local" }), { span: "double" })}
     ${field("estimated_hours", text("estimated_hours", hours))}
     ${field("actual_hours", text("actual_hours", hours))}
-    ${field("due_at", text("due_at", { type: "datetime-local" }))}
-    ${field("tags", text("tags", { autocomplete: "off" }), { hint: texts.tagsHint, span: "double" })}
+    ${field("tags", text("tags", { autocomplete: "off" }), { hint: texts.tagsHint, span: "wide" })}
     <${Dependencies} ids=${values.dependencies} own=${own} fault=${faults.dependencies} onChange=${set("dependencies")} />
     <datalist id="people">${people.map((name) => html`<option key=${name} value=${name} />`)}</datalist>
   `;

@@ -26,7 +26,7 @@ export function Filters() {
   const { label: dueLabel, ...due } = texts.due;
   const { label: sortLabel, ...sort } = texts.sort;
   const { "": anyTime, ...dueOptions } = due;
-  return html`<form class=${shown.view === "board" ? "filters board-filters" : "filters"} role="search" aria-label=${texts.label} onSubmit=${(event) => event.preventDefault()}>
+  return html`<form class="filters" role="search" aria-label=${texts.label} onSubmit=${(event) => event.preventDefault()}>
     <${Typed} name="q" label=${texts.search} type="search" placeholder=${texts.searchHint} />
     ${shown.view !== "board" && choice("status", labels.status, messages.status, texts.any.status)}
     ${choice("sort", sortLabel, sort)}

@@ -104,7 +104,9 @@ function Card({ task }) {
     return html`<button class="plain icon" data-move=${direction} aria-label=${label} onClick=${go}>${sign}</button>`;
   };
   return html`<li class=${`task ${status}`} ref=${card} draggable="true" onDragStart=${begin} onDragEnd=${end} data-task=${id}>
-    <button class="plain title" onClick=${() => openEdit(id)}>${title}</button>
+    <button class="plain title" onClick=${() => openEdit(id)}>
+      <span class="name">${title}</span>
+    </button>
     <${Facts} task=${task} withStatus=${false} />
     <div class="arrows">${arrow(-1, "←", "back")} ${arrow(1, "→", "on")}</div>
   </li>`;

@@ -108,7 +108,7 @@ function Row({ task, position, onRemove }) {
   return html`<div role="listitem" class=${`task ${status}`} aria-posinset=${position} aria-setsize="-1" data-task=${id}>
     <input type="checkbox" checked=${isDone} aria-label=${messages.task.complete(title)} onClick=${toggle} />
     <div class="what">
-      <p class="title"><span class="number">#${id}</span> ${title}</p>
+      <p class="title"><span class="number">#${id}</span> <span class="name">${title}</span></p>
       ${task.description && html`<p class="description">${task.description}</p>`}
       <${Facts} task=${task} withStatus=${status !== "pending"} />
     </div>
