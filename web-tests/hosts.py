@@ -24,9 +24,10 @@ HTTP = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 class Host:
     """A host process. `url` is the API's and the page's address, `operators` the other port's."""
 
-    def __init__(self, folder: Path, cache: Path):
+    def __init__(self, folder: Path, cache: Path, component="tasks", flags=("--probation", "0s")):
         self.binary = os.environ["TASK_HOST_TEST_BINARY"]
-        self.component = Path(os.environ["TASK_HOST_TEST_COMPONENTS"], "tasks.wasm")
+        self.component = built(component)
+        self.flags = flags
         self.folder, self.cache = folder, cache
         self.addresses = ("127.0.0.1:0", "127.0.0.1:0")
         self.process = None
@@ -36,7 +37,7 @@ class Host:
         own = {name: value for name, value in os.environ.items() if not name.startswith("TASK_HOST_")}
         command = [self.binary, "serve", "--addr", self.addresses[0], "--admin-addr", self.addresses[1]]
         command += ["--database", f"sqlite:{self.folder / 'tasks.sqlite'}", "--cache-dir", self.cache]
-        command += ["--component", self.component, "--log-format", "json", "--probation", "0s"]
+        command += ["--component", self.component, "--log-format", "json", *self.flags]
         self.process = subprocess.Popen(
             command, cwd=self.folder, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
@@ -92,6 +93,11 @@ class Host:
         subprocess.run(command, check=True, capture_output=True, timeout=START_S)
 
 
+def built(component: str) -> Path:
+    """A component's file."""
+    return Path(os.environ["TASK_HOST_TEST_COMPONENTS"], f"{component}.wasm")
+
+
 def follow(log, ready: Queue):
     """Reads the log to its end, so that the pipe never fills, and finds the addresses in it."""
     for line in log:
@@ -104,7 +110,6 @@ def follow(log, ready: Queue):
     ready.put(None)
 
 
-def twin(component: bytes) -> bytes:
+def twin(component: bytes, name="twin") -> bytes:
     """The same component with another digest: a custom section is added, which says nothing."""
-    name = b"twin"
-    return component + bytes([0, len(name) + 1, len(name)]) + name
+    return component + bytes([0, len(name) + 1, len(name)]) + name.encode()
