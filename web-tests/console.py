@@ -26,10 +26,11 @@ class Operated(Host):
     def console(self):
         return f"{self.operators}/console"
 
-    def get(self, path):
+    def get(self, path, headers={}):
         """The status and the headers of an answer of the API."""
+        request = urllib.request.Request(f"{self.url}{path}", headers=headers)
         try:
-            with HTTP.open(f"{self.url}{path}", timeout=20) as answer:
+            with HTTP.open(request, timeout=20) as answer:
                 return answer.status, answer.headers
         except urllib.error.HTTPError as error:
             return error.code, error.headers

@@ -11,6 +11,7 @@ import subprocess
 import threading
 import urllib.error
 import urllib.request
+from collections import deque
 from pathlib import Path
 from queue import Empty, Queue
 
@@ -41,15 +42,17 @@ class Host:
         self.process = subprocess.Popen(
             command, cwd=self.folder, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
-        ready = Queue()
-        threading.Thread(target=follow, args=(self.process.stderr, ready), daemon=True).start()
+        ready, log = Queue(), deque(maxlen=20)
+        reader = (self.process.stderr, ready, log)
+        threading.Thread(target=follow, args=reader, daemon=True).start()
         try:
             self.addresses = ready.get(timeout=START_S)
         except Empty:
             self.stop()
             raise AssertionError("the host did not start") from None
         if self.addresses is None:
-            raise AssertionError("the host ended before it served")
+            told = b"".join(log).decode()
+            raise AssertionError(f"the host ended before it served:\n{told}")
         self.url, self.operators = (f"http://{address}" for address in self.addresses)
 
     def stop(self):
@@ -98,9 +101,10 @@ def built(component: str) -> Path:
     return Path(os.environ["TASK_HOST_TEST_COMPONENTS"], f"{component}.wasm")
 
 
-def follow(log, ready: Queue):
+def follow(log, ready: Queue, last: deque):
     """Reads the log to its end, so that the pipe never fills, and finds the addresses in it."""
     for line in log:
+        last.append(line)
         try:
             fields = json.loads(line)
         except ValueError:

@@ -2,10 +2,10 @@
 // a switch marked. Drawn as SVG that is stretched to its place; what is to be read is text.
 
 import { html, nothing, svg } from "./lit-html.js";
-import { ceiling, lately, revisionsOf, switches, values } from "./figures.js";
+import { ceiling, lately, minutesOf, revisionsOf, switches, values } from "./figures.js";
 import { duration, number } from "./format.js";
 import { t } from "./messages.js";
-import { WINDOW, state } from "./state.js";
+import { state } from "./state.js";
 
 /** The least latency that is drawn, in milliseconds: its axis is logarithmic from here on. */
 const LEAST_MS = 0.1;
@@ -16,12 +16,15 @@ const HEIGHT = 100;
 export function charts() {
   const { figures: rows, now, status } = state;
   const revisions = revisionsOf(rows, status);
+  const window = { now, seconds: minutesOf(rows, now) * 60 };
   const of = (member, absent) => (revision) =>
-    ({ ...revision, values: values(rows, revision.name, member, now, absent) });
-  const counts = (title, member) => chart(title, revisions.map(of(member, 0)), number, linear);
+    ({ ...revision, values: values(rows, revision.name, member, window, absent) });
+  const counts = (title, member) =>
+    chart(title, revisions.map(of(member, 0)), number, linear, window);
   return html`
     <section aria-labelledby="charts-heading">
-      <h2 id="charts-heading">${t.charts.heading} <span class="hint">${t.charts.window}</span></h2>
+      <h2 id="charts-heading">${t.charts.heading}
+        <span class="hint">${t.charts.window(window.seconds / 60)}</span></h2>
       ${revisions.length === 0 ? html`<p class="card empty">${t.charts.none}</p>` : html`
         <div class="card traffic">
         ${legend(revisions)}
@@ -32,7 +35,7 @@ export function charts() {
           ${chart(t.charts.latency, [
             ...revisions.map(of("p99_ms", null)).map((line) => ({ ...line, upper: true })),
             ...revisions.map(of("p50_ms", null)),
-          ], duration, logarithmic)}
+          ], duration, logarithmic, window)}
         </div>
         ${table(revisions)}
         </div>`}
@@ -63,7 +66,7 @@ function logarithmic(most) {
 }
 
 /** One chart. A value of null leaves a gap. */
-function chart(title, lines, shown, axis) {
+function chart(title, lines, shown, axis, window) {
   const most = Math.max(...lines.flatMap((line) => line.values.map((value) => value ?? 0)));
   const { top, bottom, height } = axis(most);
   return html`
@@ -76,19 +79,23 @@ function chart(title, lines, shown, axis) {
           aria-label=${summary(title, lines, shown)}>
           ${[0, 0.5, 1].map((part) => svg`
             <path class="grid" d="M0 ${HEIGHT * part}H${WIDTH}"/>`)}
-          ${switches(state.deployments, state.now).map(marker)}
+          ${switches(withEvents(state), window).map((moment) => marker(moment, window))}
           ${lines.toReversed().map((line) => svg`
             <path class="line ${line.role} ${line.upper ? "upper" : ""}"
               d=${path(line.values, height)}/>`)}
         </svg>
       </div>
       <p class="axis" aria-hidden="true">
-        <span>${t.charts.ago(WINDOW / 60)}</span><span>${t.charts.now}</span></p>
+        <span>${t.charts.ago(window.seconds / 60)}</span><span>${t.charts.now}</span></p>
     </figure>`;
 }
 
-function marker({ id, second }) {
-  const x = (second - (state.now - WINDOW)) * (WIDTH / WINDOW);
+/** The deployments; of the one that runs, what was heard of it. */
+const withEvents = ({ deployments, followed }) => deployments.map((deployment) =>
+  deployment.id === followed?.id ? { ...deployment, events: followed.events } : deployment);
+
+function marker({ id, second }, { now, seconds }) {
+  const x = (second - (now - seconds)) * (WIDTH / seconds);
   return svg`<path class="switch" d="M${x} 0V${HEIGHT}"><title>${t.charts.switched(id)}</title></path>`;
 }
 
@@ -99,7 +106,7 @@ function path(line, height) {
       pen = "M";
       return "";
     }
-    const x = (index + 0.5) * (WIDTH / WINDOW);
+    const x = (index + 0.5) * (WIDTH / line.length);
     const y = HEIGHT - height(value) * HEIGHT;
     // A dot, where a second stands alone.
     const step = `${pen}${x.toFixed(1)} ${y.toFixed(1)}${pen === "M" ? "h.5" : ""}`;

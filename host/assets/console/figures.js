@@ -1,9 +1,14 @@
 // From the host's figures, one row a revision and second, to what the charts draw.
 
-import { WINDOW } from "./state.js";
-
-/** Seconds that the table sums up. */
+/** Seconds that the table sums up, and those of the longest chart. */
 const LATELY = 60;
+const MINUTES = 5;
+
+/** The minutes that charts show: as many as there are figures of. */
+export function minutesOf(rows, now) {
+  const seconds = now - (rows[0]?.at ?? now);
+  return Math.min(Math.max(Math.ceil(seconds / 60), 1), MINUTES);
+}
 
 /** The revisions with figures, the active one first, each with its part. */
 export function revisionsOf(rows, status) {
@@ -20,14 +25,14 @@ export function revisionsOf(rows, status) {
 }
 
 /**
- * A member of the rows of one revision, a value a second of the window, the earliest first.
- * Where there is no row: `absent`.
+ * A member of the rows of one revision, a value for each of the last seconds, the earliest
+ * first. Where there is no row: `absent`.
  */
-export function values(rows, revision, member, now, absent) {
-  const line = new Array(WINDOW).fill(absent);
+export function values(rows, revision, member, { now, seconds }, absent) {
+  const line = new Array(seconds).fill(absent);
   for (const row of rows) {
-    const index = row.at - (now - WINDOW);
-    if (row.revision === revision && index >= 0 && index < WINDOW) line[index] = row[member];
+    const index = row.at - (now - seconds);
+    if (row.revision === revision && index >= 0 && index < seconds) line[index] = row[member];
   }
   return line;
 }
@@ -54,7 +59,7 @@ function middle(rows, requests) {
 }
 
 /** When requests changed revision, as far as the history that is here tells. */
-export function switches(deployments, now) {
+export function switches(deployments, { now, seconds }) {
   const moments = [];
   for (const { id, events } of deployments) {
     for (const { stage, status, at } of events) {
@@ -62,7 +67,7 @@ export function switches(deployments, now) {
         || ((stage === "canary" || stage === "shadow") && status === "began")
         || (stage === "probation" && status === "failed");
       const second = Date.parse(at) / 1000;
-      if (moved && second > now - WINDOW) moments.push({ id, second });
+      if (moved && second > now - seconds) moments.push({ id, second });
     }
   }
   return moments;

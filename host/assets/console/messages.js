@@ -136,15 +136,16 @@ export const t = {
 
   charts: {
     heading: "Traffic",
-    window: "the last five minutes, by revision",
+    window: (minutes) => minutes === 1 ? "the last minute, by revision"
+      : `the last ${minutes} minutes, by revision`,
     requests: "Requests per second",
     failures: "Failed per second",
     traps: "Traps per second",
     latency: "Latency, p50 and p99",
-    none: "No requests in the last five minutes.",
+    none: "No requests yet in the minutes that are shown.",
     now: "now",
     ago: (minutes) => `−${minutes} min`,
-    summary: (title, parts) => `${title} over the last five minutes. Lately: ${parts}.`,
+    summary: (title, parts) => `${title}, lately: ${parts}.`,
     nothing: "nothing",
     switched: (id) => `deployment ${id} switched`,
     table: "The last minute",

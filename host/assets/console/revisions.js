@@ -68,7 +68,11 @@ function earlier({ active, kept }) {
 function before(status) {
   const { deployment } = status;
   const revisions = earlier(status);
-  if (revisions.length === 0) return html`<p class="card empty">${t.revisions.none}</p>`;
+  if (revisions.length === 0) {
+    return html`
+      <div class="card"><p class="role">${t.revisions.before}</p>
+        <p class="hint">${t.revisions.none}</p></div>`;
+  }
   return html`
     <article class="card" aria-label=${t.revisions.before}>
       <p class="role">${t.revisions.before}</p>

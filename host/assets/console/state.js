@@ -7,7 +7,7 @@ const EVERY = 1000;
 /** How often what changes rarely is asked for without a sign of change. */
 const RARELY = 10;
 /** Seconds of figures that are kept, as by the host. */
-export const WINDOW = 300;
+const WINDOW = 300;
 const HISTORY = 30;
 
 export const state = {
