@@ -23,6 +23,9 @@ def form(page: Page):
 def add(page: Page, title: str, **fields):
     """Fills the form for a new task and sends it."""
     form(page).get_by_label("Title").fill(title)
+    details = form(page).get_by_role("button", name="Details")
+    if fields and details.is_visible() and details.get_attribute("aria-expanded") == "false":
+        details.click()
     for label, value in fields.items():
         field = form(page).get_by_label(label.capitalize())
         if field.evaluate("field => field.localName") == "select":

@@ -28,10 +28,12 @@ def test_the_page_is_small_and_its_first_paint_waits_for_no_script(open_page, ho
 def test_the_page_shows_its_heading_before_any_script_ran(open_page, host):
     page = open_page(java_script_enabled=False, ready=False)
     expect(page.get_by_role("heading", level=1)).to_have_text("Task Manager")
-    expect(page.get_by_text("This page needs JavaScript.")).to_be_visible()
 
 
-def test_an_inline_script_does_not_run(page):
+def test_an_inline_script_does_not_run(browser, host):
+    context = browser.new_context(base_url=host.url)
+    page = context.new_page()
+    page.goto("/")
     blocked = page.evaluate(
         """() => new Promise((resolve) => {
             document.addEventListener("securitypolicyviolation", (event) => resolve(event.violatedDirective));
@@ -42,6 +44,7 @@ def test_an_inline_script_does_not_run(page):
     )
     assert blocked == "script-src-elem"
     expect(page).to_have_title("Task Manager")
+    context.close()
 
 
 def test_the_page_works_behind_a_path_prefix(browser, host):
@@ -63,7 +66,7 @@ def test_the_page_works_behind_a_path_prefix(browser, host):
     page.goto("/team/tasks/")
     add(page, "Behind a prefix")
     expect(row(page, "Behind a prefix")).to_be_visible()
-    page.get_by_role("button", name="Show more").click()
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     expect(page.get_by_text("102 tasks", exact=True)).to_be_visible()
     page.get_by_label("Search").fill("prefix")
     expect(page).to_have_url(f"{host.url}/team/tasks/?q=prefix")

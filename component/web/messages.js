@@ -53,6 +53,7 @@ export const messages = {
     heading: "Add a task",
     titleHint: "What is to be done?",
     submit: "Add task",
+    details: "Details",
     several: "Add several…",
     titleMissing: "Give the task a title.",
     added: (title) => `Added “${title}”.`,

@@ -14,12 +14,16 @@ const OFFER_MS = 20_000;
 const said = state([]);
 let count = 0;
 
-/** Tells something. `undo` and `again` are what the person may do about it. */
+/**
+ * Tells something, in the place of what was told before. `undo` and `again` are what the person may
+ * do about it: the last such offer stays.
+ */
 export function say(text, { undo, again } = {}) {
   const act = undo ?? again;
   const label = undo ? messages.remove.undo : messages.list.again;
   count += 1;
-  said.value = [...said.value.slice(-2), { key: count, text, act, label }];
+  const offers = said.value.filter((notice) => notice.act).slice(-1);
+  said.value = [...(act ? [] : offers), { key: count, text, act, label }];
 }
 
 const dismiss = (notice) => (said.value = said.value.filter((other) => other !== notice));

@@ -65,16 +65,16 @@ export async function change(id, members, checksum) {
   return body;
 }
 
-/** Moves a task to a status, at once for the eye; says so where the service refuses. */
-export async function move(task, status) {
+/** Moves a task to a status, at once for the eye; where the service refuses, back, and says so. */
+export async function move(task, status, done) {
   setPending(task.id, { task: { ...task, status }, since: Infinity });
   try {
     const moved = await change(task.id, { status });
     setPending(task.id, { task: moved, since: changes.value + 1 });
-    say(messages.board.moved(task.title, messages.status[status]));
+    if (done) say(done);
   } catch (error) {
     setPending(task.id, null);
-    say(error.message, { again: () => move(task, status) });
+    say(error.message, { again: () => move(task, status, done) });
   }
 }
 

@@ -21,6 +21,7 @@ mod serve;
 pub mod serving;
 mod show;
 mod sign;
+mod signals;
 mod status;
 mod table;
 

@@ -19,6 +19,8 @@ export function Add() {
   const [values, setValues] = useState(() => ({ ...BLANK, ...draft("add") }));
   const [faults, setFaults] = useState(NO_FAULTS);
   const [isBusy, setBusy] = useState(false);
+  /** On a small screen the title is all there is to fill, until more is wanted. */
+  const [isOpen, setOpen] = useState(false);
   const key = useRef(null);
   const form = useRef(null);
 
@@ -65,7 +67,9 @@ export function Add() {
     } catch (error) {
       // The answer may be lost though the task is there: the same key tells a repetition.
       if (!(error instanceof Unreachable)) key.current = null;
-      setFaults(sortFaults(error, Object.keys(BLANK)));
+      const faults = sortFaults(error, Object.keys(BLANK));
+      setFaults(faults);
+      if (Object.keys(faults.fields).some((name) => name !== "title")) setOpen(true);
       focusFault(form.current);
     } finally {
       setBusy(false);
@@ -73,7 +77,7 @@ export function Add() {
   };
 
   const { fields } = faults;
-  return html`<form class="card add" ref=${form} onSubmit=${submit} novalidate aria-label=${texts.heading}>
+  return html`<form class=${isOpen ? "card add open" : "card add"} ref=${form} onSubmit=${submit} novalidate aria-label=${texts.heading}>
     <${Field} name="title" label=${labels.title} fault=${fields.title} span="wide">
       ${(attributes) => html`<input
         ...${attributes}
@@ -106,6 +110,9 @@ export function Add() {
     <//>
     <div class="actions">
       <button class="primary" disabled=${isBusy}>${texts.submit}</button>
+      <button type="button" class="plain toggle" aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}>
+        ${texts.details}
+      </button>
       <button type="button" class="plain" onClick=${() => openBulk()}>${texts.several}</button>
     </div>
     <${FormFault} text=${faults.rest} />

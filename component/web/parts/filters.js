@@ -26,16 +26,16 @@ export function Filters() {
   const { label: dueLabel, ...due } = texts.due;
   const { label: sortLabel, ...sort } = texts.sort;
   const { "": anyTime, ...dueOptions } = due;
-  return html`<form class="filters" role="search" aria-label=${texts.label} onSubmit=${(event) => event.preventDefault()}>
+  return html`<form class=${isOpen ? "filters open" : "filters"} role="search" aria-label=${texts.label} onSubmit=${(event) => event.preventDefault()}>
     <${Typed} name="q" label=${texts.search} type="search" placeholder=${texts.searchHint} />
-    ${shown.view !== "board" && choice("status", labels.status, messages.status, texts.any.status)}
-    ${choice("sort", sortLabel, sort)}
     <button
       type="button"
       aria-expanded=${isOpen}
       aria-controls=${panel}
       onClick=${() => setOpen(!isOpen)}
     >${texts.show(countFilters(shown))}</button>
+    ${shown.view !== "board" && choice("status", labels.status, messages.status, texts.any.status)}
+    ${choice("sort", sortLabel, sort)}
     ${isFiltered(shown) && html`<button type="button" class="plain" onClick=${clearFilters}>${texts.clear}</button>`}
     <div id=${panel} class="panel" hidden=${!isOpen}>
       ${choice("priority", labels.priority, messages.priority, texts.any.priority)}

@@ -12,6 +12,8 @@ import { Failure } from "./list.js";
 const texts = messages.board;
 const STATUSES = Object.keys(messages.status);
 
+const moveCard = (task, status) => move(task, status, texts.moved(task.title, messages.status[status]));
+
 /** The card that is dragged; drag events between pages carry texts only. */
 let dragged = null;
 /** Where the focus goes once a card that moved by its arrows is drawn in its new column. */
@@ -36,7 +38,7 @@ function Column({ status }) {
   const drop = (event) => {
     event.preventDefault();
     setTarget(false);
-    if (dragged && dragged.status !== status) move(dragged, status);
+    if (dragged && dragged.status !== status) moveCard(dragged, status);
   };
   const over = (event) => {
     if (!dragged) return;
@@ -98,7 +100,7 @@ function Card({ task }) {
     if (!target) return null;
     const go = () => {
       follow = { id, direction };
-      move(task, target);
+      moveCard(task, target);
     };
     const label = texts.move(title, messages.status[target]);
     return html`<button class="plain icon" data-move=${direction} aria-label=${label} onClick=${go}>${sign}</button>`;

@@ -49,7 +49,7 @@ export function ListView() {
         />`,
       )}
     </div>
-    ${next !== null && html`<${More} key=${tasks.length} load=${() => listing.more()} />`}
+    ${next !== null && !error && html`<${More} waiting=${loading} load=${() => listing.more()} />`}
   </section>`;
 }
 
@@ -124,15 +124,17 @@ function Row({ task, position, onRemove }) {
 }
 
 /** Fetches the next page when its place comes near; also a button for those who do not scroll. */
-function More({ load }) {
+function More({ waiting, load }) {
   const button = useRef(null);
   useEffect(() => {
+    if (waiting) return;
+    // Observed anew after each answer: the place may still be near, or near again.
     const observer = new IntersectionObserver(([entry]) => entry.isIntersecting && load(), {
       rootMargin: NEAR,
     });
     observer.observe(button.current);
     return () => observer.disconnect();
-  }, []);
+  }, [waiting]);
   return html`<p class="more"><button ref=${button} onClick=${load}>${texts.more}</button></p>`;
 }
 

@@ -38,6 +38,8 @@ function page() {
     <main>
       ${lost()}
       ${notices.notice()}
+      ${state.status.warning ? html`
+        <p class="alert" role="status">${t.connection.fallback} ${state.status.warning}</p>` : nothing}
       ${revisions(draw)}
       <div class="columns narrow-first">
         <div>${progress()}${deploy(draw)}</div>

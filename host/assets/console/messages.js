@@ -27,6 +27,7 @@ export const t = {
     lost: "No answer",
     banner: "The host does not answer. It may be restarting; this page goes on by itself.",
     old: (since) => `What you see is from ${since}.`,
+    fallback: "This host serves a fallback:",
     drains: "The host cannot say its state right now:",
   },
 

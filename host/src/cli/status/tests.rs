@@ -22,6 +22,7 @@ pub(in crate::cli) fn status() -> Status {
         shadow: None,
         deployment: None,
         kept: Vec::new(),
+        warning: None,
         epoch: 3,
         host_version: "0.1.0".to_owned(),
     }
@@ -65,6 +66,15 @@ epoch 3, task-host 0.1.0
 no requests in the last minute
 ";
     assert_eq!(format!("\n{}", text(&quiet(status()))), expected);
+}
+
+#[test]
+fn a_host_that_fell_back_says_so_and_why() {
+    let mut status = status();
+    status.warning = Some("the active component 0123 does not load (digest-mismatch)".to_owned());
+    let expected = "\nWARNING: this is a fallback: the active component 0123 does not load\n";
+    let shown = text(&quiet(status));
+    assert!(shown.contains(expected), "{shown}");
 }
 
 #[test]

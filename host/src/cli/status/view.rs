@@ -27,7 +27,9 @@ const BELOW: &str = "\x1b[J";
 pub(super) fn text(seen: &Seen) -> String {
     let mut text = revisions(seen);
     text.push('\n');
-    for sentence in sentences(&seen.status) {
+    let warning = seen.status.warning.iter();
+    let warning = warning.map(|warning| format!("WARNING: this is a fallback: {warning}"));
+    for sentence in warning.chain(sentences(&seen.status)) {
         for line in show::wrapped(&sentence, 0) {
             text += &line;
             text.push('\n');
