@@ -12,8 +12,9 @@ mod process;
 mod register;
 mod text;
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -22,7 +23,8 @@ use prometheus_client::registry::Registry;
 
 pub use self::histogram::Histogram;
 use self::labels::{
-    AccessLabel, DeploymentLabels, KindLabel, RevisionLabels, StageLabel, TransactionLabels,
+    AccessLabel, DeploymentLabels, KindLabel, OutcomeLabel, RevisionLabels, StageLabel,
+    TransactionLabels,
 };
 pub use self::labels::{Outcome, RequestLabels};
 pub use self::process::resident_memory_bytes;
@@ -48,6 +50,7 @@ pub struct Metrics {
     pool_capacity: Gauge,
     transactions: Family<TransactionLabels, Counter>,
     database_seconds: Family<AccessLabel, Histogram, fn() -> Histogram>,
+    database_unavailable: Counter,
     statements: Counter,
     rows: Counter,
     guest_seconds: Histogram,
@@ -58,6 +61,7 @@ pub struct Metrics {
     active: Mutex<Option<RevisionLabels>>,
     connections: Gauge,
     deployments: Family<DeploymentLabels, Counter>,
+    deployment_ended: Family<OutcomeLabel, Gauge<f64, AtomicU64>>,
     deployment_stages: Family<StageLabel, Histogram, fn() -> Histogram>,
 }
 
@@ -95,6 +99,21 @@ impl Metrics {
     pub fn instantiated(&self, took: Duration) {
         self.instantiations.inc();
         self.instantiation_seconds.observe(took);
+    }
+
+    /// Shows these kinds of faults at zero: a rate needs a sample from before the first one.
+    pub fn expect_faults(&self, kinds: &[&'static str]) {
+        for kind in kinds {
+            drop(self.faults.get_or_create(&KindLabel::new(kind)));
+            if kind.ends_with("-exceeded") {
+                drop(self.limits.get_or_create(&KindLabel::new(kind)));
+            }
+        }
+    }
+
+    /// A request was turned away because the database did not do its part.
+    pub fn database_unavailable(&self) {
+        self.database_unavailable.inc();
     }
 
     /// The logic failed; `kind` is [`Fault::code`](crate::request::Fault::code).
@@ -184,6 +203,13 @@ impl Metrics {
             reason: reason.to_owned(),
         };
         self.deployments.get_or_create(&labels).inc();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let label = OutcomeLabel {
+            outcome: outcome.to_owned(),
+        };
+        self.deployment_ended
+            .get_or_create(&label)
+            .set(now.unwrap_or_default().as_secs_f64());
         for (stage, seconds) in stages {
             let label = StageLabel {
                 stage: (*stage).to_owned(),

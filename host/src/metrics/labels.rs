@@ -84,6 +84,12 @@ pub(super) struct DeploymentLabels {
     pub(super) reason: String,
 }
 
+/// How the latest deployment with that outcome ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OutcomeLabel {
+    pub(super) outcome: String,
+}
+
 /// A stage of deployments.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct StageLabel {

@@ -73,6 +73,7 @@ impl Service {
         limits: Limits,
         metrics: Arc<Metrics>,
     ) -> Self {
+        metrics.expect_faults(&Fault::CODES);
         Service {
             active: ArcSwap::new(revision),
             database,
@@ -125,6 +126,7 @@ impl Service {
                 self.metrics.faulted(fault.code());
                 revision.stats.failed();
             }
+            Err(Refusal::Unavailable(_)) => self.metrics.database_unavailable(),
             Err(Refusal::Problem(problem)) if !(400..500).contains(&problem.status) => {
                 revision.stats.failed();
             }
