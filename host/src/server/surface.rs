@@ -11,7 +11,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-use super::openapi;
+use super::{Config, openapi};
 use crate::request::{Revision, entity_tag_of};
 
 const REVISION: HeaderName = HeaderName::from_static("task-host-revision");
@@ -149,9 +149,9 @@ impl Surface {
     }
 
     /// The description of the revision's API, with the host's own paths.
-    pub(super) fn openapi(&self, revision: &Revision, with_metrics: bool) -> &File {
+    pub(super) fn openapi(&self, revision: &Revision, config: &Config) -> &File {
         self.openapi.get_or_init(|| {
-            let document = openapi::with_host_paths(&revision.openapi, with_metrics);
+            let document = openapi::with_host_paths(&revision.openapi, config);
             File::new(document.to_string().into(), "application/json")
         })
     }
