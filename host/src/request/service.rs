@@ -56,6 +56,7 @@ impl Service {
         limits: Limits,
         metrics: Arc<Metrics>,
     ) -> Self {
+        metrics.expect_faults(&Fault::CODES);
         metrics.revision_loaded(&revision.digest, &revision.stats);
         let traffic = Traffic {
             active: revision,
@@ -99,6 +100,7 @@ impl Service {
                 self.metrics.faulted(fault.code());
                 revision.stats.failed();
             }
+            Err(Refusal::Unavailable(_)) => self.metrics.database_unavailable(),
             Err(Refusal::Problem(problem)) if !(400..500).contains(&problem.status) => {
                 revision.stats.failed();
             }
