@@ -57,6 +57,11 @@ impl Service {
         metrics: Arc<Metrics>,
     ) -> Self {
         metrics.revision_loaded(&revision.digest, &revision.stats);
+        metrics.revision_activated(
+            &revision.digest,
+            &revision.description.name,
+            &revision.description.version,
+        );
         let traffic = Traffic {
             active: revision,
             candidate: None,

@@ -20,3 +20,4 @@ mod limits;
 mod request;
 mod storage;
 mod toy;
+mod traffic;
