@@ -6,6 +6,7 @@ mod call;
 mod candidate;
 mod client;
 mod compile;
+mod database;
 mod deploy;
 mod deployments;
 mod healthcheck;
@@ -21,6 +22,7 @@ mod serve;
 pub mod serving;
 mod show;
 mod sign;
+mod signals;
 mod status;
 mod table;
 

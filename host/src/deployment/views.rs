@@ -11,6 +11,7 @@ use super::journal::timestamp;
 use super::model::{
     ComponentSummary, Deployment, Event, RevisionStatus, ShadowReport, ShadowSample, Status,
 };
+use super::start::FALLBACK;
 use crate::request::shadow::Report;
 use crate::request::{Revision, Trial};
 use crate::storage::registry::StoredComponent;
@@ -84,11 +85,11 @@ impl Deployments {
         let active = self.service.active();
         let candidate = self.service.candidate();
         let running = self.registry().running_deployment().await?;
-        let epoch = self
-            .registry()
-            .active()
-            .await?
-            .map_or(0, |active| active.epoch);
+        let registered = self.registry().active().await?;
+        let warning = match &registered {
+            Some(active) => self.fallback_reason(active.deployment).await?,
+            None => None,
+        };
         Ok(Status {
             active: revision_status(&active),
             deployment: running.map(history::deployment),
@@ -108,9 +109,18 @@ impl Deployments {
                 .iter()
                 .map(|kept| kept.digest.clone())
                 .collect(),
-            epoch,
+            warning,
+            epoch: registered.map_or(0, |active| active.epoch),
             host_version: env!("CARGO_PKG_VERSION").to_owned(),
         })
+    }
+
+    /// Why the host fell back to the active component, if it did.
+    async fn fallback_reason(&self, deployment: i64) -> Result<Option<String>, OrderError> {
+        let row = self.registry().deployment(deployment).await?;
+        Ok(row
+            .filter(|row| row.new.kind == FALLBACK)
+            .and_then(|row| row.end?.reason))
     }
 
     pub(super) fn summary(&self, component: &StoredComponent) -> ComponentSummary {

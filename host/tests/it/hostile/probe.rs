@@ -28,6 +28,8 @@ pub struct Route {
 pub struct Probe {
     world: &'static str,
     thing: String,
+    /// How much memory an instance begins with, in pages of 64 KiB.
+    pages: u32,
     markers: Vec<(&'static str, String)>,
     /// The routes of its description.
     pub routes: Vec<Route>,
@@ -60,6 +62,7 @@ impl Probe {
         Self {
             world: "probe",
             thing: "a thing".into(),
+            pages: 1,
             markers: Vec::new(),
             routes: vec![get("/things/{id}")],
             migrations: Vec::new(),
@@ -89,6 +92,12 @@ impl Probe {
         self
     }
 
+    /// More memory to begin with.
+    pub fn pages(mut self, pages: u32) -> Self {
+        self.pages = pages;
+        self
+    }
+
     /// Other routes.
     pub fn routes(mut self, routes: impl IntoIterator<Item = Route>) -> Self {
         self.routes = routes.into_iter().collect();
@@ -111,7 +120,8 @@ impl Probe {
     pub fn build(&self) -> Vec<u8> {
         let mut text = include_str!("../../wat/probe.wat").to_owned();
         let memory = ("memory", escape(&self.memory()));
-        for (marker, with) in self.markers.iter().chain([&memory]) {
+        let pages = ("pages", self.pages.to_string());
+        for (marker, with) in self.markers.iter().chain([&memory, &pages]) {
             let marker = format!("(;{marker};)");
             assert!(text.contains(&marker), "{marker}");
             text = text.replace(&marker, with);
@@ -210,6 +220,8 @@ fn every_world_of_the_probe_is_a_component() {
         Probe::slow(),
         Probe::good().world("reaching-out").at("imports", import),
         Probe::good().world("resourceful"),
+        Probe::good().world("records"),
+        Probe::good().world("later-service"),
         Probe::good().world("without-service"),
     ] {
         // The encoder validates; the first eight bytes are those of a component.
