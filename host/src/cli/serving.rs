@@ -158,15 +158,10 @@ impl Args {
             started = starting => started?,
             () = signals.come(1) => return Ok(()),
         };
-        let revision = start.revision.clone();
         let metrics = Metrics::with_database(database.clone());
-        metrics.revision_activated(
-            &revision.digest,
-            &revision.description.name,
-            &revision.description.version,
-        );
         let limits = self.limits.request();
         metrics.set_pool_capacity(limits.running);
+        let revision = &start.revision;
         tracing::info!(
             service.name = revision.description.name,
             service.version = revision.description.version,
@@ -182,8 +177,10 @@ impl Args {
             metrics.clone(),
         ));
         let deployments = deployments.map(|make| make(service.clone()));
-        if let Some(deployments) = &deployments {
-            start.resume(deployments).await;
+        // From here on only the service holds the revision: it is freed when it is replaced.
+        match &deployments {
+            Some(deployments) => start.resume(deployments).await,
+            None => drop(start),
         }
         let forgetting = tokio::spawn(forget(database, self.idempotency_retention));
         let access = self

@@ -58,6 +58,11 @@ impl Service {
     ) -> Self {
         metrics.expect_faults(&Fault::CODES);
         metrics.revision_loaded(&revision.digest, &revision.stats);
+        metrics.revision_activated(
+            &revision.digest,
+            &revision.description.name,
+            &revision.description.version,
+        );
         let traffic = Traffic {
             active: revision,
             candidate: None,

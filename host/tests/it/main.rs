@@ -21,3 +21,4 @@ mod limits;
 mod request;
 mod storage;
 mod toy;
+mod traffic;
