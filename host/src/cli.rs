@@ -6,6 +6,7 @@ mod call;
 mod candidate;
 mod client;
 mod compile;
+mod database;
 mod deploy;
 mod deployments;
 mod healthcheck;

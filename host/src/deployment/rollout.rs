@@ -119,8 +119,8 @@ impl Deployments {
         }
     }
 
-    /// Checks, tries beside the active revision where that was ordered, and switches. Returns the new revision and the one before; none where nothing was
-    /// to be switched.
+    /// Checks, tries beside the active revision where that was ordered, and switches. Returns the
+    /// new revision and the one before; none where nothing was to be switched.
     async fn try_out(
         &self,
         journal: &Journal,
