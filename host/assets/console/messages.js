@@ -1,10 +1,8 @@
 // Every English text of the console. Functions take what stands in between.
 
 export const t = {
-  title: "task-host console",
   skip: "Skip to the revisions",
   product: "task-host",
-  host: (version) => `task-host ${version}`,
 
   login: {
     heading: "Log in",

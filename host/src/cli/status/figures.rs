@@ -1,6 +1,6 @@
 //! A revision's last minute, from what the host counts second by second.
 
-use crate::server::Figures;
+use crate::server::{Figures, RevisionSecond};
 
 /// Seconds that are summed up.
 const LATELY: u64 = 60;
@@ -31,8 +31,8 @@ pub(super) fn last_minute(figures: &Figures) -> Vec<Sums> {
         .map(|revision| {
             let mut seconds: Vec<_> = recent.iter().filter(|of| of.revision == revision).collect();
             seconds.sort_by(|one, other| one.p50_ms.total_cmp(&other.p50_ms));
-            let sum = |count: fn(&_) -> u32| -> u64 {
-                seconds.iter().map(|of| u64::from(count(**of))).sum()
+            let sum = |count: fn(&RevisionSecond) -> u32| -> u64 {
+                seconds.iter().map(|of| u64::from(count(of))).sum()
             };
             let requests = sum(|of| of.requests);
             let mut seen = 0;
