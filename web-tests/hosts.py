@@ -11,6 +11,7 @@ import subprocess
 import threading
 import urllib.error
 import urllib.request
+from collections import deque
 from pathlib import Path
 from queue import Empty, Queue
 
@@ -24,9 +25,10 @@ HTTP = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 class Host:
     """A host process. `url` is the API's and the page's address, `operators` the other port's."""
 
-    def __init__(self, folder: Path, cache: Path):
+    def __init__(self, folder: Path, cache: Path, component="tasks", flags=("--probation", "0s")):
         self.binary = os.environ["TASK_HOST_TEST_BINARY"]
-        self.component = Path(os.environ["TASK_HOST_TEST_COMPONENTS"], "tasks.wasm")
+        self.component = built(component)
+        self.flags = flags
         self.folder, self.cache = folder, cache
         self.addresses = ("127.0.0.1:0", "127.0.0.1:0")
         self.process = None
@@ -36,19 +38,21 @@ class Host:
         own = {name: value for name, value in os.environ.items() if not name.startswith("TASK_HOST_")}
         command = [self.binary, "serve", "--addr", self.addresses[0], "--admin-addr", self.addresses[1]]
         command += ["--database", f"sqlite:{self.folder / 'tasks.sqlite'}", "--cache-dir", self.cache]
-        command += ["--component", self.component, "--log-format", "json", "--probation", "0s"]
+        command += ["--component", self.component, "--log-format", "json", *self.flags]
         self.process = subprocess.Popen(
             command, cwd=self.folder, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
-        ready = Queue()
-        threading.Thread(target=follow, args=(self.process.stderr, ready), daemon=True).start()
+        ready, log = Queue(), deque(maxlen=20)
+        reader = (self.process.stderr, ready, log)
+        threading.Thread(target=follow, args=reader, daemon=True).start()
         try:
             self.addresses = ready.get(timeout=START_S)
         except Empty:
             self.stop()
             raise AssertionError("the host did not start") from None
         if self.addresses is None:
-            raise AssertionError("the host ended before it served")
+            told = b"".join(log).decode()
+            raise AssertionError(f"the host ended before it served:\n{told}")
         self.url, self.operators = (f"http://{address}" for address in self.addresses)
 
     def stop(self):
@@ -92,9 +96,15 @@ class Host:
         subprocess.run(command, check=True, capture_output=True, timeout=START_S)
 
 
-def follow(log, ready: Queue):
+def built(component: str) -> Path:
+    """A component's file."""
+    return Path(os.environ["TASK_HOST_TEST_COMPONENTS"], f"{component}.wasm")
+
+
+def follow(log, ready: Queue, last: deque):
     """Reads the log to its end, so that the pipe never fills, and finds the addresses in it."""
     for line in log:
+        last.append(line)
         try:
             fields = json.loads(line)
         except ValueError:
@@ -104,7 +114,6 @@ def follow(log, ready: Queue):
     ready.put(None)
 
 
-def twin(component: bytes) -> bytes:
+def twin(component: bytes, name="twin") -> bytes:
     """The same component with another digest: a custom section is added, which says nothing."""
-    name = b"twin"
-    return component + bytes([0, len(name) + 1, len(name)]) + name
+    return component + bytes([0, len(name) + 1, len(name)]) + name.encode()

@@ -1,9 +1,13 @@
 """The pictures of the documentation, drawn anew: `cargo xtask browser --screenshots`."""
 
+import itertools
+import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from playwright.sync_api import expect
+
+from console import Operated, choose, log_in, press, variant
 
 LIMIT_BYTES = 150_000
 
@@ -42,3 +46,36 @@ def test_the_main_states_have_a_picture(open_page, host, request, tmp_path, name
     file = folder / f"{name}.png"
     page.screenshot(path=file, animations="disabled")
     assert file.stat().st_size < LIMIT_BYTES
+
+
+def test_the_console_has_a_picture(open_page, request, tmp_path_factory, tmp_path, cache):
+    folder = request.config.getoption("--screenshots")
+    # Another host than the page's own has `tmp_path`.
+    host = Operated(tmp_path_factory.mktemp("console"), cache, probation="2s")
+    try:
+        page = open_page(host.console, ready=False)
+        log_in(page)
+        # A picture is worth some traffic, a test is not.
+        traffic(host, 40 if folder else 1)
+        choose(page, variant(tmp_path, "next"))
+        page.get_by_label("A share first").check()
+        page.get_by_label("Share of the clients").fill("25")
+        press(page, "Deploy")
+        expect(page.get_by_text("canary: gets 25 % of the clients")).to_be_visible()
+        traffic(host, 40 if folder else 1)
+        page.evaluate("scrollTo(0, 0)")
+        file = (folder or tmp_path) / "console.png"
+        page.screenshot(path=file, animations="disabled")
+        assert file.stat().st_size < LIMIT_BYTES
+    finally:
+        host.kill()
+
+
+def traffic(host, seconds):
+    """Requests of many clients for that long, a few of which fail."""
+    until = time.monotonic() + seconds
+    for number in itertools.count():
+        if time.monotonic() > until:
+            return
+        path = "/naughty/trap" if number % 211 == 210 else "/counters"
+        host.get(path, {"task-host-client": str(number % 50)})

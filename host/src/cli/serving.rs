@@ -3,6 +3,7 @@
 //! `serve` brings the revision of a component. The benchmark's native twin brings logic that is
 //! compiled in, and must not differ in anything else: so this part is public.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use anyhow::Context as _;
 use humantime::parse_duration;
 
 use super::signals::Signals;
-use super::{Failure, limits, logs, setting};
+use super::{Failure, database, limits, logs, setting};
 use crate::deployment::{Deployments, Start};
 use crate::metrics::Metrics;
 use crate::request::Service;
@@ -28,14 +29,13 @@ const FORGET_EVERY: Duration = Duration::from_secs(600);
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub struct Args {
-    /// Where the data is: sqlite:PATH for a file, sqlite::memory: for a trial that ends with the
-    /// process
-    #[arg(
-        long,
-        env = "TASK_HOST_DATABASE",
-        default_value = "sqlite:data/tasks.sqlite"
-    )]
-    pub(super) database: Location,
+    #[command(flatten)]
+    pub(super) database: database::Args,
+
+    /// How many hosts share the database at most. More than one needs a database that hosts can
+    /// share: an embedded one is refused at the start
+    #[arg(long, env = "TASK_HOST_REPLICAS", default_value = "1")]
+    replicas: NonZeroU32,
 
     /// Answer writes before they are on the disk. For benchmarks: what was acknowledged survives
     /// the process, not the machine
@@ -86,17 +86,34 @@ impl Args {
     /// # Errors
     /// [`Failure::Setting`] names the flag.
     pub fn open_database(&self) -> Result<Arc<dyn Database>, Failure> {
+        let embedded = matches!(
+            self.database.location,
+            Location::Sqlite(_) | Location::Temporary
+        );
+        if embedded && self.replicas.get() > 1 {
+            let reason = format!(
+                "{} hosts cannot share {}, which belongs to one; set 1 or give another --database",
+                self.replicas, self.database.location
+            );
+            return Err(setting("--replicas", reason));
+        }
         if self.unsafe_no_sync {
             tracing::warn!(
                 "--unsafe-no-sync: what is acknowledged does not survive a loss of power"
             );
         }
+        let limits = self.limits.request();
         let options = storage::Options {
             // One for each request that may run, and for those beside them: health and probes.
-            readers: self.limits.request().running + READERS_BESIDE,
+            readers: limits.running + READERS_BESIDE,
+            connections: self.database.connections.into(),
+            idle: self.database.idle,
+            direct: self.database.direct.clone(),
+            result_bytes: limits.bytes,
             no_sync: self.unsafe_no_sync,
         };
-        storage::connect(&self.database, options).map_err(|error| setting("--database", error))
+        storage::connect(&self.database.location, options)
+            .map_err(|error| setting("--database", error))
     }
 
     pub(super) fn runtime_limits(&self) -> runtime::Limits {

@@ -19,9 +19,9 @@ use super::problem::Problem;
 use super::surface::{self, File};
 use super::trace::Context;
 
-const HTML: &str = "text/html; charset=utf-8";
-const SCRIPT: &str = "text/javascript; charset=utf-8";
-const STYLE: &str = "text/css; charset=utf-8";
+pub(super) const HTML: &str = "text/html; charset=utf-8";
+pub(super) const SCRIPT: &str = "text/javascript; charset=utf-8";
+pub(super) const STYLE: &str = "text/css; charset=utf-8";
 
 /// Swagger UI sets styles on elements and draws icons from `data:` addresses.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -46,7 +46,7 @@ static STYLES: LazyLock<File> = LazyLock::new(|| {
     )
 });
 
-fn plain(content: &'static [u8], media_type: &str) -> File {
+pub(super) fn plain(content: &'static [u8], media_type: &str) -> File {
     File::new(Bytes::from_static(content), media_type)
 }
 
@@ -56,7 +56,7 @@ fn packed(content: &'static [u8], media_type: &str) -> File {
 
 /// `GET /docs`.
 pub(super) async fn page(headers: HeaderMap) -> Response {
-    secured(assets::read(&PAGE, &headers))
+    secured(assets::read(&PAGE, &headers), POLICY)
 }
 
 /// `GET /docs/{file}`.
@@ -71,12 +71,13 @@ pub(super) async fn file(
         "/docs/swagger-ui.css" => assets::read(&STYLES, &headers),
         _ => return Problem::not_found().respond(&context.request_id),
     };
-    secured(response)
+    secured(response, POLICY)
 }
 
-fn secured(mut response: Response) -> Response {
+/// Adds what keeps a page of the host's to itself.
+pub(super) fn secured(mut response: Response, policy: HeaderValue) -> Response {
     let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(

@@ -1,7 +1,7 @@
 //! A backend without logic or database, for the tests of this layer.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,7 +19,7 @@ use super::{Api, Config, Server};
 use crate::contract::{Access, Asset, Description, Method, Route};
 use crate::metrics::Metrics;
 use crate::request::{
-    Answer, Health, Invocation, Logic, Refusal, Request, Revision, RevisionStats, Template,
+    Answer, Client, Health, Invocation, Logic, Refusal, Request, Revision, Template,
 };
 use crate::runtime::{Call, Interruption};
 use crate::transcode::{Input, Rejection};
@@ -36,6 +36,8 @@ pub(super) struct Fake {
     /// Told when `/slow` was begun; the answer waits for `release`.
     pub(super) begun: Notify,
     pub(super) release: Notify,
+    /// Who asked last.
+    pub(super) client: Mutex<String>,
 }
 
 pub(super) const DIGEST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -79,6 +81,7 @@ impl Fake {
             asked: Mutex::default(),
             begun: Notify::new(),
             release: Notify::new(),
+            client: Mutex::default(),
         })
     }
 
@@ -95,7 +98,9 @@ impl Fake {
     }
 
     pub(super) fn server(self: &Arc<Fake>, flags: &[&str]) -> Server {
-        Server::new(self.clone(), Metrics::new(), config(flags))
+        let metrics = Metrics::new();
+        metrics.revision_loaded(DIGEST, &self.revision.stats);
+        Server::new(self.clone(), metrics, config(flags))
     }
 
     pub(super) fn router(self: &Arc<Fake>) -> Router {
@@ -152,7 +157,8 @@ fn revision() -> Revision {
             asset("/large.css", "text/css", &LARGE),
         ],
         operations: Vec::new(),
-        stats: RevisionStats::default(),
+        stats: Arc::default(),
+        shown: OnceLock::new(),
         logic: Box::new(NoLogic),
     }
 }
@@ -178,6 +184,11 @@ impl Logic for NoLogic {
 #[async_trait]
 impl Api for Fake {
     fn active(&self) -> Arc<Revision> {
+        self.revision.clone()
+    }
+
+    fn begin(&self, client: Client<'_>) -> Arc<Revision> {
+        *self.client.lock().unwrap() = format!("{client:?}");
         self.revision.clone()
     }
 
