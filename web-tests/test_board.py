@@ -40,6 +40,17 @@ def test_a_card_moves_by_touch(open_page, host):
     expect(card(page, "Move me", "in_progress")).to_be_visible()
 
 
+def test_a_task_is_deleted_from_its_dialog(open_page, host):
+    host.create("Take me away")
+    page = open_page("/?view=board")
+    page.get_by_role("button", name="Take me away", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog", name="Delete this task?").get_by_role("button", name="Delete").click()
+    expect(card(page, "Take me away", "pending")).to_be_hidden()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert host.tasks() == []
+
+
 def test_filters_hold_for_the_board_too(open_page, host):
     host.create("Red car")
     host.create("Blue car")

@@ -61,6 +61,20 @@ def test_a_refused_move_goes_back_and_says_why(open_page, host):
     expect(page.locator("[data-status=in_progress]")).to_contain_text("Stay here")
 
 
+def test_a_list_that_cannot_be_loaded_says_so_and_can_be_tried_again(open_page, host, assert_accessible):
+    host.create("Out of reach")
+    page = open_page()
+    problem = {"status": 503, "title": "The service is overloaded"}
+    page.route("**/tasks?*", lambda route: route.fulfill(status=503, json=problem))
+    page.get_by_label("Search").fill("reach")
+    expect(page.get_by_text("The tasks could not be loaded: The service is overloaded")).to_be_visible()
+    assert_accessible(page)
+    page.unroute("**/tasks?*")
+    page.get_by_role("button", name="Try again").click()
+    expect(row(page, "Out of reach")).to_be_visible()
+    expect(page.get_by_text("could not be loaded")).to_be_hidden()
+
+
 def test_the_page_goes_on_after_a_restart_of_the_host(open_page, host):
     host.create("From before")
     page = open_page()

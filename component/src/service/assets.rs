@@ -22,8 +22,11 @@ macro_rules! file {
 /// Every file, by its path; `/` is the page.
 const FILES: &[(&str, &str, &[u8])] = &[
     ("/", HTML, include_bytes!("../../web/index.html")),
-    file!("style.css", STYLE),
     file!("icon.svg", IMAGE),
+    file!("styles/base.css", STYLE),
+    file!("styles/overlays.css", STYLE),
+    file!("styles/page.css", STYLE),
+    file!("styles/views.css", STYLE),
     file!("address.js", SCRIPT),
     file!("api.js", SCRIPT),
     file!("app.js", SCRIPT),

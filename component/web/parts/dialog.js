@@ -7,7 +7,12 @@ export const opened = state(null);
 
 /** Opens a dialog; `draw` gets the function that closes it. */
 export function openDialog(draw) {
-  opened.value = () => draw(() => (opened.value = null));
+  const drawn = () => draw(close);
+  // One that another dialog took the place of is closed already.
+  const close = () => {
+    if (opened.value === drawn) opened.value = null;
+  };
+  opened.value = drawn;
 }
 
 /** A dialog with a heading. Escape closes it. */

@@ -14,13 +14,17 @@ import { html, useEffect, useRef, useState } from "../ui.js";
 import { Dependencies } from "./dependencies.js";
 import { Dialog, openDialog } from "./dialog.js";
 import { Choice, Field, focusFault, FormFault, sortFaults } from "./fields.js";
+import { askToRemove } from "./remove.js";
 
 const { edit: texts, fields: labels } = messages;
 const NO_FAULTS = { fields: {}, rest: "" };
 
-export const openEdit = (id) => openDialog((close) => html`<${Edit} id=${id} close=${close} />`);
+/** Opens it. `known` are the tasks among which dependants are looked for when it is deleted. */
+export function openEdit(id, known) {
+  openDialog((close) => html`<${Edit} id=${id} known=${known} close=${close} />`);
+}
 
-function Edit({ id, close }) {
+function Edit({ id, known, close }) {
   const name = `edit:${id}`;
   /** `base` is the task as the form began with it, `values` what stands in the form. */
   const [work, setWork] = useState(() => draft(name));
@@ -121,6 +125,9 @@ function Edit({ id, close }) {
       <div class="actions wide">
         <button class="primary" disabled=${isBusy}>${texts.save}</button>
         <button type="button" onClick=${close}>${texts.cancel}</button>
+        <button type="button" class="plain quiet last" onClick=${() => askToRemove(base, known)}>
+          ${messages.task.remove}
+        </button>
       </div>
     </form>
   <//>`;

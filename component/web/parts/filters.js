@@ -3,7 +3,7 @@
 import { address, clearFilters, countFilters, isFiltered, show } from "../address.js";
 import { messages } from "../messages.js";
 import { summary } from "../tasks.js";
-import { html, useEffect, useId, useShared, useState } from "../ui.js";
+import { html, useEffect, useId, useRef, useShared, useState } from "../ui.js";
 import { Choice, Field } from "./fields.js";
 
 const { filters: texts, fields: labels } = messages;
@@ -51,10 +51,14 @@ export function Filters() {
 function Typed({ name, label, type, placeholder }) {
   const value = useShared(address)[name];
   const [text, setText] = useState(value);
-  useEffect(() => setText(value), [value]);
+  /** What the address holds because of this field: its echo must not undo what was typed since. */
+  const sent = useRef(value);
   useEffect(() => {
-    if (text === value) return;
-    const timer = setTimeout(() => show({ [name]: text }), PAUSE_MS);
+    if (value !== sent.current) setText((sent.current = value));
+  }, [value]);
+  useEffect(() => {
+    if (text === sent.current) return;
+    const timer = setTimeout(() => show({ [name]: (sent.current = text) }), PAUSE_MS);
     return () => clearTimeout(timer);
   }, [text]);
   return html`<${Field} name=${name} label=${label}>

@@ -62,7 +62,7 @@ function Column({ status }) {
     <h2 id=${id}>${name} <span class="count">${count}</span></h2>
     ${shown.error && html`<${Failure} error=${shown.error} retry=${() => listing.refresh(reach.current)} />`}
     ${cards.length
-      ? html`<ul>${cards.map((task) => html`<${Card} key=${task.id} task=${task} />`)}</ul>`
+      ? html`<ul>${cards.map((task) => html`<${Card} key=${task.id} task=${task} known=${shown.tasks} />`)}</ul>`
       : html`<p class="hint">${shown.loading ? messages.list.loading : texts.empty}</p>`}
     ${shown.next !== null && html`<button onClick=${() => listing.more()}>${messages.list.more}</button>`}
   </section>`;
@@ -79,7 +79,7 @@ function withPending({ tasks, version }, ahead, status) {
   return [...came.map(({ task }) => task), ...stay];
 }
 
-function Card({ task }) {
+function Card({ task, known }) {
   const { id, title, status } = task;
   const card = useRef(null);
   useEffect(() => {
@@ -106,7 +106,7 @@ function Card({ task }) {
     return html`<button class="plain icon" data-move=${direction} aria-label=${label} onClick=${go}>${sign}</button>`;
   };
   return html`<li class=${`task ${status}`} ref=${card} draggable="true" onDragStart=${begin} onDragEnd=${end} data-task=${id}>
-    <button class="plain title" onClick=${() => openEdit(id)}>
+    <button class="plain title" onClick=${() => openEdit(id, known)}>
       <span class="name">${title}</span>
     </button>
     <${Facts} task=${task} withStatus=${false} />

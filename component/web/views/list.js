@@ -45,6 +45,7 @@ export function ListView() {
           from=${index * CHUNK}
           version=${version}
           onReach=${(last) => (reach.current = last)}
+          onEdit=${(task) => openEdit(task.id, listing.shown.value.tasks)}
           onRemove=${removeTask}
         />`,
       )}
@@ -69,7 +70,7 @@ function useChunks(tasks) {
   }, [tasks]);
 }
 
-function Chunk({ tasks, from, version, onReach, onRemove }) {
+function Chunk({ tasks, from, version, onReach, onEdit, onRemove }) {
   const box = useRef(null);
   const [isNear, setNear] = useState(from === 0);
   const height = useRef(tasks.length * GUESSED_ROW_PX);
@@ -95,13 +96,13 @@ function Chunk({ tasks, from, version, onReach, onRemove }) {
     return tasks.map((task, index) => {
       const entry = ahead.get(task.id);
       const now = isAhead(entry, version) ? entry.task : task;
-      return html`<${Row} key=${task.id} task=${now} position=${from + index + 1} onRemove=${onRemove} />`;
+      return html`<${Row} key=${task.id} task=${now} position=${from + index + 1} onEdit=${onEdit} onRemove=${onRemove} />`;
     });
   }, [isNear, tasks, ahead, version]);
   return html`<div ref=${box} role="none" style=${{ height: isNear ? null : `${height.current}px` }}>${rows}</div>`;
 }
 
-function Row({ task, position, onRemove }) {
+function Row({ task, position, onEdit, onRemove }) {
   const { id, title, status } = task;
   const isDone = status === "completed";
   const toggle = () => move(task, isDone ? "pending" : "completed");
@@ -113,7 +114,7 @@ function Row({ task, position, onRemove }) {
       <${Facts} task=${task} withStatus=${status !== "pending"} />
     </div>
     <div class="actions">
-      <button class="plain" aria-label=${messages.task.editLabel(title)} onClick=${() => openEdit(id)}>
+      <button class="plain" aria-label=${messages.task.editLabel(title)} onClick=${() => onEdit(task)}>
         ${messages.task.edit}
       </button>
       <button class="plain quiet" aria-label=${messages.task.removeLabel(title)} onClick=${() => onRemove(task)}>

@@ -101,6 +101,8 @@ pub(super) fn packs(media_type: Option<&HeaderValue>) -> bool {
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let packed = [
+        // Not packed, but gathering it would keep messages back.
+        "text/event-stream",
         "image/",
         "font/woff",
         "audio/",
