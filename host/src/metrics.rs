@@ -25,7 +25,7 @@ use prometheus_client::registry::Registry;
 
 pub use self::histogram::Histogram;
 use self::labels::{
-    AccessLabel, DeploymentLabels, EndLabel, KindLabel, OutcomeLabel, RevisionLabels, StageLabel,
+    AccessLabel, DeploymentLabels, KindLabel, OutcomeLabel, RevisionLabels, StageLabel,
     TransactionLabels,
 };
 pub use self::labels::{Outcome, RequestLabels};
@@ -68,7 +68,7 @@ pub struct Metrics {
     shadow_reads: Family<OutcomeLabel, Counter>,
     connections: Gauge,
     deployments: Family<DeploymentLabels, Counter>,
-    deployment_ended: Family<EndLabel, Gauge<f64, AtomicU64>>,
+    deployment_ended: Family<OutcomeLabel, Gauge<f64, AtomicU64>>,
     deployment_stages: Family<StageLabel, Histogram, fn() -> Histogram>,
 }
 
@@ -221,6 +221,7 @@ impl Metrics {
 
     /// A read was run on a revision in the shadow, or not: `same`, `different`, `skipped`.
     pub fn shadowed(&self, outcome: &'static str) {
+        let outcome = outcome.to_owned();
         self.shadow_reads
             .get_or_create(&OutcomeLabel { outcome })
             .inc();
@@ -244,7 +245,7 @@ impl Metrics {
         };
         self.deployments.get_or_create(&labels).inc();
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let label = EndLabel {
+        let label = OutcomeLabel {
             outcome: outcome.to_owned(),
         };
         self.deployment_ended

@@ -30,6 +30,7 @@ pub(super) use self::error::Error;
 pub(super) use self::follow::{Patience, Progress};
 use super::Failure;
 use crate::deployment::model::{ComponentSummary, Deployment, Order, Status};
+use crate::server::{Failure as Failed, Figures};
 
 /// How long a connection may take.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
@@ -167,6 +168,16 @@ impl Client {
     /// What is true now.
     pub(super) async fn status(&self) -> Result<Status, Error> {
         self.read(self.request(Method::GET, "admin/status")).await
+    }
+
+    /// What requests came to in the last minutes, in this host.
+    pub(super) async fn figures(&self) -> Result<Figures, Error> {
+        self.read(self.request(Method::GET, "admin/figures")).await
+    }
+
+    /// The last requests that failed there, the latest first.
+    pub(super) async fn failures(&self) -> Result<Vec<Failed>, Error> {
+        self.read(self.request(Method::GET, "admin/failures")).await
     }
 
     /// The whole digest of a component that the host has, from its first digits as tables show

@@ -1,11 +1,9 @@
 //! The flags of where the data is and how it is reached.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use humantime::parse_duration;
 
-use super::{Failure, setting};
 use crate::storage::Location;
 use crate::storage::postgres::Url;
 
@@ -41,30 +39,8 @@ pub(super) struct Args {
         default_value_t = 24, value_parser = clap::value_parser!(u16).range(2..=1000))]
     pub(super) connections: u16,
 
-    /// How many hosts share the database at most. SQLite belongs to one host, and more are refused
-    #[arg(long, env = "TASK_HOST_REPLICAS", default_value = "1")]
-    replicas: NonZeroU32,
-
     /// How long a PostgreSQL connection stays open that nobody needs
     #[arg(long = "database-idle-timeout", env = "TASK_HOST_DATABASE_IDLE_TIMEOUT",
         default_value = "5m", value_parser = parse_duration)]
     pub(super) idle: Duration,
-}
-
-impl Args {
-    /// Refuses replicas where each would have data of its own.
-    pub(super) fn check_replicas(&self) -> Result<(), Failure> {
-        let replicas = self.replicas.get();
-        match self.location {
-            Location::Sqlite(_) | Location::Temporary if replicas > 1 => {
-                let reason = format!(
-                    "{replicas} hosts cannot share {}, which belongs to one; set 1, or let \
-                     --database name a PostgreSQL database",
-                    self.location
-                );
-                Err(setting("--replicas", reason))
-            }
-            _ => Ok(()),
-        }
-    }
 }

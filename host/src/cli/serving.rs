@@ -3,6 +3,7 @@
 //! `serve` brings the revision of a component. The benchmark's native twin brings logic that is
 //! compiled in, and must not differ in anything else: so this part is public.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::request::Service;
 use crate::runtime;
 use crate::server::admin::Access;
 use crate::server::{self, Server, listen, operators::OperatorsPort};
-use crate::storage::{self, Database};
+use crate::storage::{self, Database, Location};
 
 /// Database connections for what reads beside requests.
 const READERS_BESIDE: usize = 4;
@@ -30,6 +31,11 @@ const FORGET_EVERY: Duration = Duration::from_secs(600);
 pub struct Args {
     #[command(flatten)]
     pub(super) database: database::Args,
+
+    /// How many hosts share the database at most. More than one needs a database that hosts can
+    /// share: an embedded one is refused at the start
+    #[arg(long, env = "TASK_HOST_REPLICAS", default_value = "1")]
+    replicas: NonZeroU32,
 
     /// Answer writes before they are on the disk. For benchmarks: what was acknowledged survives
     /// the process, not the machine
@@ -80,7 +86,17 @@ impl Args {
     /// # Errors
     /// [`Failure::Setting`] names the flag.
     pub fn open_database(&self) -> Result<Arc<dyn Database>, Failure> {
-        self.database.check_replicas()?;
+        let embedded = matches!(
+            self.database.location,
+            Location::Sqlite(_) | Location::Temporary
+        );
+        if embedded && self.replicas.get() > 1 {
+            let reason = format!(
+                "{} hosts cannot share {}, which belongs to one; set 1 or give another --database",
+                self.replicas, self.database.location
+            );
+            return Err(setting("--replicas", reason));
+        }
         if self.unsafe_no_sync {
             tracing::warn!(
                 "--unsafe-no-sync: what is acknowledged does not survive a loss of power"

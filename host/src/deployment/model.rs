@@ -106,8 +106,8 @@ pub struct Status {
     pub shadow: Option<ShadowReport>,
     /// The deployment that runs.
     pub deployment: Option<Deployment>,
-    /// The digests that a rollback reaches without compiling, the latest first.
-    pub kept: Vec<String>,
+    /// The revisions that a rollback reaches without compiling, the latest first.
+    pub kept: Vec<RevisionStatus>,
     /// What an operator has to know of the active revision: that the host fell back to it, and
     /// why.
     #[serde(default)]

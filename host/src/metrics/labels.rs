@@ -84,12 +84,6 @@ pub(super) struct DeploymentLabels {
     pub(super) reason: String,
 }
 
-/// The outcome of the latest deployment that ended so.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct EndLabel {
-    pub(super) outcome: String,
-}
-
 /// A stage of deployments.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct StageLabel {
@@ -104,9 +98,9 @@ pub(super) struct RevisionLabels {
 }
 
 /// How something ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct OutcomeLabel {
-    pub(super) outcome: &'static str,
+    pub(super) outcome: String,
 }
 
 /// A digest as labels carry it: its first 12 digits.

@@ -119,7 +119,12 @@ async fn call(
         Ok(answer) => Ok(answer::respond(answer, parts, &app.config.public_path)),
         Err(refusal) => {
             log(&refusal);
-            Err(refusal.into())
+            let reason = reason(&refusal);
+            let problem = Problem::from(refusal);
+            if let Some(reason) = reason {
+                context.failed(&problem.code, reason);
+            }
+            Err(problem)
         }
     }
 }
@@ -211,6 +216,26 @@ fn without_slash(app: &App, revision: &Revision, parts: &Parts) -> Option<Respon
     let location = HeaderValue::try_from(location).ok()?;
     response.headers_mut().insert(LOCATION, location);
     Some(response)
+}
+
+/// Why, for operators; none where it is the client's fault.
+fn reason(refusal: &Refusal) -> Option<String> {
+    match refusal {
+        Refusal::Problem(problem) if (400..500).contains(&problem.status) => None,
+        Refusal::Problem(problem) => Some(match &problem.detail {
+            Some(detail) => format!("{}: {detail}", problem.title),
+            None => problem.title.clone(),
+        }),
+        Refusal::Fault(_) | Refusal::Unavailable(_) | Refusal::Overloaded { .. } => {
+            Some(refusal.to_string())
+        }
+        Refusal::Malformed(_)
+        | Refusal::Invalid(_)
+        | Refusal::UnsupportedMediaType(_)
+        | Refusal::PreconditionFailed
+        | Refusal::BadHeader { .. }
+        | Refusal::KeyReused => None,
+    }
 }
 
 /// Tells the log what the client is not told. Everything else is the access line's matter.
