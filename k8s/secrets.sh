@@ -15,10 +15,11 @@ if "$kubectl" get secret task-api --namespace "$namespace" >/dev/null 2>&1; then
     exit 0
 fi
 
+# Inside the namespace, behind its NetworkPolicy, the database has no certificate.
 random() { head -c 30 /dev/urandom | base64 | tr '+/' '-_'; }
 password=$(random)
 token=$(random)
-url=${url:-postgres://task_host:$password@task-api-postgres:5432/tasks}
+url=${url:-postgres://task_host:$password@task-api-postgres:5432/tasks?sslmode=disable}
 
 "$kubectl" get namespace "$namespace" >/dev/null 2>&1 || "$kubectl" create namespace "$namespace"
 # By a manifest on standard input: arguments can be seen by other users of the machine.

@@ -7,6 +7,7 @@ Nothing here reaches a network beyond this machine's loopback.
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import zipfile
 from functools import cache
@@ -31,12 +32,18 @@ def run(*command, **options):
 
 
 def needs(program, package):
-    """The path of a program of the system; the test is left out where it is missing, which
-    `cargo xtask verify` takes for a failure in CI."""
+    """The path of a program of the system. Where it is missing the test is left out, in CI it
+    fails."""
     found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
     if found is None:
-        pytest.skip(f"{program} is missing: apt install {package}")
+        left_out = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        left_out(f"{program} is missing: apt install {package}")
     return found
+
+
+def tool(program):
+    """The path of a program that a pinned Python package brought."""
+    return Path(sys.executable).parent / program
 
 
 @cache

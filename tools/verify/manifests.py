@@ -13,6 +13,10 @@ OUTSIDE = {"task-api": {"admin-token", "database-url", "postgres-password"}}
 HOST_BYTES = 128 << 20
 # Seconds that a process may take to end after its drain.
 ENDING = 5
+# Connections that a host opens beside those for requests, and that PostgreSQL keeps for
+# administrators.
+OWN_CONNECTIONS = 5
+RESERVED_CONNECTIONS = 3
 SETTINGS = re.compile(r"^(TASK_HOST|OTEL)_")
 
 
@@ -291,6 +295,18 @@ def memory_suffices(objects):
             yield f"{owner}: requests may take {calls >> 20} MiB of {limit >> 20} MiB"
 
 
+def connections_suffice(objects):
+    """The hosts and the one more of a rollout leave PostgreSQL connections for administrators."""
+    for thing in of_kind(objects, "StatefulSet"):
+        arguments = " ".join(thing["spec"]["template"]["spec"]["containers"][0].get("args", []))
+        allowed = re.search(r"max_connections=(\d+)", arguments)
+        for owner, _, _, values in hosts(objects):
+            each = int(values["TASK_HOST_DATABASE_CONNECTIONS"]) + OWN_CONNECTIONS
+            needed = each * (int(values["TASK_HOST_REPLICAS"]) + 1) + RESERVED_CONNECTIONS
+            if allowed and needed > int(allowed[1]):
+                yield f"{owner}: {needed} connections are needed and {allowed[1]} allowed"
+
+
 def scale(objects):
     """The least and the largest number of pods of each Deployment."""
     for thing in of_kind(objects, "Deployment"):
@@ -415,6 +431,7 @@ CHECKS = [
     drains_in_time,
     listens_where_ports_are,
     memory_suffices,
+    connections_suffice,
     autoscalers_work,
     budgets_allow_and_protect,
     replicas_are_told,

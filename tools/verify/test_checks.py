@@ -64,6 +64,9 @@ BREAK = {
         TASK_HOST_ADMIN_ADDR="127.0.0.1:9000"
     ),
     manifests.memory_suffices: lambda o: environment(o).update(TASK_HOST_MAX_CONCURRENCY="64"),
+    manifests.connections_suffice: lambda o: environment(o).update(
+        TASK_HOST_DATABASE_CONNECTIONS="32"
+    ),
     manifests.autoscalers_work: lambda o: one(o, "Deployment task-api")["spec"].update(replicas=3),
     manifests.budgets_allow_and_protect: lambda o: one(o, "PodDisruptionBudget task-api")[
         "spec"

@@ -1,5 +1,5 @@
 //! Build, toolchain and test automation: `cargo xtask run | dev | test | build | components |
-//! fuzz | browser | bench`.
+//! fuzz | browser | verify | bench`.
 //!
 //! Each subcommand is a module. Steps are announced on standard error as they begin, and the
 //! tools that they start write to the terminal themselves, so that a long build shows its
@@ -16,6 +16,7 @@ mod step;
 mod summary;
 mod test;
 mod toolchain;
+mod verify;
 mod workspace;
 
 use std::process::ExitCode;
@@ -48,6 +49,8 @@ enum Command {
     Fuzz,
     /// Uses the web pages in a browser: a part of `test`.
     Browser(browser::Arguments),
+    /// Checks what ships the service with real tools: manifests, chart, alerts, image, workflows.
+    Verify(verify::Arguments),
     /// Measures the host against its native twin: the first time takes half an hour.
     Bench(bench::Arguments),
 }
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Components => component::build_all(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Fuzz => test::fuzz_only(&workspace),
         Command::Browser(arguments) => test::browser_only(&workspace, &arguments),
+        Command::Verify(arguments) => test::verify_only(&workspace, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
     });
     outcome.unwrap_or_else(|error| {

@@ -15,6 +15,7 @@ use crate::component;
 use crate::fuzz;
 use crate::step;
 use crate::summary::{Outcome, Summary};
+use crate::verify;
 use crate::workspace::Workspace;
 
 /// The variable that tells the host's tests where the built components are.
@@ -76,6 +77,18 @@ pub fn browser_only(workspace: &Workspace, arguments: &browser::Arguments) -> Re
     build(workspace)?;
     let mut summary = Summary::default();
     summary.add(browser::NAME, browser::run(workspace, arguments));
+    Ok(summary.finish(in_ci()))
+}
+
+/// Builds what the checks of everything around the service need, and runs them alone: they take
+/// minutes, so `test` leaves them to CI.
+///
+/// # Errors
+/// Where the component or the host does not build.
+pub fn verify_only(workspace: &Workspace, arguments: &verify::Arguments) -> Result<ExitCode> {
+    build(workspace)?;
+    let mut summary = Summary::default();
+    summary.add(verify::NAME, verify::run(workspace, arguments));
     Ok(summary.finish(in_ci()))
 }
 
