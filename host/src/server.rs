@@ -17,6 +17,7 @@ pub mod listen;
 mod openapi;
 pub mod operators;
 mod problem;
+mod public_path;
 mod surface;
 mod trace;
 
