@@ -44,7 +44,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    args.serving.start_logs()?;
+    let _traces = args.serving.start_logs()?;
     args.serving.check_access()?;
     let component = args.component.as_deref().map(|path| {
         std::fs::read(path)

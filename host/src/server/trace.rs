@@ -24,6 +24,7 @@ use super::App;
 use super::problem::Problem;
 use crate::contract::RESERVED_PATHS;
 use crate::metrics::{Held, RequestLabels};
+use crate::telemetry;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -105,7 +106,9 @@ impl<'a> Watch<'a> {
             span.id = %context.span_id,
             http.request.method = method,
             http.route = tracing::field::Empty,
+            otel.kind = tracing::field::Empty,
         );
+        context.root().place(&span);
         Watch {
             app,
             context,
@@ -131,6 +134,7 @@ impl<'a> Watch<'a> {
             },
             took,
         );
+        telemetry::ended(&self.span, self.method, route, status);
         let _entered = self.span.enter();
         let duration_ms = took.as_micros() as f64 / 1000.0;
         let method = self.method;

@@ -19,4 +19,5 @@ mod lifecycle;
 mod limits;
 mod request;
 mod storage;
+mod telemetry;
 mod toy;
