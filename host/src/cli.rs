@@ -14,7 +14,9 @@ mod inspect;
 mod keygen;
 mod limits;
 mod logs;
+mod oci;
 mod outcome;
+mod publish;
 mod report;
 mod rollback;
 mod serve;
@@ -23,6 +25,7 @@ mod show;
 mod sign;
 mod status;
 mod table;
+mod tls;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -62,6 +65,8 @@ enum Command {
     Healthcheck(healthcheck::Args),
     /// Sign a component; the signature goes to FILE.sig, where `deploy` finds it
     Sign(sign::Args),
+    /// Put a component into an OCI registry
+    Publish(publish::Args),
     /// Make a pair of keys to sign components with
     Keygen(keygen::Args),
     /// Compile a component from standard input to standard output; `serve` starts this by itself
@@ -103,6 +108,7 @@ pub fn run() -> ExitCode {
         Command::Call(args) => call::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Sign(args) => sign::run(&args),
+        Command::Publish(args) => publish::run(&args),
         Command::Keygen(args) => keygen::run(&args),
         Command::Compile(args) => compile::run(&args),
     };

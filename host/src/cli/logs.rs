@@ -42,6 +42,7 @@ enum Format {
 /// one is named.
 pub(super) fn init(args: &Args) -> Result<Option<Traces>, super::Failure> {
     let filter = EnvFilter::try_new(&args.log).map_err(|error| super::setting("--log", error))?;
+    super::tls::prepare();
     let traces = args.otlp_endpoint.as_deref().map(Traces::start);
     let traces = traces
         .transpose()

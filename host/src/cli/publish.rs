@@ -1,0 +1,44 @@
+//! `task-host publish`: puts a component into an OCI registry, where hosts and pipelines find it.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use super::oci::{self, Artifact};
+use super::{Failure, block_on, print, sign};
+
+/// Put a component into an OCI registry
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The component; its signature in FILE.sig goes along where that exists
+    file: PathBuf,
+
+    /// Where to: oci://REGISTRY/REPOSITORY:TAG
+    #[arg(value_name = "REFERENCE")]
+    to: Artifact,
+
+    #[command(flatten)]
+    registry: oci::Args,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    if args.to.is_pinned() {
+        let reason = "give a tag; the digest is what comes of it";
+        return Err(super::setting("REFERENCE", reason));
+    }
+    let content = std::fs::read(&args.file)
+        .with_context(|| format!("cannot read {}", args.file.display()))?;
+    let beside = sign::signature_file(&args.file);
+    let signature = match beside.exists() {
+        true => Some(
+            std::fs::read_to_string(&beside)
+                .with_context(|| format!("cannot read {}", beside.display()))?
+                .trim()
+                .to_owned(),
+        ),
+        false => None,
+    };
+    let published = block_on(args.to.push(&args.registry, content, signature))?;
+    // Alone on standard output, for scripts: what `deploy` and --declared-component take.
+    Ok(print(&format!("{published}\n"))?)
+}
