@@ -17,7 +17,6 @@ pub mod listen;
 mod openapi;
 pub mod operators;
 mod problem;
-mod public_path;
 mod surface;
 mod trace;
 

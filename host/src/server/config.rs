@@ -11,7 +11,6 @@ use clap::{ArgAction, Args};
 use humantime::parse_duration;
 
 use super::admin;
-use super::public_path::PublicPath;
 
 /// How the host listens, and what it takes from clients.
 #[derive(Debug, Clone, Args)]
@@ -20,16 +19,6 @@ pub struct Config {
     /// Where the API is served. Port 0 takes a free one and logs it.
     #[arg(long, env = "TASK_HOST_ADDR", default_value = "127.0.0.1:8000")]
     pub addr: SocketAddr,
-
-    /// The path below which clients see the API, such as `/staging`, where a proxy in front takes
-    /// it off before it passes a request on.
-    #[arg(
-        long,
-        env = "TASK_HOST_PUBLIC_PATH",
-        default_value = "",
-        hide_default_value = true
-    )]
-    pub public_path: PublicPath,
 
     /// Where operators are served: probes, metrics and administration, from a thread of its own.
     #[arg(long, env = "TASK_HOST_ADMIN_ADDR", default_value = "127.0.0.1:9000")]

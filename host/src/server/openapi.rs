@@ -7,24 +7,17 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::{App, Config, assets};
+use super::{App, assets};
 
 /// `GET /openapi.json`.
 pub(super) async fn document(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let surface = app.surfaces.active(&*app.api);
-    assets::read(surface.openapi(&app.config), &headers)
+    assets::read(surface.openapi(app.config.public_metrics), &headers)
 }
 
-/// The document with what the host knows: the paths that every host has, where the document does
-/// not speak of them itself, and where clients see them.
-pub(super) fn with_host_paths(document: &Value, config: &Config) -> Value {
+/// The document with the paths that every host has. What the document itself says of them wins.
+pub(super) fn with_host_paths(document: &Value, with_metrics: bool) -> Value {
     let mut document = document.clone();
-    let public_path = config.public_path.as_str();
-    if !public_path.is_empty()
-        && let Some(members) = document.as_object_mut()
-    {
-        members.insert("servers".to_owned(), json!([{"url": public_path}]));
-    }
     let Some(paths) = document
         .as_object_mut()
         .map(|members| members.entry("paths").or_insert_with(|| Map::new().into()))
@@ -52,7 +45,7 @@ pub(super) fn with_host_paths(document: &Value, config: &Config) -> Value {
             "requests should go elsewhere",
         ),
     );
-    if config.public_metrics {
+    if with_metrics {
         add("/metrics", metrics());
     }
     document

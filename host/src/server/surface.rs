@@ -7,7 +7,7 @@ use arc_swap::ArcSwapOption;
 use axum::http::HeaderValue;
 use bytes::Bytes;
 
-use super::{Api, Config, openapi};
+use super::{Api, openapi};
 use crate::request::{Revision, entity_tag_of};
 
 /// One revision, as HTTP shows it.
@@ -69,9 +69,9 @@ impl Surface {
     }
 
     /// The API's description, with the host's own paths.
-    pub(super) fn openapi(&self, config: &Config) -> &File {
+    pub(super) fn openapi(&self, with_metrics: bool) -> &File {
         self.openapi.get_or_init(|| {
-            let document = openapi::with_host_paths(&self.revision.openapi, config);
+            let document = openapi::with_host_paths(&self.revision.openapi, with_metrics);
             File::new(document.to_string().into(), "application/json")
         })
     }

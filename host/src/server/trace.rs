@@ -49,7 +49,6 @@ pub(super) async fn trace(
         Some(response) => response,
         None => run(&context, request, next).instrument(span).await,
     };
-    app.config.public_path.place(response.headers_mut());
     app.cors.admit(origin.as_ref(), response.headers_mut());
     watch.finish(response.status().as_u16());
     response

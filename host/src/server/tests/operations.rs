@@ -63,24 +63,6 @@ async fn an_answer_carries_its_headers() {
 }
 
 #[tokio::test]
-async fn behind_a_prefix_answers_tell_paths_from_the_outside() {
-    let fake = Fake::answers(Answer {
-        location: Some("/tasks/7".into()),
-        next: Some("c2".into()),
-        ..answer("{}")
-    });
-    let router = fake.server(&["--public-path", "/staging"]).public();
-    let reply = send(&router, "POST /tasks?limit=5", &[], "{}").await;
-    assert_eq!(reply.header("location"), "/staging/tasks/7");
-    let link = "</staging/tasks?limit=5&cursor=c2>; rel=\"next\"";
-    assert_eq!(reply.header("link"), link);
-    let reply = send(&router, "GET /tasks/", &[], "").await;
-    assert_eq!(reply.header("location"), "/staging/tasks");
-    let document = send(&router, "GET /openapi.json", &[], "").await.json();
-    assert_eq!(document["servers"][0]["url"], "/staging");
-}
-
-#[tokio::test]
 async fn an_answer_without_a_body_says_nothing_of_one() {
     let fake = Fake::answers(Answer {
         status: 204,
