@@ -75,7 +75,12 @@ where
         Format::Auto => is_terminal,
     };
     if text {
-        lines.with_target(false).with_ansi(is_terminal).boxed()
+        let lines = lines.with_target(false);
+        match is_terminal {
+            // Colours, unless NO_COLOR is set.
+            true => lines.boxed(),
+            false => lines.with_ansi(false).boxed(),
+        }
     } else {
         lines
             .json()

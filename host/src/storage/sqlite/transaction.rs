@@ -11,12 +11,13 @@ use async_trait::async_trait;
 
 use super::aside::aside;
 use super::connection::Connection;
-use super::failure::{Stop, refusal};
+use super::failure::Stop;
 use super::pool::Lease;
 use super::{Engine, schema, statement};
 use crate::contract::{Access, Migration};
 use crate::storage::budget::Meter;
 use crate::storage::migration::{Step, applied_steps};
+use crate::storage::stop::{Ended, spent};
 use crate::storage::{
     Budget, Error, Failure, MigrationError, RecordedAnswer, Rows, Stats, Transaction, Usage, Value,
 };
@@ -39,12 +40,6 @@ pub(super) struct SqliteTransaction {
     /// Of the connection, when the transaction began.
     changes_before: u64,
     busy: Duration,
-}
-
-#[derive(Clone)]
-enum Ended {
-    Failed(Failure),
-    Stopped(Error),
 }
 
 impl SqliteTransaction {
@@ -115,10 +110,7 @@ impl SqliteTransaction {
     ) -> Result<Result<T, Failure>, Error> {
         match &self.ended {
             Some(Ended::Stopped(error)) => return Err(error.clone()),
-            Some(Ended::Failed(_)) => {
-                let detail = "the transaction is spent after a failed statement";
-                return Ok(Err(refusal(detail)));
-            }
+            Some(Ended::Failed(_)) => return Ok(Err(spent())),
             None => {}
         }
         let (busy_before, rows_before) = (self.busy, self.meter.usage().rows);
@@ -151,16 +143,12 @@ impl SqliteTransaction {
     fn open(&self) -> Result<(), Error> {
         match &self.ended {
             None => Ok(()),
-            Some(Ended::Failed(failure)) => Err(Error::Rejected(failure.clone())),
-            Some(Ended::Stopped(error)) => Err(error.clone()),
+            Some(ended) => Err(ended.clone().into()),
         }
     }
 
     fn end(&mut self, stop: Stop) -> Stop {
-        self.ended = Some(match &stop {
-            Stop::Logic(failure) => Ended::Failed(failure.clone()),
-            Stop::Host(error) => Ended::Stopped(error.clone()),
-        });
+        self.ended = Some(Ended::from(&stop));
         stop
     }
 
