@@ -7,6 +7,7 @@ mod candidate;
 mod client;
 mod compile;
 mod database;
+mod declared;
 mod deploy;
 mod deployments;
 mod healthcheck;

@@ -23,7 +23,7 @@ use super::tls;
 use crate::deployment::digest_of;
 use crate::transcode::Interface;
 
-const SCHEME: &str = "oci://";
+pub(super) const SCHEME: &str = "oci://";
 /// The type of the layer with the component.
 const WASM: &str = "application/wasm";
 const WASM_CONFIG: &str = "application/vnd.wasm.config.v0+json";

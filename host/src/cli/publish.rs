@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 
 use super::oci::{self, Artifact};
 use super::{Failure, block_on, print, sign};
@@ -28,16 +30,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
     let content = std::fs::read(&args.file)
         .with_context(|| format!("cannot read {}", args.file.display()))?;
-    let beside = sign::signature_file(&args.file);
-    let signature = match beside.exists() {
-        true => Some(
-            std::fs::read_to_string(&beside)
-                .with_context(|| format!("cannot read {}", beside.display()))?
-                .trim()
-                .to_owned(),
-        ),
-        false => None,
-    };
+    let signature = sign::read_signature(&args.file, None);
+    let signature = signature.map_err(|reason| super::setting("FILE", reason))?;
+    let signature = signature.map(|signature| BASE64_STANDARD.encode(signature));
     let published = block_on(args.to.push(&args.registry, content, signature))?;
     // Alone on standard output, for scripts: what `deploy` and --declared-component take.
     Ok(print(&format!("{published}\n"))?)

@@ -1,9 +1,7 @@
 //! Traces, as a collector gets them.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
-use std::thread;
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
@@ -14,6 +12,7 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use prost::Message as _;
 use serde_json::json;
 
+use crate::harness::server::{Told, serve};
 use crate::harness::{Setup, eventually};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -103,17 +102,19 @@ struct Collector {
 
 impl Collector {
     fn start() -> Collector {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let spans = Arc::new(Mutex::new(Vec::new()));
+        let spans: Arc<Mutex<Vec<Span>>> = Arc::default();
         let kept = spans.clone();
-        // It ends with the test process.
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let kept = kept.clone();
-                thread::spawn(move || take(stream.unwrap(), &kept));
-            }
+        let address = serve(move |asked| {
+            assert_eq!(asked.target, "/v1/traces");
+            let sent = ExportTraceServiceRequest::decode(&asked.body[..]).unwrap();
+            let scopes = sent
+                .resource_spans
+                .into_iter()
+                .flat_map(|of| of.scope_spans);
+            kept.lock().unwrap().extend(scopes.flat_map(|of| of.spans));
+            Told::status(200)
         });
+        let endpoint = format!("http://{address}");
         Collector { endpoint, spans }
     }
 
@@ -139,52 +140,6 @@ impl Collector {
                 .filter(|span| span.name == name && wanted(span));
             found.next().cloned()
         })
-    }
-}
-
-/// Reads requests from a connection until its end, and answers each.
-fn take(mut stream: TcpStream, spans: &Mutex<Vec<Span>>) {
-    let mut unread = Vec::new();
-    loop {
-        let head = loop {
-            if let Some(end) = unread.windows(4).position(|four| four == b"\r\n\r\n") {
-                let rest = unread.split_off(end + 4);
-                break String::from_utf8(std::mem::replace(&mut unread, rest)).unwrap();
-            }
-            if !more(&mut stream, &mut unread) {
-                return;
-            }
-        };
-        assert!(head.starts_with("POST /v1/traces "), "{head}");
-        let length = head
-            .lines()
-            .filter_map(|line| line.split_once(": "))
-            .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-            .map(|(_, length)| length.parse().unwrap())
-            .unwrap();
-        while unread.len() < length {
-            assert!(more(&mut stream, &mut unread), "the body breaks off");
-        }
-        let rest = unread.split_off(length);
-        let body = std::mem::replace(&mut unread, rest);
-        let sent = ExportTraceServiceRequest::decode(&body[..]).unwrap();
-        let scopes = sent
-            .resource_spans
-            .into_iter()
-            .flat_map(|of| of.scope_spans);
-        spans.lock().unwrap().extend(scopes.flat_map(|of| of.spans));
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-    }
-}
-
-fn more(stream: &mut TcpStream, unread: &mut Vec<u8>) -> bool {
-    let mut bytes = [0; 8192];
-    match stream.read(&mut bytes) {
-        Ok(0) | Err(_) => false,
-        Ok(count) => {
-            unread.extend_from_slice(&bytes[..count]);
-            true
-        }
     }
 }
 
