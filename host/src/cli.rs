@@ -7,6 +7,7 @@ mod candidate;
 mod client;
 mod compile;
 mod database;
+mod declared;
 mod deploy;
 mod deployments;
 mod healthcheck;
@@ -15,7 +16,9 @@ mod inspect;
 mod keygen;
 mod limits;
 mod logs;
+mod oci;
 mod outcome;
+mod publish;
 mod report;
 mod rollback;
 mod serve;
@@ -25,6 +28,7 @@ mod sign;
 mod signals;
 mod status;
 mod table;
+mod tls;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -63,6 +67,8 @@ enum Command {
     Healthcheck(healthcheck::Args),
     /// Sign a component; the signature goes to FILE.sig, where `deploy` finds it
     Sign(sign::Args),
+    /// Put a component into an OCI registry
+    Publish(publish::Args),
     /// Make a pair of keys to sign components with
     Keygen(keygen::Args),
     /// Compile a component from standard input to standard output; `serve` starts this by itself
@@ -104,6 +110,7 @@ pub fn run() -> ExitCode {
         Command::Call(args) => call::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Sign(args) => sign::run(&args),
+        Command::Publish(args) => publish::run(&args),
         Command::Keygen(args) => keygen::run(&args),
         Command::Compile(args) => compile::run(&args),
     };

@@ -28,7 +28,7 @@ pub(super) use self::args::Args;
 use self::args::Token;
 pub(super) use self::error::Error;
 pub(super) use self::follow::{Patience, Progress};
-use super::Failure;
+use super::{Failure, tls};
 use crate::deployment::model::{ComponentSummary, Deployment, Order, Status};
 use crate::server::{Failure as Failed, Figures};
 
@@ -64,7 +64,7 @@ pub(super) struct Upload {
 impl Client {
     /// Makes a client. Nothing is sent yet.
     pub(super) fn new(args: &Args) -> Result<Self, Failure> {
-        let http = reqwest::Client::builder()
+        let http = tls::client()
             .no_proxy()
             .connect_timeout(CONNECT_TIME)
             .build()

@@ -19,6 +19,7 @@ use crate::runtime;
 use crate::server::admin::Access;
 use crate::server::{self, Server, listen, operators::OperatorsPort};
 use crate::storage::{self, Database, Location};
+use crate::telemetry::Traces;
 
 /// Database connections for what reads beside requests.
 const READERS_BESIDE: usize = 4;
@@ -63,11 +64,12 @@ pub struct Args {
 }
 
 impl Args {
-    /// Sends log lines where the flags say from now on. Once in a process.
+    /// Sends log lines and traces where the flags say from now on. Once in a process; traces are
+    /// sent as long as what is returned lives.
     ///
     /// # Errors
     /// [`Failure::Setting`] names the flag.
-    pub fn start_logs(&self) -> Result<(), Failure> {
+    pub fn start_logs(&self) -> Result<Option<Traces>, Failure> {
         logs::init(&self.logs)
     }
 

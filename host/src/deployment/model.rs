@@ -35,7 +35,7 @@ pub struct Deployment {
     pub digest: String,
     /// The digest that was active before.
     pub from: Option<String>,
-    /// `deploy`, `rollback`, `dry-run`, `bundled`, `fallback`; of a refused one also `upload`.
+    /// `deploy`, `rollback`, `dry-run`, `bundled`, `declared`, `fallback`; of a refused one also `upload`.
     pub kind: String,
     /// Who asked.
     pub actor: String,

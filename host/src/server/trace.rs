@@ -25,6 +25,7 @@ use super::problem::Problem;
 use super::recent::Ended;
 use crate::contract::RESERVED_PATHS;
 use crate::metrics::{Held, RequestLabels};
+use crate::telemetry;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -107,7 +108,9 @@ impl<'a> Watch<'a> {
             span.id = %context.span_id,
             http.request.method = method,
             http.route = tracing::field::Empty,
+            otel.kind = tracing::field::Empty,
         );
+        context.root().place(&span);
         Watch {
             app,
             context,
@@ -133,6 +136,7 @@ impl<'a> Watch<'a> {
             },
             took,
         );
+        telemetry::ended(&self.span, self.method, route, status);
         self.app.recent.ended(&Ended {
             request_id: &self.context.request_id,
             method: self.method,

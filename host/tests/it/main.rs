@@ -20,5 +20,6 @@ mod lifecycle;
 mod limits;
 mod request;
 mod storage;
+mod telemetry;
 mod toy;
 mod traffic;

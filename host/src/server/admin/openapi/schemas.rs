@@ -47,7 +47,7 @@ pub(super) fn schemas() -> Value {
             ("id", number("Rises with every deployment.")),
             ("digest", text("The component's SHA-256; empty where nothing readable came.")),
             ("from", nullable("string", "What was active before.")),
-            ("kind", one_of("What was asked.", &["deploy", "rollback", "dry-run", "bundled",
+            ("kind", one_of("What was asked.", &["deploy", "rollback", "dry-run", "bundled", "declared",
                 "fallback", "upload"])),
             ("actor", text("Who asked.")),
             ("stage", text("The latest stage.")),
