@@ -9,6 +9,7 @@ mod bench;
 mod component;
 mod dev;
 mod fuzz;
+mod postgres;
 mod run;
 mod step;
 mod summary;

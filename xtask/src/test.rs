@@ -11,6 +11,7 @@ use anyhow::Result;
 
 use crate::component;
 use crate::fuzz;
+use crate::postgres;
 use crate::step;
 use crate::summary::{Outcome, Summary};
 use crate::workspace::Workspace;
@@ -41,12 +42,15 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     tests.arg("--no-fail-fast").args(&arguments.filter);
     tests.arg("--").args(&arguments.test_program);
     let outcome = step::run(&mut tests).map_or_else(failed, |()| Outcome::Passed);
-    let api = match (&outcome, &arguments.filter) {
-        (Outcome::Passed, None) => fuzz::run(workspace),
+    let also = |part: &dyn Fn() -> Outcome| match (&outcome, &arguments.filter) {
+        (Outcome::Passed, None) => part(),
         (Outcome::Passed, Some(_)) => Outcome::NotAsked("a filter was given"),
         _ => Outcome::NotAsked("the tests failed first"),
     };
+    let on_postgres = also(&|| postgres::run(workspace_tests(workspace)));
+    let api = also(&|| fuzz::run(workspace));
     summary.add("Rust tests of all workspace members", outcome);
+    summary.add(postgres::NAME, on_postgres);
     summary.add(fuzz::NAME, api);
     Ok(summary.finish(in_ci()))
 }

@@ -20,6 +20,8 @@ use crate::harness::eventually;
 
 /// The user and the group `nobody`.
 const NOBODY: u32 = 65_534;
+/// What the tests run.
+const PROGRAMS: [&str; 3] = ["initdb", "postgres", "psql"];
 /// The oldest release that the host speaks to.
 const OLDEST: u32 = 15;
 
@@ -55,13 +57,16 @@ fn programs() -> Option<PathBuf> {
     let debian = debian.flatten().map(|entry| entry.path().join("bin"));
     std::env::split_paths(&path)
         .chain(debian)
-        .filter(|directory| directory.join("initdb").is_file())
+        .filter(|directory| PROGRAMS.iter().all(|name| directory.join(name).is_file()))
         .find(|directory| version(directory).is_some_and(|version| version >= OLDEST))
 }
 
 /// `postgres (PostgreSQL) 15.14 (Debian …)`.
 fn version(directory: &Path) -> Option<u32> {
-    let output = Command::new(directory.join("postgres")).arg("--version").output().ok()?;
+    let output = Command::new(directory.join("postgres"))
+        .arg("--version")
+        .output()
+        .ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let number = text.split_whitespace().nth(2)?;
     number.split('.').next()?.parse().ok()
@@ -69,7 +74,10 @@ fn version(directory: &Path) -> Option<u32> {
 
 impl Server {
     fn start(programs: PathBuf) -> io::Result<Self> {
-        let directory = tempfile::Builder::new().prefix("task-host-pg").tempdir()?.keep();
+        let directory = tempfile::Builder::new()
+            .prefix("task-host-pg")
+            .tempdir()?
+            .keep();
         let password = directory.join("password");
         fs::write(&password, "secret")?;
         if rustix::process::getuid().is_root() {
@@ -80,13 +88,21 @@ impl Server {
         let made = unprivileged(&programs.join("initdb"))
             .arg("--pgdata")
             .arg(&data)
-            .args(["--username=admin", "--auth=scram-sha-256", "--encoding=UTF8"])
+            .args([
+                "--username=admin",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+            ])
             .args(["--locale=C", "--no-sync"])
             .arg("--pwfile")
             .arg(&password)
             .current_dir(&directory)
             .output()?;
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
         let log = fs::File::create(directory.join("log"))?;
         // `cat` ends when the pipe is closed.
         let script = "\"$@\" & server=$!; cat; kill -INT $server; wait $server; rm -rf \"$0\"";
@@ -98,10 +114,26 @@ impl Server {
             .arg(&data)
             .arg("-k")
             .arg(&directory)
-            .args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=500"])
+            .args([
+                "-c",
+                "listen_addresses=",
+                "-c",
+                "fsync=off",
+                "-c",
+                "max_connections=500",
+            ])
             .args(["-c", "full_page_writes=off", "-c", "shared_buffers=64MB"])
-            .args(["-c", "max_wal_size=4GB", "-c", "autovacuum=off", "-c", "log_statement=none"])
+            .args([
+                "-c",
+                "max_wal_size=4GB",
+                "-c",
+                "autovacuum=off",
+                "-c",
+                "log_statement=none",
+            ])
             .current_dir(&directory)
+            // A signal to the tests' group is not for these: the end of the tests is.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -116,7 +148,10 @@ impl Server {
             let asked = server.psql("postgres", "SELECT 1").output().ok()?;
             asked.status.success().then_some(())
         });
-        server.run("postgres", "CREATE ROLE host LOGIN PASSWORD 'secret' CREATEROLE");
+        server.run(
+            "postgres",
+            "CREATE ROLE host LOGIN PASSWORD 'secret' CREATEROLE",
+        );
         Ok(server)
     }
 
@@ -133,6 +168,17 @@ impl Server {
         self.url_as("host", "secret", database)
     }
 
+    /// Where its socket lies.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// How the host reaches a database by a socket in another directory.
+    pub fn url_at(&self, directory: &Path, database: &str) -> String {
+        let socket = directory.display().to_string().replace('/', "%2F");
+        format!("postgres://host:secret@{socket}/{database}")
+    }
+
     /// How anybody else does.
     pub fn url_as(&self, user: &str, password: &str, database: &str) -> String {
         let socket = self.directory.display().to_string().replace('/', "%2F");
@@ -145,14 +191,22 @@ impl Server {
         let output = self.psql(database, statements).output().expect("psql runs");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{statements}: {errors}");
-        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+        String::from_utf8_lossy(&output.stdout)
+            .trim_end()
+            .to_owned()
     }
 
     fn psql(&self, database: &str, statements: &str) -> Command {
         let mut command = Command::new(self.programs.join("psql"));
         command
             .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
-            .args(["--set", "ON_ERROR_STOP=1", "--username=admin", "--dbname", database])
+            .args([
+                "--set",
+                "ON_ERROR_STOP=1",
+                "--username=admin",
+                "--dbname",
+                database,
+            ])
             .arg("--host")
             .arg(&self.directory)
             .args(["--command", statements])

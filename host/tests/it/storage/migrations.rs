@@ -86,7 +86,10 @@ async fn a_list_that_disagrees_is_refused(engine: Engine) {
     let duplicate = MigrationError::Duplicate {
         name: "0001-tables".into(),
     };
-    assert_eq!(refused(vec![tables(engine), tables(engine)]).await, duplicate);
+    assert_eq!(
+        refused(vec![tables(engine), tables(engine)]).await,
+        duplicate
+    );
     assert!(
         migrate(&*database, &[tables(engine)], true)
             .await
@@ -120,7 +123,10 @@ async fn a_rollback_across_a_migration_leaves_the_way_forward_open(engine: Engin
         name: "0002-other".into(),
         applied: "0002-more".into(),
     };
-    let other = [tables(engine), step("0002-other", "CREATE TABLE other (x integer)")];
+    let other = [
+        tables(engine),
+        step("0002-other", "CREATE TABLE other (x integer)"),
+    ];
     for rollback in [false, true] {
         let refused = migrate(&*database, &other, rollback).await;
         assert_eq!(refused, Err(reordered.clone()));
@@ -251,7 +257,9 @@ async fn requests_in_flight_see_the_new_schema_when_they_may() {
         "0002-add",
         "ALTER TABLE notes ADD COLUMN more INTEGER DEFAULT 4",
     );
-    migrate(&*database, &[tables(Engine::Sqlite), add], false).await.unwrap();
+    migrate(&*database, &[tables(Engine::Sqlite), add], false)
+        .await
+        .unwrap();
     assert_eq!(query(&mut *before, all).await.unwrap().width, 3);
     drop(before);
     let rows = query(&mut *reader(&*database).await, all).await.unwrap();
@@ -261,7 +269,10 @@ async fn requests_in_flight_see_the_new_schema_when_they_may() {
 async fn a_self_test_runs_on_the_new_schema_and_changes_no_schema(engine: Engine) {
     let database = fresh(engine).await;
     let mut trial = database.begin_migration(generous()).await.unwrap();
-    let steps = [tables(engine), step("0002-pins", "CREATE TABLE pins (note integer)")];
+    let steps = [
+        tables(engine),
+        step("0002-pins", "CREATE TABLE pins (note integer)"),
+    ];
     trial.migrate(&steps, false).await.unwrap().unwrap();
     assert_eq!(
         execute(&mut *trial, "INSERT INTO pins VALUES (1)").await,

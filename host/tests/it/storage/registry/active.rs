@@ -75,7 +75,9 @@ async fn a_deployment_that_has_ended_activates_nothing(engine: Engine) {
     assert_eq!(registry.active().await.unwrap(), before);
 }
 
-async fn only_the_deployments_own_component_and_only_one_that_is_kept_becomes_active(engine: Engine) {
+async fn only_the_deployments_own_component_and_only_one_that_is_kept_becomes_active(
+    engine: Engine,
+) {
     let database = fresh(engine).await;
     let registry = database.registry();
     deploy(registry, "a").await;
