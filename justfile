@@ -46,6 +46,10 @@ components:
 fuzz:
     cargo xtask fuzz
 
+# Use the web pages in a browser; `-- -k board`: only those tests.
+browser *flags:
+    cargo xtask browser {{ flags }}
+
 # Format all code.
 fmt:
     cargo fmt --all

@@ -6,7 +6,6 @@
 //! allow. At the end the host must drain and exit with 0. The seed is fixed: a failure repeats.
 
 mod host;
-mod python;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,8 +13,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use self::host::Host;
-use self::python::{Missing, Python};
 use crate::component::{COUNTER, TASKS};
+use crate::python::{Missing, Python};
 use crate::step;
 use crate::summary::Outcome;
 use crate::workspace::Workspace;
@@ -88,8 +87,11 @@ fn check(workspace: &Workspace, python: &Python, target: &Target) -> Result<()> 
     let log = file(workspace.target.join("fuzz"), "log");
     let host = Host::start(&workspace.host_binary("debug"), &component, &log);
     let outcome = host.and_then(|host| {
-        let url = format!("http://{}/openapi.json", host.address());
-        let answers = validate(workspace, python, &url)
+        let addresses = host.addresses();
+        let url = format!("http://{}/openapi.json", addresses.api);
+        let operators = format!("http://{}/admin/openapi.json", addresses.operators);
+        let answers = validate(workspace, python, &operators)
+            .and_then(|()| validate(workspace, python, &url))
             .and_then(|()| step::run(&mut schemathesis(workspace, python, &url, target)));
         let stopped = host.stop();
         answers.and(stopped)

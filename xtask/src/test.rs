@@ -1,4 +1,5 @@
-//! `cargo xtask test`: the components, every Rust test of the workspace, the API's check.
+//! `cargo xtask test`: the components, every Rust test of the workspace, the API's check,
+//! the web pages in a browser.
 //!
 //! The tests find the components through `TASK_HOST_TEST_COMPONENTS` when they run, not when
 //! they are compiled: new logic does not rebuild the host or its tests.
@@ -9,6 +10,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 
+use crate::browser;
 use crate::component;
 use crate::fuzz;
 use crate::postgres;
@@ -22,7 +24,8 @@ const COMPONENTS_VARIABLE: &str = "TASK_HOST_TEST_COMPONENTS";
 /// What `test` runs.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Run only the Rust tests whose name contains this, and not the API's check.
+    /// Run only the Rust tests whose name contains this, and neither the API's check nor
+    /// the browser.
     filter: Option<String>,
     /// Arguments for the test programs, such as `--nocapture`.
     #[arg(last = true)]
@@ -42,16 +45,18 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     tests.arg("--no-fail-fast").args(&arguments.filter);
     tests.arg("--").args(&arguments.test_program);
     let outcome = step::run(&mut tests).map_or_else(failed, |()| Outcome::Passed);
-    let also = |part: &dyn Fn() -> Outcome| match (&outcome, &arguments.filter) {
-        (Outcome::Passed, None) => part(),
-        (Outcome::Passed, Some(_)) => Outcome::NotAsked("a filter was given"),
-        _ => Outcome::NotAsked("the tests failed first"),
+    let left_out = match (&outcome, &arguments.filter) {
+        (Outcome::Passed, None) => None,
+        (Outcome::Passed, Some(_)) => Some("a filter was given"),
+        _ => Some("the tests failed first"),
     };
-    let on_postgres = also(&|| postgres::run(workspace_tests(workspace)));
-    let api = also(&|| fuzz::run(workspace));
     summary.add("Rust tests of all workspace members", outcome);
-    summary.add(postgres::NAME, on_postgres);
-    summary.add(fuzz::NAME, api);
+    let further = |run: &dyn Fn() -> Outcome| left_out.map_or_else(run, Outcome::NotAsked);
+    let on_postgres = || postgres::run(workspace_tests(workspace));
+    summary.add(postgres::NAME, further(&on_postgres));
+    summary.add(fuzz::NAME, further(&|| fuzz::run(workspace)));
+    let pages = || browser::run(workspace, &browser::Arguments::default());
+    summary.add(browser::NAME, further(&pages));
     Ok(summary.finish(in_ci()))
 }
 
@@ -60,13 +65,28 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
 /// # Errors
 /// Where the component or the host does not build.
 pub fn fuzz_only(workspace: &Workspace) -> Result<ExitCode> {
-    component::build_all(workspace)?;
-    step::announce("Building the host as the tests do…");
-    // `cargo build` would choose other features for dependencies, and build them once more.
-    step::run(workspace_tests(workspace).arg("--no-run"))?;
+    build(workspace)?;
     let mut summary = Summary::default();
     summary.add(fuzz::NAME, fuzz::run(workspace));
     Ok(summary.finish(in_ci()))
+}
+
+/// Builds what the browser tests need, and runs them alone.
+///
+/// # Errors
+/// Where the component or the host does not build.
+pub fn browser_only(workspace: &Workspace, arguments: &browser::Arguments) -> Result<ExitCode> {
+    build(workspace)?;
+    let mut summary = Summary::default();
+    summary.add(browser::NAME, browser::run(workspace, arguments));
+    Ok(summary.finish(in_ci()))
+}
+
+fn build(workspace: &Workspace) -> Result<()> {
+    component::build_all(workspace)?;
+    step::announce("Building the host as the tests do…");
+    // `cargo build` would choose other features for dependencies, and build them once more.
+    step::run(workspace_tests(workspace).arg("--no-run"))
 }
 
 fn workspace_tests(workspace: &Workspace) -> Command {

@@ -30,6 +30,7 @@ pub(super) use self::error::Error;
 pub(super) use self::follow::{Patience, Progress};
 use super::Failure;
 use crate::deployment::model::{ComponentSummary, Deployment, Order, Status};
+use crate::server::{Failure as Failed, Figures};
 
 /// How long a connection may take.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
@@ -133,10 +134,15 @@ impl Client {
         Ok(self.read::<Begun>(request).await?.id)
     }
 
-    /// Lets the revision that is tried take over.
-    pub(super) async fn promote(&self, id: i64) -> Result<(), Error> {
+    /// Lets the revision that is tried take over; as a canary it only gets another share, where a
+    /// percentage is given.
+    pub(super) async fn promote(&self, id: i64, canary_percent: Option<f64>) -> Result<(), Error> {
         let path = format!("admin/deployments/{id}/promote");
-        self.send(self.request(Method::POST, &path)).await?;
+        let mut request = self.request(Method::POST, &path);
+        if let Some(percent) = canary_percent {
+            request = request.json(&json!({ "canary_percent": percent }));
+        }
+        self.send(request).await?;
         Ok(())
     }
 
@@ -162,6 +168,16 @@ impl Client {
     /// What is true now.
     pub(super) async fn status(&self) -> Result<Status, Error> {
         self.read(self.request(Method::GET, "admin/status")).await
+    }
+
+    /// What requests came to in the last minutes, in this host.
+    pub(super) async fn figures(&self) -> Result<Figures, Error> {
+        self.read(self.request(Method::GET, "admin/figures")).await
+    }
+
+    /// The last requests that failed there, the latest first.
+    pub(super) async fn failures(&self) -> Result<Vec<Failed>, Error> {
+        self.read(self.request(Method::GET, "admin/failures")).await
     }
 
     /// The whole digest of a component that the host has, from its first digits as tables show

@@ -41,10 +41,12 @@ pub(super) fn init(args: &Args) -> Result<(), super::Failure> {
         Format::Auto => std::io::stderr().is_terminal(),
     };
     if text {
-        builder
-            .with_target(false)
-            .with_ansi(std::io::stderr().is_terminal())
-            .init();
+        let builder = builder.with_target(false);
+        match std::io::stderr().is_terminal() {
+            // Colours, unless NO_COLOR is set.
+            true => builder.init(),
+            false => builder.with_ansi(false).init(),
+        }
     } else {
         builder
             .json()

@@ -3,13 +3,14 @@
 //! `serve` brings the revision of a component. The benchmark's native twin brings logic that is
 //! compiled in, and must not differ in anything else: so this part is public.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use humantime::parse_duration;
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::signals::Signals;
 use super::{Failure, database, limits, logs, setting};
 use crate::deployment::{Deployments, Start};
 use crate::metrics::Metrics;
@@ -17,7 +18,7 @@ use crate::request::Service;
 use crate::runtime;
 use crate::server::admin::Access;
 use crate::server::{self, Server, listen, operators::OperatorsPort};
-use crate::storage::{self, Database};
+use crate::storage::{self, Database, Location};
 
 /// Database connections for what reads beside requests.
 const READERS_BESIDE: usize = 4;
@@ -30,6 +31,11 @@ const FORGET_EVERY: Duration = Duration::from_secs(600);
 pub struct Args {
     #[command(flatten)]
     pub(super) database: database::Args,
+
+    /// How many hosts share the database at most. More than one needs a database that hosts can
+    /// share: an embedded one is refused at the start
+    #[arg(long, env = "TASK_HOST_REPLICAS", default_value = "1")]
+    replicas: NonZeroU32,
 
     /// Answer writes before they are on the disk. For benchmarks: what was acknowledged survives
     /// the process, not the machine
@@ -80,6 +86,17 @@ impl Args {
     /// # Errors
     /// [`Failure::Setting`] names the flag.
     pub fn open_database(&self) -> Result<Arc<dyn Database>, Failure> {
+        let embedded = matches!(
+            self.database.location,
+            Location::Sqlite(_) | Location::Temporary
+        );
+        if embedded && self.replicas.get() > 1 {
+            let reason = format!(
+                "{} hosts cannot share {}, which belongs to one; set 1 or give another --database",
+                self.replicas, self.database.location
+            );
+            return Err(setting("--replicas", reason));
+        }
         if self.unsafe_no_sync {
             tracing::warn!(
                 "--unsafe-no-sync: what is acknowledged does not survive a loss of power"
@@ -103,7 +120,8 @@ impl Args {
         self.limits.runtime()
     }
 
-    /// Serves what `starting` resolves to, until SIGTERM or SIGINT, and drains. `deployments`
+    /// Serves what `starting` resolves to, until SIGTERM or SIGINT, and drains; a second
+    /// signal cuts the drain short. `deployments`
     /// makes what replaces the logic; none: nothing does.
     ///
     /// # Errors
@@ -135,17 +153,10 @@ impl Args {
         deployments: Option<impl FnOnce(Arc<Service>) -> Arc<Deployments>>,
     ) -> anyhow::Result<()> {
         // From here on a signal drains instead of killing, also while the component compiles.
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut stop = Box::pin(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        });
+        let signals = Signals::listen()?;
         let start = tokio::select! {
             started = starting => started?,
-            () = &mut stop => return Ok(()),
+            () = signals.come(1) => return Ok(()),
         };
         let revision = start.revision.clone();
         let metrics = Metrics::with_database(database.clone());
@@ -179,7 +190,7 @@ impl Args {
             .access()
             .map_err(|_| anyhow::anyhow!("the admin token has changed"))?;
         let admin = deployments.clone().map(|deployments| (deployments, access));
-        let served = listen_and_drain(&self.server, service, admin, metrics, stop).await;
+        let served = listen_and_drain(&self.server, service, admin, metrics, &signals).await;
         if let Some(deployments) = deployments {
             deployments.stop().await;
         }
@@ -193,7 +204,7 @@ async fn listen_and_drain(
     service: Arc<Service>,
     admin: Option<(Arc<Deployments>, Access)>,
     metrics: Arc<Metrics>,
-    stop: impl Future<Output = ()>,
+    signals: &Signals,
 ) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind(config.addr)
         .await
@@ -220,14 +231,15 @@ async fn listen_and_drain(
         limits,
         readiness,
         Some(metrics),
-        stop,
+        signals.come(1),
+        signals.come(2),
     )
     .await;
     tokio::task::spawn_blocking(move || operators.stop()).await?;
     if drained.connections_cut > 0 {
         tracing::warn!(
             connections.cut = drained.connections_cut,
-            "stopped; requests were still in flight when the drain time was up"
+            "stopped; requests were still in flight"
         );
     } else {
         tracing::info!("stopped; every request was answered");

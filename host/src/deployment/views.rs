@@ -8,8 +8,12 @@ use futures_util::stream::{self, BoxStream};
 use super::deployments::{Deployments, OrderError, plain_digest};
 use super::history;
 use super::journal::timestamp;
-use super::model::{ComponentSummary, Deployment, Event, RevisionStatus, Status};
-use crate::request::Revision;
+use super::model::{
+    ComponentSummary, Deployment, Event, RevisionStatus, ShadowReport, ShadowSample, Status,
+};
+use super::start::FALLBACK;
+use crate::request::shadow::Report;
+use crate::request::{Revision, Trial};
 use crate::storage::registry::StoredComponent;
 
 impl Deployments {
@@ -79,25 +83,44 @@ impl Deployments {
     /// [`OrderError::Database`].
     pub async fn status(&self) -> Result<Status, OrderError> {
         let active = self.service.active();
+        let candidate = self.service.candidate();
         let running = self.registry().running_deployment().await?;
-        let epoch = self
-            .registry()
-            .active()
-            .await?
-            .map_or(0, |active| active.epoch);
+        let registered = self.registry().active().await?;
+        let warning = match &registered {
+            Some(active) => self.fallback_reason(active.deployment).await?,
+            None => None,
+        };
         Ok(Status {
             active: revision_status(&active),
             deployment: running.map(history::deployment),
-            candidate: None,
-            candidate_percent: None,
+            candidate: candidate
+                .as_ref()
+                .map(|candidate| revision_status(&candidate.revision)),
+            candidate_percent: candidate.as_ref().map(|candidate| match &candidate.trial {
+                Trial::Canary(share) => share.percent(),
+                Trial::Shadow(_) => 0.0,
+            }),
+            shadow: candidate.and_then(|candidate| match candidate.trial {
+                Trial::Canary(_) => None,
+                Trial::Shadow(shadow) => Some(shadow_report(shadow.report())),
+            }),
             kept: self
                 .lock_kept()
                 .iter()
-                .map(|kept| kept.digest.clone())
+                .map(|kept| revision_status(kept))
                 .collect(),
-            epoch,
+            warning,
+            epoch: registered.map_or(0, |active| active.epoch),
             host_version: env!("CARGO_PKG_VERSION").to_owned(),
         })
+    }
+
+    /// Why the host fell back to the active component, if it did.
+    async fn fallback_reason(&self, deployment: i64) -> Result<Option<String>, OrderError> {
+        let row = self.registry().deployment(deployment).await?;
+        Ok(row
+            .filter(|row| row.new.kind == FALLBACK)
+            .and_then(|row| row.end?.reason))
     }
 
     pub(super) fn summary(&self, component: &StoredComponent) -> ComponentSummary {
@@ -115,6 +138,24 @@ impl Deployments {
     fn is_signed(&self, component: &StoredComponent) -> bool {
         let signature = component.signature.as_deref();
         signature.is_some_and(|signature| self.keys.verify(&component.digest, signature).is_ok())
+    }
+}
+
+fn shadow_report(report: Report) -> ShadowReport {
+    let samples = report.samples.into_iter();
+    ShadowReport {
+        compared: report.compared,
+        different: report.different,
+        skipped: report.skipped,
+        samples: samples
+            .map(|sample| ShadowSample {
+                route: sample.route,
+                pointer: sample.pointer,
+                detail: sample.detail,
+                count: sample.count,
+                request_id: sample.request_id,
+            })
+            .collect(),
     }
 }
 

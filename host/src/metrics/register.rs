@@ -11,6 +11,7 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 use super::Metrics;
 use super::histogram::Histogram;
 use super::process::Process;
+use super::revisions::Revisions;
 
 /// Makes every figure, at zero, and registers it.
 #[rustfmt::skip]
@@ -33,20 +34,25 @@ pub(super) fn metrics() -> Metrics {
         pool_capacity: figures.add("task_host_pool_capacity", "Instances that may live at a time", Gauge::default()),
         transactions: figures.add("task_host_transactions", "Transactions by access and outcome", Family::default()),
         database_seconds: figures.seconds("task_host_database_duration", "The database's work in a transaction", Family::new_with_constructor(parts)),
+        database_unavailable: figures.add("task_host_database_unavailable", "Requests turned away because the database did not do its part", Counter::default()),
         statements: figures.add("task_host_statements", "SQL statements that the logic ran", Counter::default()),
         rows: figures.add("task_host_rows", "Rows that its statements returned", Counter::default()),
         guest_seconds: figures.seconds("task_host_guest_duration", "Inside the guest, in one call of the logic", parts()),
         host_seconds: figures.seconds("task_host_host_duration", "The host's work around one call, without the database's", parts()),
         retries: figures.add("task_host_retries", "Requests run again after a serialization conflict", Counter::default()),
         deployments: figures.add("task_host_deployments", "Deployments by outcome and reason", Family::default()),
+        deployment_ended: figures.seconds("task_host_deployment_ended_timestamp", "When the latest deployment with that outcome ended, since the Unix epoch", Family::default()),
         deployment_stages: figures.seconds("task_host_deployment_stage_duration", "Stages of deployments", Family::new_with_constructor(requests)),
-        revisions: figures.add("task_host_revision", "Revisions that were active since the start: 1 for the active one", Family::default()),
-        active: Mutex::default(),
+        active: figures.add("task_host_revision", "The active revision: 1", Family::default()),
+        shadow_reads: figures.add("task_host_shadow_reads", "Reads by what running them in the shadow came to", Family::default()),
+        revisions: Revisions::default(),
+        series: Mutex::default(),
         registry: Registry::default(),
     };
     let build = [("version", env!("CARGO_PKG_VERSION")), ("target_arch", std::env::consts::ARCH), ("target_os", std::env::consts::OS)];
     figures.0.register("task_host_build", "The host's build", Info::new(build));
     figures.0.register_collector(Box::new(Process::new()));
+    figures.0.register_collector(Box::new(metrics.revisions.clone()));
     Metrics { registry: figures.0, ..metrics }
 }
 

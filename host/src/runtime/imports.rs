@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use rand::RngCore as _;
 use wasmtime::component::{HasSelf, Linker};
 
 use super::bindings::task_host::platform::{log, sql};
@@ -31,14 +30,22 @@ pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     random::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
 }
 
-/// Names what `define` defines, for messages.
-pub(super) const OFFERED: [&str; 5] = [
-    "task-host:platform/sql",
-    "task-host:platform/log",
-    "task-host:platform/types",
-    "wasi:clocks/wall-clock",
-    "wasi:random/random",
+/// The interfaces between components and this host, with the versions that it has: what `define`
+/// defines, the types they use, and what components export. For messages.
+const OFFERED: [(&str, &str); 6] = [
+    ("task-host:platform/service", "1.0.0"),
+    ("task-host:platform/sql", "1.0.0"),
+    ("task-host:platform/log", "1.0.0"),
+    ("task-host:platform/types", "1.0.0"),
+    ("wasi:clocks/wall-clock", "0.2.0"),
+    ("wasi:random/random", "0.2.0"),
 ];
+
+/// The version of an interface that this host has, if it has it.
+pub(super) fn offered(interface: &str) -> Option<&'static str> {
+    let found = OFFERED.iter().find(|(name, _)| *name == interface)?;
+    Some(found.1)
+}
 
 impl State {
     /// The transaction, or a trap that says where there is none.
@@ -201,13 +208,15 @@ impl random::Host for State {
             ));
         }
         let mut bytes = vec![0; len as usize];
-        rand::rng().fill_bytes(&mut bytes);
+        self.fill_random(&mut bytes);
         Ok(bytes)
     }
 
     fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
         self.require_request("random")?;
-        Ok(rand::rng().next_u64())
+        let mut bytes = [0; 8];
+        self.fill_random(&mut bytes);
+        Ok(u64::from_ne_bytes(bytes))
     }
 }
 

@@ -8,14 +8,18 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use serde_json::Value;
 
+use crate::deployment::Attempt;
 use crate::deployment::model::{ComponentSummary, Deployment, Event, Order, Status};
-use crate::request::{Answer, Health, Refusal, Request, Revision, Service};
+use crate::request::{Answer, Client, Health, Refusal, Request, Revision, Service};
 
 /// Answers requests with the active revision. The methods are those of [`Service`].
 #[async_trait]
 pub trait Api: Send + Sync + 'static {
-    /// The revision that requests begin on now.
+    /// The active revision.
     fn active(&self) -> Arc<Revision>;
+
+    /// The revision that a client's request begins on now.
+    fn begin(&self, client: Client<'_>) -> Arc<Revision>;
 
     /// Answers a request with the route of that index of that revision. Dropping the future
     /// before the commit began rolls everything back.
@@ -51,6 +55,10 @@ impl Api for Service {
         Service::active(self)
     }
 
+    fn begin(&self, client: Client<'_>) -> Arc<Revision> {
+        Service::begin(self, client)
+    }
+
     async fn answer(
         &self,
         revision: &Arc<Revision>,
@@ -81,8 +89,8 @@ pub trait Admin: Send + Sync + 'static {
     /// lower-case hex; `signature` is detached. One that is there already is no error.
     ///
     /// # Errors
-    /// [`AdminError::Rejected`] where the content has another digest, which the history
-    /// remembers; [`AdminError::TooLarge`]; [`AdminError::Unavailable`].
+    /// [`AdminError::Rejected`] where the content has another digest; [`AdminError::TooLarge`];
+    /// [`AdminError::Unavailable`].
     async fn upload(
         &self,
         content: Bytes,
@@ -110,23 +118,35 @@ pub trait Admin: Send + Sync + 'static {
     async fn deploy(&self, order: Order, actor: &str) -> Result<i64, AdminError>;
 
     /// Begins the way back to a component that was active before, or to the one before the
-    /// active one, and returns the deployment's id.
+    /// active one, and returns the deployment's id. Where the active one is in probation, that
+    /// deployment is ended by going back, and its id returned.
     ///
     /// # Errors
     /// As [`Admin::deploy`].
     async fn rollback(&self, digest: Option<String>, actor: &str) -> Result<i64, AdminError>;
 
-    /// Gives a canary or a shadow all requests.
+    /// Gives a canary or a shadow all requests, or a canary another share, in percent.
     ///
     /// # Errors
     /// [`AdminError::NotFound`]; [`AdminError::Rejected`] where it does not wait for that.
-    async fn promote(&self, id: i64, actor: &str) -> Result<(), AdminError>;
+    async fn promote(
+        &self,
+        id: i64,
+        canary_percent: Option<f64>,
+        actor: &str,
+    ) -> Result<(), AdminError>;
 
     /// Ends a deployment that runs; the previous revision serves.
     ///
     /// # Errors
     /// [`AdminError::NotFound`]; [`AdminError::Rejected`] where it has ended.
     async fn abort(&self, id: i64, actor: &str) -> Result<(), AdminError>;
+
+    /// Remembers an attempt that was refused before it became a deployment.
+    ///
+    /// # Errors
+    /// [`AdminError::Unavailable`]; nothing was remembered.
+    async fn remember(&self, attempt: Attempt, actor: &str) -> Result<(), AdminError>;
 
     /// One deployment, with its events so far.
     ///

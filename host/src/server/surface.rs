@@ -1,22 +1,27 @@
 //! What HTTP serves of one revision, worked out once when the first request meets it.
 
 use std::collections::HashMap;
+use std::io::{Read, Write};
 use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwapOption;
-use axum::http::HeaderValue;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 
-use super::{Api, openapi};
+use super::{Config, openapi};
 use crate::request::{Revision, entity_tag_of};
+
+const REVISION: HeaderName = HeaderName::from_static("task-host-revision");
 
 /// One revision, as HTTP shows it.
 pub(super) struct Surface {
-    pub(super) revision: Arc<Revision>,
     /// The first 12 hex digits of its digest: the label of metrics.
     pub(super) label: Arc<str>,
     /// The same, as the `Task-Host-Revision` header.
-    pub(super) header: HeaderValue,
+    header: HeaderValue,
     /// Each route's template, by its index: the label of metrics.
     templates: Vec<Arc<str>>,
     /// The web UI's files by path.
@@ -25,13 +30,19 @@ pub(super) struct Surface {
     openapi: OnceLock<File>,
 }
 
-/// A file that does not change while its revision is active.
+/// A file that does not change while its revision is active. It is packed when a client first
+/// takes it so, once and as small as gzip makes it.
 pub(super) struct File {
-    pub(super) content: Bytes,
     pub(super) media_type: HeaderValue,
     /// Without quotes.
     pub(super) etag: String,
+    plain: OnceLock<Bytes>,
+    /// None where packing does not pay.
+    gzip: OnceLock<Option<Bytes>>,
 }
+
+/// Smaller files fit in one packet as they are.
+const LEAST_TO_PACK_BYTES: usize = 1024;
 
 impl File {
     /// A media type that is no header value becomes bytes of unknown kind.
@@ -40,13 +51,78 @@ impl File {
             etag: entity_tag_of(&content),
             media_type: HeaderValue::from_str(media_type)
                 .unwrap_or(HeaderValue::from_static("application/octet-stream")),
-            content,
+            plain: content.into(),
+            gzip: OnceLock::new(),
         }
+    }
+
+    /// The same of what gzip has packed already, when the host was built.
+    pub(super) fn packed(content: Bytes, media_type: &str) -> File {
+        let file = File::new(content.clone(), media_type);
+        File {
+            plain: OnceLock::new(),
+            gzip: Some(content).into(),
+            ..file
+        }
+    }
+
+    /// The content as it is.
+    pub(super) fn plain(&self) -> &Bytes {
+        self.plain.get_or_init(|| {
+            let packed = self.gzip.get().and_then(Option::as_deref);
+            let mut plain = Vec::new();
+            GzDecoder::new(packed.unwrap_or_default())
+                .read_to_end(&mut plain)
+                .expect("the file was packed by gzip when the host was built");
+            plain.into()
+        })
+    }
+
+    /// The content packed; none where that does not make it smaller.
+    pub(super) fn gzip(&self) -> Option<&Bytes> {
+        let packed = self.gzip.get_or_init(|| {
+            let plain = self.plain();
+            if plain.len() < LEAST_TO_PACK_BYTES || !packs(Some(&self.media_type)) {
+                return None;
+            }
+            let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+            packer.write_all(plain).ok()?;
+            let packed = packer.finish().ok()?;
+            (packed.len() < plain.len()).then(|| packed.into())
+        });
+        packed.as_ref()
     }
 }
 
+/// Whether content of a media type becomes smaller when packed: most images and fonts are
+/// packed already.
+pub(super) fn packs(media_type: Option<&HeaderValue>) -> bool {
+    let kind = media_type
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let packed = [
+        "image/",
+        "font/woff",
+        "audio/",
+        "video/",
+        "application/zip",
+        "application/gzip",
+    ];
+    kind.starts_with("image/svg") || !packed.iter().any(|prefix| kind.starts_with(prefix))
+}
+
 impl Surface {
-    fn new(revision: Arc<Revision>) -> Surface {
+    /// A revision's. It lives in the revision, and is freed with it.
+    pub(super) fn of(revision: &Revision) -> &Surface {
+        let shown = revision
+            .shown
+            .get_or_init(|| Box::new(Surface::new(revision)));
+        shown
+            .downcast_ref()
+            .expect("nobody else keeps anything there")
+    }
+
+    fn new(revision: &Revision) -> Surface {
         let digest = revision.digest.get(..12).unwrap_or(&revision.digest);
         let assets = revision.assets.iter().map(|asset| {
             let content = Bytes::copy_from_slice(&asset.content);
@@ -59,7 +135,6 @@ impl Surface {
             templates: templates.map(|route| route.path.as_str().into()).collect(),
             assets: assets.collect(),
             openapi: OnceLock::new(),
-            revision,
         }
     }
 
@@ -68,33 +143,16 @@ impl Surface {
         self.templates.get(route).cloned().unwrap_or_default()
     }
 
-    /// The API's description, with the host's own paths.
-    pub(super) fn openapi(&self, with_metrics: bool) -> &File {
+    /// Names the revision in an answer of it.
+    pub(super) fn sign(&self, response: &mut Response) {
+        response.headers_mut().insert(REVISION, self.header.clone());
+    }
+
+    /// The description of the revision's API, with the host's own paths.
+    pub(super) fn openapi(&self, revision: &Revision, config: &Config) -> &File {
         self.openapi.get_or_init(|| {
-            let document = openapi::with_host_paths(&self.revision.openapi, with_metrics);
+            let document = openapi::with_host_paths(&revision.openapi, config);
             File::new(document.to_string().into(), "application/json")
         })
-    }
-}
-
-/// The surface of the active revision.
-#[derive(Default)]
-pub(super) struct Surfaces {
-    /// Of the revision that was active last: kept until another one is asked for.
-    last: ArcSwapOption<Surface>,
-}
-
-impl Surfaces {
-    /// The active revision's. Two first requests at a time may both make it; either will do.
-    pub(super) fn active(&self, api: &dyn Api) -> Arc<Surface> {
-        let revision = api.active();
-        if let Some(surface) = &*self.last.load()
-            && Arc::ptr_eq(&surface.revision, &revision)
-        {
-            return surface.clone();
-        }
-        let surface = Arc::new(Surface::new(revision));
-        self.last.store(Some(surface.clone()));
-        surface
     }
 }

@@ -8,7 +8,7 @@ use futures_util::stream::BoxStream;
 use serde_json::{Value, json};
 
 use crate::deployment::model::{ComponentSummary, Deployment, Event, Order, Status};
-use crate::deployment::{Deployments, OrderError};
+use crate::deployment::{Attempt, Deployments, OrderError};
 use crate::server::{Admin, AdminError};
 use crate::transcode::Interface;
 
@@ -52,17 +52,21 @@ impl Admin for Arc<Deployments> {
         Ok(Deployments::rollback(self, digest.as_deref(), actor).await?)
     }
 
-    async fn promote(&self, _: i64, _: &str) -> Result<(), AdminError> {
-        Err(AdminError::Rejected {
-            code: "not-available".to_owned(),
-            reason: "nothing waits to be promoted: this version of the host switches all requests \
-                     at once"
-                .to_owned(),
-        })
+    async fn promote(
+        &self,
+        id: i64,
+        canary_percent: Option<f64>,
+        actor: &str,
+    ) -> Result<(), AdminError> {
+        Ok(Deployments::promote(self, id, canary_percent, actor).await?)
     }
 
     async fn abort(&self, id: i64, actor: &str) -> Result<(), AdminError> {
         Ok(Deployments::abort(self, id, actor).await?)
+    }
+
+    async fn remember(&self, attempt: Attempt, actor: &str) -> Result<(), AdminError> {
+        Ok(Deployments::remember(self, attempt, actor).await?)
     }
 
     async fn deployment(&self, id: i64) -> Result<Option<Deployment>, AdminError> {

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::deployment::Attempt;
 use crate::deployment::model::{
-    ComponentSummary, Deployment, Event, Order, RevisionStatus, Status,
+    ComponentSummary, Deployment, Event, Order, RevisionStatus, ShadowReport, ShadowSample, Status,
 };
 use crate::server::fake::{self, Fake};
 use crate::server::{Admin, AdminError};
@@ -26,6 +27,8 @@ pub(super) const ID: i64 = 7;
 pub(super) struct FakeAdmin {
     /// What changes something, in words, with who asked.
     pub(super) asked: Mutex<Vec<String>>,
+    /// The attempts that were refused, in words.
+    pub(super) remembered: Mutex<Vec<String>>,
     /// What was uploaded last.
     pub(super) uploaded: Mutex<Bytes>,
     /// What every call answers, where set.
@@ -45,6 +48,7 @@ impl FakeAdmin {
         let (happen, live) = unbounded_channel();
         Arc::new(FakeAdmin {
             asked: Mutex::default(),
+            remembered: Mutex::default(),
             uploaded: Mutex::default(),
             error: Mutex::default(),
             past: Mutex::new(vec![event(0, "verify", "began")]),
@@ -148,10 +152,23 @@ pub(super) fn status() -> Status {
     };
     Status {
         active: revision.clone(),
-        candidate: Some(revision),
-        candidate_percent: Some(10.0),
+        candidate: Some(revision.clone()),
+        candidate_percent: Some(0.0),
+        shadow: Some(ShadowReport {
+            compared: 5,
+            different: 1,
+            skipped: 2,
+            samples: vec![ShadowSample {
+                route: "GET /tasks".to_owned(),
+                pointer: "/0/title".to_owned(),
+                detail: "is another string".to_owned(),
+                count: 1,
+                request_id: "a1".to_owned(),
+            }],
+        }),
         deployment: Some(deployment(Vec::new())),
-        kept: vec![DIGEST.to_owned()],
+        kept: vec![revision],
+        warning: None,
         epoch: 3,
         host_version: "0.1.0".to_owned(),
     }
@@ -197,12 +214,30 @@ impl Admin for FakeAdmin {
         Ok(ID)
     }
 
-    async fn promote(&self, id: i64, actor: &str) -> Result<(), AdminError> {
-        self.change(format!("promote {id}"), actor).await
+    async fn promote(
+        &self,
+        id: i64,
+        canary_percent: Option<f64>,
+        actor: &str,
+    ) -> Result<(), AdminError> {
+        let to = canary_percent.map_or(String::new(), |percent| format!(" to {percent} %"));
+        self.change(format!("promote {id}{to}"), actor).await
     }
 
     async fn abort(&self, id: i64, actor: &str) -> Result<(), AdminError> {
         self.change(format!("abort {id}"), actor).await
+    }
+
+    async fn remember(&self, attempt: Attempt, actor: &str) -> Result<(), AdminError> {
+        let Attempt {
+            kind,
+            digest,
+            code,
+            reason,
+        } = attempt;
+        let row = format!("{kind} of {digest:?} by {actor}: {code}: {reason}");
+        self.remembered.lock().unwrap().push(row);
+        Ok(())
     }
 
     async fn deployment(&self, id: i64) -> Result<Option<Deployment>, AdminError> {

@@ -123,9 +123,11 @@ fn paths() -> Value {
             "parameters": [id()],
             "post": with(
                 operation("deployments.promote", "deployments",
-                    "Give a canary or a shadow all requests", &["400", "404", "422", "503"],
-                    ("204", json!({"description": "It goes on with all requests."}))),
-                json!({"parameters": [actor()]}),
+                    "Give a canary or a shadow all requests, or a canary another share",
+                    &["400", "404", "408", "413", "415", "422", "503"],
+                    ("204", json!({"description": "It goes on with them."}))),
+                json!({"parameters": [actor()], "requestBody": {"required": false,
+                    "content": {"application/json": {"schema": schema("Promotion")}}}}),
             ),
         },
         "/admin/deployments/{id}/abort": {
@@ -149,6 +151,21 @@ fn paths() -> Value {
         "/admin/status": {
             "get": operation("status", "host", "Say what is true now",
                 &["503"], ("200", ok("The host's state.", schema("Status")))),
+        },
+        "/admin/figures": {
+            "get": with(
+                operation("figures", "host", "Count requests by revision, second by second",
+                    &["422"], ("200", ok("The last five minutes.", schema("Figures")))),
+                json!({"parameters": [{
+                    "name": "after", "in": "query",
+                    "description": "Only the seconds after this one, counted since 1970.",
+                    "schema": {"type": "integer", "minimum": 0, "default": 0}
+                }]}),
+            ),
+        },
+        "/admin/failures": {
+            "get": operation("failures", "host", "List the last requests that failed",
+                &[], ("200", ok("At most 100, the latest first.", list_of("Failure")))),
         },
         "/admin/openapi.json": {
             "get": operation("openapi", "host", "Describe the admin API",

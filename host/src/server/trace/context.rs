@@ -15,6 +15,8 @@ pub(in crate::server) struct Context {
     pub(in crate::server) span_id: String,
     /// Set by whoever finds the route.
     matched: OnceLock<Matched>,
+    /// Set by whoever meets the failure: the slug, and the reason for operators.
+    failure: OnceLock<(String, String)>,
 }
 
 /// What a request was for, as metrics and logs name it.
@@ -41,6 +43,7 @@ impl Context {
             trace_id,
             span_id: format!("{:016x}", rand::random_range(1..=u64::MAX)),
             matched: OnceLock::new(),
+            failure: OnceLock::new(),
         }
     }
 
@@ -49,6 +52,15 @@ impl Context {
     pub(in crate::server) fn matched(&self, route: Arc<str>, revision: Arc<str>) {
         tracing::Span::current().record("http.route", &*route);
         let _ = self.matched.set(Matched { route, revision });
+    }
+
+    /// Says why the request failed by the service's fault. The first word counts.
+    pub(in crate::server) fn failed(&self, code: &str, reason: String) {
+        let _ = self.failure.set((code.to_owned(), reason));
+    }
+
+    pub(super) fn failure(&self) -> Option<&(String, String)> {
+        self.failure.get()
     }
 
     pub(super) fn matched_route(&self) -> Matched {
