@@ -23,6 +23,13 @@ const TESTS: [&str; 5] = [
     "http::",
 ];
 
+/// What of them breaks SQLite's file by hand, to see what the host makes of it.
+const NOT: [&str; 3] = [
+    "deployment::crash::",
+    "deployment::fallback::",
+    "deployment::gate::nothing_of_a_refused_component_stays_in_the_schema",
+];
+
 /// Runs the API's tests on PostgreSQL, where it is installed.
 pub fn run(mut tests: Command) -> Outcome {
     if !is_installed() {
@@ -34,6 +41,7 @@ pub fn run(mut tests: Command) -> Outcome {
     }
     step::announce("Running the API's tests on PostgreSQL…");
     tests.args(["--test", "it", "--"]).args(TESTS);
+    tests.args(NOT.iter().flat_map(|name| ["--skip", name]));
     tests.env("TASK_HOST_TEST_ENGINE", "postgres");
     match step::run(&mut tests) {
         Ok(()) => Outcome::Passed,
