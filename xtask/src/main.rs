@@ -10,6 +10,7 @@ mod browser;
 mod component;
 mod dev;
 mod fuzz;
+mod postgres;
 mod python;
 mod run;
 mod step;

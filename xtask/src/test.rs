@@ -13,6 +13,7 @@ use anyhow::Result;
 use crate::browser;
 use crate::component;
 use crate::fuzz;
+use crate::postgres;
 use crate::step;
 use crate::summary::{Outcome, Summary};
 use crate::verify;
@@ -52,6 +53,8 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     };
     summary.add("Rust tests of all workspace members", outcome);
     let further = |run: &dyn Fn() -> Outcome| left_out.map_or_else(run, Outcome::NotAsked);
+    let on_postgres = || postgres::run(workspace_tests(workspace));
+    summary.add(postgres::NAME, further(&on_postgres));
     summary.add(fuzz::NAME, further(&|| fuzz::run(workspace)));
     let pages = || browser::run(workspace, &browser::Arguments::default());
     summary.add(browser::NAME, further(&pages));

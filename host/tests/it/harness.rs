@@ -37,20 +37,20 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// The task component on a database file of its own.
+    /// The task component on a database of its own.
     pub fn tasks() -> Self {
         Self::component(built("tasks.wasm"))
     }
 
-    /// The counter component on a database file of its own.
+    /// The counter component on a database of its own.
     pub fn counter() -> Self {
         Self::component(built("counter.wasm"))
     }
 
-    /// Any component on a database file of its own.
+    /// Any component on a database of its own.
     pub fn component(component: PathBuf) -> Self {
         let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
-        let database = format!("sqlite:{}", directory.path().join("data.sqlite").display());
+        let database = database_in(directory.path());
         Self {
             directory,
             kept: None,
@@ -87,7 +87,7 @@ impl Setup {
         self
     }
 
-    /// Names another database than the file of its own.
+    /// Names another database than the one of its own.
     pub fn database(mut self, url: &str) -> Self {
         self.database = url.to_owned();
         self
@@ -144,6 +144,19 @@ impl Setup {
             .envs(self.environment.iter().cloned())
             .current_dir(self.directory.path());
         command
+    }
+}
+
+/// An empty database: a file in the directory, or one on the tests' PostgreSQL server where
+/// `TASK_HOST_TEST_ENGINE` asks for that.
+fn database_in(directory: &Path) -> String {
+    match std::env::var("TASK_HOST_TEST_ENGINE").as_deref() {
+        Ok("postgres") => {
+            let server = crate::postgres::server().expect("it was asked for");
+            server.url(&server.database())
+        }
+        Ok(other) if other != "sqlite" => panic!("TASK_HOST_TEST_ENGINE={other} is no engine"),
+        _ => format!("sqlite:{}", directory.join("data.sqlite").display()),
     }
 }
 

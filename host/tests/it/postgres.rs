@@ -20,6 +20,8 @@ use crate::harness::eventually;
 
 /// The user and the group `nobody`.
 const NOBODY: u32 = 65_534;
+/// What the tests run.
+const PROGRAMS: [&str; 3] = ["initdb", "postgres", "psql"];
 /// The oldest release that the host speaks to.
 const OLDEST: u32 = 15;
 
@@ -55,7 +57,7 @@ fn programs() -> Option<PathBuf> {
     let debian = debian.flatten().map(|entry| entry.path().join("bin"));
     std::env::split_paths(&path)
         .chain(debian)
-        .filter(|directory| directory.join("initdb").is_file())
+        .filter(|directory| PROGRAMS.iter().all(|name| directory.join(name).is_file()))
         .find(|directory| version(directory).is_some_and(|version| version >= OLDEST))
 }
 
@@ -130,6 +132,8 @@ impl Server {
                 "log_statement=none",
             ])
             .current_dir(&directory)
+            // A signal to the tests' group is not for these: the end of the tests is.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -162,6 +166,17 @@ impl Server {
     /// How the host reaches a database.
     pub fn url(&self, database: &str) -> String {
         self.url_as("host", "secret", database)
+    }
+
+    /// Where its socket lies.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// How the host reaches a database by a socket in another directory.
+    pub fn url_at(&self, directory: &Path, database: &str) -> String {
+        let socket = directory.display().to_string().replace('/', "%2F");
+        format!("postgres://host:secret@{socket}/{database}")
     }
 
     /// How anybody else does.

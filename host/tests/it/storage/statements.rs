@@ -302,7 +302,7 @@ async fn a_deadline_interrupts_a_statement_that_never_ends(engine: Engine) {
                    SELECT max(i) FROM n";
     for access in [Access::Read, Access::Write] {
         let begun = Instant::now();
-        let deadline = begun + Duration::from_millis(50);
+        let deadline = begun + Duration::from_millis(300);
         let budget = Budget {
             deadline,
             ..generous()
@@ -310,6 +310,7 @@ async fn a_deadline_interrupts_a_statement_that_never_ends(engine: Engine) {
         let mut late = database.begin(access, budget).await.unwrap();
         assert_eq!(late.query(endless, &[]).await, Err(Error::Deadline));
         assert_eq!(late.query("SELECT 1", &[]).await, Err(Error::Deadline));
+        // The rest may have gone into opening a connection.
         assert!(late.busy() >= Duration::from_millis(40));
         assert_eq!(late.commit().await, Err(Error::Deadline));
         assert!(begun.elapsed() < Duration::from_secs(10));

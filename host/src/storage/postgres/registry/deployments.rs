@@ -64,8 +64,9 @@ pub(super) const END: &str = concat!(
 /// Records a deployment that has ended and never ran; no row: another host took the id.
 pub(super) const RECORD: &str = "INSERT INTO task_host.deployments \
      (id, digest, from_digest, kind, actor, order_json, report_json, outcome, code, reason, \
-     ended_at) SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $9, \
-     task_host.now_micros() FROM task_host.deployments ON CONFLICT DO NOTHING RETURNING id";
+     began_at, ended_at) SELECT next.id, $1, $2, $3, $4, $5, $6, $7, $8, $9, next.now, next.now \
+     FROM (SELECT coalesce(max(id), 0) + 1 AS id, task_host.now_micros() AS now \
+     FROM task_host.deployments) AS next ON CONFLICT DO NOTHING RETURNING id";
 
 pub(super) const ACTIVE: &str = "SELECT digest, epoch, deployment, since FROM task_host.active";
 

@@ -1,0 +1,139 @@
+//! Connections that are lost: before the commit nothing was kept, and after it nothing is guessed.
+
+use std::task::{Context, Poll, Waker};
+
+use super::proxy::{Cut, Proxy};
+use super::*;
+use crate::harness::eventually;
+
+async fn insert(database: &dyn Database, title: &str) -> Box<dyn Transaction> {
+    let mut writing = writer(database).await;
+    let statement = format!("INSERT INTO notes (title) VALUES ('{title}')");
+    execute(&mut *writing, &statement).await.unwrap();
+    writing
+}
+
+#[tokio::test]
+async fn what_was_lost_before_the_commit_may_run_again() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let mut writing = insert(&*fixture.database, "a").await;
+    fixture.cut_off();
+    let lost = writing
+        .execute("INSERT INTO notes (title) VALUES ('b')", &[])
+        .await;
+    assert_eq!(lost, Err(Error::Conflict));
+    assert_eq!(writing.commit().await, Err(Error::Conflict));
+    let again = insert(&*fixture.database, "a").await;
+    again.commit().await.unwrap();
+    assert_eq!(notes(&*fixture.database).await, 1);
+}
+
+#[tokio::test]
+async fn connections_that_were_lost_while_idle_are_passed_over() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let both = (
+        reader(&*fixture.database).await,
+        reader(&*fixture.database).await,
+    );
+    drop(both);
+    fixture.cut_off();
+    assert_eq!(notes(&*fixture.database).await, 0);
+}
+
+#[tokio::test]
+async fn a_commit_that_was_not_answered_is_found_out_about() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let proxy = Proxy::new(fixture.server.directory());
+    let database = open(&fixture.server.url_at(proxy.directory(), &fixture.name));
+    for (cut, outcome) in [
+        (Cut::BeforeCommit, Err(Error::Conflict)),
+        (Cut::AfterCommit, Ok(())),
+    ] {
+        let writing = insert(&*database, &format!("{cut:?}")).await;
+        proxy.cut_next(cut);
+        assert_eq!(writing.commit().await, outcome, "{cut:?}");
+        assert!(proxy.was_cut(), "{cut:?}");
+        let kept = format!("SELECT count(*) FROM notes WHERE title = '{cut:?}'");
+        let mut reading = reader(&*fixture.database).await;
+        let expected = i64::from(outcome.is_ok());
+        assert_eq!(integer(&mut *reading, &kept).await, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_reaches_the_server_after_it_was_asked_about_does_not_happen() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let proxy = Proxy::new(fixture.server.directory());
+    let database = open(&fixture.server.url_at(proxy.directory(), &fixture.name));
+    let writing = insert(&*database, "late").await;
+    proxy.cut_next(Cut::AroundCommit);
+    assert_eq!(writing.commit().await, Err(Error::Conflict));
+    // The request would run again now; what comes late must not apply it a second time.
+    drop(database);
+    proxy.release();
+    eventually("the server has read it to its end", || {
+        (proxy.open() == 0).then_some(())
+    });
+    assert_eq!(notes(&*fixture.database).await, 0);
+}
+
+#[tokio::test]
+async fn who_goes_away_after_the_commit_began_does_not_undo_it() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let writing = insert(&*fixture.database, "a").await;
+    {
+        let mut gone = std::pin::pin!(writing.commit());
+        let once = gone.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert_eq!(once, Poll::Pending);
+    }
+    let begun = Instant::now();
+    while notes(&*fixture.database).await == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(10), "it was undone");
+    }
+}
+
+#[tokio::test]
+async fn who_goes_away_in_a_statement_leaves_nothing_behind() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let mut writing = insert(&*fixture.database, "a").await;
+    let slow = "SELECT count(*) FROM generate_series(1, 100000000)";
+    let gone = tokio::time::timeout(Duration::from_millis(20), writing.query(slow, &[]));
+    assert!(gone.await.is_err());
+    drop(writing);
+    insert(&*fixture.database, "b")
+        .await
+        .commit()
+        .await
+        .unwrap();
+    assert_eq!(notes(&*fixture.database).await, 1);
+}
+
+#[tokio::test]
+async fn without_a_server_the_reason_is_told() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let proxy = Proxy::new(fixture.server.directory());
+    let database = open(&fixture.server.url_at(proxy.directory(), &fixture.name));
+    std::fs::remove_file(proxy.directory().join(".s.PGSQL.5432")).unwrap();
+    let error = database
+        .begin(Access::Write, generous())
+        .await
+        .err()
+        .unwrap();
+    assert!(unavailable(&error).contains("No such file"), "{error}");
+    let error = database.ping().await.unwrap_err();
+    assert!(unavailable(&error).contains("No such file"), "{error}");
+}

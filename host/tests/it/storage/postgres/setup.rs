@@ -1,0 +1,131 @@
+//! What a database needs is made where the host may, and told where it may not.
+
+use task_host::storage::OpenError;
+
+use super::*;
+
+fn refusal(url: &str) -> OpenError {
+    let config = Config {
+        url: url.parse().unwrap(),
+        direct: None,
+        connections: 2,
+        idle: Duration::from_secs(60),
+        result_bytes: 1 << 20,
+        no_sync: false,
+    };
+    match Postgres::open(&config) {
+        Ok(_) => panic!("{url} was opened"),
+        Err(error) => error,
+    }
+}
+
+fn statements(error: OpenError) -> String {
+    match error {
+        OpenError::NeedsAdministrator { statements, .. } => statements.join("\n"),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_hosts_set_one_database_up_at_once() {
+    let Some(server) = server() else {
+        return;
+    };
+    let name = server.database();
+    let url = server.url(&name);
+    let hosts: Vec<_> = (0..4)
+        .map(|_| {
+            let url = url.clone();
+            tokio::task::spawn_blocking(move || open(&url))
+        })
+        .collect();
+    for host in hosts {
+        host.await.unwrap().ping().await.unwrap();
+    }
+    assert_eq!(
+        server.run(&name, "SELECT version FROM task_host.settings"),
+        "1"
+    );
+}
+
+#[tokio::test]
+async fn a_host_that_may_not_make_logins_tells_what_to_run() {
+    let Some(server) = server() else {
+        return;
+    };
+    let name = server.database();
+    server.run(
+        "postgres",
+        &format!("CREATE ROLE {name}_plain LOGIN PASSWORD 'plain'"),
+    );
+    let url = server.url_as(&format!("{name}_plain"), "plain", &name);
+    // It may not even make a schema.
+    let first = statements(refusal(&url));
+    assert_eq!(
+        first,
+        format!("GRANT CREATE ON DATABASE \"{name}\" TO \"{name}_plain\";")
+    );
+    server.run(&name, &first);
+    let second = statements(refusal(&url));
+    assert!(second.starts_with(&format!(
+        "CREATE ROLE \"{name}_logic\" LOGIN PASSWORD 'SCRAM-"
+    )));
+    let password = server.run(&name, "SELECT logic_password FROM task_host.settings");
+    assert!(!second.contains(&password), "only the verifier is shown");
+    server.run(&name, &second);
+    let database = open(&url);
+    prepare(&*database, Engine::Postgres).await;
+    write(&*database, "INSERT INTO notes (title) VALUES ('a')").await;
+    assert_eq!(notes(&*database).await, 1);
+}
+
+#[tokio::test]
+async fn a_login_that_was_changed_is_made_right_again() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let role = format!("{}_logic", fixture.name);
+    for change in [
+        format!("ALTER ROLE {role} PASSWORD 'other'"),
+        format!(
+            "ALTER ROLE {role} IN DATABASE {} SET search_path = public",
+            fixture.name
+        ),
+        format!("REVOKE ALL ON SCHEMA logic FROM {role}"),
+    ] {
+        fixture.ask(&change);
+        let database = fixture.another_host();
+        assert_eq!(notes(&*database).await, 0, "{change}");
+    }
+    // What nobody made by mistake is not put right, and not worked with.
+    fixture.ask(&format!("ALTER ROLE {role} SUPERUSER"));
+    let error = refusal(&fixture.server.url(&fixture.name)).to_string();
+    assert!(error.contains("may do more than use tables"), "{error}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_says_why_and_keeps_the_password() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let server = fixture.server;
+    for (url, reason) in [
+        (
+            server.url_as("host", "wrong", &fixture.name),
+            "password authentication failed",
+        ),
+        (server.url("nowhere"), "database \"nowhere\" does not exist"),
+        (
+            "postgres://a:wrong@127.0.0.1:1/b".into(),
+            "Connection refused",
+        ),
+        (
+            "postgres://a:wrong@127.0.0.1:1/b?sslrootcert=/nowhere.pem".into(),
+            "sslrootcert=/nowhere.pem cannot be used",
+        ),
+    ] {
+        let error = refusal(&url).to_string();
+        assert!(error.contains(reason), "{error}");
+        assert!(!error.contains("wrong"), "{error}");
+    }
+}
