@@ -57,6 +57,7 @@ pub struct Metrics {
     /// The labels whose gauge stands at 1.
     active: Mutex<Option<RevisionLabels>>,
     connections: Gauge,
+    event_streams: Gauge,
     deployments: Family<DeploymentLabels, Counter>,
     deployment_stages: Family<StageLabel, Histogram, fn() -> Histogram>,
 }
@@ -89,6 +90,11 @@ impl Metrics {
     /// A connection was accepted. Drop the guard when it is closed.
     pub fn connected(&self) -> Held {
         Held::new(&self.connections)
+    }
+
+    /// A client follows the feed of events. Drop the guard when its stream has ended.
+    pub fn event_stream(&self) -> Held {
+        Held::new(&self.event_streams)
     }
 
     /// An instance was made for a request, in `took`.

@@ -9,6 +9,8 @@
 
 mod budget;
 mod error;
+mod event;
+mod feed;
 mod location;
 mod migration;
 pub mod registry;
@@ -22,6 +24,8 @@ use async_trait::async_trait;
 
 pub use self::budget::{Budget, Usage};
 pub use self::error::{Cause, Error, Failure, Limit, MigrationError, OpenError};
+pub use self::event::{Event, InvalidEvent};
+pub use self::feed::{Cursor, Feed, Published};
 pub use self::location::{Location, LocationError, Options, connect};
 pub use self::registry::Registry;
 pub use self::stats::Stats;
@@ -73,6 +77,9 @@ pub trait Database: Send + Sync + 'static {
 
     /// What the host remembers of components and deployments.
     fn registry(&self) -> &dyn Registry;
+
+    /// The events that its transactions have published.
+    fn feed(&self) -> &dyn Feed;
 
     /// What the database has done since it was opened, for metrics.
     fn stats(&self) -> &Stats;
@@ -127,6 +134,14 @@ pub trait Transaction: Send {
     /// # Errors
     /// As [`Transaction::recall`]; [`Error::Conflict`] when the key has an answer already.
     async fn record(&mut self, key: &str, answer: &RecordedAnswer) -> Result<(), Error>;
+
+    /// Adds an event to those that the [`Feed`] delivers when this transaction has committed;
+    /// [`Transaction::commit`] may be what writes them. Not charged to the budget: who calls this
+    /// bounds their number. In a transaction that is spent nothing happens.
+    ///
+    /// # Errors
+    /// [`Failure`] in a read transaction: nothing was added.
+    fn publish(&mut self, event: Event) -> Result<(), Failure>;
 
     /// Commits, and returns when everything that the transaction wrote or saw is durable.
     /// Once it was polled, the commit itself is not cancelled by dropping the future.

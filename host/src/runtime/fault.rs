@@ -29,6 +29,12 @@ pub enum Fault {
     /// Its statements returned more bytes than a request may have: 500.
     #[error("the request read too many bytes")]
     Bytes,
+    /// It published more events than a request may: 500.
+    #[error("the request published too many events")]
+    Events,
+    /// It published an event that breaks the contract's rules, or in a read: 500.
+    #[error("the logic published an event that it may not: {0}")]
+    Event(String),
     /// It returned a value that has no JSON form, such as NaN or a repeated map key: 500.
     #[error("the logic returned a value without a JSON form: {0}")]
     Value(String),
@@ -50,6 +56,8 @@ impl Fault {
             Fault::Statements => "statement-limit-exceeded",
             Fault::Rows => "row-limit-exceeded",
             Fault::Bytes => "byte-limit-exceeded",
+            Fault::Events => "event-limit-exceeded",
+            Fault::Event(_) => "logic-published-invalid-event",
             Fault::Value(_) => "logic-returned-invalid-value",
             Fault::Transaction(_) => "logic-ignored-failure",
         }

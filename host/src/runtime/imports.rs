@@ -1,5 +1,7 @@
-//! What a component may import: SQL in its transaction, log lines, a clock that stands still,
-//! and random bytes.
+//! What a component may import: SQL in its transaction, events, log lines, a clock that stands
+//! still, and random bytes.
+
+mod events;
 
 use std::borrow::Cow;
 use std::time::Instant;
@@ -7,7 +9,7 @@ use std::time::Instant;
 use rand::RngCore as _;
 use wasmtime::component::{HasSelf, Linker};
 
-use super::bindings::task_host::platform::{log, sql};
+use super::bindings::task_host::platform::{events as feed, log, sql};
 use super::bindings::wasi::clocks::wall_clock;
 use super::bindings::wasi::random::random;
 use super::fault::Interruption;
@@ -27,14 +29,16 @@ pub(super) const LOG_BYTES: usize = 64 << 10;
 pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     sql::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     log::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    feed::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     wall_clock::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     random::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
 }
 
 /// Names what `define` defines, for messages.
-pub(super) const OFFERED: [&str; 5] = [
+pub(super) const OFFERED: [&str; 6] = [
     "task-host:platform/sql",
     "task-host:platform/log",
+    "task-host:platform/events",
     "task-host:platform/types",
     "wasi:clocks/wall-clock",
     "wasi:random/random",
