@@ -12,6 +12,7 @@ pub mod config;
 mod cors;
 mod docs;
 mod etag;
+pub mod events;
 mod health;
 pub mod listen;
 mod openapi;
@@ -50,6 +51,8 @@ pub struct Server {
     app: Arc<App>,
     /// The admin API's routes; none where nothing replaces the logic.
     admin: Option<Router<Arc<App>>>,
+    /// The route of the events; none where nothing is published.
+    events: Option<Router<Arc<App>>>,
 }
 
 /// What every handler shares, for as long as the process serves.
@@ -81,6 +84,7 @@ impl Server {
                 config,
             }),
             admin: None,
+            events: None,
         }
     }
 
@@ -93,6 +97,16 @@ impl Server {
         let routes = admin::router(&self.app, admin, access);
         Server {
             admin: Some(routes),
+            ..self
+        }
+    }
+
+    /// Serves events at `/events`.
+    #[must_use]
+    pub fn with_events(self, events: Arc<dyn events::Events>) -> Server {
+        let streams = self.app.config.max_event_streams.get() as usize;
+        Server {
+            events: Some(events::router(events, streams)),
             ..self
         }
     }
@@ -111,6 +125,7 @@ impl Server {
             routes = routes.route("/metrics", get(health::metrics));
         }
         routes
+            .merge(self.events.clone().unwrap_or_default())
             .fallback(api::dispatch)
             .method_not_allowed_fallback(api::only_get)
             .layer(

@@ -123,6 +123,8 @@ pub(super) fn compressible(_: StatusCode, _: Version, headers: &HeaderMap, _: &E
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let packed = [
+        // Not packed, but gathering it would keep messages back.
+        "text/event-stream",
         "image/",
         "font/woff",
         "audio/",

@@ -202,6 +202,12 @@ impl Problem {
         )
     }
 
+    /// As many clients follow the events as may.
+    pub(super) fn too_many_streams() -> Problem {
+        let title = "As many clients follow the events as may";
+        Problem::new(503, "too-many-event-streams", title).retry_after(UNAVAILABLE_RETRY)
+    }
+
     /// The host itself failed.
     pub(super) fn internal() -> Problem {
         Problem::new(500, "internal-error", "The service failed")
