@@ -2,14 +2,17 @@
 //!
 //! Exit status: 0 success, 1 failure (the reason on standard error), 2 a wrong flag or setting.
 
+mod backup;
 mod call;
 mod candidate;
 mod client;
 mod compile;
 mod deploy;
 mod deployments;
+mod export;
 mod healthcheck;
 mod history;
+mod import;
 mod inspect;
 mod keygen;
 mod limits;
@@ -23,6 +26,7 @@ mod show;
 mod sign;
 mod status;
 mod table;
+mod transfer;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -58,6 +62,12 @@ enum Command {
     Inspect(inspect::Args),
     /// Call one operation of a running host
     Call(call::Args),
+    /// Copy the database of a host into a new file
+    Backup(backup::Args),
+    /// Write all data of the logic as JSON Lines
+    Export(export::Args),
+    /// Fill an empty database with what `export` wrote
+    Import(import::Args),
     /// Ask a running host whether it is ready; for images without curl
     Healthcheck(healthcheck::Args),
     /// Sign a component; the signature goes to FILE.sig, where `deploy` finds it
@@ -101,6 +111,9 @@ pub fn run() -> ExitCode {
         Command::History(args) => history::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Call(args) => call::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Sign(args) => sign::run(&args),
         Command::Keygen(args) => keygen::run(&args),

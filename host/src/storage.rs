@@ -16,6 +16,7 @@ mod migration;
 pub mod registry;
 pub mod sqlite;
 mod stats;
+pub mod transfer;
 pub mod value;
 
 use std::time::{Duration, Instant};
@@ -80,6 +81,16 @@ pub trait Database: Send + Sync + 'static {
 
     /// The events that its transactions have published.
     fn feed(&self) -> &dyn Feed;
+
+    /// Begins to fill the logic's tables with a copy of others. Nobody else writes until it ends.
+    ///
+    /// # Errors
+    /// [`TransferError`](transfer::TransferError) where the tables are not empty, or not those
+    /// of the copy; nothing was begun.
+    async fn import(
+        &self,
+        manifest: &transfer::Manifest,
+    ) -> Result<Box<dyn transfer::Import>, transfer::TransferError>;
 
     /// What the database has done since it was opened, for metrics.
     fn stats(&self) -> &Stats;

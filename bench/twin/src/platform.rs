@@ -100,8 +100,7 @@ impl Platform for Native {
                 published.map_err(|refused| refused.detail)
             });
         if let Err(reason) = published {
-            self.interruption
-                .get_or_insert(Fault::Event(reason).into());
+            self.interruption.get_or_insert(Fault::Event(reason).into());
         }
     }
 

@@ -182,32 +182,35 @@ fn messages(
     let Following { from, news } = following;
     let first = Bytes::from(format!("retry: {RETRY_MS}\nid: {}\n\n", one_line(&from)));
     let state = (news, kinds, from, held);
-    let live = unfold(state, move |(mut news, kinds, mut place, held)| async move {
-        let silent = Instant::now() + silence;
-        loop {
-            let next = tokio::select! {
-                next = news.next() => next?,
-                () = sleep_until(silent) => {
-                    let alive = format!(": alive\nid: {}\n\n", one_line(&place));
-                    return Some((Bytes::from(alive), (news, kinds, place, held)));
+    let live = unfold(
+        state,
+        move |(mut news, kinds, mut place, held)| async move {
+            let silent = Instant::now() + silence;
+            loop {
+                let next = tokio::select! {
+                    next = news.next() => next?,
+                    () = sleep_until(silent) => {
+                        let alive = format!(": alive\nid: {}\n\n", one_line(&place));
+                        return Some((Bytes::from(alive), (news, kinds, place, held)));
+                    }
+                };
+                let message = match next {
+                    News::Event(event) => {
+                        place = event.cursor.clone();
+                        kinds.include(event.event.kind()).then(|| message(&event))
+                    }
+                    News::Reset(end) => {
+                        let reset = format!("id: {end}\nevent: reset\ndata: {{}}\n\n");
+                        place = end;
+                        Some(reset.into())
+                    }
+                };
+                if let Some(message) = message {
+                    return Some((message, (news, kinds, place, held)));
                 }
-            };
-            let message = match next {
-                News::Event(event) => {
-                    place = event.cursor.clone();
-                    kinds.include(event.event.kind()).then(|| message(&event))
-                }
-                News::Reset(end) => {
-                    let reset = format!("id: {end}\nevent: reset\ndata: {{}}\n\n");
-                    place = end;
-                    Some(reset.into())
-                }
-            };
-            if let Some(message) = message {
-                return Some((message, (news, kinds, place, held)));
             }
-        }
-    });
+        },
+    );
     once(async { first }).chain(live).map(Ok)
 }
 

@@ -132,9 +132,21 @@ fn events() -> Value {
         }),
     );
     item["get"]["parameters"] = json!([
-        parameter("query", "kind", "Kinds to hear of, parted by commas; `task` stands for every `task.…`."),
-        parameter("query", "after", "The cursor to go on after; none: from now on."),
-        parameter("header", "Last-Event-ID", "The same, as browsers send it; it goes before `after`.")
+        parameter(
+            "query",
+            "kind",
+            "Kinds to hear of, parted by commas; `task` stands for every `task.…`."
+        ),
+        parameter(
+            "query",
+            "after",
+            "The cursor to go on after; none: from now on."
+        ),
+        parameter(
+            "header",
+            "Last-Event-ID",
+            "The same, as browsers send it; it goes before `after`."
+        )
     ]);
     item
 }

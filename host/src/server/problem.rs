@@ -106,7 +106,10 @@ impl From<Fault> for Problem {
             Fault::Rows => (500, "The request read too many rows"),
             Fault::Bytes => (500, "The request read too many bytes"),
             Fault::Events => (500, "The request published too many events"),
-            Fault::Event(_) => (500, "The service's logic published an event that it may not"),
+            Fault::Event(_) => (
+                500,
+                "The service's logic published an event that it may not",
+            ),
             Fault::Transaction(_) => (
                 500,
                 "The service's logic returned a success in a transaction that had failed",

@@ -73,8 +73,7 @@ fn refused<T>(reason: String) -> Result<T, InvalidEvent> {
 }
 
 fn name(what: &str, name: &str) -> Result<(), InvalidEvent> {
-    let allowed =
-        |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
+    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
     if (1..=NAME_BYTES).contains(&name.len()) && name.bytes().all(allowed) {
         return Ok(());
     }

@@ -25,6 +25,7 @@ mod registry;
 mod schema;
 mod statement;
 mod transaction;
+mod transfer;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,6 +34,7 @@ use async_trait::async_trait;
 use rusqlite::ErrorCode;
 use tokio::sync::watch;
 
+use self::aside::aside;
 use self::checkpoint::Checkpointer;
 pub use self::config::{Config, DiskSync, Durability, LogSync};
 use self::connection::{Opener, open_plain};
@@ -40,6 +42,9 @@ use self::file::DatabaseFile;
 use self::flusher::Flusher;
 use self::pool::Pool;
 use self::transaction::SqliteTransaction;
+use self::transfer::import::SqliteImport;
+pub(super) use self::transfer::{backup::backup, export::export};
+use super::transfer::{Import, Manifest, TransferError};
 use super::{Budget, Database, Dialect, Error, Feed, OpenError, Registry, Stats, Transaction};
 use crate::contract::Access;
 
@@ -65,7 +70,7 @@ struct Engine {
     /// The id of the last event that was committed: wakes who waits for one.
     last_event: watch::Sender<i64>,
     stats: Arc<Stats>,
-    _file: DatabaseFile,
+    file: DatabaseFile,
 }
 
 impl Sqlite {
@@ -174,7 +179,7 @@ impl Engine {
                 .map_err(no_thread)?,
             last_event: watch::Sender::new(last_event),
             stats,
-            _file: file,
+            file,
         })
     }
 }
@@ -225,6 +230,11 @@ impl Database for Sqlite {
 
     async fn forget_answers(&self, age: Duration) -> Result<u64, Error> {
         self.forget(|sqlite| schema::forget(sqlite, age)).await
+    }
+
+    async fn import(&self, manifest: &Manifest) -> Result<Box<dyn Import>, TransferError> {
+        let import = aside(|| SqliteImport::begin(self.engine.file.path(), manifest));
+        Ok(Box::new(import?))
     }
 
     fn registry(&self) -> &dyn Registry {

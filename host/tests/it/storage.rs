@@ -4,6 +4,7 @@
 mod answers;
 mod durability;
 mod escapes;
+mod feed;
 mod files;
 mod migrations;
 mod registry;
@@ -15,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use task_host::contract::{Access, Migration};
 use task_host::storage::{
-    Budget, Cell, Database, Error, Failure, Location, Options, Rows, Transaction, Value, connect,
+    Budget, Cell, Database, Error, Event, Failure, Location, Options, Rows, Transaction, Value,
+    connect,
 };
 
 /// The tables that the tests use.

@@ -32,7 +32,10 @@ impl Events for Two {
     async fn follow(&self, from: Option<Cursor>) -> Result<Following, Refusal> {
         self.streams.fetch_add(1, Ordering::Relaxed);
         *self.asked.lock().unwrap() = from.clone();
-        let news = [published("01", "task.created"), published("02", "task.deleted")];
+        let news = [
+            published("01", "task.created"),
+            published("02", "task.deleted"),
+        ];
         Ok(Following {
             from: from.unwrap_or(Cursor::new("00")),
             news: iter(news).chain(pending()).boxed(),
@@ -73,7 +76,12 @@ async fn a_message_is_the_cursor_the_kind_and_json_in_one_line() {
         .public();
     let packed = [("accept-encoding", "gzip, br")];
     let response = get(&router, "/events", &packed).await;
-    let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap());
+    let header = |name: &str| {
+        response
+            .headers()
+            .get(name)
+            .map(|value| value.to_str().unwrap())
+    };
     assert_eq!(header("content-type"), Some("text/event-stream"));
     assert_eq!(header("cache-control"), Some("no-store"));
     assert_eq!(header("access-control-allow-origin"), Some("*"));
@@ -109,7 +117,10 @@ async fn a_filter_names_kinds_or_what_stands_before_a_dot() {
         assert!(message.starts_with(first), "{filter}: {message}");
     }
     let kinds = Query::read("kind=task.c&kind=tas").kinds;
-    assert!(!kinds.include("task.created"), "a part of a word is no kind");
+    assert!(
+        !kinds.include("task.created"),
+        "a part of a word is no kind"
+    );
 }
 
 #[tokio::test]

@@ -31,11 +31,7 @@ impl Feed for Sqlite {
         self.look(last).await.map(cursor)
     }
 
-    async fn after(
-        &self,
-        place: &Cursor,
-        limit: u32,
-    ) -> Result<Option<Vec<Published>>, Error> {
+    async fn after(&self, place: &Cursor, limit: u32) -> Result<Option<Vec<Published>>, Error> {
         match id(place) {
             Some(id) => self.look(|sqlite| after(sqlite, id, limit)).await,
             None => Ok(None),

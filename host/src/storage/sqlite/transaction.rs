@@ -18,7 +18,8 @@ use crate::contract::{Access, Migration};
 use crate::storage::budget::Meter;
 use crate::storage::migration::{Step, applied_steps};
 use crate::storage::{
-    Budget, Error, Event, Failure, MigrationError, RecordedAnswer, Rows, Stats, Transaction, Usage, Value,
+    Budget, Error, Event, Failure, MigrationError, RecordedAnswer, Rows, Stats, Transaction, Usage,
+    Value,
 };
 
 /// From this many changed rows a COMMIT takes milliseconds.
