@@ -10,14 +10,15 @@ mod migrations;
 mod registry;
 mod statements;
 mod transactions;
+mod transfer;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use task_host::contract::{Access, Migration};
 use task_host::storage::{
-    Budget, Cell, Database, Error, Event, Failure, Location, Options, Rows, Transaction, Value,
-    connect,
+    Budget, Cell, Database, Dialect, Error, Event, Failure, Location, Options, Rows, Transaction,
+    Value, connect,
 };
 
 /// The tables that the tests use.
