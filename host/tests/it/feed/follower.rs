@@ -37,7 +37,7 @@ impl Follower {
         };
         let status = follower.line().expect("a status");
         assert!(status.starts_with("HTTP/1.1 200 "), "{status}");
-        while follower.line().expect("headers") != "" {}
+        while !follower.line().expect("headers").is_empty() {}
         follower.begin = follower.message().expect("a beginning").id;
         follower
     }
