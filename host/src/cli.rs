@@ -24,6 +24,7 @@ mod serve;
 pub mod serving;
 mod show;
 mod sign;
+mod signals;
 mod status;
 mod table;
 mod transfer;

@@ -96,7 +96,7 @@ impl Runtime {
     /// # Errors
     /// [`LoadError`], each variant with the reason; nothing stays behind.
     pub fn load(&self, code: &CompiledCode) -> Result<Program, LoadError> {
-        load::load(&self.engine, &self.linker, &self.limits, code)
+        load::load(&self.engine, &self.linker, code)
     }
 
     /// Calls an export of a program on a fresh instance. Dropping the future ends the call and

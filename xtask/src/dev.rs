@@ -11,9 +11,13 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 
 use self::host::LocalHost;
 use self::sources::Sources;
@@ -52,7 +56,7 @@ pub struct Arguments {
     admin_addr: SocketAddr,
 }
 
-/// Builds and deploys each change, until Ctrl-C.
+/// Builds and deploys each change, until Ctrl-C or SIGTERM; the local host ends with it.
 ///
 /// # Errors
 /// Where the host cannot be built or started, or has ended. A change that does not build or is
@@ -60,6 +64,11 @@ pub struct Arguments {
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     run::build_host(workspace)?;
     let binary = workspace.host_binary("release");
+    // Not before the host is built: Cargo and the compiler end by themselves.
+    let stopped = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT, SIGHUP] {
+        flag::register(signal, stopped.clone())?;
+    }
     let sources = Sources::new(ROOTS.map(|root| workspace.root.join(root)));
     let mut seen = sources.snapshot();
     let mut host = None;
@@ -78,8 +87,15 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
             }
         }
         step::announce("Waiting for a change…");
-        let alive = || host.as_mut().map_or(Ok(()), LocalHost::alive);
-        (seen, saved) = sources.changed(&seen, alive)?;
+        let go_on = || match &mut host {
+            _ if stopped.load(Ordering::Relaxed) => Ok(false),
+            Some(host) => host.alive().map(|()| true),
+            None => Ok(true),
+        };
+        let Some(change) = sources.changed(&seen, go_on)? else {
+            return Ok(());
+        };
+        (seen, saved) = change;
     }
 }
 
@@ -111,6 +127,8 @@ fn start(
         .args(["--database", "sqlite:data/dev.db"])
         // Who writes logic wants to see it fail, not to see it go.
         .args(["--probation", "0s"])
+        // Nobody balances load over it.
+        .args(["--drain-delay", "0s"])
         .arg("--component")
         .arg(file)
         .current_dir(&workspace.root);

@@ -88,8 +88,11 @@ fn check(workspace: &Workspace, python: &Python, target: &Target) -> Result<()> 
     let log = file(workspace.target.join("fuzz"), "log");
     let host = Host::start(&workspace.host_binary("debug"), &component, &log);
     let outcome = host.and_then(|host| {
-        let url = format!("http://{}/openapi.json", host.address());
-        let answers = validate(workspace, python, &url)
+        let addresses = host.addresses();
+        let url = format!("http://{}/openapi.json", addresses.api);
+        let operators = format!("http://{}/admin/openapi.json", addresses.operators);
+        let answers = validate(workspace, python, &operators)
+            .and_then(|()| validate(workspace, python, &url))
             .and_then(|()| step::run(&mut schemathesis(workspace, python, &url, target)));
         let stopped = host.stop();
         answers.and(stopped)

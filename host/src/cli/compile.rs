@@ -9,8 +9,12 @@ pub(super) struct Args {
     /// Address space that the compilation may use, in bytes; unlimited unless given
     #[arg(long)]
     memory_limit: Option<u64>,
+
+    /// CPU time that the compilation may use, in seconds; unlimited unless given
+    #[arg(long)]
+    cpu_limit: Option<u64>,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    Ok(compile_in_this_process(args.memory_limit)?)
+    Ok(compile_in_this_process(args.memory_limit, args.cpu_limit)?)
 }

@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use humantime::parse_duration;
 
 use super::{Failure, setting};
 use crate::deployment::signature::TrustedKeys;
-use crate::deployment::{Probation, Settings};
+use crate::deployment::{Probation, Retention, Settings};
+use crate::runtime::Compiler;
+use crate::server::config::ByteSize;
 
 /// How the logic is replaced
 #[derive(Debug, clap::Args)]
@@ -33,6 +36,25 @@ pub(super) struct Args {
     #[arg(long, env = "TASK_HOST_KEEP_REVISIONS", default_value_t = 3)]
     keep_revisions: usize,
 
+    /// Components that the database keeps: this many of those that were active last, for a rollback
+    /// by digest, and of those uploaded last. Their compiled code is kept with them
+    #[arg(long, env = "TASK_HOST_KEEP_COMPONENTS", default_value_t = 20,
+        value_parser = clap::value_parser!(u16).range(1..))]
+    keep_components: u16,
+
+    /// Deployments and refused attempts that the history keeps, and beyond them the last of each
+    /// component that was active or rolled back
+    #[arg(long, env = "TASK_HOST_KEEP_HISTORY", default_value_t = 1000)]
+    keep_history: u32,
+
+    /// How long the compilation of a component may take
+    #[arg(long, env = "TASK_HOST_COMPILE_TIMEOUT", default_value = "2m", value_parser = parse_duration)]
+    compile_timeout: Duration,
+
+    /// The address space that the compilation of a component may use: 1200MiB or more
+    #[arg(long, env = "TASK_HOST_COMPILE_MEMORY", default_value = "4GiB", value_parser = compile_memory)]
+    compile_memory: ByteSize,
+
     /// A public key whose signature a component must have to become active; repeatable, one of
     /// them is enough. Without any, components need no signature
     #[arg(
@@ -44,6 +66,7 @@ pub(super) struct Args {
     trusted_key: Vec<PathBuf>,
 
     /// For tests of crashes: a deployment stops for ever before this stage
+    /// or point
     #[arg(long, env = "TASK_HOST_PAUSE_BEFORE", hide = true)]
     pause_before: Option<String>,
 }
@@ -51,6 +74,16 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn trusted_keys(&self) -> Result<TrustedKeys, Failure> {
         TrustedKeys::load(&self.trusted_key).map_err(|error| setting("--trusted-key", error))
+    }
+
+    /// What compiles components.
+    pub(super) fn compiler(&self) -> anyhow::Result<Compiler> {
+        let program = Compiler::of_this_program().context("cannot find this program")?;
+        Ok(Compiler {
+            timeout: self.compile_timeout,
+            memory_bytes: self.compile_memory.0 as u64,
+            ..program
+        })
     }
 
     pub(super) fn settings(&self) -> Settings {
@@ -61,8 +94,21 @@ impl Args {
                 allowed: self.probation_failures / 100.0,
             },
             keep: self.keep_revisions,
+            retention: Retention {
+                components: self.keep_components.into(),
+                deployments: self.keep_history,
+            },
             pause_before: self.pause_before.clone(),
         }
+    }
+}
+
+/// Address space that a compilation can begin with.
+fn compile_memory(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse()?;
+    match size.0 as u64 >= Compiler::LEAST_MEMORY_BYTES {
+        true => Ok(size),
+        false => Err("give 1200MiB or more: the compiler reserves that at once".to_owned()),
     }
 }
 

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
+use super::serve::read_bundled;
 use super::transfer::{Header, Progress, read};
 use super::{Failure, setting};
 use crate::deployment::signature::TrustedKeys;
-use crate::deployment::{self, Gate};
+use crate::deployment::{self, Bundled, Gate};
 use crate::runtime::{Compiler, Limits, Runtime};
 use crate::storage::transfer::Row;
 use crate::storage::{self, Database, Location};
@@ -40,11 +41,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let component = args.component.as_deref().map(|path| {
-        std::fs::read(path)
-            .map_err(|error| setting("--component", format!("{}: {error}", path.display())))
-    });
-    let component = component.transpose()?;
+    let component = args.component.as_deref().map(read_bundled).transpose()?;
     let mut input = open(&args.file)?;
     let header = header(&mut *input).context("the first line is not the header of an export")?;
     let options = storage::Options {
@@ -79,7 +76,7 @@ fn header(input: &mut dyn BufRead) -> anyhow::Result<Header> {
 }
 
 /// Makes the component the active one of a new database, and its schema with it.
-async fn set_up(database: &Arc<dyn Database>, component: Vec<u8>) -> anyhow::Result<()> {
+async fn set_up(database: &Arc<dyn Database>, component: Bundled) -> anyhow::Result<()> {
     let runtime = Runtime::new(Limits {
         instances: 1,
         ..Limits::default()
@@ -93,7 +90,7 @@ async fn set_up(database: &Arc<dyn Database>, component: Vec<u8>) -> anyhow::Res
         migration_time: PATIENCE,
     };
     // Who may write the database file needs no signature.
-    deployment::start(&gate, &**database, Some(component), &TrustedKeys::default()).await?;
+    deployment::start(&gate, Some(component), &TrustedKeys::default()).await?;
     Ok(())
 }
 

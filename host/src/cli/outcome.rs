@@ -33,6 +33,12 @@ impl Goal {
         outcomes: &["checked"],
         switched: false,
     };
+    /// Logic from before is active: by a deployment of its own, or because the one in probation
+    /// was ended by going back.
+    pub(super) const BACK: Goal = Goal {
+        outcomes: &["active", "aborted", "rolled-back"],
+        switched: false,
+    };
     /// The new logic is away again, however that came.
     pub(super) const GONE: Goal = Goal {
         outcomes: &["aborted", "rejected", "rolled-back"],

@@ -39,7 +39,7 @@ fn roll_back<W: Write>(
         };
         let id = client.rollback(digest.as_deref()).await?;
         report.say(&format!("deployment {id}"));
-        Goal::ACTIVE
+        Goal::BACK
             .pursue(&client, id, None, &mut report, patience)
             .await
     });

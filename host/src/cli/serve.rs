@@ -3,16 +3,15 @@
 //! Order matters: settings are checked before anything is opened, the component is active before
 //! a port opens, and the operators' port closes last.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use humantime::parse_duration;
 
-use super::{Failure, deployments, serving, setting};
-use crate::deployment::{self, Deployments, Gate};
-use crate::runtime::{CodeCache, Compiler, Runtime};
+use super::{Failure, deployments, serving, setting, sign};
+use crate::deployment::{self, Bundled, Deployments, Gate};
+use crate::runtime::{CodeCache, Runtime};
 use crate::storage::Location;
 
 /// How long `describe`, `assets` and `check` of a component may take, each.
@@ -21,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Serve a component over HTTP
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The component that a new, empty database begins with: a .wasm file. Where a component is
-    /// active already, that one is served
+    /// The component that a new, empty database begins with: a .wasm file, with its signature in
+    /// FILE.sig where there is one. Where a component is active already, that one is served
     #[arg(long, env = "TASK_HOST_COMPONENT", value_name = "FILE")]
     component: Option<PathBuf>,
 
@@ -46,11 +45,7 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     args.serving.start_logs()?;
     args.serving.check_access()?;
-    let component = args.component.as_deref().map(|path| {
-        std::fs::read(path)
-            .map_err(|error| setting("--component", format!("{}: {error}", path.display())))
-    });
-    let component = component.transpose()?;
+    let bundled = args.component.as_deref().map(read_bundled).transpose()?;
     let keys = args.deployments.trusted_keys()?;
     let cache = open_cache(&args)?;
     let runtime = Runtime::new(args.serving.runtime_limits())
@@ -58,13 +53,13 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let database = args.serving.open_database()?;
     let gate = Arc::new(Gate {
         runtime: Arc::new(runtime),
-        compiler: Compiler::of_this_program().context("cannot find this program")?,
+        compiler: args.deployments.compiler()?,
         cache,
         database: database.clone(),
         patience: PATIENCE,
         migration_time: args.migration_timeout,
     });
-    let starting = async { Ok(deployment::start(&gate, &*database, component, &keys).await?) };
+    let starting = async { Ok(deployment::start(&gate, bundled, &keys).await?) };
     let settings = args.deployments.settings();
     let (gate, keys) = (gate.clone(), keys.clone());
     let deployments = |service| Deployments::new(gate, service, database.clone(), keys, settings);
@@ -73,13 +68,19 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         .serve(database.clone(), starting, Some(deployments))?)
 }
 
+/// Reads a component, with the signature beside it.
+pub(super) fn read_bundled(path: &Path) -> Result<Bundled, Failure> {
+    let failed = |reason| setting("--component", reason);
+    let content =
+        std::fs::read(path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+    let signature = sign::read_signature(path, None).map_err(failed)?;
+    Ok(Bundled { content, signature })
+}
+
 fn open_cache(args: &Args) -> Result<Option<CodeCache>, Failure> {
     let directory = match (&args.cache_dir, &args.serving.database) {
         (Some(directory), _) => directory.clone(),
-        (None, Location::Sqlite(file)) => file
-            .parent()
-            .unwrap_or(std::path::Path::new(""))
-            .join("code-cache"),
+        (None, Location::Sqlite(file)) => file.parent().unwrap_or(Path::new("")).join("code-cache"),
         (None, Location::Temporary) => return Ok(None),
     };
     // Beside the directory and not in it; a dot in the directory's name stays part of it.

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use humantime::parse_duration;
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::signals::Signals;
 use super::{Failure, limits, logs, setting};
 use crate::deployment::{Deployments, Start};
 use crate::metrics::Metrics;
@@ -112,7 +112,8 @@ impl Args {
         self.limits.runtime()
     }
 
-    /// Serves what `starting` resolves to, until SIGTERM or SIGINT, and drains. `deployments`
+    /// Serves what `starting` resolves to, until SIGTERM or SIGINT, and drains; a second
+    /// signal cuts the drain short. `deployments`
     /// makes what replaces the logic; none: nothing does.
     ///
     /// # Errors
@@ -144,17 +145,10 @@ impl Args {
         deployments: Option<impl FnOnce(Arc<Service>) -> Arc<Deployments>>,
     ) -> anyhow::Result<()> {
         // From here on a signal drains instead of killing, also while the component compiles.
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut stop = Box::pin(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        });
+        let signals = Signals::listen()?;
         let start = tokio::select! {
             started = starting => started?,
-            () = &mut stop => return Ok(()),
+            () = signals.come(1) => return Ok(()),
         };
         let revision = start.revision.clone();
         let metrics = Metrics::with_database(database.clone());
@@ -195,7 +189,7 @@ impl Args {
             .map_err(|_| anyhow::anyhow!("the admin token has changed"))?;
         let admin = deployments.clone().map(|deployments| (deployments, access));
         let server = Server::new(service, metrics.clone(), self.server.clone()).with_events(events);
-        let served = listen_and_drain(&self.server, server, admin, metrics, stop).await;
+        let served = listen_and_drain(&self.server, server, admin, metrics, &signals).await;
         if let Some(deployments) = deployments {
             deployments.stop().await;
         }
@@ -209,7 +203,7 @@ async fn listen_and_drain(
     mut server: Server,
     admin: Option<(Arc<Deployments>, Access)>,
     metrics: Arc<Metrics>,
-    stop: impl Future<Output = ()>,
+    signals: &Signals,
 ) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind(config.addr)
         .await
@@ -235,14 +229,15 @@ async fn listen_and_drain(
         limits,
         readiness,
         Some(metrics),
-        stop,
+        signals.come(1),
+        signals.come(2),
     )
     .await;
     tokio::task::spawn_blocking(move || operators.stop()).await?;
     if drained.connections_cut > 0 {
         tracing::warn!(
             connections.cut = drained.connections_cut,
-            "stopped; requests were still in flight when the drain time was up"
+            "stopped; requests were still in flight"
         );
     } else {
         tracing::info!("stopped; every request was answered");

@@ -11,6 +11,9 @@ use super::{Failure, setting};
 use crate::deployment::digest_of;
 use crate::deployment::signature::PrivateKey;
 
+/// Bytes of an ed25519 signature.
+const SIGNATURE_BYTES: usize = 64;
+
 /// Sign a component; the signature goes to FILE.sig, where `deploy` finds it
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -43,6 +46,36 @@ pub(super) fn signature_file(component: &Path) -> PathBuf {
     let mut name = component.as_os_str().to_owned();
     name.push(".sig");
     name.into()
+}
+
+/// The signature in `file` or, unless one is named, in the file beside the component where there
+/// is one.
+///
+/// # Errors
+/// What is wrong with the file.
+pub(super) fn read_signature(
+    component: &Path,
+    file: Option<&Path>,
+) -> Result<Option<Vec<u8>>, String> {
+    let beside = signature_file(component);
+    let Some(file) = file.or_else(|| beside.exists().then_some(beside.as_path())) else {
+        return Ok(None);
+    };
+    let text = fs::read_to_string(file)
+        .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    match decoded(&text) {
+        Some(signature) => Ok(Some(signature)),
+        None => Err(format!(
+            "{} holds no signature as `task-host sign` writes it",
+            file.display()
+        )),
+    }
+}
+
+/// The signature in a file's text.
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    let bytes = BASE64_STANDARD.decode(text.trim()).ok()?;
+    (bytes.len() == SIGNATURE_BYTES).then_some(bytes)
 }
 
 #[cfg(test)]
@@ -85,5 +118,16 @@ mod tests {
             panic!("signed by a public key")
         };
         assert!(error.to_string().starts_with("--key: "), "{error}");
+    }
+
+    #[test]
+    fn a_signature_file_is_base64_of_64_bytes() {
+        let text = BASE64_STANDARD.encode([7; SIGNATURE_BYTES]);
+        assert_eq!(
+            decoded(&format!("{text}\n")),
+            Some(vec![7; SIGNATURE_BYTES])
+        );
+        assert_eq!(decoded(&text[1..]), None);
+        assert_eq!(decoded(&BASE64_STANDARD.encode([7; 63])), None);
     }
 }

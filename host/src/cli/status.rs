@@ -103,8 +103,10 @@ fn text(status: &Status) -> String {
         true => "nothing is kept for a rollback".to_owned(),
         false => format!("kept for a rollback: {}", kept.join(", ")),
     };
+    let warning = status.warning.iter();
+    let warning = warning.map(|warning| format!("WARNING: this is a fallback: {warning}"));
     let epoch = format!("epoch {}, task-host {}", status.epoch, status.host_version);
-    for sentence in [deployment, kept, epoch] {
+    for sentence in warning.chain([deployment, kept, epoch]) {
         for line in show::wrapped(&sentence, 0) {
             text += &line;
             text.push('\n');

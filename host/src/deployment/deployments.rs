@@ -13,10 +13,12 @@ use super::gate::{Gate, digest_of};
 use super::history;
 use super::journal::Journal;
 use super::model::{ComponentSummary, Order};
+use super::past::Past;
 use super::probation::Probation;
+use super::retention::Retention;
 use super::signature::TrustedKeys;
 use crate::request::{Revision, Service};
-use crate::storage::registry::{End, NewDeployment, StoredComponent};
+use crate::storage::registry::{NewDeployment, StoredComponent};
 use crate::storage::{self, Database, Registry};
 
 /// How deployments are done.
@@ -26,7 +28,10 @@ pub struct Settings {
     pub probation: Probation,
     /// Revisions before the active one that stay compiled in memory.
     pub keep: usize,
-    /// For tests of what a crash leaves behind: a deployment stops for ever before this stage.
+    /// What the database keeps of components and deployments that have ended.
+    pub retention: Retention,
+    /// For tests of what a crash leaves behind: a deployment stops for ever before this stage
+    /// or point.
     pub pause_before: Option<String>,
 }
 
@@ -93,8 +98,7 @@ impl Deployments {
     /// Keeps a component. Its content is checked when it is deployed; here only the digest.
     ///
     /// # Errors
-    /// [`OrderError::Rejected`] where the digest is another one, which is remembered as an
-    /// attempt; [`OrderError::Database`].
+    /// [`OrderError::Rejected`] where the digest is another one; [`OrderError::Database`].
     pub async fn upload(
         &self,
         content: Vec<u8>,
@@ -106,12 +110,9 @@ impl Deployments {
         if let Some(expected) = expected.map(plain_digest)
             && expected != digest
         {
-            let reason = format!("the content's digest is {digest}, not {expected}");
-            self.remember_attempt(&digest, "deploy", actor, "digest-mismatch", &reason)
-                .await?;
             return Err(OrderError::Rejected {
                 code: "digest-mismatch",
-                reason,
+                reason: format!("the content's digest is {digest}, not {expected}"),
             });
         }
         let component = StoredComponent {
@@ -141,17 +142,14 @@ impl Deployments {
         let digest = plain_digest(&order.digest).to_owned();
         let component = self.find(&digest).await?;
         if !order.retry_refused
-            && let Some(reason) = self.rolled_back(&digest).await?
+            && let Some(reason) = Past::read(self.registry()).await?.rolled_back(&digest)
         {
-            let reason = format!(
-                "this component was rolled back before ({reason}); order again with retry_refused \
-                 if the cause is gone"
-            );
-            self.remember_attempt(&digest, "deploy", actor, "refused-before", &reason)
-                .await?;
             return Err(OrderError::Rejected {
                 code: "refused-before",
-                reason,
+                reason: format!(
+                    "this component was rolled back before ({reason}); order again with \
+                     retry_refused if the cause is gone"
+                ),
             });
         }
         let kind = if order.dry_run { "dry-run" } else { "deploy" };
@@ -165,7 +163,8 @@ impl Deployments {
     }
 
     /// Goes back to a revision that was active before: to that of the digest, or to the one
-    /// before the active one. Takes milliseconds where the revision is still compiled.
+    /// before the active one. Takes milliseconds where the revision is still compiled. While a
+    /// new revision is in probation, that deployment is ended by going back, and its id returned.
     ///
     /// # Errors
     /// [`OrderError`]; nothing was begun.
@@ -174,7 +173,18 @@ impl Deployments {
         digest: Option<&str>,
         actor: &str,
     ) -> Result<i64, OrderError> {
-        let digest = match digest.map(plain_digest) {
+        let digest = digest.map(plain_digest);
+        if let Some(running) = self.registry().running_deployment().await?
+            && running.stage == "probation"
+            && digest.is_none_or(|digest| running.new.from.as_deref() == Some(digest))
+        {
+            let reason = format!("rolled back by {actor} while it was in probation");
+            // Where its probation is over by now, it is rolled back like any other.
+            if self.interrupt(running.id, reason).await {
+                return Ok(running.id);
+            }
+        }
+        let digest = match digest {
             Some(digest) => digest.to_owned(),
             None => self.before_active().await?,
         };
@@ -203,6 +213,17 @@ impl Deployments {
     /// # Errors
     /// [`OrderError::Rejected`] where it does not run here; [`OrderError::Database`].
     pub async fn abort(self: &Arc<Self>, id: i64, actor: &str) -> Result<(), OrderError> {
+        match self.interrupt(id, format!("aborted by {actor}")).await {
+            true => Ok(()),
+            false => Err(OrderError::Rejected {
+                code: "not-running",
+                reason: format!("deployment {id} does not run"),
+            }),
+        }
+    }
+
+    /// Ends a deployment as aborted; false: it does not run here.
+    async fn interrupt(&self, id: i64, reason: String) -> bool {
         let running = {
             let mut running = self.lock_running();
             match &*running {
@@ -212,19 +233,13 @@ impl Deployments {
                 _ => None,
             }
         };
-        let Some(running) = running else {
-            return Err(OrderError::Rejected {
-                code: "not-running",
-                reason: format!("deployment {id} does not run"),
-            });
-        };
+        let Some(running) = running else { return false };
         running.task.abort();
         // It is over either way.
         let _ = running.task.await;
-        let this = self.clone();
-        let (journal, reason) = (running.journal, format!("aborted by {actor}"));
-        this.undo(&journal, "aborted", ("aborted", reason)).await;
-        Ok(())
+        self.undo(&running.journal, "aborted", ("aborted", reason))
+            .await;
+        true
     }
 
     /// Ends what runs, for the end of the process. A deployment in probation goes on with it
@@ -301,32 +316,10 @@ impl Deployments {
         };
         let begun = self.registry().begin_deployment(&new).await?;
         let id = begun.map_err(OrderError::Busy)?;
-        Ok(Arc::new(Journal::new(id)))
-    }
-
-    async fn remember_attempt(
-        &self,
-        digest: &str,
-        kind: &str,
-        actor: &str,
-        code: &str,
-        reason: &str,
-    ) -> Result<(), OrderError> {
-        let new = NewDeployment {
-            digest: digest.to_owned(),
-            from: Some(self.service.active().digest.clone()),
-            kind: kind.to_owned(),
-            actor: actor.to_owned(),
-            order: "{}".to_owned(),
-        };
-        let end = End {
-            outcome: "rejected".to_owned(),
-            code: Some(code.to_owned()),
-            reason: Some(reason.to_owned()),
-            report: "[]".to_owned(),
-        };
-        self.registry().record_attempt(&new, &end).await?;
-        Ok(())
+        let journal = Journal::new(id, self.database.clone());
+        Ok(Arc::new(
+            journal.pausing(self.settings.pause_before.clone()),
+        ))
     }
 
     async fn find(&self, digest: &str) -> Result<StoredComponent, OrderError> {
@@ -335,32 +328,12 @@ impl Deployments {
             .ok_or_else(|| OrderError::NotFound(format!("no component {digest} was uploaded here")))
     }
 
-    /// Why a component was rolled back, if the latest that is known of it says so.
-    async fn rolled_back(&self, digest: &str) -> Result<Option<String>, OrderError> {
-        let rows = self.registry().deployments(u32::MAX).await?;
-        let latest = rows.into_iter().find(|row| {
-            let decided = ["active", "rolled-back"];
-            row.new.digest == digest
-                && row
-                    .end
-                    .as_ref()
-                    .is_some_and(|end| decided.contains(&end.outcome.as_str()))
-        });
-        Ok(latest
-            .and_then(|row| row.end)
-            .and_then(|end| (end.outcome == "rolled-back").then(|| end.reason.unwrap_or_default())))
-    }
-
     /// The digest that was active before the one that is.
     async fn before_active(&self) -> Result<String, OrderError> {
         let active = self.service.active().digest.clone();
-        let rows = self.registry().deployments(u32::MAX).await?;
-        let made_active = rows.iter().find(|row| {
-            row.new.digest == active && row.end.as_ref().is_some_and(|end| end.outcome == "active")
-        });
-        made_active
-            .and_then(|row| row.new.from.clone())
-            .filter(|from| *from != active)
+        let past = Past::read(self.registry()).await?;
+        past.before(&active)
+            .map(str::to_owned)
             .ok_or_else(|| OrderError::NotFound("nothing was active before this revision".into()))
     }
 

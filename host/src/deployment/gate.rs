@@ -9,6 +9,7 @@ use super::{Refused, routes};
 use crate::contract::{Asset, Description};
 use crate::request::{Component, Revision, RevisionStats, Template};
 use crate::runtime::{Call, CodeCache, Compiler, Program, Runtime};
+use crate::storage::registry::StoredComponent;
 use crate::storage::{Budget, Database};
 use crate::transcode::{Interface, Operation, openapi};
 
@@ -34,8 +35,13 @@ impl Gate {
     ///
     /// # Errors
     /// [`Refused`]; the database is as it was before.
-    pub(super) async fn load(&self, component: &[u8]) -> Result<Revision, Refused> {
-        let digest = digest_of(component);
+    pub(super) async fn load(&self, component: &StoredComponent) -> Result<Revision, Refused> {
+        let digest = component.digest.clone();
+        let found = digest_of(&component.content);
+        if found != digest {
+            return Err(Refused::Damaged(found));
+        }
+        let component = component.content.as_slice();
         let program = self.compile(component, &digest).await?;
         let description = self.describe(&program).await?;
         let assets = self.assets(&program).await?;
@@ -91,8 +97,7 @@ impl Gate {
             return Ok(program);
         }
         let began = Instant::now();
-        let code = self.compiler.compile(component).await;
-        let code = code.map_err(|error| Refused::Compile(error.to_string()))?;
+        let code = self.compiler.compile(component).await?;
         tracing::info!(
             component.digest = digest,
             duration_ms = began.elapsed().as_millis() as u64,

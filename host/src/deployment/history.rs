@@ -1,10 +1,49 @@
-//! Deployments as they are remembered, turned into what operators see.
+//! Deployments as they are remembered, turned into what operators see; and attempts that are
+//! remembered although they never became one.
 
 use std::time::{Duration, SystemTime};
 
+use super::deployments::{Deployments, OrderError};
 use super::journal::timestamp;
 use super::model::{Deployment, Event};
-use crate::storage::registry::DeploymentRow;
+use crate::storage::registry::{DeploymentRow, End, NewDeployment};
+
+/// An attempt that never became a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// `upload`, `deploy`, `rollback`.
+    pub kind: String,
+    /// What it was about; empty where that is not known.
+    pub digest: String,
+    /// The reason's slug.
+    pub code: String,
+    /// The reason for people.
+    pub reason: String,
+}
+
+impl Deployments {
+    /// Remembers an attempt that was refused before it became a deployment.
+    ///
+    /// # Errors
+    /// [`OrderError::Database`].
+    pub async fn remember(&self, attempt: Attempt, actor: &str) -> Result<(), OrderError> {
+        let new = NewDeployment {
+            digest: attempt.digest,
+            from: Some(self.service.active().digest.clone()),
+            kind: attempt.kind,
+            actor: actor.to_owned(),
+            order: "{}".to_owned(),
+        };
+        let end = End {
+            outcome: "rejected".to_owned(),
+            code: Some(attempt.code),
+            reason: Some(attempt.reason),
+            report: report(&[]),
+        };
+        self.registry().record_attempt(&new, &end).await?;
+        Ok(())
+    }
+}
 
 /// A remembered deployment for operators.
 pub(super) fn deployment(row: DeploymentRow) -> Deployment {

@@ -1,12 +1,17 @@
 //! What happens in one deployment, in order: kept, published to whoever follows, and measured.
+//!
+//! Each stage is written down in the registry as it begins, so that a crash leaves behind where it
+//! happened. That is also where tests of crashes stop a deployment: no stage can be forgotten.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::Stream;
 use tokio::sync::watch;
 
+use super::history;
 use super::model::Event;
+use crate::storage::Database;
 
 /// The events of one deployment. Followers see all of them, from the first on.
 pub(super) struct Journal {
@@ -15,6 +20,10 @@ pub(super) struct Journal {
     events: Mutex<Vec<Event>>,
     /// The number of events, and whether there will be more.
     published: watch::Sender<(usize, bool)>,
+    /// Where the stages are written down.
+    database: Arc<dyn Database>,
+    /// For tests of crashes: the deployment stops for ever before this stage or point.
+    pause_before: Option<String>,
 }
 
 /// How an event came out.
@@ -27,21 +36,25 @@ pub(super) enum Status {
 }
 
 impl Journal {
-    pub(super) fn new(id: i64) -> Self {
-        Journal {
-            id,
-            events: Mutex::default(),
-            published: watch::Sender::new((0, true)),
-        }
+    pub(super) fn new(id: i64, database: Arc<dyn Database>) -> Self {
+        Self::resumed(id, Vec::new(), database)
     }
 
     /// The journal of a deployment that goes on after a restart.
-    pub(super) fn resumed(id: i64, events: Vec<Event>) -> Self {
+    pub(super) fn resumed(id: i64, events: Vec<Event>, database: Arc<dyn Database>) -> Self {
         Journal {
             id,
             published: watch::Sender::new((events.len(), true)),
             events: Mutex::new(events),
+            database,
+            pause_before: None,
         }
+    }
+
+    /// Stops the deployment for ever before a stage or point, where one is given.
+    pub(super) fn pausing(mut self, before: Option<String>) -> Self {
+        self.pause_before = before;
+        self
     }
 
     /// Adds an event to those of a stage.
@@ -55,7 +68,7 @@ impl Journal {
         stage: &str,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        self.note(stage, Status::Began, None);
+        self.begin(stage).await;
         let began = Instant::now();
         let result = work.await;
         let (status, detail) = match &result {
@@ -66,9 +79,36 @@ impl Journal {
         result
     }
 
+    /// Adds a stage's first event and writes down how far the deployment is. Where that fails, the
+    /// deployment goes on: what it does next decides, not what is told of it.
+    pub(super) async fn begin(&self, stage: &str) {
+        self.note(stage, Status::Began, None);
+        let report = history::report(&self.events());
+        let registry = self.database.registry();
+        if let Err(error) = registry.advance_deployment(self.id, stage, &report).await {
+            tracing::warn!(
+                deployment.id = self.id,
+                "cannot write down that deployment {} is at {stage}: {error}",
+                self.id
+            );
+        }
+        self.reach(stage).await;
+    }
+
+    /// A point at which tests of crashes can stop a deployment.
+    pub(super) async fn reach(&self, point: &str) {
+        if self.pause_before.as_deref() == Some(point) {
+            self.note(point, Status::Noted, Some("paused for a test".into()));
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Adds the changes that break clients.
     pub(super) fn breaking(&self, changes: Vec<String>) {
-        let detail = format!("{} changes break clients", changes.len());
+        let detail = match changes.len() {
+            1 => "1 change breaks clients".to_owned(),
+            count => format!("{count} changes break clients"),
+        };
         self.add("compare", Status::Noted, Some(detail), None, changes);
     }
 
@@ -94,7 +134,7 @@ impl Journal {
     }
 
     /// All events, the past ones at once, until the last.
-    pub(super) fn follow(self: std::sync::Arc<Self>) -> impl Stream<Item = Event> + Send + 'static {
+    pub(super) fn follow(self: Arc<Self>) -> impl Stream<Item = Event> + Send + 'static {
         let published = self.published.subscribe();
         futures_util::stream::unfold((self, 0), move |(journal, next)| {
             let mut published = published.clone();

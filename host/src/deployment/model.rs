@@ -35,7 +35,7 @@ pub struct Deployment {
     pub digest: String,
     /// The digest that was active before.
     pub from: Option<String>,
-    /// `deploy`, `rollback`, `dry-run`, `bundled`.
+    /// `deploy`, `rollback`, `dry-run`, `bundled`, `fallback`; of a refused one also `upload`.
     pub kind: String,
     /// Who asked.
     pub actor: String,
@@ -106,6 +106,10 @@ pub struct Status {
     pub deployment: Option<Deployment>,
     /// The digests that a rollback reaches without compiling, the latest first.
     pub kept: Vec<String>,
+    /// What an operator has to know of the active revision: that the host fell back to it, and
+    /// why.
+    #[serde(default)]
+    pub warning: Option<String>,
     /// Raised by every change of the active revision.
     pub epoch: i64,
     /// This host's version.

@@ -2,17 +2,17 @@
 
 use super::signature::SignatureError;
 use crate::request::MissingExport;
-use crate::runtime::{LoadError, ServiceError};
+use crate::runtime::{CompileError, Fault, Interruption, LoadError, ServiceError};
 use crate::storage::{self, MigrationError};
-use crate::transcode::{BindError, DecodeError};
+use crate::transcode::{BindError, BindFault, DecodeError, SignatureError as FunctionError};
 
 /// Why a component may not serve. What was active before stays so.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// The bytes are no component that this host can compile.
+    /// The bytes are no component, or none that this host can compile within its limits.
     #[error("the component cannot be compiled: {0}")]
-    Compile(String),
-    /// Its types cannot be read or have no JSON form.
+    Compile(#[from] CompileError),
+    /// Its types cannot be read.
     #[error(transparent)]
     Interface(#[from] DecodeError),
     /// It does not link: imports, exports or size.
@@ -25,10 +25,13 @@ pub enum Refused {
     #[error("the component is not signed as this host requires: {0}")]
     Signature(#[from] SignatureError),
     /// Its content has another digest than its name: it was damaged.
-    #[error("the component's content has the digest {0}")]
+    #[error("the component's content is damaged: its digest is {0} now")]
     Damaged(String),
-    /// Its API breaks clients of the active one.
-    #[error("the API breaks clients of the active one: {}", .0.join("; "))]
+    /// Its content is not in the database any more.
+    #[error("the component {0} is not kept here any more")]
+    Gone(String),
+    /// Its API breaks clients of the active one, by at least one change.
+    #[error("{}", broken(.0))]
     Breaking(Vec<String>),
     /// It could not be asked what it is.
     #[error(transparent)]
@@ -81,25 +84,113 @@ impl Refused {
     /// The reason's stable slug.
     pub fn code(&self) -> &'static str {
         match self {
-            Refused::Compile(_) => "not-compilable",
+            Refused::Compile(error) => compile_code(error),
             Refused::Interface(_) => "unreadable-interface",
-            Refused::Load(LoadError::Unfit(_)) => "unfit-code",
-            Refused::Load(LoadError::TooLarge(_)) => "too-large",
-            Refused::Load(LoadError::Import(_)) => "unknown-import",
-            Refused::Load(LoadError::Export(_)) => "missing-export",
+            Refused::Load(error) => load_code(error),
             Refused::Export(_) => "missing-export",
-            Refused::Signature(_) => "not-signed",
+            Refused::Signature(SignatureError::Missing) => "not-signed",
+            Refused::Signature(_) => "wrong-signature",
             Refused::Damaged(_) => "digest-mismatch",
+            Refused::Gone(_) => "component-gone",
             Refused::Breaking(_) => "breaking-change",
-            Refused::Service(_) => "service-failed",
-            Refused::Route(_) => "route-unfit",
+            Refused::Service(error) => service_code(error),
+            Refused::Route(error) => route_code(&error.fault),
             Refused::RouteTwice { .. } => "route-twice",
             Refused::PathAmbiguous { .. } => "path-ambiguous",
             Refused::PathReserved { .. } => "path-reserved",
             Refused::Asset { .. } => "asset-unfit",
-            Refused::Migration(_) => "migration-refused",
+            Refused::Migration(error) => migration_code(error),
             Refused::Check(_) => "check-failed",
             Refused::Database(_) => "database-unavailable",
         }
+    }
+
+    /// Whether the machine's state was the reason rather than the component, so that the same
+    /// component may pass in a moment.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Refused::Database(_) => true,
+            Refused::Compile(error) => matches!(
+                error,
+                CompileError::TimedOut(_) | CompileError::OutOfMemory(_) | CompileError::Failed(_)
+            ),
+            Refused::Service(ServiceError::Interrupted(_, by)) => matches!(
+                by,
+                Interruption::Database(_) | Interruption::Fault(Fault::Deadline | Fault::CpuTime)
+            ),
+            _ => false,
+        }
+    }
+}
+
+/// How many changes break clients, and the first. The whole list is in the deployment's events.
+fn broken(changes: &[String]) -> String {
+    let first = changes.first().map_or("", String::as_str);
+    match changes.len() {
+        1 => format!("1 change breaks clients of the active API: {first}"),
+        count => format!("{count} changes break clients of the active API, the first: {first}"),
+    }
+}
+
+fn compile_code(error: &CompileError) -> &'static str {
+    match error {
+        CompileError::Refused(_) => "not-a-component",
+        CompileError::Module => "core-module",
+        CompileError::Precompiled => "precompiled-code",
+        CompileError::TimedOut(_) => "compile-time-exceeded",
+        CompileError::OutOfMemory(_) => "compile-memory-exceeded",
+        CompileError::Failed(_) => "compiler-failed",
+    }
+}
+
+fn load_code(error: &LoadError) -> &'static str {
+    match error {
+        LoadError::Unfit(_) => "unfit-code",
+        LoadError::TooLarge(_) => "memory-too-large",
+        LoadError::Import(_) => "unknown-import",
+        LoadError::Shape(_) => "import-shape",
+        LoadError::Newer { .. } => "contract-newer",
+        LoadError::Export(_) => "missing-export",
+    }
+}
+
+fn service_code(error: &ServiceError) -> &'static str {
+    match error {
+        ServiceError::Missing(_) => "missing-export",
+        ServiceError::Interrupted(_, Interruption::Fault(fault)) => fault.code(),
+        ServiceError::Interrupted(_, Interruption::Database(_)) => "database-unavailable",
+        ServiceError::Unreadable(..) => "service-unreadable",
+    }
+}
+
+fn route_code(fault: &BindFault) -> &'static str {
+    match fault {
+        BindFault::UnknownFunction(_) => "unknown-function",
+        BindFault::Signature { reason, .. } => match reason {
+            FunctionError::Unsupported { .. } => "unreadable-type",
+            FunctionError::NoProblem | FunctionError::Async => "function-unfit",
+        },
+        BindFault::Path(_) => "path-malformed",
+        BindFault::UnknownPathParameter(_) => "unknown-path-parameter",
+        BindFault::PathParameterType(_) => "path-parameter-type",
+        BindFault::QueryType(_) => "query-parameter-type",
+        BindFault::RepeatedQueryParameter(_) => "query-parameter-twice",
+        BindFault::AmbiguousBody(_) => "body-ambiguous",
+        BindFault::SuccessStatus(_) | BindFault::BodyWithoutContent(_) => "status-unfit",
+        BindFault::SafeMethodWrites(_) => "safe-method-writes",
+        BindFault::UnknownMember { .. } => "unknown-member",
+        BindFault::MemberType { .. } => "member-type",
+        BindFault::Location(_) => "location-malformed",
+        BindFault::NoCursor => "no-cursor",
+    }
+}
+
+fn migration_code(error: &MigrationError) -> &'static str {
+    match error {
+        MigrationError::Changed { .. } => "migration-changed",
+        MigrationError::Reordered { .. } => "migration-reordered",
+        MigrationError::Unknown { .. } => "migration-missing",
+        MigrationError::Duplicate { .. } => "migration-twice",
+        MigrationError::Failed { .. } => "migration-failed",
     }
 }

@@ -54,19 +54,19 @@ impl Gate {
             })
             .await?;
         if let Some(active) = active {
-            let changes = breaking_changes(&active.operations, &bound.operations);
-            let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
-            if !changes.is_empty() {
+            let compared = async {
+                let changes = breaking_changes(&active.operations, &bound.operations);
+                let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+                if changes.is_empty() {
+                    return Ok(());
+                }
                 journal.breaking(changes.clone());
-            }
-            journal
-                .stage("compare", async {
-                    match changes.is_empty() || order.allow_breaking {
-                        true => Ok(()),
-                        false => Err(Refused::Breaking(changes)),
-                    }
-                })
-                .await?;
+                match order.allow_breaking {
+                    true => Ok(()),
+                    false => Err(Refused::Breaking(changes)),
+                }
+            };
+            journal.stage("compare", compared).await?;
         }
         journal
             .stage("check", self.try_schema(&program, &description, was_active))
@@ -80,11 +80,19 @@ fn verify(component: &StoredComponent, keys: &TrustedKeys) -> Result<(), Refused
     if digest != component.digest {
         return Err(Refused::Damaged(digest));
     }
+    check_signature(component, keys)
+}
+
+/// Checks that a trusted key signed a component, where any is trusted.
+pub(super) fn check_signature(
+    component: &StoredComponent,
+    keys: &TrustedKeys,
+) -> Result<(), Refused> {
     if keys.is_empty() {
         return Ok(());
     }
     let signature = component.signature.as_deref();
-    keys.verify(&digest, signature.ok_or(SignatureError::Missing)?)?;
+    keys.verify(&component.digest, signature.ok_or(SignatureError::Missing)?)?;
     Ok(())
 }
 
@@ -116,7 +124,6 @@ impl Deployments {
     ) -> Result<Option<(Arc<Revision>, Arc<Revision>)>, Refused> {
         let active = self.service.active();
         let was_active = self.registry().was_active(&component.digest).await?;
-        self.pause(journal, "verify").await;
         let admitted = self.gate.admit(
             journal,
             order,
@@ -134,10 +141,8 @@ impl Deployments {
             journal.note("switch", Status::Noted, Some(detail));
             return Ok(None);
         }
-        self.pause(journal, "migrate").await;
         let migrated = self.gate.migrate(&revision.description, was_active);
         journal.stage("migrate", migrated).await?;
-        self.pause(journal, "switch").await;
         let revision = Arc::new(revision);
         let previous = journal
             .stage(
@@ -166,6 +171,7 @@ impl Deployments {
                 return Err(error.into());
             }
         }
+        journal.reach("activated").await;
         let previous = self.service.switch(revision);
         self.keep(previous.clone());
         Ok(previous)
@@ -179,7 +185,7 @@ impl Deployments {
         previous: Arc<Revision>,
     ) {
         let before = previous.stats.counts();
-        journal.note("probation", Status::Began, None);
+        journal.begin("probation").await;
         let verdict = probation::watch(&self.settings.probation, &new, before).await;
         match verdict {
             Verdict::Passed(seen) => {
@@ -202,14 +208,15 @@ impl Deployments {
     /// Goes back to a revision that was active before.
     pub(super) async fn go_back(&self, journal: &Journal, component: StoredComponent) {
         let switched = async {
+            let verified = async { check_signature(&component, &self.keys) };
+            journal.stage("verify", verified).await?;
             let revision = match self.kept(&component.digest) {
                 Some(kept) => kept,
                 None => {
-                    let loaded = self.gate.load(&component.content);
+                    let loaded = self.gate.load(&component);
                     Arc::new(journal.stage("compile", loaded).await?)
                 }
             };
-            self.pause(journal, "switch").await;
             let switched = self.switch(journal, revision, "switched");
             journal.stage("switch", switched).await
         };
@@ -226,12 +233,30 @@ impl Deployments {
             Ok(Some(row)) if row.stage == "probation" => row.new.from,
             _ => None,
         };
-        let previous = from.as_deref().and_then(|from| self.kept(from));
-        if let Some(previous) = &previous {
-            self.service.switch(previous.clone());
+        // Between the registry's switch and that of the requests the old revision still serves.
+        if let Some(from) = &from
+            && *from != self.service.active().digest
+        {
+            match self.loaded(from).await {
+                Ok(previous) => drop(self.service.switch(previous)),
+                Err(refused) => {
+                    let reason = (refused.code(), refused.to_string());
+                    return self.end(journal, "active", Some(reason), None).await;
+                }
+            }
         }
-        let back_to = previous.as_ref().map(|previous| previous.digest.as_str());
-        self.end(journal, outcome, Some(reason), back_to).await;
+        self.end(journal, outcome, Some(reason), from.as_deref())
+            .await;
+    }
+
+    /// A revision that was active: kept, or loaded again.
+    async fn loaded(&self, digest: &str) -> Result<Arc<Revision>, Refused> {
+        if let Some(kept) = self.kept(digest) {
+            return Ok(kept);
+        }
+        let component = self.registry().component(digest).await?;
+        let component = component.ok_or_else(|| Refused::Gone(digest.to_owned()))?;
+        self.gate.load(&component).await.map(Arc::new)
     }
 
     async fn reject(&self, journal: &Journal, refused: &Refused) {
@@ -250,6 +275,7 @@ impl Deployments {
     ) {
         let (code, reason) = reason.unzip();
         journal.end(outcome, reason.as_deref());
+        journal.reach("end").await;
         let events = journal.events();
         let end = End {
             outcome: outcome.to_owned(),
@@ -278,14 +304,7 @@ impl Deployments {
             }
         }
         journal.close();
-    }
-
-    /// For tests of crashes: stops for ever where the settings say so.
-    async fn pause(&self, journal: &Journal, stage: &str) {
-        if self.settings.pause_before.as_deref() == Some(stage) {
-            journal.note(stage, Status::Noted, Some("paused for a test".into()));
-            std::future::pending::<()>().await;
-        }
+        self.forget().await;
     }
 }
 

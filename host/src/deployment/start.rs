@@ -1,20 +1,22 @@
 //! Which revision a host starts on: the active one of its database. What a deployment left
-//! unfinished is decided first; the bundled component is only for a new database.
+//! unfinished is decided first; the bundled component is only for a new database; and where the
+//! active one does not load any more, the host falls back to the one before.
+
+mod bundled;
+mod fallback;
+mod unfinished;
 
 use std::sync::Arc;
 
+pub use self::bundled::Bundled;
+pub(super) use self::fallback::FALLBACK;
 use super::deployments::Deployments;
-use super::gate::{Gate, digest_of};
+use super::gate::Gate;
 use super::journal::Journal;
-use super::model::Order;
 use super::signature::TrustedKeys;
 use super::{Refused, history};
 use crate::request::Revision;
-use crate::storage::Database;
-use crate::storage::registry::{DeploymentRow, End, NewDeployment, StoredComponent};
-
-/// Who deploys what comes with the host.
-const BUNDLED: &str = "bundled";
+use crate::storage::registry::DeploymentRow;
 
 /// What a host starts with.
 pub struct Start {
@@ -33,13 +35,24 @@ pub enum StartError {
     /// The bundled component is refused.
     #[error("the component is refused ({code}): {0}", code = .0.code())]
     Refused(Refused),
-    /// The active component does not load any more.
+    /// Neither the active component nor an earlier one loads any more.
     #[error(
-        "the active component {digest} does not load ({code}): {refused}; start a host of the \
-         version before, and deploy a component that both load",
+        "the active component {digest} does not load ({code}): {refused}; nor does one that was \
+         active before. Start a host of the version before, and deploy a component that both load",
         code = .refused.code()
     )]
     Active {
+        /// Its digest.
+        digest: String,
+        /// Why not.
+        refused: Refused,
+    },
+    /// The active component cannot be loaded now, for a reason that may pass.
+    #[error(
+        "the active component {digest} cannot be loaded now ({code}): {refused}; start again",
+        code = .refused.code()
+    )]
+    Unready {
         /// Its digest.
         digest: String,
         /// Why not.
@@ -57,28 +70,24 @@ pub enum StartError {
 /// [`StartError`].
 pub async fn start(
     gate: &Gate,
-    database: &dyn Database,
-    bundled: Option<Vec<u8>>,
+    bundled: Option<Bundled>,
     keys: &TrustedKeys,
 ) -> Result<Start, StartError> {
-    let registry = database.registry();
-    let paused = match registry.running_deployment().await? {
+    let registry = gate.database.registry();
+    let mut paused = match registry.running_deployment().await? {
         Some(row) if row.stage == "paused" => Some(row),
         Some(row) => {
-            decide(database, row).await?;
+            unfinished::decide(gate, row).await?;
             None
         }
         None => None,
     };
     let Some(active) = registry.active().await? else {
         let bundled = bundled.ok_or(StartError::NoComponent)?;
-        let revision = first(gate, database, bundled, keys).await?;
-        return Ok(Start {
-            revision: Arc::new(revision),
-            paused: None,
-        });
+        let revision = bundled.deploy(gate, keys).await?;
+        return Ok(Start::of(revision));
     };
-    if let Some(digest) = bundled.map(|content| digest_of(&content))
+    if let Some(digest) = bundled.map(|bundled| bundled.digest())
         && digest != active.digest
     {
         tracing::info!(
@@ -88,15 +97,21 @@ pub async fn start(
              `task-host deploy`"
         );
     }
-    let revision = load(gate, database, &active.digest).await?;
+    let revision = match load(gate, &active.digest).await {
+        Ok(revision) => revision,
+        Err(Refused::Database(error)) => return Err(error.into()),
+        Err(refused) if refused.may_pass() => {
+            return Err(StartError::Unready {
+                digest: active.digest,
+                refused,
+            });
+        }
+        Err(refused) => {
+            fallback::fall_back(gate, keys, &active.digest, paused.take(), refused).await?
+        }
+    };
     let paused = match paused {
-        Some(row) => match &row.new.from {
-            Some(from) => {
-                let previous = load(gate, database, from).await?;
-                Some((row, previous))
-            }
-            None => None,
-        },
+        Some(row) => unfinished::previous(gate, row).await?,
         None => None,
     };
     Ok(Start { revision, paused })
@@ -116,7 +131,10 @@ impl Start {
         let Some((row, previous)) = self.paused else {
             return;
         };
-        let journal = Arc::new(Journal::resumed(row.id, history::deployment(row).events));
+        let database = deployments.database.clone();
+        let events = history::deployment(row.clone()).events;
+        let journal = Journal::resumed(row.id, events, database);
+        let journal = Arc::new(journal.pausing(deployments.settings.pause_before.clone()));
         let report = history::report(&journal.events());
         let resumed = deployments.registry();
         if let Err(error) = resumed
@@ -137,124 +155,9 @@ impl Start {
     }
 }
 
-/// Ends a deployment that ran when the process before this one died.
-async fn decide(database: &dyn Database, row: DeploymentRow) -> Result<(), StartError> {
-    let (outcome, code, reason, back_to) = match row.stage.as_str() {
-        "probation" => (
-            "rolled-back",
-            Some("crashed-in-probation"),
-            Some("the host crashed while the component was in probation"),
-            row.new.from.as_deref(),
-        ),
-        // A rollback that was asked for: nothing was left to do.
-        "switched" => ("active", None, None, None),
-        _ => (
-            "rejected",
-            Some("host-stopped"),
-            Some("the host stopped before the switch"),
-            None,
-        ),
-    };
-    let end = End {
-        outcome: outcome.to_owned(),
-        code: code.map(str::to_owned),
-        reason: reason.map(str::to_owned),
-        report: row.report.clone(),
-    };
-    database
-        .registry()
-        .end_deployment(row.id, &end, back_to)
-        .await?;
-    tracing::warn!(
-        deployment.id = row.id,
-        deployment.outcome = outcome,
-        component.digest = row.new.digest,
-        "deployment {} was unfinished at its stage {:?} and is now {outcome}",
-        row.id,
-        row.stage
-    );
-    Ok(())
-}
-
-async fn load(
-    gate: &Gate,
-    database: &dyn Database,
-    digest: &str,
-) -> Result<Arc<Revision>, StartError> {
-    let missing = || StartError::Active {
-        digest: digest.to_owned(),
-        refused: Refused::Compile("its content is not in the database".into()),
-    };
-    let component = database
-        .registry()
-        .component(digest)
-        .await?
-        .ok_or_else(missing)?;
-    let loaded = gate.load(&component.content).await;
-    loaded.map(Arc::new).map_err(|refused| StartError::Active {
-        digest: digest.to_owned(),
-        refused,
-    })
-}
-
-/// The first component of a database.
-async fn first(
-    gate: &Gate,
-    database: &dyn Database,
-    content: Vec<u8>,
-    keys: &TrustedKeys,
-) -> Result<Revision, StartError> {
-    let registry = database.registry();
-    let component = StoredComponent {
-        digest: digest_of(&content),
-        size_bytes: content.len() as u64,
-        content,
-        signature: None,
-        actor: BUNDLED.to_owned(),
-        uploaded_at: 0,
-    };
-    registry.put_component(&component).await?;
-    let new = NewDeployment {
-        digest: component.digest.clone(),
-        from: None,
-        kind: BUNDLED.to_owned(),
-        actor: BUNDLED.to_owned(),
-        order: "{}".to_owned(),
-    };
-    let id = match registry.begin_deployment(&new).await? {
-        Ok(id) | Err(id) => id,
-    };
-    let journal = Journal::new(id);
-    let order = Order::default();
-    let end = |outcome: &str, refused: Option<&Refused>| {
-        let reason = refused.map(ToString::to_string);
-        journal.end(outcome, reason.as_deref());
-        End {
-            outcome: outcome.to_owned(),
-            code: refused.map(|refused| refused.code().to_owned()),
-            reason,
-            report: history::report(&journal.events()),
-        }
-    };
-    let admitted = async {
-        let admitted = gate.admit(&journal, &order, &component, keys, None, false);
-        let revision = admitted.await?;
-        let migrated = gate.migrate(&revision.description, false);
-        journal.stage("migrate", migrated).await?;
-        Ok::<_, Refused>(revision)
-    };
-    match admitted.await {
-        Ok(revision) => {
-            registry.activate(id, &component.digest, "switched").await?;
-            registry
-                .end_deployment(id, &end("active", None), None)
-                .await?;
-            Ok(revision)
-        }
-        Err(refused) => {
-            let end = end("rejected", Some(&refused));
-            registry.end_deployment(id, &end, None).await?;
-            Err(StartError::Refused(refused))
-        }
-    }
+/// An active component's revision, from the registry.
+async fn load(gate: &Gate, digest: &str) -> Result<Arc<Revision>, Refused> {
+    let component = gate.database.registry().component(digest).await?;
+    let component = component.ok_or_else(|| Refused::Gone(digest.to_owned()))?;
+    gate.load(&component).await.map(Arc::new)
 }

@@ -9,6 +9,7 @@ use super::deployments::{Deployments, OrderError, plain_digest};
 use super::history;
 use super::journal::timestamp;
 use super::model::{ComponentSummary, Deployment, Event, RevisionStatus, Status};
+use super::start::FALLBACK;
 use crate::request::Revision;
 use crate::storage::registry::StoredComponent;
 
@@ -80,11 +81,11 @@ impl Deployments {
     pub async fn status(&self) -> Result<Status, OrderError> {
         let active = self.service.active();
         let running = self.registry().running_deployment().await?;
-        let epoch = self
-            .registry()
-            .active()
-            .await?
-            .map_or(0, |active| active.epoch);
+        let registered = self.registry().active().await?;
+        let warning = match &registered {
+            Some(active) => self.fallback_reason(active.deployment).await?,
+            None => None,
+        };
         Ok(Status {
             active: revision_status(&active),
             deployment: running.map(history::deployment),
@@ -95,9 +96,18 @@ impl Deployments {
                 .iter()
                 .map(|kept| kept.digest.clone())
                 .collect(),
-            epoch,
+            warning,
+            epoch: registered.map_or(0, |active| active.epoch),
             host_version: env!("CARGO_PKG_VERSION").to_owned(),
         })
+    }
+
+    /// Why the host fell back to the active component, if it did.
+    async fn fallback_reason(&self, deployment: i64) -> Result<Option<String>, OrderError> {
+        let row = self.registry().deployment(deployment).await?;
+        Ok(row
+            .filter(|row| row.new.kind == FALLBACK)
+            .and_then(|row| row.end?.reason))
     }
 
     pub(super) fn summary(&self, component: &StoredComponent) -> ComponentSummary {

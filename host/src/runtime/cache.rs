@@ -3,12 +3,14 @@
 //! An entry is an HMAC-SHA256 followed by the code. The key lies outside the directory, so that
 //! who can write entries cannot make one that the host would run. An entry that is stale,
 //! damaged or foreign is a miss, never a failure. Entries are written to a temporary file,
-//! synced and renamed: a reader sees a whole one or none.
+//! synced and renamed: a reader sees a whole one or none, also where other processes share the
+//! directory. An entry that is removed is a miss for them.
 
 use std::fs::Metadata;
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use hmac::{Hmac, Mac};
@@ -18,6 +20,15 @@ use sha2::Sha256;
 use super::compiler::CompiledCode;
 
 const MAC_BYTES: usize = 32;
+
+/// How an entry's name ends.
+const ENTRY: &str = ".code";
+
+/// How the name of an entry ends that is being written.
+const UNFINISHED: &str = ".code.tmp";
+
+/// When an entry that is being written will never be finished: its writer was killed.
+const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// A directory of compiled code.
 pub struct CodeCache {
@@ -39,10 +50,12 @@ impl CodeCache {
             .with_context(|| format!("cannot make the code cache {}", directory.display()))?;
         let key = read_or_make_key(key)
             .with_context(|| format!("cannot read the code cache's key {}", key.display()))?;
-        Ok(CodeCache {
+        let cache = CodeCache {
             directory: directory.to_owned(),
             key,
-        })
+        };
+        cache.remove(|name, age| name.ends_with(UNFINISHED) && age > ABANDONED);
+        Ok(cache)
     }
 
     /// The code for a component in an engine, if there is a sound entry.
@@ -73,7 +86,9 @@ impl CodeCache {
             .mac(digest, fingerprint, code.bytes())
             .finalize()
             .into_bytes();
-        let mut file = tempfile::NamedTempFile::new_in(&self.directory)?;
+        let mut file = tempfile::Builder::new()
+            .suffix(UNFINISHED)
+            .tempfile_in(&self.directory)?;
         file.write_all(&mac)?;
         file.write_all(code.bytes())?;
         file.as_file().sync_all()?;
@@ -81,8 +96,31 @@ impl CodeCache {
         Ok(())
     }
 
+    /// Removes the code of a component, for whichever engine it was made.
+    pub fn forget(&self, digest: &str) {
+        let begin = format!("{digest}-");
+        self.remove(|name, _| name.starts_with(&begin) && name.ends_with(ENTRY));
+    }
+
+    /// Removes the files that `unwanted` names by their name and age. What cannot be removed
+    /// costs room.
+    fn remove(&self, unwanted: impl Fn(&str, Duration) -> bool) {
+        let entries = std::fs::read_dir(&self.directory);
+        for entry in entries.into_iter().flatten().flatten() {
+            let written = entry.metadata().and_then(|of| of.modified()).ok();
+            let age = written.and_then(|written| written.elapsed().ok());
+            if let Some(name) = entry.file_name().to_str()
+                && unwanted(name, age.unwrap_or_default())
+                && let Err(error) = std::fs::remove_file(entry.path())
+            {
+                tracing::warn!("cannot remove {name} from the code cache: {error}");
+            }
+        }
+    }
+
     fn path(&self, digest: &str, fingerprint: &str) -> PathBuf {
-        self.directory.join(format!("{digest}-{fingerprint}.code"))
+        self.directory
+            .join(format!("{digest}-{fingerprint}{ENTRY}"))
     }
 
     fn mac(&self, digest: &str, fingerprint: &str, code: &[u8]) -> Hmac<Sha256> {

@@ -34,15 +34,23 @@ pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     random::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
 }
 
-/// Names what `define` defines, for messages.
-pub(super) const OFFERED: [&str; 6] = [
-    "task-host:platform/sql",
-    "task-host:platform/log",
-    "task-host:platform/events",
-    "task-host:platform/types",
-    "wasi:clocks/wall-clock",
-    "wasi:random/random",
+/// The interfaces between components and this host, with the versions that it has: what `define`
+/// defines, the types they use, and what components export. For messages.
+const OFFERED: [(&str, &str); 7] = [
+    ("task-host:platform/service", "1.0.0"),
+    ("task-host:platform/sql", "1.0.0"),
+    ("task-host:platform/log", "1.0.0"),
+    ("task-host:platform/events", "1.0.0"),
+    ("task-host:platform/types", "1.0.0"),
+    ("wasi:clocks/wall-clock", "0.2.0"),
+    ("wasi:random/random", "0.2.0"),
 ];
+
+/// The version of an interface that this host has, if it has it.
+pub(super) fn offered(interface: &str) -> Option<&'static str> {
+    let found = OFFERED.iter().find(|(name, _)| *name == interface)?;
+    Some(found.1)
+}
 
 impl State {
     /// The transaction, or a trap that says where there is none.

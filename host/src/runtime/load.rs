@@ -10,7 +10,6 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
 use super::compiler::CompiledCode;
-use super::limits::Limits;
 use super::program::Program;
 use super::state::State;
 use super::{SERVICE, imports};
@@ -22,11 +21,22 @@ pub enum LoadError {
     #[error("the compiled code does not fit this host: {0}")]
     Unfit(String),
     /// The component needs more than the pool gives one instance.
-    #[error("the component needs more than a request may have: {0}")]
+    #[error("the component needs more than a request may have (--memory-limit): {0}")]
     TooLarge(String),
-    /// It imports what the platform does not offer, or in another shape.
+    /// It imports what the platform does not offer.
     #[error("the component imports what this host does not offer: {0}")]
     Import(String),
+    /// It imports an interface of the platform in another shape.
+    #[error("the component imports an interface in another shape than this host offers: {0}")]
+    Shape(String),
+    /// It was built for a later version of the platform.
+    #[error("the component needs {needed}, where this host offers {offered}; update the host")]
+    Newer {
+        /// The interface with the version that it needs.
+        needed: String,
+        /// The version that the host has.
+        offered: &'static str,
+    },
     /// It does not export the platform's interface.
     #[error("the component does not export {SERVICE} with {0}")]
     Export(&'static str),
@@ -35,53 +45,48 @@ pub enum LoadError {
 pub(super) fn load(
     engine: &Engine,
     linker: &Linker<State>,
-    limits: &Limits,
     code: &CompiledCode,
 ) -> Result<Program, LoadError> {
     // SAFETY: `deserialize` demands bytes that `Engine::precompile_component` made and that
     // nobody changed since. A `CompiledCode` exists only as the output of our own `compile`
     // child, read from its pipe, or as a cache entry whose HMAC was verified with a key that
     // only this host reads. Wasmtime itself checks version and configuration.
-    let component = unsafe { Component::deserialize(engine, code.bytes()) }
-        .map_err(|error| LoadError::Unfit(format!("{error:#}")))?;
+    let component = unsafe { Component::deserialize(engine, code.bytes()) }.map_err(unusable)?;
 
-    if let Some(needed) = component.resources_required() {
-        let bytes = needed
-            .max_initial_memory_size
-            .unwrap_or(0)
-            .saturating_mul(64 << 10);
-        if bytes > limits.memory_bytes as u64 {
-            return Err(LoadError::TooLarge(format!(
-                "{bytes} bytes of memory to begin with, where the limit is {}",
-                limits.memory_bytes
-            )));
-        }
-    }
     let instance = linker
         .instantiate_pre(&component)
-        .map_err(|error| LoadError::Import(describe_link_error(&component, engine, &error)))?;
+        .map_err(|error| link_error(&component, engine, &error))?;
+    let component_type = component.component_type();
     let program = Program::new(instance, component);
     for function in ["describe", "assets", "check", "health"] {
         if program.export(SERVICE, function).is_none() {
-            return Err(LoadError::Export(function));
+            let exports = names_of(component_type.exports(engine));
+            return Err(newer(&exports).unwrap_or(LoadError::Export(function)));
         }
     }
     Ok(program)
 }
 
-/// Names the imports that are not offered; wasmtime's message alone says less.
-fn describe_link_error(component: &Component, engine: &Engine, error: &wasmtime::Error) -> String {
-    let unknown: Vec<String> = component
-        .component_type()
-        .imports(engine)
-        .map(|(name, _)| name.to_owned())
-        .filter(|name| {
-            let plain = name.split('@').next().unwrap_or(name);
-            !imports::OFFERED.contains(&plain)
-        })
+/// Why compiled code is not taken. The pool's own check comes first, and is told by its words only.
+fn unusable(error: wasmtime::Error) -> LoadError {
+    match format!("{error:#}") {
+        text if text.contains("pooling allocator") => {
+            LoadError::TooLarge(error.root_cause().to_string())
+        }
+        text => LoadError::Unfit(text),
+    }
+}
+
+/// Why a component does not link, by name; wasmtime's message alone says less.
+fn link_error(component: &Component, engine: &Engine, error: &wasmtime::Error) -> LoadError {
+    let imports = names_of(component.component_type().imports(engine));
+    let unknown: Vec<&str> = imports
+        .iter()
+        .map(String::as_str)
+        .filter(|name| imports::offered(split(name).0).is_none())
         .collect();
     if unknown.is_empty() {
-        return format!("{error:#}");
+        return newer(&imports).unwrap_or_else(|| LoadError::Shape(format!("{error:#}")));
     }
     let mut message = unknown.join(", ");
     if unknown.iter().any(|name| name.starts_with("wasi:")) {
@@ -91,5 +96,35 @@ fn describe_link_error(component: &Component, engine: &Engine, error: &wasmtime:
              and let the tools of other languages stub WASI",
         );
     }
-    message
+    LoadError::Import(message)
+}
+
+fn names_of<'a, T>(items: impl Iterator<Item = (&'a str, T)>) -> Vec<String> {
+    items.map(|(name, _)| name.to_owned()).collect()
+}
+
+/// The first interface of the platform whose version is later than this host's.
+fn newer(names: &[String]) -> Option<LoadError> {
+    names.iter().find_map(|name| {
+        let (interface, version) = split(name);
+        let offered = imports::offered(interface)?;
+        (numbers(version) > numbers(offered)).then(|| LoadError::Newer {
+            needed: name.clone(),
+            offered,
+        })
+    })
+}
+
+/// An interface's name, and its version.
+fn split(name: &str) -> (&str, &str) {
+    name.split_once('@').unwrap_or((name, ""))
+}
+
+/// A version's numbers, in the order in which they count.
+fn numbers(version: &str) -> Vec<u64> {
+    let plain = version.split(['-', '+']).next().unwrap_or_default();
+    plain
+        .split('.')
+        .filter_map(|part| part.parse().ok())
+        .collect()
 }

@@ -119,6 +119,12 @@ pub(super) fn router(app: &Arc<App>, admin: Arc<dyn Admin>, access: Access) -> R
             desk: desk.clone(),
             operation: route.operation,
             changes: route.method != Method::GET,
+            remembered: match route.operation {
+                "components.upload" => Some("upload"),
+                "deployments.start" => Some("deploy"),
+                "rollback" => Some("rollback"),
+                _ => None,
+            },
         };
         let guarded = route.handler.layer(from_fn_with_state(door, guard::guard));
         router = router.route(route.path, guarded);

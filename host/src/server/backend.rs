@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use serde_json::Value;
 
+use crate::deployment::Attempt;
 use crate::deployment::model::{ComponentSummary, Deployment, Event, Order, Status};
 use crate::request::{Answer, Health, Refusal, Request, Revision, Service};
 
@@ -81,8 +82,8 @@ pub trait Admin: Send + Sync + 'static {
     /// lower-case hex; `signature` is detached. One that is there already is no error.
     ///
     /// # Errors
-    /// [`AdminError::Rejected`] where the content has another digest, which the history
-    /// remembers; [`AdminError::TooLarge`]; [`AdminError::Unavailable`].
+    /// [`AdminError::Rejected`] where the content has another digest; [`AdminError::TooLarge`];
+    /// [`AdminError::Unavailable`].
     async fn upload(
         &self,
         content: Bytes,
@@ -110,7 +111,8 @@ pub trait Admin: Send + Sync + 'static {
     async fn deploy(&self, order: Order, actor: &str) -> Result<i64, AdminError>;
 
     /// Begins the way back to a component that was active before, or to the one before the
-    /// active one, and returns the deployment's id.
+    /// active one, and returns the deployment's id. Where the active one is in probation, that
+    /// deployment is ended by going back, and its id returned.
     ///
     /// # Errors
     /// As [`Admin::deploy`].
@@ -127,6 +129,12 @@ pub trait Admin: Send + Sync + 'static {
     /// # Errors
     /// [`AdminError::NotFound`]; [`AdminError::Rejected`] where it has ended.
     async fn abort(&self, id: i64, actor: &str) -> Result<(), AdminError>;
+
+    /// Remembers an attempt that was refused before it became a deployment.
+    ///
+    /// # Errors
+    /// [`AdminError::Unavailable`]; nothing was remembered.
+    async fn remember(&self, attempt: Attempt, actor: &str) -> Result<(), AdminError>;
 
     /// One deployment, with its events so far.
     ///

@@ -1,6 +1,7 @@
 //! Accepts connections, serves HTTP/1.1 and HTTP/2 (with prior knowledge) on them, and drains
 //! them at the end: readiness off, serve on for the drain delay, stop accepting, let what is in
-//! flight end within the drain time-out, cut off the rest.
+//! flight end within the drain time-out, cut off the rest. Who is in a hurry gets the last step
+//! at once.
 //!
 //! Slow clients are cut off at three places: `stream` bounds a request's head and a reader
 //! that takes no bytes, hyper bounds the time between requests, `api` bounds a body.
@@ -9,12 +10,15 @@ mod stream;
 
 use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
+use futures_util::FutureExt as _;
+use futures_util::future::FusedFuture;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -33,6 +37,9 @@ use crate::metrics::Metrics;
 
 /// Streams that one HTTP/2 connection may have open.
 const MAX_STREAMS: u32 = 200;
+
+/// How long idle connections have to close, where the drain is to end at once.
+const HASTE: Duration = Duration::from_millis(100);
 
 /// How long to leave the kernel alone after it could not accept (no file descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -77,7 +84,7 @@ pub struct Drained {
     pub connections_cut: usize,
 }
 
-/// Serves the router until `shutdown` is ready, then drains. Metrics, where given, count the
+/// Serves the router until `shutdown` is ready, then drains, until `hurry` is ready. Metrics, where given, count the
 /// open connections.
 ///
 /// Dropping the future closes every connection at once.
@@ -88,7 +95,9 @@ pub async fn serve(
     readiness: Readiness,
     metrics: Option<Arc<Metrics>>,
     shutdown: impl Future<Output = ()>,
+    hurry: impl Future<Output = ()>,
 ) -> Drained {
+    let mut hurry = pin!(hurry.fuse());
     let mut port = Port {
         router,
         builder: builder(&limits),
@@ -112,9 +121,10 @@ pub async fn serve(
     tokio::select! {
         () = port.accept(&listener) => {}
         () = sleep_until(until) => {}
+        () = &mut hurry => {}
     }
     drop(listener);
-    port.drain().await
+    port.drain(hurry).await
 }
 
 struct Port {
@@ -185,12 +195,20 @@ impl Port {
         });
     }
 
-    async fn drain(mut self) -> Drained {
-        let ended = timeout(self.limits.drain_timeout, self.graceful.shutdown()).await;
+    /// `hurry` may have been ready before.
+    async fn drain(mut self, hurry: impl FusedFuture<Output = ()>) -> Drained {
+        let patience = match hurry.is_terminated() {
+            true => HASTE,
+            false => self.limits.drain_timeout,
+        };
+        let ended = tokio::select! {
+            ended = timeout(patience, self.graceful.shutdown()) => ended.is_ok(),
+            () = hurry => false,
+        };
         while self.connections.try_join_next().is_some() {}
         let connections_cut = match ended {
-            Ok(()) => 0,
-            Err(_) => self.connections.len(),
+            true => 0,
+            false => self.connections.len(),
         };
         self.connections.shutdown().await;
         match connections_cut {

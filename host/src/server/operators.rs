@@ -1,6 +1,7 @@
 //! The operators' port, on an OS thread with a runtime of its own: whatever the logic does to
 //! the workers of the public port, probes and metrics still answer.
 
+use std::future::pending;
 use std::io;
 use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
@@ -54,6 +55,7 @@ impl OperatorsPort {
                         Readiness::default(),
                         None,
                         shutdown,
+                        pending(),
                     )
                     .await)
                 })

@@ -79,6 +79,12 @@ impl Setup {
         self
     }
 
+    /// Keeps compiled code where another setup keeps it.
+    pub fn own_cache_of(mut self, other: &Self) -> Self {
+        self.cache.clone_from(&other.cache);
+        self
+    }
+
     /// Names another database than the file of its own.
     pub fn database(mut self, url: &str) -> Self {
         self.database = url.to_owned();

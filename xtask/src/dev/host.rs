@@ -13,7 +13,8 @@ const START: Duration = Duration::from_secs(60);
 /// How often it is asked.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// A running host. Dropping it has it drain and waits for it; Ctrl-C reaches it by itself.
+/// A running host. Dropping it has it drain and waits for it. Ctrl-C reaches it by itself, too: with
+/// that it ends at once.
 pub struct LocalHost {
     child: Child,
 }

@@ -49,24 +49,26 @@ impl Sources {
 
     /// Waits until the files differ from `known` and stay the same for a moment: editors and
     /// version control write several. Returns them, and when the last change was saved. Asks
-    /// `go_on` as often as it looks.
+    /// `go_on` as often as it looks, and returns none where that says no.
     ///
     /// # Errors
     /// What `go_on` returned.
     pub fn changed(
         &self,
         known: &Snapshot,
-        mut go_on: impl FnMut() -> Result<()>,
-    ) -> Result<(Snapshot, SystemTime)> {
+        mut go_on: impl FnMut() -> Result<bool>,
+    ) -> Result<Option<(Snapshot, SystemTime)>> {
         let mut last = known.clone();
         loop {
             let now = self.snapshot();
             if now != *known && now == last {
                 let saved = saved(known, &now);
-                return Ok((now, saved));
+                return Ok(Some((now, saved)));
             }
             last = now;
-            go_on()?;
+            if !go_on()? {
+                return Ok(None);
+            }
             thread::sleep(EVERY);
         }
     }
@@ -143,7 +145,7 @@ mod tests {
         for change in changes {
             let began = SystemTime::now() - Duration::from_secs(60);
             change();
-            let (now, saved) = sources.changed(&known, || Ok(())).unwrap();
+            let (now, saved) = sources.changed(&known, || Ok(true)).unwrap().unwrap();
             assert_ne!(now, known);
             assert!(saved > began, "{saved:?}");
             known = now;
@@ -190,9 +192,9 @@ mod tests {
                 writes += 1;
                 folder.write("src/lib.rs", &"x".repeat(10 * writes));
             }
-            Ok(())
+            Ok(true)
         };
-        let (now, _) = sources.changed(&known, write_on).unwrap();
+        let (now, _) = sources.changed(&known, write_on).unwrap().unwrap();
         assert_eq!(now[&folder.path("src/lib.rs")].size_bytes, 30);
     }
 
@@ -204,5 +206,6 @@ mod tests {
             .changed(&known, || bail!("the host has ended"))
             .unwrap_err();
         assert_eq!(error.to_string(), "the host has ended");
+        assert_eq!(sources.changed(&known, || Ok(false)).unwrap(), None);
     }
 }

@@ -1,7 +1,8 @@
 //! One host process under test: started on a free port, stopped by SIGTERM.
 //!
-//! It says where it listens in a log line with the field `server.address`. A thread reads the
-//! log into a file, so that the pipe never fills, and hands over the address; the end of the
+//! It says where it listens in a log line with the field `server.address`, and for operators in
+//! `admin.address`. A thread reads the
+//! log into a file, so that the pipe never fills, and hands over the addresses; the end of the
 //! log is the end of the process.
 
 use std::env;
@@ -26,9 +27,18 @@ const STOP: Duration = Duration::from_secs(60);
 /// A running host. Dropping it kills the process.
 pub struct Host {
     child: Child,
-    address: SocketAddr,
+    addresses: Addresses,
     /// The addresses that the log names; closed when the process has ended.
-    log: Receiver<SocketAddr>,
+    log: Receiver<Addresses>,
+}
+
+/// Where a host listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// For clients of the API.
+    pub api: SocketAddr,
+    /// For operators.
+    pub operators: SocketAddr,
 }
 
 impl Host {
@@ -76,22 +86,28 @@ impl Host {
         if let Some(stderr) = child.stderr.take() {
             thread::spawn(move || follow(stderr, file, &sender));
         }
-        let found = log.recv_timeout(START);
-        let mut host = Self {
-            child,
-            address: SocketAddr::from(([0, 0, 0, 0], 0)),
-            log,
-        };
-        host.address = found.map_err(|error| match error {
-            RecvTimeoutError::Timeout => anyhow!("the host does not serve after {START:?}"),
-            RecvTimeoutError::Disconnected => anyhow!("the host ended before it served"),
-        })?;
-        Ok(host)
+        match log.recv_timeout(START) {
+            Ok(addresses) => Ok(Self {
+                child,
+                addresses,
+                log,
+            }),
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(match error {
+                    RecvTimeoutError::Timeout => {
+                        anyhow!("the host does not serve after {START:?}")
+                    }
+                    RecvTimeoutError::Disconnected => anyhow!("the host ended before it served"),
+                })
+            }
+        }
     }
 
-    /// Where the API listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it listens.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
     }
 
     /// Asks the host to drain and go, and waits for it.
@@ -128,20 +144,24 @@ impl Drop for Host {
 }
 
 /// Copies the log into the file to its end, and sends the addresses it names.
-fn follow(log: ChildStderr, mut file: File, addresses: &Sender<SocketAddr>) {
+fn follow(log: ChildStderr, mut file: File, addresses: &Sender<Addresses>) {
     for line in BufReader::new(log).split(b'\n').map_while(Result::ok) {
         // A full disk must not stop the host: the pipe is read on.
         let _ = file.write_all(&line).and_then(|()| file.write_all(b"\n"));
-        if let Some(address) = address_in(&line) {
-            let _ = addresses.send(address);
+        if let Some(found) = addresses_in(&line) {
+            let _ = addresses.send(found);
         }
     }
 }
 
-/// The `server.address` of a log line, with its port.
-fn address_in(line: &[u8]) -> Option<SocketAddr> {
+/// The addresses in a log line, with their ports.
+fn addresses_in(line: &[u8]) -> Option<Addresses> {
     let line: Value = serde_json::from_slice(line).ok()?;
-    line.get("server.address")?.as_str()?.parse().ok()
+    let address = |name: &str| line.get(name)?.as_str()?.parse().ok();
+    Some(Addresses {
+        api: address("server.address")?,
+        operators: address("admin.address")?,
+    })
 }
 
 #[cfg(test)]
@@ -157,27 +177,29 @@ mod tests {
     }
 
     #[test]
-    fn the_address_is_read_from_the_line_that_tells_it() {
-        let line = br#"{"message":"listening","server.address":"127.0.0.1:4711"}"#;
-        assert_eq!(address_in(line), Some(([127, 0, 0, 1], 4711).into()));
+    fn the_addresses_are_read_from_the_line_that_tells_them() {
+        let line = br#"{"server.address":"127.0.0.1:4711","admin.address":"127.0.0.1:4712"}"#;
+        let addresses = addresses_in(line).unwrap();
+        assert_eq!(addresses.api, ([127, 0, 0, 1], 4711).into());
+        assert_eq!(addresses.operators, ([127, 0, 0, 1], 4712).into());
     }
 
     #[test]
     fn other_lines_tell_no_address() {
-        assert_eq!(address_in(br#"{"message":"starting"}"#), None);
-        assert_eq!(address_in(br#"{"server.address":"somewhere"}"#), None);
-        assert_eq!(address_in(b"thread 'main' panicked"), None);
+        assert_eq!(addresses_in(br#"{"message":"starting"}"#), None);
+        assert_eq!(addresses_in(br#"{"server.address":"somewhere"}"#), None);
+        assert_eq!(addresses_in(b"thread 'main' panicked"), None);
     }
 
     #[test]
     fn a_host_that_exits_with_zero_after_sigterm_ended_well() {
         let (folder, host) = host(
             r#"trap 'echo "drained" >&2; exit 0' TERM
-               echo '{"server.address":"127.0.0.1:4711"}' >&2
+               echo '{"server.address":"127.0.0.1:4711","admin.address":"127.0.0.1:4712"}' >&2
                while :; do sleep 0.01; done"#,
         );
         let host = host.unwrap();
-        assert_eq!(host.address().port(), 4711);
+        assert_eq!(host.addresses().api.port(), 4711);
         host.stop().unwrap();
         let log = fs::read_to_string(folder.path().join("log")).unwrap();
         assert!(log.ends_with("drained\n"), "{log}");
@@ -185,8 +207,9 @@ mod tests {
 
     #[test]
     fn a_host_that_sigterm_kills_did_not_end_well() {
-        let (_folder, host) =
-            host(r#"echo '{"server.address":"127.0.0.1:4711"}' >&2; exec sleep 600"#);
+        let (_folder, host) = host(
+            r#"echo '{"server.address":"127.0.0.1:4711","admin.address":"127.0.0.1:4712"}' >&2; exec sleep 600"#,
+        );
         let error = host.unwrap().stop().unwrap_err();
         assert!(error.to_string().contains("signal: 15"), "{error}");
     }

@@ -10,11 +10,10 @@ use bytes::Bytes;
 
 use crate::cli::client::{self, Client, Upload};
 use crate::cli::report::Report;
+use crate::cli::sign::read_signature;
 use crate::cli::{Failure, setting, show};
 use crate::deployment::digest_of;
 
-/// Bytes of an ed25519 signature.
-const SIGNATURE_BYTES: usize = 64;
 /// Characters of the progress bar.
 const BAR: usize = 30;
 /// How often the bar is drawn, at most.
@@ -32,31 +31,15 @@ pub(super) struct Component {
 impl Component {
     /// Reads a component, with the signature in `signature` or in the file beside it.
     pub(super) fn read(path: &Path, signature: Option<&Path>) -> Result<Self, Failure> {
-        let cannot_read = |flag, path: &Path, error| {
-            setting(flag, format!("cannot read {}: {error}", path.display()))
-        };
-        let content = std::fs::read(path).map_err(|error| cannot_read("FILE", path, error))?;
-        let beside = crate::cli::sign::signature_file(path);
-        let from = match signature {
-            Some(given) => Some(given),
-            None => beside.exists().then_some(beside.as_path()),
-        };
-        let signature = match from {
-            Some(from) => {
-                let text = std::fs::read_to_string(from)
-                    .map_err(|error| cannot_read("--signature", from, error))?;
-                Some(encoded(&text).ok_or_else(|| {
-                    let reason = "holds no signature as `task-host sign` writes it";
-                    setting("--signature", format!("{} {reason}", from.display()))
-                })?)
-            }
-            None => None,
-        };
+        let content = std::fs::read(path)
+            .map_err(|error| setting("FILE", format!("cannot read {}: {error}", path.display())))?;
+        let signature = read_signature(path, signature);
+        let signature = signature.map_err(|reason| setting("--signature", reason))?;
         Ok(Component {
             path: path.to_owned(),
             digest: digest_of(&content),
             content: content.into(),
-            signature,
+            signature: signature.map(|signature| BASE64_STANDARD.encode(signature)),
         })
     }
 
@@ -91,13 +74,6 @@ impl Component {
         report.done("upload", Some(took), &show::size(size));
         Ok(())
     }
-}
-
-/// The signature of a file, in base64 without anything around it.
-fn encoded(text: &str) -> Option<String> {
-    let text = text.trim();
-    let bytes = BASE64_STANDARD.decode(text).ok()?;
-    (bytes.len() == SIGNATURE_BYTES).then(|| text.to_owned())
 }
 
 /// How much has gone, on standard error where that is a terminal. Wiped when it is dropped.
@@ -157,13 +133,5 @@ mod tests {
             bar(10, 10),
             format!("  upload     {} 100 %", "█".repeat(30))
         );
-    }
-
-    #[test]
-    fn a_signature_file_is_base64_of_64_bytes() {
-        let text = BASE64_STANDARD.encode([7; 64]);
-        assert_eq!(encoded(&format!("{text}\n")), Some(text.clone()));
-        assert_eq!(encoded(&text[1..]), None);
-        assert_eq!(encoded(&BASE64_STANDARD.encode([7; 63])), None);
     }
 }

@@ -17,6 +17,7 @@ pub(in crate::cli) fn status() -> Status {
         candidate_percent: None,
         deployment: None,
         kept: Vec::new(),
+        warning: None,
         epoch: 3,
         host_version: "0.1.0".to_owned(),
     }
@@ -33,6 +34,14 @@ nothing is kept for a rollback
 epoch 3, task-host 0.1.0
 ";
     assert_eq!(format!("\n{}", text(&status())), expected);
+}
+
+#[test]
+fn a_host_that_fell_back_says_so_and_why() {
+    let mut status = status();
+    status.warning = Some("the active component 0123 does not load (digest-mismatch)".to_owned());
+    let expected = "\nWARNING: this is a fallback: the active component 0123 does not load\n";
+    assert!(text(&status).contains(expected), "{}", text(&status));
 }
 
 #[test]

@@ -32,6 +32,11 @@ impl Attempt {
         let _ = self.digest.set(digest.to_owned());
     }
 
+    /// The component, where it is known.
+    pub(super) fn digest(&self) -> &str {
+        self.digest.get().map_or("", String::as_str)
+    }
+
     /// Says which deployment it is about.
     pub(super) fn within(&self, deployment: i64) {
         let _ = self.deployment.set(deployment);

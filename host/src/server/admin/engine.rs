@@ -8,7 +8,7 @@ use futures_util::stream::BoxStream;
 use serde_json::{Value, json};
 
 use crate::deployment::model::{ComponentSummary, Deployment, Event, Order, Status};
-use crate::deployment::{Deployments, OrderError};
+use crate::deployment::{Attempt, Deployments, OrderError};
 use crate::server::{Admin, AdminError};
 use crate::transcode::Interface;
 
@@ -63,6 +63,10 @@ impl Admin for Arc<Deployments> {
 
     async fn abort(&self, id: i64, actor: &str) -> Result<(), AdminError> {
         Ok(Deployments::abort(self, id, actor).await?)
+    }
+
+    async fn remember(&self, attempt: Attempt, actor: &str) -> Result<(), AdminError> {
+        Ok(Deployments::remember(self, attempt, actor).await?)
     }
 
     async fn deployment(&self, id: i64) -> Result<Option<Deployment>, AdminError> {

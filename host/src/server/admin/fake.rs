@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::deployment::Attempt;
 use crate::deployment::model::{
     ComponentSummary, Deployment, Event, Order, RevisionStatus, Status,
 };
@@ -26,6 +27,8 @@ pub(super) const ID: i64 = 7;
 pub(super) struct FakeAdmin {
     /// What changes something, in words, with who asked.
     pub(super) asked: Mutex<Vec<String>>,
+    /// The attempts that were refused, in words.
+    pub(super) remembered: Mutex<Vec<String>>,
     /// What was uploaded last.
     pub(super) uploaded: Mutex<Bytes>,
     /// What every call answers, where set.
@@ -45,6 +48,7 @@ impl FakeAdmin {
         let (happen, live) = unbounded_channel();
         Arc::new(FakeAdmin {
             asked: Mutex::default(),
+            remembered: Mutex::default(),
             uploaded: Mutex::default(),
             error: Mutex::default(),
             past: Mutex::new(vec![event(0, "verify", "began")]),
@@ -152,6 +156,7 @@ pub(super) fn status() -> Status {
         candidate_percent: Some(10.0),
         deployment: Some(deployment(Vec::new())),
         kept: vec![DIGEST.to_owned()],
+        warning: None,
         epoch: 3,
         host_version: "0.1.0".to_owned(),
     }
@@ -203,6 +208,18 @@ impl Admin for FakeAdmin {
 
     async fn abort(&self, id: i64, actor: &str) -> Result<(), AdminError> {
         self.change(format!("abort {id}"), actor).await
+    }
+
+    async fn remember(&self, attempt: Attempt, actor: &str) -> Result<(), AdminError> {
+        let Attempt {
+            kind,
+            digest,
+            code,
+            reason,
+        } = attempt;
+        let row = format!("{kind} of {digest:?} by {actor}: {code}: {reason}");
+        self.remembered.lock().unwrap().push(row);
+        Ok(())
     }
 
     async fn deployment(&self, id: i64) -> Result<Option<Deployment>, AdminError> {

@@ -1,5 +1,6 @@
 //! Over real sockets on the loopback.
 
+use std::future::pending;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ const SOON: Duration = Duration::from_secs(10);
 struct Running {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
+    hurry: oneshot::Sender<()>,
     served: JoinHandle<Drained>,
     readiness: Readiness,
 }
@@ -38,8 +40,13 @@ fn start_with(
     readiness: Readiness,
     address: SocketAddr,
 ) -> Running {
-    let (stop, stopped) = oneshot::channel();
+    let ((stop, stopped), (hurry, hurried)) = (oneshot::channel(), oneshot::channel::<()>());
     let shutdown = async move { drop(stopped.await) };
+    let hurried = async move {
+        if hurried.await.is_err() {
+            pending().await
+        }
+    };
     let served = tokio::spawn(serve(
         listener,
         router,
@@ -47,10 +54,12 @@ fn start_with(
         readiness.clone(),
         None,
         shutdown,
+        hurried,
     ));
     Running {
         address,
         stop,
+        hurry,
         served,
         readiness,
     }
@@ -203,6 +212,26 @@ async fn a_drain_cuts_off_what_does_not_end() {
         Drained { connections_cut: 1 }
     );
     assert_eq!(rest(&mut client).await, "");
+}
+
+#[tokio::test]
+async fn who_is_in_a_hurry_waits_neither_for_the_delay_nor_for_what_is_in_flight() {
+    for delay in ["0s", "1h"] {
+        let fake = Fake::new();
+        let running = start(&fake, &["--drain-delay", delay, "--drain-timeout", "1h"]).await;
+        let ask = "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n";
+        let mut client = connect(running.address, ask).await;
+        fake.begun.notified().await;
+        running.stop.send(()).unwrap();
+        while !running.readiness.withdrawn() {
+            tokio::task::yield_now().await;
+        }
+        assert!(!running.served.is_finished());
+        running.hurry.send(()).unwrap();
+        let drained = timeout(SOON, running.served).await.unwrap().unwrap();
+        assert_eq!(drained, Drained { connections_cut: 1 });
+        assert_eq!(rest(&mut client).await, "");
+    }
 }
 
 #[tokio::test]

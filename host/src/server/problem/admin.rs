@@ -36,6 +36,20 @@ impl From<AdminError> for Problem {
 }
 
 impl Problem {
+    /// What is wrong, for the history of deployments.
+    pub(in crate::server) fn sentence(&self) -> String {
+        let mut sentence = self.title.clone();
+        for part in self.detail.iter().cloned().chain(
+            self.errors
+                .iter()
+                .map(|error| format!("{} {}", error.pointer, error.detail)),
+        ) {
+            sentence.push_str(": ");
+            sentence.push_str(&part);
+        }
+        sentence
+    }
+
     /// The request carries no token.
     pub(in crate::server) fn no_token() -> Problem {
         Problem::unauthorized("Bearer realm=\"task-host\"")

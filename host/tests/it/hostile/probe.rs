@@ -27,6 +27,8 @@ pub struct Route {
 #[derive(Clone)]
 pub struct Probe {
     world: &'static str,
+    /// How much memory an instance begins with, in pages of 64 KiB.
+    pages: u32,
     markers: Vec<(&'static str, String)>,
     /// The routes of its description.
     pub routes: Vec<Route>,
@@ -58,6 +60,7 @@ impl Probe {
     pub fn good() -> Self {
         Self {
             world: "probe",
+            pages: 1,
             markers: Vec::new(),
             routes: vec![get("/things/{id}")],
             migrations: Vec::new(),
@@ -78,6 +81,12 @@ impl Probe {
     /// The same core in another world of `probe.wit`.
     pub fn world(mut self, world: &'static str) -> Self {
         self.world = world;
+        self
+    }
+
+    /// More memory to begin with.
+    pub fn pages(mut self, pages: u32) -> Self {
+        self.pages = pages;
         self
     }
 
@@ -103,7 +112,8 @@ impl Probe {
     pub fn build(&self) -> Vec<u8> {
         let mut text = include_str!("../../wat/probe.wat").to_owned();
         let memory = ("memory", escape(&self.memory()));
-        for (marker, with) in self.markers.iter().chain([&memory]) {
+        let pages = ("pages", self.pages.to_string());
+        for (marker, with) in self.markers.iter().chain([&memory, &pages]) {
             let marker = format!("(;{marker};)");
             assert!(text.contains(&marker), "{marker}");
             text = text.replace(&marker, with);
@@ -202,6 +212,8 @@ fn every_world_of_the_probe_is_a_component() {
         Probe::slow(),
         Probe::good().world("reaching-out").at("imports", import),
         Probe::good().world("resourceful"),
+        Probe::good().world("records"),
+        Probe::good().world("later-service"),
         Probe::good().world("without-service"),
     ] {
         // The encoder validates; the first eight bytes are those of a component.

@@ -42,7 +42,8 @@ pub(super) fn schemas() -> Value {
             ("id", number("Rises with every deployment.")),
             ("digest", text("The component's SHA-256; empty where nothing readable came.")),
             ("from", nullable("string", "What was active before.")),
-            ("kind", one_of("What was asked.", &["deploy", "rollback", "dry-run", "bundled"])),
+            ("kind", one_of("What was asked.", &["deploy", "rollback", "dry-run", "bundled",
+                "fallback", "upload"])),
             ("actor", text("Who asked.")),
             ("stage", text("The latest stage.")),
             ("outcome", one_of("How it ended, or that it runs.",
@@ -74,6 +75,8 @@ pub(super) fn schemas() -> Value {
             ("kept", json!({"type": "array", "items": {"type": "string"},
                 "description": "The digests that a rollback reaches without compiling, the \
                     latest first."})),
+            ("warning", nullable("string", "What has to be known of the active revision: that the \
+                host fell back to it, and why.")),
             ("epoch", number("Raised by every change of the active revision.")),
             ("host_version", text("The host's version.")),
         ], &[]),

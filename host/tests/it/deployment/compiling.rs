@@ -1,0 +1,85 @@
+//! A component that makes the compiler work too hard is refused, and requests do not feel it.
+
+use std::thread;
+
+use super::{Built, built_of, deploy, latest, revision};
+use crate::harness::eventually;
+use crate::hostile::probe::Probe;
+
+/// A small component that takes seconds and more than a gigabyte to compile: jump tables of 20 000 entries,
+/// each of which carries 1000 values. It is no service: it does not come so far.
+fn laborious() -> Built {
+    let (entries, values) = (20_000, 1000);
+    // A block of the second type: i64.const 3, …; i32.const 0; br_table 0 …; drop, …
+    let block = [
+        &b"\x02\x01"[..],
+        &b"\x42\x03".repeat(values),
+        b"\x41\x00\x0e",
+        &leb(entries),
+        &vec![0; entries + 1],
+        b"\x0b",
+        &b"\x1a".repeat(values),
+    ];
+    let body = [&b"\x00"[..], &block.concat().repeat(10), b"\x0b"].concat();
+    let code = [&b"\x01"[..], &leb(body.len()), &body].concat();
+    let results = [leb(values).to_vec(), b"\x7e".repeat(values)].concat();
+    let types = [&b"\x02\x60\x00\x00\x60\x00"[..], &results].concat();
+    let module = [
+        &b"\0asm\x01\0\0\0"[..],
+        &section(1, &types),
+        &section(3, b"\x01\x00"),
+        &section(10, &code),
+    ];
+    let component = [&b"\0asm\x0d\0\x01\0"[..], &section(1, &module.concat())];
+    built_of(&component.concat())
+}
+
+fn section(id: u8, content: &[u8]) -> Vec<u8> {
+    [&[id][..], &leb(content.len()), content].concat()
+}
+
+/// A number as LEB128, in five bytes.
+fn leb(number: usize) -> [u8; 5] {
+    let group = |at: usize| ((number >> (7 * at)) & 0x7f) as u8 | if at < 4 { 0x80 } else { 0 };
+    [0, 1, 2, 3, 4].map(group)
+}
+
+/// Deploys it, and returns how it was refused while requests went on.
+fn refused(flag: &str, limit: &str) -> (String, String) {
+    let setup = Probe::good().setup().own_cache();
+    // With its code cached the good one is not compiled within that limit.
+    drop(setup.start());
+    let host = setup.flag(flag, limit).start();
+    let before = revision(&host);
+    let component = laborious();
+    let mut answered = 0;
+    thread::scope(|scope| {
+        let deploying = scope.spawn(|| deploy(&host, &component, &[]));
+        eventually("the deployment ends", || {
+            host.get("/things/1").expect(200);
+            answered += 1;
+            deploying.is_finished().then_some(())
+        });
+        let output = deploying.join().expect("it was waited for");
+        assert_eq!(output.code, Some(1), "{output:#?}");
+    });
+    assert!(answered > 10, "{answered}");
+    assert_eq!(revision(&host), before);
+    let row = latest(&host);
+    let text = |member: &str| row[member].as_str().expect("text").to_owned();
+    (text("code"), text("reason"))
+}
+
+#[test]
+fn a_compilation_that_takes_too_long_is_ended() {
+    let (code, reason) = refused("--compile-timeout", "100ms");
+    assert_eq!(code, "compile-time-exceeded");
+    assert!(reason.contains("100ms (--compile-timeout)"), "{reason}");
+}
+
+#[test]
+fn a_compilation_that_needs_too_much_memory_is_ended() {
+    let (code, reason) = refused("--compile-memory", "1200MiB");
+    assert_eq!(code, "compile-memory-exceeded");
+    assert!(reason.contains("--compile-memory"), "{reason}");
+}

@@ -1,0 +1,167 @@
+//! An active component that does not load any more: the one before serves, and everybody learns of
+//! it.
+
+use serde_json::Value;
+
+use super::{
+    begin, built, built_of, deploy, history, latest, numbered, other, quick, revision, status,
+};
+use crate::harness::{Host, Setup};
+use crate::hostile::probe::Probe;
+
+/// Changes the service's database behind the host's back.
+fn change(setup: &Setup, statements: &str) {
+    let path = setup.directory().join("data.sqlite");
+    let sqlite = rusqlite::Connection::open(path).expect("it opens");
+    sqlite.execute_batch(statements).expect("they run");
+}
+
+/// Overwrites the content of the component whose digest begins so.
+fn damage(setup: &Setup, digest: &str) {
+    change(
+        setup,
+        &format!(
+            "UPDATE task_host_component_parts SET bytes = zeroblob(length(bytes))
+             WHERE component = (SELECT number FROM task_host_components
+                WHERE digest LIKE '{digest}%')"
+        ),
+    );
+}
+
+/// Makes the active component one that this host does not take, as if an earlier host had.
+fn unsupport(setup: &Setup, digest: &str) {
+    let import = r#"(import "wasi:filesystem/preopens@0.2.0" "get-directories"
+        (func (param i32)))"#;
+    let other = Probe::good().world("reaching-out").at("imports", import);
+    let bytes = other.build();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let new = built_of(&bytes).digest();
+    change(
+        setup,
+        &format!(
+            "PRAGMA foreign_keys = off;
+             UPDATE task_host_component_parts SET bytes = x'{hex}'
+             WHERE component = (SELECT number FROM task_host_components
+                WHERE digest LIKE '{digest}%');
+             UPDATE task_host_components SET digest = '{new}' WHERE digest LIKE '{digest}%';
+             UPDATE task_host_deployments SET digest = '{new}' WHERE digest LIKE '{digest}%';
+             UPDATE task_host_active SET digest = '{new}' WHERE digest LIKE '{digest}%';"
+        ),
+    );
+}
+
+/// The error that the host logged at its start.
+fn complaint(host: &Host) -> String {
+    let lines = host.log.all();
+    let error = lines.iter().find(|line| line["level"] == "ERROR");
+    error.expect("it is loud")["message"].to_string()
+}
+
+#[test]
+fn an_active_component_that_does_not_load_gives_way_to_the_one_before() {
+    let cases: [(fn(&Setup, &str), &str); 2] =
+        [(damage, "digest-mismatch"), (unsupport, "unknown-import")];
+    for (spoil, code) in cases {
+        let setup = quick();
+        let host = setup.start();
+        let before = revision(&host);
+        let output = deploy(&host, &built(&other()), &[]);
+        assert_eq!(output.code, Some(0), "{output:#?}");
+        let spoilt = revision(&host);
+        drop(host);
+        spoil(&setup, &spoilt);
+
+        let host = setup.start();
+        assert_eq!(revision(&host), before, "{code}");
+        host.admin("GET", "/readyz").send().expect(200);
+        let complaint = complaint(&host);
+        assert!(complaint.contains("fell back"), "{complaint}");
+        assert!(complaint.contains(code), "{complaint}");
+        let deployment = latest(&host);
+        assert_eq!(deployment["kind"], "fallback", "{deployment}");
+        assert_eq!(deployment["outcome"], "active");
+        assert_eq!(deployment["code"], "active-unloadable");
+        let warning = status(&host)["warning"].clone();
+        assert_eq!(warning, deployment["reason"]);
+        assert!(warning.to_string().contains(code), "{warning}");
+        drop(host);
+        // The next start finds nothing new, and still warns.
+        let host = setup.start();
+        assert_eq!(latest(&host)["id"], deployment["id"]);
+        assert_eq!(status(&host)["warning"], warning);
+        let output = deploy(&host, &built(&numbered(7)), &["--allow-breaking"]);
+        // The migration of the one that does not load is applied: it is not known to this one.
+        output.says(1, &["0001-more"]);
+        let further = other().at("get", "(drop (i32.const 7))");
+        let output = deploy(&host, &built(&further), &[]);
+        assert_eq!(output.code, Some(0), "{output:#?}");
+        assert_eq!(status(&host)["warning"], Value::Null);
+    }
+}
+
+#[test]
+fn the_latest_one_that_loads_is_taken_and_never_one_that_was_rolled_back() {
+    let setup = Probe::good().setup();
+    let host = setup.clone().flag("--probation", "0s").start();
+    let mut revisions = vec![revision(&host)];
+    for number in 1..=3 {
+        let output = deploy(&host, &built(&numbered(number)), &[]);
+        assert_eq!(output.code, Some(0), "{output:#?}");
+        revisions.push(revision(&host));
+    }
+    drop(host);
+    // A crash in probation: rolled back.
+    let host = setup.clone().flag("--probation", "60s").start();
+    begin(&host, &["deploy", built(&numbered(4)).path()], "probation");
+    host.kill();
+    let setup = setup.flag("--probation", "60s");
+    assert_eq!(revision(&setup.start()), revisions[3]);
+    damage(&setup, &revisions[3]);
+    damage(&setup, &revisions[2]);
+    assert_eq!(revision(&setup.start()), revisions[1]);
+}
+
+#[test]
+fn a_component_that_does_not_load_any_more_fails_its_probation() {
+    let setup = Probe::good().setup().flag("--probation", "60s");
+    let mut host = setup.start();
+    let before = revision(&host);
+    begin(&host, &["deploy", built(&other()).path()], "probation");
+    let spoilt = revision(&host);
+    host.terminate();
+    assert!(host.wait().success());
+    damage(&setup, &spoilt);
+    let host = setup.start();
+    assert_eq!(revision(&host), before);
+    let history = history(&host);
+    assert_eq!(history[0]["kind"], "fallback", "{history}");
+    assert_eq!(history[1]["outcome"], "rolled-back");
+    assert_eq!(history[1]["code"], "active-unloadable");
+}
+
+#[test]
+fn a_probation_goes_on_without_a_way_back_where_the_revision_before_does_not_load() {
+    let setup = Probe::good().setup().flag("--probation", "60s");
+    let mut host = setup.start();
+    let before = revision(&host);
+    begin(&host, &["deploy", built(&other()).path()], "probation");
+    let after = revision(&host);
+    host.terminate();
+    assert!(host.wait().success());
+    damage(&setup, &before);
+    let host = setup.start();
+    assert_eq!(revision(&host), after);
+    let deployment = latest(&host);
+    assert_eq!(deployment["outcome"], "active", "{deployment}");
+    assert!(deployment["reason"].to_string().contains("does not load"));
+}
+
+#[test]
+fn where_nothing_loads_the_host_says_so_and_does_not_start() {
+    let setup = quick();
+    let active = revision(&setup.start());
+    damage(&setup, &active);
+    setup
+        .refused()
+        .says(1, &[&active, "digest-mismatch", "nor does one"]);
+}

@@ -1,0 +1,100 @@
+//! Where a key is trusted, only what it signed becomes active: by deployment, by rollback, at the
+//! first start.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::{Built, begin, built, command, deploy, latest, numbered, other, quick, revision};
+use crate::harness::{run, task_host};
+use crate::hostile::probe::Probe;
+
+/// A pair of keys in a directory.
+struct Keys(TempDir);
+
+impl Keys {
+    fn new() -> Self {
+        let keys = Keys(TempDir::new().expect("a directory"));
+        let mut keygen = task_host();
+        keygen.args(["keygen", "--out", &keys.private()]);
+        assert_eq!(run(keygen).code, Some(0));
+        keys
+    }
+
+    fn private(&self) -> String {
+        self.0.path().join("key").display().to_string()
+    }
+
+    fn public(&self) -> String {
+        format!("{}.pub", self.private())
+    }
+
+    /// Writes the signature beside the component.
+    fn sign(&self, component: &Path) {
+        let mut sign = task_host();
+        sign.arg("sign")
+            .arg(component)
+            .args(["--key", &self.private()]);
+        assert_eq!(run(sign).code, Some(0));
+    }
+}
+
+#[test]
+fn only_signed_components_become_active_where_a_key_is_trusted() {
+    let (keys, others) = (Keys::new(), Keys::new());
+    let setup = quick();
+    drop(setup.start());
+    let host = setup.clone().flag("--trusted-key", keys.public()).start();
+    let before = revision(&host);
+    deploy(&host, &built(&other()), &[]).says(1, &["not signed"]);
+    assert_eq!(latest(&host)["code"], "not-signed");
+    let foreign = built(&numbered(1));
+    others.sign(&foreign.path);
+    deploy(&host, &foreign, &[]).says(1, &["not one that a trusted key made"]);
+    assert_eq!(latest(&host)["code"], "wrong-signature");
+    assert_eq!(revision(&host), before);
+    let component = built(&other());
+    keys.sign(&component.path);
+    let output = deploy(&host, &component, &[]);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    // The way back is not open to what nobody signed.
+    run(command(&host, &["rollback"])).says(1, &["not-signed"]);
+    assert_eq!(latest(&host)["code"], "not-signed");
+    assert!(component.digest().starts_with(&revision(&host)));
+}
+
+#[test]
+fn a_new_database_begins_with_a_bundled_component_that_is_signed() {
+    let keys = Keys::new();
+    let setup = Probe::good().setup().flag("--trusted-key", keys.public());
+    let bundled = setup.component_path().to_owned();
+    setup.refused().says(1, &["not-signed"]);
+    let signature = bundled.with_extension("wasm.sig");
+    std::fs::write(&signature, "no signature").expect("written");
+    setup.refused().says(2, &["--component", "probe.wasm.sig"]);
+    Keys::new().sign(&bundled);
+    setup.refused().says(1, &["wrong-signature"]);
+    // A database remembers the signature that it has: this one begins anew.
+    let setup = Probe::good().setup().flag("--trusted-key", keys.public());
+    keys.sign(setup.component_path());
+    let host = setup.start();
+    host.get("/things/1").expect(200);
+    let components = host.admin("GET", "/admin/components").send().expect(200);
+    assert_eq!(components.json()[0]["signed"], true);
+}
+
+/// What is in probation may go back all the same: that is no new activation.
+#[test]
+fn a_probation_ends_by_going_back_to_what_was_active() {
+    let keys = Keys::new();
+    let setup = Probe::good().setup().flag("--probation", "60s");
+    drop(setup.start());
+    let host = setup.flag("--trusted-key", keys.public()).start();
+    let before = revision(&host);
+    let component: Built = built(&other());
+    keys.sign(&component.path);
+    begin(&host, &["deploy", component.path()], "probation");
+    let output = run(command(&host, &["rollback"]));
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    assert_eq!(revision(&host), before);
+}
