@@ -7,6 +7,7 @@ mod call;
 mod candidate;
 mod client;
 mod compile;
+mod database;
 mod deploy;
 mod deployments;
 mod export;
@@ -51,8 +52,7 @@ enum Command {
     /// Go back to logic that was active before
     Rollback(rollback::Args),
     /// Let logic that is tried as a canary or in the shadow take over
-    #[command(hide = true)]
-    Promote(candidate::Args),
+    Promote(candidate::PromoteArgs),
     /// End a deployment that runs, and keep the active logic
     Abort(candidate::Args),
     /// Say what a host serves now, and what is on its way
@@ -106,7 +106,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(*args),
         Command::Deploy(args) => deploy::run(&args),
         Command::Rollback(args) => rollback::run(&args),
-        Command::Promote(args) => candidate::run(&args, candidate::Verdict::Promote),
+        Command::Promote(args) => candidate::run(&args.candidate, args.verdict()),
         Command::Abort(args) => candidate::run(&args, candidate::Verdict::Abort),
         Command::Status(args) => status::run(&args),
         Command::History(args) => history::run(&args),

@@ -18,6 +18,7 @@ mod rollout;
 mod routes;
 pub mod signature;
 mod start;
+mod trial;
 mod views;
 
 pub use self::deployments::{Deployments, OrderError, Settings};

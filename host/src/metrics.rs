@@ -3,15 +3,17 @@
 //! One [`Metrics`] lives as long as the process and is shared by every layer; recording never
 //! formats text and takes no lock that another recorder holds for longer than a map lookup.
 //! Names follow the OpenTelemetry semantic conventions where they exist, in Prometheus' form.
-//! Every label is bounded: route templates, never paths; digests of revisions that were active.
+//! Every label is bounded: route templates, never paths; digests of revisions that are in memory.
 
 mod database;
 mod histogram;
 mod labels;
 mod process;
 mod register;
+mod revisions;
 mod text;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,10 +24,13 @@ use prometheus_client::registry::Registry;
 
 pub use self::histogram::Histogram;
 use self::labels::{
-    AccessLabel, DeploymentLabels, KindLabel, RevisionLabels, StageLabel, TransactionLabels,
+    AccessLabel, DeploymentLabels, KindLabel, OutcomeLabel, RevisionLabels, StageLabel,
+    TransactionLabels,
 };
 pub use self::labels::{Outcome, RequestLabels};
 pub use self::process::resident_memory_bytes;
+use self::revisions::Revisions;
+pub use self::revisions::{Counts, InFlight, RevisionStats};
 pub use self::text::Format;
 use crate::contract::Access;
 use crate::storage::Database;
@@ -36,6 +41,8 @@ pub struct Metrics {
     /// Renders the handles below, which it shares.
     registry: Registry,
     requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
+    /// The series of `requests` by revision, so that they can go with it.
+    series: Mutex<HashMap<Arc<str>, Vec<RequestLabels>>>,
     active_requests: Gauge,
     instantiations: Counter,
     instantiation_seconds: Histogram,
@@ -53,9 +60,10 @@ pub struct Metrics {
     guest_seconds: Histogram,
     host_seconds: Histogram,
     retries: Counter,
-    revisions: Family<RevisionLabels, Gauge>,
-    /// The labels whose gauge stands at 1.
-    active: Mutex<Option<RevisionLabels>>,
+    revisions: Revisions,
+    /// What the active one is called: 1.
+    active: Family<RevisionLabels, Gauge>,
+    shadow_reads: Family<OutcomeLabel, Counter>,
     connections: Gauge,
     event_streams: Gauge,
     deployments: Family<DeploymentLabels, Counter>,
@@ -82,8 +90,22 @@ impl Metrics {
         Held::new(&self.active_requests)
     }
 
-    /// A request was answered or given up, `took` after its head was read.
+    /// A request was answered or given up, `took` after its head was read. One whose revision is
+    /// freed by now, and had no such request before, is not counted: its series would stay.
     pub fn request_ended(&self, labels: &RequestLabels, took: Duration) {
+        if let Some(series) = self.requests.get(labels) {
+            series.observe(took);
+            return;
+        }
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        let revision = &*labels.task_host_revision;
+        if !revision.is_empty() && !self.revisions.watches(revision) {
+            return;
+        }
+        let of_revision = series.entry(labels.task_host_revision.clone()).or_default();
+        if !of_revision.contains(labels) {
+            of_revision.push(labels.clone());
+        }
         self.requests.get_or_create(labels).observe(took);
     }
 
@@ -171,15 +193,34 @@ impl Metrics {
         self.retries.inc();
     }
 
-    /// The revision of that digest (hex; the label carries its first 12 digits) is the active
-    /// one from now on. Earlier ones stay listed with the value 0.
+    /// A revision of that digest (hex; the label carries its first 12 digits) is in memory, until
+    /// its `stats` are freed. Its series go then.
+    pub fn revision_loaded(&self, digest: &str, stats: &Arc<RevisionStats>) {
+        self.forget_gone();
+        self.revisions.watch(labels::short(digest), stats);
+    }
+
+    /// The revision of that digest is the active one from now on.
     pub fn revision_activated(&self, digest: &str, service: &str, version: &str) {
         let labels = RevisionLabels::new(digest, service, version);
-        let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(earlier) = active.replace(labels.clone()) {
-            self.revisions.get_or_create(&earlier).set(0);
+        self.active.clear();
+        self.active.get_or_create(&labels).set(1);
+    }
+
+    /// A read was run on a revision in the shadow, or not: `same`, `different`, `skipped`.
+    pub fn shadowed(&self, outcome: &'static str) {
+        self.shadow_reads
+            .get_or_create(&OutcomeLabel { outcome })
+            .inc();
+    }
+
+    fn forget_gone(&self) {
+        for revision in self.revisions.gone() {
+            let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+            for labels in series.remove(revision.as_str()).unwrap_or_default() {
+                self.requests.remove(&labels);
+            }
         }
-        self.revisions.get_or_create(&labels).set(1);
     }
 
     /// A deployment ended. `reason` is a refusal's slug, or empty; `stages` says how many seconds
@@ -201,6 +242,7 @@ impl Metrics {
 
     /// Everything, as text in that format.
     pub fn render(&self, format: Format) -> String {
+        self.forget_gone();
         text::render(&self.registry, format)
     }
 }

@@ -6,11 +6,13 @@ mod broadcast;
 mod component;
 mod conditions;
 mod idempotency;
+mod limits;
 mod logic;
 mod refusal;
 mod revision;
 mod service;
-mod stats;
+pub mod shadow;
+mod traffic;
 mod work;
 
 use bytes::Bytes;
@@ -18,11 +20,13 @@ use bytes::Bytes;
 pub use self::broadcast::{Broadcast, Following, News};
 pub use self::component::{Component, MissingExport};
 pub use self::conditions::{entity_tag_of, names};
+pub use self::limits::Limits;
 pub use self::logic::{Finished, Invocation, Logic};
 pub use self::refusal::Refusal;
 pub use self::revision::{Revision, Template};
-pub use self::service::{Limits, Service};
-pub use self::stats::{Counts, RevisionStats};
+pub use self::service::Service;
+pub use self::traffic::{Candidate, Client, Share, Trial};
+pub use crate::metrics::{Counts, RevisionStats};
 pub use crate::runtime::Fault;
 
 /// A request to an operation, as far as HTTP was understood.

@@ -199,6 +199,7 @@ fn pure_call(deadline: Instant) -> Call {
         transaction: None,
         dialect: Dialect::Sqlite,
         now: Duration::ZERO,
+        seed: None,
         deadline,
         span: tracing::Span::current(),
     }

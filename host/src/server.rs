@@ -8,6 +8,7 @@ pub mod admin;
 mod api;
 mod assets;
 mod backend;
+mod client;
 pub mod config;
 mod cors;
 mod docs;
@@ -43,7 +44,6 @@ use self::admin::Access;
 pub use self::backend::{Admin, AdminError, Api};
 pub use self::config::Config;
 use self::cors::Cors;
-use self::surface::Surfaces;
 use crate::metrics::Metrics;
 
 /// Builds the routers of both ports over one backend.
@@ -61,7 +61,6 @@ struct App {
     metrics: Arc<Metrics>,
     config: Config,
     cors: Cors,
-    surfaces: Surfaces,
     readiness: Readiness,
     /// The runtime that serves the public port: probes on the operators' port ask whether it
     /// still works.
@@ -75,7 +74,6 @@ impl Server {
         Server {
             app: Arc::new(App {
                 cors: Cors::new(&config.cors_origin),
-                surfaces: Surfaces::default(),
                 readiness: Readiness::default(),
                 workers: Handle::current(),
                 started: Instant::now(),

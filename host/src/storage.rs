@@ -1,6 +1,6 @@
 //! A database, a transaction, and the values that pass between them.
 //!
-//! One engine today: [`sqlite`]. A transaction belongs to one request; dropping it rolls back.
+//! Two engines: [`sqlite`], embedded, and [`postgres`], for many hosts. A transaction belongs to one request; dropping it rolls back.
 //! [`Failure`] is the logic's fault and goes back to it; [`Error`] never reaches the logic: the
 //! host ends the instance and answers, or runs the request again.
 //!
@@ -13,9 +13,11 @@ mod event;
 mod feed;
 mod location;
 mod migration;
+pub mod postgres;
 pub mod registry;
 pub mod sqlite;
 mod stats;
+mod stop;
 pub mod transfer;
 pub mod value;
 

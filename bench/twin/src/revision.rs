@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use task_host::contract::{Access, Description, Method, Migration, Route};
 use task_host::deployment::router;
-use task_host::request::{Revision, RevisionStats};
+use task_host::request::Revision;
 use task_host::storage::{Budget, Database};
 use tasks::contract::service;
 
@@ -45,7 +45,8 @@ pub async fn open(database: &dyn Database) -> Result<Revision> {
         openapi: serde_json::json!({}),
         assets: Vec::new(),
         operations: Vec::new(),
-        stats: RevisionStats::default(),
+        stats: std::sync::Arc::default(),
+        shown: std::sync::OnceLock::new(),
         logic: Box::new(Native { operations }),
         description,
     })

@@ -1,11 +1,13 @@
 //! `task-host promote` and `task-host abort`: what becomes of logic that is tried beside the
-//! active one, as a canary or in the shadow. Both wait for the deployment's end.
+//! active one, as a canary or in the shadow. Both wait for the deployment's end, unless a canary
+//! only gets another share.
 
 use std::io::Write;
 
 use anyhow::Context as _;
 
 use super::client::{self, Client, Patience};
+use super::deploy::share;
 use super::outcome::Goal;
 use super::report::{Report, Style};
 use super::{Failure, block_on};
@@ -25,11 +27,33 @@ pub(super) struct Args {
     host: client::Args,
 }
 
+/// Which deployment, and how far
+#[derive(Debug, clap::Args)]
+pub(super) struct PromoteArgs {
+    #[command(flatten)]
+    pub(super) candidate: Args,
+
+    /// Give a canary this share of the clients instead of everything, and go on trying it
+    #[arg(long, value_name = "PERCENT", value_parser = share)]
+    canary: Option<f64>,
+}
+
+impl PromoteArgs {
+    pub(super) fn verdict(&self) -> Verdict {
+        match self.canary {
+            Some(percent) => Verdict::Share(percent),
+            None => Verdict::Promote,
+        }
+    }
+}
+
 /// What is to become of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Verdict {
     /// It takes over.
     Promote,
+    /// As a canary it gets another share, in percent.
+    Share(f64),
     /// It goes.
     Abort,
 }
@@ -53,8 +77,13 @@ fn decide<W: Write>(
         let after = deployment.events.last().map(|event| event.number);
         let goal = match verdict {
             Verdict::Promote => {
-                client.promote(id).await?;
+                client.promote(id, None).await?;
                 Goal::ACTIVE
+            }
+            Verdict::Share(percent) => {
+                client.promote(id, Some(percent)).await?;
+                report.say(&format!("deployment {id}: {percent} % of the clients"));
+                return Ok(());
             }
             Verdict::Abort => {
                 client.abort(id).await?;

@@ -133,10 +133,15 @@ impl Client {
         Ok(self.read::<Begun>(request).await?.id)
     }
 
-    /// Lets the revision that is tried take over.
-    pub(super) async fn promote(&self, id: i64) -> Result<(), Error> {
+    /// Lets the revision that is tried take over; as a canary it only gets another share, where a
+    /// percentage is given.
+    pub(super) async fn promote(&self, id: i64, canary_percent: Option<f64>) -> Result<(), Error> {
         let path = format!("admin/deployments/{id}/promote");
-        self.send(self.request(Method::POST, &path)).await?;
+        let mut request = self.request(Method::POST, &path);
+        if let Some(percent) = canary_percent {
+            request = request.json(&json!({ "canary_percent": percent }));
+        }
+        self.send(request).await?;
         Ok(())
     }
 

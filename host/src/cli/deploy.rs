@@ -37,13 +37,12 @@ pub(super) struct Args {
     #[arg(long)]
     retry_refused: bool,
 
-    // Hidden with `shadow`: hosts of this version refuse both.
-    /// Send only this share of requests to the new logic, such as 10%, until `task-host promote`
-    #[arg(long, value_name = "PERCENT", value_parser = share, conflicts_with = "shadow", hide = true)]
+    /// Send only this share of clients to the new logic, such as 10%, until `task-host promote`
+    #[arg(long, value_name = "PERCENT", value_parser = share, conflicts_with = "shadow")]
     canary: Option<f64>,
 
     /// Run reads on the new logic too and compare; it answers nobody until `task-host promote`
-    #[arg(long, hide = true)]
+    #[arg(long)]
     shadow: bool,
 
     /// The component's signature, as `task-host sign` makes it; FILE.sig where that exists
@@ -54,9 +53,10 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
 
-    /// How far to wait: until the deployment has ended well, or only until the new logic answers
-    #[arg(long, value_enum, default_value_t = Wait::Active)]
-    wait: Wait,
+    /// How far to wait: until the deployment has ended well, or only until the new logic answers.
+    /// `active` unless given; `switched` for a canary and in the shadow, which end by hand
+    #[arg(long, value_enum)]
+    wait: Option<Wait>,
 
     #[command(flatten)]
     host: client::Args,
@@ -90,7 +90,12 @@ fn deploy<W: Write>(
         canary_percent: args.canary,
         shadow: args.shadow,
     };
-    let goal = match (args.dry_run, args.wait) {
+    let by_hand = args.canary.is_some() || args.shadow;
+    let wait = args.wait.unwrap_or(match by_hand {
+        true => Wait::Switched,
+        false => Wait::Active,
+    });
+    let goal = match (args.dry_run, wait) {
         (true, _) => Goal::CHECKED,
         (false, Wait::Active) => Goal::ACTIVE,
         (false, Wait::Switched) => Goal::SWITCHED,
@@ -105,7 +110,7 @@ fn deploy<W: Write>(
 }
 
 /// A share of requests in percent: `10%` or `10`, above 0 and below 100.
-fn share(text: &str) -> Result<f64, String> {
+pub(super) fn share(text: &str) -> Result<f64, String> {
     text.strip_suffix('%')
         .unwrap_or(text)
         .trim()

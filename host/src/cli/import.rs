@@ -44,12 +44,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let component = args.component.as_deref().map(read_bundled).transpose()?;
     let mut input = open(&args.file)?;
     let header = header(&mut *input).context("the first line is not the header of an export")?;
-    let options = storage::Options {
-        readers: 1,
-        no_sync: false,
-    };
-    let database =
-        storage::connect(&args.database, options).map_err(|error| setting("--database", error))?;
+    let database = storage::connect(&args.database, storage::Options::default())
+        .map_err(|error| setting("--database", error))?;
     // More than one thread, for the component's calls: a tick lets others have theirs.
     let runtime = tokio::runtime::Runtime::new().context("cannot start the worker threads")?;
     let imported = runtime.block_on(async {

@@ -25,8 +25,8 @@ pub(super) struct Args {
     #[arg(long, env = "TASK_HOST_COMPONENT", value_name = "FILE")]
     component: Option<PathBuf>,
 
-    /// Where compiled code is kept between starts; beside the database file unless given, and
-    /// nowhere for a trial. Its key lies next to it, in DIR.key
+    /// Where compiled code is kept between starts; beside a SQLite database file unless given,
+    /// and nowhere for a trial and for PostgreSQL. Its key lies next to it, in DIR.key
     #[arg(long, env = "TASK_HOST_CACHE_DIR", value_name = "DIR")]
     cache_dir: Option<PathBuf>,
 
@@ -78,10 +78,10 @@ pub(super) fn read_bundled(path: &Path) -> Result<Bundled, Failure> {
 }
 
 fn open_cache(args: &Args) -> Result<Option<CodeCache>, Failure> {
-    let directory = match (&args.cache_dir, &args.serving.database) {
+    let directory = match (&args.cache_dir, &args.serving.database.location) {
         (Some(directory), _) => directory.clone(),
         (None, Location::Sqlite(file)) => file.parent().unwrap_or(Path::new("")).join("code-cache"),
-        (None, Location::Temporary) => return Ok(None),
+        (None, Location::Temporary | Location::Postgres(_)) => return Ok(None),
     };
     // Beside the directory and not in it; a dot in the directory's name stays part of it.
     let mut key = directory.clone().into_os_string();

@@ -10,14 +10,14 @@ use anyhow::Context as _;
 use humantime::parse_duration;
 
 use super::signals::Signals;
-use super::{Failure, limits, logs, setting};
+use super::{Failure, database, limits, logs, setting};
 use crate::deployment::{Deployments, Start};
 use crate::metrics::Metrics;
 use crate::request::{Broadcast, Service};
 use crate::runtime;
 use crate::server::admin::Access;
 use crate::server::{self, Server, listen, operators::OperatorsPort};
-use crate::storage::{self, Database, Location};
+use crate::storage::{self, Database};
 
 /// Database connections for what reads beside requests.
 const READERS_BESIDE: usize = 4;
@@ -28,14 +28,8 @@ const FORGET_EVERY: Duration = Duration::from_secs(600);
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub struct Args {
-    /// Where the data is: sqlite:PATH for a file, sqlite::memory: for a trial that ends with the
-    /// process
-    #[arg(
-        long,
-        env = "TASK_HOST_DATABASE",
-        default_value = "sqlite:data/tasks.sqlite"
-    )]
-    pub(super) database: Location,
+    #[command(flatten)]
+    pub(super) database: database::Args,
 
     /// Answer writes before they are on the disk. For benchmarks: what was acknowledged survives
     /// the process, not the machine
@@ -100,12 +94,18 @@ impl Args {
                 "--unsafe-no-sync: what is acknowledged does not survive a loss of power"
             );
         }
+        let limits = self.limits.request();
         let options = storage::Options {
             // One for each request that may run, and for those beside them: health and probes.
-            readers: self.limits.request().running + READERS_BESIDE,
+            readers: limits.running + READERS_BESIDE,
+            connections: self.database.connections.into(),
+            idle: self.database.idle,
+            direct: self.database.direct.clone(),
+            result_bytes: limits.bytes,
             no_sync: self.unsafe_no_sync,
         };
-        storage::connect(&self.database, options).map_err(|error| setting("--database", error))
+        storage::connect(&self.database.location, options)
+            .map_err(|error| setting("--database", error))
     }
 
     pub(super) fn runtime_limits(&self) -> runtime::Limits {

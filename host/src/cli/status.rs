@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::client::{self, Client};
 use super::table::{Align, Table};
 use super::{Failure, block_on, print, show};
-use crate::deployment::model::{RevisionStatus, Status};
+use crate::deployment::model::{RevisionStatus, ShadowReport, Status};
 
 /// How often `--watch` asks.
 const EVERY: Duration = Duration::from_secs(1);
@@ -78,13 +78,16 @@ fn text(status: &Status) -> String {
     table.add(row("active", &status.active), None);
     if let Some(candidate) = &status.candidate {
         let share = match status.candidate_percent {
-            Some(percent) if percent > 0.0 => format!("canary: gets {percent} % of the requests"),
+            Some(percent) if percent > 0.0 => format!("canary: gets {percent} % of the clients"),
             Some(_) => "shadow: runs reads after their answer, and answers nobody".to_owned(),
             None => String::new(),
         };
         table.add(row("candidate", candidate), Some(share));
     }
     let mut text = table.text();
+    if let Some(report) = &status.shadow {
+        text += &shadow(report);
+    }
     text.push('\n');
     let deployment = match &status.deployment {
         Some(deployment) => format!(
@@ -113,6 +116,26 @@ fn text(status: &Status) -> String {
         }
     }
     text
+}
+
+/// What came of a candidate in the shadow, a line for each kind of difference.
+fn shadow(report: &ShadowReport) -> String {
+    let mut lines = vec![format!(
+        "{} of {} reads differ, {} were left out",
+        report.different, report.compared, report.skipped
+    )];
+    for sample in &report.samples {
+        let place = match sample.pointer.as_str() {
+            "" => String::new(),
+            pointer => format!(" at {pointer}"),
+        };
+        lines.push(format!(
+            "- {}{place}: {}, {} times, first in request {}",
+            sample.route, sample.detail, sample.count, sample.request_id
+        ));
+    }
+    let lines = lines.iter().flat_map(|line| show::wrapped(line, 6));
+    lines.map(|line| line + "\n").collect()
 }
 
 fn row(name: &str, revision: &RevisionStatus) -> [String; 6] {

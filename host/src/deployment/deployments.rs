@@ -17,6 +17,7 @@ use super::past::Past;
 use super::probation::Probation;
 use super::retention::Retention;
 use super::signature::TrustedKeys;
+use super::trial::Promotion;
 use crate::request::{Revision, Service};
 use crate::storage::registry::{NewDeployment, StoredComponent};
 use crate::storage::{self, Database, Registry};
@@ -45,6 +46,8 @@ pub struct Deployments {
     /// The latest first.
     kept: Mutex<VecDeque<Arc<Revision>>>,
     running: Mutex<Option<Running>>,
+    /// What ends a trial well, while one runs.
+    pub(super) promotion: Mutex<Option<Promotion>>,
 }
 
 /// A deployment that runs here, or ran last.
@@ -92,6 +95,7 @@ impl Deployments {
             keys,
             kept: Mutex::default(),
             running: Mutex::default(),
+            promotion: Mutex::default(),
         })
     }
 
@@ -133,10 +137,10 @@ impl Deployments {
     /// # Errors
     /// [`OrderError`]; nothing was begun.
     pub async fn deploy(self: &Arc<Self>, order: Order, actor: &str) -> Result<i64, OrderError> {
-        if order.canary_percent.is_some() || order.shadow {
+        if order.canary_percent.is_some() && order.shadow {
             return Err(OrderError::Rejected {
-                code: "not-available",
-                reason: "this version of the host switches all requests at once".to_owned(),
+                code: "two-trials",
+                reason: "order a canary or a shadow, not both".to_owned(),
             });
         }
         let digest = plain_digest(&order.digest).to_owned();
@@ -253,17 +257,24 @@ impl Deployments {
         running.task.abort();
         // It is over either way.
         let _ = running.task.await;
-        if let Ok(Some(row)) = self.registry().running_deployment().await
-            && row.stage == "probation"
-        {
-            let report = history::report(&running.journal.events());
-            let paused = self
-                .registry()
-                .advance_deployment(row.id, "paused", &report)
-                .await;
-            if let Err(error) = paused {
-                tracing::warn!("cannot note that the probation goes on later: {error}");
+        let Ok(Some(row)) = self.registry().running_deployment().await else {
+            return;
+        };
+        match row.stage.as_str() {
+            "probation" => {
+                let report = history::report(&running.journal.events());
+                let paused = self.registry();
+                let paused = paused.advance_deployment(row.id, "paused", &report).await;
+                if let Err(error) = paused {
+                    tracing::warn!("cannot note that the probation goes on later: {error}");
+                }
             }
+            stage @ ("canary" | "shadow") => {
+                let reason = format!("the host stopped while the component was a {stage}");
+                let reason = ("host-stopped", reason);
+                self.undo(&running.journal, "aborted", reason).await;
+            }
+            _ => {}
         }
     }
 

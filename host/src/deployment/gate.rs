@@ -1,13 +1,13 @@
 //! The gate: compile, link, describe, bind, migrate, self-test.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
 use super::{Refused, routes};
 use crate::contract::{Asset, Description};
-use crate::request::{Component, Revision, RevisionStats, Template};
+use crate::request::{Component, Revision, Template};
 use crate::runtime::{Call, CodeCache, Compiler, Program, Runtime};
 use crate::storage::registry::StoredComponent;
 use crate::storage::{Budget, Database};
@@ -77,7 +77,8 @@ impl Gate {
             openapi,
             assets,
             operations: bound.operations,
-            stats: RevisionStats::default(),
+            stats: Arc::default(),
+            shown: OnceLock::new(),
             logic: Box::new(logic),
             description,
         })
@@ -129,6 +130,7 @@ impl Gate {
             now: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .unwrap_or_default(),
+            seed: None,
             span: tracing::Span::current(),
         };
         let (trial, checked) = self.runtime.check(program, call).await?;

@@ -16,12 +16,12 @@ pub struct Order {
     /// Try a component again that was rolled back before.
     #[serde(default)]
     pub retry_refused: bool,
-    /// Send only this share of requests to the new revision until it is promoted: above 0, below
-    /// 100.
+    /// Send only this share of clients to the new revision until it is promoted, in percent: above
+    /// 0, below 100.
     #[serde(default)]
     pub canary_percent: Option<f64>,
     /// Run reads on the new revision too, after the answer, and compare; it answers nobody until
-    /// it is promoted.
+    /// it is promoted. Not together with a canary.
     #[serde(default)]
     pub shadow: bool,
 }
@@ -100,8 +100,10 @@ pub struct Status {
     pub active: RevisionStatus,
     /// The revision that is tried beside it.
     pub candidate: Option<RevisionStatus>,
-    /// The share of requests that the candidate gets, in percent; 0 in shadow.
+    /// The share of clients that the candidate gets, in percent; 0 in shadow.
     pub candidate_percent: Option<f64>,
+    /// What a candidate in the shadow came to so far.
+    pub shadow: Option<ShadowReport>,
     /// The deployment that runs.
     pub deployment: Option<Deployment>,
     /// The digests that a rollback reaches without compiling, the latest first.
@@ -114,6 +116,34 @@ pub struct Status {
     pub epoch: i64,
     /// This host's version.
     pub host_version: String,
+}
+
+/// What reads that were run in the shadow came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadowReport {
+    /// Reads that both revisions answered.
+    pub compared: u64,
+    /// Those of them that were not answered alike.
+    pub different: u64,
+    /// Reads that were left out: the host was busy, or a comparison could not be finished.
+    pub skipped: u64,
+    /// The first 20 kinds of differences.
+    pub samples: Vec<ShadowSample>,
+}
+
+/// A kind of difference between two revisions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadowSample {
+    /// Method and template.
+    pub route: String,
+    /// A JSON pointer into the body; empty: the kind of answer, or the whole body.
+    pub pointer: String,
+    /// What differs there, without the data.
+    pub detail: String,
+    /// How often it was seen.
+    pub count: u64,
+    /// The id of the first such request.
+    pub request_id: String,
 }
 
 /// A revision that serves.

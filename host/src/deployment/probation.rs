@@ -1,5 +1,5 @@
-//! Whether a revision that was just switched to may stay: by what it does, compared with the one
-//! before it.
+//! Whether a new revision may stay: by what it does, compared with the one before it, or with the
+//! one beside it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,6 +50,27 @@ pub(super) async fn watch(probation: &Probation, new: &Arc<Revision>, before: Co
             return Verdict::Passed(seen);
         }
         tokio::time::sleep(LOOK.min(until - now)).await;
+    }
+}
+
+/// Watches a revision beside the active one, by what both do from now on. Returns why it has to
+/// go; never, where it need not.
+pub(super) fn compare<'a>(
+    probation: &'a Probation,
+    candidate: &'a Revision,
+    active: &'a Revision,
+) -> impl Future<Output = String> + 'a {
+    let start = (candidate.stats.counts(), active.stats.counts());
+    async move {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let seen = since(start.0, candidate.stats.counts());
+            let beside = since(start.1, active.stats.counts());
+            let enough = probation.requests.max(1);
+            if let Some(reason) = judge(probation.allowed, enough, seen, beside) {
+                return reason;
+            }
+        }
     }
 }
 

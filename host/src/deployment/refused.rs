@@ -75,6 +75,9 @@ pub enum Refused {
     /// Its self-test failed.
     #[error("the component's self-test failed: {0}")]
     Check(String),
+    /// As a canary it failed more often than the active one.
+    #[error("{0}")]
+    Canary(String),
     /// The database did not do its part.
     #[error(transparent)]
     Database(#[from] storage::Error),
@@ -101,6 +104,7 @@ impl Refused {
             Refused::Asset { .. } => "asset-unfit",
             Refused::Migration(error) => migration_code(error),
             Refused::Check(_) => "check-failed",
+            Refused::Canary(_) => "canary-failed",
             Refused::Database(_) => "database-unavailable",
         }
     }

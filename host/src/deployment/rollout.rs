@@ -110,12 +110,17 @@ impl Deployments {
                 let outcome = if order.dry_run { "checked" } else { "active" };
                 self.end(journal, outcome, None, None).await;
             }
+            // It is not tried again by accident, as one that fails in probation.
+            Err(Refused::Canary(reason)) => {
+                let reason = ("canary-failed", reason);
+                self.end(journal, "rolled-back", Some(reason), None).await;
+            }
             Err(refused) => self.reject(journal, &refused).await,
         }
     }
 
-    /// Checks and switches. Returns the new revision and the one before; none where nothing was
-    /// to be switched.
+    /// Checks, tries beside the active revision where that was ordered, and switches. Returns the
+    /// new revision and the one before; none where nothing was to be switched.
     async fn try_out(
         &self,
         journal: &Journal,
@@ -144,6 +149,7 @@ impl Deployments {
         let migrated = self.gate.migrate(&revision.description, was_active);
         journal.stage("migrate", migrated).await?;
         let revision = Arc::new(revision);
+        self.try_beside(journal, order, &revision).await?;
         let previous = journal
             .stage(
                 "switch",
@@ -228,6 +234,9 @@ impl Deployments {
 
     /// Ends a deployment whose task is gone: goes back, where it had switched already.
     pub(super) async fn undo(&self, journal: &Journal, outcome: &str, reason: (&str, String)) {
+        if let Some(report) = self.end_trial() {
+            journal.note("shadow", Status::Noted, Some(report));
+        }
         let row = self.registry().deployment(journal.id).await;
         let from = match row {
             Ok(Some(row)) if row.stage == "probation" => row.new.from,
@@ -273,6 +282,8 @@ impl Deployments {
         reason: Option<(&str, String)>,
         back_to: Option<&str>,
     ) {
+        // Whatever ended it: nothing is tried any more.
+        self.end_trial();
         let (code, reason) = reason.unzip();
         journal.end(outcome, reason.as_deref());
         journal.reach("end").await;

@@ -8,9 +8,12 @@ use futures_util::stream::{self, BoxStream};
 use super::deployments::{Deployments, OrderError, plain_digest};
 use super::history;
 use super::journal::timestamp;
-use super::model::{ComponentSummary, Deployment, Event, RevisionStatus, Status};
+use super::model::{
+    ComponentSummary, Deployment, Event, RevisionStatus, ShadowReport, ShadowSample, Status,
+};
 use super::start::FALLBACK;
-use crate::request::Revision;
+use crate::request::shadow::Report;
+use crate::request::{Revision, Trial};
 use crate::storage::registry::StoredComponent;
 
 impl Deployments {
@@ -80,6 +83,7 @@ impl Deployments {
     /// [`OrderError::Database`].
     pub async fn status(&self) -> Result<Status, OrderError> {
         let active = self.service.active();
+        let candidate = self.service.candidate();
         let running = self.registry().running_deployment().await?;
         let registered = self.registry().active().await?;
         let warning = match &registered {
@@ -89,8 +93,17 @@ impl Deployments {
         Ok(Status {
             active: revision_status(&active),
             deployment: running.map(history::deployment),
-            candidate: None,
-            candidate_percent: None,
+            candidate: candidate
+                .as_ref()
+                .map(|candidate| revision_status(&candidate.revision)),
+            candidate_percent: candidate.as_ref().map(|candidate| match &candidate.trial {
+                Trial::Canary(share) => share.percent(),
+                Trial::Shadow(_) => 0.0,
+            }),
+            shadow: candidate.and_then(|candidate| match candidate.trial {
+                Trial::Canary(_) => None,
+                Trial::Shadow(shadow) => Some(shadow_report(shadow.report())),
+            }),
             kept: self
                 .lock_kept()
                 .iter()
@@ -125,6 +138,24 @@ impl Deployments {
     fn is_signed(&self, component: &StoredComponent) -> bool {
         let signature = component.signature.as_deref();
         signature.is_some_and(|signature| self.keys.verify(&component.digest, signature).is_ok())
+    }
+}
+
+fn shadow_report(report: Report) -> ShadowReport {
+    let samples = report.samples.into_iter();
+    ShadowReport {
+        compared: report.compared,
+        different: report.different,
+        skipped: report.skipped,
+        samples: samples
+            .map(|sample| ShadowSample {
+                route: sample.route,
+                pointer: sample.pointer,
+                detail: sample.detail,
+                count: sample.count,
+                request_id: sample.request_id,
+            })
+            .collect(),
     }
 }
 

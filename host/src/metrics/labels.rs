@@ -97,10 +97,21 @@ pub(super) struct RevisionLabels {
     service_version: String,
 }
 
+/// How something ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OutcomeLabel {
+    pub(super) outcome: &'static str,
+}
+
+/// A digest as labels carry it: its first 12 digits.
+pub(super) fn short(digest: &str) -> String {
+    digest.chars().take(12).collect()
+}
+
 impl RevisionLabels {
     pub(super) fn new(digest: &str, service: &str, version: &str) -> RevisionLabels {
         RevisionLabels {
-            task_host_revision: digest.chars().take(12).collect(),
+            task_host_revision: short(digest),
             service_name: service.to_owned(),
             service_version: version.to_owned(),
         }

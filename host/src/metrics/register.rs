@@ -11,6 +11,7 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 use super::Metrics;
 use super::histogram::Histogram;
 use super::process::Process;
+use super::revisions::Revisions;
 
 /// Makes every figure, at zero, and registers it.
 #[rustfmt::skip]
@@ -41,13 +42,16 @@ pub(super) fn metrics() -> Metrics {
         retries: figures.add("task_host_retries", "Requests run again after a serialization conflict", Counter::default()),
         deployments: figures.add("task_host_deployments", "Deployments by outcome and reason", Family::default()),
         deployment_stages: figures.seconds("task_host_deployment_stage_duration", "Stages of deployments", Family::new_with_constructor(requests)),
-        revisions: figures.add("task_host_revision", "Revisions that were active since the start: 1 for the active one", Family::default()),
-        active: Mutex::default(),
+        active: figures.add("task_host_revision", "The active revision: 1", Family::default()),
+        shadow_reads: figures.add("task_host_shadow_reads", "Reads by what running them in the shadow came to", Family::default()),
+        revisions: Revisions::default(),
+        series: Mutex::default(),
         registry: Registry::default(),
     };
     let build = [("version", env!("CARGO_PKG_VERSION")), ("target_arch", std::env::consts::ARCH), ("target_os", std::env::consts::OS)];
     figures.0.register("task_host_build", "The host's build", Info::new(build));
     figures.0.register_collector(Box::new(Process::new()));
+    figures.0.register_collector(Box::new(metrics.revisions.clone()));
     Metrics { registry: figures.0, ..metrics }
 }
 

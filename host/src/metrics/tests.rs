@@ -2,6 +2,13 @@
 
 use super::*;
 
+/// Figures with the revision of [`labels`] in memory.
+fn watching() -> (Arc<Metrics>, Arc<RevisionStats>) {
+    let (metrics, stats) = (Metrics::new(), Arc::default());
+    metrics.revision_loaded(&"0123456789ab".repeat(5), &stats);
+    (metrics, stats)
+}
+
 fn labels(status: u16) -> RequestLabels {
     RequestLabels {
         http_request_method: "GET",
@@ -13,7 +20,7 @@ fn labels(status: u16) -> RequestLabels {
 
 #[test]
 fn a_request_is_counted_under_its_template_and_revision() {
-    let metrics = Metrics::new();
+    let (metrics, _stats) = watching();
     metrics.request_ended(&labels(200), Duration::from_micros(200));
     metrics.request_ended(&labels(200), Duration::from_secs(20));
     let text = metrics.render(Format::Prometheus);
@@ -35,7 +42,7 @@ fn a_request_is_counted_under_its_template_and_revision() {
 fn a_duration_on_a_bound_belongs_below_it() {
     let histogram = Histogram::of_requests();
     histogram.observe(Duration::from_millis(5));
-    let metrics = Metrics::new();
+    let (metrics, _stats) = watching();
     metrics.request_ended(&labels(200), Duration::from_millis(5));
     let text = metrics.render(Format::Prometheus);
     assert!(text.contains("le=\"0.005\"") && histogram.count() == 1);
@@ -76,7 +83,7 @@ fn open_metrics_is_sent_to_who_asks_for_it() {
 
 #[test]
 fn every_sample_belongs_to_a_declared_family() {
-    let metrics = Metrics::new();
+    let (metrics, _stats) = watching();
     metrics.request_ended(&labels(200), Duration::from_millis(1));
     metrics.transaction(Access::Write, Outcome::Commit, Duration::from_micros(30));
     metrics.revision_activated(&"0".repeat(64), "tasks", "1.0.0");
@@ -123,11 +130,41 @@ fn one_revision_is_the_active_one() {
     metrics.revision_activated(&"a".repeat(64), "tasks", "1.0.0");
     metrics.revision_activated(&"b".repeat(64), "tasks", "1.1.0");
     let text = metrics.render(Format::Prometheus);
-    let value = |digest: &str| {
-        let start = format!("task_host_revision{{task_host_revision=\"{digest}\"");
-        let line = text.lines().find(|line| line.starts_with(&start)).unwrap();
-        line.rsplit(' ').next().unwrap().to_owned()
-    };
-    assert_eq!(value("aaaaaaaaaaaa"), "0");
-    assert_eq!(value("bbbbbbbbbbbb"), "1");
+    let active: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("task_host_revision{"))
+        .collect();
+    let expected = "task_host_revision{task_host_revision=\"bbbbbbbbbbbb\",\
+                    service_name=\"tasks\",service_version=\"1.1.0\"} 1";
+    assert_eq!(active, [expected]);
+}
+
+#[test]
+fn the_series_of_a_revision_go_with_it() {
+    let (metrics, stats) = watching();
+    let other: Arc<RevisionStats> = Arc::default();
+    metrics.revision_loaded(&"b".repeat(64), &other);
+    metrics.request_ended(&labels(200), Duration::from_millis(1));
+    drop(stats.began());
+    stats.failed();
+    let running = stats.began();
+    let text = metrics.render(Format::Prometheus);
+    let of = "{task_host_revision=\"0123456789ab\"}";
+    for line in [
+        format!("task_host_revision_requests_total{of} 1"),
+        format!("task_host_revision_failures_total{of} 1"),
+        format!("task_host_revision_in_flight{of} 1"),
+        "task_host_revisions_alive 2".to_owned(),
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+    drop(running);
+    drop(stats);
+    let text = metrics.render(Format::Prometheus);
+    assert!(!text.contains("0123456789ab"), "{text}");
+    assert!(text.contains("\ntask_host_revisions_alive 1\n"));
+    // Its last request may be told of a moment later.
+    metrics.request_ended(&labels(200), Duration::from_millis(1));
+    let text = metrics.render(Format::Prometheus);
+    assert!(!text.contains("0123456789ab"), "{text}");
 }

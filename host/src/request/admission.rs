@@ -42,6 +42,11 @@ impl Admission {
         Ok(place)
     }
 
+    /// Whether one more could run at once.
+    pub(super) fn has_room(&self) -> bool {
+        self.slots.available_permits() > 0
+    }
+
     /// Waits for a slot, in order of arrival; it is free again when the permit is dropped.
     pub(super) async fn slot(&self) -> Result<SemaphorePermit<'_>, Refusal> {
         if let Ok(permit) = self.slots.try_acquire() {

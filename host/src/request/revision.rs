@@ -1,8 +1,11 @@
 //! One version of the logic, with everything that HTTP needs to know of it.
 
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+
 use super::logic::Logic;
-use super::stats::RevisionStats;
-use crate::contract::{Asset, Description, Method};
+use crate::contract::{Asset, Description, Method, Route};
+use crate::metrics::RevisionStats;
 use crate::transcode::Operation;
 
 /// One version of the logic, with everything that HTTP needs to know of it. Requests hold it
@@ -21,8 +24,10 @@ pub struct Revision {
     /// The routes bound to their functions, in the description's order: what another revision's
     /// API is compared with.
     pub operations: Vec<Operation>,
-    /// What it has done so far in this process.
-    pub stats: RevisionStats,
+    /// What it has done so far in this process. Metrics watch it until the revision is freed.
+    pub stats: Arc<RevisionStats>,
+    /// What HTTP works out of the above when it first serves the revision, in its own types.
+    pub shown: OnceLock<Box<dyn Any + Send + Sync>>,
     /// What answers.
     pub logic: Box<dyn Logic>,
 }
@@ -37,6 +42,14 @@ pub struct Template {
 }
 
 impl Revision {
+    /// The route of the same method and path as a route of another revision.
+    pub(super) fn route_like(&self, other: &Route) -> Option<usize> {
+        self.description
+            .routes
+            .iter()
+            .position(|route| route.method == other.method && route.path == other.path)
+    }
+
     /// The route that reads what another route of the same path writes.
     pub(super) fn reader_of(&self, route: usize) -> Option<usize> {
         let path = &self.description.routes[route].path;

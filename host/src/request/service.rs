@@ -5,10 +5,12 @@
 
 mod ended;
 mod probes;
+mod shadowing;
+mod switching;
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
@@ -18,8 +20,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use self::ended::Ended;
 use super::admission::{Admission, overloaded};
 use super::conditions::if_match;
-use super::work::{Work, entity_tag};
-use super::{Answer, Fault, Invocation, Refusal, Request, Revision};
+use super::shadow::Job;
+use super::traffic::Traffic;
+use super::work::{Moment, Work, clock, entity_tag};
+use super::{Answer, Fault, Invocation, Limits, Refusal, Request, Revision};
 use crate::contract::Access;
 use crate::metrics::{self, Metrics};
 use crate::runtime::Call;
@@ -34,30 +38,9 @@ const RETRY_PAUSE: Duration = Duration::from_millis(2);
 /// health can be asked under full load.
 const HEALTH_CALLS: usize = 2;
 
-/// What one request may use, beside what `runtime::Limits` says of its instance.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Requests that run at a time.
-    pub running: usize,
-    /// Requests that wait for their turn at a time.
-    pub waiting: usize,
-    /// How long a request waits for its turn.
-    pub wait: Duration,
-    /// Wall-clock time of a request from its arrival.
-    pub deadline: Duration,
-    /// Wall-clock time that one request may hold the writer.
-    pub hold: Duration,
-    /// SQL statements of a request.
-    pub statements: u32,
-    /// Rows that a request's statements return.
-    pub rows: u64,
-    /// Bytes of text and blobs that a request's statements return.
-    pub bytes: u64,
-}
-
-/// Answers requests with the active revision.
+/// Answers requests with the active revision, or one that is tried beside it.
 pub struct Service {
-    active: ArcSwap<Revision>,
+    traffic: ArcSwap<Traffic>,
     database: Arc<dyn Database>,
     admission: Admission,
     health_calls: Semaphore,
@@ -73,8 +56,13 @@ impl Service {
         limits: Limits,
         metrics: Arc<Metrics>,
     ) -> Self {
+        metrics.revision_loaded(&revision.digest, &revision.stats);
+        let traffic = Traffic {
+            active: revision,
+            candidate: None,
+        };
         Service {
-            active: ArcSwap::new(revision),
+            traffic: ArcSwap::from_pointee(traffic),
             database,
             admission: Admission::new(limits.running, limits.waiting, limits.wait),
             health_calls: Semaphore::new(HEALTH_CALLS),
@@ -83,25 +71,9 @@ impl Service {
         }
     }
 
-    /// The revision that requests begin on now.
-    pub fn active(&self) -> Arc<Revision> {
-        self.active.load_full()
-    }
-
     /// The figures of this process.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
-    }
-
-    /// Makes another revision the one that requests begin on, and returns the one before. No
-    /// request that begins after this returns runs the old one; those in flight end on it.
-    pub fn switch(&self, revision: Arc<Revision>) -> Arc<Revision> {
-        self.metrics.revision_activated(
-            &revision.digest,
-            &revision.description.name,
-            &revision.description.version,
-        );
-        self.active.swap(revision)
     }
 
     /// Answers a request with the route of that index of that revision. Dropping the future
@@ -117,8 +89,10 @@ impl Service {
     ) -> Result<Answer, Refusal> {
         let arrived = Instant::now();
         let _in_flight = revision.stats.began();
+        let shadow = self.shadow_of(revision, route, &request);
+        let moment = shadow.as_ref().map(|_| Moment::now());
         let answered = self
-            .answer_in_time(revision, route, &request, arrived)
+            .answer_in_time(revision, route, &request, arrived, moment)
             .await;
         match &answered {
             Err(Refusal::Fault(fault)) => {
@@ -130,6 +104,16 @@ impl Service {
             }
             _ => {}
         }
+        if let (Some(shadow), Some(moment)) = (shadow, moment) {
+            let job = Job {
+                revision: revision.clone(),
+                route,
+                request,
+                moment,
+                answered: answered.clone(),
+            };
+            self.offer(&shadow, job);
+        }
         answered
     }
 
@@ -139,8 +123,10 @@ impl Service {
         route: usize,
         request: &Request,
         arrived: Instant,
+        moment: Option<Moment>,
     ) -> Result<Answer, Refusal> {
-        let work = Work::read(revision, route, request, arrived)?;
+        let mut work = Work::read(revision, route, request, arrived)?;
+        work.moment = moment;
         let mut conflicts = 0;
         loop {
             match self.attempt(&work).await {
@@ -292,7 +278,9 @@ impl Service {
         transaction: Box<dyn Transaction>,
     ) -> Result<(Box<dyn Transaction>, Result<Reply, Refusal>), Ended> {
         let lives = self.metrics.instance_lives();
-        let finished = invocation.run(self.call(transaction, work.arrived)).await;
+        let finished = invocation
+            .run(self.call(transaction, work.arrived, work.moment))
+            .await;
         drop(lives);
         self.metrics.instantiated(finished.cost.instantiation);
         self.metrics.call(finished.cost.guest, finished.cost.host);
@@ -369,15 +357,18 @@ impl Service {
         }
     }
 
-    fn call(&self, transaction: Box<dyn Transaction>, arrived: Instant) -> Call {
+    fn call(
+        &self,
+        transaction: Box<dyn Transaction>,
+        arrived: Instant,
+        moment: Option<Moment>,
+    ) -> Call {
         Call {
             dialect: self.database.dialect(),
             deadline: transaction.deadline().min(arrived + self.limits.deadline),
             transaction: Some(transaction),
-            // Before 1970 the clock is broken, and zero is as good as any answer.
-            now: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default(),
+            now: moment.map_or_else(clock, |moment| moment.now),
+            seed: moment.map(|moment| moment.seed),
             span: tracing::Span::current(),
         }
     }

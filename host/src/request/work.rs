@@ -1,15 +1,42 @@
 //! What a request asks for: its arguments, its key and its condition, read before anything is
 //! begun.
 
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use rand::Rng as _;
 
 use super::conditions::entity_tag_of;
 use super::idempotency::Key;
 use super::{Answer, Invocation, Refusal, Request, Revision};
 use crate::contract::{Access, Method, Route};
 use crate::transcode::{Input, Reply};
+
+/// What a run sees of the world beside the data. One that is kept can be seen again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    /// Since the Unix epoch.
+    pub(super) now: Duration,
+    /// Of the random numbers.
+    pub(super) seed: [u8; 32],
+}
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        Moment {
+            now: clock(),
+            seed: rand::rng().random(),
+        }
+    }
+}
+
+/// The time since the Unix epoch.
+pub(super) fn clock() -> Duration {
+    // Before 1970 the clock is broken, and zero is as good as any answer.
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
 
 /// What a request asks for, read and checked before anything is begun.
 pub(super) struct Work<'a> {
@@ -18,6 +45,8 @@ pub(super) struct Work<'a> {
     pub(super) invocation: Box<dyn Invocation>,
     pub(super) key: Option<Key>,
     pub(super) if_match: Option<&'a str>,
+    /// What a read sees that is to be run again elsewhere; none: what is true when it runs.
+    pub(super) moment: Option<Moment>,
     /// Reads the resource that `if_match` speaks of.
     pub(super) reader: Option<Box<dyn Invocation>>,
 }
@@ -50,6 +79,7 @@ impl<'a> Work<'a> {
             invocation,
             key: Key::of(route, request)?,
             if_match,
+            moment: None,
             reader,
         })
     }

@@ -6,7 +6,6 @@ mod events;
 use std::borrow::Cow;
 use std::time::Instant;
 
-use rand::RngCore as _;
 use wasmtime::component::{HasSelf, Linker};
 
 use super::bindings::task_host::platform::{events as feed, log, sql};
@@ -213,13 +212,15 @@ impl random::Host for State {
             ));
         }
         let mut bytes = vec![0; len as usize];
-        rand::rng().fill_bytes(&mut bytes);
+        self.fill_random(&mut bytes);
         Ok(bytes)
     }
 
     fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
         self.require_request("random")?;
-        Ok(rand::rng().next_u64())
+        let mut bytes = [0; 8];
+        self.fill_random(&mut bytes);
+        Ok(u64::from_ne_bytes(bytes))
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use rand::rngs::StdRng;
+use rand::{RngCore as _, SeedableRng as _};
 use rustix::time::{ClockId, clock_gettime};
 use wasmtime::UpdateDeadline;
 
@@ -21,6 +23,8 @@ pub struct Call {
     pub dialect: Dialect,
     /// What the clock says during the whole call: time since the Unix epoch.
     pub now: Duration,
+    /// What its random numbers come from; none: the system. The same seed gives the same ones.
+    pub seed: Option<[u8; 32]>,
     /// When the call must be over.
     pub deadline: Instant,
     /// The request's log span: the guest's lines are joined to it.
@@ -32,6 +36,7 @@ pub(super) struct State {
     pub(super) transaction: Option<Box<dyn Transaction>>,
     pub(super) dialect: Dialect,
     pub(super) now: Duration,
+    random: Option<Box<StdRng>>,
     pub(super) span: tracing::Span,
     pub(super) memory: MemoryMeter,
     pub(super) cpu: CpuMeter,
@@ -52,6 +57,7 @@ impl State {
             transaction: call.transaction,
             dialect: call.dialect,
             now: call.now,
+            random: call.seed.map(|seed| Box::new(StdRng::from_seed(seed))),
             span: call.span,
             memory: MemoryMeter::new(limits.memory_bytes),
             cpu: CpuMeter {
@@ -84,6 +90,14 @@ impl State {
     pub(super) fn returned_from_host(&mut self, elapsed: Duration) {
         self.host_time += elapsed;
         self.cpu.resume(elapsed);
+    }
+
+    /// Fills bytes with what nobody can guess: from the call's seed, or the system's.
+    pub(super) fn fill_random(&mut self, bytes: &mut [u8]) {
+        match &mut self.random {
+            Some(seeded) => seeded.fill_bytes(bytes),
+            None => rand::rng().fill_bytes(bytes),
+        }
     }
 
     /// Charges what the guest hands to the host.

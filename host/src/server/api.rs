@@ -1,6 +1,6 @@
-//! Requests to the active revision: found by its router, read, handed to its logic, answered.
+//! Requests to a revision: found by its router, read, handed to its logic, answered.
 //!
-//! The revision is taken once at the start, and the request ends on it whatever is switched
+//! The client's revision is taken once at the start, and the request ends on it whatever is switched
 //! meanwhile.
 
 pub(super) mod answer;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::header::{ALLOW, HeaderName, LOCATION};
+use axum::http::header::{ALLOW, LOCATION};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, StatusCode};
 use axum::response::Response;
@@ -20,12 +20,10 @@ use tracing::{error, warn};
 use super::problem::Problem;
 use super::surface::Surface;
 use super::trace::Context;
-use super::{App, assets};
+use super::{App, assets, client};
 use crate::contract::RESERVED_PATHS;
 use crate::contract::{FieldError, Method};
-use crate::request::{self, Fault, Refusal, Template};
-
-const REVISION: HeaderName = HeaderName::from_static("task-host-revision");
+use crate::request::{self, Fault, Refusal, Revision, Template};
 
 /// What a path that is only read takes.
 pub(super) const READ_ONLY: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
@@ -36,14 +34,13 @@ pub(super) async fn dispatch(
     Extension(context): Extension<Arc<Context>>,
     request: Request<Body>,
 ) -> Response {
-    let surface = app.surfaces.active(&*app.api);
     let (parts, body) = request.into_parts();
-    let mut response = match find(&app, &surface, &context, &parts, body).await {
+    let revision = app.api.begin(client::of(&app, &parts));
+    let mut response = match find(&app, &revision, &context, &parts, body).await {
         Ok(response) => response,
         Err(problem) => problem.respond(&context.request_id),
     };
-    let revision = surface.header.clone();
-    response.headers_mut().insert(REVISION, revision);
+    Surface::of(&revision).sign(&mut response);
     response
 }
 
@@ -65,13 +62,14 @@ pub(super) async fn not_found(Extension(context): Extension<Arc<Context>>) -> Re
 
 async fn find(
     app: &App,
-    surface: &Arc<Surface>,
+    revision: &Arc<Revision>,
     context: &Context,
     parts: &Parts,
     body: Body,
 ) -> Result<Response, Problem> {
+    let surface = Surface::of(revision);
     let path = parts.uri.path();
-    if let Ok(found) = surface.revision.router.at(path) {
+    if let Ok(found) = revision.router.at(path) {
         let template = found.value;
         let first = template
             .methods
@@ -85,7 +83,7 @@ async fn find(
             .ok_or_else(|| Problem::method_not_allowed(allow(template)))?;
         let parameters = decode(found.params.iter()).map_err(not_utf_8)?;
         let body = body::read(app, &parts.headers, body).await?;
-        return call(app, surface, context, parts, route, parameters, body).await;
+        return call(app, revision, context, parts, route, parameters, body).await;
     }
     if let Some(file) = surface.assets.get(path) {
         context.matched(path.into(), surface.label.clone());
@@ -93,12 +91,12 @@ async fn find(
             .ok_or_else(|| Problem::method_not_allowed(READ_ONLY));
     }
     context.matched("".into(), surface.label.clone());
-    without_slash(surface, parts).ok_or_else(Problem::not_found)
+    without_slash(revision, parts).ok_or_else(Problem::not_found)
 }
 
 async fn call(
     app: &App,
-    surface: &Arc<Surface>,
+    revision: &Arc<Revision>,
     context: &Context,
     parts: &Parts,
     route: usize,
@@ -116,7 +114,7 @@ async fn call(
         if_match: text(&parts.headers, "if-match").map_err(not_text)?,
         idempotency_key: text(&parts.headers, "idempotency-key").map_err(not_text)?,
     };
-    let answered = app.api.answer(&surface.revision, route, request).await;
+    let answered = app.api.answer(revision, route, request).await;
     match answered {
         Ok(answer) => Ok(answer::respond(answer, parts)),
         Err(refusal) => {
@@ -195,11 +193,11 @@ fn not_text(header: &'static str) -> Refusal {
 
 /// Clients of other frameworks ask for `/tasks/` and mean `/tasks`: they are sent there, with
 /// method and body (308). A path that begins with two slashes would name another host.
-fn without_slash(surface: &Surface, parts: &Parts) -> Option<Response> {
+fn without_slash(revision: &Revision, parts: &Parts) -> Option<Response> {
     let path = parts.uri.path().strip_suffix('/')?;
     let known = RESERVED_PATHS.contains(&path)
-        || surface.revision.router.at(path).is_ok()
-        || surface.assets.contains_key(path);
+        || revision.router.at(path).is_ok()
+        || Surface::of(revision).assets.contains_key(path);
     if path.starts_with("//") || !known {
         return None;
     }

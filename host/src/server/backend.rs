@@ -10,13 +10,16 @@ use serde_json::Value;
 
 use crate::deployment::Attempt;
 use crate::deployment::model::{ComponentSummary, Deployment, Event, Order, Status};
-use crate::request::{Answer, Health, Refusal, Request, Revision, Service};
+use crate::request::{Answer, Client, Health, Refusal, Request, Revision, Service};
 
 /// Answers requests with the active revision. The methods are those of [`Service`].
 #[async_trait]
 pub trait Api: Send + Sync + 'static {
-    /// The revision that requests begin on now.
+    /// The active revision.
     fn active(&self) -> Arc<Revision>;
+
+    /// The revision that a client's request begins on now.
+    fn begin(&self, client: Client<'_>) -> Arc<Revision>;
 
     /// Answers a request with the route of that index of that revision. Dropping the future
     /// before the commit began rolls everything back.
@@ -50,6 +53,10 @@ pub trait Api: Send + Sync + 'static {
 impl Api for Service {
     fn active(&self) -> Arc<Revision> {
         Service::active(self)
+    }
+
+    fn begin(&self, client: Client<'_>) -> Arc<Revision> {
+        Service::begin(self, client)
     }
 
     async fn answer(
@@ -118,11 +125,16 @@ pub trait Admin: Send + Sync + 'static {
     /// As [`Admin::deploy`].
     async fn rollback(&self, digest: Option<String>, actor: &str) -> Result<i64, AdminError>;
 
-    /// Gives a canary or a shadow all requests.
+    /// Gives a canary or a shadow all requests, or a canary another share, in percent.
     ///
     /// # Errors
     /// [`AdminError::NotFound`]; [`AdminError::Rejected`] where it does not wait for that.
-    async fn promote(&self, id: i64, actor: &str) -> Result<(), AdminError>;
+    async fn promote(
+        &self,
+        id: i64,
+        canary_percent: Option<f64>,
+        actor: &str,
+    ) -> Result<(), AdminError>;
 
     /// Ends a deployment that runs; the previous revision serves.
     ///

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use axum::http::HeaderValue;
+use axum::http::{HeaderName, HeaderValue};
 use clap::{ArgAction, Args};
 use humantime::parse_duration;
 
@@ -68,6 +68,17 @@ pub struct Config {
         value_delimiter = ','
     )]
     pub cors_origin: Vec<Origin>,
+
+    /// The request header that names a client: in a canary, the same client always gets the same
+    /// logic. Where a request has none, its address does. Behind a proxy name a header that the
+    /// proxy sets, such as X-Forwarded-For.
+    #[arg(
+        long,
+        env = "TASK_HOST_CLIENT_HEADER",
+        value_name = "NAME",
+        default_value = "task-host-client"
+    )]
+    pub client_header: HeaderName,
 
     /// Whether the public port serves /metrics. The operators' port always does.
     #[arg(long, env = "TASK_HOST_PUBLIC_METRICS", default_value_t = true, action = ArgAction::Set)]
@@ -224,6 +235,7 @@ mod tests {
             ["--max-header-bytes", "1KiB"],
             ["--cors-origin", "https://app.example.com/path"],
             ["--header-timeout", "soon"],
+            ["--client-header", "two words"],
             ["--max-connections", "0"],
         ] {
             let error = parse(&args).unwrap_err();

@@ -1,8 +1,7 @@
 //! A backend without logic or database, for the tests of this layer.
 
-use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,7 +19,7 @@ use super::{Api, Config, Server};
 use crate::contract::{Access, Asset, Description, Method, Route};
 use crate::metrics::Metrics;
 use crate::request::{
-    Answer, Health, Invocation, Logic, Refusal, Request, Revision, RevisionStats, Template,
+    Answer, Client, Health, Invocation, Logic, Refusal, Request, Revision, Template,
 };
 use crate::runtime::{Call, Interruption};
 use crate::transcode::{Input, Rejection};
@@ -37,6 +36,8 @@ pub(super) struct Fake {
     /// Told when `/slow` was begun; the answer waits for `release`.
     pub(super) begun: Notify,
     pub(super) release: Notify,
+    /// Who asked last.
+    pub(super) client: Mutex<String>,
 }
 
 pub(super) const DIGEST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -77,6 +78,7 @@ impl Fake {
             asked: Mutex::default(),
             begun: Notify::new(),
             release: Notify::new(),
+            client: Mutex::default(),
         })
     }
 
@@ -93,7 +95,9 @@ impl Fake {
     }
 
     pub(super) fn server(self: &Arc<Fake>, flags: &[&str]) -> Server {
-        Server::new(self.clone(), Metrics::new(), config(flags))
+        let metrics = Metrics::new();
+        metrics.revision_loaded(DIGEST, &self.revision.stats);
+        Server::new(self.clone(), metrics, config(flags))
     }
 
     pub(super) fn router(self: &Arc<Fake>) -> Router {
@@ -149,7 +153,8 @@ fn revision() -> Revision {
             asset("/app.js", "text/javascript", "let tasks;"),
         ],
         operations: Vec::new(),
-        stats: RevisionStats::default(),
+        stats: Arc::default(),
+        shown: OnceLock::new(),
         logic: Box::new(NoLogic),
     }
 }
@@ -175,6 +180,11 @@ impl Logic for NoLogic {
 #[async_trait]
 impl Api for Fake {
     fn active(&self) -> Arc<Revision> {
+        self.revision.clone()
+    }
+
+    fn begin(&self, client: Client<'_>) -> Arc<Revision> {
+        *self.client.lock().unwrap() = format!("{client:?}");
         self.revision.clone()
     }
 

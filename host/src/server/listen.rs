@@ -10,6 +10,7 @@ mod stream;
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,7 @@ use tower::ServiceExt;
 use tracing::{debug, info, warn};
 
 use self::stream::{Progress, Stream};
+use super::client::Peer;
 use super::{Config, Readiness};
 use crate::metrics::Metrics;
 
@@ -147,11 +149,12 @@ impl Port {
             let accepted = async move {
                 let slot = slots.acquire_owned().await;
                 let slot = slot.expect("the semaphore is never closed");
-                listener.accept().await.map(|(stream, _)| (stream, slot))
+                let (stream, peer) = listener.accept().await?;
+                Ok((stream, peer, slot))
             };
             tokio::select! {
                 accepted = accepted => match accepted {
-                    Ok((stream, slot)) => self.spawn(stream, slot),
+                    Ok((stream, peer, slot)) => self.spawn(stream, peer, slot),
                     Err(failure) if is_the_clients(&failure) => {}
                     Err(failure) => {
                         warn!("cannot accept connections: {failure}");
@@ -164,7 +167,7 @@ impl Port {
         }
     }
 
-    fn spawn(&mut self, stream: TcpStream, slot: OwnedSemaphorePermit) {
+    fn spawn(&mut self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
         // Answers are written whole; waiting to fill a packet would only delay them.
         if let Err(failure) = stream.set_nodelay(true) {
             debug!("TCP_NODELAY was not set: {failure}");
@@ -172,7 +175,9 @@ impl Port {
         let progress = Arc::new(Progress::default());
         let io = Stream::new(stream, progress.clone(), &self.limits);
         let router = self.router.clone();
-        let service = service_fn(move |request: Request<Incoming>| {
+        let peer = Peer(peer.ip().to_canonical());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
             let begun = progress.begin();
             let answer = router.clone().oneshot(request.map(Body::new));
             async move {

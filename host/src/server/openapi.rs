@@ -1,18 +1,23 @@
-//! `/openapi.json`: the active revision's description, with the host's own paths added.
+//! `/openapi.json`: the description of the client's revision, with the host's own paths added.
 
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::{App, assets};
+use super::surface::Surface;
+use super::{App, assets, client};
 
 /// `GET /openapi.json`.
-pub(super) async fn document(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let surface = app.surfaces.active(&*app.api);
-    assets::read(surface.openapi(app.config.public_metrics), &headers)
+pub(super) async fn document(State(app): State<Arc<App>>, parts: Parts) -> Response {
+    let revision = app.api.begin(client::of(&app, &parts));
+    let surface = Surface::of(&revision);
+    let document = surface.openapi(&revision, app.config.public_metrics);
+    let mut response = assets::read(document, &parts.headers);
+    surface.sign(&mut response);
+    response
 }
 
 /// The document with the paths that every host has. What the document itself says of them wins.

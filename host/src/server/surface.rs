@@ -3,20 +3,21 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwapOption;
-use axum::http::HeaderValue;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
 use bytes::Bytes;
 
-use super::{Api, openapi};
+use super::openapi;
 use crate::request::{Revision, entity_tag_of};
+
+const REVISION: HeaderName = HeaderName::from_static("task-host-revision");
 
 /// One revision, as HTTP shows it.
 pub(super) struct Surface {
-    pub(super) revision: Arc<Revision>,
     /// The first 12 hex digits of its digest: the label of metrics.
     pub(super) label: Arc<str>,
     /// The same, as the `Task-Host-Revision` header.
-    pub(super) header: HeaderValue,
+    header: HeaderValue,
     /// Each route's template, by its index: the label of metrics.
     templates: Vec<Arc<str>>,
     /// The web UI's files by path.
@@ -46,7 +47,17 @@ impl File {
 }
 
 impl Surface {
-    fn new(revision: Arc<Revision>) -> Surface {
+    /// A revision's. It lives in the revision, and is freed with it.
+    pub(super) fn of(revision: &Revision) -> &Surface {
+        let shown = revision
+            .shown
+            .get_or_init(|| Box::new(Surface::new(revision)));
+        shown
+            .downcast_ref()
+            .expect("nobody else keeps anything there")
+    }
+
+    fn new(revision: &Revision) -> Surface {
         let digest = revision.digest.get(..12).unwrap_or(&revision.digest);
         let assets = revision.assets.iter().map(|asset| {
             let content = Bytes::copy_from_slice(&asset.content);
@@ -59,7 +70,6 @@ impl Surface {
             templates: templates.map(|route| route.path.as_str().into()).collect(),
             assets: assets.collect(),
             openapi: OnceLock::new(),
-            revision,
         }
     }
 
@@ -68,33 +78,16 @@ impl Surface {
         self.templates.get(route).cloned().unwrap_or_default()
     }
 
-    /// The API's description, with the host's own paths.
-    pub(super) fn openapi(&self, with_metrics: bool) -> &File {
+    /// Names the revision in an answer of it.
+    pub(super) fn sign(&self, response: &mut Response) {
+        response.headers_mut().insert(REVISION, self.header.clone());
+    }
+
+    /// The description of the revision's API, with the host's own paths.
+    pub(super) fn openapi(&self, revision: &Revision, with_metrics: bool) -> &File {
         self.openapi.get_or_init(|| {
-            let document = openapi::with_host_paths(&self.revision.openapi, with_metrics);
+            let document = openapi::with_host_paths(&revision.openapi, with_metrics);
             File::new(document.to_string().into(), "application/json")
         })
-    }
-}
-
-/// The surface of the active revision.
-#[derive(Default)]
-pub(super) struct Surfaces {
-    /// Of the revision that was active last: kept until another one is asked for.
-    last: ArcSwapOption<Surface>,
-}
-
-impl Surfaces {
-    /// The active revision's. Two first requests at a time may both make it; either will do.
-    pub(super) fn active(&self, api: &dyn Api) -> Arc<Surface> {
-        let revision = api.active();
-        if let Some(surface) = &*self.last.load()
-            && Arc::ptr_eq(&surface.revision, &revision)
-        {
-            return surface.clone();
-        }
-        let surface = Arc::new(Surface::new(revision));
-        self.last.store(Some(surface.clone()));
-        surface
     }
 }

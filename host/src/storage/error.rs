@@ -115,6 +115,18 @@ pub enum OpenError {
         /// The system's message.
         reason: String,
     },
+    /// The host's login may not make what the database needs.
+    #[error(
+        "the host's login may not prepare {path}; an administrator of the database has to run \
+         this there once, then start the host again:\n{}",
+        statements.join("\n")
+    )]
+    NeedsAdministrator {
+        /// The database, without a password.
+        path: String,
+        /// What to run.
+        statements: Vec<String>,
+    },
     /// Anything else.
     #[error("cannot open the database {path}: {reason}")]
     Failed {

@@ -1,5 +1,7 @@
 //! What the logic publishes: small, bounded, and the same for every engine and every reader.
 
+use serde_json::{Map, Value};
+
 /// The longest kind and attribute name, in bytes.
 const NAME_BYTES: usize = 64;
 /// The longest subject, in bytes.
@@ -50,6 +52,31 @@ impl Event {
             subject,
             attributes,
         })
+    }
+
+    /// An event as an engine kept it.
+    ///
+    /// # Errors
+    /// [`InvalidEvent`] where it is not what was kept.
+    pub(in crate::storage) fn with_json(
+        kind: String,
+        subject: String,
+        attributes: &str,
+    ) -> Result<Self, InvalidEvent> {
+        let unreadable = |error: serde_json::Error| InvalidEvent(error.to_string());
+        let members: Map<String, Value> = serde_json::from_str(attributes).map_err(unreadable)?;
+        let text = |(name, value)| match value {
+            Value::String(value) => (name, value),
+            other => (name, other.to_string()),
+        };
+        Event::new(kind, subject, members.into_iter().map(text).collect())
+    }
+
+    /// The attributes as an engine keeps them: a JSON object.
+    pub fn attributes_json(&self) -> String {
+        let attributes = self.attributes.iter();
+        let members = attributes.map(|(name, value)| (name.clone(), value.as_str().into()));
+        Value::Object(members.collect()).to_string()
     }
 
     /// What has happened. Fit for one line of any protocol.

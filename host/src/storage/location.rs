@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::postgres::{self, Postgres, Url, UrlError};
 use super::sqlite::{self, Durability, Sqlite};
 use super::{Database, OpenError};
 
@@ -15,6 +17,8 @@ pub enum Location {
     Sqlite(PathBuf),
     /// `sqlite::memory:`: an embedded database of this process alone, gone when it ends.
     Temporary,
+    /// `postgres://USER:PASSWORD@HOST/DATABASE`: a database for many hosts.
+    Postgres(Box<Url>),
 }
 
 /// Why a text names no database.
@@ -26,8 +30,14 @@ pub enum LocationError {
     /// `sqlite://…`, which reads as a host's name to some and as a path to others.
     #[error("write sqlite:PATH without slashes before the path, such as sqlite:{0}")]
     Slashes(String),
+    /// A URL of a PostgreSQL database that cannot be read.
+    #[error("the PostgreSQL URL cannot be used: {0}")]
+    Url(#[from] UrlError),
     /// An engine that this host does not have.
-    #[error("{0} is not a database this host speaks; write sqlite:PATH or sqlite::memory:")]
+    #[error(
+        "{0} is not a database this host speaks; write sqlite:PATH, sqlite::memory: or \
+         postgres://USER:PASSWORD@HOST/DATABASE"
+    )]
     Engine(String),
 }
 
@@ -46,7 +56,7 @@ impl FromStr for Location {
                 Some(path) => Err(LocationError::Slashes(path.to_owned())),
                 None => Ok(Location::Sqlite(path.into())),
             },
-            ("postgres" | "postgresql", _) => Err(LocationError::Engine("PostgreSQL".into())),
+            ("postgres" | "postgresql", _) => Ok(Location::Postgres(Box::new(text.parse()?))),
             (scheme, _) => Err(LocationError::Engine(scheme.to_owned())),
         }
     }
@@ -57,18 +67,42 @@ impl fmt::Display for Location {
         match self {
             Location::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             Location::Temporary => f.write_str("sqlite::memory:"),
+            Location::Postgres(url) => url.fmt(f),
         }
     }
 }
 
 /// How a database is opened, whatever the engine.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
-    /// Read transactions at a time.
+    /// SQLite: read transactions at a time.
     pub readers: usize,
+    /// PostgreSQL: connections for requests, one half for reads, the other for writes.
+    pub connections: usize,
+    /// PostgreSQL: how long a connection stays open that nobody needs.
+    pub idle: Duration,
+    /// PostgreSQL: the same database past a pooler; none: there is no pooler.
+    pub direct: Option<Url>,
+    /// PostgreSQL: the most bytes of text and blobs that one result may hold. SQLite counts them
+    /// as it reads.
+    pub result_bytes: u64,
     /// Acknowledge commits that are not durable yet. For benchmarks: what was acknowledged
     /// survives the process, not the machine.
     pub no_sync: bool,
+}
+
+impl Default for Options {
+    /// Sizes for a small machine.
+    fn default() -> Self {
+        Self {
+            readers: 64,
+            connections: 24,
+            idle: Duration::from_secs(300),
+            direct: None,
+            result_bytes: 32 << 20,
+            no_sync: false,
+        }
+    }
 }
 
 /// Opens the database at a location. Blocks while it works.
@@ -79,6 +113,16 @@ pub fn connect(location: &Location, options: Options) -> Result<Arc<dyn Database
     let config = match location {
         Location::Sqlite(path) => sqlite::Config::file(path),
         Location::Temporary => sqlite::Config::temporary(),
+        Location::Postgres(url) => {
+            return Ok(Arc::new(Postgres::open(&postgres::Config {
+                url: (**url).clone(),
+                direct: options.direct,
+                connections: options.connections,
+                idle: options.idle,
+                result_bytes: options.result_bytes,
+                no_sync: options.no_sync,
+            })?));
+        }
     };
     let durability = match options.no_sync {
         true => Durability::None,
@@ -116,8 +160,8 @@ mod tests {
             LocationError::Slashes("/var/x".into())
         );
         assert_eq!(
-            refused("postgres://me:secret@db/tasks"),
-            LocationError::Engine("PostgreSQL".into())
+            refused("postgres://me:secret@db"),
+            LocationError::Url(UrlError::Missing("the database"))
         );
         assert_eq!(
             refused("mysql://me:secret@db/tasks"),

@@ -84,6 +84,9 @@ pub enum TransferError {
     /// A database that others cannot read.
     #[error("sqlite::memory: ends with its process; name a file")]
     Temporary,
+    /// An engine that is copied with its own tools.
+    #[error("PostgreSQL is copied with its own tools, pg_dump and pg_restore")]
+    Engine,
     /// The database cannot be read or written.
     #[error("{0}")]
     Failed(String),
@@ -169,6 +172,7 @@ pub async fn export(location: &Location) -> Result<Export, TransferError> {
     match location {
         Location::Sqlite(path) => sqlite::export(path),
         Location::Temporary => Err(TransferError::Temporary),
+        Location::Postgres(_) => Err(TransferError::Engine),
     }
 }
 
@@ -181,6 +185,7 @@ pub fn backup(location: &Location, copy: &Path) -> Result<(), TransferError> {
     match location {
         Location::Sqlite(path) => sqlite::backup(path, copy),
         Location::Temporary => Err(TransferError::Temporary),
+        Location::Postgres(_) => Err(TransferError::Engine),
     }
 }
 

@@ -67,3 +67,17 @@ pub struct Span {
     /// The number of bytes.
     pub len: u32,
 }
+
+impl Span {
+    /// Appends bytes to a heap; none where they would lie beyond what a span can name.
+    pub(in crate::storage) fn append(heap: &mut Vec<u8>, bytes: &[u8]) -> Option<Self> {
+        // A span is 32 bits wide, whatever the budget says.
+        u32::try_from(heap.len() + bytes.len()).ok()?;
+        let span = Self {
+            start: u32::try_from(heap.len()).ok()?,
+            len: u32::try_from(bytes.len()).ok()?,
+        };
+        heap.extend_from_slice(bytes);
+        Some(span)
+    }
+}

@@ -8,6 +8,7 @@ mod client;
 mod harness;
 mod layers;
 mod metrics;
+mod postgres;
 
 mod contract1;
 mod contract2;

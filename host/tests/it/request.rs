@@ -12,7 +12,7 @@ use bytes::Bytes;
 use task_host::contract::{Access, Description, Method, Migration, Route};
 use task_host::metrics::Metrics;
 use task_host::request::{
-    Answer, Finished, Invocation, Limits, Logic, Refusal, Request, Revision, RevisionStats, Service,
+    Answer, Finished, Invocation, Limits, Logic, Refusal, Request, Revision, Service,
 };
 use task_host::runtime::{Call, Cost, Interruption};
 use task_host::storage::sqlite::{Config, Durability, LogSync, Sqlite};
@@ -153,7 +153,8 @@ impl Held {
             openapi: serde_json::Value::Null,
             assets: Vec::new(),
             operations: Vec::new(),
-            stats: RevisionStats::default(),
+            stats: Arc::default(),
+            shown: std::sync::OnceLock::new(),
             logic: Box::new(logic),
         };
         let limits = Limits {

@@ -10,9 +10,9 @@ use crate::cli::{Cli, Command};
 
 fn decide_on(fake: &Fake, line: &[&str]) -> Result<(), Failure> {
     let line = [&["task-host"], line, &["--to", &fake.url]].concat();
-    let (args, verdict) = match Cli::parse_from(line).command {
-        Command::Promote(args) => (args, Verdict::Promote),
-        Command::Abort(args) => (args, Verdict::Abort),
+    let (verdict, args) = match Cli::parse_from(line).command {
+        Command::Promote(args) => (args.verdict(), args.candidate),
+        Command::Abort(args) => (Verdict::Abort, args),
         _ => panic!("neither promote nor abort"),
     };
     decide(

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cli::client::fake::{BEFORE, DIGEST, deployment};
+use crate::deployment::model::ShadowSample;
 
 pub(in crate::cli) fn status() -> Status {
     Status {
@@ -15,6 +16,7 @@ pub(in crate::cli) fn status() -> Status {
         },
         candidate: None,
         candidate_percent: None,
+        shadow: None,
         deployment: None,
         kept: Vec::new(),
         warning: None,
@@ -62,7 +64,7 @@ fn a_candidate_is_shown_beside_it_with_its_share() {
            DIGEST        SERVICE      REQUESTS  FAILED  RUNNING
 active     78a6273103d1  tasks 0.1.0  12345678       2       12
 candidate  a6bffc98f5bb  tasks 0.2.0        77       0        1
-      canary: gets 12.5 % of the requests
+      canary: gets 12.5 % of the clients
 
 deployment 7 (deploy) of a6bffc98f5bb is at probation, since 2026-01-02 03:04:05
 UTC, by alice (token)
@@ -71,5 +73,23 @@ epoch 3, task-host 0.1.0
 ";
     assert_eq!(format!("\n{}", text(&status)), expected);
     status.candidate_percent = Some(0.0);
-    assert!(text(&status).contains("      shadow: runs reads after their answer"));
+    status.shadow = Some(ShadowReport {
+        compared: 120,
+        different: 3,
+        skipped: 4,
+        samples: vec![ShadowSample {
+            route: "GET /tasks".to_owned(),
+            pointer: "/0/title".to_owned(),
+            detail: "is another string".to_owned(),
+            count: 3,
+            request_id: "order-17".to_owned(),
+        }],
+    });
+    let expected = "
+      shadow: runs reads after their answer, and answers nobody
+      3 of 120 reads differ, 4 were left out
+      - GET /tasks at /0/title: is another string, 3 times, first in request
+      order-17
+";
+    assert!(text(&status).contains(expected), "{}", text(&status));
 }

@@ -20,6 +20,18 @@ pub(super) async fn decide(gate: &Gate, row: DeploymentRow) -> Result<(), storag
             "the host crashed while the component was in probation".to_owned(),
             row.new.from.clone(),
         ),
+        "canary" => (
+            "rolled-back",
+            Some("crashed-in-trial"),
+            "the host crashed while the component was a canary".to_owned(),
+            None,
+        ),
+        "shadow" => (
+            "rolled-back",
+            Some("crashed-in-trial"),
+            "the host crashed while the component was in the shadow".to_owned(),
+            None,
+        ),
         "switched" => (
             "active",
             None,

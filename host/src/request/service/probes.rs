@@ -34,7 +34,7 @@ impl Service {
         let revision = self.active();
         let health = revision
             .logic
-            .health(self.call(transaction, arrived))
+            .health(self.call(transaction, arrived, None))
             .await?;
         Ok(match health {
             Ok(figures) => Health {
@@ -58,6 +58,6 @@ impl Service {
 
     /// Whether what runs the logic can still end a call at its deadline.
     pub fn alive(&self) -> bool {
-        self.active.load().logic.alive()
+        self.traffic.load().active.logic.alive()
     }
 }

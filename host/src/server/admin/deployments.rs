@@ -29,11 +29,7 @@ pub(super) async fn start(
     let mut order: Order = body::order(&desk, &headers, body).await?;
     order.digest = digest_of(&order.digest)?;
     attempt.about(&order.digest);
-    if let Some(percent) = order.canary_percent
-        && !(percent > 0.0 && percent < 100.0)
-    {
-        return Err(unfit("#/canary_percent", "must be above 0 and below 100"));
-    }
+    check_percent(order.canary_percent)?;
     let actor = attempt.actor.clone();
     let id = desk
         .ask(|admin| async move { admin.deploy(order, &actor).await })
@@ -67,15 +63,36 @@ pub(super) async fn rollback(
     Ok(begun(&attempt, id))
 }
 
+fn check_percent(percent: Option<f64>) -> Result<(), Refused> {
+    match percent {
+        Some(percent) if !(percent > 0.0 && percent < 100.0) => {
+            Err(unfit("#/canary_percent", "must be above 0 and below 100"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What `POST /admin/deployments/{id}/promote` takes.
+#[derive(Deserialize, Serialize)]
+struct Promotion {
+    /// The share that a canary gets from now on; none: it gets everything.
+    canary_percent: Option<f64>,
+}
+
 /// `POST /admin/deployments/{id}/promote`.
 pub(super) async fn promote(
     State(desk): State<Arc<Desk>>,
     Extension(attempt): Extension<Arc<Attempt>>,
     Id(id): Id,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<StatusCode, Refused> {
     attempt.within(id);
+    let order: Promotion = body::optional_order(&desk, &headers, body).await?;
+    let percent = order.canary_percent;
+    check_percent(percent)?;
     let actor = attempt.actor.clone();
-    desk.ask(|admin| async move { admin.promote(id, &actor).await })
+    desk.ask(move |admin| async move { admin.promote(id, percent, &actor).await })
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

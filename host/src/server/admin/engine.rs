@@ -52,13 +52,13 @@ impl Admin for Arc<Deployments> {
         Ok(Deployments::rollback(self, digest.as_deref(), actor).await?)
     }
 
-    async fn promote(&self, _: i64, _: &str) -> Result<(), AdminError> {
-        Err(AdminError::Rejected {
-            code: "not-available".to_owned(),
-            reason: "nothing waits to be promoted: this version of the host switches all requests \
-                     at once"
-                .to_owned(),
-        })
+    async fn promote(
+        &self,
+        id: i64,
+        canary_percent: Option<f64>,
+        actor: &str,
+    ) -> Result<(), AdminError> {
+        Ok(Deployments::promote(self, id, canary_percent, actor).await?)
     }
 
     async fn abort(&self, id: i64, actor: &str) -> Result<(), AdminError> {

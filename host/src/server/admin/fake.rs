@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::deployment::Attempt;
 use crate::deployment::model::{
-    ComponentSummary, Deployment, Event, Order, RevisionStatus, Status,
+    ComponentSummary, Deployment, Event, Order, RevisionStatus, ShadowReport, ShadowSample, Status,
 };
 use crate::server::fake::{self, Fake};
 use crate::server::{Admin, AdminError};
@@ -153,7 +153,19 @@ pub(super) fn status() -> Status {
     Status {
         active: revision.clone(),
         candidate: Some(revision),
-        candidate_percent: Some(10.0),
+        candidate_percent: Some(0.0),
+        shadow: Some(ShadowReport {
+            compared: 5,
+            different: 1,
+            skipped: 2,
+            samples: vec![ShadowSample {
+                route: "GET /tasks".to_owned(),
+                pointer: "/0/title".to_owned(),
+                detail: "is another string".to_owned(),
+                count: 1,
+                request_id: "a1".to_owned(),
+            }],
+        }),
         deployment: Some(deployment(Vec::new())),
         kept: vec![DIGEST.to_owned()],
         warning: None,
@@ -202,8 +214,14 @@ impl Admin for FakeAdmin {
         Ok(ID)
     }
 
-    async fn promote(&self, id: i64, actor: &str) -> Result<(), AdminError> {
-        self.change(format!("promote {id}"), actor).await
+    async fn promote(
+        &self,
+        id: i64,
+        canary_percent: Option<f64>,
+        actor: &str,
+    ) -> Result<(), AdminError> {
+        let to = canary_percent.map_or(String::new(), |percent| format!(" to {percent} %"));
+        self.change(format!("promote {id}{to}"), actor).await
     }
 
     async fn abort(&self, id: i64, actor: &str) -> Result<(), AdminError> {

@@ -123,9 +123,11 @@ fn paths() -> Value {
             "parameters": [id()],
             "post": with(
                 operation("deployments.promote", "deployments",
-                    "Give a canary or a shadow all requests", &["400", "404", "422", "503"],
-                    ("204", json!({"description": "It goes on with all requests."}))),
-                json!({"parameters": [actor()]}),
+                    "Give a canary or a shadow all requests, or a canary another share",
+                    &["400", "404", "408", "413", "415", "422", "503"],
+                    ("204", json!({"description": "It goes on with them."}))),
+                json!({"parameters": [actor()], "requestBody": {"required": false,
+                    "content": {"application/json": {"schema": schema("Promotion")}}}}),
             ),
         },
         "/admin/deployments/{id}/abort": {

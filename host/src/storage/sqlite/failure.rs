@@ -2,29 +2,10 @@
 
 use rusqlite::{ErrorCode, ffi};
 
+pub(super) use crate::storage::stop::Stop;
 use crate::storage::{Cause, Error, Failure};
 
-/// Why a statement did not do its work.
-#[derive(Debug)]
-pub(super) enum Stop {
-    /// By the logic's fault.
-    Logic(Failure),
-    /// Not by its fault, or by its use of too much.
-    Host(Error),
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Stop::Host(error)
-    }
-}
-
 impl Stop {
-    /// A statement that is wrong or not allowed.
-    pub(super) fn refused(detail: impl Into<String>) -> Self {
-        Stop::Logic(refusal(detail))
-    }
-
     /// Sorts an error. `refusal` is what the authorizer said, where it did.
     pub(super) fn sort(error: &rusqlite::Error, refused: Option<String>) -> Self {
         if let Some(reason) = refused {
@@ -55,23 +36,6 @@ impl Stop {
             | ErrorCode::ApiMisuse => Error::Unavailable(detail).into(),
             _ => Stop::refused(detail),
         }
-    }
-
-    /// For the host's own statements, which are never the logic's fault.
-    pub(super) fn into_error(self) -> Error {
-        match self {
-            Stop::Host(error) => error,
-            Stop::Logic(failure) => Error::Unavailable(failure.detail),
-        }
-    }
-}
-
-/// A failure of the kind "the statement is wrong or not allowed".
-pub(super) fn refusal(detail: impl Into<String>) -> Failure {
-    Failure {
-        cause: Cause::Other,
-        constraint: None,
-        detail: detail.into(),
     }
 }
 

@@ -80,7 +80,7 @@ pub(super) fn insert(sqlite: &Connection, events: &[Event]) -> rusqlite::Result<
     )?;
     let now = now();
     for event in events {
-        let attributes = write(event.attributes());
+        let attributes = event.attributes_json();
         insert.execute(params![event.kind(), event.subject(), attributes, now])?;
     }
     Ok(Some(sqlite.last_insert_rowid()))
@@ -107,14 +107,12 @@ fn after(sqlite: &Connection, id: i64, limit: u32) -> rusqlite::Result<Option<Ve
 
 fn published(row: &Row<'_>) -> rusqlite::Result<Published> {
     let attributes: String = row.get(3)?;
-    let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| {
-        rusqlite::Error::FromSqlConversionFailure(3, rusqlite::types::Type::Text, error)
-    };
-    let attributes = read(&attributes).map_err(|error| unreadable(error.into()))?;
     Ok(Published {
         cursor: cursor(row.get(0)?),
-        event: Event::new(row.get(1)?, row.get(2)?, attributes)
-            .map_err(|error| unreadable(error.into()))?,
+        event: Event::with_json(row.get(1)?, row.get(2)?, &attributes).map_err(|error| {
+            let kind = rusqlite::types::Type::Text;
+            rusqlite::Error::FromSqlConversionFailure(3, kind, error.into())
+        })?,
         at_ms: row.get(4)?,
     })
 }
@@ -135,20 +133,4 @@ fn forget(sqlite: &Connection, age: Duration, count: u64) -> rusqlite::Result<u6
             count
         ])
         .map(|deleted| deleted as u64)
-}
-
-fn write(attributes: &[(String, String)]) -> String {
-    let members = attributes
-        .iter()
-        .map(|(name, value)| (name.clone(), value.as_str().into()));
-    serde_json::Value::Object(members.collect()).to_string()
-}
-
-fn read(attributes: &str) -> serde_json::Result<Vec<(String, String)>> {
-    let members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(attributes)?;
-    let text = |(name, value)| match value {
-        serde_json::Value::String(value) => (name, value),
-        other => (name, other.to_string()),
-    };
-    Ok(members.into_iter().map(text).collect())
 }

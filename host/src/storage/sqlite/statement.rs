@@ -209,17 +209,7 @@ fn next<'a, 's>(rows: &'a mut rusqlite::Rows<'s>) -> Result<Option<&'a rusqlite:
 
 fn keep(heap: &mut Vec<u8>, bytes: &[u8], meter: &mut Meter) -> Result<Span, Error> {
     meter.bytes(bytes.len())?;
-    let end = heap.len() + bytes.len();
-    // A span is 32 bits wide, whatever the budget says.
-    let (Ok(start), Ok(len), Ok(_)) = (
-        u32::try_from(heap.len()),
-        u32::try_from(bytes.len()),
-        u32::try_from(end),
-    ) else {
-        return Err(Error::Limit(Limit::Bytes));
-    };
-    heap.extend_from_slice(bytes);
-    Ok(Span { start, len })
+    Span::append(heap, bytes).ok_or(Error::Limit(Limit::Bytes))
 }
 
 #[cfg(test)]

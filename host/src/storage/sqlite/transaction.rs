@@ -11,12 +11,13 @@ use async_trait::async_trait;
 
 use super::aside::aside;
 use super::connection::Connection;
-use super::failure::{Stop, refusal};
+use super::failure::Stop;
 use super::pool::Lease;
 use super::{Engine, feed, schema, statement};
 use crate::contract::{Access, Migration};
 use crate::storage::budget::Meter;
 use crate::storage::migration::{Step, applied_steps};
+use crate::storage::stop::{Ended, refusal, spent};
 use crate::storage::{
     Budget, Error, Event, Failure, MigrationError, RecordedAnswer, Rows, Stats, Transaction, Usage,
     Value,
@@ -42,12 +43,6 @@ pub(super) struct SqliteTransaction {
     /// Of the connection, when the transaction began.
     changes_before: u64,
     busy: Duration,
-}
-
-#[derive(Clone)]
-enum Ended {
-    Failed(Failure),
-    Stopped(Error),
 }
 
 impl SqliteTransaction {
@@ -119,10 +114,7 @@ impl SqliteTransaction {
     ) -> Result<Result<T, Failure>, Error> {
         match &self.ended {
             Some(Ended::Stopped(error)) => return Err(error.clone()),
-            Some(Ended::Failed(_)) => {
-                let detail = "the transaction is spent after a failed statement";
-                return Ok(Err(refusal(detail)));
-            }
+            Some(Ended::Failed(_)) => return Ok(Err(spent())),
             None => {}
         }
         let (busy_before, rows_before) = (self.busy, self.meter.usage().rows);
@@ -155,16 +147,12 @@ impl SqliteTransaction {
     fn open(&self) -> Result<(), Error> {
         match &self.ended {
             None => Ok(()),
-            Some(Ended::Failed(failure)) => Err(Error::Rejected(failure.clone())),
-            Some(Ended::Stopped(error)) => Err(error.clone()),
+            Some(ended) => Err(ended.clone().into()),
         }
     }
 
     fn end(&mut self, stop: Stop) -> Stop {
-        self.ended = Some(match &stop {
-            Stop::Logic(failure) => Ended::Failed(failure.clone()),
-            Stop::Host(error) => Ended::Stopped(error.clone()),
-        });
+        self.ended = Some(Ended::from(&stop));
         stop
     }
 

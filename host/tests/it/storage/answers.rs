@@ -6,6 +6,13 @@ use task_host::storage::RecordedAnswer;
 
 use super::*;
 
+conformance! {
+    an_answer_is_recalled_whole_once_it_was_committed,
+    a_key_has_one_answer,
+    answers_are_not_charged,
+    old_answers_are_forgotten_in_parts,
+}
+
 fn answer(body: &str) -> RecordedAnswer {
     RecordedAnswer {
         fingerprint: [9; 32],
@@ -18,9 +25,8 @@ fn answer(body: &str) -> RecordedAnswer {
     }
 }
 
-#[tokio::test]
-async fn an_answer_is_recalled_whole_once_it_was_committed() {
-    let database = fresh().await;
+async fn an_answer_is_recalled_whole_once_it_was_committed(engine: Engine) {
+    let database = fresh(engine).await;
     let mut dropped = writer(&*database).await;
     dropped.record("a", &answer("lost")).await.unwrap();
     assert_eq!(dropped.recall("a").await, Ok(Some(answer("lost"))));
@@ -36,18 +42,16 @@ async fn an_answer_is_recalled_whole_once_it_was_committed() {
     assert_eq!(reader(&*database).await.recall("b").await, Ok(None));
 }
 
-#[tokio::test]
-async fn a_key_has_one_answer() {
-    let database = fresh().await;
+async fn a_key_has_one_answer(engine: Engine) {
+    let database = fresh(engine).await;
     let mut twice = writer(&*database).await;
     twice.record("a", &answer("1")).await.unwrap();
     assert_eq!(twice.record("a", &answer("2")).await, Err(Error::Conflict));
     assert!(twice.spent());
 }
 
-#[tokio::test]
-async fn answers_are_not_charged() {
-    let database = fresh().await;
+async fn answers_are_not_charged(engine: Engine) {
+    let database = fresh(engine).await;
     let nothing = Budget {
         statements: 0,
         rows: 0,
@@ -61,9 +65,8 @@ async fn answers_are_not_charged() {
     assert_eq!(free.commit().await, Ok(()));
 }
 
-#[tokio::test]
-async fn old_answers_are_forgotten_in_parts() {
-    let database = fresh().await;
+async fn old_answers_are_forgotten_in_parts(engine: Engine) {
+    let database = fresh(engine).await;
     let mut many = writer(&*database).await;
     for number in 0..1201 {
         many.record(&number.to_string(), &answer("x"))

@@ -92,7 +92,7 @@ async fn fixture() -> Fixture {
         ..Config::file(directory.path().join("notes.sqlite"))
     })
     .unwrap();
-    prepare(&database).await;
+    prepare(&database, Engine::Sqlite).await;
     Fixture {
         database,
         sync,
@@ -247,7 +247,7 @@ async fn a_deployment_whose_caller_goes_away_has_begun() {
 async fn the_disk_is_asked_once_for_each_commit_alone() {
     let directory = tempfile::tempdir().unwrap();
     let database = Sqlite::open(Config::file(directory.path().join("notes.sqlite"))).unwrap();
-    prepare(&database).await;
+    prepare(&database, Engine::Sqlite).await;
     let syncs = || database.stats().syncs.load(SeqCst);
     for number in 0..5 {
         let before = syncs();

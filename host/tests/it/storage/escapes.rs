@@ -1,4 +1,4 @@
-//! The logic's SQL reaches its own tables and nothing else: each way out is tried here.
+//! The logic's SQL reaches its own tables and nothing else: each way out of SQLite is tried here.
 
 use task_host::storage::{Cause, MigrationError, RecordedAnswer};
 
@@ -6,9 +6,9 @@ use super::*;
 
 /// Tries a statement on databases that have views and triggers over what is out of reach.
 async fn refused(statement: &str) {
-    let database = fresh().await;
+    let database = fresh(Engine::Sqlite).await;
     let mut setup = database.begin_migration(generous()).await.unwrap();
-    let steps = [step("0001-tables", SCHEMA), step("0002-traps", TRAPS)];
+    let steps = [tables(Engine::Sqlite), step("0002-traps", TRAPS)];
     let applied = setup.migrate(&steps, false);
     assert_eq!(applied.await.unwrap().unwrap(), ["0002-traps"]);
     let answer = RecordedAnswer {
@@ -156,9 +156,9 @@ refused! {
 
 /// Tries a migration; it must fail and leave nothing.
 async fn refused_migration(text: &str) {
-    let database = fresh().await;
+    let database = fresh(Engine::Sqlite).await;
     let mut migrating = database.begin_migration(generous()).await.unwrap();
-    let steps = [step("0001-tables", SCHEMA), step("0002-escape", text)];
+    let steps = [tables(Engine::Sqlite), step("0002-escape", text)];
     match migrating.migrate(&steps, false).await.unwrap() {
         Err(MigrationError::Failed { name, .. }) => assert_eq!(name, "0002-escape"),
         other => panic!("{text}: {other:?}"),

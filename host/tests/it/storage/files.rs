@@ -16,7 +16,7 @@ async fn what_was_committed_is_there_after_reopening() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("data/notes.sqlite");
     let database = open(&path).unwrap();
-    prepare(&database).await;
+    prepare(&database, Engine::Sqlite).await;
     write(&database, "INSERT INTO notes (title) VALUES ('a')").await;
     drop(database);
     let database = open(&path).unwrap();
@@ -61,7 +61,7 @@ fn what_is_no_database_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn temporary_databases_are_private() {
-    let (one, two) = (fresh().await, fresh().await);
+    let (one, two) = (fresh(Engine::Sqlite).await, fresh(Engine::Sqlite).await);
     write(&*one, "INSERT INTO notes (title) VALUES ('a')").await;
     assert_eq!((notes(&*one).await, notes(&*two).await), (1, 0));
 }
@@ -75,7 +75,7 @@ async fn the_log_starts_over_under_writes_that_do_not_pause() {
         ..Config::file(&path)
     })
     .unwrap();
-    prepare(&database).await;
+    prepare(&database, Engine::Sqlite).await;
     for number in 0..120 {
         let text =
             format!("INSERT INTO notes (title) VALUES ('{number}' || hex(zeroblob(500000)))");

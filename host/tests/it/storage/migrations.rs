@@ -6,6 +6,17 @@ use task_host::storage::{Budget, MigrationError};
 
 use super::*;
 
+conformance! {
+    steps_run_once_and_in_order,
+    a_list_that_disagrees_is_refused,
+    a_rollback_across_a_migration_leaves_the_way_forward_open,
+    a_step_that_could_not_be_committed_fails_before,
+    a_step_that_fails_leaves_nothing,
+    a_self_test_runs_on_the_new_schema_and_changes_no_schema,
+    a_deadline_ends_a_migration,
+    other_transactions_do_not_migrate,
+}
+
 async fn migrate(
     database: &dyn Database,
     steps: &[Migration],
@@ -20,18 +31,13 @@ async fn migrate(
     applied
 }
 
-fn tables() -> Migration {
-    step("0001-tables", SCHEMA)
-}
-
-#[tokio::test]
-async fn steps_run_once_and_in_order() {
-    let database = fresh().await;
+async fn steps_run_once_and_in_order(engine: Engine) {
+    let database = fresh(engine).await;
     let steps = [
-        tables(),
+        tables(engine),
         step(
             "0002-pins",
-            "CREATE TABLE pins (note); INSERT INTO pins VALUES (1);",
+            "CREATE TABLE pins (note integer); INSERT INTO pins VALUES (1);",
         ),
         step("0003-more", "INSERT INTO pins VALUES (2); -- the end"),
     ];
@@ -51,11 +57,10 @@ async fn steps_run_once_and_in_order() {
     );
 }
 
-#[tokio::test]
-async fn a_list_that_disagrees_is_refused() {
-    let database = fresh().await;
-    let more = step("0002-more", "CREATE TABLE more (x)");
-    migrate(&*database, &[tables(), more.clone()], false)
+async fn a_list_that_disagrees_is_refused(engine: Engine) {
+    let database = fresh(engine).await;
+    let more = step("0002-more", "CREATE TABLE more (x integer)");
+    migrate(&*database, &[tables(engine), more.clone()], false)
         .await
         .unwrap();
     let refused = |steps: Vec<Migration>| {
@@ -73,30 +78,32 @@ async fn a_list_that_disagrees_is_refused() {
         name: "0002-more".into(),
         applied: "0001-tables".into(),
     };
-    assert_eq!(refused(vec![more, tables()]).await, reordered);
+    assert_eq!(refused(vec![more, tables(engine)]).await, reordered);
     let unknown = MigrationError::Unknown {
         name: "0002-more".into(),
     };
-    assert_eq!(refused(vec![tables()]).await, unknown);
+    assert_eq!(refused(vec![tables(engine)]).await, unknown);
     let duplicate = MigrationError::Duplicate {
         name: "0001-tables".into(),
     };
-    assert_eq!(refused(vec![tables(), tables()]).await, duplicate);
+    assert_eq!(
+        refused(vec![tables(engine), tables(engine)]).await,
+        duplicate
+    );
     assert!(
-        migrate(&*database, &[tables()], true)
+        migrate(&*database, &[tables(engine)], true)
             .await
             .unwrap()
             .is_empty()
     );
 }
 
-#[tokio::test]
-async fn a_rollback_across_a_migration_leaves_the_way_forward_open() {
-    let database = fresh().await;
-    let old = [tables()];
+async fn a_rollback_across_a_migration_leaves_the_way_forward_open(engine: Engine) {
+    let database = fresh(engine).await;
+    let old = [tables(engine)];
     let more = "ALTER TABLE notes ADD COLUMN more INTEGER DEFAULT 4; \
                 INSERT INTO notes (title) VALUES ('b')";
-    let new = [tables(), step("0002-more", more)];
+    let new = [tables(engine), step("0002-more", more)];
     migrate(&*database, &new, false).await.unwrap();
 
     // Back: nothing is undone, and the old statements run on the new schema.
@@ -116,7 +123,10 @@ async fn a_rollback_across_a_migration_leaves_the_way_forward_open() {
         name: "0002-other".into(),
         applied: "0002-more".into(),
     };
-    let other = [tables(), step("0002-other", "CREATE TABLE other (x)")];
+    let other = [
+        tables(engine),
+        step("0002-other", "CREATE TABLE other (x integer)"),
+    ];
     for rollback in [false, true] {
         let refused = migrate(&*database, &other, rollback).await;
         assert_eq!(refused, Err(reordered.clone()));
@@ -129,39 +139,48 @@ async fn a_rollback_across_a_migration_leaves_the_way_forward_open() {
     assert_eq!(integer(&mut *reading, sum).await, 8);
 }
 
-#[tokio::test]
-async fn a_step_that_could_not_be_committed_fails_before() {
-    let database = fresh().await;
+async fn a_step_that_could_not_be_committed_fails_before(engine: Engine) {
+    let database = fresh(engine).await;
     let good = step("0002-good", "INSERT INTO promises VALUES (1)");
     let bad = step("0003-bad", "INSERT INTO promises VALUES (9)");
     let kept = step("0003-kept", "INSERT INTO notes (title) VALUES ('a')");
     let failed = MigrationError::Failed {
         name: "0003-bad".into(),
-        detail: "a foreign key of promises refers to nothing".into(),
+        detail: match engine {
+            Engine::Sqlite => "a foreign key of promises refers to nothing",
+            Engine::Postgres => {
+                "insert or update on table \"promises\" violates foreign key constraint \
+                 \"promises_note_fkey\""
+            }
+        }
+        .into(),
     };
-    let steps = [tables(), good.clone(), bad];
+    let steps = [tables(engine), good.clone(), bad];
     assert_eq!(migrate(&*database, &steps, false).await, Err(failed));
     // A later step may keep the promise of an earlier one.
-    let steps = [tables(), good, kept];
+    let steps = [tables(engine), good, kept];
     let applied = migrate(&*database, &steps, false).await;
     assert_eq!(applied.unwrap(), ["0002-good", "0003-kept"]);
 }
 
-#[tokio::test]
-async fn a_step_that_fails_leaves_nothing() {
-    let database = fresh().await;
+async fn a_step_that_fails_leaves_nothing(engine: Engine) {
+    let database = fresh(engine).await;
     let steps = [
-        tables(),
-        step("0002-good", "CREATE TABLE good (x)"),
+        tables(engine),
+        step("0002-good", "CREATE TABLE good (x integer)"),
         step(
             "0003-bad",
-            "CREATE TABLE bad (x); INSERT INTO absent VALUES (1)",
+            "CREATE TABLE bad (x integer); INSERT INTO absent VALUES (1)",
         ),
     ];
     let failed = migrate(&*database, &steps, false).await.unwrap_err();
     let expected = MigrationError::Failed {
         name: "0003-bad".into(),
-        detail: "no such table: absent".into(),
+        detail: match engine {
+            Engine::Sqlite => "no such table: absent",
+            Engine::Postgres => "relation \"absent\" does not exist",
+        }
+        .into(),
     };
     assert_eq!(failed, expected);
     let mut reading = reader(&*database).await;
@@ -176,7 +195,7 @@ async fn a_step_that_fails_leaves_nothing() {
 
 #[tokio::test]
 async fn every_common_change_of_a_schema_is_allowed() {
-    let database = fresh().await;
+    let database = fresh(Engine::Sqlite).await;
     write(
         &*database,
         "INSERT INTO notes (title, rank) VALUES ('a', 3)",
@@ -202,7 +221,7 @@ async fn every_common_change_of_a_schema_is_allowed() {
         REINDEX notes;
         DROP TABLE short;
         DROP TABLE promises;";
-    let steps = [tables(), step("0002-all", text)];
+    let steps = [tables(Engine::Sqlite), step("0002-all", text)];
     assert_eq!(
         migrate(&*database, &steps, false).await.unwrap(),
         ["0002-all"]
@@ -222,7 +241,7 @@ async fn every_common_change_of_a_schema_is_allowed() {
 
 #[tokio::test]
 async fn requests_in_flight_see_the_new_schema_when_they_may() {
-    let database = fresh().await;
+    let database = fresh(Engine::Sqlite).await;
     write(&*database, "INSERT INTO notes (title) VALUES ('a')").await;
     let all = "SELECT * FROM notes";
     assert_eq!(
@@ -238,24 +257,28 @@ async fn requests_in_flight_see_the_new_schema_when_they_may() {
         "0002-add",
         "ALTER TABLE notes ADD COLUMN more INTEGER DEFAULT 4",
     );
-    migrate(&*database, &[tables(), add], false).await.unwrap();
+    migrate(&*database, &[tables(Engine::Sqlite), add], false)
+        .await
+        .unwrap();
     assert_eq!(query(&mut *before, all).await.unwrap().width, 3);
     drop(before);
     let rows = query(&mut *reader(&*database).await, all).await.unwrap();
     assert_eq!((rows.width, rows.cells[3]), (4, Cell::Integer(4)));
 }
 
-#[tokio::test]
-async fn a_self_test_runs_on_the_new_schema_and_changes_no_schema() {
-    let database = fresh().await;
+async fn a_self_test_runs_on_the_new_schema_and_changes_no_schema(engine: Engine) {
+    let database = fresh(engine).await;
     let mut trial = database.begin_migration(generous()).await.unwrap();
-    let steps = [tables(), step("0002-pins", "CREATE TABLE pins (note)")];
+    let steps = [
+        tables(engine),
+        step("0002-pins", "CREATE TABLE pins (note integer)"),
+    ];
     trial.migrate(&steps, false).await.unwrap().unwrap();
     assert_eq!(
         execute(&mut *trial, "INSERT INTO pins VALUES (1)").await,
         Ok(1)
     );
-    execute(&mut *trial, "CREATE TABLE more (x)")
+    execute(&mut *trial, "CREATE TABLE more (x integer)")
         .await
         .unwrap_err();
     drop(trial);
@@ -265,9 +288,8 @@ async fn a_self_test_runs_on_the_new_schema_and_changes_no_schema() {
     );
 }
 
-#[tokio::test]
-async fn a_deadline_ends_a_migration() {
-    let database = fresh().await;
+async fn a_deadline_ends_a_migration(engine: Engine) {
+    let database = fresh(engine).await;
     let budget = Budget {
         deadline: Instant::now() + Duration::from_millis(50),
         ..generous()
@@ -275,23 +297,22 @@ async fn a_deadline_ends_a_migration() {
     let endless = "CREATE TABLE big AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT 1 \
                    FROM n) SELECT count(*) FROM n";
     let mut late = database.begin_migration(budget).await.unwrap();
-    let steps = [tables(), step("0002-endless", endless)];
+    let steps = [tables(engine), step("0002-endless", endless)];
     assert_eq!(late.migrate(&steps, false).await, Err(Error::Deadline));
     drop(late);
     assert!(
-        migrate(&*database, &[tables()], false)
+        migrate(&*database, &[tables(engine)], false)
             .await
             .unwrap()
             .is_empty()
     );
 }
 
-#[tokio::test]
-async fn other_transactions_do_not_migrate() {
-    let database = fresh().await;
+async fn other_transactions_do_not_migrate(engine: Engine) {
+    let database = fresh(engine).await;
     let error = writer(&*database)
         .await
-        .migrate(&[tables()], false)
+        .migrate(&[tables(engine)], false)
         .await
         .unwrap_err();
     assert!(unavailable(&error).contains("begun for them"));

@@ -7,17 +7,29 @@ use task_host::storage::{Budget, Cause, Limit, Span, Usage};
 
 use super::*;
 
-async fn refusal(statement: &str, params: &[Value]) -> String {
-    let database = fresh().await;
+conformance! {
+    parameters_bind_by_number_out_of_order_and_repeated,
+    other_parameters_and_missing_ones_are_refused,
+    values_come_back_as_they_were_given,
+    sums_of_integers_are_integers_and_averages_reals,
+    a_statement_tells_what_it_changed_and_returns,
+    each_broken_rule_has_its_cause_and_its_name,
+    a_call_is_one_statement,
+    each_limit_ends_the_transaction,
+    a_deadline_interrupts_a_statement_that_never_ends,
+    an_id_is_never_used_again,
+}
+
+async fn refusal(engine: Engine, statement: &str, params: &[Value]) -> String {
+    let database = fresh(engine).await;
     let mut writing = writer(&*database).await;
     let failure = writing.query(statement, params).await.unwrap().unwrap_err();
     assert_eq!((failure.cause, &failure.constraint), (Cause::Other, &None));
     failure.detail
 }
 
-#[tokio::test]
-async fn parameters_bind_by_number_out_of_order_and_repeated() {
-    let database = fresh().await;
+async fn parameters_bind_by_number_out_of_order_and_repeated(engine: Engine) {
+    let database = fresh(engine).await;
     let mut reading = reader(&*database).await;
     let params = [Value::Integer(1), Value::Integer(2), Value::Integer(3)];
     for _ in 0..2 {
@@ -31,27 +43,30 @@ async fn parameters_bind_by_number_out_of_order_and_repeated() {
     }
 }
 
-#[tokio::test]
-async fn other_parameters_and_missing_ones_are_refused() {
+async fn other_parameters_and_missing_ones_are_refused(engine: Engine) {
     let one = [Value::Integer(1)];
-    for name in ["?", "?1", ":a", "@a", "$a", "$0", "$01"] {
-        let detail = refusal(&format!("SELECT {name}"), &one).await;
+    // In PostgreSQL the others are operators, and no operand stands before them.
+    let names: &[&str] = match engine {
+        Engine::Sqlite => &["?", "?1", ":a", "@a", "$a", "$0", "$01"],
+        Engine::Postgres => &["$0", "$01", "$32767"],
+    };
+    for name in names {
+        let detail = refusal(engine, &format!("SELECT {name}"), &one).await;
         assert!(
             detail.ends_with("is no parameter; write $1, $2 and so on"),
             "{detail}"
         );
     }
-    let detail = refusal("SELECT $1, $3", &one).await;
+    let detail = refusal(engine, "SELECT $1, $3", &one).await;
     assert_eq!(detail, "$3 stands in the statement, which has 1 parameters");
-    let detail = refusal("SELECT $1", &[text("a\0b")]).await;
+    let detail = refusal(engine, "SELECT $1", &[text("a\0b")]).await;
     assert_eq!(detail, "$1 contains U+0000");
-    let detail = refusal("SELECT $1", &[Value::Real(f64::NAN)]).await;
+    let detail = refusal(engine, "SELECT $1", &[Value::Real(f64::NAN)]).await;
     assert_eq!(detail, "$1 is not a number");
 }
 
-#[tokio::test]
-async fn values_come_back_as_they_were_given() {
-    let database = fresh().await;
+async fn values_come_back_as_they_were_given(engine: Engine) {
+    let database = fresh(engine).await;
     let mut reading = reader(&*database).await;
     let params = [
         Value::Null,
@@ -70,7 +85,10 @@ async fn values_come_back_as_they_were_given() {
         rows.cells,
         [
             Cell::Null,
-            Cell::Integer(1),
+            match engine {
+                Engine::Sqlite => Cell::Integer(1),
+                Engine::Postgres => Cell::Boolean(true),
+            },
             Cell::Integer(i64::MIN),
             Cell::Real(0.1),
             Cell::Text(span(0, 5)),
@@ -85,9 +103,8 @@ async fn values_come_back_as_they_were_given() {
     );
 }
 
-#[tokio::test]
-async fn sums_of_integers_are_integers_and_averages_reals() {
-    let database = fresh().await;
+async fn sums_of_integers_are_integers_and_averages_reals(engine: Engine) {
+    let database = fresh(engine).await;
     let mut reading = reader(&*database).await;
     let statement = "WITH n (i) AS (VALUES (1), (2)) SELECT sum(i), avg(i), count(*) FROM n";
     let rows = query(&mut *reading, statement).await.unwrap();
@@ -97,21 +114,24 @@ async fn sums_of_integers_are_integers_and_averages_reals() {
     );
     assert_eq!(
         refusal(
-            "SELECT sum(i) FROM (SELECT $1 AS i UNION ALL SELECT 1)",
+            engine,
+            "SELECT sum(i) FROM (SELECT $1 AS i UNION ALL SELECT 1) AS n",
             &[Value::Integer(i64::MAX)]
         )
         .await,
         "integer overflow"
     );
-    assert_eq!(
-        refusal("SELECT CAST(x'ff' AS TEXT)", &[]).await,
-        "a text in the result is not UTF-8"
-    );
+    if engine == Engine::Sqlite {
+        // PostgreSQL has no text that is not UTF-8.
+        assert_eq!(
+            refusal(engine, "SELECT CAST(x'ff' AS TEXT)", &[]).await,
+            "a text in the result is not UTF-8"
+        );
+    }
 }
 
-#[tokio::test]
-async fn a_statement_tells_what_it_changed_and_returns() {
-    let database = fresh().await;
+async fn a_statement_tells_what_it_changed_and_returns(engine: Engine) {
+    let database = fresh(engine).await;
     let mut writing = writer(&*database).await;
     let two = "INSERT INTO notes (title) VALUES ('a'), ('b')";
     assert_eq!(execute(&mut *writing, two).await, Ok(2));
@@ -134,30 +154,34 @@ async fn a_statement_tells_what_it_changed_and_returns() {
     assert_eq!(execute(&mut *writing, "DELETE FROM notes").await, Ok(2));
 }
 
-#[tokio::test]
-async fn each_broken_rule_has_its_cause_and_its_name() {
-    let database = fresh().await;
+async fn each_broken_rule_has_its_cause_and_its_name(engine: Engine) {
+    let database = fresh(engine).await;
     write(&*database, "INSERT INTO notes (title) VALUES ('a')").await;
     write(
         &*database,
         "INSERT INTO marks (note, label) VALUES (1, 'x')",
     )
     .await;
+    // PostgreSQL has names for what SQLite tells by the columns.
+    let named = |sqlite, postgres| match engine {
+        Engine::Sqlite => sqlite,
+        Engine::Postgres => Some(postgres),
+    };
     for (statement, cause, constraint) in [
         (
             "INSERT INTO notes (title) VALUES ('a')",
             Cause::Unique,
-            Some("notes.title"),
+            named(Some("notes.title"), "notes_title_key"),
         ),
         (
             "INSERT INTO notes (id, title) VALUES (1, 'b')",
             Cause::Unique,
-            Some("notes.id"),
+            named(Some("notes.id"), "notes_pkey"),
         ),
         (
             "INSERT INTO marks VALUES (1, 'x')",
             Cause::Unique,
-            Some("marks.note, marks.label"),
+            named(Some("marks.note, marks.label"), "marks_pkey"),
         ),
         (
             "INSERT INTO notes (title, rank) VALUES ('b', 0)",
@@ -169,8 +193,16 @@ async fn each_broken_rule_has_its_cause_and_its_name() {
             Cause::NotNull,
             Some("notes.title"),
         ),
-        ("INSERT INTO marks VALUES (9, 'x')", Cause::ForeignKey, None),
-        ("DELETE FROM notes", Cause::ForeignKey, None),
+        (
+            "INSERT INTO marks VALUES (9, 'x')",
+            Cause::ForeignKey,
+            named(None, "marks_note_fkey"),
+        ),
+        (
+            "DELETE FROM notes",
+            Cause::ForeignKey,
+            named(None, "marks_note_fkey"),
+        ),
         (
             "INSERT INTO notes (id, title) VALUES ('x', 'b')",
             Cause::Other,
@@ -187,27 +219,26 @@ async fn each_broken_rule_has_its_cause_and_its_name() {
     }
 }
 
-#[tokio::test]
-async fn a_call_is_one_statement() {
+async fn a_call_is_one_statement(engine: Engine) {
     assert_eq!(
-        refusal("SELECT 1; SELECT 2", &[]).await,
+        refusal(engine, "SELECT 1; SELECT 2", &[]).await,
         "one statement a call"
     );
     assert_eq!(
-        refusal("SELECT 1; ; -- x\n SELECT 2", &[]).await,
+        refusal(engine, "SELECT 1; ; -- x\n SELECT 2", &[]).await,
         "one statement a call"
     );
     for nothing in ["", "  ", ";", "-- x", "/* x */"] {
         assert_eq!(
-            refusal(nothing, &[]).await,
+            refusal(engine, nothing, &[]).await,
             "there is no statement in the text"
         );
     }
     assert_eq!(
-        refusal("SELECT 1 \0 x", &[]).await,
+        refusal(engine, "SELECT 1 \0 x", &[]).await,
         "a statement may not contain U+0000"
     );
-    let database = fresh().await;
+    let database = fresh(engine).await;
     let mut reading = reader(&*database).await;
     assert_eq!(
         integer(&mut *reading, " SELECT 1; -- the end\n ; ").await,
@@ -215,8 +246,7 @@ async fn a_call_is_one_statement() {
     );
 }
 
-#[tokio::test]
-async fn each_limit_ends_the_transaction() {
+async fn each_limit_ends_the_transaction(engine: Engine) {
     let three_rows = "VALUES ('abc'), ('abc'), ('abc')";
     for (budget, limit) in [
         (
@@ -241,7 +271,7 @@ async fn each_limit_ends_the_transaction() {
             Limit::Bytes,
         ),
     ] {
-        let database = fresh().await;
+        let database = fresh(engine).await;
         let mut limited = database.begin(Access::Write, budget).await.unwrap();
         assert_eq!(
             query(&mut *limited, three_rows).await.unwrap().cells.len(),
@@ -266,9 +296,8 @@ async fn each_limit_ends_the_transaction() {
     }
 }
 
-#[tokio::test]
-async fn a_deadline_interrupts_a_statement_that_never_ends() {
-    let database = fresh().await;
+async fn a_deadline_interrupts_a_statement_that_never_ends(engine: Engine) {
+    let database = fresh(engine).await;
     let endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
                    SELECT max(i) FROM n";
     for access in [Access::Read, Access::Write] {
@@ -292,7 +321,7 @@ async fn a_deadline_interrupts_a_statement_that_never_ends() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_slow_statement_leaves_the_worker_to_others() {
-    let database = fresh().await;
+    let database = fresh(Engine::Sqlite).await;
     let slow = tokio::spawn(async move {
         let deadline = Instant::now() + Duration::from_secs(2);
         let budget = Budget {
@@ -316,7 +345,7 @@ async fn a_slow_statement_leaves_the_worker_to_others() {
 
 #[tokio::test]
 async fn one_call_of_a_function_takes_no_longer_than_its_texts() {
-    let database = fresh().await;
+    let database = fresh(Engine::Sqlite).await;
     let mut reading = reader(&*database).await;
     // Each would take SQLite's own function from minutes to days.
     let long = "printf('%.*c', 4000000, 'a')";
@@ -341,7 +370,7 @@ async fn one_call_of_a_function_takes_no_longer_than_its_texts() {
 
 #[tokio::test]
 async fn the_functions_on_texts_answer_as_sqlites_own() {
-    let database = fresh().await;
+    let database = fresh(Engine::Sqlite).await;
     for (expression, expected) in [
         ("instr('späte', 't')", "4"),
         ("instr(x'c3a4c3a4', x'a4')", "2"),
@@ -374,7 +403,7 @@ async fn the_functions_on_texts_answer_as_sqlites_own() {
 
 #[tokio::test]
 async fn what_logic_needs_is_there() {
-    let database = fresh().await;
+    let database = fresh(Engine::Sqlite).await;
     let mut writing = writer(&*database).await;
     for statement in [
         "INSERT INTO notes (title, rank) VALUES ('a', 1), ('b', 2) ON CONFLICT DO NOTHING",
@@ -400,9 +429,8 @@ async fn what_logic_needs_is_there() {
     writing.commit().await.unwrap();
 }
 
-#[tokio::test]
-async fn an_id_is_never_used_again() {
-    let database = fresh().await;
+async fn an_id_is_never_used_again(engine: Engine) {
+    let database = fresh(engine).await;
     write(&*database, "INSERT INTO notes (title) VALUES ('a'), ('b')").await;
     write(&*database, "DELETE FROM notes").await;
     let mut writing = writer(&*database).await;

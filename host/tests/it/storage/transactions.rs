@@ -8,9 +8,16 @@ use tokio::task::JoinSet;
 
 use super::*;
 
-#[tokio::test]
-async fn a_commit_keeps_everything_and_a_drop_keeps_nothing() {
-    let database = fresh().await;
+conformance! {
+    a_commit_keeps_everything_and_a_drop_keeps_nothing,
+    a_transaction_sees_its_own_writes_and_a_reader_its_snapshot,
+    a_read_transaction_changes_nothing,
+    a_failed_statement_spends_the_transaction,
+    a_deferred_constraint_is_the_logics_fault_at_the_commit,
+}
+
+async fn a_commit_keeps_everything_and_a_drop_keeps_nothing(engine: Engine) {
+    let database = fresh(engine).await;
     let mut kept = writer(&*database).await;
     execute(&mut *kept, "INSERT INTO notes (title) VALUES ('a')")
         .await
@@ -30,9 +37,8 @@ async fn a_commit_keeps_everything_and_a_drop_keeps_nothing() {
     assert_eq!(notes(&*database).await, 2);
 }
 
-#[tokio::test]
-async fn a_transaction_sees_its_own_writes_and_a_reader_its_snapshot() {
-    let database = fresh().await;
+async fn a_transaction_sees_its_own_writes_and_a_reader_its_snapshot(engine: Engine) {
+    let database = fresh(engine).await;
     let mut snapshot = reader(&*database).await;
     assert_eq!(
         integer(&mut *snapshot, "SELECT count(*) FROM notes").await,
@@ -55,9 +61,8 @@ async fn a_transaction_sees_its_own_writes_and_a_reader_its_snapshot() {
     assert_eq!(notes(&*database).await, 1);
 }
 
-#[tokio::test]
-async fn a_read_transaction_changes_nothing() {
-    let database = fresh().await;
+async fn a_read_transaction_changes_nothing(engine: Engine) {
+    let database = fresh(engine).await;
     let mut reading = reader(&*database).await;
     let failure = execute(&mut *reading, "INSERT INTO notes (title) VALUES ('a')").await;
     assert_eq!(failure.unwrap_err().detail, "the route's access is read");
@@ -74,7 +79,7 @@ async fn a_read_transaction_changes_nothing() {
 
 #[tokio::test]
 async fn writers_are_served_in_order_of_arrival() {
-    let database = fresh().await;
+    let database = fresh(Engine::Sqlite).await;
     let first = writer(&*database).await;
     let mut waiting = JoinSet::new();
     for number in 0..8_u64 {
@@ -105,7 +110,7 @@ async fn writers_are_served_in_order_of_arrival() {
 
 #[tokio::test]
 async fn waiting_for_the_writer_ends_at_the_bound_or_the_deadline() {
-    let database = fresh().await;
+    let database = fresh(Engine::Sqlite).await;
     let held = writer(&*database).await;
     let begun = Instant::now();
     let wait = Duration::from_millis(30);
@@ -130,7 +135,7 @@ async fn waiting_for_the_writer_ends_at_the_bound_or_the_deadline() {
 
 #[tokio::test]
 async fn who_stops_waiting_does_not_hold_up_the_queue() {
-    let database = fresh().await;
+    let database = fresh(Engine::Sqlite).await;
     let held = writer(&*database).await;
     let gone = tokio::time::timeout(Duration::from_millis(10), writer(&*database));
     assert!(gone.await.is_err());
@@ -139,9 +144,8 @@ async fn who_stops_waiting_does_not_hold_up_the_queue() {
     assert_eq!(notes(&*database).await, 1);
 }
 
-#[tokio::test]
-async fn a_failed_statement_spends_the_transaction() {
-    let database = fresh().await;
+async fn a_failed_statement_spends_the_transaction(engine: Engine) {
+    let database = fresh(engine).await;
     let mut spent = writer(&*database).await;
     execute(&mut *spent, "INSERT INTO notes (title) VALUES ('a')")
         .await
@@ -169,7 +173,7 @@ async fn a_failed_statement_spends_the_transaction() {
 
 #[tokio::test]
 async fn a_statement_that_rolls_back_by_itself_leaves_nothing_behind() {
-    let database = fresh().await;
+    let database = fresh(Engine::Sqlite).await;
     write(&*database, "INSERT INTO notes (title) VALUES ('a')").await;
     let mut rolled_back = writer(&*database).await;
     execute(&mut *rolled_back, "INSERT INTO notes (title) VALUES ('b')")
@@ -184,9 +188,8 @@ async fn a_statement_that_rolls_back_by_itself_leaves_nothing_behind() {
     assert_eq!(notes(&*database).await, 1);
 }
 
-#[tokio::test]
-async fn a_deferred_constraint_is_the_logics_fault_at_the_commit() {
-    let database = fresh().await;
+async fn a_deferred_constraint_is_the_logics_fault_at_the_commit(engine: Engine) {
+    let database = fresh(engine).await;
     let mut promising = writer(&*database).await;
     execute(&mut *promising, "INSERT INTO promises (note) VALUES (7)")
         .await
@@ -204,7 +207,7 @@ async fn a_deferred_constraint_is_the_logics_fault_at_the_commit() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_writers_and_readers_lose_no_update() {
-    let database = fresh().await;
+    let database = fresh(Engine::Sqlite).await;
     write(
         &*database,
         "INSERT INTO notes (title, rank) VALUES ('a', 1)",

@@ -33,7 +33,7 @@ async fn web(
     schema: &str,
 ) -> (Location, Arc<dyn Database>) {
     let location = Location::Sqlite(directory.path().join(name));
-    let database = connect(&location, TRIAL).unwrap();
+    let database = connect(&location, Options::default()).unwrap();
     let mut transaction = database.begin_migration(generous()).await.unwrap();
     let steps = [step("0001-web", schema)];
     transaction.migrate(&steps, false).await.unwrap().unwrap();

@@ -28,8 +28,8 @@ pub(super) fn schemas() -> Value {
             ("retry_refused", option("Try a component again that was rolled back before.")),
             ("canary_percent", json!({"type": ["number", "null"],
                 "exclusiveMinimum": 0, "exclusiveMaximum": 100,
-                "description": "Send only this share of requests to the new revision until it is \
-                    promoted."})),
+                "description": "Send only this share of clients to the new revision until it is \
+                    promoted, in percent."})),
             ("shadow", option("Run reads on the new revision too, after the answer, and compare.")),
         ], &["dry_run", "allow_breaking", "retry_refused", "canary_percent", "shadow"])),
         "Rollback": closed(record("Where to go back to.", [
@@ -37,6 +37,11 @@ pub(super) fn schemas() -> Value {
                 "description": "A component that was active; absent: the one before the active \
                     one."})),
         ], &["digest"])),
+        "Promotion": closed(record("How much a canary gets.", [
+            ("canary_percent", json!({"type": ["number", "null"],
+                "exclusiveMinimum": 0, "exclusiveMaximum": 100,
+                "description": "The share of clients from now on; absent: everything, for good."})),
+        ], &["canary_percent"])),
         "Begun": record("A deployment that has begun.", [("id", number("Its number."))], &[]),
         "Deployment": record("A deployment, running or ended.", [
             ("id", number("Rises with every deployment.")),
@@ -70,7 +75,8 @@ pub(super) fn schemas() -> Value {
             ("active", schema("RevisionStatus")),
             ("candidate", or_null("RevisionStatus")),
             ("candidate_percent", nullable("number",
-                "The share of requests that the candidate gets; 0 in shadow.")),
+                "The share of clients that the candidate gets, in percent; 0 in shadow.")),
+            ("shadow", or_null("ShadowReport")),
             ("deployment", or_null("Deployment")),
             ("kept", json!({"type": "array", "items": {"type": "string"},
                 "description": "The digests that a rollback reaches without compiling, the \
@@ -79,6 +85,22 @@ pub(super) fn schemas() -> Value {
                 host fell back to it, and why.")),
             ("epoch", number("Raised by every change of the active revision.")),
             ("host_version", text("The host's version.")),
+        ], &[]),
+        "ShadowReport": record("What reads that were run in the shadow came to.", [
+            ("compared", number("Reads that both revisions answered.")),
+            ("different", number("Those of them that were not answered alike.")),
+            ("skipped", number("Reads that were left out: the host was busy, or a comparison \
+                could not be finished.")),
+            ("samples", with_description("The first 20 kinds of differences.",
+                list_of("ShadowSample"))),
+        ], &[]),
+        "ShadowSample": record("A kind of difference between two revisions.", [
+            ("route", text("Method and template.")),
+            ("pointer", text("A JSON pointer into the body; empty: the kind of answer, or the \
+                whole body.")),
+            ("detail", text("What differs there, without the data.")),
+            ("count", number("How often it was seen.")),
+            ("request_id", text("The id of the first such request.")),
         ], &[]),
         "RevisionStatus": record("A revision that serves.", [
             ("digest", digest("Its component's SHA-256.")),

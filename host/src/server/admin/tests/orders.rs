@@ -152,9 +152,19 @@ async fn a_canary_is_promoted_or_aborted() {
         let reply = ask(&router, &line, &[], "").await;
         assert_eq!((reply.status, &reply.body[..]), (204, &b""[..]));
     }
+    let line = "POST /admin/deployments/7/promote";
+    let reply = order(&router, line, "{\"canary_percent\": 25}").await;
+    assert_eq!(reply.status, 204);
+    let reply = order(&router, line, "{\"canary_percent\": 100}").await;
+    assert_eq!(
+        reply.json()["errors"][0]["pointer"],
+        "#/canary_percent",
+        "what gets everything is no canary"
+    );
+    let asked = ["promote 7", "abort 7", "promote 7 to 25 %"];
     assert_eq!(
         fake.asked(),
-        ["promote 7 by loopback", "abort 7 by loopback"]
+        asked.map(|what| format!("{what} by loopback"))
     );
 }
 

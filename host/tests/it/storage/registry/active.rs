@@ -4,15 +4,22 @@ use task_host::storage::registry::Active;
 
 use super::*;
 
-#[tokio::test]
-async fn a_new_database_has_no_active_component() {
-    let database = fresh().await;
+conformance! {
+    a_new_database_has_no_active_component,
+    every_change_of_what_is_active_raises_the_epoch,
+    what_ends_without_a_way_back_leaves_the_active_component,
+    a_deployment_that_has_ended_activates_nothing,
+    only_the_deployments_own_component_and_only_one_that_is_kept_becomes_active,
+    what_was_switched_to_was_active_however_it_ended,
+}
+
+async fn a_new_database_has_no_active_component(engine: Engine) {
+    let database = fresh(engine).await;
     assert_eq!(database.registry().active().await, Ok(None));
 }
 
-#[tokio::test]
-async fn every_change_of_what_is_active_raises_the_epoch() {
-    let database = fresh().await;
+async fn every_change_of_what_is_active_raises_the_epoch(engine: Engine) {
+    let database = fresh(engine).await;
     let registry = database.registry();
     let first = deploy(registry, "a").await;
     let active = registry.active().await.unwrap().unwrap();
@@ -44,9 +51,8 @@ async fn every_change_of_what_is_active_raises_the_epoch() {
     assert_eq!(active, expected);
 }
 
-#[tokio::test]
-async fn what_ends_without_a_way_back_leaves_the_active_component() {
-    let database = fresh().await;
+async fn what_ends_without_a_way_back_leaves_the_active_component(engine: Engine) {
+    let database = fresh(engine).await;
     let registry = database.registry();
     deploy(registry, "a").await;
     let before = registry.active().await.unwrap();
@@ -56,9 +62,8 @@ async fn what_ends_without_a_way_back_leaves_the_active_component() {
     assert_eq!(registry.active().await.unwrap(), before);
 }
 
-#[tokio::test]
-async fn a_deployment_that_has_ended_activates_nothing() {
-    let database = fresh().await;
+async fn a_deployment_that_has_ended_activates_nothing(engine: Engine) {
+    let database = fresh(engine).await;
     let registry = database.registry();
     let first = deploy(registry, "a").await;
     deploy(registry, "b").await;
@@ -70,9 +75,10 @@ async fn a_deployment_that_has_ended_activates_nothing() {
     assert_eq!(registry.active().await.unwrap(), before);
 }
 
-#[tokio::test]
-async fn only_the_deployments_own_component_and_only_one_that_is_kept_becomes_active() {
-    let database = fresh().await;
+async fn only_the_deployments_own_component_and_only_one_that_is_kept_becomes_active(
+    engine: Engine,
+) {
+    let database = fresh(engine).await;
     let registry = database.registry();
     deploy(registry, "a").await;
     let before = registry.active().await.unwrap();
@@ -90,9 +96,8 @@ async fn only_the_deployments_own_component_and_only_one_that_is_kept_becomes_ac
     assert_eq!(registry.was_active("absent").await, Ok(false));
 }
 
-#[tokio::test]
-async fn what_was_switched_to_was_active_however_it_ended() {
-    let database = fresh().await;
+async fn what_was_switched_to_was_active_however_it_ended(engine: Engine) {
+    let database = fresh(engine).await;
     let registry = database.registry();
     let was_active = |digest: &'static str| async move { registry.was_active(digest).await };
 

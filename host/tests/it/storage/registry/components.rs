@@ -2,9 +2,15 @@
 
 use super::*;
 
-#[tokio::test]
-async fn a_component_comes_back_as_it_was_uploaded() {
-    let database = fresh().await;
+conformance! {
+    a_component_comes_back_as_it_was_uploaded,
+    the_first_upload_stays_and_gains_a_signature_once,
+    components_are_listed_without_their_content_the_latest_first,
+    a_component_may_be_far_larger_than_the_logics_values,
+}
+
+async fn a_component_comes_back_as_it_was_uploaded(engine: Engine) {
+    let database = fresh(engine).await;
     let registry = database.registry();
     let component = StoredComponent {
         signature: Some(vec![1, 2, 3]),
@@ -23,9 +29,8 @@ async fn a_component_comes_back_as_it_was_uploaded() {
     assert_eq!(registry.component("b").await, Ok(None));
 }
 
-#[tokio::test]
-async fn the_first_upload_stays_and_gains_a_signature_once() {
-    let database = fresh().await;
+async fn the_first_upload_stays_and_gains_a_signature_once(engine: Engine) {
+    let database = fresh(engine).await;
     let registry = database.registry();
     assert_eq!(registry.put_component(&component("a")).await, Ok(true));
     let first = registry.component("a").await.unwrap().unwrap();
@@ -51,9 +56,8 @@ async fn the_first_upload_stays_and_gains_a_signature_once() {
     }
 }
 
-#[tokio::test]
-async fn components_are_listed_without_their_content_the_latest_first() {
-    let database = fresh().await;
+async fn components_are_listed_without_their_content_the_latest_first(engine: Engine) {
+    let database = fresh(engine).await;
     let registry = database.registry();
     assert_eq!(registry.components().await, Ok(vec![]));
     for digest in ["b", "a", "c"] {
@@ -65,9 +69,8 @@ async fn components_are_listed_without_their_content_the_latest_first() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_component_may_be_far_larger_than_the_logics_values() {
-    let database = fresh().await;
+async fn a_component_may_be_far_larger_than_the_logics_values(engine: Engine) {
+    let database = fresh(engine).await;
     let registry = database.registry();
     let mut seed = 1_u32;
     let mut noise = |_| {

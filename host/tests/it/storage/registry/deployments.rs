@@ -2,9 +2,17 @@
 
 use super::*;
 
-#[tokio::test]
-async fn a_deployment_is_remembered_from_its_beginning_to_its_end() {
-    let database = fresh().await;
+conformance! {
+    a_deployment_is_remembered_from_its_beginning_to_its_end,
+    while_one_deployment_runs_no_other_begins,
+    of_many_that_begin_at_once_one_runs,
+    what_does_not_run_does_not_change,
+    an_attempt_that_never_ran_is_recorded_beside_the_one_that_runs,
+    the_latest_deployments_come_first,
+}
+
+async fn a_deployment_is_remembered_from_its_beginning_to_its_end(engine: Engine) {
+    let database = fresh(engine).await;
     let registry = database.registry();
     assert_eq!(registry.running_deployment().await, Ok(None));
     let id = begin(registry, "a").await;
@@ -45,9 +53,8 @@ async fn a_deployment_is_remembered_from_its_beginning_to_its_end() {
     assert_eq!(registry.running_deployment().await, Ok(None));
 }
 
-#[tokio::test]
-async fn while_one_deployment_runs_no_other_begins() {
-    let database = fresh().await;
+async fn while_one_deployment_runs_no_other_begins(engine: Engine) {
+    let database = fresh(engine).await;
     let registry = database.registry();
     let first = begin(registry, "a").await;
     for digest in ["b", "a"] {
@@ -59,9 +66,8 @@ async fn while_one_deployment_runs_no_other_begins() {
     assert!(begin(registry, "b").await > first);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_many_that_begin_at_once_one_runs() {
-    let database = fresh().await;
+async fn of_many_that_begin_at_once_one_runs(engine: Engine) {
+    let database = fresh(engine).await;
     let contenders: Vec<_> = (0..8)
         .map(|number| {
             let database = database.clone();
@@ -84,9 +90,8 @@ async fn of_many_that_begin_at_once_one_runs() {
     assert_eq!(ids(database.registry()).await, begun);
 }
 
-#[tokio::test]
-async fn what_does_not_run_does_not_change() {
-    let database = fresh().await;
+async fn what_does_not_run_does_not_change(engine: Engine) {
+    let database = fresh(engine).await;
     let registry = database.registry();
     let ended = deploy(registry, "a").await;
     let absent = ended + 1;
@@ -103,9 +108,8 @@ async fn what_does_not_run_does_not_change() {
     assert_eq!(registry.deployment(absent).await, Ok(None));
 }
 
-#[tokio::test]
-async fn an_attempt_that_never_ran_is_recorded_beside_the_one_that_runs() {
-    let database = fresh().await;
+async fn an_attempt_that_never_ran_is_recorded_beside_the_one_that_runs(engine: Engine) {
+    let database = fresh(engine).await;
     let registry = database.registry();
     let running = begin(registry, "a").await;
     let upload = NewDeployment {
@@ -128,9 +132,8 @@ async fn an_attempt_that_never_ran_is_recorded_beside_the_one_that_runs() {
     assert_eq!(still.map(|row| row.id), Some(running));
 }
 
-#[tokio::test]
-async fn the_latest_deployments_come_first() {
-    let database = fresh().await;
+async fn the_latest_deployments_come_first(engine: Engine) {
+    let database = fresh(engine).await;
     let registry = database.registry();
     assert_eq!(registry.deployments(10).await, Ok(vec![]));
     for digest in ["a", "b"] {

@@ -84,7 +84,7 @@ async fn a_database_of_before_gains_the_hosts_new_tables() {
     assert_eq!(database.active().await, Ok(None));
     let id = deploy(&database, "a").await;
     assert_eq!(ids(&database).await, [id]);
-    prepare(&database).await;
+    prepare(&database, Engine::Sqlite).await;
     let mut reading = reader(&database).await;
     assert_eq!(integer(&mut *reading, "SELECT x FROM kept").await, 7);
 }

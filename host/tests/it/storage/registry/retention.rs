@@ -2,9 +2,15 @@
 
 use super::*;
 
-#[tokio::test]
-async fn components_that_nobody_needs_are_forgotten() {
-    let database = fresh().await;
+conformance! {
+    components_that_nobody_needs_are_forgotten,
+    what_a_running_deployment_names_is_kept,
+    deployments_beyond_the_latest_are_forgotten,
+    what_was_active_or_rolled_back_is_not_forgotten,
+}
+
+async fn components_that_nobody_needs_are_forgotten(engine: Engine) {
+    let database = fresh(engine).await;
     let registry = database.registry();
     deploy(registry, "active").await;
     for digest in ["a", "b", "c"] {
@@ -23,9 +29,8 @@ async fn components_that_nobody_needs_are_forgotten() {
     assert_eq!(again.content, component("a").content);
 }
 
-#[tokio::test]
-async fn what_a_running_deployment_names_is_kept() {
-    let database = fresh().await;
+async fn what_a_running_deployment_names_is_kept(engine: Engine) {
+    let database = fresh(engine).await;
     let registry = database.registry();
     for digest in ["before", "a", "b"] {
         put(registry, digest).await;
@@ -40,9 +45,8 @@ async fn what_a_running_deployment_names_is_kept() {
     assert_eq!(digests(registry).await, ["a"]);
 }
 
-#[tokio::test]
-async fn deployments_beyond_the_latest_are_forgotten() {
-    let database = fresh().await;
+async fn deployments_beyond_the_latest_are_forgotten(engine: Engine) {
+    let database = fresh(engine).await;
     let registry = database.registry();
     let mut recorded = vec![];
     for _ in 0..5 {
@@ -63,9 +67,8 @@ async fn deployments_beyond_the_latest_are_forgotten() {
     assert_eq!(begin(registry, "a").await, running + 1);
 }
 
-#[tokio::test]
-async fn what_was_active_or_rolled_back_is_not_forgotten() {
-    let database = fresh().await;
+async fn what_was_active_or_rolled_back_is_not_forgotten(engine: Engine) {
+    let database = fresh(engine).await;
     let registry = database.registry();
     let first = deploy(registry, "a").await;
     let second = deploy(registry, "a").await;

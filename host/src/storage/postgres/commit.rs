@@ -1,0 +1,94 @@
+//! What became of a COMMIT that was not answered.
+//!
+//! Every write transaction inserts a row of its own, by a token that nobody else has. Inserting it
+//! once more waits for the first one to end, and then knows: a duplicate means that it was
+//! committed, a success means that it was not and, from now on, cannot be.
+
+use std::error::Error as StdError;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use rand::Rng as _;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+
+use super::{Engine, failure};
+use crate::storage::Error;
+
+/// Inserts the token, in the transaction that it stands for.
+pub(super) const NOTE: &str = "SELECT task_host.note_commit($1, $2)";
+
+/// Inserts it as the host.
+const ASK: &str = "INSERT INTO task_host.commits (token) VALUES ($1)";
+
+/// How long the answer is looked for. A server that was restarted is back by then.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What a write transaction is known by.
+#[derive(Debug)]
+pub(super) struct Token([u8; 16]);
+
+impl Token {
+    pub(super) fn new() -> Self {
+        Self(rand::rng().random())
+    }
+}
+
+impl ToSql for Token {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        out.extend_from_slice(&self.0);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(expected: &Type) -> bool {
+        *expected == Type::UUID
+    }
+
+    to_sql_checked!();
+}
+
+/// Finds out whether a transaction was committed.
+///
+/// # Errors
+/// [`Error::Conflict`] when it was not: it may run again. [`Error::Unavailable`] when nobody could
+/// say in time: it must not.
+pub(super) async fn resolve(engine: &Engine, token: &Token) -> Result<(), Error> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match ask(engine, token, until).await {
+            Ok(committed) => {
+                tracing::info!(
+                    committed,
+                    "a commit was not answered; its outcome is known now"
+                );
+                return if committed {
+                    Ok(())
+                } else {
+                    Err(Error::Conflict)
+                };
+            }
+            Err(error) if Instant::now() + PAUSE >= until => {
+                tracing::error!(%error, "a commit was not answered and its outcome stays unknown");
+                let reason = "a commit was not answered, and its outcome is unknown";
+                return Err(Error::Unavailable(reason.into()));
+            }
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+async fn ask(engine: &Engine, token: &Token, until: Instant) -> Result<bool, Error> {
+    let mut lease = engine.host.take(until).await?;
+    match lease.connection().host(ASK, &[token], until).await? {
+        Ok(_) => Ok(false),
+        Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Ok(true),
+        Err(error) => Err(failure::sort_own(&error)),
+    }
+}

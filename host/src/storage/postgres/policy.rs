@@ -1,0 +1,378 @@
+//! What SQL the logic may write. It is read here before the server sees it; what the login of the
+//! logic may do at all is the second line.
+//!
+//! The words alone are enough, because nothing that the logic can make runs a text as SQL: no
+//! functions, no `DO`, no triggers, and no function of the server that takes a query. So a name
+//! that does not stand in a statement or a migration is never called. Everything is refused
+//! unless its first words are listed.
+
+use super::lexer::{Kind, Lexer, Token};
+
+/// The highest parameter number, as on both engines.
+const MAX_PARAMETER: u16 = 32_766;
+
+/// Why a statement of another kind is refused in a request.
+const STATEMENTS: &str = "only SELECT, INSERT, UPDATE, DELETE, WITH and VALUES run here; \
+                          the schema changes in migrations";
+
+/// What is known of a statement before the server sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// The numbers of its parameters, from 1, sorted, each once.
+    pub(super) parameters: Vec<u16>,
+    /// Whether the number of rows that it reports is that of changed ones.
+    pub(super) counts_changes: bool,
+}
+
+/// Reads one statement of a request.
+///
+/// # Errors
+/// Why it is refused, as a sentence for the logic's author.
+pub(super) fn statement(text: &str) -> Result<Shape, String> {
+    if text.contains('\0') {
+        return Err("a statement may not contain U+0000".into());
+    }
+    let tokens = pieces(text)?;
+    let tokens = match &tokens[..] {
+        [] => return Err("there is no statement in the text".into()),
+        [one] => &one.tokens,
+        _ => return Err("one statement a call".into()),
+    };
+    let first = first_words(tokens);
+    if !is_dml(&first[0]) {
+        return Err(STATEMENTS.into());
+    }
+    check(tokens)?;
+    Ok(Shape {
+        parameters: parameters(tokens)?,
+        counts_changes: changes(tokens),
+    })
+}
+
+/// Cuts a migration into its statements.
+///
+/// # Errors
+/// As [`statement`].
+pub(super) fn migration(text: &str) -> Result<Vec<&str>, String> {
+    if text.contains('\0') {
+        return Err("a migration may not contain U+0000".into());
+    }
+    let mut statements = Vec::new();
+    for piece in pieces(text)? {
+        let first = first_words(&piece.tokens);
+        if !is_dml(&first[0]) && !is_schema_change(&first) {
+            let words = first.join(" ").trim_end().to_owned();
+            return Err(format!("{words} … does not run in a migration"));
+        }
+        check(&piece.tokens)?;
+        statements.push(piece.text);
+    }
+    Ok(statements)
+}
+
+/// One statement without the `;` that ends it.
+struct Piece<'a> {
+    text: &'a str,
+    tokens: Vec<Token<'a>>,
+}
+
+/// Cuts a text at each `;`; pieces without a token are left out.
+fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
+    let mut lexer = Lexer::new(text);
+    let mut pieces = Vec::new();
+    let mut tokens: Vec<Token<'_>> = Vec::new();
+    loop {
+        let token = lexer.next()?;
+        match token {
+            Some(token) if token.kind != Kind::End => tokens.push(token),
+            end => {
+                if let Some(first) = tokens.first() {
+                    let until = end.as_ref().map_or(text.len(), |end| end.start);
+                    pieces.push(Piece {
+                        text: &text[first.start..until],
+                        tokens: std::mem::take(&mut tokens),
+                    });
+                }
+                if end.is_none() {
+                    return Ok(pieces);
+                }
+            }
+        }
+    }
+}
+
+/// The first four words, in lower case; empty where there is none.
+fn first_words(tokens: &[Token<'_>]) -> [String; 4] {
+    let mut words = tokens
+        .iter()
+        .skip_while(|token| token.kind == Kind::Open)
+        .map_while(|token| match token.kind {
+            Kind::Word(word) => Some(word.to_ascii_lowercase()),
+            _ => None,
+        });
+    [(); 4].map(|()| words.next().unwrap_or_default())
+}
+
+fn is_dml(first: &str) -> bool {
+    matches!(
+        first,
+        "select" | "insert" | "update" | "delete" | "with" | "values"
+    )
+}
+
+fn is_schema_change(first: &[String; 4]) -> bool {
+    match first.each_ref().map(String::as_str) {
+        ["comment" | "truncate" | "analyze" | "reindex", ..] => true,
+        ["create", "or", "replace", object] => object == "view",
+        ["create", "unique", object, _] => object == "index",
+        ["refresh", object, ..] => object == "materialized",
+        ["create" | "alter" | "drop", object, ..] => matches!(
+            object,
+            "table"
+                | "index"
+                | "view"
+                | "sequence"
+                | "type"
+                | "domain"
+                | "statistics"
+                | "materialized"
+        ),
+        _ => false,
+    }
+}
+
+/// Refuses what would leave the logic's tables.
+fn check(tokens: &[Token<'_>]) -> Result<(), String> {
+    let mut before = "";
+    for token in tokens {
+        let word = match token.kind {
+            Kind::Word(word) => word,
+            Kind::Quoted(name) => {
+                name_allowed(name)?;
+                ""
+            }
+            _ => "",
+        };
+        if word.eq_ignore_ascii_case("into") && !before.eq_ignore_ascii_case("insert") {
+            return Err(format!("SELECT INTO makes a table; {STATEMENTS}"));
+        }
+        name_allowed(word)?;
+        before = word;
+    }
+    Ok(())
+}
+
+/// Functions that reach the session, other sessions, large objects, or run a text as SQL; those
+/// whose names begin with `pg_` are refused as a whole, as PostgreSQL keeps these for itself.
+const FUNCTIONS: [&str; 31] = [
+    "current_setting",
+    "currtid2",
+    "currval",
+    "gin_clean_pending_list",
+    "lastval",
+    "lo_close",
+    "lo_creat",
+    "lo_create",
+    "lo_export",
+    "lo_from_bytea",
+    "lo_get",
+    "lo_import",
+    "lo_lseek",
+    "lo_lseek64",
+    "lo_open",
+    "lo_put",
+    "lo_tell",
+    "lo_tell64",
+    "lo_truncate",
+    "lo_truncate64",
+    "lo_unlink",
+    "loread",
+    "lowrite",
+    "set_config",
+    "setseed",
+    "setval",
+    "ts_rewrite",
+    "ts_stat",
+    "txid_current",
+    "txid_status",
+    "unique_key_recheck",
+];
+
+fn name_allowed(name: &str) -> Result<(), String> {
+    let name = name.to_ascii_lowercase();
+    if name == "task_host" || name.starts_with("task_host_") {
+        return Err(format!("{name} is a name of the host's"));
+    }
+    let reserved = name.starts_with("pg_")
+        || name.starts_with("txid_")
+        || name.starts_with("brin_")
+        || name.starts_with("binary_upgrade_")
+        || name.contains("_to_xml")
+        || name == "information_schema"
+        || FUNCTIONS.binary_search(&name.as_str()).is_ok();
+    match reserved {
+        true => Err(format!("{name} belongs to PostgreSQL")),
+        false => Ok(()),
+    }
+}
+
+fn parameters(tokens: &[Token<'_>]) -> Result<Vec<u16>, String> {
+    let mut numbers = Vec::new();
+    for token in tokens {
+        let Kind::Parameter(digits) = token.kind else {
+            continue;
+        };
+        let number = digits
+            .parse()
+            .ok()
+            .filter(|number| !digits.starts_with('0') && (1..=MAX_PARAMETER).contains(number));
+        match number {
+            Some(number) => numbers.push(number),
+            None => return Err(format!("${digits} is no parameter; write $1, $2 and so on")),
+        }
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    Ok(numbers)
+}
+
+/// Whether the statement itself changes rows: after WITH, the first verb that stands in no
+/// parentheses says so.
+fn changes(tokens: &[Token<'_>]) -> bool {
+    let mut depth = 0_usize;
+    for token in tokens {
+        match token.kind {
+            Kind::Open => depth += 1,
+            Kind::Close => depth = depth.saturating_sub(1),
+            Kind::Word(word) if depth == 0 => match word.to_ascii_lowercase().as_str() {
+                "insert" | "update" | "delete" => return true,
+                "select" | "values" => return false,
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_functions_is_sorted_for_its_search() {
+        assert!(FUNCTIONS.is_sorted());
+    }
+
+    #[test]
+    fn a_statement_is_known_by_its_first_word() {
+        for text in [
+            "select 1",
+            "  -- x\n(SELECT 1) union (select 2)",
+            "with a as (select 1) select * from a",
+            "values (1); -- the end",
+            "insert into notes (title) values ('into; drop table x')",
+            "delete from notes where title = 'pg_sleep'",
+        ] {
+            assert!(statement(text).is_ok(), "{text}");
+        }
+        for text in ["create table x ()", "set a = 1", "table x", "'x'", "$1"] {
+            assert_eq!(statement(text), Err(STATEMENTS.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_read_once_each() {
+        let shape = statement("select $2, $1, $2, '$7', $12").unwrap();
+        assert_eq!(shape.parameters, [1, 2, 12]);
+        for text in [
+            "select $0",
+            "select $01",
+            "select $32767",
+            "select $99999999",
+        ] {
+            let reason = statement(text).unwrap_err();
+            assert!(reason.ends_with("write $1, $2 and so on"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn what_reports_changes_is_told_apart() {
+        for (text, changes) in [
+            ("select 1", false),
+            ("update notes set rank = 1 returning id", true),
+            (
+                "with a as (select 1) insert into notes select * from a",
+                true,
+            ),
+            (
+                "with a as (delete from notes returning id) select * from a",
+                false,
+            ),
+        ] {
+            assert_eq!(statement(text).unwrap().counts_changes, changes, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_migration_is_cut_where_its_statements_end() {
+        let text = "create table a (b text default ';'); -- x;\n insert into a values ($$;$$) ;;";
+        assert_eq!(
+            migration(text).unwrap(),
+            [
+                "create table a (b text default ';')",
+                "insert into a values ($$;$$) "
+            ]
+        );
+        assert_eq!(migration(" -- nothing\n ").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn a_migration_makes_no_code_of_its_own() {
+        for text in [
+            "create function a() returns int language sql as 'select 1'",
+            "create or replace function a() returns int language sql as 'select 1'",
+            "CREATE OR REPLACE PROCEDURE a() LANGUAGE sql AS ''",
+            "create trigger a after insert on b execute function c()",
+            "create constraint trigger a after insert on b execute function c()",
+            "create rule a as on insert to b do nothing",
+            "do $$ begin end $$",
+            "create temp table a ()",
+            "create role a",
+            "grant all on a to public",
+            "commit",
+            "set role none",
+            "copy a from '/etc/passwd'",
+        ] {
+            assert!(migration(text).is_err(), "{text}");
+        }
+        assert_eq!(
+            migration("set a = 1").unwrap_err(),
+            "set a … does not run in a migration"
+        );
+    }
+
+    #[test]
+    fn names_of_others_are_refused_however_they_are_written() {
+        for text in [
+            "select pg_sleep(1)",
+            "select PG_SLEEP(1)",
+            "select \"pg_sleep\"(1)",
+            "select pg_catalog.lower('x')",
+            "select set_config('role', 'none', false)",
+            "select * from task_host.answers",
+            "select * from \"task_host\".answers",
+            "select query_to_xml('select 1', true, true, '')",
+            "select 1 into mine",
+            "with a as (select 1) select * into mine from a",
+        ] {
+            assert!(statement(text).is_err(), "{text}");
+        }
+        for text in [
+            "select pgtable, task_hosts from lo_res",
+            "select 'pg_sleep'",
+        ] {
+            assert!(statement(text).is_ok(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The statements on components.
+
+use tokio_postgres::Row;
+
+use super::cell;
+use crate::storage::Error;
+use crate::storage::registry::StoredComponent;
+
+/// Keeps a component, or the signature of one that had none. Returns true for a new row, whose
+/// `xmax` nobody has set, and no row where nothing was to be done.
+pub(super) const PUT: &str = "INSERT INTO task_host.components AS c \
+     (digest, content, signature, actor) VALUES ($1, $2, $3, $4) \
+     ON CONFLICT (digest) DO UPDATE SET signature = excluded.signature \
+     WHERE c.signature IS NULL AND excluded.signature IS NOT NULL RETURNING xmax = 0";
+
+pub(super) const GET: &str = "SELECT digest, content, length(content)::bigint, signature, actor, \
+     uploaded_at FROM task_host.components WHERE digest = $1";
+
+/// All without their content, the latest first.
+pub(super) const LIST: &str = "SELECT digest, ''::bytea, length(content)::bigint, signature, \
+     actor, uploaded_at FROM task_host.components ORDER BY number DESC";
+
+/// Deletes the components that nobody needs.
+pub(super) const FORGET: &str = "WITH gone AS (DELETE FROM task_host.components \
+     WHERE digest <> ALL ($1) AND digest NOT IN ( \
+     SELECT digest FROM task_host.active \
+     UNION ALL SELECT digest FROM task_host.deployments WHERE outcome IS NULL \
+     UNION ALL SELECT from_digest FROM task_host.deployments \
+     WHERE outcome IS NULL AND from_digest IS NOT NULL) RETURNING 1) SELECT count(*) FROM gone";
+
+pub(super) fn read(row: &Row) -> Result<StoredComponent, Error> {
+    Ok(StoredComponent {
+        digest: cell(row, 0)?,
+        content: cell(row, 1)?,
+        size_bytes: cell::<i64>(row, 2)?.unsigned_abs(),
+        signature: cell(row, 3)?,
+        actor: cell(row, 4)?,
+        uploaded_at: cell(row, 5)?,
+    })
+}

@@ -1,0 +1,5 @@
+//! What only PostgreSQL has.
+
+mod escapes;
+
+use super::*;
