@@ -46,6 +46,30 @@ components:
 fuzz:
     cargo xtask fuzz
 
+# Use the web pages in a browser; `-- -k board`: only those tests.
+browser *flags:
+    cargo xtask browser {{ flags }}
+
+# Check manifests, chart, alerts, dashboard, image and workflows with real tools.
+verify *filter:
+    cargo xtask verify {{ filter }}
+
+# From nothing to a running local cluster (kind) with the service: dev, stage or prod.
+up environment="dev":
+    k8s/up.sh {{ environment }}
+
+# Take the local cluster and everything in it away.
+down:
+    kind delete cluster --name task-host
+
+# Make the Secret of stage or prod, once; a second word is the URL of a managed PostgreSQL.
+secrets environment *url:
+    k8s/secrets.sh task-api-{{ environment }} {{ url }}
+
+# Build the logic and deploy it to a namespace of the cluster, with flags such as `--dry-run`.
+deploy-to namespace *flags: components
+    k8s/deploy.sh {{ namespace }} target/components/tasks.wasm {{ flags }}
+
 # Format all code.
 fmt:
     cargo fmt --all

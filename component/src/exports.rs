@@ -68,7 +68,7 @@ impl Service for Logic {
     }
 
     fn assets() -> Vec<Asset> {
-        Vec::new()
+        service::assets()
     }
 
     fn check() -> Result<(), String> {

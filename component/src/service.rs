@@ -1,8 +1,11 @@
-//! What the logic tells the host about itself: its routes, its schema, its health.
+//! What the logic tells the host about itself: its routes, its schema, its web UI, its
+//! health.
 
+mod assets;
 mod check;
 mod routes;
 
+pub use self::assets::assets;
 pub use self::check::check;
 
 use crate::contract::service::{Description, Migration};

@@ -8,6 +8,7 @@ mod candidate;
 mod client;
 mod compile;
 mod database;
+mod declared;
 mod deploy;
 mod deployments;
 mod export;
@@ -18,7 +19,9 @@ mod inspect;
 mod keygen;
 mod limits;
 mod logs;
+mod oci;
 mod outcome;
+mod publish;
 mod report;
 mod rollback;
 mod serve;
@@ -28,6 +31,7 @@ mod sign;
 mod signals;
 mod status;
 mod table;
+mod tls;
 mod transfer;
 
 use std::io::Write as _;
@@ -73,6 +77,8 @@ enum Command {
     Healthcheck(healthcheck::Args),
     /// Sign a component; the signature goes to FILE.sig, where `deploy` finds it
     Sign(sign::Args),
+    /// Put a component into an OCI registry
+    Publish(publish::Args),
     /// Make a pair of keys to sign components with
     Keygen(keygen::Args),
     /// Compile a component from standard input to standard output; `serve` starts this by itself
@@ -117,6 +123,7 @@ pub fn run() -> ExitCode {
         Command::Import(args) => import::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Sign(args) => sign::run(&args),
+        Command::Publish(args) => publish::run(&args),
         Command::Keygen(args) => keygen::run(&args),
         Command::Compile(args) => compile::run(&args),
     };

@@ -5,6 +5,7 @@
 //! probation. Every attempt is remembered in the registry. A component that is refused leaves
 //! nothing but that.
 
+mod declared;
 mod deployments;
 mod gate;
 mod history;

@@ -1,8 +1,9 @@
 //! task-host: runs a service whose logic is a WebAssembly component.
 //!
 //! Each module is a layer, and dependencies point one way:
-//! `cli -> server -> deployment -> request -> {transcode, runtime, storage}`. `contract` holds the words they
-//! share and `metrics` the figures they count; both depend on none of the others.
+//! `cli -> server -> deployment -> request -> {transcode, runtime, storage}`. `contract` holds the
+//! words they share, `metrics` the figures they count and `telemetry` the traces they send; these
+//! depend on none of the others.
 
 #![warn(missing_docs)]
 
@@ -14,4 +15,5 @@ pub mod request;
 pub mod runtime;
 pub mod server;
 pub mod storage;
+pub mod telemetry;
 pub mod transcode;

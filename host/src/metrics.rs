@@ -14,8 +14,9 @@ mod revisions;
 mod text;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -55,6 +56,7 @@ pub struct Metrics {
     pool_capacity: Gauge,
     transactions: Family<TransactionLabels, Counter>,
     database_seconds: Family<AccessLabel, Histogram, fn() -> Histogram>,
+    database_unavailable: Counter,
     statements: Counter,
     rows: Counter,
     guest_seconds: Histogram,
@@ -67,6 +69,7 @@ pub struct Metrics {
     connections: Gauge,
     event_streams: Gauge,
     deployments: Family<DeploymentLabels, Counter>,
+    deployment_ended: Family<OutcomeLabel, Gauge<f64, AtomicU64>>,
     deployment_stages: Family<StageLabel, Histogram, fn() -> Histogram>,
 }
 
@@ -123,6 +126,21 @@ impl Metrics {
     pub fn instantiated(&self, took: Duration) {
         self.instantiations.inc();
         self.instantiation_seconds.observe(took);
+    }
+
+    /// Shows these kinds of faults at zero: a rate needs a sample from before the first one.
+    pub fn expect_faults(&self, kinds: &[&'static str]) {
+        for kind in kinds {
+            drop(self.faults.get_or_create(&KindLabel::new(kind)));
+            if kind.ends_with("-exceeded") {
+                drop(self.limits.get_or_create(&KindLabel::new(kind)));
+            }
+        }
+    }
+
+    /// A request was turned away because the database did not do its part.
+    pub fn database_unavailable(&self) {
+        self.database_unavailable.inc();
     }
 
     /// The logic failed; `kind` is [`Fault::code`](crate::request::Fault::code).
@@ -209,6 +227,7 @@ impl Metrics {
 
     /// A read was run on a revision in the shadow, or not: `same`, `different`, `skipped`.
     pub fn shadowed(&self, outcome: &'static str) {
+        let outcome = outcome.to_owned();
         self.shadow_reads
             .get_or_create(&OutcomeLabel { outcome })
             .inc();
@@ -231,6 +250,13 @@ impl Metrics {
             reason: reason.to_owned(),
         };
         self.deployments.get_or_create(&labels).inc();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let label = OutcomeLabel {
+            outcome: outcome.to_owned(),
+        };
+        self.deployment_ended
+            .get_or_create(&label)
+            .set(now.unwrap_or_default().as_secs_f64());
         for (stage, seconds) in stages {
             let label = StageLabel {
                 stage: (*stage).to_owned(),

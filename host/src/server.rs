@@ -10,6 +10,7 @@ mod assets;
 mod backend;
 mod client;
 pub mod config;
+mod console;
 mod cors;
 mod docs;
 mod etag;
@@ -19,6 +20,7 @@ pub mod listen;
 mod openapi;
 pub mod operators;
 mod problem;
+mod recent;
 mod surface;
 mod trace;
 
@@ -44,6 +46,8 @@ use self::admin::Access;
 pub use self::backend::{Admin, AdminError, Api};
 pub use self::config::Config;
 use self::cors::Cors;
+use self::recent::Recent;
+pub use self::recent::{Failure, Figures, RevisionSecond};
 use crate::metrics::Metrics;
 
 /// Builds the routers of both ports over one backend.
@@ -61,6 +65,7 @@ struct App {
     metrics: Arc<Metrics>,
     config: Config,
     cors: Cors,
+    recent: Recent,
     readiness: Readiness,
     /// The runtime that serves the public port: probes on the operators' port ask whether it
     /// still works.
@@ -74,6 +79,7 @@ impl Server {
         Server {
             app: Arc::new(App {
                 cors: Cors::new(&config.cors_origin),
+                recent: Recent::default(),
                 readiness: Readiness::default(),
                 workers: Handle::current(),
                 started: Instant::now(),
@@ -86,13 +92,18 @@ impl Server {
         }
     }
 
-    /// Lets those who may, by `access`, replace the logic over the operators' port.
+    /// Lets those who may, by `access`, replace the logic over the operators' port, and shows
+    /// them the console.
     #[must_use]
     pub fn with_admin(self, admin: Arc<dyn Admin>, access: Access) -> Server {
         if let Access::Loopback = access {
             info!("no admin token is set: whoever is on this machine may replace the logic");
         }
-        let routes = admin::router(&self.app, admin, access);
+        let routes = admin::router(&self.app, admin, access)
+            .route("/", get(console::from_root))
+            .route("/console", get(console::page))
+            .route("/console/", get(console::without_slash))
+            .route("/console/{file}", get(console::file));
         Server {
             admin: Some(routes),
             ..self

@@ -27,10 +27,11 @@ use crate::step;
 use crate::workspace::Workspace;
 
 /// What the logic is made of. Its tests are no part of it.
-const ROOTS: [&str; 4] = [
+const ROOTS: [&str; 5] = [
     "component/Cargo.toml",
     "component/migrations",
     "component/src",
+    "component/web",
     "wit",
 ];
 

@@ -6,7 +6,6 @@
 //! allow. At the end the host must drain and exit with 0. The seed is fixed: a failure repeats.
 
 mod host;
-mod python;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,8 +13,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use self::host::Host;
-use self::python::{Missing, Python};
 use crate::component::{COUNTER, TASKS};
+use crate::python::{Missing, Python};
 use crate::step;
 use crate::summary::Outcome;
 use crate::workspace::Workspace;

@@ -1,19 +1,22 @@
 //! Build, toolchain and test automation: `cargo xtask run | dev | test | build | components |
-//! fuzz | bench`.
+//! fuzz | browser | verify | bench`.
 //!
 //! Each subcommand is a module. Steps are announced on standard error as they begin, and the
 //! tools that they start write to the terminal themselves, so that a long build shows its
 //! progress. Any failed step ends the command with a status other than zero.
 
 mod bench;
+mod browser;
 mod component;
 mod dev;
 mod fuzz;
+mod python;
 mod run;
 mod step;
 mod summary;
 mod test;
 mod toolchain;
+mod verify;
 mod workspace;
 
 use std::process::ExitCode;
@@ -44,6 +47,10 @@ enum Command {
     Components,
     /// Checks the running API against its own OpenAPI document: a part of `test`.
     Fuzz,
+    /// Uses the web pages in a browser: a part of `test`.
+    Browser(browser::Arguments),
+    /// Checks what ships the service with real tools: manifests, chart, alerts, image, workflows.
+    Verify(verify::Arguments),
     /// Measures the host against its native twin: the first time takes half an hour.
     Bench(bench::Arguments),
 }
@@ -56,6 +63,8 @@ fn main() -> ExitCode {
         Command::Build => run::build(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Components => component::build_all(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Fuzz => test::fuzz_only(&workspace),
+        Command::Browser(arguments) => test::browser_only(&workspace, &arguments),
+        Command::Verify(arguments) => test::verify_only(&workspace, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
     });
     outcome.unwrap_or_else(|error| {

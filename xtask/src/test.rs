@@ -1,4 +1,5 @@
-//! `cargo xtask test`: the components, every Rust test of the workspace, the API's check.
+//! `cargo xtask test`: the components, every Rust test of the workspace, the API's check,
+//! the web pages in a browser.
 //!
 //! The tests find the components through `TASK_HOST_TEST_COMPONENTS` when they run, not when
 //! they are compiled: new logic does not rebuild the host or its tests.
@@ -9,10 +10,12 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 
+use crate::browser;
 use crate::component;
 use crate::fuzz;
 use crate::step;
 use crate::summary::{Outcome, Summary};
+use crate::verify;
 use crate::workspace::Workspace;
 
 /// The variable that tells the host's tests where the built components are.
@@ -21,7 +24,8 @@ const COMPONENTS_VARIABLE: &str = "TASK_HOST_TEST_COMPONENTS";
 /// What `test` runs.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Run only the Rust tests whose name contains this, and not the API's check.
+    /// Run only the Rust tests whose name contains this, and neither the API's check nor
+    /// the browser.
     filter: Option<String>,
     /// Arguments for the test programs, such as `--nocapture`.
     #[arg(last = true)]
@@ -41,13 +45,16 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     tests.arg("--no-fail-fast").args(&arguments.filter);
     tests.arg("--").args(&arguments.test_program);
     let outcome = step::run(&mut tests).map_or_else(failed, |()| Outcome::Passed);
-    let api = match (&outcome, &arguments.filter) {
-        (Outcome::Passed, None) => fuzz::run(workspace),
-        (Outcome::Passed, Some(_)) => Outcome::NotAsked("a filter was given"),
-        _ => Outcome::NotAsked("the tests failed first"),
+    let left_out = match (&outcome, &arguments.filter) {
+        (Outcome::Passed, None) => None,
+        (Outcome::Passed, Some(_)) => Some("a filter was given"),
+        _ => Some("the tests failed first"),
     };
     summary.add("Rust tests of all workspace members", outcome);
-    summary.add(fuzz::NAME, api);
+    let further = |run: &dyn Fn() -> Outcome| left_out.map_or_else(run, Outcome::NotAsked);
+    summary.add(fuzz::NAME, further(&|| fuzz::run(workspace)));
+    let pages = || browser::run(workspace, &browser::Arguments::default());
+    summary.add(browser::NAME, further(&pages));
     Ok(summary.finish(in_ci()))
 }
 
@@ -56,13 +63,40 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
 /// # Errors
 /// Where the component or the host does not build.
 pub fn fuzz_only(workspace: &Workspace) -> Result<ExitCode> {
-    component::build_all(workspace)?;
-    step::announce("Building the host as the tests do…");
-    // `cargo build` would choose other features for dependencies, and build them once more.
-    step::run(workspace_tests(workspace).arg("--no-run"))?;
+    build(workspace)?;
     let mut summary = Summary::default();
     summary.add(fuzz::NAME, fuzz::run(workspace));
     Ok(summary.finish(in_ci()))
+}
+
+/// Builds what the browser tests need, and runs them alone.
+///
+/// # Errors
+/// Where the component or the host does not build.
+pub fn browser_only(workspace: &Workspace, arguments: &browser::Arguments) -> Result<ExitCode> {
+    build(workspace)?;
+    let mut summary = Summary::default();
+    summary.add(browser::NAME, browser::run(workspace, arguments));
+    Ok(summary.finish(in_ci()))
+}
+
+/// Builds what the checks of everything around the service need, and runs them alone: they take
+/// minutes, so `test` leaves them to CI.
+///
+/// # Errors
+/// Where the component or the host does not build.
+pub fn verify_only(workspace: &Workspace, arguments: &verify::Arguments) -> Result<ExitCode> {
+    build(workspace)?;
+    let mut summary = Summary::default();
+    summary.add(verify::NAME, verify::run(workspace, arguments));
+    Ok(summary.finish(in_ci()))
+}
+
+fn build(workspace: &Workspace) -> Result<()> {
+    component::build_all(workspace)?;
+    step::announce("Building the host as the tests do…");
+    // `cargo build` would choose other features for dependencies, and build them once more.
+    step::run(workspace_tests(workspace).arg("--no-run"))
 }
 
 fn workspace_tests(workspace: &Workspace) -> Command {

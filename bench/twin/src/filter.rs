@@ -25,6 +25,7 @@ pub fn read(query: &str) -> Result<TaskFilter, Rejection> {
         tags: None,
         due_before: None,
         due_after: None,
+        overdue: None,
         q: None,
         sort_by: None,
         order: None,
@@ -46,6 +47,7 @@ pub fn read(query: &str) -> Result<TaskFilter, Rejection> {
                 .extend(text.split(',').map(str::to_owned)),
             "due_before" => filter.due_before = Some(parse::<Moment>(name, &text)?.0),
             "due_after" => filter.due_after = Some(parse::<Moment>(name, &text)?.0),
+            "overdue" => filter.overdue = Some(parse(name, &text)?),
             "q" => filter.q = Some(text.into_owned()),
             "sort_by" => {
                 filter.sort_by = Some(match &*text {

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &serving::Args) -> Result<(), Failure> {
-    args.start_logs()?;
+    let _traces = args.start_logs()?;
     let database = args.open_database()?;
     let starting = async { Ok(Start::of(revision::open(&*database).await?)) };
     let never = None::<fn(Arc<Service>) -> Arc<Deployments>>;

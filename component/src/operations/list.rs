@@ -1,7 +1,7 @@
 //! Listing tasks: filters, search, order and pages.
 
 use crate::contract::sql::Value;
-use crate::contract::tasks::{Direction, SortKey, TaskFilter, TaskPage};
+use crate::contract::tasks::{Direction, SortKey, Status, TaskFilter, TaskPage};
 use crate::domain::validation::Faults;
 use crate::domain::{moment, terms};
 use crate::operations::cursor;
@@ -80,6 +80,11 @@ pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage
     }
     if let Some(after) = filter.due_after {
         query.compare("due_at > ", Value::Integer(moment::micros(after)));
+    }
+    if filter.overdue == Some(true) {
+        query.compare("due_at < ", Value::Integer(moment::micros(platform.now())));
+        query.compare("status <> ", Value::Integer(Status::Completed as i64));
+        query.compare("status <> ", Value::Integer(Status::Cancelled as i64));
     }
     for (terms, common) in search(platform, tags, words)? {
         query.terms(&terms, common);

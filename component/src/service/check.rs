@@ -119,6 +119,7 @@ fn filter(limit: i64, cursor: Option<String>) -> TaskFilter {
         tags: Some(vec![MARK.to_owned()]),
         due_before: None,
         due_after: None,
+        overdue: None,
         q: Some(format!("SELF test {}", &MARK[..12])),
         sort_by: None,
         order: None,

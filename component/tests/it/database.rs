@@ -225,6 +225,7 @@ pub fn all() -> TaskFilter {
         tags: None,
         due_before: None,
         due_after: None,
+        overdue: None,
         q: None,
         sort_by: None,
         order: None,

@@ -255,6 +255,37 @@ fn due_dates_are_compared_without_their_ends() {
 }
 
 #[test]
+fn overdue_tasks_are_those_that_the_summary_counts() {
+    let mut database = Database::new();
+    let due = |due_at: u64| TaskDraft {
+        due_at: Some(at(due_at)),
+        ..draft("Task 1")
+    };
+    let late = database.create(due(START - 100));
+    for status in [Status::Completed, Status::Cancelled] {
+        let task = database.create(due(START - 100));
+        let done = TaskUpdate {
+            status: Some(Some(status)),
+            ..change()
+        };
+        database.update(task.id, done);
+    }
+    database.create(due(START + 100_000));
+    database.create(draft("Task 2"));
+    let overdue = |overdue| TaskFilter {
+        overdue: Some(overdue),
+        ..all()
+    };
+    let found = operations::list(&mut database, overdue(true))
+        .unwrap()
+        .tasks;
+    assert_eq!(found, [late]);
+    let summary = operations::summarize(&mut database).unwrap();
+    assert_eq!(summary.overdue_tasks, 1);
+    assert_eq!(database.titles(overdue(false)).len(), 5);
+}
+
+#[test]
 fn a_list_is_one_statement_and_its_order_an_index() {
     let mut database = six();
     database.statements = 0;

@@ -1,5 +1,9 @@
 //! What the logic says of itself.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
 use tasks::contract::service::{Access, Method};
 use tasks::contract::tasks::Category;
 use tasks::contract::tasks::TaskDraft;
@@ -66,4 +70,35 @@ fn health_counts_the_tasks() {
             .unwrap_err()
             .contains("no such table")
     );
+}
+
+#[test]
+fn every_file_of_the_web_ui_is_served_at_its_own_path() {
+    fn walk(folder: &Path, root: &Path, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if path.is_dir() {
+                walk(&path, root, found);
+            } else {
+                let path = path.strip_prefix(root).unwrap().to_str().unwrap();
+                found.insert(format!("/{path}"));
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
+    let mut there = BTreeSet::new();
+    walk(&root, &root, &mut there);
+    there.retain(|path| {
+        [".css", ".html", ".js", ".svg"]
+            .iter()
+            .any(|end| path.ends_with(end))
+    });
+    there.remove("/index.html");
+    there.insert("/".to_owned());
+
+    let served: BTreeSet<String> = service::assets()
+        .into_iter()
+        .map(|file| file.path)
+        .collect();
+    assert_eq!(served, there);
 }

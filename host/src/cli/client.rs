@@ -28,8 +28,9 @@ pub(super) use self::args::Args;
 use self::args::Token;
 pub(super) use self::error::Error;
 pub(super) use self::follow::{Patience, Progress};
-use super::Failure;
+use super::{Failure, tls};
 use crate::deployment::model::{ComponentSummary, Deployment, Order, Status};
+use crate::server::{Failure as Failed, Figures};
 
 /// How long a connection may take.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
@@ -63,7 +64,7 @@ pub(super) struct Upload {
 impl Client {
     /// Makes a client. Nothing is sent yet.
     pub(super) fn new(args: &Args) -> Result<Self, Failure> {
-        let http = reqwest::Client::builder()
+        let http = tls::client()
             .no_proxy()
             .connect_timeout(CONNECT_TIME)
             .build()
@@ -167,6 +168,16 @@ impl Client {
     /// What is true now.
     pub(super) async fn status(&self) -> Result<Status, Error> {
         self.read(self.request(Method::GET, "admin/status")).await
+    }
+
+    /// What requests came to in the last minutes, in this host.
+    pub(super) async fn figures(&self) -> Result<Figures, Error> {
+        self.read(self.request(Method::GET, "admin/figures")).await
+    }
+
+    /// The last requests that failed there, the latest first.
+    pub(super) async fn failures(&self) -> Result<Vec<Failed>, Error> {
+        self.read(self.request(Method::GET, "admin/failures")).await
     }
 
     /// The whole digest of a component that the host has, from its first digits as tables show

@@ -16,14 +16,15 @@ use clap::ValueEnum;
 use super::client::{self, Client, Patience};
 use super::outcome::Goal;
 use super::report::{Report, Style};
-use super::{Failure, block_on};
+use super::{Failure, block_on, oci};
 use crate::deployment::model::Order;
 
 /// Deploy a component to a running host
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The component
-    file: PathBuf,
+    /// The component: a file, or a reference such as oci://ghcr.io/acme/tasks:1.2
+    #[arg(value_name = "FILE")]
+    source: PathBuf,
 
     /// Check everything and switch nothing
     #[arg(long, conflicts_with_all = ["canary", "shadow"])]
@@ -59,6 +60,9 @@ pub(super) struct Args {
     wait: Option<Wait>,
 
     #[command(flatten)]
+    registry: oci::Args,
+
+    #[command(flatten)]
     host: client::Args,
 }
 
@@ -80,7 +84,14 @@ fn deploy<W: Write>(
     mut report: Report<W>,
     patience: &Patience,
 ) -> Result<(), Failure> {
-    let component = upload::Component::read(&args.file, args.signature.as_deref())?;
+    let component = match args
+        .source
+        .to_str()
+        .filter(|text| text.starts_with(oci::SCHEME))
+    {
+        Some(reference) => upload::Component::pull(reference, &args.registry)?,
+        None => upload::Component::read(&args.source, args.signature.as_deref())?,
+    };
     let client = Client::new(&args.host)?;
     let order = Order {
         digest: component.digest.clone(),

@@ -51,7 +51,7 @@ pub(super) struct Args {
     #[arg(long, env = "TASK_HOST_COMPILE_TIMEOUT", default_value = "2m", value_parser = parse_duration)]
     compile_timeout: Duration,
 
-    /// The address space that the compilation of a component may use: 1200MiB or more
+    /// The address space that the compilation of a component may use: 640MiB or more
     #[arg(long, env = "TASK_HOST_COMPILE_MEMORY", default_value = "4GiB", value_parser = compile_memory)]
     compile_memory: ByteSize,
 
@@ -108,7 +108,7 @@ fn compile_memory(text: &str) -> Result<ByteSize, String> {
     let size: ByteSize = text.parse()?;
     match size.0 as u64 >= Compiler::LEAST_MEMORY_BYTES {
         true => Ok(size),
-        false => Err("give 1200MiB or more: the compiler reserves that at once".to_owned()),
+        false => Err("give 640MiB or more: with less, hardly a component compiles".to_owned()),
     }
 }
 

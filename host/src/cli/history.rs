@@ -35,7 +35,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     Ok(print(&text)?)
 }
 
-fn table(deployments: &[Deployment]) -> String {
+/// The deployments as a table.
+pub(super) fn table(deployments: &[Deployment]) -> String {
     let mut table = Table::new([
         ("ID", Align::Right),
         ("DIGEST", Align::Left),

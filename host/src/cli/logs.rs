@@ -1,9 +1,16 @@
-//! Where log lines go: text for people at a terminal, one JSON object a line otherwise.
+//! Where log lines go: text for people at a terminal, one JSON object a line otherwise. And where
+//! traces go.
 
 use std::io::IsTerminal as _;
 
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
+use tracing::Subscriber;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, registry};
+
+use crate::telemetry::Traces;
 
 /// Logging
 #[derive(Debug, clap::Args)]
@@ -17,6 +24,11 @@ pub(super) struct Args {
     /// How: text, json, or auto (text on a terminal, json otherwise)
     #[arg(long, env = "TASK_HOST_LOG_FORMAT", value_enum, default_value_t = Format::Auto)]
     log_format: Format,
+    /// The OpenTelemetry collector that gets a trace of each request, such as
+    /// http://localhost:4318 (OTLP over HTTP); none unless given. The SDK's other standard
+    /// variables apply too, such as OTEL_TRACES_SAMPLER
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    otlp_endpoint: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -26,31 +38,54 @@ enum Format {
     Json,
 }
 
-/// Sends the process's log lines to standard error from now on.
-pub(super) fn init(args: &Args) -> Result<(), super::Failure> {
+/// Sends the process's log lines to standard error from now on, and its spans to a collector where
+/// one is named.
+pub(super) fn init(args: &Args) -> Result<Option<Traces>, super::Failure> {
     let filter = EnvFilter::try_new(&args.log).map_err(|error| super::setting("--log", error))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    super::tls::prepare();
+    let traces = args.otlp_endpoint.as_deref().map(Traces::start);
+    let traces = traces
+        .transpose()
+        .map_err(|error| super::setting("--otlp-endpoint", error))?;
+    let format = args.log_format;
+    match &traces {
+        // Each has a filter of its own: what only the collector wants is in no log.
+        Some(traces) => registry()
+            .with(lines(format).with_filter(filter))
+            .with(traces.layer())
+            .init(),
+        None => registry().with(filter).with(lines(format)).init(),
+    }
+    Ok(traces)
+}
+
+fn lines<S>(format: Format) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let is_terminal = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         // It would tell standard error that standard error is gone, and panic over that: who
         // stops reading the log must not stop the service.
         .log_internal_errors(false);
-    let text = match args.log_format {
+    let text = match format {
         Format::Text => true,
         Format::Json => false,
-        Format::Auto => std::io::stderr().is_terminal(),
+        Format::Auto => is_terminal,
     };
     if text {
-        builder
-            .with_target(false)
-            .with_ansi(std::io::stderr().is_terminal())
-            .init();
+        let lines = lines.with_target(false);
+        match is_terminal {
+            // Colours, unless NO_COLOR is set.
+            true => lines.boxed(),
+            false => lines.with_ansi(false).boxed(),
+        }
     } else {
-        builder
+        lines
             .json()
             .flatten_event(true)
             .with_span_list(false)
-            .init();
+            .boxed()
     }
-    Ok(())
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use humantime::parse_duration;
 
-use super::{Failure, deployments, serving, setting, sign};
+use super::{Failure, declared, deployments, serving, setting, sign};
 use crate::deployment::{self, Bundled, Deployments, Gate};
 use crate::runtime::{CodeCache, Runtime};
 use crate::storage::Location;
@@ -36,6 +36,9 @@ pub(super) struct Args {
     migration_timeout: Duration,
 
     #[command(flatten)]
+    declared: declared::Args,
+
+    #[command(flatten)]
     deployments: deployments::Args,
 
     #[command(flatten)]
@@ -43,8 +46,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    args.serving.start_logs()?;
+    let _traces = args.serving.start_logs()?;
     args.serving.check_access()?;
+    args.declared.check()?;
     let bundled = args.component.as_deref().map(read_bundled).transpose()?;
     let keys = args.deployments.trusted_keys()?;
     let cache = open_cache(&args)?;
@@ -59,10 +63,23 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         patience: PATIENCE,
         migration_time: args.migration_timeout,
     });
-    let starting = async { Ok(deployment::start(&gate, bundled, &keys).await?) };
+    let starting = async {
+        let bundled = match bundled {
+            // A new database can begin with what is declared.
+            None if gate.database.registry().active().await?.is_none() => {
+                args.declared.fetch().await?
+            }
+            bundled => bundled,
+        };
+        Ok(deployment::start(&gate, bundled, &keys).await?)
+    };
     let settings = args.deployments.settings();
-    let (gate, keys) = (gate.clone(), keys.clone());
-    let deployments = |service| Deployments::new(gate, service, database.clone(), keys, settings);
+    let deployments = |service| {
+        let (gate, database, keys) = (gate.clone(), database.clone(), keys.clone());
+        let deployments = Deployments::new(gate, service, database, keys, settings);
+        args.declared.carry_out(&deployments);
+        deployments
+    };
     Ok(args
         .serving
         .serve(database.clone(), starting, Some(deployments))?)

@@ -3,6 +3,7 @@
 //! `serve` brings the revision of a component. The benchmark's native twin brings logic that is
 //! compiled in, and must not differ in anything else: so this part is public.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ use crate::request::{Broadcast, Service};
 use crate::runtime;
 use crate::server::admin::Access;
 use crate::server::{self, Server, listen, operators::OperatorsPort};
-use crate::storage::{self, Database};
+use crate::storage::{self, Database, Location};
+use crate::telemetry::Traces;
 
 /// Database connections for what reads beside requests.
 const READERS_BESIDE: usize = 4;
@@ -30,6 +32,11 @@ const FORGET_EVERY: Duration = Duration::from_secs(600);
 pub struct Args {
     #[command(flatten)]
     pub(super) database: database::Args,
+
+    /// How many hosts share the database at most. More than one needs a database that hosts can
+    /// share: an embedded one is refused at the start
+    #[arg(long, env = "TASK_HOST_REPLICAS", default_value = "1")]
+    replicas: NonZeroU32,
 
     /// Answer writes before they are on the disk. For benchmarks: what was acknowledged survives
     /// the process, not the machine
@@ -66,11 +73,12 @@ pub struct Args {
 }
 
 impl Args {
-    /// Sends log lines where the flags say from now on. Once in a process.
+    /// Sends log lines and traces where the flags say from now on. Once in a process; traces are
+    /// sent as long as what is returned lives.
     ///
     /// # Errors
     /// [`Failure::Setting`] names the flag.
-    pub fn start_logs(&self) -> Result<(), Failure> {
+    pub fn start_logs(&self) -> Result<Option<Traces>, Failure> {
         logs::init(&self.logs)
     }
 
@@ -89,6 +97,17 @@ impl Args {
     /// # Errors
     /// [`Failure::Setting`] names the flag.
     pub fn open_database(&self) -> Result<Arc<dyn Database>, Failure> {
+        let embedded = matches!(
+            self.database.location,
+            Location::Sqlite(_) | Location::Temporary
+        );
+        if embedded && self.replicas.get() > 1 {
+            let reason = format!(
+                "{} hosts cannot share {}, which belongs to one; set 1 or give another --database",
+                self.replicas, self.database.location
+            );
+            return Err(setting("--replicas", reason));
+        }
         if self.unsafe_no_sync {
             tracing::warn!(
                 "--unsafe-no-sync: what is acknowledged does not survive a loss of power"
@@ -150,15 +169,10 @@ impl Args {
             started = starting => started?,
             () = signals.come(1) => return Ok(()),
         };
-        let revision = start.revision.clone();
         let metrics = Metrics::with_database(database.clone());
-        metrics.revision_activated(
-            &revision.digest,
-            &revision.description.name,
-            &revision.description.version,
-        );
         let limits = self.limits.request();
         metrics.set_pool_capacity(limits.running);
+        let revision = &start.revision;
         tracing::info!(
             service.name = revision.description.name,
             service.version = revision.description.version,
@@ -174,8 +188,10 @@ impl Args {
             metrics.clone(),
         ));
         let deployments = deployments.map(|make| make(service.clone()));
-        if let Some(deployments) = &deployments {
-            start.resume(deployments).await;
+        // From here on only the service holds the revision: it is freed when it is replaced.
+        match &deployments {
+            Some(deployments) => start.resume(deployments).await,
+            None => drop(start),
         }
         let retention = Retention {
             answers: self.idempotency_retention,

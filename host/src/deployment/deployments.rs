@@ -48,6 +48,8 @@ pub struct Deployments {
     running: Mutex<Option<Running>>,
     /// What ends a trial well, while one runs.
     pub(super) promotion: Mutex<Option<Promotion>>,
+    /// What carries the configuration's declaration out, until it has ended.
+    pub(super) declaring: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// A deployment that runs here, or ran last.
@@ -96,6 +98,7 @@ impl Deployments {
             kept: Mutex::default(),
             running: Mutex::default(),
             promotion: Mutex::default(),
+            declaring: Mutex::default(),
         })
     }
 
@@ -137,6 +140,17 @@ impl Deployments {
     /// # Errors
     /// [`OrderError`]; nothing was begun.
     pub async fn deploy(self: &Arc<Self>, order: Order, actor: &str) -> Result<i64, OrderError> {
+        let kind = if order.dry_run { "dry-run" } else { "deploy" };
+        self.order(order, kind, actor).await
+    }
+
+    /// Begins a deployment of a kind.
+    pub(super) async fn order(
+        self: &Arc<Self>,
+        order: Order,
+        kind: &str,
+        actor: &str,
+    ) -> Result<i64, OrderError> {
         if order.canary_percent.is_some() && order.shadow {
             return Err(OrderError::Rejected {
                 code: "two-trials",
@@ -156,7 +170,6 @@ impl Deployments {
                 ),
             });
         }
-        let kind = if order.dry_run { "dry-run" } else { "deploy" };
         let journal = self.begin(&digest, kind, actor, &order).await?;
         let id = journal.id;
         let this = self.clone();
@@ -168,7 +181,8 @@ impl Deployments {
 
     /// Goes back to a revision that was active before: to that of the digest, or to the one
     /// before the active one. Takes milliseconds where the revision is still compiled. While a
-    /// new revision is in probation, that deployment is ended by going back, and its id returned.
+    /// new revision is in probation or tried beside the active one, that deployment is ended by
+    /// going back, and its id returned.
     ///
     /// # Errors
     /// [`OrderError`]; nothing was begun.
@@ -179,11 +193,11 @@ impl Deployments {
     ) -> Result<i64, OrderError> {
         let digest = digest.map(plain_digest);
         if let Some(running) = self.registry().running_deployment().await?
-            && running.stage == "probation"
+            && matches!(running.stage.as_str(), "probation" | "canary" | "shadow")
             && digest.is_none_or(|digest| running.new.from.as_deref() == Some(digest))
         {
-            let reason = format!("rolled back by {actor} while it was in probation");
-            // Where its probation is over by now, it is rolled back like any other.
+            let reason = format!("rolled back by {actor} at its stage {}", running.stage);
+            // Where that is over by now, it is rolled back like any other.
             if self.interrupt(running.id, reason).await {
                 return Ok(running.id);
             }
@@ -249,6 +263,7 @@ impl Deployments {
     /// Ends what runs, for the end of the process. A deployment in probation goes on with it
     /// when the host starts again.
     pub async fn stop(&self) {
+        self.stop_declaring();
         let running = self.lock_running().take();
         let Some(running) = running else { return };
         if running.task.is_finished() {

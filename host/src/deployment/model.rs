@@ -35,7 +35,7 @@ pub struct Deployment {
     pub digest: String,
     /// The digest that was active before.
     pub from: Option<String>,
-    /// `deploy`, `rollback`, `dry-run`, `bundled`, `fallback`; of a refused one also `upload`.
+    /// `deploy`, `rollback`, `dry-run`, `bundled`, `declared`, `fallback`; of a refused one also `upload`.
     pub kind: String,
     /// Who asked.
     pub actor: String,
@@ -106,8 +106,8 @@ pub struct Status {
     pub shadow: Option<ShadowReport>,
     /// The deployment that runs.
     pub deployment: Option<Deployment>,
-    /// The digests that a rollback reaches without compiling, the latest first.
-    pub kept: Vec<String>,
+    /// The revisions that a rollback reaches without compiling, the latest first.
+    pub kept: Vec<RevisionStatus>,
     /// What an operator has to know of the active revision: that the host fell back to it, and
     /// why.
     #[serde(default)]

@@ -162,6 +162,7 @@ impl Deployments {
         });
         let detail = format!("{percent} % of the clients, until it is promoted");
         journal.note("canary", Status::Began, Some(detail));
+        journal.reach("canary").await;
         tokio::select! {
             actor = told(promotion) => Ok(format!("promoted by {actor}")),
             reason = judge => Err(reason),
@@ -182,6 +183,7 @@ impl Deployments {
         });
         let detail = "reads are run on it after their answer, until it is promoted".to_owned();
         journal.note("shadow", Status::Began, Some(detail));
+        journal.reach("shadow").await;
         let running = async {
             self.service.run_in_shadow(revision, &shadow, jobs).await;
             std::future::pending().await

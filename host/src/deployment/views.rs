@@ -107,7 +107,7 @@ impl Deployments {
             kept: self
                 .lock_kept()
                 .iter()
-                .map(|kept| kept.digest.clone())
+                .map(|kept| revision_status(kept))
                 .collect(),
             warning,
             epoch: registered.map_or(0, |active| active.epoch),

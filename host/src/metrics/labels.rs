@@ -98,9 +98,9 @@ pub(super) struct RevisionLabels {
 }
 
 /// How something ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct OutcomeLabel {
-    pub(super) outcome: &'static str,
+    pub(super) outcome: String,
 }
 
 /// A digest as labels carry it: its first 12 digits.

@@ -168,3 +168,33 @@ fn the_series_of_a_revision_go_with_it() {
     let text = metrics.render(Format::Prometheus);
     assert!(!text.contains("0123456789ab"), "{text}");
 }
+
+#[test]
+fn a_fault_that_is_expected_stands_at_zero_before_the_first() {
+    let metrics = Metrics::new();
+    metrics.expect_faults(&["logic-trapped", "deadline-exceeded"]);
+    let text = metrics.render(Format::Prometheus);
+    assert!(text.contains("task_host_faults_total{kind=\"logic-trapped\"} 0\n"));
+    assert!(text.contains("task_host_faults_total{kind=\"deadline-exceeded\"} 0\n"));
+    assert!(text.contains("task_host_limits_hit_total{kind=\"deadline-exceeded\"} 0\n"));
+    assert!(!text.contains("task_host_limits_hit_total{kind=\"logic-trapped\"}"));
+}
+
+#[test]
+fn the_end_of_a_deployment_is_told_by_its_time() {
+    let metrics = Metrics::new();
+    metrics.deployed("rolled-back", "traps", &[("check", 0.5)]);
+    let text = metrics.render(Format::Prometheus);
+    let start = "task_host_deployment_ended_timestamp_seconds{outcome=\"rolled-back\"} ";
+    let ended = text
+        .lines()
+        .find_map(|line| line.strip_prefix(start))
+        .unwrap();
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap();
+    assert!(
+        (now.as_secs_f64() - ended.parse::<f64>().unwrap()).abs() < 60.0,
+        "{ended}"
+    );
+}

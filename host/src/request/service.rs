@@ -16,6 +16,7 @@ use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
 use rand::Rng as _;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tracing::{Instrument as _, trace_span};
 
 use self::ended::Ended;
 use super::admission::{Admission, overloaded};
@@ -28,6 +29,7 @@ use crate::contract::Access;
 use crate::metrics::{self, Metrics};
 use crate::runtime::Call;
 use crate::storage::{Budget, Database, Error, Transaction};
+use crate::telemetry::DETAIL;
 use crate::transcode::{Outcome, Reply};
 
 /// How often a request that met a conflict is run again before it is answered with 503.
@@ -56,7 +58,13 @@ impl Service {
         limits: Limits,
         metrics: Arc<Metrics>,
     ) -> Self {
+        metrics.expect_faults(&Fault::CODES);
         metrics.revision_loaded(&revision.digest, &revision.stats);
+        metrics.revision_activated(
+            &revision.digest,
+            &revision.description.name,
+            &revision.description.version,
+        );
         let traffic = Traffic {
             active: revision,
             candidate: None,
@@ -99,6 +107,7 @@ impl Service {
                 self.metrics.faulted(fault.code());
                 revision.stats.failed();
             }
+            Err(Refusal::Unavailable(_)) => self.metrics.database_unavailable(),
             Err(Refusal::Problem(problem)) if !(400..500).contains(&problem.status) => {
                 revision.stats.failed();
             }
@@ -148,7 +157,8 @@ impl Service {
     }
 
     async fn attempt(&self, work: &Work<'_>) -> Result<Answer, Ended> {
-        let mut turn = pin!(self.turn(work));
+        let waits = trace_span!(target: DETAIL, "admit");
+        let mut turn = pin!(self.turn(work).instrument(waits));
         // Who need not wait takes no place in the queue.
         let (transaction, slot) = match turn.as_mut().now_or_never() {
             Some(turn) => turn?,
@@ -278,9 +288,10 @@ impl Service {
         transaction: Box<dyn Transaction>,
     ) -> Result<(Box<dyn Transaction>, Result<Reply, Refusal>), Ended> {
         let lives = self.metrics.instance_lives();
-        let finished = invocation
-            .run(self.call(transaction, work.arrived, work.moment))
-            .await;
+        let runs = trace_span!(target: DETAIL, "logic", operation = work.route.operation);
+        // The logic's own lines belong to the span that it runs in.
+        let call = runs.in_scope(|| self.call(transaction, work.arrived, work.moment));
+        let finished = invocation.run(call).instrument(runs).await;
         drop(lives);
         self.metrics.instantiated(finished.cost.instantiation);
         self.metrics.call(finished.cost.guest, finished.cost.host);
@@ -315,7 +326,8 @@ impl Service {
     ) -> Result<(), Ended> {
         drop(slot);
         let (busy, usage) = (transaction.busy(), transaction.usage());
-        let committed = transaction.commit().await;
+        let commits = trace_span!(target: DETAIL, "commit");
+        let committed = transaction.commit().instrument(commits).await;
         let outcome = match committed {
             Ok(()) => metrics::Outcome::Commit,
             Err(Error::Conflict) => metrics::Outcome::Conflict,

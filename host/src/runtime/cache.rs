@@ -175,3 +175,55 @@ fn read_or_make_key(path: &Path) -> anyhow::Result<[u8; 32]> {
         .context("the key must have 32 bytes")?;
     Ok(key)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    fn cache(folder: &Path) -> CodeCache {
+        CodeCache::open(&folder.join("cache"), &folder.join("key")).unwrap()
+    }
+
+    fn names(cache: &CodeCache) -> Vec<String> {
+        let entries = std::fs::read_dir(&cache.directory).unwrap().flatten();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_component_is_forgotten_with_its_code_for_every_engine() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path());
+        for (digest, fingerprint) in [("a", "1"), ("a", "2"), ("ab", "1"), ("b", "1")] {
+            let code = CompiledCode::vouched(vec![7]);
+            cache.put(digest, fingerprint, &code).unwrap();
+        }
+        std::fs::write(cache.directory.join("a-list.txt"), "mine").unwrap();
+        cache.forget("a");
+        assert_eq!(names(&cache), ["a-list.txt", "ab-1.code", "b-1.code"]);
+        assert!(cache.get("a", "1").is_none());
+        assert_eq!(cache.get("b", "1").unwrap().bytes(), [7]);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_unfinished_is_removed_an_hour_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = cache(folder.path()).directory;
+        let ages = [
+            ("old.code.tmp", 3700),
+            ("new.code.tmp", 3500),
+            ("old.tmp", 3700),
+        ];
+        for (name, seconds) in ages {
+            let file = std::fs::File::create(directory.join(name)).unwrap();
+            file.set_modified(SystemTime::now() - Duration::from_secs(seconds))
+                .unwrap();
+        }
+        assert_eq!(names(&cache(folder.path())), ["new.code.tmp", "old.tmp"]);
+    }
+}

@@ -104,9 +104,9 @@ impl Compiler {
     /// The address space that a compilation may use unless it is set: code generation needs up to
     /// a hundred times the component's size.
     pub const MEMORY_BYTES: u64 = 4 << 30;
-    /// The address space without which no compilation begins: the allocator reserves a GiB that it
-    /// may never use.
-    pub const LEAST_MEMORY_BYTES: u64 = 1200 << 20;
+    /// The address space without which hardly a component compiles: half of it is the program,
+    /// stacks, and what the allocator sets aside for each thread.
+    pub const LEAST_MEMORY_BYTES: u64 = 640 << 20;
 
     /// A compiler that starts this very program again.
     ///
@@ -185,6 +185,8 @@ impl Compiler {
             // The child needs no setting of the host's, and must not see its secrets.
             .env_clear()
             .env("RAYON_NUM_THREADS", threads.to_string())
+            // Address space is limited: the allocator must not reserve a GiB of it.
+            .env("MIMALLOC_ARENA_RESERVE", "8MiB")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -45,22 +45,39 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Every [`code`](Fault::code).
+    pub const CODES: [&'static str; 12] = [
+        "logic-trapped",
+        "deadline-exceeded",
+        "cpu-time-exceeded",
+        "memory-limit-exceeded",
+        "handover-limit-exceeded",
+        "statement-limit-exceeded",
+        "row-limit-exceeded",
+        "byte-limit-exceeded",
+        "logic-returned-invalid-value",
+        "logic-ignored-failure",
+        "event-limit-exceeded",
+        "logic-published-invalid-event",
+    ];
+
     /// The fault's slug: the problem type's and the metric label's name.
     pub fn code(&self) -> &'static str {
-        match self {
-            Fault::Trap(_) => "logic-trapped",
-            Fault::Deadline => "deadline-exceeded",
-            Fault::CpuTime => "cpu-time-exceeded",
-            Fault::Memory => "memory-limit-exceeded",
-            Fault::Handover => "handover-limit-exceeded",
-            Fault::Statements => "statement-limit-exceeded",
-            Fault::Rows => "row-limit-exceeded",
-            Fault::Bytes => "byte-limit-exceeded",
-            Fault::Events => "event-limit-exceeded",
-            Fault::Event(_) => "logic-published-invalid-event",
-            Fault::Value(_) => "logic-returned-invalid-value",
-            Fault::Transaction(_) => "logic-ignored-failure",
-        }
+        let index = match self {
+            Fault::Trap(_) => 0,
+            Fault::Deadline => 1,
+            Fault::CpuTime => 2,
+            Fault::Memory => 3,
+            Fault::Handover => 4,
+            Fault::Statements => 5,
+            Fault::Rows => 6,
+            Fault::Bytes => 7,
+            Fault::Value(_) => 8,
+            Fault::Transaction(_) => 9,
+            Fault::Events => 10,
+            Fault::Event(_) => 11,
+        };
+        Self::CODES[index]
     }
 }
 

@@ -6,6 +6,7 @@ mod events;
 use std::borrow::Cow;
 use std::time::Instant;
 
+use tracing::{Instrument as _, trace_span};
 use wasmtime::component::{HasSelf, Linker};
 
 use super::bindings::task_host::platform::{events as feed, log, sql};
@@ -14,6 +15,7 @@ use super::bindings::wasi::random::random;
 use super::fault::Interruption;
 use super::state::State;
 use crate::storage::{Cause, Cell, Dialect, Failure, Rows, Span, Transaction, Value};
+use crate::telemetry::DETAIL;
 
 /// Random bytes a call. WASI sets no limit, and a component could ask for all memory.
 const RANDOM_BYTES_PER_CALL: u64 = 64 << 10;
@@ -101,7 +103,11 @@ impl sql::Host for State {
         let began = Instant::now();
         let transaction = self.begin_statement(&statement, &params)?;
         let params: Vec<Value> = params.into_iter().map(Value::from).collect();
-        let result = transaction.query(&statement, &params).await;
+        let runs = statement_span(&statement);
+        let result = transaction
+            .query(&statement, &params)
+            .instrument(runs)
+            .await;
         self.returned_from_host(began.elapsed());
         match result.map_err(Interruption::from)? {
             Ok(rows) => Ok(Ok(rows.into())),
@@ -117,10 +123,19 @@ impl sql::Host for State {
         let began = Instant::now();
         let transaction = self.begin_statement(&statement, &params)?;
         let params: Vec<Value> = params.into_iter().map(Value::from).collect();
-        let result = transaction.execute(&statement, &params).await;
+        let runs = statement_span(&statement);
+        let result = transaction
+            .execute(&statement, &params)
+            .instrument(runs)
+            .await;
         self.returned_from_host(began.elapsed());
         Ok(result.map_err(Interruption::from)?.map_err(Into::into))
     }
+}
+
+/// A statement's span, with its text and never its values.
+fn statement_span(statement: &str) -> tracing::Span {
+    trace_span!(target: DETAIL, "sql", db.query.text = statement)
 }
 
 impl log::Host for State {

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Val};
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, Store, WasmBacktrace};
 
 use super::engine::Ticker;
 use super::fault::{Fault, Interruption};
@@ -134,5 +134,11 @@ fn classify(error: wasmtime::Error) -> Interruption {
     if format!("{}", error.root_cause()).contains("hostcalls has been exhausted") {
         return Fault::Handover.into();
     }
-    Fault::Trap(format!("{error:?}")).into()
+    // The cause, then where in the guest. Wasmtime's own text would put the host's stack between
+    // them where RUST_BACKTRACE is set.
+    let text = match error.downcast_ref::<WasmBacktrace>() {
+        Some(frames) => format!("{}\n{frames}", error.root_cause()),
+        None => format!("{error:#}"),
+    };
+    Fault::Trap(text).into()
 }

@@ -16,6 +16,7 @@ mod engine;
 mod events;
 mod guard;
 mod openapi;
+mod recent;
 
 #[cfg(test)]
 mod fake;
@@ -55,7 +56,7 @@ const UPLOADS: usize = 2;
 
 /// Every route of the admin API.
 #[rustfmt::skip] // One line each.
-fn routes() -> [Route; 12] {
+fn routes() -> [Route; 14] {
     let (get, post) = (Method::GET, Method::POST);
     [
         route(&post, "/admin/components", "components.upload", components::upload),
@@ -69,6 +70,8 @@ fn routes() -> [Route; 12] {
         route(&post, "/admin/deployments/{id}/abort", "deployments.abort", deployments::abort),
         route(&post, "/admin/rollback", "rollback", deployments::rollback),
         route(&get, "/admin/status", "status", deployments::status),
+        route(&get, "/admin/figures", "figures", recent::figures),
+        route(&get, "/admin/failures", "failures", recent::failures),
         route(&get, "/admin/openapi.json", "openapi", openapi::document),
     ]
 }

@@ -91,7 +91,7 @@ async fn find(
             .ok_or_else(|| Problem::method_not_allowed(READ_ONLY));
     }
     context.matched("".into(), surface.label.clone());
-    without_slash(revision, parts).ok_or_else(Problem::not_found)
+    without_slash(app, revision, parts).ok_or_else(Problem::not_found)
 }
 
 async fn call(
@@ -116,10 +116,15 @@ async fn call(
     };
     let answered = app.api.answer(revision, route, request).await;
     match answered {
-        Ok(answer) => Ok(answer::respond(answer, parts)),
+        Ok(answer) => Ok(answer::respond(answer, parts, &app.config.public_path)),
         Err(refusal) => {
             log(&refusal);
-            Err(refusal.into())
+            let reason = reason(&refusal);
+            let problem = Problem::from(refusal);
+            if let Some(reason) = reason {
+                context.failed(&problem.code, reason);
+            }
+            Err(problem)
         }
     }
 }
@@ -193,7 +198,7 @@ fn not_text(header: &'static str) -> Refusal {
 
 /// Clients of other frameworks ask for `/tasks/` and mean `/tasks`: they are sent there, with
 /// method and body (308). A path that begins with two slashes would name another host.
-fn without_slash(revision: &Revision, parts: &Parts) -> Option<Response> {
+fn without_slash(app: &App, revision: &Revision, parts: &Parts) -> Option<Response> {
     let path = parts.uri.path().strip_suffix('/')?;
     let known = RESERVED_PATHS.contains(&path)
         || revision.router.at(path).is_ok()
@@ -205,11 +210,32 @@ fn without_slash(revision: &Revision, parts: &Parts) -> Option<Response> {
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
     };
+    let location = app.config.public_path.of(&location);
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
     let location = HeaderValue::try_from(location).ok()?;
     response.headers_mut().insert(LOCATION, location);
     Some(response)
+}
+
+/// Why, for operators; none where it is the client's fault.
+fn reason(refusal: &Refusal) -> Option<String> {
+    match refusal {
+        Refusal::Problem(problem) if (400..500).contains(&problem.status) => None,
+        Refusal::Problem(problem) => Some(match &problem.detail {
+            Some(detail) => format!("{}: {detail}", problem.title),
+            None => problem.title.clone(),
+        }),
+        Refusal::Fault(_) | Refusal::Unavailable(_) | Refusal::Overloaded { .. } => {
+            Some(refusal.to_string())
+        }
+        Refusal::Malformed(_)
+        | Refusal::Invalid(_)
+        | Refusal::UnsupportedMediaType(_)
+        | Refusal::PreconditionFailed
+        | Refusal::BadHeader { .. }
+        | Refusal::KeyReused => None,
+    }
 }
 
 /// Tells the log what the client is not told. Everything else is the access line's matter.

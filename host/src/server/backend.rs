@@ -118,8 +118,8 @@ pub trait Admin: Send + Sync + 'static {
     async fn deploy(&self, order: Order, actor: &str) -> Result<i64, AdminError>;
 
     /// Begins the way back to a component that was active before, or to the one before the
-    /// active one, and returns the deployment's id. Where the active one is in probation, that
-    /// deployment is ended by going back, and its id returned.
+    /// active one, and returns the deployment's id. Where a deployment is in probation, a
+    /// canary or a shadow, it is ended by going back, and its id returned.
     ///
     /// # Errors
     /// As [`Admin::deploy`].

@@ -24,6 +24,16 @@ pub struct Config {
     #[arg(long, env = "TASK_HOST_ADMIN_ADDR", default_value = "127.0.0.1:9000")]
     pub admin_addr: SocketAddr,
 
+    /// The path under which clients see the API, such as `/staging`, where a proxy in front takes
+    /// that prefix away. `Location`, `Link` and the OpenAPI document carry it. Empty: none.
+    #[arg(
+        long,
+        env = "TASK_HOST_PUBLIC_PATH",
+        default_value = "",
+        value_name = "PREFIX"
+    )]
+    pub public_path: PublicPath,
+
     /// The largest request body, in bytes or with a unit such as KiB or MiB. Above it: 413.
     #[arg(long, env = "TASK_HOST_BODY_LIMIT", default_value = "1MiB")]
     pub body_limit: ByteSize,
@@ -97,6 +107,37 @@ pub struct Config {
     /// flags stands under its heading in the help.
     #[command(flatten)]
     pub admin: admin::Config,
+}
+
+/// The path that a proxy in front adds: empty, or one slash before each of its segments.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PublicPath(String);
+
+impl PublicPath {
+    /// A path of this host's as clients have to write it.
+    pub fn of(&self, path: &str) -> String {
+        format!("{}{path}", self.0)
+    }
+
+    /// The prefix; none where it is empty.
+    pub fn prefix(&self) -> Option<&str> {
+        (!self.0.is_empty()).then_some(&*self.0)
+    }
+}
+
+impl FromStr for PublicPath {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<PublicPath, String> {
+        let path = text.strip_suffix('/').unwrap_or(text);
+        let plain = |c: u8| c.is_ascii_alphanumeric() || b"-._~".contains(&c);
+        let segment = |part: &str| !matches!(part, "" | "." | "..") && part.bytes().all(plain);
+        match path.strip_prefix('/') {
+            None if path.is_empty() => Ok(PublicPath::default()),
+            Some(parts) if parts.split('/').all(segment) => Ok(PublicPath(path.to_owned())),
+            _ => Err("give a path such as /staging: letters, digits, - . _ ~".to_owned()),
+        }
+    }
 }
 
 /// A number of bytes; written with or without a unit: `512`, `64KiB`, `1MiB`, `2MB`.
@@ -237,6 +278,10 @@ mod tests {
             ["--header-timeout", "soon"],
             ["--client-header", "two words"],
             ["--max-connections", "0"],
+            ["--public-path", "staging"],
+            ["--public-path", "//elsewhere.example"],
+            ["--public-path", "/a/../b"],
+            ["--public-path", "/a?b"],
         ] {
             let error = parse(&args).unwrap_err();
             assert!(error.contains(args[0]), "{error}");
@@ -249,5 +294,19 @@ mod tests {
         let origins = ["https://a.example", "http://b.example:8080"]
             .map(|origin| Origin::Exactly(HeaderValue::from_static(origin)));
         assert_eq!(config.cors_origin, origins);
+    }
+
+    #[test]
+    fn a_public_path_is_read_with_and_without_its_last_slash() {
+        for text in ["/a/b", "/a/b/"] {
+            assert_eq!(
+                text.parse::<PublicPath>().unwrap().of("/tasks"),
+                "/a/b/tasks"
+            );
+        }
+        for text in ["", "/"] {
+            let path: PublicPath = text.parse().unwrap();
+            assert_eq!((path.prefix(), &*path.of("/tasks")), (None, "/tasks"));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A backend without logic or database, for the tests of this layer.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -41,6 +41,9 @@ pub(super) struct Fake {
 }
 
 pub(super) const DIGEST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// A file that is worth packing.
+pub(super) static LARGE: LazyLock<String> = LazyLock::new(|| "a { color: red }\n".repeat(200));
 
 /// Method and path of each route, by index.
 const ROUTES: [(Method, &str); 7] = [
@@ -151,6 +154,7 @@ fn revision() -> Revision {
         assets: vec![
             asset("/", "text/html; charset=utf-8", "<title>Tasks</title>"),
             asset("/app.js", "text/javascript", "let tasks;"),
+            asset("/large.css", "text/css", &LARGE),
         ],
         operations: Vec::new(),
         stats: Arc::default(),

@@ -8,21 +8,25 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use super::surface::Surface;
-use super::{App, assets, client};
+use super::{App, Config, assets, client};
 
 /// `GET /openapi.json`.
 pub(super) async fn document(State(app): State<Arc<App>>, parts: Parts) -> Response {
     let revision = app.api.begin(client::of(&app, &parts));
     let surface = Surface::of(&revision);
-    let document = surface.openapi(&revision, app.config.public_metrics);
+    let document = surface.openapi(&revision, &app.config);
     let mut response = assets::read(document, &parts.headers);
     surface.sign(&mut response);
     response
 }
 
-/// The document with the paths that every host has. What the document itself says of them wins.
-pub(super) fn with_host_paths(document: &Value, with_metrics: bool) -> Value {
+/// The document with the paths that every host has, and with where clients find them. What the
+/// document itself says of them wins.
+pub(super) fn with_host_paths(document: &Value, config: &Config) -> Value {
     let mut document = document.clone();
+    if let Some(prefix) = config.public_path.prefix() {
+        document["servers"] = json!([{"url": prefix}]);
+    }
     let Some(paths) = document
         .as_object_mut()
         .map(|members| members.entry("paths").or_insert_with(|| Map::new().into()))
@@ -51,7 +55,7 @@ pub(super) fn with_host_paths(document: &Value, with_metrics: bool) -> Value {
             "requests should go elsewhere",
         ),
     );
-    if with_metrics {
+    if config.public_metrics {
         add("/metrics", metrics());
     }
     document

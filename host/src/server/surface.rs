@@ -1,13 +1,17 @@
 //! What HTTP serves of one revision, worked out once when the first request meets it.
 
 use std::collections::HashMap;
+use std::io::{Read, Write};
 use std::sync::{Arc, OnceLock};
 
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 
-use super::openapi;
+use super::{Config, openapi};
 use crate::request::{Revision, entity_tag_of};
 
 const REVISION: HeaderName = HeaderName::from_static("task-host-revision");
@@ -26,13 +30,19 @@ pub(super) struct Surface {
     openapi: OnceLock<File>,
 }
 
-/// A file that does not change while its revision is active.
+/// A file that does not change while its revision is active. It is packed when a client first
+/// takes it so, once and as small as gzip makes it.
 pub(super) struct File {
-    pub(super) content: Bytes,
     pub(super) media_type: HeaderValue,
     /// Without quotes.
     pub(super) etag: String,
+    plain: OnceLock<Bytes>,
+    /// None where packing does not pay.
+    gzip: OnceLock<Option<Bytes>>,
 }
+
+/// Smaller files fit in one packet as they are.
+const LEAST_TO_PACK_BYTES: usize = 1024;
 
 impl File {
     /// A media type that is no header value becomes bytes of unknown kind.
@@ -41,9 +51,66 @@ impl File {
             etag: entity_tag_of(&content),
             media_type: HeaderValue::from_str(media_type)
                 .unwrap_or(HeaderValue::from_static("application/octet-stream")),
-            content,
+            plain: content.into(),
+            gzip: OnceLock::new(),
         }
     }
+
+    /// The same of what gzip has packed already, when the host was built.
+    pub(super) fn packed(content: Bytes, media_type: &str) -> File {
+        let file = File::new(content.clone(), media_type);
+        File {
+            plain: OnceLock::new(),
+            gzip: Some(content).into(),
+            ..file
+        }
+    }
+
+    /// The content as it is.
+    pub(super) fn plain(&self) -> &Bytes {
+        self.plain.get_or_init(|| {
+            let packed = self.gzip.get().and_then(Option::as_deref);
+            let mut plain = Vec::new();
+            GzDecoder::new(packed.unwrap_or_default())
+                .read_to_end(&mut plain)
+                .expect("the file was packed by gzip when the host was built");
+            plain.into()
+        })
+    }
+
+    /// The content packed; none where that does not make it smaller.
+    pub(super) fn gzip(&self) -> Option<&Bytes> {
+        let packed = self.gzip.get_or_init(|| {
+            let plain = self.plain();
+            if plain.len() < LEAST_TO_PACK_BYTES || !packs(Some(&self.media_type)) {
+                return None;
+            }
+            let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+            packer.write_all(plain).ok()?;
+            let packed = packer.finish().ok()?;
+            (packed.len() < plain.len()).then(|| packed.into())
+        });
+        packed.as_ref()
+    }
+}
+
+/// Whether content of a media type becomes smaller when packed: most images and fonts are
+/// packed already.
+pub(super) fn packs(media_type: Option<&HeaderValue>) -> bool {
+    let kind = media_type
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let packed = [
+        // Not packed, but gathering it would keep messages back.
+        "text/event-stream",
+        "image/",
+        "font/woff",
+        "audio/",
+        "video/",
+        "application/zip",
+        "application/gzip",
+    ];
+    kind.starts_with("image/svg") || !packed.iter().any(|prefix| kind.starts_with(prefix))
 }
 
 impl Surface {
@@ -84,9 +151,9 @@ impl Surface {
     }
 
     /// The description of the revision's API, with the host's own paths.
-    pub(super) fn openapi(&self, revision: &Revision, with_metrics: bool) -> &File {
+    pub(super) fn openapi(&self, revision: &Revision, config: &Config) -> &File {
         self.openapi.get_or_init(|| {
-            let document = openapi::with_host_paths(&revision.openapi, with_metrics);
+            let document = openapi::with_host_paths(&revision.openapi, config);
             File::new(document.to_string().into(), "application/json")
         })
     }

@@ -22,8 +22,10 @@ use tracing::{Instrument, debug, error, info, info_span};
 pub(super) use self::context::Context;
 use super::App;
 use super::problem::Problem;
+use super::recent::Ended;
 use crate::contract::RESERVED_PATHS;
 use crate::metrics::{Held, RequestLabels};
+use crate::telemetry;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -74,7 +76,9 @@ async fn run(context: &Arc<Context>, mut request: Request<Body>, next: Next) -> 
             error.message = text,
             "the host panicked while it answered a request"
         );
-        Problem::internal().respond(&context.request_id)
+        let problem = Problem::internal();
+        context.failed(&problem.code, format!("the host panicked: {text}"));
+        problem.respond(&context.request_id)
     });
     let id = HeaderValue::from_str(&context.request_id);
     let headers = response.headers_mut();
@@ -104,7 +108,9 @@ impl<'a> Watch<'a> {
             span.id = %context.span_id,
             http.request.method = method,
             http.route = tracing::field::Empty,
+            otel.kind = tracing::field::Empty,
         );
+        context.root().place(&span);
         Watch {
             app,
             context,
@@ -130,6 +136,16 @@ impl<'a> Watch<'a> {
             },
             took,
         );
+        telemetry::ended(&self.span, self.method, route, status);
+        self.app.recent.ended(&Ended {
+            request_id: &self.context.request_id,
+            method: self.method,
+            route,
+            revision: &matched.revision,
+            status,
+            took,
+            failure: self.context.failure(),
+        });
         let _entered = self.span.enter();
         let duration_ms = took.as_micros() as f64 / 1000.0;
         let method = self.method;

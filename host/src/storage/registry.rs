@@ -156,7 +156,7 @@ pub struct NewDeployment {
     pub digest: String,
     /// What was active.
     pub from: Option<String>,
-    /// `deploy`, `rollback`, `dry-run`, `bundled`, `fallback`; of a refused attempt also `upload`.
+    /// `deploy`, `rollback`, `dry-run`, `bundled`, `declared`, `fallback`; of a refused attempt also `upload`.
     pub kind: String,
     /// Who asked.
     pub actor: String,

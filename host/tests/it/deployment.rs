@@ -6,6 +6,7 @@ mod compiling;
 mod crash;
 mod fallback;
 mod gate;
+mod oci;
 mod retention;
 mod signatures;
 

@@ -6,6 +6,7 @@
 //! with a deadline, in [`eventually`] only.
 
 mod process;
+pub mod server;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -27,7 +28,8 @@ pub struct Setup {
     directory: Arc<TempDir>,
     /// Read when a host starts, so no host has to hold it.
     kept: Option<Arc<TempDir>>,
-    component: PathBuf,
+    /// None: the host gets none.
+    component: Option<PathBuf>,
     database: String,
     cache: PathBuf,
     flags: Vec<String>,
@@ -52,7 +54,7 @@ impl Setup {
         Self {
             directory,
             kept: None,
-            component,
+            component: Some(component),
             database,
             // Shared by all tests: compiling once a run keeps the suite quick.
             cache: Path::new(env!("CARGO_TARGET_TMPDIR")).join("code-cache"),
@@ -97,9 +99,16 @@ impl Setup {
         self
     }
 
+    /// Names no component.
+    pub fn without_component(mut self) -> Self {
+        self.component = None;
+        self
+    }
+
     /// The component's file.
+    #[track_caller]
     pub fn component_path(&self) -> &Path {
-        &self.component
+        self.component.as_deref().expect("a component")
     }
 
     /// A directory that lives as long as this setup and its hosts.
@@ -124,8 +133,11 @@ impl Setup {
             .args(["serve", "--addr", "127.0.0.1:0"])
             .args(["--admin-addr", "127.0.0.1:0", "--log-format", "json"])
             .args(["--database", &self.database])
-            .arg("--component")
-            .arg(&self.component)
+            .args(
+                self.component
+                    .iter()
+                    .flat_map(|path| ["--component".as_ref(), path.as_os_str()]),
+            )
             .arg("--cache-dir")
             .arg(&self.cache)
             .args(&self.flags)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// From the bottom up. Those in one line do not know each other.
 const LAYERS: [&[&str]; 7] = [
-    &["contract"],
+    &["contract", "telemetry"],
     &["storage"],
     &["metrics", "runtime", "transcode"],
     &["request"],
@@ -16,13 +16,15 @@ const LAYERS: [&[&str]; 7] = [
 ];
 
 /// Words of the code, and the places under `src` where they may stand.
-const KEPT: [(&str, &[&str]); 10] = [
+const KEPT: [(&str, &[&str]); 12] = [
     ("wasmtime", &["runtime", "transcode"]),
     ("axum", &["server"]),
     ("hyper", &["server"]),
     ("tower_http", &["server"]),
     ("rusqlite", &["storage"]),
     ("tokio_postgres", &["storage"]),
+    ("opentelemetry", &["telemetry"]),
+    ("tracing_opentelemetry", &["telemetry"]),
     ("process::exit", &["main.rs"]),
     ("process::abort", &["main.rs"]),
     ("env::var", &[]),

@@ -21,5 +21,7 @@ mod lifecycle;
 mod limits;
 mod request;
 mod storage;
+mod telemetry;
 mod toy;
+mod traffic;
 mod transfer;

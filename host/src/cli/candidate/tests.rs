@@ -74,3 +74,12 @@ fn without_an_id_the_deployment_that_runs_is_meant() {
     };
     assert_eq!(error.to_string(), "no deployment runs");
 }
+
+#[test]
+fn another_share_is_given_at_once_and_the_canary_goes_on() {
+    let fake = Fake::answers([ok(&deployment("running")), no_content()]);
+    assert!(decide_on(&fake, &["promote", "7", "--canary", "25%"]).is_ok());
+    let received = fake.received();
+    assert_eq!(received[1].json(), json!({"canary_percent": 25.0}));
+    assert_eq!(received.len(), 2, "nobody waits for its end");
+}

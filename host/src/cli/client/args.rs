@@ -76,10 +76,11 @@ impl Args {
 /// The address that paths are appended to.
 fn base(text: &str) -> Result<Url, String> {
     let mut url: Url = text.parse().map_err(|error| format!("{error}"))?;
-    if url.scheme() != "http" || url.host().is_none() {
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
         return Err(
             "give an address such as http://127.0.0.1:9000; the operators' port speaks plain \
-             http, and is reached from elsewhere through a tunnel such as kubectl port-forward"
+             http, and is reached from elsewhere by a tunnel such as kubectl port-forward, or \
+             by https through a proxy"
                 .to_owned(),
         );
     }

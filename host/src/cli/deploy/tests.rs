@@ -223,10 +223,11 @@ fn only_the_outcome_that_was_asked_for_is_a_success() {
 
 #[test]
 fn who_waits_for_the_switch_only_is_done_before_the_probation_ends() {
-    for (stage, status) in [
-        ("switch", "passed"),
-        ("canary", "began"),
-        ("shadow", "began"),
+    for (flags, stage, status) in [
+        (&["--wait", "switched"][..], "switch", "passed"),
+        // These end by hand: nobody waits for that unless asked to.
+        (&["--canary", "10%"], "canary", "began"),
+        (&["--shadow"], "shadow", "began"),
     ] {
         let fake = Fake::answers([
             ok(&component(DIGEST, false)),
@@ -234,7 +235,7 @@ fn who_waits_for_the_switch_only_is_done_before_the_probation_ends() {
             events(&[event(0, stage, status), event(1, "probation", "began")]),
             ok(&deployment("running")),
         ]);
-        let done = deploy_to(&fake, &["--wait", "switched"], Style::Plain, None);
+        let done = deploy_to(&fake, flags, Style::Plain, None);
         assert!(done.result.is_ok(), "{}", reason(&done));
         let last = done.output.lines().last().unwrap();
         let expected = "deployment 7: a6bffc98f5bb is still on its way, at probation";

@@ -9,9 +9,10 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 
 use crate::cli::client::{self, Client, Upload};
+use crate::cli::oci::{self, Artifact};
 use crate::cli::report::Report;
 use crate::cli::sign::read_signature;
-use crate::cli::{Failure, setting, show};
+use crate::cli::{Failure, block_on, setting, show};
 use crate::deployment::digest_of;
 
 /// Characters of the progress bar.
@@ -40,6 +41,20 @@ impl Component {
             digest: digest_of(&content),
             content: content.into(),
             signature: signature.map(|signature| BASE64_STANDARD.encode(signature)),
+        })
+    }
+
+    /// Fetches a component from a registry, with the signature that it has there.
+    pub(super) fn pull(reference: &str, registry: &oci::Args) -> Result<Self, Failure> {
+        let artifact: Artifact = reference
+            .parse()
+            .map_err(|reason| setting("FILE", reason))?;
+        let pulled = block_on(artifact.pull(registry))?;
+        Ok(Component {
+            path: reference.into(),
+            digest: digest_of(&pulled.content),
+            content: pulled.content.into(),
+            signature: pulled.signature,
         })
     }
 

@@ -1,8 +1,11 @@
 //! What `status` shows, as it looks.
 
+use super::view::{line, redrawn, text};
 use super::*;
 use crate::cli::client::fake::{BEFORE, DIGEST, deployment};
-use crate::deployment::model::ShadowSample;
+use crate::cli::show;
+use crate::deployment::model::{RevisionStatus, ShadowReport, ShadowSample};
+use crate::server::RevisionSecond;
 
 pub(in crate::cli) fn status() -> Status {
     Status {
@@ -25,6 +28,31 @@ pub(in crate::cli) fn status() -> Status {
     }
 }
 
+/// A host in which nothing has happened yet.
+fn quiet(status: Status) -> Seen {
+    Seen {
+        status,
+        deployments: Vec::new(),
+        figures: Figures {
+            now: 1_767_323_045,
+            seconds: Vec::new(),
+        },
+        failures: Vec::new(),
+    }
+}
+
+fn second(at: u64, revision: &str, requests: u32, p50_ms: f64) -> RevisionSecond {
+    RevisionSecond {
+        at,
+        revision: show::digest(revision).to_owned(),
+        requests,
+        failures: 1,
+        traps: 0,
+        p50_ms,
+        p99_ms: p50_ms * 10.0,
+    }
+}
+
 #[test]
 fn a_host_without_a_deployment_shows_what_is_active() {
     let expected = "
@@ -34,8 +62,10 @@ active  78a6273103d1  tasks 0.1.0  12345678       2       12
 no deployment runs
 nothing is kept for a rollback
 epoch 3, task-host 0.1.0
+
+no requests in the last minute
 ";
-    assert_eq!(format!("\n{}", text(&status())), expected);
+    assert_eq!(format!("\n{}", text(&quiet(status()))), expected);
 }
 
 #[test]
@@ -43,7 +73,8 @@ fn a_host_that_fell_back_says_so_and_why() {
     let mut status = status();
     status.warning = Some("the active component 0123 does not load (digest-mismatch)".to_owned());
     let expected = "\nWARNING: this is a fallback: the active component 0123 does not load\n";
-    assert!(text(&status).contains(expected), "{}", text(&status));
+    let shown = text(&quiet(status));
+    assert!(shown.contains(expected), "{shown}");
 }
 
 #[test]
@@ -59,7 +90,7 @@ fn a_candidate_is_shown_beside_it_with_its_share() {
     });
     status.candidate_percent = Some(12.5);
     status.deployment = Some(deployment("running"));
-    status.kept = vec![DIGEST.to_owned(), BEFORE.to_owned()];
+    status.kept = vec![status.candidate.clone().unwrap(), status.active.clone()];
     let expected = "
            DIGEST        SERVICE      REQUESTS  FAILED  RUNNING
 active     78a6273103d1  tasks 0.1.0  12345678       2       12
@@ -70,8 +101,10 @@ deployment 7 (deploy) of a6bffc98f5bb is at probation, since 2026-01-02 03:04:05
 UTC, by alice (token)
 kept for a rollback: a6bffc98f5bb, 78a6273103d1
 epoch 3, task-host 0.1.0
+
+no requests in the last minute
 ";
-    assert_eq!(format!("\n{}", text(&status)), expected);
+    assert_eq!(format!("\n{}", text(&quiet(status.clone()))), expected);
     status.candidate_percent = Some(0.0);
     status.shadow = Some(ShadowReport {
         compared: 120,
@@ -91,5 +124,100 @@ epoch 3, task-host 0.1.0
       - GET /tasks at /0/title: is another string, 3 times, first in request
       order-17
 ";
-    assert!(text(&status).contains(expected), "{}", text(&status));
+    let shown = text(&quiet(status));
+    assert!(shown.contains(expected), "{shown}");
+}
+
+#[test]
+fn what_came_of_it_lately_fits_into_eighty_columns() {
+    let mut seen = quiet(status());
+    let now = seen.figures.now;
+    seen.figures.seconds = vec![
+        second(now - 61, BEFORE, 9999, 900.0),
+        second(now - 3, BEFORE, 300, 0.5),
+        second(now - 2, BEFORE, 100, 40.0),
+        second(now - 1, DIGEST, 20, 0.75),
+        second(now - 1, BEFORE, 7, 0.75),
+    ];
+    let mut made = deployment("active");
+    made.digest = BEFORE.to_owned();
+    seen.deployments = vec![made];
+    seen.failures = vec![
+        Failed {
+            at: "2026-01-02T03:04:04.25Z".to_owned(),
+            request_id: "0123456789abcdef0123456789abcdef".to_owned(),
+            method: "GET".to_owned(),
+            route: "/a/rather/long/path/with/{parameters}/in/it".to_owned(),
+            status: 500,
+            code: "logic-trapped".to_owned(),
+            reason: "the logic trapped: wasm trap: wasm `unreachable` instruction executed\n 0: f"
+                .to_owned(),
+            revision: show::digest(BEFORE).to_owned(),
+            duration_ms: 1.25,
+        };
+        5
+    ];
+    let shown = text(&seen);
+    let short = |line: &str| line.chars().count() <= show::WIDTH;
+    assert!(shown.lines().all(short), "{shown}");
+    let failure = "\
+2026-01-02 03:04:04     500  GET /a/rather/long/path/with/{param…  1.2 ms
+      the logic trapped: wasm trap: wasm `unreachable` instruction executed
+      (0123456789abcdef0123456789abcdef)
+";
+    let expected = format!(
+        "
+        DIGEST        SERVICE      REQUESTS  FAILED  RUNNING
+active  78a6273103d1  tasks 0.1.0  12345678       2       12
+      since 2026-01-02 03:04:06 UTC, by alice (token)
+
+no deployment runs
+nothing is kept for a rollback
+epoch 3, task-host 0.1.0
+
+the last minute
+REVISION      REQUESTS  FAILED  TRAPS     P50  WORST P99
+78a6273103d1       407       3      0  0.5 ms     400 ms
+a6bffc98f5bb        20       1      0  0.8 ms     7.5 ms
+
+the last deployments
+ID  DIGEST        KIND    OUTCOME  BEGAN (UTC)        TOOK  BY
+ 7  78a6273103d1  deploy  active   2026-01-02 03:04  1.5 s  alice (token)
+
+the last failed requests
+AT (UTC)             STATUS  REQUEST                                 TOOK
+{}",
+        failure.repeat(3)
+    );
+    assert_eq!(format!("\n{shown}"), expected);
+}
+
+#[test]
+fn a_line_tells_the_gist_of_the_last_second() {
+    let mut seen = quiet(status());
+    let now = seen.figures.now;
+    seen.figures.seconds = vec![
+        second(now - 2, BEFORE, 100, 0.5),
+        second(now - 1, BEFORE, 12, 0.5),
+        second(now - 1, DIGEST, 3, 0.5),
+    ];
+    let told =
+        "2026-01-02 03:04:05 78a6273103d1 tasks 0.1.0, 15 requests/s, 2 failed/s, 12 running";
+    assert_eq!(line(&seen), told);
+    seen.status.candidate = Some(RevisionStatus {
+        digest: DIGEST.to_owned(),
+        ..seen.status.active.clone()
+    });
+    seen.status.candidate_percent = Some(12.5);
+    seen.status.deployment = Some(deployment("running"));
+    let further = ", candidate a6bffc98f5bb 12.5 %, deployment 7 at probation";
+    assert_eq!(line(&seen), format!("{told}{further}"));
+}
+
+#[test]
+fn a_window_is_drawn_over_and_what_is_left_of_the_one_before_is_wiped() {
+    assert_eq!(
+        redrawn("one\n\ntwo\n"),
+        "\x1b[Hone\x1b[K\n\x1b[K\ntwo\x1b[K\n\x1b[J"
+    );
 }

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tracing::Instrument as _;
+
 use super::Service;
 use crate::contract::Access;
 use crate::request::shadow::{Difference, Job, Jobs, Seen, Shadow};
 use crate::request::work::{Moment, Work};
-use crate::request::{Answer, Refusal, Request, Revision, Trial};
+use crate::request::{Answer, Fault, Refusal, Request, Revision, Trial};
 use crate::storage::Transaction;
 use crate::transcode::Outcome;
 
@@ -47,7 +49,15 @@ impl Service {
         while let Some(job) = jobs.0.recv().await {
             // Clients have the slots first.
             let difference = match self.admission.has_room() {
-                true => self.compare(candidate, &job).await,
+                true => {
+                    // Lines of the candidate's own are told from those of what clients got.
+                    let span = tracing::info_span!(
+                        "shadow",
+                        request.id = job.request.id,
+                        component.digest = candidate.digest,
+                    );
+                    self.compare(candidate, &job).instrument(span).await
+                }
                 false => None,
             };
             match difference {
@@ -95,6 +105,10 @@ impl Service {
         };
         let work = Work::read(&job.revision, job.route, &job.request, Instant::now()).ok()?;
         let (_, again) = self.look(&work, transaction, job.moment).await;
+        // The two runs share the budget of one transaction: what they use it up for is no answer.
+        if matches!(again, Err(Refusal::Fault(_))) && job.answered.is_ok() {
+            return None;
+        }
         Some(Seen::of(&again)?.differs(&tried))
     }
 
@@ -111,6 +125,9 @@ impl Service {
         drop(lives);
         let transaction = finished.transaction.filter(|used| !used.spent());
         let answered = match finished.outcome {
+            Ok(Outcome::Reply(_)) if transaction.is_none() => {
+                Err(Fault::Transaction("a statement had failed".into()).into())
+            }
             Ok(Outcome::Reply(reply)) => Ok(work.answer(reply)),
             Ok(Outcome::Problem(problem)) => Err(Refusal::Problem(Box::new(problem))),
             Err(interruption) => return (None, Err(interruption.into())),

@@ -152,7 +152,7 @@ pub(super) fn status() -> Status {
     };
     Status {
         active: revision.clone(),
-        candidate: Some(revision),
+        candidate: Some(revision.clone()),
         candidate_percent: Some(0.0),
         shadow: Some(ShadowReport {
             compared: 5,
@@ -167,7 +167,7 @@ pub(super) fn status() -> Status {
             }],
         }),
         deployment: Some(deployment(Vec::new())),
-        kept: vec![DIGEST.to_owned()],
+        kept: vec![revision],
         warning: None,
         epoch: 3,
         host_version: "0.1.0".to_owned(),

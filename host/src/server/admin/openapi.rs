@@ -152,6 +152,21 @@ fn paths() -> Value {
             "get": operation("status", "host", "Say what is true now",
                 &["503"], ("200", ok("The host's state.", schema("Status")))),
         },
+        "/admin/figures": {
+            "get": with(
+                operation("figures", "host", "Count requests by revision, second by second",
+                    &["422"], ("200", ok("The last five minutes.", schema("Figures")))),
+                json!({"parameters": [{
+                    "name": "after", "in": "query",
+                    "description": "Only the seconds after this one, counted since 1970.",
+                    "schema": {"type": "integer", "minimum": 0, "default": 0}
+                }]}),
+            ),
+        },
+        "/admin/failures": {
+            "get": operation("failures", "host", "List the last requests that failed",
+                &[], ("200", ok("At most 100, the latest first.", list_of("Failure")))),
+        },
         "/admin/openapi.json": {
             "get": operation("openapi", "host", "Describe the admin API",
                 &[], ("200", ok("This document.", json!({"type": "object"})))),

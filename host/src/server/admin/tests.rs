@@ -1,9 +1,11 @@
 //! The admin API through the operators' router, over an engine that answers as each test says.
 
 mod audit;
+mod console;
 mod documentation;
 mod door;
 mod orders;
+mod recent;
 mod socket;
 mod uploads;
 

@@ -9,6 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tracing::warn;
 
 use crate::request::{Answer, entity_tag_of};
+use crate::server::config::PublicPath;
 use crate::server::etag;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -23,8 +24,8 @@ const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC
 /// Caches may keep an answer to a GET and have to ask again before they use it.
 pub(in crate::server) const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// The response to the request of these parts.
-pub(super) fn respond(answer: Answer, parts: &Parts) -> Response {
+/// The response to the request of these parts; paths in it are as clients write them.
+pub(super) fn respond(answer: Answer, parts: &Parts, public: &PublicPath) -> Response {
     let is_read = matches!(parts.method, Method::GET | Method::HEAD);
     let body = answer.body.unwrap_or_default();
     let tag = match answer.etag {
@@ -52,13 +53,13 @@ pub(super) fn respond(answer: Answer, parts: &Parts) -> Response {
         headers.insert(ETAG, tag);
     }
     if let Some(location) = answer.location {
-        match HeaderValue::try_from(location) {
+        match HeaderValue::try_from(public.of(&location)) {
             Ok(location) => drop(headers.insert(LOCATION, location)),
             Err(_) => warn!("the logic named a location that no header can carry"),
         }
     }
     if let Some(cursor) = answer.next
-        && let Ok(link) = HeaderValue::try_from(next_link(&parts.uri, &cursor))
+        && let Ok(link) = HeaderValue::try_from(next_link(public, &parts.uri, &cursor))
     {
         headers.insert(LINK, link);
     }
@@ -83,7 +84,7 @@ pub(in crate::server) fn not_modified(tag: &str) -> Response {
 
 /// The request's own path and query with that cursor, and no `offset`: a cursor counts from
 /// where it points to.
-fn next_link(uri: &Uri, cursor: &str) -> String {
+fn next_link(public: &PublicPath, uri: &Uri, cursor: &str) -> String {
     let kept = uri
         .query()
         .unwrap_or_default()
@@ -92,7 +93,7 @@ fn next_link(uri: &Uri, cursor: &str) -> String {
         .filter(|pair| !matches!(pair.split('=').next(), Some("cursor" | "offset")));
     let cursor = format!("cursor={}", utf8_percent_encode(cursor, QUERY_VALUE));
     let query = kept.chain([cursor.as_str()]).collect::<Vec<_>>().join("&");
-    format!("<{}?{query}>; rel=\"next\"", uri.path())
+    format!("<{}?{query}>; rel=\"next\"", public.of(uri.path()))
 }
 
 #[cfg(test)]
@@ -100,7 +101,7 @@ mod tests {
     use super::*;
 
     fn link(uri: &'static str, cursor: &str) -> String {
-        next_link(&Uri::from_static(uri), cursor)
+        next_link(&PublicPath::default(), &Uri::from_static(uri), cursor)
     }
 
     #[test]

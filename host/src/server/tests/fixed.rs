@@ -1,11 +1,13 @@
 //! The host's own paths: health, probes, metrics, description, documentation; and files.
 
+use std::io::Read;
 use std::sync::atomic::Ordering;
 
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use crate::request::{Fault, Health, Refusal};
-use crate::server::fake::{DIGEST, Fake, send};
+use crate::server::fake::{DIGEST, Fake, LARGE, send};
 
 #[tokio::test]
 async fn health_tells_figures_of_host_and_logic() {
@@ -217,4 +219,49 @@ async fn the_web_uis_files_are_served_at_their_paths() {
         (head.header("content-length"), &head.body[..]),
         ("10", &b""[..])
     );
+}
+
+#[tokio::test]
+async fn files_of_the_web_ui_may_use_nothing_from_elsewhere_and_no_inline_script() {
+    let router = Fake::new().router();
+    for path in ["/", "/app.js"] {
+        let reply = send(&router, &format!("GET {path}"), &[], "").await;
+        let policy = reply.header("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'self';"),
+            "{path}: {policy}"
+        );
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_file_is_sent_packed_to_who_takes_it_so() {
+    let router = Fake::new().router();
+    let get = async |accepted: &'static str| {
+        send(
+            &router,
+            "GET /large.css",
+            &[("accept-encoding", accepted)],
+            "",
+        )
+        .await
+    };
+    let plain = get("identity").await;
+    assert_eq!(plain.body.len(), LARGE.len());
+    assert_eq!(plain.header("vary"), "accept-encoding");
+    for accepted in ["gzip", "br, gzip;q=0.5", "*"] {
+        let packed = get(accepted).await;
+        assert_eq!(packed.header("content-encoding"), "gzip", "{accepted}");
+        assert_eq!(packed.header("etag"), plain.header("etag"), "{accepted}");
+        let mut unpacked = Vec::new();
+        GzDecoder::new(&packed.body[..])
+            .read_to_end(&mut unpacked)
+            .unwrap();
+        assert_eq!(unpacked, plain.body, "{accepted}");
+        assert!(packed.body.len() < plain.body.len() / 2, "{accepted}");
+    }
+    for accepted in ["gzip;q=0", "identity"] {
+        assert_eq!(get(accepted).await.body, plain.body, "{accepted}");
+    }
 }

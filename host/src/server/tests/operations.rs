@@ -3,7 +3,7 @@
 use axum::body::Body;
 use futures_util::stream;
 
-use crate::request::Answer;
+use crate::request::{Answer, Client};
 use crate::server::fake::{Fake, answer, send};
 
 #[tokio::test]
@@ -300,4 +300,18 @@ async fn a_body_that_breaks_off_is_refused() {
         reply.json()["type"],
         "urn:task-host:problem:body-incomplete"
     );
+}
+
+#[tokio::test]
+async fn a_client_is_known_by_the_header_that_is_set_for_it() {
+    let fake = Fake::new();
+    let asked_by = |fake: &Fake| fake.client.lock().unwrap().clone();
+    let headers = [("task-host-client", "a"), ("x-forwarded-for", "b")];
+    send(&fake.router(), "GET /tasks", &headers, "").await;
+    assert_eq!(asked_by(&fake), format!("{:?}", Client::Named(b"a")));
+    send(&fake.router(), "GET /openapi.json", &[], "").await;
+    assert_eq!(asked_by(&fake), format!("{:?}", Client::Unknown));
+    let server = fake.server(&["--client-header", "X-Forwarded-For"]);
+    send(&server.public(), "GET /tasks", &headers, "").await;
+    assert_eq!(asked_by(&fake), format!("{:?}", Client::Named(b"b")));
 }

@@ -4,6 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use axum::http::HeaderMap;
 
+use crate::telemetry::Root;
+
 /// A request's identity, shared by everything that handles it. In the request's extensions.
 #[derive(Debug)]
 pub(in crate::server) struct Context {
@@ -13,8 +15,12 @@ pub(in crate::server) struct Context {
     pub(in crate::server) trace_id: String,
     /// This host's span in that trace: 16 hex digits.
     pub(in crate::server) span_id: String,
+    /// The caller's span of a valid `traceparent`, and whether the caller samples.
+    parent: Option<(String, bool)>,
     /// Set by whoever finds the route.
     matched: OnceLock<Matched>,
+    /// Set by whoever meets the failure: the slug, and the reason for operators.
+    failure: OnceLock<(String, String)>,
 }
 
 /// What a request was for, as metrics and logs name it.
@@ -33,14 +39,25 @@ impl Context {
         let request_id = header("x-request-id")
             .filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()))
             .map_or_else(random_128, str::to_owned);
-        let trace_id = header("traceparent")
-            .and_then(trace_id)
-            .map_or_else(random_128, str::to_owned);
+        let caller = header("traceparent").and_then(Caller::read);
         Context {
             request_id,
-            trace_id,
+            trace_id: caller
+                .as_ref()
+                .map_or_else(random_128, |caller| caller.trace_id.to_owned()),
             span_id: format!("{:016x}", rand::random_range(1..=u64::MAX)),
+            parent: caller.map(|caller| (caller.span_id.to_owned(), caller.sampled)),
             matched: OnceLock::new(),
+            failure: OnceLock::new(),
+        }
+    }
+
+    /// The request's place in its trace.
+    pub(super) fn root(&self) -> Root<'_> {
+        Root {
+            trace_id: &self.trace_id,
+            span_id: &self.span_id,
+            parent: self.parent.as_ref().map(|(id, sampled)| (&**id, *sampled)),
         }
     }
 
@@ -49,6 +66,15 @@ impl Context {
     pub(in crate::server) fn matched(&self, route: Arc<str>, revision: Arc<str>) {
         tracing::Span::current().record("http.route", &*route);
         let _ = self.matched.set(Matched { route, revision });
+    }
+
+    /// Says why the request failed by the service's fault. The first word counts.
+    pub(in crate::server) fn failed(&self, code: &str, reason: String) {
+        let _ = self.failure.set((code.to_owned(), reason));
+    }
+
+    pub(super) fn failure(&self) -> Option<&(String, String)> {
+        self.failure.get()
     }
 
     pub(super) fn matched_route(&self) -> Matched {
@@ -60,25 +86,38 @@ fn random_128() -> String {
     format!("{:032x}", rand::random_range(1..=u128::MAX))
 }
 
-/// The trace id of a `traceparent` header (W3C Trace Context, level 1): later versions may have
-/// more after the flags, the first may not.
-fn trace_id(header: &str) -> Option<&str> {
-    let mut parts = header.split('-');
-    let (version, trace, parent, flags) =
-        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let hex = |text: &str, len: usize| {
-        text.len() == len && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let is_set = |text: &str| text.bytes().any(|b| b != b'0');
-    let valid = hex(version, 2)
-        && version != "ff"
-        && (version != "00" || parts.next().is_none())
-        && hex(trace, 32)
-        && is_set(trace)
-        && hex(parent, 16)
-        && is_set(parent)
-        && hex(flags, 2);
-    valid.then_some(trace)
+/// What a `traceparent` header tells (W3C Trace Context, level 1).
+struct Caller<'a> {
+    trace_id: &'a str,
+    span_id: &'a str,
+    sampled: bool,
+}
+
+impl Caller<'_> {
+    /// Later versions may have more after the flags, the first may not.
+    fn read(header: &str) -> Option<Caller<'_>> {
+        let mut parts = header.split('-');
+        let (version, trace_id, span_id, flags) =
+            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let hex = |text: &str, len: usize| {
+            text.len() == len && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let is_set = |text: &str| text.bytes().any(|b| b != b'0');
+        let valid = hex(version, 2)
+            && version != "ff"
+            && (version != "00" || parts.next().is_none())
+            && hex(trace_id, 32)
+            && is_set(trace_id)
+            && hex(span_id, 16)
+            && is_set(span_id)
+            && hex(flags, 2);
+        let sampled = valid && u8::from_str_radix(flags, 16).is_ok_and(|flags| flags & 1 == 1);
+        valid.then_some(Caller {
+            trace_id,
+            span_id,
+            sampled,
+        })
+    }
 }
 
 #[cfg(test)]

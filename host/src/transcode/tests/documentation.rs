@@ -119,6 +119,7 @@ fn an_operation_tells_its_documentation_parameters_and_answers() {
             "tags",
             "due_before",
             "due_after",
+            "overdue",
             "q",
             "sort_by",
             "order",

@@ -81,6 +81,7 @@ fn each_filter_selects_and_all_of_them_together() {
             "due_before=2030-02-28T23:00:00.6Z&due_after=2030-02-28T23:00:00Z",
             vec!["Three"],
         ),
+        ("overdue=true", vec![]),
         (
             "assignee=Ada&priority=high&status=in_progress&tags=reddish",
             vec!["Three"],

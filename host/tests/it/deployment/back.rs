@@ -76,6 +76,27 @@ fn a_rollback_before_the_switch_is_refused_with_the_id_of_what_runs() {
 }
 
 #[test]
+fn a_rollback_ends_what_is_tried_beside_the_active_revision() {
+    for (flags, stage) in [
+        (["--canary", "10%"].as_slice(), "canary"),
+        (&["--shadow"], "shadow"),
+    ] {
+        let host = quick().flag("--pause-before", stage).start();
+        let before = revision(&host);
+        let component = built(&other());
+        let arguments = [&["deploy", component.path()], flags].concat();
+        begin(&host, &arguments, stage);
+        let output = run(command(&host, &["rollback"]));
+        assert_eq!(output.code, Some(0), "{output:#?}");
+        let deployment = latest(&host);
+        assert_eq!(deployment["id"], 2, "{deployment}");
+        assert_eq!(deployment["outcome"], "aborted");
+        assert_eq!(status(&host)["candidate"], serde_json::Value::Null);
+        assert_eq!(revision(&host), before);
+    }
+}
+
+#[test]
 fn an_abort_between_the_registrys_switch_and_that_of_the_requests_leaves_both_on_the_old_one() {
     let setup = quick();
     let before = revision(&setup.start());

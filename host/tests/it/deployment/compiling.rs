@@ -6,7 +6,7 @@ use super::{Built, built_of, deploy, latest, revision};
 use crate::harness::eventually;
 use crate::hostile::probe::Probe;
 
-/// A small component that takes seconds and more than a gigabyte to compile: jump tables of 20 000 entries,
+/// A small component that takes a second and half a gigabyte to compile: jump tables of 20 000 entries,
 /// each of which carries 1000 values. It is no service: it does not come so far.
 fn laborious() -> Built {
     let (entries, values) = (20_000, 1000);
@@ -20,7 +20,7 @@ fn laborious() -> Built {
         b"\x0b",
         &b"\x1a".repeat(values),
     ];
-    let body = [&b"\x00"[..], &block.concat().repeat(10), b"\x0b"].concat();
+    let body = [&b"\x00"[..], &block.concat().repeat(4), b"\x0b"].concat();
     let code = [&b"\x01"[..], &leb(body.len()), &body].concat();
     let results = [leb(values).to_vec(), b"\x7e".repeat(values)].concat();
     let types = [&b"\x02\x60\x00\x00\x60\x00"[..], &results].concat();
@@ -79,7 +79,7 @@ fn a_compilation_that_takes_too_long_is_ended() {
 
 #[test]
 fn a_compilation_that_needs_too_much_memory_is_ended() {
-    let (code, reason) = refused("--compile-memory", "1200MiB");
+    let (code, reason) = refused("--compile-memory", "640MiB");
     assert_eq!(code, "compile-memory-exceeded");
     assert!(reason.contains("--compile-memory"), "{reason}");
 }

@@ -95,6 +95,29 @@ fn a_deployment_that_is_killed_leaves_one_of_the_two_revisions_and_says_which() 
 }
 
 #[test]
+fn a_trial_that_is_killed_leaves_the_active_revision() {
+    for (flags, stage) in [
+        (["--canary", "10%"].as_slice(), "canary"),
+        (&["--shadow"], "shadow"),
+    ] {
+        let setup = quick();
+        let before = revision(&setup.start());
+        let component = built(&other());
+        let host = crash(
+            &setup,
+            &[&["deploy", component.path()], flags].concat(),
+            stage,
+        );
+        assert_eq!(revision(&host), before, "{stage}");
+        let deployment = latest(&host);
+        assert_eq!(deployment["outcome"], "rejected", "{stage}: {deployment}");
+        said(&host, &[stage, &before]);
+        let output = deploy(&host, &component, &[]);
+        assert_eq!(output.code, Some(0), "{stage}: {output:#?}");
+    }
+}
+
+#[test]
 fn a_crash_names_the_stage_in_which_it_happened() {
     let setup = quick();
     drop(setup.start());

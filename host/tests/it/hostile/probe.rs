@@ -27,6 +27,7 @@ pub struct Route {
 #[derive(Clone)]
 pub struct Probe {
     world: &'static str,
+    thing: String,
     /// How much memory an instance begins with, in pages of 64 KiB.
     pages: u32,
     markers: Vec<(&'static str, String)>,
@@ -60,6 +61,7 @@ impl Probe {
     pub fn good() -> Self {
         Self {
             world: "probe",
+            thing: "a thing".into(),
             pages: 1,
             markers: Vec::new(),
             routes: vec![get("/things/{id}")],
@@ -76,6 +78,12 @@ impl Probe {
                 (local.set 0 (i64.sub (local.get 0) (i64.const 1)))
                 (br $turn)))",
         )
+    }
+
+    /// Another answer than "a thing".
+    pub fn saying(mut self, thing: &str) -> Self {
+        self.thing = thing.into();
+        self
     }
 
     /// The same core in another world of `probe.wit`.
@@ -149,7 +157,7 @@ impl Probe {
         memory.text(72, "1.0.0");
         memory.list(80, ROUTES, self.routes.len());
         memory.list(88, MIGRATIONS, self.migrations.len());
-        memory.text(196, "a thing");
+        memory.text(196, &self.thing);
         for (n, route) in self.routes.iter().enumerate() {
             let at = ROUTES + n * 72;
             memory.0[at] = route.method;

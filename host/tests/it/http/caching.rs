@@ -22,6 +22,8 @@ fn get_with(host: &Host, path: &str, name: &str, value: &str) -> Answer {
 fn an_unchanged_resource_is_304() {
     let host = host_with_tasks();
     for path in [
+        "/",
+        "/app.js",
         "/tasks/1",
         "/tasks",
         "/tasks/stats/summary",

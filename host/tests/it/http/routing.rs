@@ -215,3 +215,42 @@ fn the_documentation_loads_nothing_from_elsewhere() {
         assert!(!page.contains(outside), "{outside}");
     }
 }
+
+#[test]
+fn behind_a_prefix_every_path_that_clients_follow_carries_it() {
+    let host = Setup::tasks().flag("--public-path", "/staging/").start();
+    let task = json!({"title": "First", "category": "feature"});
+    for id in 1..=2 {
+        let created = host.post("/tasks", &task).expect(201);
+        assert_eq!(
+            created.expect_header("location"),
+            format!("/staging/tasks/{id}")
+        );
+    }
+    let list = host.get("/tasks?limit=1").expect(200);
+    let link = list.expect_header("link");
+    assert!(
+        link.starts_with("</staging/tasks?limit=1&cursor="),
+        "{link}"
+    );
+    let moved = host.get("/tasks/?limit=1").expect(308);
+    assert_eq!(moved.expect_header("location"), "/staging/tasks?limit=1");
+    let document = host.get("/openapi.json").expect(200).json();
+    assert_eq!(document["servers"], json!([{"url": "/staging"}]));
+    assert!(
+        document["paths"]["/tasks"].is_object(),
+        "its paths stay as they are"
+    );
+    let page = host.get("/docs").expect(200).text();
+    assert!(
+        !page.contains("=\"/"),
+        "what the page loads is relative to it: {page}"
+    );
+}
+
+#[test]
+fn without_a_prefix_the_description_names_no_server() {
+    let host = host_with_a_task();
+    let document = host.get("/openapi.json").expect(200).json();
+    assert!(document.get("servers").is_none(), "{}", document["servers"]);
+}

@@ -114,3 +114,22 @@ fn a_key_of_the_code_cache_that_every_user_can_read_is_refused() {
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("a file").permissions().mode() & 0o777
 }
+
+#[test]
+fn more_replicas_than_one_are_refused_where_the_database_belongs_to_one_host() {
+    for database in ["sqlite:data.sqlite", "sqlite::memory:"] {
+        let setup = Setup::tasks().database(database).flag("--replicas", "2");
+        setup
+            .refused()
+            .says(2, &["--replicas", database, "--database"]);
+    }
+    Setup::tasks()
+        .flag("--replicas", "0")
+        .refused()
+        .says(2, &["--replicas"]);
+    Setup::tasks()
+        .flag("--replicas", "1")
+        .start()
+        .get("/readyz")
+        .expect(200);
+}

@@ -93,6 +93,29 @@ fn what_outlasts_the_grace_period_is_cut_off() {
 }
 
 #[test]
+fn a_second_signal_ends_the_drain_at_once() {
+    let mut host = slow()
+        .flag("--drain-delay", "1h")
+        .flag("--drain-timeout", "1h")
+        .start();
+    let mut endless = host
+        .request("GET", "/things/9000000000000000000")
+        .open()
+        .expect("a connection");
+    host.get("/things/1").expect(200);
+    host.terminate();
+    eventually("the drain begins", || {
+        (host.admin("GET", "/readyz").send().status == 503).then_some(())
+    });
+    host.get("/things/1").expect(200);
+    host.terminate();
+    assert_eq!(host.wait().code(), Some(0));
+    let mut rest = Vec::new();
+    let _ = endless.read_to_end(&mut rest);
+    assert!(!rest.starts_with(b"HTTP/1.1 200"), "it was not finished");
+}
+
+#[test]
 fn writes_before_the_end_are_kept() {
     let setup = Setup::tasks().flag("--drain-delay", "0s");
     let mut host = setup.start();

@@ -47,7 +47,7 @@ pub(super) fn schemas() -> Value {
             ("id", number("Rises with every deployment.")),
             ("digest", text("The component's SHA-256; empty where nothing readable came.")),
             ("from", nullable("string", "What was active before.")),
-            ("kind", one_of("What was asked.", &["deploy", "rollback", "dry-run", "bundled",
+            ("kind", one_of("What was asked.", &["deploy", "rollback", "dry-run", "bundled", "declared",
                 "fallback", "upload"])),
             ("actor", text("Who asked.")),
             ("stage", text("The latest stage.")),
@@ -78,9 +78,8 @@ pub(super) fn schemas() -> Value {
                 "The share of clients that the candidate gets, in percent; 0 in shadow.")),
             ("shadow", or_null("ShadowReport")),
             ("deployment", or_null("Deployment")),
-            ("kept", json!({"type": "array", "items": {"type": "string"},
-                "description": "The digests that a rollback reaches without compiling, the \
-                    latest first."})),
+            ("kept", with_description("The revisions that a rollback reaches without compiling, the \
+                latest first.", list_of("RevisionStatus"))),
             ("warning", nullable("string", "What has to be known of the active revision: that the \
                 host fell back to it, and why.")),
             ("epoch", number("Raised by every change of the active revision.")),
@@ -109,6 +108,31 @@ pub(super) fn schemas() -> Value {
             ("requests", number("Requests that began on it here since it was loaded.")),
             ("failures", number("Those of them that failed by the logic's fault.")),
             ("in_flight", number("Those that run now.")),
+        ], &[]),
+        "Figures": record("What requests came to lately, in this host.", [
+            ("now", number("The second that runs, counted since 1970; not among the others.")),
+            ("seconds", with_description("The earliest first; a revision without requests in a \
+                second has no entry for it.", list_of("RevisionSecond"))),
+        ], &[]),
+        "RevisionSecond": record("One revision in one second.", [
+            ("at", number("The second, counted since 1970.")),
+            ("revision", text("The first 12 hex digits of its digest.")),
+            ("requests", number("Requests to it that were answered.")),
+            ("failures", number("Those of them whose answer was a 5xx.")),
+            ("traps", number("Those of them in which the logic trapped.")),
+            ("p50_ms", duration("Half of them took no longer.")),
+            ("p99_ms", duration("All but one in a hundred took no longer.")),
+        ], &[]),
+        "Failure": record("A request that was answered with a 5xx.", [
+            ("at", time("When it was answered.")),
+            ("request_id", text("Its id, as its client and the log know it.")),
+            ("method", text("Its method.")),
+            ("route", text("The template that it matched; empty where it matched none.")),
+            ("status", number("The answer's status.")),
+            ("code", text("The problem's slug.")),
+            ("reason", text("Why, as its client was not told.")),
+            ("revision", text("The first 12 hex digits of the revision's digest.")),
+            ("duration_ms", duration("How long it took.")),
         ], &[]),
         "Problem": record("Why it was not done (RFC 9457).", [
             ("type", json!({"type": "string", "format": "uri",
@@ -174,6 +198,10 @@ fn time(description: &str) -> Value {
 
 fn number(description: &str) -> Value {
     json!({"type": "integer", "minimum": 0, "description": description})
+}
+
+fn duration(description: &str) -> Value {
+    json!({"type": "number", "minimum": 0, "description": format!("{description} Milliseconds.")})
 }
 
 fn flag(description: &str) -> Value {

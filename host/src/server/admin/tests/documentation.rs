@@ -10,6 +10,7 @@ use crate::server::admin::fake::{FakeAdmin, component, deployment, event, status
 use crate::server::admin::openapi::description;
 use crate::server::admin::routes;
 use crate::server::admin::tests::ask;
+use crate::server::{Figures, RevisionSecond};
 
 type Operations = BTreeSet<(String, String, String)>;
 
@@ -94,6 +95,18 @@ fn the_schemas_have_the_members_that_are_sent() {
     compare("Deployment", &deployment(Vec::new()));
     compare("Status", &status());
     compare("RevisionStatus", &status().active);
+    let second = RevisionSecond {
+        at: 0,
+        revision: String::new(),
+        requests: 0,
+        failures: 0,
+        traps: 0,
+        p50_ms: 0.0,
+        p99_ms: 0.0,
+    };
+    compare("RevisionSecond", &second);
+    let (now, seconds) = (1, vec![second]);
+    compare("Figures", &Figures { now, seconds });
     let order = json!({"digest": ""});
     compare("Order", &serde_json::from_value::<Order>(order).unwrap());
 }

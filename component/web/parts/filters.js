@@ -1,0 +1,81 @@
+// Search, filters and order. They live in the address; typing waits a moment before it counts.
+
+import { address, clearFilters, countFilters, isFiltered, show } from "../address.js";
+import { messages } from "../messages.js";
+import { summary } from "../tasks.js";
+import { html, useEffect, useId, useRef, useShared, useState } from "../ui.js";
+import { Choice, Field } from "./fields.js";
+
+const { filters: texts, fields: labels } = messages;
+const PAUSE_MS = 150;
+
+export function Filters() {
+  const shown = useShared(address);
+  const [isOpen, setOpen] = useState(false);
+  const people = useShared(summary)?.by_assignee ?? {};
+  const panel = useId();
+  const choice = (name, label, options, first) => html`<${Field} name=${name} label=${label}>
+    ${(attributes) => html`<${Choice}
+      attributes=${attributes}
+      value=${shown[name]}
+      onChange=${(value) => show({ [name]: value })}
+      texts=${options}
+      first=${first}
+    />`}
+  <//>`;
+  const { label: dueLabel, ...due } = texts.due;
+  const { label: sortLabel, ...sort } = texts.sort;
+  const { "": anyTime, ...dueOptions } = due;
+  return html`<form class=${isOpen ? "filters open" : "filters"} role="search" aria-label=${texts.label} onSubmit=${(event) => event.preventDefault()}>
+    <${Typed} name="q" label=${texts.search} type="search" placeholder=${texts.searchHint} />
+    <button
+      type="button"
+      aria-expanded=${isOpen}
+      aria-controls=${panel}
+      onClick=${() => setOpen(!isOpen)}
+    >${texts.show(countFilters(shown))}</button>
+    ${shown.view !== "board" && choice("status", labels.status, messages.status, texts.any.status)}
+    ${choice("sort", sortLabel, sort)}
+    ${isFiltered(shown) && html`<button type="button" class="plain" onClick=${clearFilters}>${texts.clear}</button>`}
+    <div id=${panel} class="panel" hidden=${!isOpen}>
+      ${choice("priority", labels.priority, messages.priority, texts.any.priority)}
+      ${choice("category", labels.category, messages.category, texts.any.category)}
+      ${choice("assignee", labels.assignee, assignees(people, shown), texts.assignee)}
+      ${choice("due", dueLabel, dueOptions, anyTime)}
+      <${Typed} name="tags" label=${texts.tags} placeholder=${texts.tagsHint} />
+    </div>
+  </form>`;
+}
+
+/** A field whose text goes into the address once the typing pauses. */
+function Typed({ name, label, type, placeholder }) {
+  const value = useShared(address)[name];
+  const [text, setText] = useState(value);
+  /** What the address holds because of this field: its echo must not undo what was typed since. */
+  const sent = useRef(value);
+  useEffect(() => {
+    if (value !== sent.current) setText((sent.current = value));
+  }, [value]);
+  useEffect(() => {
+    if (text === sent.current) return;
+    const timer = setTimeout(() => show({ [name]: (sent.current = text) }), PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return html`<${Field} name=${name} label=${label}>
+    ${(attributes) => html`<input
+      ...${attributes}
+      type=${type ?? "text"}
+      value=${text}
+      placeholder=${placeholder}
+      autocomplete="off"
+      onInput=${(event) => setText(event.target.value)}
+    />`}
+  <//>`;
+}
+
+/** Those who have tasks, and the one that the address names. */
+function assignees(people, { assignee }) {
+  const names = Object.keys(people).filter((name) => name !== "unassigned");
+  if (assignee && !names.includes(assignee)) names.push(assignee);
+  return Object.fromEntries(names.map((name) => [name, name]));
+}

@@ -1,0 +1,50 @@
+// The deployments that the host remembers, the latest first, each with its stages.
+
+import { html, nothing } from "./lit-html.js";
+import { between, digest, time } from "./format.js";
+import { list } from "./list.js";
+import { t } from "./messages.js";
+import { stageList } from "./progress.js";
+import { state } from "./state.js";
+
+const FEW = 6;
+
+export function timeline(redraw) {
+  const { deployments } = state;
+  return html`
+    <section aria-labelledby="timeline-heading">
+      <h2 id="timeline-heading">${t.timeline.heading}</h2>
+      ${deployments.length === 0 ? html`<p class="card empty">${t.timeline.none}</p>` : html`
+        <div class="card">
+          ${list("timeline", deployments, FEW, t.timeline, (shown) => html`
+            <ol class="timeline">${shown.map(entry)}</ol>`, redraw)}
+        </div>`}
+    </section>`;
+}
+
+function entry(deployment) {
+  const { id, kind, outcome, actor, began_at: began, ended_at: ended, events } = deployment;
+  return html`
+    <li class=${outcome}>
+      <div class="line">
+        <b>${t.timeline.entry(id, t.progress.kinds[kind] ?? kind)}</b>
+        <code title=${deployment.digest}>${digest(deployment.digest)}</code>
+        <span class="badge ${outcome}">${t.timeline.outcomes[outcome] ?? outcome}</span>
+      </div>
+      <p class="hint">
+        <time datetime=${began}>${time(began)}</time> ${t.timeline.by(actor)}${
+          ended ? `, ${t.timeline.took(between(began, ended))}` : nothing}</p>
+      ${reason(deployment)}
+      ${events.length === 0 ? nothing : html`
+        <details><summary>${t.timeline.stages}<span class="away"> #${id}</span></summary>
+          ${stageList(events)}</details>`}
+    </li>`;
+}
+
+/** Why it did not succeed. The changes that break clients are a list among the stages. */
+function reason({ reason: text, code, events }) {
+  if (!text) return nothing;
+  const changes = events.flatMap((event) => event.breaking ?? []);
+  return html`<p class="reason">${code === "breaking-change" && changes.length
+    ? t.timeline.breaking(changes.length) : text}</p>`;
+}

@@ -1,0 +1,214 @@
+//! Requests, failures, traps and latency of each of the last seconds, by revision.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How many seconds are kept.
+const KEPT: u64 = 300;
+
+/// A bucket's upper bound is its lower one times the fourth root of two: a duration is known to
+/// within a tenth. They reach from 1 us to 17 s.
+const BUCKETS_PER_OCTAVE: f64 = 4.0;
+const BUCKETS: usize = 96;
+
+/// The figures of the last seconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// The second that runs now, counted since 1970. It is not among `seconds`.
+    pub now: u64,
+    /// The earliest first. A revision without requests in a second has no entry for it.
+    pub seconds: Vec<RevisionSecond>,
+}
+
+/// One revision in one second.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RevisionSecond {
+    /// Since 1970.
+    pub at: u64,
+    /// The first 12 hex digits of the revision's digest.
+    pub revision: String,
+    /// Requests to it that were answered.
+    pub requests: u32,
+    /// Those of them whose answer was a 5xx.
+    pub failures: u32,
+    /// Those of them in which the logic trapped.
+    pub traps: u32,
+    /// Half of the requests took no longer, in milliseconds.
+    pub p50_ms: f64,
+    /// All but one in a hundred took no longer.
+    pub p99_ms: f64,
+}
+
+/// The last seconds in which there were requests, the earliest first.
+#[derive(Default)]
+pub(super) struct Seconds(VecDeque<Second>);
+
+struct Second {
+    at: u64,
+    /// One or two: few revisions answer at a time.
+    revisions: Vec<(Arc<str>, Tally)>,
+}
+
+struct Tally {
+    requests: u32,
+    failures: u32,
+    traps: u32,
+    durations: [u32; BUCKETS],
+}
+
+impl Seconds {
+    /// Counts a request. A clock that was set back adds to the second that is there.
+    pub(super) fn add(
+        &mut self,
+        at: u64,
+        revision: &Arc<str>,
+        took: Duration,
+        (failed, trapped): (bool, bool),
+    ) {
+        if self.0.back().is_none_or(|last| last.at < at) {
+            self.0.retain(|second| second.at + KEPT > at);
+            let revisions = Vec::new();
+            self.0.push_back(Second { at, revisions });
+        }
+        let Some(second) = self.0.back_mut() else {
+            return;
+        };
+        let known = second.revisions.iter().position(|(of, _)| of == revision);
+        let index = known.unwrap_or_else(|| {
+            second.revisions.push((revision.clone(), Tally::default()));
+            second.revisions.len() - 1
+        });
+        let tally = &mut second.revisions[index].1;
+        tally.requests += 1;
+        tally.failures += u32::from(failed);
+        tally.traps += u32::from(trapped);
+        tally.durations[bucket(took)] += 1;
+    }
+
+    /// The seconds after one and before another.
+    pub(super) fn between(&self, after: u64, before: u64) -> Vec<RevisionSecond> {
+        let seconds = self.0.iter();
+        let seconds = seconds.filter(|second| after < second.at && second.at < before);
+        seconds.flat_map(Second::figures).collect()
+    }
+}
+
+impl Second {
+    fn figures(&self) -> impl Iterator<Item = RevisionSecond> {
+        let revisions = self.revisions.iter();
+        revisions.map(|(revision, tally)| RevisionSecond {
+            at: self.at,
+            revision: revision.to_string(),
+            requests: tally.requests,
+            failures: tally.failures,
+            traps: tally.traps,
+            p50_ms: tally.percentile(50),
+            p99_ms: tally.percentile(99),
+        })
+    }
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Tally {
+            requests: 0,
+            failures: 0,
+            traps: 0,
+            durations: [0; BUCKETS],
+        }
+    }
+}
+
+impl Tally {
+    /// In milliseconds, the middle of the bucket that holds it.
+    fn percentile(&self, percent: u64) -> f64 {
+        let rank = (u64::from(self.requests) * percent).div_ceil(100).max(1);
+        let mut below = 0;
+        let index = self.durations.iter().position(|count| {
+            below += u64::from(*count);
+            below >= rank
+        });
+        let middle = index.unwrap_or_default() as f64 + 0.5;
+        let micros = (middle / BUCKETS_PER_OCTAVE).exp2();
+        // Three digits say all that is known.
+        micros.round() / 1e3
+    }
+}
+
+fn bucket(took: Duration) -> usize {
+    let micros = (took.as_secs_f64() * 1e6).max(1.0);
+    // The cast cuts off what is behind the point.
+    ((micros.log2() * BUCKETS_PER_OCTAVE) as usize).min(BUCKETS - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn requests_are_counted_by_second_and_revision() {
+        let (old, new): (Arc<str>, Arc<str>) = ("old".into(), "new".into());
+        let mut seconds = Seconds::default();
+        seconds.add(100, &old, ms(1), (false, false));
+        seconds.add(101, &old, ms(1), (true, false));
+        seconds.add(101, &new, ms(1), (true, true));
+        seconds.add(101, &new, ms(1), (false, false));
+        seconds.add(102, &new, ms(1), (false, false));
+        let counts = |after, before| -> Vec<_> {
+            let figures = seconds.between(after, before).into_iter();
+            figures
+                .map(|of| (of.at, of.revision, of.requests, of.failures, of.traps))
+                .collect()
+        };
+        let (old, new) = (|| "old".to_owned(), || "new".to_owned());
+        assert_eq!(
+            counts(0, 102),
+            [
+                (100, old(), 1, 0, 0),
+                (101, old(), 1, 1, 0),
+                (101, new(), 2, 1, 1)
+            ]
+        );
+        assert_eq!(counts(101, 103), [(102, new(), 1, 0, 0)]);
+    }
+
+    #[test]
+    fn percentiles_are_right_to_within_a_tenth() {
+        let revision: Arc<str> = "a".into();
+        let mut seconds = Seconds::default();
+        for _ in 0..98 {
+            seconds.add(1, &revision, Duration::from_micros(300), (false, false));
+        }
+        seconds.add(1, &revision, ms(40), (false, false));
+        seconds.add(1, &revision, ms(5_000), (false, false));
+        let figures = &seconds.between(0, 2)[0];
+        assert!((0.27..0.33).contains(&figures.p50_ms), "{figures:?}");
+        assert!((36.0..44.0).contains(&figures.p99_ms), "{figures:?}");
+    }
+
+    #[test]
+    fn durations_beyond_the_buckets_are_in_the_outermost() {
+        assert_eq!(bucket(Duration::ZERO), 0);
+        assert_eq!(bucket(Duration::from_secs(3600)), BUCKETS - 1);
+    }
+
+    #[test]
+    fn only_the_last_seconds_are_kept() {
+        let revision: Arc<str> = "a".into();
+        let mut seconds = Seconds::default();
+        for at in 0..1000 {
+            seconds.add(at, &revision, ms(1), (false, false));
+        }
+        assert_eq!(seconds.between(0, 1000).len(), KEPT as usize);
+        // A clock that goes back neither loses a request nor begins a second anew.
+        seconds.add(10, &revision, ms(1), (false, false));
+        assert_eq!(seconds.between(998, 1000)[0].requests, 2);
+    }
+}

@@ -1,0 +1,157 @@
+//! Traces, as a collector gets them.
+
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use prost::Message as _;
+use serde_json::json;
+
+use crate::harness::server::{Told, serve};
+use crate::harness::{Setup, eventually};
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const CALLER: &str = "00f067aa0ba902b7";
+
+#[test]
+fn a_request_is_a_trace_from_the_caller_to_the_logics_own_lines() {
+    let collector = Collector::start();
+    let host = Setup::counter()
+        .flag("--otlp-endpoint", &collector.endpoint)
+        .variable("OTEL_BSP_SCHEDULE_DELAY", "50")
+        .start();
+
+    let caller = format!("00-{TRACE}-{CALLER}-01");
+    host.request("PUT", "/counters/a")
+        .header("traceparent", &caller)
+        .json(&json!({"value": 1}))
+        .send()
+        .expect(200);
+    host.get("/naughty/log?bytes=10&times=1").expect(204);
+    host.get("/naughty/trap").expect(500);
+
+    let root = collector.span("PUT /counters/{name}");
+    assert_eq!(hex(&root.trace_id), TRACE);
+    assert_eq!(hex(&root.parent_span_id), CALLER);
+    assert_eq!(root.kind(), SpanKind::Server);
+    assert_eq!(
+        attribute(&root.attributes, "http.response.status_code"),
+        "200"
+    );
+    let line = host
+        .log
+        .find(|line| line["message"] == "PUT /counters/{name} 200");
+    let line = line.expect("the request's line in the log");
+    assert_eq!(line["span"]["span.id"], hex(&root.span_id), "{line}");
+
+    let logic = collector.child("logic", &root);
+    let statement = collector.child("sql", &logic);
+    let text = attribute(&statement.attributes, "db.query.text");
+    assert!(text.contains("counters"), "{text}");
+    for name in ["admit", "commit"] {
+        let child = collector.child(name, &root);
+        assert!(child.end_time_unix_nano >= child.start_time_unix_nano);
+    }
+
+    let root = collector.span("GET /naughty/log");
+    assert!(root.parent_span_id.is_empty(), "nobody called with a trace");
+    let logic = collector.child("logic", &root);
+    assert_eq!(logic.events.len(), 1, "{:?}", logic.events);
+    assert_eq!(logic.events[0].name, "x".repeat(10));
+
+    let root = collector.span("GET /naughty/trap");
+    assert_eq!(root.status.unwrap().code(), StatusCode::Error);
+}
+
+#[test]
+fn what_is_still_unsent_when_the_host_stops_is_sent_then() {
+    let collector = Collector::start();
+    let host = Setup::counter()
+        .flag("--otlp-endpoint", &collector.endpoint)
+        .variable("OTEL_BSP_SCHEDULE_DELAY", "600000")
+        .start();
+    assert_eq!(host.get("/counters/none").status, 404);
+    host.terminate();
+    collector.span("GET /counters/{name}");
+}
+
+#[test]
+fn a_collector_that_is_away_costs_no_request() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", nobody.local_addr().unwrap());
+    drop(nobody);
+    let host = Setup::counter()
+        .flag("--otlp-endpoint", endpoint)
+        .variable("OTEL_BSP_SCHEDULE_DELAY", "10")
+        .start();
+    for _ in 0..20 {
+        assert_eq!(host.get("/counters/none").status, 404);
+    }
+}
+
+/// Takes every trace that it is sent.
+struct Collector {
+    endpoint: String,
+    spans: Arc<Mutex<Vec<Span>>>,
+}
+
+impl Collector {
+    fn start() -> Collector {
+        let spans: Arc<Mutex<Vec<Span>>> = Arc::default();
+        let kept = spans.clone();
+        let address = serve(move |asked| {
+            assert_eq!(asked.target, "/v1/traces");
+            let sent = ExportTraceServiceRequest::decode(&asked.body[..]).unwrap();
+            let scopes = sent
+                .resource_spans
+                .into_iter()
+                .flat_map(|of| of.scope_spans);
+            kept.lock().unwrap().extend(scopes.flat_map(|of| of.spans));
+            Told::status(200)
+        });
+        let endpoint = format!("http://{address}");
+        Collector { endpoint, spans }
+    }
+
+    /// The one span of that name.
+    #[track_caller]
+    fn span(&self, name: &str) -> Span {
+        self.find(name, |_| true)
+    }
+
+    #[track_caller]
+    fn child(&self, name: &str, parent: &Span) -> Span {
+        self.find(name, |span| {
+            span.parent_span_id == parent.span_id && span.trace_id == parent.trace_id
+        })
+    }
+
+    #[track_caller]
+    fn find(&self, name: &str, wanted: impl Fn(&Span) -> bool) -> Span {
+        eventually(&format!("a span {name:?}"), || {
+            let spans = self.spans.lock().unwrap();
+            let mut found = spans
+                .iter()
+                .filter(|span| span.name == name && wanted(span));
+            found.next().cloned()
+        })
+    }
+}
+
+fn attribute(attributes: &[KeyValue], key: &str) -> String {
+    let found = attributes.iter().find(|attribute| attribute.key == key);
+    match found.and_then(|found| found.value.clone()?.value) {
+        Some(Value::StringValue(text)) => text,
+        Some(Value::IntValue(number)) => number.to_string(),
+        other => panic!("{key} is {other:?}"),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,160 @@
+//! Switches while clients ask on and on: nobody notices, and nothing of the old revisions stays.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::{
+    NEW, OLD, deploy, done, file, latest, new, old, revision, setup, status, switch, under_load,
+};
+use crate::harness::{Host, Setup, eventually};
+use crate::hostile::probe::Probe;
+use crate::metrics::{count, figure};
+
+/// Makes both revisions ones that were active, and returns the digests of old and new.
+fn both(setup: &Setup, host: &Host) -> [String; 2] {
+    let digest = || {
+        status(host)["active"]["digest"]
+            .as_str()
+            .expect("hex")
+            .to_owned()
+    };
+    let old = digest();
+    done(
+        host,
+        &[
+            "deploy",
+            file(setup, &new().build()).to_str().expect("UTF-8"),
+        ],
+    );
+    [old, digest()]
+}
+
+#[test]
+fn two_hundred_switches_under_load_fail_no_request_and_mix_no_revisions() {
+    const SWITCHES: usize = 200;
+    let setup = setup();
+    let host = setup.start();
+    let digests = both(&setup, &host);
+    let things = [OLD, NEW];
+    let is = |answer: &crate::client::Answer, which: usize| {
+        digests[which].starts_with(revision(answer)) && answer.json() == things[which]
+    };
+    let ask = |host: &Host| {
+        let answer = host.get("/things/1").expect(200);
+        assert!(is(&answer, 0) || is(&answer, 1), "{answer}");
+    };
+    let ((), answered) = under_load(&host, ask, || {
+        for n in 0..SWITCHES {
+            switch(&host, &digests[n % 2]);
+            // Whoever asks after the acknowledgement gets the new one.
+            let answer = host.get("/things/1").expect(200);
+            assert!(is(&answer, n % 2), "{n}: {answer}");
+        }
+    });
+    assert!(
+        answered > SWITCHES as u64,
+        "{answered} requests are no load"
+    );
+}
+
+#[test]
+fn memory_is_flat_however_often_the_logic_is_replaced() {
+    let setup = setup().flag("--keep-revisions", "0");
+    let host = setup.start();
+    let digests = both(&setup, &host);
+    let resident = || figure(&host, "process_resident_memory_bytes").expect("on Linux") / 1e6;
+    let mut n = 0;
+    let mut switch_times = |times: usize| {
+        for _ in 0..times {
+            switch(&host, &digests[n % 2]);
+            n += 1;
+            host.get("/things/1").expect(200);
+        }
+    };
+    switch_times(100);
+    let after_100 = resident();
+    switch_times(400);
+    let after_500 = resident();
+    assert!(
+        after_500 < after_100 + 12.0,
+        "{after_100:.1} MB after 100 switches, {after_500:.1} MB after 500"
+    );
+    eventually("only the active revision is in memory", || {
+        (count(&host, "task_host_revisions_alive") == 1.0).then_some(())
+    });
+}
+
+#[test]
+fn a_revision_is_freed_when_its_last_request_ends() {
+    let slow = old().at(
+        "get",
+        "(if (i64.eqz (local.get 0)) (then (loop $on (br $on))))",
+    );
+    let setup = slow
+        .setup()
+        .flag("--probation", "0s")
+        .flag("--keep-revisions", "0")
+        .flag("--cpu-limit", "60s")
+        .flag("--request-timeout", "60s");
+    let host = setup.start();
+    let alive = |number: f64| {
+        let is = || count(&host, "task_host_revisions_alive");
+        eventually("so many are in memory", || (is() == number).then_some(()));
+    };
+    alive(1.0);
+    let old = revision(&host.get("/things/1")).to_owned();
+    let request = host.request("GET", "/things/0").open().expect("sent");
+    let in_flight = format!("task_host_revision_in_flight{{task_host_revision=\"{old}\"}}");
+    eventually("it runs", || {
+        (count(&host, &in_flight) == 1.0).then_some(())
+    });
+    done(
+        &host,
+        &[
+            "deploy",
+            file(&setup, &new().build()).to_str().expect("UTF-8"),
+        ],
+    );
+    assert_eq!(host.get("/things/1").expect(200).json(), NEW);
+    alive(2.0);
+    assert_eq!(count(&host, &in_flight), 1.0);
+    drop(request);
+    alive(1.0);
+    assert_eq!(figure(&host, &in_flight), None, "its series went with it");
+}
+
+#[test]
+fn a_revision_that_traps_on_a_third_of_its_calls_is_gone_while_clients_work_on() {
+    let setup = old().setup().flag("--probation", "60s");
+    let host = setup.start();
+    let before = revision(&host.get("/things/1")).to_owned();
+    let trapping: Probe = new().at(
+        "get",
+        "(if (i64.eqz (i64.rem_s (local.get 0) (i64.const 3))) (then (unreachable)))",
+    );
+    let component = file(&setup, &trapping.build());
+    let (id, failed) = (AtomicU64::new(0), AtomicU64::new(0));
+    let ask = |host: &Host| {
+        let id = id.fetch_add(1, Relaxed);
+        let answer = host.get(&format!("/things/{id}"));
+        if answer.status != 200 {
+            answer.problem(500, "logic-trapped");
+            assert!(
+                id.is_multiple_of(3) && revision(&answer) != before,
+                "{answer}"
+            );
+            failed.fetch_add(1, Relaxed);
+        }
+    };
+    let (output, answered) = under_load(&host, ask, || deploy(&host, &component, &[]));
+    output.says(1, &["requests failed"]);
+    assert_eq!(latest(&host)["code"], "probation-failed");
+    let (answered, failed) = (answered as f64, failed.into_inner() as f64);
+    assert!(
+        failed > 0.0 && failed < answered / 3.0,
+        "{failed} of {answered}"
+    );
+    for id in 0..12 {
+        let answer = host.get(&format!("/things/{id}")).expect(200);
+        assert_eq!(revision(&answer), before);
+    }
+}

@@ -1,0 +1,25 @@
+{{- /* What the schema cannot say. The Deployment includes this first. */}}
+{{- define "task-api.checks" -}}
+{{- with .Values }}
+{{- if and (eq .database.kind "sqlite") (gt (int (include "task-api.replicas" $)) 1) }}
+{{- fail "database.kind=sqlite is one file for one host: set replicas=1 and autoscaling.enabled=false, or database.kind=postgres" }}
+{{- end }}
+{{- if and .autoscaling.enabled (gt (int .autoscaling.minReplicas) (int .autoscaling.maxReplicas)) }}
+{{- fail "autoscaling.minReplicas is above autoscaling.maxReplicas" }}
+{{- end }}
+{{- if and (eq .database.kind "external") (not .secret.existing) (not .secret.databaseUrl) }}
+{{- fail "database.kind=external needs a URL: set secret.databaseUrl, or secret.existing with the key database-url" }}
+{{- end }}
+{{- if and .secret.databaseUrl (or .secret.existing (ne .database.kind "external")) }}
+{{- fail "secret.databaseUrl is used only with database.kind=external and without secret.existing" }}
+{{- end }}
+{{- if and .componentPullSecret (not .component) }}
+{{- fail "componentPullSecret pulls nothing without component" }}
+{{- end }}
+{{- range $name, $_ := .config }}
+{{- if has $name (list "TASK_HOST_ADDR" "TASK_HOST_ADMIN_ADDR" "TASK_HOST_ADMIN_TOKEN" "TASK_HOST_ADMIN_TOKEN_FILE" "TASK_HOST_DATABASE" "TASK_HOST_REPLICAS" "TASK_HOST_CACHE_DIR") }}
+{{- fail (printf "config.%s is the chart's own: ports, secrets, database and replicas have values of their own" $name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}

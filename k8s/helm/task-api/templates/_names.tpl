@@ -1,0 +1,40 @@
+{{- /* Names and labels. The names are fixed: scripts and dashboards rely on them. */}}
+{{- define "task-api.selector" -}}
+app.kubernetes.io/name: task-api
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "task-api.labels" -}}
+{{ include "task-api.selector" . }}
+app.kubernetes.io/part-of: task-host
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "task-api.api" -}}
+{{ include "task-api.selector" . }}
+app.kubernetes.io/component: api
+{{- end }}
+
+{{- define "task-api.database" -}}
+{{ include "task-api.selector" . }}
+app.kubernetes.io/component: database
+{{- end }}
+
+{{- define "task-api.secret" -}}
+{{ .Values.secret.existing | default "task-api" }}
+{{- end }}
+
+{{- define "task-api.image" -}}
+{{- with .Values.image }}
+{{- if .digest }}{{ .repository }}@{{ .digest }}
+{{- else }}{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* How many hosts may share the database at most. */}}
+{{- define "task-api.replicas" -}}
+{{- if .Values.autoscaling.enabled }}{{ .Values.autoscaling.maxReplicas }}{{ else }}{{ .Values.replicas }}{{ end }}
+{{- end }}

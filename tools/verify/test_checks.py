@@ -1,0 +1,111 @@
+"""The checks themselves: each one finds the mistake that it is there for.
+
+A check that never fails proves nothing, so every one has a mutation of a sound overlay here; one
+without is told by the last test.
+"""
+
+import copy
+
+import pytest
+
+import manifests
+from conftest import kustomize
+
+
+@pytest.fixture(scope="module")
+def sound():
+    return kustomize("overlays/prod")
+
+
+def one(objects, name):
+    return next(thing for thing in objects if manifests.name_of(thing) == name)
+
+
+def pod(objects):
+    return one(objects, "Deployment task-api")["spec"]["template"]["spec"]
+
+
+def host(objects):
+    return pod(objects)["containers"][0]
+
+
+def environment(objects):
+    [found] = manifests.of_kind(objects, "ConfigMap")
+    return found["data"]
+
+
+BREAK = {
+    manifests.names_are_unique: lambda o: o.append(one(o, "Service task-api")),
+    manifests.selectors_match: lambda o: one(o, "Service task-api")["spec"]["selector"].update(
+        {"app.kubernetes.io/name": "tasks-api"}
+    ),
+    manifests.policies_match: lambda o: one(o, "NetworkPolicy task-api-postgres")["spec"][
+        "ingress"
+    ][0]["ports"][0].update(port="postgresql"),
+    manifests.every_pod_is_policed: lambda o: o.remove(one(o, "NetworkPolicy task-api-postgres")),
+    manifests.services_reach_ports: lambda o: one(o, "Service task-api")["spec"]["ports"][
+        0
+    ].update(targetPort="web"),
+    manifests.ingresses_reach_services: lambda o: one(o, "Ingress task-api")["spec"]["rules"][0][
+        "http"
+    ]["paths"][0]["backend"]["service"].update(
+        name="task-api-operators", port={"name": "operators"}
+    ),
+    manifests.operators_stay_inside: lambda o: one(o, "Service task-api-operators")["spec"].update(
+        type="NodePort"
+    ),
+    manifests.probes_reach_ports: lambda o: host(o)["livenessProbe"]["httpGet"].update(port="http2"),
+    manifests.references_exist: lambda o: host(o)["env"][0]["valueFrom"]["secretKeyRef"].update(
+        key="database_url"
+    ),
+    manifests.mounts_exist: lambda o: environment(o).update(TASK_HOST_CACHE_DIR="/var/lib/code"),
+    manifests.drains_in_time: lambda o: pod(o).update(terminationGracePeriodSeconds=30),
+    manifests.listens_where_ports_are: lambda o: environment(o).update(
+        TASK_HOST_ADMIN_ADDR="127.0.0.1:9000"
+    ),
+    manifests.memory_suffices: lambda o: environment(o).update(TASK_HOST_MAX_CONCURRENCY="64"),
+    manifests.connections_suffice: lambda o: environment(o).update(
+        TASK_HOST_DATABASE_CONNECTIONS="32"
+    ),
+    manifests.autoscalers_work: lambda o: one(o, "Deployment task-api")["spec"].update(replicas=3),
+    manifests.budgets_allow_and_protect: lambda o: one(o, "PodDisruptionBudget task-api")[
+        "spec"
+    ].update(maxUnavailable=3),
+    manifests.replicas_are_told: lambda o: environment(o).pop("TASK_HOST_REPLICAS"),
+    manifests.pods_are_restricted: lambda o: host(o)["securityContext"].pop("capabilities"),
+    manifests.images_are_named: lambda o: host(o).update(image="ghcr.io/task-host/task-host"),
+    manifests.objects_are_labelled: lambda o: one(o, "Service task-api")["metadata"].pop("labels"),
+}
+
+
+@pytest.mark.parametrize("check", BREAK, ids=lambda check: check.__name__)
+def test_a_mistake_is_found_by_its_check(check, sound):
+    assert list(check(sound)) == []
+    broken = copy.deepcopy(sound)
+    BREAK[check](broken)
+    assert list(check(broken)) != []
+
+
+def test_every_check_is_proved_here():
+    assert set(BREAK) == set(manifests.CHECKS)
+
+
+def test_an_autoscaler_with_bounds_the_wrong_way_round_is_found(sound):
+    broken = copy.deepcopy(sound)
+    one(broken, "HorizontalPodAutoscaler task-api")["spec"].update(minReplicas=11)
+    found = list(manifests.autoscalers_work(broken))
+    assert found == ["HorizontalPodAutoscaler task-api: minReplicas is above maxReplicas"]
+
+
+def test_a_budget_with_both_limits_is_found(sound):
+    broken = copy.deepcopy(sound)
+    one(broken, "PodDisruptionBudget task-api")["spec"].update(minAvailable=1)
+    found = list(manifests.budgets_allow_and_protect(broken))
+    assert found == ["PodDisruptionBudget task-api needs one of minAvailable and maxUnavailable"]
+
+
+def test_replicas_on_sqlite_are_found(sound):
+    broken = copy.deepcopy(sound)
+    host(broken)["env"] = [{"name": "TASK_HOST_DATABASE", "value": "sqlite:/data/tasks.sqlite"}]
+    found = list(manifests.replicas_are_told(broken))
+    assert found == ["Deployment task-api/task-host: 10 replicas on SQLite"]

@@ -1,0 +1,214 @@
+"""Overlays and chart: valid against Kubernetes' schemas, sound beyond them, and the same."""
+
+import copy
+import re
+import time
+import urllib.request
+
+import kubernetes_validate
+import pytest
+
+import manifests
+from conftest import OVERLAYS, ROOT, chart, cluster_tools, helm_template, kustomize, run
+from live import Host
+
+KUBERNETES = "1.32"
+VALUES = ROOT / "k8s/helm/task-api/environments"
+URL = "--set=secret.databaseUrl=postgres://me:secret@db.example.com/tasks"
+DIGEST = "sha256:" + "0" * 64
+PARTS = {
+    "by default": [],
+    "one replica": ["--set=replicas=1"],
+    "SQLite": ["--set=database.kind=sqlite,replicas=1"],
+    "SQLite on a storage class": [
+        "--set=database.kind=sqlite,replicas=1,database.storage.className=fast"
+    ],
+    "an external database": ["--set=database.kind=external", URL],
+    "an external database by Secret": [
+        "--set=database.kind=external,secret.existing=task-api"
+    ],
+    "autoscaling": ["--set=autoscaling.enabled=true"],
+    "autoscaling elsewhere": ["--set=autoscaling.enabled=true,database.kind=external", URL],
+    "an ingress": ["--set=ingress.enabled=true"],
+    "an ingress without cert-manager": [
+        "--set=ingress.enabled=true,ingress.clusterIssuer=",
+        "--set=ingress.annotations.example\\.com/owner=me",
+    ],
+    "a node's port": ["--set=service.type=NodePort,service.nodePort=30100"],
+    "a load balancer": ["--set=service.type=LoadBalancer"],
+    "a declared component": [
+        f"--set=component=oci://ghcr.io/task-host/tasks@{DIGEST},componentPullSecret=registry"
+    ],
+    "an image by digest": [f"--set=image.digest={DIGEST},imagePullSecrets[0]=registry"],
+    "where it runs": [
+        "--set=nodeSelector.disktype=ssd,priorityClassName=high,podAnnotations.a=b",
+        "--set=tolerations[0].key=dedicated,tolerations[0].operator=Exists",
+        "--set=affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution"
+        ".nodeSelectorTerms[0].matchExpressions[0].key=zone,"
+        "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution"
+        ".nodeSelectorTerms[0].matchExpressions[0].operator=Exists",
+    ],
+}
+
+
+def environment(name):
+    return f"--values={VALUES / name}.yaml"
+
+
+RENDERED = {f"overlay {name}": lambda name=name: kustomize(f"overlays/{name}") for name in OVERLAYS}
+RENDERED |= {f"chart {name}": lambda name=name: chart(environment(name)) for name in OVERLAYS}
+RENDERED |= {f"chart with {part}": lambda part=part: chart(*PARTS[part]) for part in PARTS}
+
+
+@pytest.fixture(params=RENDERED, scope="module")
+def objects(request):
+    return RENDERED[request.param]()
+
+
+def test_kubernetes_knows_every_member(objects):
+    for thing in objects:
+        kubernetes_validate.validate(thing, KUBERNETES, strict=True)
+
+
+def test_they_are_sound_beyond_their_schemas(objects):
+    assert manifests.problems(objects) == []
+
+
+REFUSED = {
+    "replicas on SQLite": (["--set=database.kind=sqlite"], "one file for one host"),
+    "autoscaling on SQLite": (
+        ["--set=database.kind=sqlite,replicas=1,autoscaling.enabled=true"],
+        "one file for one host",
+    ),
+    "bounds the wrong way round": (
+        ["--set=autoscaling.enabled=true,autoscaling.minReplicas=11"],
+        "above autoscaling.maxReplicas",
+    ),
+    "no URL": (["--set=database.kind=external"], "needs a URL"),
+    "a URL that nothing reads": ([URL], "is used only with"),
+    "an unknown value": (["--set=replica=1"], "Additional property replica is not allowed"),
+    "another type": (["--set=replicas=two"], "replicas"),
+    "a port outside the range": (["--set=service.nodePort=80"], "nodePort"),
+    "a component without a digest": (["--set=component=oci://ghcr.io/a/b:1"], "component"),
+    "a setting that the chart makes": (
+        ["--set=config.TASK_HOST_ADDR=1.2.3.4:80"],
+        "the chart's own",
+    ),
+    "something else than a setting": (["--set=config.PATH=/bin"], "config"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_the_chart_refuses(case):
+    arguments, reason = REFUSED[case]
+    with pytest.raises(AssertionError) as refusal:
+        helm_template(*arguments)
+    assert reason in str(refusal.value)
+
+
+def test_helm_finds_nothing_to_say():
+    helm = cluster_tools() / "helm/helm"
+    assert "0 chart(s) failed" in run(helm, "lint", "--strict", ROOT / "k8s/helm/task-api")
+
+
+def comparable(objects):
+    """The objects by name, without what only a tool adds: its labels, the hash in a generated
+    name, the annotation that stands for it; Secrets and namespaces are not the chart's matter."""
+    tools = ("helm.sh/chart", "app.kubernetes.io/managed-by", "app.kubernetes.io/version")
+    found = {}
+    for thing in copy.deepcopy(objects):
+        if thing["kind"] in ("Namespace", "Secret", "Pod"):
+            continue
+        metadata = thing["metadata"]
+        metadata["labels"] = {
+            name: value for name, value in metadata.get("labels", {}).items() if name not in tools
+        }
+        metadata.pop("namespace", None)
+        template = thing.get("spec", {}).get("template", {}).get("metadata", {})
+        template.pop("annotations", None)
+        for volume in thing.get("spec", {}).get("volumeClaimTemplates", []):
+            volume["metadata"].pop("labels", None)
+        found[(thing["kind"], unhashed(metadata.pop("name")))] = unhashed(thing)
+    return found
+
+
+def unhashed(value):
+    """Generated names without their hash."""
+    match value:
+        case dict():
+            return {key: unhashed(member) for key, member in value.items()}
+        case list():
+            return [unhashed(member) for member in value]
+        case str():
+            return re.sub(r"^task-api-[2456789bcdfghkmt]{10}$", "task-api", value)
+    return value
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_chart_and_overlay_make_the_same_objects(name):
+    ours, theirs = comparable(kustomize(f"overlays/{name}")), comparable(chart(environment(name)))
+    assert set(ours) == set(theirs)
+    for key, thing in ours.items():
+        assert thing == theirs[key], key
+
+
+@pytest.mark.parametrize(
+    ("name", "namespace", "replicas", "port"),
+    [
+        ("dev", "task-api-dev", (2, 2), 30080),
+        ("stage", "task-api-stage", (2, 2), 30081),
+        ("prod", "task-api-prod", (3, 10), 30082),
+    ],
+)
+def test_overlays_differ_where_they_should(name, namespace, replicas, port):
+    objects = kustomize(f"overlays/{name}")
+    assert {thing["metadata"].get("namespace", namespace) for thing in objects} == {namespace}
+    [(deployment, *scale)] = manifests.scale(objects)
+    assert deployment["metadata"]["name"] == "task-api"
+    assert tuple(scale) == replicas
+    [service] = [thing for thing in objects if manifests.name_of(thing) == "Service task-api"]
+    [http] = service["spec"]["ports"]
+    assert (http["port"], http["targetPort"], http["nodePort"]) == (80, "http", port)
+    [home] = manifests.of_kind(objects, "Namespace")
+    assert home["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+@pytest.mark.parametrize("name", ["stage", "prod"])
+def test_no_secret_of_a_real_environment_is_written_down(name):
+    assert manifests.of_kind(kustomize(f"overlays/{name}"), "Secret") == []
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_the_host_starts_with_the_settings_and_answers_the_probes(
+    name, host_binary, component, tmp_path
+):
+    objects = kustomize(f"overlays/{name}")
+    [(_, _, container, values)] = manifests.hosts(objects)
+    token = tmp_path / "admin-token"
+    token.write_text("secret")
+    # What a cluster gives otherwise; every other setting is as it will be.
+    here = {
+        "TASK_HOST_ADDR": "127.0.0.1:0",
+        "TASK_HOST_ADMIN_ADDR": "127.0.0.1:0",
+        "TASK_HOST_ADMIN_TOKEN_FILE": str(token),
+        "TASK_HOST_CACHE_DIR": str(tmp_path / "code"),
+        "TASK_HOST_DATABASE": "sqlite::memory:",
+        "TASK_HOST_COMPONENT": str(component),
+        "TASK_HOST_REPLICAS": "1",
+        "TASK_HOST_DRAIN_DELAY": "0s",
+    }
+    unknown = set(values) - {"OTEL_EXPORTER_OTLP_ENDPOINT"} - flags(host_binary)
+    assert unknown == set(), "the host does not read these"
+    with Host(host_binary, values | here, tmp_path / "log", container["args"]) as host:
+        urls = {"http": host.api, "operators": host.operators}
+        for probe in manifests.PROBES:
+            ask = container[probe]["httpGet"]
+            with urllib.request.urlopen(urls[ask["port"]] + ask["path"], timeout=5) as answer:
+                assert answer.status == 200, probe
+        began = time.monotonic()
+    assert time.monotonic() - began < 10
+
+
+def flags(binary):
+    """Every variable that `task-host serve` reads."""
+    return set(re.findall(r"\[env:\s+(TASK_HOST_\w+)", run(binary, "serve", "--help")))

@@ -1,0 +1,98 @@
+"""What the tests of the web pages share: one browser, and for each test a host and pages of its own.
+
+A page that throws, or that the content security policy stops at something, fails its test.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect, sync_playwright
+
+from hosts import Host
+
+SIZES = {
+    "desktop": {"viewport": {"width": 1280, "height": 900}},
+    "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
+    "narrow": {"viewport": {"width": 320, "height": 640}},
+}
+
+# Two cores may be busy with other things.
+expect.set_options(timeout=10_000)
+
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--screenshots", type=Path, help="a folder for the documentation's pictures")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    # Chromium has no sandbox for root.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=os.environ["TASK_HOST_TEST_CHROMIUM"], args=arguments
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    """Compiled code, so that only the first host compiles."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def host(tmp_path, cache):
+    host = Host(tmp_path, cache)
+    yield host
+    host.kill()
+
+
+@pytest.fixture
+def open_page(browser, host):
+    """Opens the page, or what is at another path, in a browser profile of its own."""
+    contexts, faults = [], []
+
+    def hear(message):
+        # A failed request is the page's to handle, and it says so to the person.
+        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+            faults.append(message.text)
+
+    def open_page(path="/", size="desktop", ready=True, **options):
+        context = browser.new_context(base_url=host.url, **{**SIZES[size], **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", hear)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(path)
+        if ready:
+            expect(page.locator("[data-count=total]")).not_to_have_text("–")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not faults, faults
+
+
+@pytest.fixture
+def page(open_page):
+    return open_page()
+
+
+@pytest.fixture
+def assert_accessible():
+    """Checks a page by axe against WCAG 2.2 AA and axe's best practices."""
+
+    def check(page):
+        # Animations end first: half-transparent text has little contrast.
+        page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished))")
+        results = Axe().run(page, options={"runOnly": WCAG})
+        assert not results.response["violations"], results.generate_report()
+
+    return check

@@ -1,0 +1,112 @@
+"""The page for everybody: each state by axe, everything by keyboard, every width, both schemes."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from steps import add, edit, form, row
+
+
+def seed(host):
+    host.create("Write the release notes", priority="high", assignee="Ada", due_at="2020-01-01T00:00:00Z")
+    host.create("Ship it", priority="critical", tags=["release"], dependencies=[1], description="With care")
+    host.create("Celebrate", priority="low", estimated_hours=2)
+    host.create("Forget about it")
+    for task, status in ((2, "blocked"), (3, "completed"), (4, "cancelled")):
+        host.update(task, status=status)
+    host.create("In the works")
+    host.update(5, status="in_progress")
+
+
+@pytest.mark.parametrize("size, scheme", [("desktop", "light"), ("phone", "dark")])
+def test_every_state_is_accessible(open_page, host, assert_accessible, size, scheme):
+    page = open_page(size=size, color_scheme=scheme)
+    assert_accessible(page)
+    seed(host)
+    expect(row(page, "Ship it")).to_be_visible()
+    page.get_by_role("button", name=re.compile(r"^Filters")).click()
+    assert_accessible(page)
+    form(page).get_by_role("button", name="Add task").click()
+    assert_accessible(page)
+
+    dialog = edit(page, "Ship it")
+    expect(dialog.get_by_text("#1 Write the release notes")).to_be_visible()
+    dialog.get_by_role("combobox", name="Find").fill("celebrate")
+    expect(dialog.get_by_role("option", name="#3 Celebrate")).to_be_visible()
+    dialog.get_by_label("Estimated hours").fill("2000")
+    assert_accessible(page)
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.locator(".fault")).to_be_visible()
+    assert_accessible(page)
+    dialog.get_by_label("Estimated hours").fill("")
+    dialog.get_by_label("Title", exact=True).fill("Ship it now")
+    host.update(2, title="Ship it later")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_text("Somebody else changed")).to_be_visible()
+    assert_accessible(page)
+    dialog.get_by_role("button", name="Cancel").click()
+
+    page.get_by_role("button", name="Delete: Celebrate").click()
+    assert_accessible(page)
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+    assert_accessible(page)
+    page.get_by_role("button", name="Add several").click()
+    assert_accessible(page)
+    page.keyboard.press("Escape")
+    for view in ("Board", "Statistics"):
+        page.get_by_role("button", name=view).click()
+        expect(page.locator("[data-status=blocked] .task, .trend")).to_be_visible()
+        assert_accessible(page)
+    page.context.set_offline(True)
+    expect(page.get_by_text("Offline", exact=True)).to_be_visible()
+    assert_accessible(page)
+
+
+@pytest.mark.parametrize("view", ["list", "board", "statistics"])
+def test_nothing_is_cut_off_at_320_pixels(open_page, host, view):
+    seed(host)
+    host.create("Averyveryverylongwordwithoutanyplacetobreakitanywhereatallinthewholeofit" * 2)
+    page = open_page(f"/?view={view}", size="narrow")
+    expect(page.locator(".task, .trend").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_a_task_lives_its_life_by_the_keyboard_alone(page, host):
+    def press(*keys):
+        for key in keys:
+            page.keyboard.press(key)
+
+    def tab_to(target):
+        for _ in range(40):
+            if target.evaluate("element => element === document.activeElement"):
+                return
+            press("Tab")
+        raise AssertionError(f"no way to {target} by the keyboard")
+
+    tab_to(form(page).get_by_label("Title"))
+    page.keyboard.type("By hand")
+    press("Enter")
+    expect(row(page, "By hand")).to_be_visible()
+    tab_to(row(page, "By hand").get_by_role("checkbox"))
+    press("Space")
+    expect(row(page, "By hand")).to_contain_text("Completed")
+    tab_to(page.get_by_role("button", name="Edit: By hand"))
+    press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Title", exact=True)).to_be_visible()
+    tab_to(dialog.get_by_label("Title", exact=True))
+    press("End")
+    page.keyboard.type("s")
+    press("Enter")
+    expect(row(page, "By hands")).to_be_visible()
+    # The focus is where it was before the dialog.
+    expect(page.get_by_role("button", name="Edit: By hands")).to_be_focused()
+    press("Tab", "Enter")
+    tab_to(page.get_by_role("dialog").get_by_role("button", name="Delete"))
+    press("Enter")
+    expect(page.get_by_text("No tasks yet")).to_be_visible()
+    tab_to(page.get_by_role("button", name="Undo"))
+    press("Enter")
+    expect(row(page, "By hands")).to_be_visible()

@@ -1,0 +1,104 @@
+"""The console: who gets in, what is shown, and what happens to a page while hosts come and go."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from console import TOKEN, Operated, fits, log_in, press, progress, variant
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory, cache):
+    host = Operated(tmp_path_factory.mktemp("console"), cache)
+    yield host
+    host.kill()
+
+
+@pytest.fixture
+def page(open_page, host):
+    page = open_page(host.console, ready=False)
+    log_in(page)
+    return page
+
+
+def test_nothing_is_shown_without_the_token_which_stays_in_its_tab(
+    open_page, host, assert_accessible
+):
+    page = open_page(host.operators, ready=False)
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    assert_accessible(page)
+    press(page, "Log in")
+    expect(page.get_by_role("alert")).to_have_text("Enter the token.")
+    page.get_by_label("Admin token").fill("a-guess")
+    press(page, "Log in")
+    expect(page.get_by_role("alert")).to_have_text("This is not the host's token.")
+    expect(page.get_by_label("Admin token")).to_be_focused()
+    assert_accessible(page)
+    log_in(page)
+    assert_accessible(page)
+    assert TOKEN not in page.url
+    assert page.evaluate("JSON.stringify(localStorage) + document.cookie") == "{}"
+    page.reload()
+    expect(page.get_by_role("heading", name="Revisions")).to_be_visible()
+    press(page, "Log out")
+    page.reload()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+def test_requests_are_charted_by_revision_and_failed_ones_are_listed(
+    page, host, assert_accessible
+):
+    for _ in range(20):
+        host.get("/counters")
+    request_id = host.get("/naughty/trap")[1]["x-request-id"]
+    failed = page.get_by_role("region", name="Failed requests").get_by_role("listitem").first
+    expect(failed).to_contain_text(request_id)
+    expect(failed).to_contain_text("/naughty/trap")
+    expect(failed).to_contain_text("unreachable")
+    revision = host.revision()
+    expect(page.get_by_role("row").filter(has_text=revision)).to_be_visible()
+    chart = page.get_by_role("img", name=re.compile(f"^Traps per second.*{revision}"))
+    line = chart.locator(".line").get_attribute("d")
+    assert len(set(re.findall(r" [0-9.]+", line))) > 1, "the line stays on the ground"
+    assert_accessible(page)
+
+
+def test_what_somebody_else_deploys_is_followed(page, host, tmp_path):
+    number = host.order(variant(tmp_path, "elsewhere"))
+    followed = page.get_by_role("region", name=f"Deployment {number}")
+    expect(followed).to_contain_text("somebody-else")
+    expect(page.get_by_text(f"Deployment {number} runs.")).to_be_visible()
+    expect(page.get_by_role("button", name="Deploy", exact=True)).to_be_disabled()
+    expect(progress(page)).to_contain_text("Active")
+    expect(page.get_by_role("button", name="Deploy", exact=True)).to_be_enabled()
+
+
+def test_a_host_that_restarts_is_waited_for(page, host, assert_accessible):
+    deploy = page.get_by_role("button", name="Deploy", exact=True)
+    expect(deploy).to_be_enabled()
+    host.stop()
+    expect(page.get_by_text("The host does not answer.")).to_be_visible()
+    expect(page.get_by_text("No answer", exact=True)).to_be_visible()
+    expect(deploy).to_be_disabled()
+    assert_accessible(page)
+    host.start()
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    expect(page.get_by_text("The host does not answer.")).to_be_hidden()
+    expect(deploy).to_be_enabled()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_host_without_a_token_shows_itself_to_its_own_machine(
+    open_page, tmp_path, cache, scheme, assert_accessible
+):
+    host = Operated(tmp_path, cache, token=None)
+    try:
+        page = open_page(host.console, size="narrow", ready=False, color_scheme=scheme)
+        expect(page.get_by_role("heading", name="Revisions")).to_be_visible()
+        expect(page.get_by_text("None since this host started.")).to_be_visible()
+        expect(page.get_by_role("button", name="Log out")).to_have_count(0)
+        assert_accessible(page)
+        fits(page)
+    finally:
+        host.kill()

@@ -1,0 +1,159 @@
+"""The list: adding, completing, changing, deleting and finding tasks, on a desktop and a phone."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from steps import add, edit, expect_counts, expect_said, form, row
+
+
+@pytest.fixture(params=["desktop", "phone"])
+def page(request, open_page):
+    return open_page(size=request.param)
+
+
+def test_a_task_is_added_completed_reopened_changed_and_deleted(page, host):
+    expect(page).to_have_title("Task Manager")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Task Manager")
+    expect(page.get_by_text("No tasks yet")).to_be_visible()
+
+    add(page, "Write the report", description="Two pages", priority="High", category="Documentation")
+    task = row(page, "Write the report")
+    expect(task).to_contain_text("Two pages")
+    expect(task).to_contain_text("High")
+    expect(task).to_contain_text("Documentation")
+    expect_counts(page, total=1, pending=1, completed=0)
+    expect(form(page).get_by_label("Title")).to_have_value("")
+    expect(form(page).get_by_label("Title")).to_be_focused()
+
+    done = task.get_by_role("checkbox", name="Completed: Write the report")
+    done.check()
+    expect_counts(page, total=1, pending=0, completed=1)
+    expect(task).to_contain_text("Completed")
+    assert host.tasks()[0]["status"] == "completed"
+    done.uncheck()
+    expect_counts(page, pending=1, completed=0)
+
+    dialog = edit(page, "Write the report")
+    dialog.get_by_label("Title", exact=True).fill("Write the long report")
+    dialog.get_by_role("button", name="Save").click()
+    expect(row(page, "Write the long report")).to_be_visible()
+    expect(dialog).to_be_hidden()
+
+    page.get_by_role("button", name="Delete: Write the long report").click()
+    question = page.get_by_role("dialog", name="Delete this task?")
+    question.get_by_role("button", name="Keep it").click()
+    expect(row(page, "Write the long report")).to_be_visible()
+    page.get_by_role("button", name="Delete: Write the long report").click()
+    question.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("No tasks yet")).to_be_visible()
+    expect_counts(page, total=0)
+    assert host.tasks() == []
+
+
+def test_search_and_filters_narrow_the_list_and_live_in_the_address(page, host):
+    host.create("Paint the fence", priority="low", assignee="Ada", tags=["garden"])
+    host.create("Paint the door", priority="high", category="bugfix")
+    host.create("Mow the lawn", assignee="Ada", due_at="2020-01-01T00:00:00Z", tags=["garden"])
+    expect_counts(page, total=3, overdue=1)
+
+    page.get_by_label("Search").fill("pai")
+    expect(page.get_by_text("2 tasks", exact=True)).to_be_visible()
+    expect(row(page, "Mow the lawn")).to_be_hidden()
+    page.get_by_role("button", name=re.compile(r"^Filters")).click()
+    search = page.get_by_role("search")
+    search.get_by_label("Assignee").select_option("Ada")
+    expect(page.get_by_text("1 task", exact=True)).to_be_visible()
+    expect(row(page, "Paint the fence")).to_be_visible()
+    expect(page).to_have_url(f"{host.url}/?q=pai&assignee=Ada")
+
+    page.reload()
+    expect(page.get_by_label("Search")).to_have_value("pai")
+    expect(row(page, "Paint the fence")).to_be_visible()
+    expect(row(page, "Paint the door")).to_be_hidden()
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page.get_by_text("3 tasks", exact=True)).to_be_visible()
+    expect(page).to_have_url(f"{host.url}/")
+
+    page.get_by_role("button", name=re.compile(r"^Filters")).click()
+    search.get_by_label("Due").select_option(label="Overdue")
+    expect(page.get_by_text("1 task", exact=True)).to_be_visible()
+    expect(row(page, "Mow the lawn")).to_contain_text("Overdue since 1 Jan 2020")
+    search.get_by_label("Due").select_option(label="Any time")
+    search.get_by_label("Tags").fill("garden")
+    search.get_by_label("Order").select_option(label="Most urgent first")
+    expect(page.get_by_text("2 tasks", exact=True)).to_be_visible()
+    expect(page.get_by_role("listitem").locator(".name")).to_have_text(["Mow the lawn", "Paint the fence"])
+    page.get_by_label("Search").fill("nothing like it")
+    expect(page.get_by_text("No task fits")).to_be_visible()
+
+
+def test_a_deleted_task_comes_back_as_it_was(page, host):
+    first = host.create("First", tags=["a", "b"], estimated_hours=2, assignee="Ada", priority="high")
+    host.update(first["id"], status="in_progress", actual_hours=1.5)
+    host.create("Second", dependencies=[first["id"]])
+    expect(row(page, "Second")).to_contain_text(f"After #{first['id']}")
+
+    page.get_by_role("button", name="Delete: First").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(row(page, "First")).to_be_hidden()
+    page.get_by_role("button", name="Undo").click()
+    expect_said(page, "“First” is back, as #3.")
+    expect(row(page, "First")).to_contain_text("In progress")
+    back = host.api("GET", "/tasks/3")
+    before = host.api("GET", "/tasks/2")
+    assert before["dependencies"] == [3]
+    for member in ("title", "tags", "estimated_hours", "actual_hours", "assignee", "priority"):
+        assert back[member] == {**first, "actual_hours": 1.5}[member], member
+
+
+def test_lines_become_tasks(page, host):
+    page.get_by_role("button", name="Add several").click()
+    dialog = page.get_by_role("dialog", name="Add several tasks")
+    lines = dialog.get_by_label("One task a line")
+    lines.fill("- [ ] Buy paint !high #garden @Ada\n\n2. ab\n* Call the neighbour")
+    dialog.get_by_role("button", name="Add 3 tasks").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("Line 2 (“ab”)")
+    assert host.tasks() == []
+    lines.fill("- [ ] Buy paint !high #garden @Ada\n\n* Call the neighbour")
+    dialog.get_by_role("button", name="Add 2 tasks").click()
+    expect(dialog).to_be_hidden()
+    expect(row(page, "Call the neighbour")).to_be_visible()
+    task = host.tasks("?q=paint")[0]
+    assert (task["title"], task["priority"]) == ("Buy paint", "high")
+    assert (task["tags"], task["assignee"]) == (["garden"], "Ada")
+
+
+def test_lines_pasted_into_the_title_open_the_same_dialog(page, host):
+    form(page).get_by_label("Title").evaluate(
+        """(field) => {
+            const clipboardData = new DataTransfer();
+            clipboardData.setData("text", "One thing\\nAnother thing");
+            field.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+        }"""
+    )
+    page.get_by_role("dialog").get_by_role("button", name="Add 2 tasks").click()
+    expect_counts(page, total=2)
+
+
+def test_what_is_wrong_is_said_at_its_field(page, host):
+    title = form(page).get_by_label("Title")
+    form(page).get_by_role("button", name="Add task").click()
+    expect(title).to_have_accessible_description("Give the task a title.")
+    expect(title).to_be_focused()
+    add(page, "ab", description="kept")
+    expect(title).to_have_accessible_description("The title has at least 3 characters.")
+    expect(form(page).get_by_label("Description")).to_have_value("kept")
+    assert host.tasks() == []
+
+
+def test_content_stays_text(page, host):
+    nasty = "<img src=x onerror=\"document.title='owned'\">"
+    host.create(nasty, description="<script>document.title='owned'</script>", assignee=nasty[:90], tags=["<b>x</b>"])
+    expect(row(page, nasty)).to_contain_text("<script>")
+    expect(row(page, nasty)).to_contain_text("<b>x</b>")
+    assert page.locator("main img, main script, main b").count() == 0
+    edit(page, nasty)
+    assert page.locator("dialog img").count() == 0
+    expect(page).to_have_title("Task Manager")

@@ -1,0 +1,106 @@
+"""What happens while somebody uses the page: others, lost connections, restarts, deployments."""
+
+from playwright.sync_api import expect
+
+from hosts import twin
+from steps import add, edit, expect_counts, form, row
+
+
+def test_two_people_see_each_others_changes(open_page, host):
+    ada, bob = open_page(), open_page(size="phone")
+    add(ada, "Written by Ada")
+    expect(row(bob, "Written by Ada")).to_be_visible()
+    row(bob, "Written by Ada").get_by_role("checkbox").check()
+    expect(row(ada, "Written by Ada").get_by_role("checkbox")).to_be_checked()
+    expect_counts(ada, completed=1)
+    bob.get_by_role("button", name="Delete: Written by Ada").click()
+    bob.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(row(ada, "Written by Ada")).to_be_hidden()
+
+
+def test_nothing_typed_is_lost_while_the_service_is_away(open_page, host):
+    page = open_page()
+    page.context.set_offline(True)
+    add(page, "Typed offline", description="And not lost")
+    expect(page.get_by_text("The service cannot be reached. What you typed is kept")).to_be_visible()
+    expect(page.get_by_text("Offline", exact=True)).to_be_visible()
+    expect(form(page).get_by_label("Title")).to_have_value("Typed offline")
+    page.context.set_offline(False)
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    page.reload()
+    expect(form(page).get_by_label("Description")).to_have_value("And not lost")
+    form(page).get_by_role("button", name="Add task").click()
+    expect(row(page, "Typed offline")).to_be_visible()
+    assert len(host.tasks()) == 1
+
+
+def test_an_answer_that_got_lost_creates_nothing_twice(open_page, host):
+    page = open_page()
+
+    def lose(route):
+        route.fetch()
+        route.abort()
+
+    page.route("**/tasks", lose, times=1)
+    add(page, "Only once")
+    expect(form(page).get_by_role("alert")).to_contain_text("cannot be reached")
+    form(page).get_by_role("button", name="Add task").click()
+    expect(form(page).get_by_label("Title")).to_have_value("")
+    assert [task["title"] for task in host.tasks()] == ["Only once"]
+
+
+def test_a_refused_move_goes_back_and_says_why(open_page, host):
+    host.create("Stay here")
+    page = open_page("/?view=board")
+    problem = {"status": 503, "title": "The service is overloaded"}
+    page.route("**/tasks/1", lambda route: route.fulfill(status=503, json=problem), times=1)
+    page.get_by_role("button", name="Move to In progress: Stay here").click()
+    expect(page.get_by_role("log")).to_contain_text("The service is overloaded")
+    expect(page.locator("[data-status=pending]")).to_contain_text("Stay here")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("[data-status=in_progress]")).to_contain_text("Stay here")
+
+
+def test_a_list_that_cannot_be_loaded_says_so_and_can_be_tried_again(open_page, host, assert_accessible):
+    host.create("Out of reach")
+    page = open_page()
+    problem = {"status": 503, "title": "The service is overloaded"}
+    page.route("**/tasks?*", lambda route: route.fulfill(status=503, json=problem))
+    page.get_by_label("Search").fill("reach")
+    expect(page.get_by_text("The tasks could not be loaded: The service is overloaded")).to_be_visible()
+    assert_accessible(page)
+    page.unroute("**/tasks?*")
+    page.get_by_role("button", name="Try again").click()
+    expect(row(page, "Out of reach")).to_be_visible()
+    expect(page.get_by_text("could not be loaded")).to_be_hidden()
+
+
+def test_the_page_goes_on_after_a_restart_of_the_host(open_page, host):
+    host.create("From before")
+    page = open_page()
+    dialog = edit(page, "From before")
+    dialog.get_by_label("Description").fill("Typed before the restart")
+    host.stop()
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("cannot be reached")
+    host.start()
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_be_hidden()
+    expect(row(page, "From before")).to_contain_text("Typed before the restart")
+    host.create("From after")
+    expect(row(page, "From after")).to_be_visible()
+
+
+def test_a_deployment_is_offered_and_interrupts_nothing(open_page, host):
+    host.create("Stays")
+    page = open_page()
+    form(page).get_by_label("Title").fill("Half a tit")
+    host.deploy(twin(host.component.read_bytes()))
+    host.create("Made by the new version")
+    expect(row(page, "Made by the new version")).to_be_visible()
+    expect(page.get_by_text("A new version of this page is there.")).to_be_visible()
+    expect(form(page).get_by_label("Title")).to_have_value("Half a tit")
+    page.get_by_role("button", name="Reload").click()
+    expect(row(page, "Stays")).to_be_visible()
+    expect(form(page).get_by_label("Title")).to_have_value("Half a tit")
+    expect(page.get_by_text("A new version of this page is there.")).to_be_hidden()

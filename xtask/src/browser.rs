@@ -1,0 +1,124 @@
+//! The web pages in a real browser: pytest drives the system's Chromium by Playwright, against
+//! the host that the tests built.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::python::{Missing, Python};
+use crate::step;
+use crate::summary::Outcome;
+use crate::workspace::Workspace;
+
+/// What the tests are called in a summary.
+pub const NAME: &str = "web pages in a browser (Playwright, Chromium)";
+
+/// The variable that names the browser where it is none of [`BROWSERS`].
+const VARIABLE: &str = "TASK_HOST_TEST_CHROMIUM";
+
+/// What the browser is called in different places.
+const BROWSERS: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome-stable",
+    "google-chrome",
+];
+
+/// What `browser` runs.
+#[derive(Debug, Default, clap::Args)]
+pub struct Arguments {
+    /// Draw the pictures of the documentation anew, in docs/screenshots.
+    #[arg(long)]
+    screenshots: bool,
+    /// Arguments for pytest, such as `-k board`.
+    #[arg(last = true)]
+    pytest: Vec<OsString>,
+}
+
+/// Runs the tests with the host in `target/debug` and the component in `target/components`.
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
+    let browser = match find(
+        env::var_os(VARIABLE),
+        env::var_os("PATH").unwrap_or_default(),
+    ) {
+        Ok(browser) => browser,
+        Err(Missing { why, remedy }) => return Outcome::LeftOut { why, remedy },
+    };
+    step::announce("Preparing the Python tools of the browser tests…");
+    let python = match Python::prepare(workspace) {
+        Ok(python) => python,
+        Err(Missing { why, remedy }) => return Outcome::LeftOut { why, remedy },
+    };
+    step::announce("Using the web pages in a browser…");
+    let mut pytest = python.program("python");
+    pytest
+        .current_dir(workspace.root.join("web-tests"))
+        .args(["-B", "-m", "pytest"])
+        .env(VARIABLE, browser)
+        .env("TASK_HOST_TEST_BINARY", workspace.host_binary("debug"))
+        .env("TASK_HOST_TEST_COMPONENTS", workspace.components());
+    if arguments.screenshots {
+        let folder = workspace.root.join("docs/screenshots");
+        pytest
+            .arg("test_screenshots.py")
+            .arg("--screenshots")
+            .arg(folder);
+    }
+    match step::run(pytest.args(&arguments.pytest)) {
+        Ok(()) => Outcome::Passed,
+        Err(error) => Outcome::Failed(format!("{error:#}")),
+    }
+}
+
+/// The browser that was named, or the first on the path.
+fn find(named: Option<OsString>, path: OsString) -> Result<PathBuf, Missing> {
+    let remedy =
+        format!("install it (Debian, Ubuntu: apt install chromium), or name it in {VARIABLE}");
+    if let Some(named) = named.map(PathBuf::from) {
+        return match named.is_file() {
+            true => Ok(named),
+            false => Err(Missing {
+                why: format!("{VARIABLE} names {}, which is no file", named.display()),
+                remedy,
+            }),
+        };
+    }
+    let folders: Vec<PathBuf> = env::split_paths(&path).collect();
+    let mut candidates = BROWSERS
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    candidates.find(|file| file.is_file()).ok_or(Missing {
+        why: "there is no Chromium".into(),
+        remedy,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_browser_on_the_path_is_used_unless_another_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            let file = folder.path().join(name);
+            fs::write(&file, "").unwrap();
+            file
+        };
+        let (chromium, other) = (file("chromium"), file("other"));
+        let path = folder.path().as_os_str().to_owned();
+        assert_eq!(find(None, path.clone()), Ok(chromium));
+        assert_eq!(find(Some(other.clone().into()), path), Ok(other));
+    }
+
+    #[test]
+    fn a_machine_without_a_browser_is_told_what_to_install() {
+        let missing = find(None, "/nowhere".into()).unwrap_err();
+        assert_eq!(missing.why, "there is no Chromium");
+        assert!(missing.remedy.contains("apt install chromium"));
+        let missing = find(Some("/nowhere/chromium".into()), "/nowhere".into()).unwrap_err();
+        assert!(missing.why.contains("/nowhere/chromium"), "{}", missing.why);
+    }
+}

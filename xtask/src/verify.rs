@@ -1,0 +1,50 @@
+//! Checks what ships the service: `tools/verify`, run by pytest.
+//!
+//! Real tools look at it: kubectl and helm render, promtool runs the alerts' tests, a Prometheus
+//! scrapes a live host, buildah builds the image and podman runs it. Those that Python packages
+//! carry are pinned in `tools/requirements.txt`; a test that needs another program of the system
+//! is left out where that is missing, with its package's name, and fails in CI.
+
+use crate::component::TASKS;
+use crate::python::{Missing, Python};
+use crate::step;
+use crate::summary::Outcome;
+use crate::workspace::Workspace;
+
+/// What the checks are called in a summary.
+pub const NAME: &str = "manifests, chart, alerts, dashboard, image, workflows";
+
+/// What `verify` runs.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Run only the checks that this expression of pytest's names, such as `manifests`.
+    filter: Option<String>,
+}
+
+/// Runs the checks with the host in `target/debug` and the component in `target/components`.
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
+    step::announce("Preparing the Python tools of the checks…");
+    let python = match Python::prepare(workspace) {
+        Ok(python) => python,
+        Err(Missing { why, remedy }) => return Outcome::LeftOut { why, remedy },
+    };
+    step::announce("Checking manifests, chart, alerts, dashboard, image and workflows…");
+    let component = workspace.components().join(TASKS.name);
+    let mut checks = python.program("python");
+    checks
+        .args(["-m", "pytest", "--quiet", "--tb=short", "-r", "s"])
+        // Its working files stay out of the repository.
+        .args(["-p", "no:cacheprovider"])
+        .arg(workspace.root.join("tools/verify"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("TASK_HOST_BINARY", workspace.host_binary("debug"))
+        .env("TASK_HOST_COMPONENT", component.with_extension("wasm"))
+        .env("TASK_HOST_VERIFY_DIR", workspace.target.join("verify"));
+    if let Some(filter) = &arguments.filter {
+        checks.args(["-k", filter]);
+    }
+    match step::run(&mut checks) {
+        Ok(()) => Outcome::Passed,
+        Err(error) => Outcome::Failed(format!("{error:#}")),
+    }
+}
