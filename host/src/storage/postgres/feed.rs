@@ -19,6 +19,7 @@ pub(super) const PUBLISH: &str = "SELECT task_host.publish($1, $2, $3, $4)";
 const END: &str = "SELECT transaction, number FROM task_host.events \
     WHERE transaction < task_host.horizon() \
     UNION ALL SELECT transaction, number FROM task_host.events_forgotten \
+    WHERE transaction < task_host.horizon() \
     ORDER BY transaction DESC, number DESC LIMIT 1";
 
 const AFTER: &str = "SELECT transaction, number, kind, subject, attributes, published_at \
@@ -26,8 +27,9 @@ const AFTER: &str = "SELECT transaction, number, kind, subject, attributes, publ
     AND transaction < task_host.horizon() ORDER BY transaction, number LIMIT $3";
 
 /// Whether events after a place may be gone, or it lies where none was read yet.
-const LOST: &str = "SELECT ($1::bigint, $2::bigint) < (f.transaction, f.number) \
-    OR $1 >= greatest(task_host.horizon(), f.transaction + 1) FROM task_host.events_forgotten f";
+const LOST: &str = "SELECT $1::bigint >= task_host.horizon() \
+    OR EXISTS (SELECT FROM task_host.events_forgotten f WHERE f.transaction < task_host.horizon() \
+        AND ($1::bigint, $2::bigint) < (f.transaction, f.number))";
 
 const FORGET: &str = "WITH newest AS (SELECT transaction, number FROM task_host.events \
         ORDER BY transaction DESC, number DESC LIMIT 1), \
@@ -40,9 +42,10 @@ const FORGET: &str = "WITH newest AS (SELECT transaction, number FROM task_host.
         RETURNING e.transaction, e.number), \
     last AS (SELECT transaction, number FROM gone \
         ORDER BY transaction DESC, number DESC LIMIT 1), \
-    noted AS (UPDATE task_host.events_forgotten f \
-        SET transaction = l.transaction, number = l.number FROM last l \
-        WHERE (f.transaction, f.number) < (l.transaction, l.number)) \
+    noted AS (INSERT INTO task_host.events_forgotten AS f (transaction, number) \
+        SELECT transaction, number FROM last ON CONFLICT (only_row) DO UPDATE \
+        SET transaction = excluded.transaction, number = excluded.number \
+        WHERE (f.transaction, f.number) < (excluded.transaction, excluded.number)) \
     SELECT count(*) FROM gone";
 
 /// How long a question may take, waiting for a connection included.

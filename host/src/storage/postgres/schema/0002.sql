@@ -11,13 +11,12 @@ CREATE TABLE task_host.events (
     PRIMARY KEY (transaction, number)
 );
 
--- The last event that was deleted: what was seen up to an earlier place may have a gap.
+-- The last event that was deleted, if any was: after an earlier place some are missing.
 CREATE TABLE task_host.events_forgotten (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    transaction bigint NOT NULL DEFAULT 0,
-    number bigint NOT NULL DEFAULT 0
+    transaction bigint NOT NULL,
+    number bigint NOT NULL
 );
-INSERT INTO task_host.events_forgotten DEFAULT VALUES;
 
 -- The oldest transaction that still runs.
 CREATE FUNCTION task_host.horizon() RETURNS bigint LANGUAGE sql STABLE
