@@ -3,7 +3,7 @@
 use task_host::storage::{Cursor, Published};
 
 use super::*;
-use crate::harness::eventually;
+use crate::harness::{DEADLINE, eventually};
 
 conformance!(
     events_come_in_the_order_of_the_commits,
@@ -19,13 +19,23 @@ fn event(kind: &str, subject: &str) -> Event {
     Event::new(kind.into(), subject.into(), attributes).unwrap()
 }
 
-/// Publishes events in a transaction of their own.
+/// Publishes events in a transaction of their own, and waits until they can be read: on
+/// PostgreSQL another test's open transaction holds them back.
 async fn publish(database: &dyn Database, subjects: &[&str]) {
+    let before = database.feed().end().await.unwrap();
     let mut transaction = writer(database).await;
     for subject in subjects {
         transaction.publish(event("note.made", subject)).unwrap();
     }
     transaction.commit().await.unwrap();
+    let last = subjects.len().min(100);
+    let readable = async {
+        while after(database, &before).await.unwrap().len() < last {
+            tokio::task::yield_now().await;
+        }
+    };
+    let readable = tokio::time::timeout(DEADLINE, readable).await;
+    readable.expect("the events can be read");
 }
 
 async fn after(database: &dyn Database, place: &Cursor) -> Option<Vec<Published>> {
