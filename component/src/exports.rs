@@ -2,9 +2,10 @@
 
 use crate::bindings::exports::task_host::platform::service::Guest as Service;
 use crate::bindings::exports::tasks::api::{simple_tasks, tasks};
-use crate::bindings::task_host::platform::{log, sql};
+use crate::bindings::task_host::platform::{events, log, sql};
 use crate::bindings::wasi::clocks::wall_clock;
 use crate::contract::Datetime;
+use crate::contract::events::Event;
 use crate::contract::log::Level;
 use crate::contract::service::{Asset, Description};
 use crate::contract::simple_tasks::{SimpleDeletion, SimpleDraft, SimpleTask, SimpleUpdate};
@@ -39,6 +40,10 @@ impl Platform for Host {
 
     fn now(&self) -> Datetime {
         wall_clock::now()
+    }
+
+    fn publish(&mut self, event: &Event) {
+        events::publish(event);
     }
 
     fn log(&mut self, level: Level, message: &str, fields: &[(String, String)]) {

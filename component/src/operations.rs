@@ -21,7 +21,10 @@ pub use self::update::update;
 pub(crate) use self::create::create_valid;
 pub(crate) use self::update::update_valid;
 
+use crate::contract::events::Event;
+use crate::contract::log::Level;
 use crate::contract::tasks::Task;
+use crate::domain::names;
 use crate::platform::Platform;
 use crate::refusal::Refusal;
 use crate::store;
@@ -32,6 +35,22 @@ use crate::store;
 /// [`Refusal::TaskNotFound`].
 pub fn get(platform: &mut impl Platform, id: i64) -> Result<Task, Refusal> {
     store::tasks::find(platform, id)
+}
+
+/// Tells what happened to a task: whoever follows the events, and the log of one request.
+fn announce(platform: &mut impl Platform, verb: &str, task: &Task) {
+    let id = task.id.to_string();
+    let status = names::STATUSES[task.status as usize].1;
+    platform.publish(&Event {
+        kind: format!("task.{verb}"),
+        subject: id.clone(),
+        attributes: vec![
+            ("status".to_owned(), status.to_owned()),
+            ("checksum".to_owned(), task.checksum.clone()),
+        ],
+    });
+    let message = format!("{verb} task {id}");
+    platform.log(Level::Debug, &message, &[("task.id".to_owned(), id)]);
 }
 
 /// A share of the whole in percent; 0 of nothing.

@@ -1,9 +1,11 @@
-//! What the logic needs from outside: SQL in the request's transaction, the clock, the log.
+//! What the logic needs from outside: SQL and events in the request's transaction, the clock,
+//! the log.
 //!
 //! In the component the host's imports implement it (`exports.rs`); a native build brings its
 //! own. The caller begins the transaction before an operation and ends it after.
 
 use crate::contract::Datetime;
+use crate::contract::events::Event;
 use crate::contract::log::Level;
 use crate::contract::sql::{Failure, Rows, Value};
 
@@ -24,13 +26,9 @@ pub trait Platform {
     /// The time of the request. It stands still while the request lasts.
     fn now(&self) -> Datetime;
 
+    /// Publishes an event, which others hear of when the transaction has committed.
+    fn publish(&mut self, event: &Event);
+
     /// Writes a line to the log. Neither message nor fields carry what users wrote.
     fn log(&mut self, level: Level, message: &str, fields: &[(String, String)]);
-}
-
-/// Logs what happened to a task, for who follows one request in detail.
-pub(crate) fn log_task(platform: &mut impl Platform, verb: &str, id: i64) {
-    let id = id.to_string();
-    let message = format!("{verb} task {id}");
-    platform.log(Level::Debug, &message, &[("task.id".to_owned(), id)]);
 }

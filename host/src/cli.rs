@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 success, 1 failure (the reason on standard error), 2 a wrong flag or setting.
 
+mod backup;
 mod call;
 mod candidate;
 mod client;
@@ -10,8 +11,10 @@ mod database;
 mod declared;
 mod deploy;
 mod deployments;
+mod export;
 mod healthcheck;
 mod history;
+mod import;
 mod inspect;
 mod keygen;
 mod limits;
@@ -29,6 +32,7 @@ mod signals;
 mod status;
 mod table;
 mod tls;
+mod transfer;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -63,6 +67,12 @@ enum Command {
     Inspect(inspect::Args),
     /// Call one operation of a running host
     Call(call::Args),
+    /// Copy the database of a host into a new file
+    Backup(backup::Args),
+    /// Write all data of the logic as JSON Lines
+    Export(export::Args),
+    /// Fill an empty database with what `export` wrote
+    Import(import::Args),
     /// Ask a running host whether it is ready; for images without curl
     Healthcheck(healthcheck::Args),
     /// Sign a component; the signature goes to FILE.sig, where `deploy` finds it
@@ -108,6 +118,9 @@ pub fn run() -> ExitCode {
         Command::History(args) => history::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Call(args) => call::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Sign(args) => sign::run(&args),
         Command::Publish(args) => publish::run(&args),

@@ -7,13 +7,14 @@ use std::fmt;
 
 /// The paths that the host answers itself, with everything below them: no component may have
 /// them.
-pub const RESERVED_PATHS: [&str; 6] = [
+pub const RESERVED_PATHS: [&str; 7] = [
     "/health",
     "/livez",
     "/readyz",
     "/docs",
     "/openapi.json",
     "/metrics",
+    "/events",
 ];
 
 /// What a component says of itself (`service.describe`).

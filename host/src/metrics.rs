@@ -67,6 +67,7 @@ pub struct Metrics {
     active: Family<RevisionLabels, Gauge>,
     shadow_reads: Family<OutcomeLabel, Counter>,
     connections: Gauge,
+    event_streams: Gauge,
     deployments: Family<DeploymentLabels, Counter>,
     deployment_ended: Family<OutcomeLabel, Gauge<f64, AtomicU64>>,
     deployment_stages: Family<StageLabel, Histogram, fn() -> Histogram>,
@@ -114,6 +115,11 @@ impl Metrics {
     /// A connection was accepted. Drop the guard when it is closed.
     pub fn connected(&self) -> Held {
         Held::new(&self.connections)
+    }
+
+    /// A client follows the feed of events. Drop the guard when its stream has ended.
+    pub fn event_stream(&self) -> Held {
+        Held::new(&self.event_streams)
     }
 
     /// An instance was made for a request, in `took`.

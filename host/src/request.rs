@@ -2,6 +2,7 @@
 //! durable. The only place that sees `transcode`, `runtime` and `storage` together.
 
 mod admission;
+mod broadcast;
 mod component;
 mod conditions;
 mod idempotency;
@@ -16,6 +17,7 @@ mod work;
 
 use bytes::Bytes;
 
+pub use self::broadcast::{Broadcast, Following, News};
 pub use self::component::{Component, MissingExport};
 pub use self::conditions::{entity_tag_of, names};
 pub use self::limits::Limits;

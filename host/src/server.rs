@@ -14,6 +14,7 @@ mod console;
 mod cors;
 mod docs;
 mod etag;
+pub mod events;
 mod health;
 pub mod listen;
 mod openapi;
@@ -54,6 +55,8 @@ pub struct Server {
     app: Arc<App>,
     /// The admin API's routes; none where nothing replaces the logic.
     admin: Option<Router<Arc<App>>>,
+    /// The route of the events; none where nothing is published.
+    events: Option<Router<Arc<App>>>,
 }
 
 /// What every handler shares, for as long as the process serves.
@@ -85,6 +88,7 @@ impl Server {
                 config,
             }),
             admin: None,
+            events: None,
         }
     }
 
@@ -106,6 +110,16 @@ impl Server {
         }
     }
 
+    /// Serves events at `/events`.
+    #[must_use]
+    pub fn with_events(self, events: Arc<dyn events::Events>) -> Server {
+        let streams = self.app.config.max_event_streams.get() as usize;
+        Server {
+            events: Some(events::router(events, streams)),
+            ..self
+        }
+    }
+
     /// The public port's routes.
     pub fn public(&self) -> Router {
         let app = &self.app;
@@ -120,6 +134,7 @@ impl Server {
             routes = routes.route("/metrics", get(health::metrics));
         }
         routes
+            .merge(self.events.clone().unwrap_or_default())
             .fallback(api::dispatch)
             .method_not_allowed_fallback(api::only_get)
             .layer(

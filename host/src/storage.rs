@@ -9,6 +9,8 @@
 
 mod budget;
 mod error;
+mod event;
+mod feed;
 mod location;
 mod migration;
 pub mod postgres;
@@ -16,6 +18,7 @@ pub mod registry;
 pub mod sqlite;
 mod stats;
 mod stop;
+pub mod transfer;
 pub mod value;
 
 use std::time::{Duration, Instant};
@@ -24,6 +27,8 @@ use async_trait::async_trait;
 
 pub use self::budget::{Budget, Usage};
 pub use self::error::{Cause, Error, Failure, Limit, MigrationError, OpenError};
+pub use self::event::{Event, InvalidEvent};
+pub use self::feed::{Cursor, Feed, Published};
 pub use self::location::{Location, LocationError, Options, connect};
 pub use self::registry::Registry;
 pub use self::stats::Stats;
@@ -75,6 +80,19 @@ pub trait Database: Send + Sync + 'static {
 
     /// What the host remembers of components and deployments.
     fn registry(&self) -> &dyn Registry;
+
+    /// The events that its transactions have published.
+    fn feed(&self) -> &dyn Feed;
+
+    /// Begins to fill the logic's tables with a copy of others. Nobody else writes until it ends.
+    ///
+    /// # Errors
+    /// [`TransferError`](transfer::TransferError) where the tables are not empty, or not those
+    /// of the copy; nothing was begun.
+    async fn import(
+        &self,
+        manifest: &transfer::Manifest,
+    ) -> Result<Box<dyn transfer::Import>, transfer::TransferError>;
 
     /// What the database has done since it was opened, for metrics.
     fn stats(&self) -> &Stats;
@@ -129,6 +147,14 @@ pub trait Transaction: Send {
     /// # Errors
     /// As [`Transaction::recall`]; [`Error::Conflict`] when the key has an answer already.
     async fn record(&mut self, key: &str, answer: &RecordedAnswer) -> Result<(), Error>;
+
+    /// Adds an event to those that the [`Feed`] delivers when this transaction has committed;
+    /// [`Transaction::commit`] may be what writes them. Not charged to the budget: who calls this
+    /// bounds their number. In a transaction that is spent nothing happens.
+    ///
+    /// # Errors
+    /// [`Failure`] in a read transaction: nothing was added.
+    fn publish(&mut self, event: Event) -> Result<(), Failure>;
 
     /// Commits, and returns when everything that the transaction wrote or saw is durable.
     /// Once it was polled, the commit itself is not cancelled by dropping the future.

@@ -1,4 +1,4 @@
-//! The logic's outside: the request's transaction, its clock, its log.
+//! The logic's outside: the request's transaction with its events, its clock, its log.
 //!
 //! Statements on SQLite are done when they return, so their futures are ready at once and the
 //! logic can stay synchronous, as it is in the component.
@@ -6,8 +6,10 @@
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
+use task_host::request::Fault;
 use task_host::runtime::{Call, Interruption};
 use task_host::storage::{self, Transaction};
+use tasks::contract::events::Event;
 use tasks::contract::log::Level;
 use tasks::contract::{Datetime, sql};
 use tasks::platform::Platform;
@@ -82,6 +84,23 @@ impl Platform for Native {
         Datetime {
             seconds: self.now.as_secs(),
             nanoseconds: self.now.subsec_nanos(),
+        }
+    }
+
+    fn publish(&mut self, event: &Event) {
+        let Event {
+            kind,
+            subject,
+            attributes,
+        } = event.clone();
+        let published = storage::Event::new(kind, subject, attributes)
+            .map_err(|broken| broken.to_string())
+            .and_then(|event| {
+                let published = self.transaction.publish(event);
+                published.map_err(|refused| refused.detail)
+            });
+        if let Err(reason) = published {
+            self.interruption.get_or_insert(Fault::Event(reason).into());
         }
     }
 

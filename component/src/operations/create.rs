@@ -3,7 +3,8 @@
 use crate::contract::tasks::{BulkOutcome, Task, TaskDraft};
 use crate::domain::validation::Faults;
 use crate::domain::{draft, terms};
-use crate::platform::{Platform, log_task};
+use crate::operations::announce;
+use crate::platform::Platform;
 use crate::refusal::Refusal;
 use crate::store;
 
@@ -85,7 +86,7 @@ fn save(platform: &mut impl Platform, drafts: Vec<TaskDraft>) -> Result<Vec<Task
                 .iter()
                 .map(|dependency| (task.id, *dependency)),
         );
-        log_task(platform, "created", task.id);
+        announce(platform, "created", &task);
         tasks.push(task);
     }
     store::terms::add(platform, found_by)?;

@@ -2,7 +2,8 @@
 
 use crate::contract::tasks::Deletion;
 use crate::domain::{change, terms};
-use crate::platform::{Platform, log_task};
+use crate::operations::announce;
+use crate::platform::Platform;
 use crate::refusal::Refusal;
 use crate::store;
 
@@ -26,7 +27,10 @@ pub fn delete(platform: &mut impl Platform, id: i64) -> Result<Deletion, Refusal
     let terms = terms::of(&task.title, task.description.as_deref(), &task.tags);
     store::terms::remove(platform, id, terms)?;
     store::tasks::delete(platform, id)?;
-    log_task(platform, "deleted", id);
+    announce(platform, "deleted", &task);
+    for dependent in &dependents {
+        announce(platform, "updated", dependent);
+    }
     Ok(Deletion {
         message: format!("Task {id} deleted successfully"),
         affected_tasks: dependents.len() as u64,

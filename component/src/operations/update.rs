@@ -3,8 +3,9 @@
 use crate::contract::tasks::{Task, TaskUpdate};
 use crate::domain::validation::Faults;
 use crate::domain::{change, terms};
+use crate::operations::announce;
 use crate::operations::create::require;
-use crate::platform::{Platform, log_task};
+use crate::platform::Platform;
 use crate::refusal::Refusal;
 use crate::store;
 
@@ -38,7 +39,7 @@ pub(crate) fn update_valid(
     store::tasks::update(platform, &old, &new)?;
     index_terms(platform, &old, &new)?;
     index_dependencies(platform, &old, &new)?;
-    log_task(platform, "updated", new.id);
+    announce(platform, "updated", &new);
     Ok(new)
 }
 

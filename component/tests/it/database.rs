@@ -3,6 +3,7 @@
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Statement, ToSql};
 use tasks::contract::Datetime;
+use tasks::contract::events::Event;
 use tasks::contract::log::Level;
 use tasks::contract::sql::{Cause, Cell, Failure, Rows, Span, Value};
 use tasks::contract::tasks::{Category, Task, TaskDraft, TaskFilter, TaskUpdate};
@@ -19,6 +20,7 @@ pub struct Database {
     pub seconds: u64,
     pub statements: usize,
     pub lines: Vec<String>,
+    pub events: Vec<Event>,
 }
 
 impl Database {
@@ -35,6 +37,7 @@ impl Database {
             seconds: START,
             statements: 0,
             lines: Vec::new(),
+            events: Vec::new(),
         }
     }
 
@@ -126,6 +129,10 @@ impl Platform for Database {
             seconds: self.seconds,
             nanoseconds: 123_456_789,
         }
+    }
+
+    fn publish(&mut self, event: &Event) {
+        self.events.push(event.clone());
     }
 
     fn log(&mut self, level: Level, message: &str, fields: &[(String, String)]) {

@@ -4,6 +4,7 @@ mod bulk;
 mod database;
 mod dependencies;
 mod drafts;
+mod events;
 mod figures;
 mod lists;
 mod search;

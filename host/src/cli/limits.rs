@@ -60,6 +60,10 @@ pub(super) struct Args {
     #[arg(long, env = "TASK_HOST_BYTE_LIMIT", default_value = "32MiB")]
     byte_limit: ByteSize,
 
+    /// Events that the logic publishes in one call. Above it: 500.
+    #[arg(long, env = "TASK_HOST_EVENT_LIMIT", default_value_t = 10_000)]
+    event_limit: u32,
+
     /// Log lines of the logic in one call. What goes beyond is dropped and counted.
     #[arg(long, env = "TASK_HOST_LOG_LINE_LIMIT", default_value_t = 100)]
     log_line_limit: u32,
@@ -72,6 +76,7 @@ impl Args {
             memory_bytes: self.memory_limit.0,
             handover_bytes: self.handover_limit.0,
             cpu: self.cpu_limit,
+            events: self.event_limit,
             log_lines: self.log_line_limit,
         }
     }

@@ -86,7 +86,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 }
 
 /// Reads a component, with the signature beside it.
-fn read_bundled(path: &Path) -> Result<Bundled, Failure> {
+pub(super) fn read_bundled(path: &Path) -> Result<Bundled, Failure> {
     let failed = |reason| setting("--component", reason);
     let content =
         std::fs::read(path).map_err(|error| failed(format!("{}: {error}", path.display())))?;

@@ -14,7 +14,7 @@ use super::signals::Signals;
 use super::{Failure, database, limits, logs, setting};
 use crate::deployment::{Deployments, Start};
 use crate::metrics::Metrics;
-use crate::request::Service;
+use crate::request::{Broadcast, Service};
 use crate::runtime;
 use crate::server::admin::Access;
 use crate::server::{self, Server, listen, operators::OperatorsPort};
@@ -23,7 +23,7 @@ use crate::telemetry::Traces;
 
 /// Database connections for what reads beside requests.
 const READERS_BESIDE: usize = 4;
-/// How often recorded answers that are too old are looked for.
+/// How often what is too old is looked for.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 
 /// The flags of a process that serves
@@ -52,6 +52,15 @@ pub struct Args {
     #[arg(long, env = "TASK_HOST_IDEMPOTENCY_RETENTION", default_value = "24h",
         value_parser = parse_duration)]
     idempotency_retention: Duration,
+
+    /// How long an event is kept for clients of /events that come back
+    #[arg(long, env = "TASK_HOST_EVENT_RETENTION", default_value = "24h",
+        value_parser = parse_duration)]
+    event_retention: Duration,
+
+    /// How many events are kept at most, the latest ones
+    #[arg(long, env = "TASK_HOST_EVENTS_KEPT", default_value_t = 1_000_000)]
+    events_kept: u64,
 
     #[command(flatten)]
     limits: limits::Args,
@@ -184,12 +193,19 @@ impl Args {
             Some(deployments) => start.resume(deployments).await,
             None => drop(start),
         }
-        let forgetting = tokio::spawn(forget(database, self.idempotency_retention));
+        let retention = Retention {
+            answers: self.idempotency_retention,
+            events: self.event_retention,
+            events_kept: self.events_kept,
+        };
+        let events = Arc::new(Broadcast::new(database.clone()));
+        let forgetting = tokio::spawn(retention.keep(database));
         let access = self
             .access()
             .map_err(|_| anyhow::anyhow!("the admin token has changed"))?;
         let admin = deployments.clone().map(|deployments| (deployments, access));
-        let served = listen_and_drain(&self.server, service, admin, metrics, &signals).await;
+        let server = Server::new(service, metrics.clone(), self.server.clone()).with_events(events);
+        let served = listen_and_drain(&self.server, server, admin, metrics, &signals).await;
         if let Some(deployments) = deployments {
             deployments.stop().await;
         }
@@ -200,7 +216,7 @@ impl Args {
 
 async fn listen_and_drain(
     config: &server::Config,
-    service: Arc<Service>,
+    mut server: Server,
     admin: Option<(Arc<Deployments>, Access)>,
     metrics: Arc<Metrics>,
     signals: &Signals,
@@ -212,7 +228,6 @@ async fn listen_and_drain(
         .with_context(|| format!("--admin-addr: cannot listen on {}", config.admin_addr))?;
     let (address, operators_address) = (listener.local_addr()?, operators.local_addr()?);
 
-    let mut server = Server::new(service, metrics.clone(), config.clone());
     if let Some((deployments, access)) = admin {
         server = server.with_admin(Arc::new(deployments), access);
     }
@@ -246,15 +261,32 @@ async fn listen_and_drain(
     Ok(())
 }
 
-/// Deletes recorded answers when they are too old, for as long as the process lives.
-async fn forget(database: Arc<dyn Database>, age: Duration) {
-    let mut interval = tokio::time::interval(FORGET_EVERY);
-    loop {
-        interval.tick().await;
-        match database.forget_answers(age).await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "forgot {count} recorded answers"),
-            Err(error) => tracing::warn!("cannot forget recorded answers: {error}"),
+/// What is kept beside the logic's own data, and for how long.
+struct Retention {
+    answers: Duration,
+    events: Duration,
+    events_kept: u64,
+}
+
+impl Retention {
+    /// Deletes what is too old, for as long as the process lives.
+    async fn keep(self, database: Arc<dyn Database>) {
+        let mut interval = tokio::time::interval(FORGET_EVERY);
+        loop {
+            interval.tick().await;
+            let answers = database.forget_answers(self.answers).await;
+            report("recorded answers", answers);
+            let events = database.feed();
+            let events = events.forget_events(self.events, self.events_kept).await;
+            report("events", events);
         }
+    }
+}
+
+fn report(what: &str, forgotten: Result<u64, storage::Error>) {
+    match forgotten {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "forgot {count} {what}"),
+        Err(error) => tracing::warn!("cannot forget {what}: {error}"),
     }
 }

@@ -40,6 +40,11 @@ impl Collector for DatabaseFigures {
                 &stats.checkpoints,
             ),
             (
+                "task_host_events_published",
+                "Events of transactions that committed.",
+                &stats.events,
+            ),
+            (
                 "task_host_database_timeouts",
                 "Waits for the writer or a connection that were given up.",
                 &stats.timeouts,

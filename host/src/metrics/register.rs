@@ -23,6 +23,7 @@ pub(super) fn metrics() -> Metrics {
         requests: figures.seconds("http_server_request_duration", "Requests by route, method, status and revision, from the head read to the answer made", Family::new_with_constructor(requests)),
         active_requests: figures.add("http_server_active_requests", "Requests whose answer is being made", Gauge::default()),
         connections: figures.add("task_host_connections", "Open connections on the public port", Gauge::default()),
+        event_streams: figures.add("task_host_event_streams", "Clients that follow the feed of events", Gauge::default()),
         instantiations: figures.add("task_host_instantiations", "Instances made: one for each run of a request", Counter::default()),
         instantiation_seconds: figures.seconds("task_host_instantiation_duration", "Making an instance", parts()),
         faults: figures.add("task_host_faults", "Failures of the logic by kind", Family::default()),

@@ -9,6 +9,7 @@ wasmtime::component::bindgen!({
         world imports {
             import task-host:platform/sql@1.0.0;
             import task-host:platform/log@1.0.0;
+            import task-host:platform/events@1.0.0;
             import wasi:clocks/wall-clock@0.2.0;
             import wasi:random/random@0.2.0;
         }

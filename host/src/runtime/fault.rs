@@ -29,6 +29,12 @@ pub enum Fault {
     /// Its statements returned more bytes than a request may have: 500.
     #[error("the request read too many bytes")]
     Bytes,
+    /// It published more events than a request may: 500.
+    #[error("the request published too many events")]
+    Events,
+    /// It published an event that breaks the contract's rules, or in a read: 500.
+    #[error("the logic published an event that it may not: {0}")]
+    Event(String),
     /// It returned a value that has no JSON form, such as NaN or a repeated map key: 500.
     #[error("the logic returned a value without a JSON form: {0}")]
     Value(String),
@@ -40,7 +46,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every [`code`](Fault::code).
-    pub const CODES: [&'static str; 10] = [
+    pub const CODES: [&'static str; 12] = [
         "logic-trapped",
         "deadline-exceeded",
         "cpu-time-exceeded",
@@ -51,6 +57,8 @@ impl Fault {
         "byte-limit-exceeded",
         "logic-returned-invalid-value",
         "logic-ignored-failure",
+        "event-limit-exceeded",
+        "logic-published-invalid-event",
     ];
 
     /// The fault's slug: the problem type's and the metric label's name.
@@ -66,6 +74,8 @@ impl Fault {
             Fault::Bytes => 7,
             Fault::Value(_) => 8,
             Fault::Transaction(_) => 9,
+            Fault::Events => 10,
+            Fault::Event(_) => 11,
         };
         Self::CODES[index]
     }

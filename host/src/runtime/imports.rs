@@ -1,5 +1,7 @@
-//! What a component may import: SQL in its transaction, log lines, a clock that stands still,
-//! and random bytes.
+//! What a component may import: SQL in its transaction, events, log lines, a clock that stands
+//! still, and random bytes.
+
+mod events;
 
 use std::borrow::Cow;
 use std::time::Instant;
@@ -7,7 +9,7 @@ use std::time::Instant;
 use tracing::{Instrument as _, trace_span};
 use wasmtime::component::{HasSelf, Linker};
 
-use super::bindings::task_host::platform::{log, sql};
+use super::bindings::task_host::platform::{events as feed, log, sql};
 use super::bindings::wasi::clocks::wall_clock;
 use super::bindings::wasi::random::random;
 use super::fault::Interruption;
@@ -28,16 +30,18 @@ pub(super) const LOG_BYTES: usize = 64 << 10;
 pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     sql::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     log::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    feed::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     wall_clock::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     random::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
 }
 
 /// The interfaces between components and this host, with the versions that it has: what `define`
 /// defines, the types they use, and what components export. For messages.
-const OFFERED: [(&str, &str); 6] = [
+const OFFERED: [(&str, &str); 7] = [
     ("task-host:platform/service", "1.0.0"),
     ("task-host:platform/sql", "1.0.0"),
     ("task-host:platform/log", "1.0.0"),
+    ("task-host:platform/events", "1.0.0"),
     ("task-host:platform/types", "1.0.0"),
     ("wasi:clocks/wall-clock", "0.2.0"),
     ("wasi:random/random", "0.2.0"),

@@ -17,6 +17,8 @@ pub struct Limits {
     pub handover_bytes: usize,
     /// CPU time of one call.
     pub cpu: Duration,
+    /// Events that one call may publish.
+    pub events: u32,
     /// Log lines of one call; what goes beyond is dropped and counted.
     pub log_lines: u32,
 }
@@ -28,6 +30,7 @@ impl Default for Limits {
             memory_bytes: 64 << 20,
             handover_bytes: 16 << 20,
             cpu: Duration::from_secs(1),
+            events: 10_000,
             log_lines: 100,
         }
     }

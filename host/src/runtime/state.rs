@@ -44,6 +44,7 @@ pub(super) struct State {
     /// Time spent in host functions.
     pub(super) host_time: Duration,
     handover_left: usize,
+    pub(super) events_left: u32,
     pub(super) log_lines_left: u32,
     pub(super) log_bytes_left: usize,
     pub(super) log_lines_dropped: u32,
@@ -67,6 +68,7 @@ impl State {
             deadline: call.deadline,
             host_time: Duration::ZERO,
             handover_left: limits.handover_bytes,
+            events_left: limits.events,
             log_lines_left: limits.log_lines,
             log_bytes_left: super::imports::LOG_BYTES,
             log_lines_dropped: 0,

@@ -241,7 +241,7 @@ fn reason(refusal: &Refusal) -> Option<String> {
 /// Tells the log what the client is not told. Everything else is the access line's matter.
 pub(super) fn log(refusal: &Refusal) {
     match refusal {
-        Refusal::Fault(fault @ (Fault::Trap(_) | Fault::Value(_))) => {
+        Refusal::Fault(fault @ (Fault::Trap(_) | Fault::Event(_) | Fault::Value(_))) => {
             error!(fault.kind = fault.code(), "{fault}");
         }
         Refusal::Fault(fault) => warn!(fault.kind = fault.code(), "{fault}"),

@@ -65,6 +65,10 @@ pub struct Config {
     #[arg(long, env = "TASK_HOST_MAX_CONNECTIONS", default_value = "10000")]
     pub max_connections: NonZeroU32,
 
+    /// Clients that follow the events at a time. Further ones get 503.
+    #[arg(long, env = "TASK_HOST_MAX_EVENT_STREAMS", default_value = "1000")]
+    pub max_event_streams: NonZeroU32,
+
     /// An origin whose pages may use the API, such as `https://app.example.com`; repeatable.
     /// `*` allows every origin, `none` turns CORS off.
     #[arg(

@@ -15,7 +15,8 @@ use super::config::Origin;
 const METHODS: HeaderValue =
     HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 const HEADERS: HeaderValue = HeaderValue::from_static(
-    "Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-Id, Task-Host-Client, traceparent",
+    "Content-Type, If-Match, If-None-Match, Idempotency-Key, Last-Event-ID, X-Request-Id, \
+     Task-Host-Client, traceparent",
 );
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "ETag, Location, Link, X-Request-Id, Retry-After, Task-Host-Revision, Idempotent-Replayed",

@@ -8,6 +8,7 @@
 
 mod stream;
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -20,7 +21,8 @@ use axum::body::Body;
 use axum::http::Request;
 use futures_util::FutureExt as _;
 use futures_util::future::FusedFuture;
-use hyper::body::Incoming;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -181,9 +183,18 @@ impl Port {
             let begun = progress.begin();
             let answer = router.clone().oneshot(request.map(Body::new));
             async move {
-                let response = answer.await;
-                drop(begun);
-                response
+                let response = answer.await?;
+                // A stream is in flight until it has ended: its connection is not idle, however
+                // long the client says nothing. Any other answer is whole by now.
+                Ok::<_, Infallible>(match response.body().size_hint().exact() {
+                    Some(_) => response,
+                    None => response.map(|body| {
+                        Body::new(body.map_frame(move |frame| {
+                            let _ = &begun;
+                            frame
+                        }))
+                    }),
+                })
             }
         });
         let connection = self

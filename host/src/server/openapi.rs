@@ -38,6 +38,7 @@ pub(super) fn with_host_paths(document: &Value, config: &Config) -> Value {
         paths.entry(path).or_insert(item);
     };
     add("/health", health());
+    add("/events", events());
     add(
         "/livez",
         probe(
@@ -116,6 +117,47 @@ fn metrics() -> Value {
             }}
         }),
     )
+}
+
+fn events() -> Value {
+    let parameter = |place: &str, name: &str, description: &str| {
+        json!({
+            "name": name, "in": place, "description": description,
+            "schema": {"type": "string"}
+        })
+    };
+    let mut item = get(
+        "events",
+        "What has changed, as server-sent events",
+        json!({
+            "200": {
+                "description": "A stream without an end. Each message has a cursor as its `id`, the \
+                    event's kind as `event`, and as `data` a JSON object of `kind`, `subject`, \
+                    `attributes` and `time`. The message `reset` says that events may be missing: \
+                    read again what you keep.",
+                "content": {"text/event-stream": {"schema": {"type": "string"}}}
+            },
+            "503": {"description": "Too many clients follow, or the database does not answer."}
+        }),
+    );
+    item["get"]["parameters"] = json!([
+        parameter(
+            "query",
+            "kind",
+            "Kinds to hear of, parted by commas; `task` stands for every `task.…`."
+        ),
+        parameter(
+            "query",
+            "after",
+            "The cursor to go on after; none: from now on."
+        ),
+        parameter(
+            "header",
+            "Last-Event-ID",
+            "The same, as browsers send it; it goes before `after`."
+        )
+    ]);
+    item
 }
 
 fn get(id: &str, summary: &str, responses: Value) -> Value {

@@ -105,6 +105,11 @@ impl From<Fault> for Problem {
             Fault::Statements => (500, "The request ran too many statements"),
             Fault::Rows => (500, "The request read too many rows"),
             Fault::Bytes => (500, "The request read too many bytes"),
+            Fault::Events => (500, "The request published too many events"),
+            Fault::Event(_) => (
+                500,
+                "The service's logic published an event that it may not",
+            ),
             Fault::Transaction(_) => (
                 500,
                 "The service's logic returned a success in a transaction that had failed",
@@ -198,6 +203,12 @@ impl Problem {
             "body-incomplete",
             "The body could not be read to its end",
         )
+    }
+
+    /// As many clients follow the events as may.
+    pub(super) fn too_many_streams() -> Problem {
+        let title = "As many clients follow the events as may";
+        Problem::new(503, "too-many-event-streams", title).retry_after(UNAVAILABLE_RETRY)
     }
 
     /// The host itself failed.

@@ -22,6 +22,20 @@ pub struct Budget {
     pub bytes: u64,
 }
 
+impl Budget {
+    /// What a transaction of the host's own may use: it runs no statement of the logic.
+    pub(in crate::storage) fn of_host(wait: Duration, hold: Duration) -> Self {
+        Budget {
+            deadline: Instant::now() + wait + hold,
+            wait,
+            hold,
+            statements: 0,
+            rows: 0,
+            bytes: 0,
+        }
+    }
+}
+
 /// What a transaction has used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {

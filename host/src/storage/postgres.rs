@@ -13,6 +13,7 @@ mod answers;
 mod commit;
 mod connection;
 mod failure;
+mod feed;
 mod lexer;
 mod migrate;
 mod plain;
@@ -38,7 +39,8 @@ use self::pool::{Pool, Purpose};
 use self::setup::Shared;
 use self::transaction::PostgresTransaction;
 pub use self::url::{Url, UrlError};
-use super::{Budget, Database, Dialect, Error, OpenError, Registry, Stats, Transaction};
+use super::transfer::{Import, Manifest, TransferError};
+use super::{Budget, Database, Dialect, Error, Feed, OpenError, Registry, Stats, Transaction};
 use crate::contract::Access;
 
 /// How long a ping waits. Who asks has a time-out of a second or more.
@@ -241,6 +243,14 @@ impl Database for Postgres {
 
     fn registry(&self) -> &dyn Registry {
         self
+    }
+
+    fn feed(&self) -> &dyn Feed {
+        self
+    }
+
+    async fn import(&self, _: &Manifest) -> Result<Box<dyn Import>, TransferError> {
+        Err(TransferError::Engine)
     }
 
     fn stats(&self) -> &Stats {

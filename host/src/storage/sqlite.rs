@@ -14,6 +14,7 @@ mod checkpoint;
 mod config;
 mod connection;
 mod failure;
+mod feed;
 mod file;
 mod flusher;
 mod functions;
@@ -24,13 +25,16 @@ mod registry;
 mod schema;
 mod statement;
 mod transaction;
+mod transfer;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rusqlite::ErrorCode;
+use tokio::sync::watch;
 
+use self::aside::aside;
 use self::checkpoint::Checkpointer;
 pub use self::config::{Config, DiskSync, Durability, LogSync};
 use self::connection::{Opener, open_plain};
@@ -38,13 +42,16 @@ use self::file::DatabaseFile;
 use self::flusher::Flusher;
 use self::pool::Pool;
 use self::transaction::SqliteTransaction;
-use super::{Budget, Database, Dialect, Error, OpenError, Registry, Stats, Transaction};
+use self::transfer::import::SqliteImport;
+pub(super) use self::transfer::{backup::backup, export::export};
+use super::transfer::{Import, Manifest, TransferError};
+use super::{Budget, Database, Dialect, Error, Feed, OpenError, Registry, Stats, Transaction};
 use crate::contract::Access;
 
 /// How long a ping waits for a connection. Who asks has a time-out of a second or more.
 const PING_WAIT: Duration = Duration::from_secs(1);
 
-/// How long deleting old answers waits for the writer, each time it takes it.
+/// How long deleting old answers and events waits for the writer, each time it takes it.
 const FORGET_WAIT: Duration = Duration::from_secs(5);
 
 /// An open SQLite database.
@@ -60,8 +67,10 @@ struct Engine {
     writer: Arc<Pool>,
     flusher: Flusher,
     checkpointer: Checkpointer,
+    /// The id of the last event that was committed: wakes who waits for one.
+    last_event: watch::Sender<i64>,
     stats: Arc<Stats>,
-    _file: DatabaseFile,
+    file: DatabaseFile,
 }
 
 impl Sqlite {
@@ -96,6 +105,25 @@ impl Sqlite {
         let lease = pool.take(until).await?;
         SqliteTransaction::begin(lease, self.engine.clone(), access, migrates, budget)
     }
+
+    /// Deletes what is too old, [`schema::FORGET_AT_ONCE`] rows at a time, and returns how many.
+    async fn forget(
+        &self,
+        part: impl Fn(&rusqlite::Connection) -> rusqlite::Result<u64>,
+    ) -> Result<u64, Error> {
+        let mut forgotten = 0;
+        loop {
+            // A transaction for each part: requests get the writer in between.
+            let budget = Budget::of_host(FORGET_WAIT, FORGET_WAIT);
+            let mut transaction = self.transaction(Access::Write, false, budget).await?;
+            let part = transaction.host(&part)?;
+            Box::new(transaction).commit().await?;
+            forgotten += part;
+            if part < schema::FORGET_AT_ONCE {
+                return Ok(forgotten);
+            }
+        }
+    }
 }
 
 impl Engine {
@@ -111,9 +139,10 @@ impl Engine {
         };
 
         let checkpoints = open_plain(file.path(), Access::Write, config).map_err(refused)?;
-        for tables in [schema::TABLES, registry::TABLES] {
+        for tables in [schema::TABLES, registry::TABLES, feed::TABLES] {
             checkpoints.execute_batch(tables).map_err(refused)?;
         }
+        let last_event = feed::last(&checkpoints).map_err(refused)?;
         file.sync_directory()?;
 
         let log = match &config.durability {
@@ -148,8 +177,9 @@ impl Engine {
             flusher: Flusher::start(log, stats.clone()).map_err(no_thread)?,
             checkpointer: Checkpointer::start(checkpoints, woken, stats.clone())
                 .map_err(no_thread)?,
+            last_event: watch::Sender::new(last_event),
             stats,
-            _file: file,
+            file,
         })
     }
 }
@@ -199,28 +229,19 @@ impl Database for Sqlite {
     }
 
     async fn forget_answers(&self, age: Duration) -> Result<u64, Error> {
-        let mut forgotten = 0;
-        loop {
-            // One transaction for a part of them each: requests get the writer in between.
-            let budget = Budget {
-                deadline: Instant::now() + FORGET_WAIT * 2,
-                wait: FORGET_WAIT,
-                hold: FORGET_WAIT,
-                statements: 0,
-                rows: 0,
-                bytes: 0,
-            };
-            let mut transaction = self.transaction(Access::Write, false, budget).await?;
-            let part = transaction.host(|sqlite| schema::forget(sqlite, age))?;
-            Box::new(transaction).commit().await?;
-            forgotten += part;
-            if part < schema::FORGET_AT_ONCE {
-                return Ok(forgotten);
-            }
-        }
+        self.forget(|sqlite| schema::forget(sqlite, age)).await
+    }
+
+    async fn import(&self, manifest: &Manifest) -> Result<Box<dyn Import>, TransferError> {
+        let import = aside(|| SqliteImport::begin(self.engine.file.path(), manifest));
+        Ok(Box::new(import?))
     }
 
     fn registry(&self) -> &dyn Registry {
+        self
+    }
+
+    fn feed(&self) -> &dyn Feed {
         self
     }
 

@@ -17,6 +17,8 @@ pub struct Stats {
     pub statements: AtomicU64,
     /// Counter: rows handed to the logic.
     pub rows: AtomicU64,
+    /// Counter: events that were published by transactions that committed.
+    pub events: AtomicU64,
     /// Counter: time that the logic's statements took, in nanoseconds.
     pub statement_nanos: AtomicU64,
     /// Counter: syncs of the write-ahead log. Far below `commits` under load, as writes that

@@ -26,19 +26,22 @@ macro_rules! conformance {
 mod answers;
 mod durability;
 mod escapes;
+mod feed;
 mod files;
 mod migrations;
 mod postgres;
 mod registry;
 mod statements;
 mod transactions;
+mod transfer;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use task_host::contract::{Access, Migration};
 use task_host::storage::{
-    Budget, Cell, Database, Error, Failure, Location, Options, Rows, Transaction, Value, connect,
+    Budget, Cell, Database, Dialect, Error, Event, Failure, Location, Options, Rows, Transaction,
+    Value, connect,
 };
 
 /// The engine that a test runs on.

@@ -1,5 +1,7 @@
 //! Over real sockets on the loopback.
 
+mod http2;
+
 use std::future::pending;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -262,61 +264,6 @@ async fn connections_above_the_limit_wait_their_turn() {
     assert!(early.is_err(), "answered beside the first");
     drop(first);
     assert!(one_answer(&mut second).await.starts_with("HTTP/1.1 200 OK"));
-}
-
-#[tokio::test]
-async fn http_2_is_spoken_with_prior_knowledge() {
-    let running = start(&Fake::new(), &[]).await;
-    let stream = TcpStream::connect(running.address).await.unwrap();
-    let (mut sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-            .await
-            .unwrap();
-    let connection = tokio::spawn(connection);
-    let ask = |method: &str| {
-        let uri = format!("http://{}/tasks", running.address);
-        Request::builder()
-            .method(method)
-            .uri(uri)
-            .body(Body::empty())
-            .unwrap()
-    };
-    let get = sender.send_request(ask("GET")).await.unwrap();
-    assert_eq!(
-        (get.status().as_u16(), get.version()),
-        (200, hyper::Version::HTTP_2)
-    );
-    let head = sender.send_request(ask("HEAD")).await.unwrap();
-    assert_eq!(head.headers()["content-length"], "2");
-    drop(sender);
-    connection.await.unwrap().unwrap();
-}
-
-#[tokio::test]
-async fn a_drain_ends_the_streams_of_http_2() {
-    let fake = Fake::new();
-    let running = start(&fake, &[]).await;
-    let stream = TcpStream::connect(running.address).await.unwrap();
-    let (mut sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-            .await
-            .unwrap();
-    let connection = tokio::spawn(connection);
-    let uri = format!("http://{}/slow", running.address);
-    let asked = sender.send_request(Request::get(uri).body(Body::empty()).unwrap());
-    let asked = tokio::spawn(asked);
-    fake.begun.notified().await;
-    running.stop.send(()).unwrap();
-    while !running.readiness.withdrawn() {
-        tokio::task::yield_now().await;
-    }
-    fake.release.notify_one();
-    assert_eq!(asked.await.unwrap().unwrap().status(), 200);
-    timeout(SOON, connection).await.unwrap().unwrap().unwrap();
-    assert_eq!(
-        running.served.await.unwrap(),
-        Drained { connections_cut: 0 }
-    );
 }
 
 #[tokio::test]

@@ -24,7 +24,10 @@ use crate::storage::OpenError;
 const OLDEST: i32 = 150_000;
 
 /// The host's tables, step by step. A step that was released never changes again.
-const STEPS: [&str; 1] = [include_str!("schema/0001.sql")];
+const STEPS: [&str; 2] = [
+    include_str!("schema/0001.sql"),
+    include_str!("schema/0002.sql"),
+];
 
 /// The lock under which one host at a time sets a database up.
 const LOCK: &str = "SELECT pg_catalog.pg_advisory_xact_lock(7309452)";
@@ -246,8 +249,8 @@ impl Setup<'_> {
             "GRANT USAGE ON SCHEMA task_host TO {role};
              GRANT USAGE, CREATE ON SCHEMA logic TO {role};
              GRANT EXECUTE ON FUNCTION task_host.lock_key, task_host.record_answer,
-                 task_host.note_commit, task_host.applied_migrations, task_host.note_migration
-                 TO {role};
+                 task_host.note_commit, task_host.applied_migrations, task_host.note_migration,
+                 task_host.publish TO {role};
              REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC;"
         );
         self.batch(client, "BEGIN").await?;

@@ -15,12 +15,13 @@ use tokio_postgres::types::ToSql;
 use super::commit::{self, Token};
 use super::connection::NotCommitted;
 use super::pool::{Lease, Pool};
-use super::{Engine, answers, failure, migrate};
+use super::{Engine, answers, failure, feed, migrate};
 use crate::contract::{Access, Migration};
 use crate::storage::budget::Meter;
-use crate::storage::stop::{Ended, Stop, spent};
+use crate::storage::stop::{Ended, Stop, refusal, spent};
 use crate::storage::{
-    Budget, Error, Failure, MigrationError, RecordedAnswer, Rows, Stats, Transaction, Usage, Value,
+    Budget, Error, Event, Failure, MigrationError, RecordedAnswer, Rows, Stats, Transaction, Usage,
+    Value,
 };
 
 /// How long a COMMIT may take before its outcome counts as unknown.
@@ -41,6 +42,8 @@ pub(super) struct PostgresTransaction {
     writes: bool,
     /// What was recorded here, which no other connection sees yet.
     recorded: HashMap<String, RecordedAnswer>,
+    /// Published so far: written when the transaction commits, and gone when it does not.
+    events: Vec<Event>,
     busy: Duration,
 }
 
@@ -91,6 +94,7 @@ impl PostgresTransaction {
                         ended: None,
                         writes: false,
                         recorded: HashMap::new(),
+                        events: Vec::new(),
                         busy: begun.elapsed(),
                     });
                 }
@@ -208,6 +212,13 @@ impl PostgresTransaction {
             Stats::count(&engine.stats.commits);
             return Ok(());
         }
+        if !self.events.is_empty() {
+            let [kinds, subjects, attributes] = feed::columns(&self.events);
+            let secret = self.secret();
+            let params: [&(dyn ToSql + Sync); 4] = [&secret, &kinds, &subjects, &attributes];
+            self.host(feed::PUBLISH, &params).await?;
+        }
+        let published = self.events.len() as u64;
         let token = self.writes.then(Token::new);
         let deadline = Instant::now() + COMMIT_FOR;
         let connection = self.lease.connection();
@@ -232,6 +243,7 @@ impl PostgresTransaction {
             (Err(NotCommitted::Unknown), Some(token)) => commit::resolve(&engine, &token).await?,
         }
         Stats::count(&engine.stats.commits);
+        engine.stats.events.fetch_add(published, Relaxed);
         Ok(())
     }
 }
@@ -292,6 +304,16 @@ impl Transaction for PostgresTransaction {
         ];
         self.host(answers::RECORD, &params).await?;
         self.recorded.insert(key.to_owned(), answer.clone());
+        Ok(())
+    }
+
+    fn publish(&mut self, event: Event) -> Result<(), Failure> {
+        if self.access == Access::Read {
+            return Err(refusal("the route's access is read"));
+        }
+        if self.ended.is_none() {
+            self.events.push(event);
+        }
         Ok(())
     }
 

@@ -11,7 +11,7 @@
 mod components;
 mod deployments;
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -156,7 +156,7 @@ impl Registry for Sqlite {
 
 impl Sqlite {
     /// Reads, and waits until what was read is durable.
-    async fn look<T>(
+    pub(super) async fn look<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
@@ -200,14 +200,7 @@ impl Sqlite {
         access: Access,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<(Box<SqliteTransaction>, T), Error> {
-        let budget = Budget {
-            deadline: Instant::now() + WAIT + HOLD,
-            wait: WAIT,
-            hold: HOLD,
-            statements: 0,
-            rows: 0,
-            bytes: 0,
-        };
+        let budget = Budget::of_host(WAIT, HOLD);
         let mut transaction = self.transaction(access, false, budget).await?;
         let done = transaction.host(work).map_err(|error| match error {
             // No request's deadline: the database is at fault.

@@ -97,7 +97,7 @@ pub(super) fn stolen_name(sqlite: &Connection) -> Result<Option<String>> {
              NOT IN ('task_host_migrations', 'task_host_answers', 'task_host_answers_by_age', \
              'task_host_components', 'task_host_component_parts', 'task_host_deployments', \
              'task_host_deployments_running', 'task_host_deployments_by_digest', \
-             'task_host_active') \
+             'task_host_active', 'task_host_events') \
              UNION ALL SELECT key.\"table\" FROM sqlite_schema AS child, \
              pragma_foreign_key_list(child.name) AS key WHERE child.type = 'table' \
              AND child.name NOT LIKE 'task\\_host\\_%' ESCAPE '\\' \
@@ -173,7 +173,8 @@ pub(super) fn forget(sqlite: &Connection, age: Duration) -> Result<u64> {
         .map(|deleted| deleted as u64)
 }
 
-fn now() -> i64 {
+/// Milliseconds since 1970, UTC.
+pub(super) fn now() -> i64 {
     let since_1970 = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();

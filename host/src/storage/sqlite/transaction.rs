@@ -13,13 +13,14 @@ use super::aside::aside;
 use super::connection::Connection;
 use super::failure::Stop;
 use super::pool::Lease;
-use super::{Engine, schema, statement};
+use super::{Engine, feed, schema, statement};
 use crate::contract::{Access, Migration};
 use crate::storage::budget::Meter;
 use crate::storage::migration::{Step, applied_steps};
-use crate::storage::stop::{Ended, spent};
+use crate::storage::stop::{Ended, refusal, spent};
 use crate::storage::{
-    Budget, Error, Failure, MigrationError, RecordedAnswer, Rows, Stats, Transaction, Usage, Value,
+    Budget, Error, Event, Failure, MigrationError, RecordedAnswer, Rows, Stats, Transaction, Usage,
+    Value,
 };
 
 /// From this many changed rows a COMMIT takes milliseconds.
@@ -37,6 +38,8 @@ pub(super) struct SqliteTransaction {
     /// Every commit that the snapshot shows has this number or a lower one; none before the
     /// first statement that reads a table, which takes the snapshot.
     seen: Option<u64>,
+    /// Published so far: written when the transaction commits, and gone when it does not.
+    events: Vec<Event>,
     /// Of the connection, when the transaction began.
     changes_before: u64,
     busy: Duration,
@@ -79,6 +82,7 @@ impl SqliteTransaction {
             migrates,
             meter,
             ended: None,
+            events: Vec::new(),
             changes_before,
             busy: begun.elapsed(),
         })
@@ -160,6 +164,7 @@ impl SqliteTransaction {
         let connection = self.lease.connection();
         // The logic was in time; what is left takes microseconds and is not interrupted.
         connection.guard().set_deadline(None);
+        let last_event = publish(connection, &self.events)?;
         let changes = connection.total_changes() - self.changes_before;
         let number = if changes > 0 || self.migrates {
             let ticket = engine.flusher.issue();
@@ -180,6 +185,12 @@ impl SqliteTransaction {
             self.seen.unwrap_or(0)
         };
         Stats::count(&engine.stats.commits);
+        if let Some(id) = last_event {
+            let count = self.events.len() as u64;
+            engine.stats.events.fetch_add(count, Relaxed);
+            // Who wakes up waits for the sync by itself. The writer is still held, so ids only grow.
+            engine.last_event.send_replace(id);
+        }
         Ok((engine, number))
     }
 
@@ -235,6 +246,17 @@ impl SqliteTransaction {
         }
         Ok(Ok(names))
     }
+}
+
+/// Writes what the transaction published, and returns the last event's id.
+fn publish(connection: &mut Connection, events: &[Event]) -> Result<Option<i64>, Error> {
+    let mut write = || connection.host(|sqlite| feed::insert(sqlite, events));
+    let written = match events.len() as u64 {
+        0 => return Ok(None),
+        1..LARGE_COMMIT => write(),
+        LARGE_COMMIT.. => aside(write),
+    };
+    written.map_err(|stop| host_stop(stop).into_error())
 }
 
 fn commit(connection: &mut Connection) -> Result<(), Error> {
@@ -301,6 +323,16 @@ impl Transaction for SqliteTransaction {
 
     async fn record(&mut self, key: &str, answer: &RecordedAnswer) -> Result<(), Error> {
         self.host(|sqlite| schema::record(sqlite, key, answer))
+    }
+
+    fn publish(&mut self, event: Event) -> Result<(), Failure> {
+        if self.access == Access::Read {
+            return Err(refusal("the route's access is read"));
+        }
+        if self.ended.is_none() {
+            self.events.push(event);
+        }
+        Ok(())
     }
 
     async fn commit(self: Box<Self>) -> Result<(), Error> {

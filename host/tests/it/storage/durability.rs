@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -273,4 +273,29 @@ async fn what_was_left_in_the_log_is_synced_before_anything_is_served() {
     let reason = refused.err().unwrap().to_string();
     assert!(reason.ends_with("failed: the disk is gone"), "{reason}");
     assert_eq!(sync.begun(), 1);
+}
+
+#[tokio::test]
+async fn an_event_is_told_when_its_commit_is_durable() {
+    let fixture = fixture().await;
+    let (database, sync) = (&fixture.database, &fixture.sync);
+    let feed = database.feed();
+    let start = feed.end().await.unwrap();
+    let before = sync.begun();
+    sync.set(true);
+    let mut writing = insert(database, "a").await;
+    let event = Event::new("note.made".into(), "a".into(), Vec::new()).unwrap();
+    writing.publish(event.clone()).unwrap();
+    let mut commit = pin!(writing.commit());
+    assert!(poll(commit.as_mut()).is_pending());
+    sync.await_begun(before + 1);
+    // Whoever waits for it may wake up, and still may not tell.
+    feed.awaken(&start).await.unwrap();
+    let mut reading = pin!(feed.after(&start, 10));
+    assert!(poll(reading.as_mut()).is_pending());
+    sync.set(false);
+    commit.await.unwrap();
+    let told = reading.await.unwrap().unwrap();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].event, event);
 }

@@ -5,7 +5,10 @@ use std::mem;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::Component;
-use crate::bindings::exports::toys::counters::naughty::{Guest, Outcome, OutcomeKind};
+use crate::bindings::exports::toys::counters::naughty::{
+    Announcement, Guest, Outcome, OutcomeKind,
+};
+use crate::bindings::task_host::platform::events::{self, Event};
 use crate::bindings::task_host::platform::log;
 use crate::bindings::task_host::platform::sql::{self, Value};
 use crate::bindings::task_host::platform::types::Problem;
@@ -185,6 +188,24 @@ impl Guest for Component {
         Ok((before, wall_clock::now()))
     }
 
+    fn publish(announcement: Announcement) -> Result<u32, Problem> {
+        for number in 0..announcement.times {
+            events::publish(&event(&announcement.kind, number));
+        }
+        Ok(announcement.times)
+    }
+
+    fn publish_then_problem() -> Result<(), Problem> {
+        events::publish(&event("naughty.problem", 0));
+        let detail = "The event must be gone.".to_owned();
+        Err(refusals::problem(409, "on-purpose", "On purpose", detail))
+    }
+
+    fn publish_then_trap() -> Result<(), Problem> {
+        events::publish(&event("naughty.trap", 0));
+        panic!("on purpose, after an event");
+    }
+
     fn wrong_status(status: u16) -> Result<(), Problem> {
         let detail = "This is no error's status.".to_owned();
         Err(refusals::problem(
@@ -203,6 +224,14 @@ fn scribble() -> Result<u64, Problem> {
          on conflict (name) do update set version = counters.version + 1",
         &[text("scribble")],
     )
+}
+
+fn event(kind: &str, number: u32) -> Event {
+    Event {
+        kind: kind.to_owned(),
+        subject: number.to_string(),
+        attributes: Vec::new(),
+    }
 }
 
 fn never_return() -> ! {

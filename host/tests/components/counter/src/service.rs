@@ -97,7 +97,7 @@ fn routes() -> Vec<Route> {
 }
 
 /// The functions of `naughty` behind GET, in a read transaction.
-const READING: [(&str, u16); 23] = [
+const READING: [(&str, u16); 24] = [
     ("trap", 204),
     ("endless-loop", 204),
     ("endless-calls", 204),
@@ -117,6 +117,7 @@ const READING: [(&str, u16); 23] = [
     ("scribble", 200),
     ("ignore-failure", 200),
     ("write-then-problem", 204),
+    ("publish", 200),
     ("sql", 200),
     ("random", 200),
     ("clock", 200),
@@ -124,7 +125,7 @@ const READING: [(&str, u16); 23] = [
 ];
 
 /// The functions of `naughty` behind POST, in a write transaction.
-const WRITING: [(&str, u16); 10] = [
+const WRITING: [(&str, u16); 13] = [
     ("trap", 204),
     ("endless-loop", 204),
     ("slow-sql", 200),
@@ -134,6 +135,9 @@ const WRITING: [(&str, u16); 10] = [
     ("write-then-problem", 204),
     ("write-then-loop", 204),
     ("write-then-not-a-number", 200),
+    ("publish", 200),
+    ("publish-then-problem", 204),
+    ("publish-then-trap", 204),
     ("sql", 200),
 ];
 

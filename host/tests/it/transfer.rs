@@ -1,0 +1,237 @@
+//! Copies of a service's data, by the real commands: out of a host that serves, into new files.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Host, Refused, Setup, built, run, task_host};
+
+/// A task with everything that a task can have, one that waits for it, and one that is gone.
+fn fill(host: &Host) {
+    let rich = json!({
+        "title": "Zażółć \"gęślą\" \n \u{1f600}", "category": "bugfix", "priority": "critical",
+        "description": "A description", "assignee": "ada", "estimated_hours": 0.30000000000000004,
+        "tags": ["api", "a,b:c"], "due_at": "2027-01-01T00:00:00.123456Z"
+    });
+    host.post("/tasks", &rich).expect(201);
+    let waits = json!({"title": "Waits for it", "category": "feature", "dependencies": [1]});
+    host.post("/tasks", &waits).expect(201);
+    host.put(
+        "/tasks/2",
+        &json!({"status": "completed", "actual_hours": 2}),
+    )
+    .expect(200);
+    let gone = json!({"title": "Is gone", "category": "feature"});
+    host.post("/tasks", &gone).expect(201);
+    host.delete("/tasks/3").expect(200);
+}
+
+fn database(setup: &Setup) -> PathBuf {
+    setup.directory().join("data.sqlite")
+}
+
+fn command(name: &str, database: &Path) -> Command {
+    let mut command = task_host();
+    let database = format!("sqlite:{}", database.display());
+    command.args([name, "--database", &database]);
+    command
+}
+
+/// What a successful export writes.
+#[track_caller]
+fn exported(database: &Path) -> String {
+    let ended = run(command("export", database));
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    ended.stdout
+}
+
+/// Imports lines from a file.
+fn import(setup: &Setup, lines: &str, component: Option<&str>) -> Refused {
+    let file = setup.directory().join("lines.jsonl");
+    std::fs::write(&file, lines).expect("written");
+    let mut command = command("import", &database(setup));
+    command.arg(&file);
+    if let Some(component) = component {
+        command.arg("--component").arg(built(component));
+    }
+    run(command)
+}
+
+#[test]
+fn data_comes_back_as_it_was() {
+    let from = Setup::tasks();
+    let host = from.start();
+    fill(&host);
+    let tasks = host.get("/tasks").expect(200).json();
+    let lines = exported(&database(&from));
+    let header: Value =
+        serde_json::from_str(lines.lines().next().expect("a header")).expect("JSON");
+    assert_eq!(header["tables"][0]["name"], "task_terms");
+    assert_eq!(header["dialect"], "sqlite");
+
+    let to = Setup::tasks();
+    let ended = import(&to, &lines, Some("tasks.wasm"));
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(ended.stderr.contains("imported"), "{ended:#?}");
+    let copy = to.start();
+    assert_eq!(copy.get("/tasks").expect(200).json(), tasks);
+    let found = copy.get("/tasks?q=wait&tags=").expect(200).json();
+    assert_eq!(found[0]["id"], 2);
+    // The same lines again, but for the time of day.
+    let rest = |lines: &str| lines.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(rest(&exported(&database(&to))), rest(&lines));
+    // Ids go on where they stood, also where the last one is gone.
+    let next = json!({"title": "The next one", "category": "feature"});
+    assert_eq!(copy.post("/tasks", &next).expect(201).json()["id"], 4);
+}
+
+#[test]
+fn an_export_is_one_moment_of_a_database_in_use() {
+    let setup = Setup::tasks();
+    let host = setup.start();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // Each bulk is two tasks and what they are found by, or nothing.
+        let writes = scope.spawn(|| {
+            let task = json!({"title": "Word", "category": "feature", "tags": ["tag"]});
+            let mut written = 0;
+            while !stop.load(Ordering::Relaxed) {
+                host.post("/tasks/bulk", &json!([task, task])).expect(200);
+                written += 2;
+            }
+            written
+        });
+        let mut seen = 0;
+        for _ in 0..5 {
+            let lines = exported(&database(&setup));
+            let rows = |table: &str| {
+                let start = format!("[\"{table}\",");
+                lines
+                    .lines()
+                    .filter(|line| line.starts_with(&start))
+                    .count()
+            };
+            assert_eq!(rows("tasks") % 2, 0);
+            assert_eq!(rows("task_terms"), rows("tasks") * 2);
+            assert!(rows("tasks") >= seen);
+            seen = rows("tasks");
+        }
+        stop.store(true, Ordering::Relaxed);
+        assert!(writes.join().expect("the writer ends") >= seen);
+    });
+}
+
+#[test]
+fn an_import_that_does_not_fit_changes_nothing() {
+    let from = Setup::tasks();
+    let host = from.start();
+    fill(&host);
+    let lines = exported(&database(&from));
+    drop(host);
+
+    let to = Setup::tasks();
+    import(&to, &lines, None).says(1, &["migration 0001-tasks", "set it up"]);
+    import(&to, &lines, Some("counter.wasm")).says(1, &["migration", "0001-counters"]);
+    let to = Setup::tasks();
+    import(&to, "", Some("tasks.wasm")).says(1, &["header of an export"]);
+    import(&to, "{\"a\":1}", Some("tasks.wasm")).says(1, &["header of an export"]);
+    let short: Vec<&str> = lines.lines().collect();
+    let cut = short[..short.len() - 1].join("\n");
+    import(&to, &cut, Some("tasks.wasm")).says(1, &["should have", "not whole"]);
+    let wrong = lines.replace(
+        "[\"task_dependencies\",2,1]",
+        "[\"task_dependencies\",2,77]",
+    );
+    assert_ne!(wrong, lines);
+    import(&to, &wrong, None).says(1, &["task_dependencies", "not there"]);
+    let wrong = lines.replace("[\"tasks\",2,", "[\"tasks\",\"two\",");
+    import(&to, &wrong, None).says(1, &["a row of tasks does not fit"]);
+    let torn = format!("{lines}[\"tasks\",");
+    import(&to, &torn, None).says(1, &["line", "no row"]);
+    // Nothing of all that is there, and the whole fits.
+    assert_eq!(import(&to, &lines, None).code, Some(0));
+    import(&to, &lines, None).says(1, &["has rows already"]);
+    let copy = to.start();
+    assert_eq!(copy.get("/health").expect(200).json()["total_tasks"], 2);
+    import(&to, &lines, None).says(2, &["--database", "in use"]);
+}
+
+#[test]
+fn an_import_reads_what_an_export_is_piped_into() {
+    let from = Setup::counter();
+    let host = from.start();
+    host.post("/counters", &json!({"name": "piped", "value": 7}))
+        .expect(201);
+    let lines = exported(&database(&from));
+    let to = Setup::counter();
+    let mut child = command("import", &database(&to))
+        .args(["-", "--component"])
+        .arg(built("counter.wasm"))
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    let mut input = child.stdin.take().expect("standard input is piped");
+    input.write_all(lines.as_bytes()).expect("taken");
+    drop(input);
+    assert!(child.wait().expect("it ends").success());
+    let copy = to.start();
+    let piped = copy.get("/counters/piped").expect(200).json();
+    assert_eq!(piped, host.get("/counters/piped").expect(200).json());
+}
+
+#[test]
+fn what_cannot_be_exported_is_said() {
+    let nowhere = Path::new("/nowhere/data.sqlite");
+    run(command("export", nowhere)).says(1, &["no database at /nowhere/data.sqlite"]);
+    let mut memory = task_host();
+    memory.args(["export", "--database", "sqlite::memory:"]);
+    run(memory).says(1, &["name a file"]);
+    let setup = Setup::tasks();
+    let other = setup.directory().join("other");
+    std::fs::write(
+        &other,
+        "this is no database, whatever its name says".repeat(30),
+    )
+    .expect("written");
+    run(command("export", &other)).says(1, &["other", "not a database"]);
+}
+
+#[test]
+fn a_backup_is_a_whole_database_that_a_host_starts_on() {
+    let setup = Setup::tasks();
+    let host = setup.start();
+    fill(&host);
+    let tasks = host.get("/tasks").expect(200).json();
+    let copy = setup.directory().join("backup.sqlite");
+    let backup = || {
+        let mut command = command("backup", &database(&setup));
+        command.arg(&copy);
+        run(command)
+    };
+    let ended = backup();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    backup().says(1, &["is there already"]);
+    // What comes after the copy is not in it.
+    let later = json!({"title": "Later on", "category": "feature"});
+    host.post("/tasks", &later).expect(201);
+    host.kill();
+
+    // Restore: the copy takes the place of the database and of what lay beside it.
+    for suffix in ["", "-wal", "-shm"] {
+        let file = setup.directory().join(format!("data.sqlite{suffix}"));
+        if file.exists() {
+            std::fs::remove_file(file).expect("removed");
+        }
+    }
+    std::fs::rename(&copy, database(&setup)).expect("moved");
+    let host = setup.start();
+    assert_eq!(host.get("/tasks").expect(200).json(), tasks);
+    assert_eq!(host.post("/tasks", &later).expect(201).json()["id"], 4);
+    let history = host.admin("GET", "/admin/deployments").send().expect(200);
+    assert!(history.text().contains("bundled"), "{history}");
+}
