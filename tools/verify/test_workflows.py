@@ -1,4 +1,4 @@
-"""Workflows, shell scripts and the Dockerfile by the linters of their kind, and what those do not
+"""Workflows and shell scripts by the linters of their kind, and what those do not
 look at: pins, and that the component's workflow builds no image."""
 
 import re
@@ -22,10 +22,6 @@ def test_zizmor_finds_nothing():
 
 def test_shellcheck_finds_nothing():
     run(tool("shellcheck"), *SCRIPTS)
-
-
-def test_hadolint_finds_nothing():
-    run(tool("hadolint"), ROOT / "Dockerfile")
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
