@@ -17,7 +17,7 @@ ENDING = 5
 # administrators.
 OWN_CONNECTIONS = 5
 RESERVED_CONNECTIONS = 3
-SETTINGS = re.compile(r"^(TASK_HOST|OTEL)_")
+SETTINGS = re.compile(r"^TASK_HOST_")
 
 
 def name_of(thing):
@@ -205,8 +205,7 @@ def references_exist(objects):
         for volume in spec.get("volumes", []):
             if "secret" in volume:
                 keys = [item["key"] for item in volume["secret"].get("items", [])]
-                if ".dockerconfigjson" not in keys:
-                    problems += missing("Secret", volume["secret"]["secretName"], keys)
+                problems += missing("Secret", volume["secret"]["secretName"], keys)
             claim = volume.get("persistentVolumeClaim", {}).get("claimName")
             if claim is not None and claim not in claims:
                 problems.append(f"there is no claim {claim}")

@@ -36,9 +36,6 @@ PARTS = {
     ],
     "a node's port": ["--set=service.type=NodePort,service.nodePort=30100"],
     "a load balancer": ["--set=service.type=LoadBalancer"],
-    "a declared component": [
-        f"--set=component=oci://ghcr.io/task-host/tasks@{DIGEST},componentPullSecret=registry"
-    ],
     "an image by digest": [f"--set=image.digest={DIGEST},imagePullSecrets[0]=registry"],
     "where it runs": [
         "--set=nodeSelector.disktype=ssd,priorityClassName=high,podAnnotations.a=b",
@@ -89,7 +86,6 @@ REFUSED = {
     "an unknown value": (["--set=replica=1"], "Additional property replica is not allowed"),
     "another type": (["--set=replicas=two"], "replicas"),
     "a port outside the range": (["--set=service.nodePort=80"], "nodePort"),
-    "a component without a digest": (["--set=component=oci://ghcr.io/a/b:1"], "component"),
     "a setting that the chart makes": (
         ["--set=config.TASK_HOST_ADDR=1.2.3.4:80"],
         "the chart's own",
@@ -197,7 +193,7 @@ def test_the_host_starts_with_the_settings_and_answers_the_probes(
         "TASK_HOST_REPLICAS": "1",
         "TASK_HOST_DRAIN_DELAY": "0s",
     }
-    unknown = set(values) - {"OTEL_EXPORTER_OTLP_ENDPOINT"} - flags(host_binary)
+    unknown = set(values) - flags(host_binary)
     assert unknown == set(), "the host does not read these"
     with Host(host_binary, values | here, tmp_path / "log", container["args"]) as host:
         urls = {"http": host.api, "operators": host.operators}

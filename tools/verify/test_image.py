@@ -1,0 +1,150 @@
+"""The image, really built and really run: on a base made here under the name that the Dockerfile
+uses, because no registry is asked, with the host and the component that the tests built.
+
+The base is Debian's and not the one that is published, since the tests' host is linked against
+glibc: what is proved is the recipe, its user, its health check and how it runs, not its size.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import urllib.request
+
+import pytest
+
+from conftest import ROOT, needs, run, tool
+from live import free_port, wait_for
+
+IMAGE = "localhost/task-host-verify"
+HARDENED = [
+    "--read-only",
+    "--cap-drop=all",
+    "--security-opt=no-new-privileges",
+    "--tmpfs=/tmp",
+]
+# Where the tests run there may be neither systemd, which podman's timer for the check needs, nor
+# the right to raise limits.
+HERE = ["--health-interval=disable", "--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024"]
+
+
+def base():
+    """The name of the last stage's base."""
+    return re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[-1]
+
+
+@pytest.fixture(scope="module")
+def podman():
+    """podman with the arguments that it needs on a machine without systemd."""
+    program = needs("podman", "podman runc")
+    needs("buildah", "buildah")
+    if os.geteuid() != 0:
+        pytest.skip("building a base needs root: sudo cargo xtask verify image")
+    return [program, "--cgroup-manager=cgroupfs", "--runtime=runc", "--events-backend=file"]
+
+
+@pytest.fixture(scope="module")
+def image(podman, host_binary, component, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("image")
+    debootstrap = needs("debootstrap", "debootstrap")
+    kept = f"{os.environ['TASK_HOST_VERIFY_DIR']}/base.tar"
+    if not os.path.exists(kept):
+        root = folder / "root"
+        run(debootstrap, "--variant=minbase", "stable", root)
+        run("tar", "--create", f"--file={kept}.part", f"--directory={root}", ".")
+        os.rename(f"{kept}.part", kept)
+    run(*podman, "import", kept, base())
+    for name, file in (("host", host_binary), ("component", component)):
+        (folder / name).mkdir()
+        target = {"host": "task-host", "component": "tasks.wasm"}[name]
+        shutil.copy(file, folder / name / target)
+    run(
+        "buildah",
+        "bud",
+        "--format=docker",
+        "--pull-never",
+        "--isolation=chroot",
+        f"--build-context=host={folder}/host",
+        f"--build-context=component={folder}/component",
+        f"--tag={IMAGE}",
+        ROOT,
+    )
+    yield IMAGE
+    run(*podman, "rmi", "--force", IMAGE)
+
+
+def inspect(podman, image):
+    [found] = json.loads(run(*podman, "image", "inspect", image))
+    return found
+
+
+def test_the_image_says_how_it_runs(podman, image):
+    found = inspect(podman, image)
+    config = found["Config"]
+    assert config["User"] == "65532:65532"
+    assert config["Entrypoint"] == ["/usr/bin/task-host"]
+    health = found.get("Healthcheck") or found.get("HealthCheck")
+    assert health["Test"] == ["CMD", "/usr/bin/task-host", "healthcheck"]
+    assert set(config["ExposedPorts"]) == {"8000/tcp", "9000/tcp"}
+    assert config["Labels"]["org.opencontainers.image.title"] == "task-host"
+
+
+def test_it_serves_without_rights_turns_healthy_and_drains(podman, image):
+    port = free_port()
+    name = "task-host-verify"
+    run(
+        *podman,
+        "run",
+        "--detach",
+        "--name",
+        name,
+        *HARDENED,
+        *HERE,
+        # No bridge to make: the host's own network, on the loopback.
+        "--network=host",
+        f"--env=TASK_HOST_ADDR=127.0.0.1:{port}",
+        "--env=TASK_HOST_ADMIN_ADDR=127.0.0.1:0",
+        f"--env=TASK_HOST_TO=http://127.0.0.1:{port}",
+        "--env=TASK_HOST_DRAIN_DELAY=1s",
+        image,
+    )
+    try:
+
+        def ready():
+            try:
+                return urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2)
+            except OSError:
+                return None
+
+        wait_for("the container serves", ready)
+        body = json.dumps({"title": "In a container", "category": "testing"}).encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/tasks", body, {"content-type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.status == 201
+        # Without systemd nothing runs it by itself; podman runs the image's own check.
+        check = [*podman, "healthcheck", "run", name]
+        wait_for("it is healthy", lambda: subprocess.run(check, check=False).returncode == 0)
+        process = json.loads(run(*podman, "inspect", name))[0]["State"]["Pid"]
+        with open(f"/proc/{process}/status") as status:
+            lines = dict(line.split(":\t", 1) for line in status.read().splitlines() if ":\t" in line)
+        assert lines["Uid"].split()[0] == "65532"
+        assert int(lines["CapEff"], 16) == 0
+        assert lines["NoNewPrivs"].strip() == "1"
+        run(*podman, "stop", "--time=30", name)
+        log = subprocess.run([*podman, "logs", name], capture_output=True, text=True, check=True)
+        assert "every request was answered" in log.stderr
+        assert json.loads(run(*podman, "inspect", name))[0]["State"]["ExitCode"] == 0
+    finally:
+        run(*podman, "rm", "--force", "--volumes", name)
+
+
+def test_the_component_is_a_layer_of_its_own():
+    copies = re.findall(r"^COPY --from=(\w+) ", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert copies[-2:] == ["component", "host"]
+
+
+def test_hadolint_finds_nothing():
+    run(tool("hadolint"), ROOT / "Dockerfile")
