@@ -18,6 +18,10 @@ dev *flags:
 deploy-component *flags: components
     {{ task_host }} deploy target/components/tasks.wasm {{ flags }}
 
+# Build the logic and put it into an OCI registry: oci://REGISTRY/REPOSITORY:TAG.
+publish-component reference: components
+    {{ task_host }} publish target/components/tasks.wasm {{ reference }}
+
 # Go back to the logic before, or to that of a digest's first digits.
 rollback *flags:
     {{ task_host }} rollback {{ flags }}

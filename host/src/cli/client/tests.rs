@@ -272,7 +272,8 @@ fn addresses_keep_their_path_and_wrong_ones_name_the_flag() {
     let base = |text| args(&["--to", text]).map(|args| args.base().to_string());
     assert_eq!(base("http://h:9000").as_deref(), Ok("http://h:9000/"));
     assert_eq!(base("http://h/hosts/a").as_deref(), Ok("http://h/hosts/a/"));
-    for wrong in ["h:9000", "https://h", "nonsense"] {
+    assert_eq!(base("https://h/a").as_deref(), Ok("https://h/a/"));
+    for wrong in ["h:9000", "ftp://h", "nonsense"] {
         let error = base(wrong).unwrap_err();
         assert!(error.contains("--to"), "{error}");
     }

@@ -163,7 +163,9 @@ async fn the_description_has_the_hosts_paths_beside_the_logics() {
     let names: Vec<_> = paths.as_object().unwrap().keys().collect();
     assert_eq!(
         names,
-        ["/tasks", "/health", "/livez", "/readyz", "/metrics"]
+        [
+            "/tasks", "/health", "/events", "/livez", "/readyz", "/metrics"
+        ]
     );
     assert_ne!(paths["/health"]["get"]["responses"]["503"], Value::Null);
     let known = [("if-none-match", reply.header("etag"))];

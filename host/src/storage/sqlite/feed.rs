@@ -39,9 +39,10 @@ impl Feed for Sqlite {
     }
 
     async fn awaken(&self, place: &Cursor) -> Result<(), Error> {
-        // What is no place has nothing to wait for: `after` says so.
-        let id = id(place).unwrap_or(i64::MIN);
         let mut last = self.engine.last_event.subscribe();
+        // What is no place, or one beyond the end, has nothing to wait for: `after` says so.
+        let id = id(place).filter(|id| *id <= *last.borrow_and_update());
+        let id = id.unwrap_or(i64::MIN);
         let closed = |_| Error::Unavailable("the database was closed".into());
         last.wait_for(|last| *last > id).await.map_err(closed)?;
         Ok(())

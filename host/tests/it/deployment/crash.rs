@@ -110,9 +110,12 @@ fn a_trial_that_is_killed_leaves_the_active_revision() {
         );
         assert_eq!(revision(&host), before, "{stage}");
         let deployment = latest(&host);
-        assert_eq!(deployment["outcome"], "rejected", "{stage}: {deployment}");
+        assert_eq!(
+            deployment["code"], "crashed-in-trial",
+            "{stage}: {deployment}"
+        );
         said(&host, &[stage, &before]);
-        let output = deploy(&host, &component, &[]);
+        let output = deploy(&host, &component, &["--retry-refused"]);
         assert_eq!(output.code, Some(0), "{stage}: {output:#?}");
     }
 }

@@ -26,7 +26,7 @@ fn a_published_component_is_deployed_by_its_reference() {
     let reference = published.stdout.trim();
     let digest = registry.digest("v1");
     let repository = registry.repository();
-    assert_eq!(reference, format!("oci://{repository}:v1@sha256:{digest}"));
+    assert_eq!(reference, format!("oci://{repository}@sha256:{digest}"));
 
     let manifest: serde_json::Value = serde_json::from_slice(&registry.manifest("v1")).unwrap();
     let (config, layer) = (&manifest["config"], &manifest["layers"][0]);
@@ -46,9 +46,10 @@ fn a_published_component_is_deployed_by_its_reference() {
 #[test]
 fn a_registry_that_asks_who_it_is_gets_no_component_from_strangers() {
     let registry = Registry::start();
+    let component = built(&other());
     let mut publish = task_host();
     publish
-        .args(["publish", built(&other()).path()])
+        .args(["publish", component.path()])
         .arg(format!("oci://{}:v1", registry.repository()))
         .env("DOCKER_CONFIG", registry.directory.path().join("none"));
     run(publish).says(1, &["cannot publish", "401"]);
