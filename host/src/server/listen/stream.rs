@@ -71,8 +71,8 @@ enum Phase {
     Head { since: Instant, begun: u64 },
     /// A body, or nothing yet.
     Between,
-    /// HTTP/2, from which bytes came last then.
-    Frames { last: Instant },
+    /// HTTP/2. While nothing is in flight: since when the client says nothing.
+    Frames { quiet_since: Option<Instant> },
 }
 
 impl Stream {
@@ -94,12 +94,10 @@ impl Stream {
     fn arrived(&mut self, bytes: &[u8]) {
         let begun = self.progress.begun();
         self.phase = match self.phase {
-            Phase::Head { .. } if begun == 0 && bytes.starts_with(PREFACE) => Phase::Frames {
-                last: Instant::now(),
-            },
-            Phase::Frames { .. } => Phase::Frames {
-                last: Instant::now(),
-            },
+            Phase::Head { .. } if begun == 0 && bytes.starts_with(PREFACE) => {
+                Phase::Frames { quiet_since: None }
+            }
+            Phase::Frames { .. } => Phase::Frames { quiet_since: None },
             Phase::Head { begun: then, .. } if then == begun => self.phase,
             _ if self.progress.is_idle() => Phase::Head {
                 since: Instant::now(),
@@ -115,8 +113,17 @@ impl Stream {
             Phase::Head { since, begun } if begun == self.progress.begun() => {
                 Some(since + self.header_timeout)
             }
-            Phase::Frames { last } if self.progress.is_idle() => Some(last + self.idle_timeout),
-            Phase::Frames { .. } => None,
+            Phase::Frames { quiet_since } if self.progress.is_idle() => {
+                let since = quiet_since.unwrap_or_else(Instant::now);
+                self.phase = Phase::Frames {
+                    quiet_since: Some(since),
+                };
+                Some(since + self.idle_timeout)
+            }
+            Phase::Frames { .. } => {
+                self.phase = Phase::Frames { quiet_since: None };
+                None
+            }
             Phase::Head { .. } | Phase::Between => {
                 self.phase = Phase::Between;
                 None
