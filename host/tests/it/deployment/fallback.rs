@@ -57,10 +57,12 @@ fn complaint(host: &Host) -> String {
     error.expect("it is loud")["message"].to_string()
 }
 
+/// Spoils the component of a digest.
+type Damage = fn(&Setup, &str);
+
 #[test]
 fn an_active_component_that_does_not_load_gives_way_to_the_one_before() {
-    let cases: [(fn(&Setup, &str), &str); 2] =
-        [(damage, "digest-mismatch"), (unsupport, "unknown-import")];
+    let cases: [(Damage, &str); 2] = [(damage, "digest-mismatch"), (unsupport, "unknown-import")];
     for (spoil, code) in cases {
         let setup = quick();
         let host = setup.start();
