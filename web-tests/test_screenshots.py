@@ -53,7 +53,8 @@ def test_the_console_has_a_picture(open_page, request, tmp_path_factory, tmp_pat
     # Another host than the page's own has `tmp_path`.
     host = Operated(tmp_path_factory.mktemp("console"), cache, probation="2s")
     try:
-        page = open_page(host.console, ready=False)
+        viewport = {"width": 1160, "height": 800}
+        page = open_page(host.console, ready=False, viewport=viewport)
         log_in(page)
         # A picture is worth some traffic, a test is not.
         traffic(host, 40 if folder else 1)
