@@ -26,7 +26,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 async fn call(args: &Args, arguments: Value) -> anyhow::Result<()> {
-    let client = super::tls::client().build()?;
+    let client = super::tls::client(&args.to).build()?;
     let document: Value = client
         .get(args.to.join("/openapi.json")?)
         .send()

@@ -64,7 +64,7 @@ pub(super) struct Upload {
 impl Client {
     /// Makes a client. Nothing is sent yet.
     pub(super) fn new(args: &Args) -> Result<Self, Failure> {
-        let http = tls::client()
+        let http = tls::client(&args.base())
             .no_proxy()
             .connect_timeout(CONNECT_TIME)
             .build()

@@ -24,7 +24,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 async fn ask(args: &Args) -> anyhow::Result<()> {
     let url = args.to.join("/readyz")?;
     let timeout: Duration = args.timeout.into();
-    let response = super::tls::client()
+    let response = super::tls::client(&url)
         .timeout(timeout)
         .build()?
         .get(url.clone())
