@@ -16,8 +16,12 @@ const moveCard = (task, status) => move(task, status, texts.moved(task.title, me
 
 /** The card that is dragged; drag events between pages carry texts only. */
 let dragged = null;
-/** Where the focus goes once a card that moved by its arrows is drawn in its new column. */
+/**
+ * Where the focus goes when a card that moved by its arrows is drawn: in its new column, and for a
+ * moment longer, as it may be drawn anew while the lists catch up.
+ */
 let follow = null;
+const FOLLOW_MS = 3000;
 
 export function BoardView() {
   return html`<p class="hint">${texts.hint}</p>
@@ -83,9 +87,11 @@ function Card({ task, known }) {
   const { id, title, status } = task;
   const card = useRef(null);
   useEffect(() => {
-    if (follow?.id !== id) return;
+    if (follow?.id !== id || performance.now() > follow.until) return;
+    const focused = document.activeElement;
+    // Who went on meanwhile stays there.
+    if (focused !== document.body && !focused.closest(`[data-task="${id}"]`)) return;
     const { direction } = follow;
-    follow = null;
     const arrows = [...card.current.querySelectorAll("button[data-move]")];
     (arrows.find((arrow) => arrow.dataset.move === direction) ?? arrows[0])?.focus();
   }, []);
@@ -99,7 +105,7 @@ function Card({ task, known }) {
     const target = STATUSES[STATUSES.indexOf(status) + step];
     if (!target) return null;
     const go = () => {
-      follow = { id, direction };
+      follow = { id, direction, until: performance.now() + FOLLOW_MS };
       moveCard(task, target);
     };
     const label = texts.move(title, messages.status[target]);
