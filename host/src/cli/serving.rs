@@ -131,9 +131,8 @@ impl Args {
         self.limits.runtime()
     }
 
-    /// Serves what `starting` resolves to, until SIGTERM or SIGINT, and drains; a second
-    /// signal cuts the drain short. `deployments`
-    /// makes what replaces the logic; none: nothing does.
+    /// Serves what `starting` resolves to, until SIGTERM or SIGINT, and drains; a second signal
+    /// cuts the drain short. `deployments` makes what replaces the logic; none: nothing does.
     ///
     /// # Errors
     /// The one of `starting`, or a port that cannot be had.

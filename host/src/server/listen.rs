@@ -88,8 +88,8 @@ pub struct Drained {
     pub connections_cut: usize,
 }
 
-/// Serves the router until `shutdown` is ready, then drains, until `hurry` is ready. Metrics, where given, count the
-/// open connections.
+/// Serves the router until `shutdown` is ready, then drains, until `hurry` is ready. Metrics, where
+/// given, count the open connections.
 ///
 /// Dropping the future closes every connection at once.
 pub async fn serve(
