@@ -7,9 +7,12 @@
 
 mod declared;
 mod deployments;
+mod elsewhere;
+mod following;
 mod gate;
 mod history;
 mod journal;
+mod member;
 pub mod model;
 mod past;
 mod probation;
@@ -18,6 +21,7 @@ mod retention;
 mod rollout;
 mod routes;
 pub mod signature;
+mod staging;
 mod start;
 mod trial;
 mod views;
@@ -25,6 +29,7 @@ mod views;
 pub use self::deployments::{Deployments, OrderError, Settings};
 pub use self::gate::{Gate, check_description, digest_of};
 pub use self::history::Attempt;
+pub use self::member::Member;
 pub use self::probation::Probation;
 pub use self::refused::Refused;
 pub use self::retention::Retention;

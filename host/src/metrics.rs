@@ -63,6 +63,9 @@ pub struct Metrics {
     host_seconds: Histogram,
     retries: Counter,
     revisions: Revisions,
+    replicas: Gauge,
+    epoch: Gauge,
+    lease_remaining: Gauge<f64, AtomicU64>,
     /// What the active one is called: 1.
     active: Family<RevisionLabels, Gauge>,
     shadow_reads: Family<OutcomeLabel, Counter>,
@@ -115,6 +118,13 @@ impl Metrics {
     /// A connection was accepted. Drop the guard when it is closed.
     pub fn connected(&self) -> Held {
         Held::new(&self.connections)
+    }
+
+    /// How this host stands among those that share its database, at a beat.
+    pub fn replicas(&self, count: usize, epoch: i64, lease_remaining: Duration) {
+        self.replicas.set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.epoch.set(epoch);
+        self.lease_remaining.set(lease_remaining.as_secs_f64());
     }
 
     /// A client follows the feed of events. Drop the guard when its stream has ended.

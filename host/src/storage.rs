@@ -15,6 +15,7 @@ mod location;
 mod migration;
 pub mod postgres;
 pub mod registry;
+pub mod replicas;
 pub mod sqlite;
 mod stats;
 mod stop;
@@ -31,6 +32,7 @@ pub use self::event::{Event, InvalidEvent};
 pub use self::feed::{Cursor, Feed, Published};
 pub use self::location::{Location, LocationError, Options, connect};
 pub use self::registry::Registry;
+pub use self::replicas::Replicas;
 pub use self::stats::Stats;
 pub use self::value::{Cell, Rows, Span, Value};
 use crate::contract::{Access, Migration};
@@ -80,6 +82,9 @@ pub trait Database: Send + Sync + 'static {
 
     /// What the host remembers of components and deployments.
     fn registry(&self) -> &dyn Registry;
+
+    /// The hosts that share it; none: it belongs to this one.
+    fn replicas(&self) -> Option<&dyn Replicas>;
 
     /// The events that its transactions have published.
     fn feed(&self) -> &dyn Feed;

@@ -86,7 +86,7 @@ async fn set_up(database: &Arc<dyn Database>, component: Bundled) -> anyhow::Res
         migration_time: PATIENCE,
     };
     // Who may write the database file needs no signature.
-    deployment::start(&gate, Some(component), &TrustedKeys::default()).await?;
+    deployment::start(&gate, Some(component), &TrustedKeys::default(), None).await?;
     Ok(())
 }
 

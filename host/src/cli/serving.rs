@@ -12,9 +12,9 @@ use humantime::parse_duration;
 
 use super::signals::Signals;
 use super::{Failure, database, limits, logs, setting};
-use crate::deployment::{Deployments, Start};
+use crate::deployment::{Deployments, Member, Start};
 use crate::metrics::Metrics;
-use crate::request::{Broadcast, Service};
+use crate::request::{Broadcast, Lease, Service};
 use crate::runtime;
 use crate::server::admin::Access;
 use crate::server::{self, Server, listen, operators::OperatorsPort};
@@ -140,7 +140,7 @@ impl Args {
         &self,
         database: Arc<dyn Database>,
         starting: impl Future<Output = anyhow::Result<Start>>,
-        deployments: Option<impl FnOnce(Arc<Service>) -> Arc<Deployments>>,
+        deployments: Option<impl FnOnce(Arc<Service>, Option<Arc<Member>>) -> Arc<Deployments>>,
     ) -> anyhow::Result<()> {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         if let Some(workers) = self.workers {
@@ -160,7 +160,7 @@ impl Args {
         &self,
         database: Arc<dyn Database>,
         starting: impl Future<Output = anyhow::Result<Start>>,
-        deployments: Option<impl FnOnce(Arc<Service>) -> Arc<Deployments>>,
+        deployments: Option<impl FnOnce(Arc<Service>, Option<Arc<Member>>) -> Arc<Deployments>>,
     ) -> anyhow::Result<()> {
         // From here on a signal drains instead of killing, also while the component compiles.
         let signals = Signals::listen()?;
@@ -180,13 +180,16 @@ impl Args {
             revision.description.name,
             revision.description.version
         );
+        let member = start.member.clone();
+        let lease = member.as_ref().map(|member| member.lease());
         let service = Arc::new(Service::new(
             revision.clone(),
             database.clone(),
             limits,
             metrics.clone(),
+            lease.unwrap_or_else(|| Arc::new(Lease::unbounded())),
         ));
-        let deployments = deployments.map(|make| make(service.clone()));
+        let deployments = deployments.map(|make| make(service.clone(), member));
         // From here on only the service holds the revision: it is freed when it is replaced.
         match &deployments {
             Some(deployments) => start.resume(deployments).await,

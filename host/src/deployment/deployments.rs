@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use super::gate::{Gate, digest_of};
 use super::history;
 use super::journal::Journal;
+use super::member::Member;
 use super::model::{ComponentSummary, Order};
 use super::past::Past;
 use super::probation::Probation;
@@ -50,6 +51,12 @@ pub struct Deployments {
     pub(super) promotion: Mutex<Option<Promotion>>,
     /// What carries the configuration's declaration out, until it has ended.
     pub(super) declaring: Mutex<Option<JoinHandle<()>>>,
+    /// This host among others; none: the database is its own.
+    pub(super) member: Option<Arc<Member>>,
+    /// What does as the others do, until [`Deployments::stop`].
+    following: Mutex<Option<JoinHandle<()>>>,
+    /// Held while the active revision is replaced: by this host's own deployment, or by another's.
+    pub(super) switching: tokio::sync::Mutex<()>,
 }
 
 /// A deployment that runs here, or ran last.
@@ -81,13 +88,15 @@ pub enum OrderError {
 }
 
 impl Deployments {
-    /// Joins the parts. `service` serves the active revision already.
+    /// Joins the parts. `service` serves the active revision already. Where hosts share the
+    /// database, `member` is this one.
     pub fn new(
         gate: Arc<Gate>,
         service: Arc<Service>,
         database: Arc<dyn Database>,
         keys: TrustedKeys,
         settings: Settings,
+        member: Option<Arc<Member>>,
     ) -> Arc<Self> {
         Arc::new(Deployments {
             gate,
@@ -99,7 +108,25 @@ impl Deployments {
             running: Mutex::default(),
             promotion: Mutex::default(),
             declaring: Mutex::default(),
+            member,
+            following: Mutex::default(),
+            switching: tokio::sync::Mutex::default(),
         })
+    }
+
+    /// Begins to do as the other hosts do, having served the component of that epoch so far, and
+    /// returns when this host may answer.
+    pub async fn join(self: &Arc<Self>, epoch: i64) {
+        let Some(member) = self.member.clone() else {
+            return;
+        };
+        member.serves(epoch, &self.service.active().digest);
+        let following = tokio::spawn(self.clone().follow_others(member.clone()));
+        *self
+            .following
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(following);
+        member.granted().await;
     }
 
     /// Keeps a component. Its content is checked when it is deployed; here only the digest.
@@ -198,7 +225,7 @@ impl Deployments {
         {
             let reason = format!("rolled back by {actor} at its stage {}", running.stage);
             // Where that is over by now, it is rolled back like any other.
-            if self.interrupt(running.id, reason).await {
+            if self.interrupt_anywhere(running.id, reason).await? {
                 return Ok(running.id);
             }
         }
@@ -229,9 +256,10 @@ impl Deployments {
     /// Ends a deployment that runs: the revision before it serves.
     ///
     /// # Errors
-    /// [`OrderError::Rejected`] where it does not run here; [`OrderError::Database`].
+    /// [`OrderError::Rejected`] where it does not run; [`OrderError::Database`].
     pub async fn abort(self: &Arc<Self>, id: i64, actor: &str) -> Result<(), OrderError> {
-        match self.interrupt(id, format!("aborted by {actor}")).await {
+        let reason = format!("aborted by {actor}");
+        match self.interrupt_anywhere(id, reason).await? {
             true => Ok(()),
             false => Err(OrderError::Rejected {
                 code: "not-running",
@@ -241,43 +269,66 @@ impl Deployments {
     }
 
     /// Ends a deployment as aborted; false: it does not run here.
-    async fn interrupt(&self, id: i64, reason: String) -> bool {
-        let running = {
-            let mut running = self.lock_running();
-            match &*running {
-                Some(current) if current.journal.id == id && !current.task.is_finished() => {
-                    running.take()
-                }
-                _ => None,
-            }
+    pub(super) async fn interrupt(&self, id: i64, reason: String) -> bool {
+        let Some(journal) = self.drop_running(id).await else {
+            return false;
         };
-        let Some(running) = running else { return false };
-        running.task.abort();
-        // It is over either way.
-        let _ = running.task.await;
-        self.undo(&running.journal, "aborted", ("aborted", reason))
-            .await;
+        self.undo(&journal, "aborted", ("aborted", reason)).await;
         true
     }
 
-    /// Ends what runs, for the end of the process. A deployment in probation goes on with it
-    /// when the host starts again.
-    pub async fn stop(&self) {
-        self.stop_declaring();
-        let running = self.lock_running().take();
-        let Some(running) = running else { return };
-        if running.task.is_finished() {
-            return;
-        }
+    /// The deployment that runs here.
+    pub(super) fn running_here(&self) -> Option<i64> {
+        let running = self.lock_running();
+        let running = running.as_ref().filter(|of| !of.task.is_finished());
+        running.map(|of| of.journal.id)
+    }
+
+    /// Ends the work on a deployment, wherever it is, and returns its journal; none: it does not
+    /// run here.
+    pub(super) async fn drop_running(&self, id: i64) -> Option<Arc<Journal>> {
+        let running = self
+            .lock_running()
+            .take_if(|current| current.journal.id == id && !current.task.is_finished())?;
         running.task.abort();
         // It is over either way.
         let _ = running.task.await;
-        let Ok(Some(row)) = self.registry().running_deployment().await else {
+        Some(running.journal)
+    }
+
+    /// Ends what runs, for the end of the process. A deployment in probation goes on with it
+    /// when the host starts again, or on another host at once.
+    pub async fn stop(&self) {
+        self.stop_declaring();
+        let following = self
+            .following
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(following) = following {
+            following.abort();
+            // It is over either way.
+            let _ = following.await;
+        }
+        self.stop_running().await;
+        if let Some(member) = &self.member {
+            member.leave().await;
+        }
+    }
+
+    async fn stop_running(&self) {
+        let Some(id) = self.running_here() else {
+            return;
+        };
+        let Some(journal) = self.drop_running(id).await else {
+            return;
+        };
+        let Ok(Some(row)) = self.registry().deployment(id).await else {
             return;
         };
         match row.stage.as_str() {
             "probation" => {
-                let report = history::report(&running.journal.events());
+                let report = history::report(&journal.events());
                 let paused = self.registry();
                 let paused = paused.advance_deployment(row.id, "paused", &report).await;
                 if let Err(error) = paused {
@@ -287,7 +338,7 @@ impl Deployments {
             stage @ ("canary" | "shadow") => {
                 let reason = format!("the host stopped while the component was a {stage}");
                 let reason = ("host-stopped", reason);
-                self.undo(&running.journal, "aborted", reason).await;
+                self.undo(&journal, "aborted", reason).await;
             }
             _ => {}
         }
@@ -333,6 +384,7 @@ impl Deployments {
         actor: &str,
         order: &Order,
     ) -> Result<Arc<Journal>, OrderError> {
+        self.caught_up().await?;
         let new = NewDeployment {
             digest: digest.to_owned(),
             from: Some(self.service.active().digest.clone()),

@@ -36,6 +36,16 @@ impl Gate {
     /// # Errors
     /// [`Refused`]; the database is as it was before.
     pub(super) async fn load(&self, component: &StoredComponent) -> Result<Revision, Refused> {
+        let revision = self.prepare(component).await?;
+        self.migrate(&revision.description, true).await?;
+        Ok(revision)
+    }
+
+    /// Makes a revision of a component whose schema is another's matter.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub(super) async fn prepare(&self, component: &StoredComponent) -> Result<Revision, Refused> {
         let digest = component.digest.clone();
         let found = digest_of(&component.content);
         if found != digest {
@@ -46,7 +56,6 @@ impl Gate {
         let description = self.describe(&program).await?;
         let assets = self.assets(&program).await?;
         let bound = bind(&Interface::decode(component)?, &description, &assets)?;
-        self.migrate(&description, true).await?;
         self.assemble(digest, program, description, assets, bound)
     }
 

@@ -20,6 +20,7 @@ mod plain;
 mod policy;
 mod pool;
 mod registry;
+mod replicas;
 mod setup;
 mod socket;
 mod statements;
@@ -28,19 +29,24 @@ mod url;
 mod value;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use rand::Rng as _;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use self::connection::Login;
 use self::pool::{Pool, Purpose};
+use self::replicas::Listener;
 use self::setup::Shared;
 use self::transaction::PostgresTransaction;
 pub use self::url::{Url, UrlError};
 use super::transfer::{Import, Manifest, TransferError};
-use super::{Budget, Database, Dialect, Error, Feed, OpenError, Registry, Stats, Transaction};
+use super::{
+    Budget, Database, Dialect, Error, Feed, OpenError, Registry, Replicas, Stats, Transaction,
+};
 use crate::contract::Access;
 
 /// How long a ping waits. Who asks has a time-out of a second or more.
@@ -87,6 +93,12 @@ struct Engine {
     shared: Shared,
     no_sync: bool,
     stats: Arc<Stats>,
+    /// What this process is known by among the hosts of the database.
+    id: String,
+    /// What write transactions carry: the epoch that this host serves.
+    epoch: AtomicI64,
+    /// How other hosts' changes are heard of.
+    listener: Listener,
 }
 
 impl Postgres {
@@ -143,6 +155,9 @@ impl Postgres {
             shared,
             no_sync: config.no_sync,
             stats,
+            id: format!("{:032x}", rand::rng().random::<u128>()),
+            epoch: AtomicI64::new(i64::MAX),
+            listener: Listener::new(direct),
         };
         Ok(Self {
             engine: Arc::new(engine),
@@ -243,6 +258,10 @@ impl Database for Postgres {
 
     fn registry(&self) -> &dyn Registry {
         self
+    }
+
+    fn replicas(&self) -> Option<&dyn Replicas> {
+        Some(self)
     }
 
     fn feed(&self) -> &dyn Feed {

@@ -21,6 +21,7 @@ impl Service {
     }
 
     async fn ask_health(&self) -> Result<Health, Refusal> {
+        self.check_lease()?;
         let turn = tokio::time::timeout(self.limits.wait, self.health_calls.acquire());
         // The semaphore is never closed, so no permit is the time-out.
         let Ok(Ok(_permit)) = turn.await else {
@@ -48,11 +49,12 @@ impl Service {
         })
     }
 
-    /// Whether the database answers and can make writes durable.
+    /// Whether the database answers and can make writes durable, and this host may answer.
     ///
     /// # Errors
     /// [`Refusal::Unavailable`] with the reason.
     pub async fn ready(&self) -> Result<(), Refusal> {
+        self.check_lease()?;
         Ok(self.database.ping().await?)
     }
 

@@ -15,8 +15,8 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use super::{Engine, failure};
 use crate::storage::Error;
 
-/// Inserts the token, in the transaction that it stands for.
-pub(super) const NOTE: &str = "SELECT task_host.note_commit($1, $2)";
+/// Inserts the token, in the transaction that it stands for, unless the host's epoch was passed by.
+pub(super) const SEAL: &str = "SELECT task_host.seal($1, $2, $3)";
 
 /// Inserts it as the host.
 const ASK: &str = "INSERT INTO task_host.commits (token) VALUES ($1)";

@@ -24,9 +24,10 @@ use crate::storage::OpenError;
 const OLDEST: i32 = 150_000;
 
 /// The host's tables, step by step. A step that was released never changes again.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     include_str!("schema/0001.sql"),
     include_str!("schema/0002.sql"),
+    include_str!("schema/0003.sql"),
 ];
 
 /// The lock under which one host at a time sets a database up.
@@ -61,7 +62,7 @@ struct Setup<'a> {
 
 impl Setup<'_> {
     async fn run(&self, host: &Login) -> Result<Shared, OpenError> {
-        let opened = socket::open(&host.url, host.encryption.clone(), host.message_bytes);
+        let opened = socket::open(&host.url, host.encryption.clone(), host.message_bytes, None);
         let client = opened.await.map_err(|error| self.failed(error))?.client;
         let server: i32 = self
             .one(
@@ -158,7 +159,12 @@ impl Setup<'_> {
 
     /// Logs in as the logic and looks at what it finds.
     async fn check(&self, logic: &Login) -> Result<(), Lacking> {
-        let opened = socket::open(&logic.url, logic.encryption.clone(), logic.message_bytes);
+        let opened = socket::open(
+            &logic.url,
+            logic.encryption.clone(),
+            logic.message_bytes,
+            None,
+        );
         let client = match opened.await {
             Ok(opened) => opened.client,
             Err(OpenFailure::Server(error)) if refuses_login(&error) => {
@@ -249,8 +255,8 @@ impl Setup<'_> {
             "GRANT USAGE ON SCHEMA task_host TO {role};
              GRANT USAGE, CREATE ON SCHEMA logic TO {role};
              GRANT EXECUTE ON FUNCTION task_host.lock_key, task_host.record_answer,
-                 task_host.note_commit, task_host.applied_migrations, task_host.note_migration,
-                 task_host.publish TO {role};
+                 task_host.note_commit, task_host.seal, task_host.applied_migrations,
+                 task_host.note_migration, task_host.publish TO {role};
              REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC;"
         );
         self.batch(client, "BEGIN").await?;

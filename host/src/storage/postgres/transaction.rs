@@ -225,8 +225,9 @@ impl PostgresTransaction {
         let committed = match &token {
             None => connection.commit(None, deadline).await,
             Some(token) => {
-                let params: [&(dyn ToSql + Sync); 2] = [&engine.shared.secret, token];
-                let last = (commit::NOTE, &params[..]);
+                let epoch = engine.epoch.load(Relaxed);
+                let params: [&(dyn ToSql + Sync); 3] = [&engine.shared.secret, token, &epoch];
+                let last = (commit::SEAL, &params[..]);
                 connection.commit(Some(last), deadline).await
             }
         };

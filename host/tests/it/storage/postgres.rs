@@ -4,6 +4,7 @@
 mod escapes;
 mod lost;
 mod proxy;
+mod replicas;
 mod setup;
 mod values;
 mod writers;
