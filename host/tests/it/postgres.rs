@@ -10,13 +10,14 @@
 mod run;
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use self::run::{Run, Stop};
+use self::run::Run;
+pub use self::run::Stop;
 use crate::harness::eventually;
 
 /// What the tests run.
@@ -171,6 +172,20 @@ impl Server {
             .to_owned()
     }
 
+    /// Runs statements as the administrator, and keeps their session until the answer is dropped.
+    pub fn hold(&self, database: &str, statements: &str) -> Session {
+        let mut psql = self.psql(database, "");
+        let mut child = psql
+            .args(["--file", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("psql runs");
+        let input = child.stdin.as_mut().expect("standard input is piped");
+        writeln!(input, "{statements}").expect("psql reads");
+        Session(child)
+    }
+
     fn psql(&self, database: &str, statements: &str) -> Command {
         let mut command = Command::new(self.programs.join("psql"));
         command
@@ -188,6 +203,17 @@ impl Server {
             .env("PGPASSWORD", "secret")
             .stdin(Stdio::null());
         command
+    }
+}
+
+/// A session that is kept.
+pub struct Session(Child);
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // The end of its input is the end of it.
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Cluster {
     /// Dropped before the server, so that none complains of its end.
     pub hosts: Vec<Node>,
     pub postgres: Server,
+    /// The name of the database that the hosts share.
+    pub database: String,
 }
 
 /// A place for a host: its settings, its way to the server, and the process where one runs.
@@ -50,6 +52,7 @@ impl Cluster {
         Some(Self {
             hosts: hosts.collect(),
             postgres,
+            database,
         })
     }
 
