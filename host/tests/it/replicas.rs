@@ -7,7 +7,7 @@ pub mod cluster;
 mod faults;
 mod history;
 mod idempotency;
-mod proxy;
+pub mod proxy;
 mod registers;
 mod storm;
 mod web;
