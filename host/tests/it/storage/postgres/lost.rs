@@ -118,6 +118,21 @@ async fn a_commit_that_reaches_the_server_after_it_was_asked_about_does_not_happ
 }
 
 #[tokio::test]
+async fn a_commit_that_did_not_happen_is_not_believed_in_when_the_answer_about_it_is_lost_too() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let proxy = Proxy::new(fixture.server.directory());
+    let database = open(&fixture.server.url_at(proxy.directory(), &fixture.name));
+    let writing = insert(&*database, "a").await;
+    proxy.cut_next(Cut::BeforeCommit);
+    proxy.lose_the_next_outcome();
+    assert_eq!(writing.commit().await, Err(Error::Conflict));
+    assert!(proxy.was_cut() && !proxy.has_outcome_to_lose());
+    assert_eq!(notes(&*fixture.database).await, 0);
+}
+
+#[tokio::test]
 async fn who_goes_away_after_the_commit_began_does_not_undo_it() {
     let Some(fixture) = Fixture::new().await else {
         return;
