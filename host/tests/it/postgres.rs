@@ -104,12 +104,6 @@ impl Server {
         self.resume();
     }
 
-    /// Ends it without a word to anybody, as `immediate` does, and starts it again.
-    pub fn abort(&self) {
-        self.halt(Stop::Immediate);
-        self.resume();
-    }
-
     /// Ends it and leaves it ended.
     pub fn halt(&self, how: Stop) {
         if let Some(run) = self.running().take() {

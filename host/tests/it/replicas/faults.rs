@@ -1,8 +1,11 @@
 //! What may happen to hosts, to their ways to the database, and to the database, under load.
 
-use super::cluster::Cluster;
+use serde_json::{Value, json};
+
+use super::cluster::{Cluster, Node};
 use super::proxy::Cut;
 use super::storm::survive;
+use crate::harness::{run, task_host};
 use crate::postgres::Stop;
 
 #[test]
@@ -13,6 +16,18 @@ fn hosts_that_are_killed_lose_nothing_and_do_nothing_twice() {
             storm.loses();
             host.restart();
             storm.recovers("a host was killed");
+        }
+    });
+}
+
+#[test]
+fn hosts_are_replaced_one_by_one() {
+    survive("hosts stopped and started", |storm| {
+        for host in &storm.cluster.hosts {
+            host.stop();
+            storm.calm();
+            host.start();
+            storm.recovers("a host was replaced");
         }
     });
 }
@@ -56,15 +71,51 @@ fn connections_that_are_forgotten_on_the_way_are_replaced_within_seconds() {
 #[test]
 fn a_database_that_is_restarted_or_crashes_loses_nothing_that_was_acknowledged() {
     survive("PostgreSQL restarted and crashed", |storm| {
+        let postgres = &storm.cluster.postgres;
         for stop in [Stop::Fast, Stop::Killed, Stop::Immediate] {
-            storm.cluster.postgres.halt(stop);
+            postgres.halt(stop);
             storm.fails();
-            storm.cluster.postgres.resume();
+            postgres.resume();
             storm.recovers(&format!("{stop:?}"));
         }
-        storm.cluster.postgres.crash();
+        postgres.restart();
+        storm.recovers("restarted at once");
+        postgres.crash();
         storm.recovers("killed and back at once");
     });
+}
+
+#[test]
+fn hosts_of_one_database_serve_the_same_component_and_the_same_tasks() {
+    let Some(cluster) = Cluster::start(3) else {
+        return;
+    };
+    let ask = |arguments: &[&str], address: String| {
+        let mut command = task_host();
+        command.args(arguments).args(["--to", &address]);
+        let answer = run(command);
+        answer.says(0, &[]);
+        serde_json::from_str::<Value>(&answer.stdout).expect("JSON")
+    };
+    let body = json!({"title": "Seen by all", "category": "testing"});
+    let made = cluster.hosts[0]
+        .request("POST", "/tasks")
+        .json(&body)
+        .send();
+    let id = json!({"id": made.expect(201).json()["id"]}).to_string();
+    let active = |host: &Node| ask(&["status", "--json"], host.admin_url())["active"].clone();
+    for host in &cluster.hosts {
+        assert_eq!(active(host)["digest"], active(&cluster.hosts[0])["digest"]);
+        assert!(active(host)["digest"].is_string());
+        let task = ask(&["call", "tasks.get", &id], host.url());
+        assert_eq!(task["title"], "Seen by all");
+        let errors = host.log().all();
+        let errors: Vec<_> = errors
+            .iter()
+            .filter(|line| line["level"] == "ERROR")
+            .collect();
+        assert!(errors.is_empty(), "{errors:?}");
+    }
 }
 
 #[test]

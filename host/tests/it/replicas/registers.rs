@@ -65,6 +65,12 @@ impl<'a> Registers<'a> {
         }
     }
 
+    /// Whether enough was done for a check to mean something.
+    pub fn has_run(&self) -> bool {
+        let mut registers = self.registers.iter();
+        registers.all(|register| register.lock().len() > 30)
+    }
+
     /// Reads each register a last time on each host, and looks at what everybody saw.
     pub fn check(&self, cluster: &Cluster) {
         let mut operations = 0;
@@ -76,11 +82,6 @@ impl<'a> Registers<'a> {
             }
             let history = register.lock().clone();
             operations += history.len();
-            assert!(
-                history.len() > 15,
-                "hardly anything happened: {}",
-                history.len()
-            );
             if let Err(reason) = linearizable(history) {
                 panic!("{}: {reason}", register.path);
             }

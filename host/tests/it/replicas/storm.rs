@@ -56,6 +56,9 @@ pub fn survive(name: &str, harm: impl FnOnce(&Storm<'_>)) {
         storm.calm();
         harm(&storm);
         storm.calm();
+        eventually("everybody has done enough", || {
+            (registers.has_run() && books.has_run() && web.has_run()).then_some(())
+        });
     });
     for host in &cluster.hosts {
         host.ready();
