@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::cluster::{Cluster, Node};
 use super::proxy::Cut;
 use super::storm::survive;
-use crate::harness::{run, task_host};
+use crate::harness::{eventually, run, task_host};
 use crate::postgres::Stop;
 
 #[test]
@@ -55,6 +55,31 @@ fn hosts_that_are_cut_off_from_the_database_come_back_by_themselves() {
             host.reconnect();
             storm.recovers(&format!("{cut:?}"));
         }
+    });
+}
+
+#[test]
+fn commits_whose_answers_are_lost_happened_once_or_not_at_all() {
+    survive("commits without an answer", |storm| {
+        let outcomes = || {
+            let hosts = storm.cluster.hosts.iter();
+            let lines = hosts.flat_map(|host| host.log().all());
+            let outcomes = lines.filter_map(|line| line["committed"].as_bool());
+            let (committed, not): (Vec<_>, Vec<_>) = outcomes.partition(|committed| *committed);
+            (committed.len(), not.len())
+        };
+        for host in &storm.cluster.hosts {
+            host.cut(Cut::Commits);
+        }
+        eventually("commits are found out about", || {
+            let (committed, not) = outcomes();
+            (committed >= 20 && not >= 20).then_some(())
+        });
+        for host in &storm.cluster.hosts {
+            host.reconnect();
+        }
+        let (committed, not) = outcomes();
+        storm.recovers(&format!("{committed} commits had happened, {not} had not"));
     });
 }
 

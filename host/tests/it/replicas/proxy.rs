@@ -17,6 +17,9 @@ pub enum Cut {
     Silent,
     /// What the host sends comes through, and no answer does.
     Deaf,
+    /// Connections end with their commit: one before it comes through, the next after it did and
+    /// before its answer does.
+    Commits,
 }
 
 /// Stands between a host and its server until it is dropped.
@@ -34,6 +37,8 @@ struct Way {
 struct State {
     cut: Option<Cut>,
     closed: bool,
+    /// Those that ended a connection.
+    commits: u64,
     connections: Vec<Arc<Connection>>,
 }
 
@@ -42,6 +47,8 @@ struct Connection {
     host: TcpStream,
     server: UnixStream,
     forgotten: AtomicBool,
+    /// Whether it ends with what the server says next.
+    last: AtomicBool,
 }
 
 impl Proxy {
@@ -135,6 +142,7 @@ impl Way {
             host,
             server,
             forgotten: AtomicBool::new(false),
+            last: AtomicBool::new(false),
         });
         let mut state = self.lock();
         if state.closed || state.cut == Some(Cut::Refused) {
@@ -169,7 +177,7 @@ impl Way {
         let mut bytes = vec![0; 64 << 10];
         loop {
             let count = from.read(&mut bytes)?;
-            let state = self.wait(|state| {
+            let mut state = self.wait(|state| {
                 connection.forgotten.load(SeqCst)
                     || state.cut == Some(Cut::Silent)
                     || (answers && state.cut == Some(Cut::Deaf))
@@ -177,9 +185,16 @@ impl Way {
             if state.closed {
                 return Ok(());
             }
+            let mut ends = answers && connection.last.load(SeqCst);
+            let commits = |bytes: &[u8]| bytes.windows(7).any(|part| part == b"COMMIT\0");
+            if !answers && state.cut == Some(Cut::Commits) && commits(&bytes[..count]) {
+                state.commits += 1;
+                ends = !state.commits.is_multiple_of(2);
+                connection.last.store(!ends, SeqCst);
+            }
             drop(state);
-            if count == 0 {
-                // Who closes here has nothing to say to the other end either.
+            // Who closes here has nothing to say to the other end either.
+            if ends || count == 0 {
                 connection.end();
                 return Ok(());
             }
