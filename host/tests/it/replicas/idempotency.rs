@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::cluster::{Cluster, Node};
 use crate::client::Answer;
 use crate::harness::{Setup, eventually};
+use crate::postgres::Session;
 
 /// Hosts on which a request may wait for as long as the test wants.
 fn patient(count: usize) -> Option<Cluster> {
@@ -30,6 +31,19 @@ fn post(host: &Node, key: &str, title: &str) -> Answer {
 fn count(cluster: &Cluster) -> usize {
     let list: Value = cluster.hosts[0].get("/tasks").expect(200).json();
     list.as_array().expect("a list").len()
+}
+
+/// Lets whoever writes a task wait until the answer is dropped.
+fn hold_writes(cluster: &Cluster) -> Session {
+    let lock = "BEGIN; LOCK TABLE logic.tasks IN SHARE MODE;";
+    let held = cluster.postgres.hold(&cluster.database, lock);
+    let granted = "SELECT count(*) FROM pg_locks WHERE granted AND mode = 'ShareLock' \
+                   AND relation = 'logic.tasks'::regclass";
+    eventually("the table is locked", || {
+        let locks = cluster.postgres.run(&cluster.database, granted);
+        (locks == "1").then_some(())
+    });
+    held
 }
 
 /// Waits until so many sessions wait for a lock of that kind.
@@ -72,14 +86,7 @@ fn a_key_whose_first_request_still_runs_is_waited_for_on_the_other_host() {
     let [one, other] = &cluster.hosts[..] else {
         panic!("two were asked for");
     };
-    let held = "BEGIN; LOCK TABLE logic.tasks IN SHARE MODE;";
-    let held = cluster.postgres.hold(&cluster.database, held);
-    let granted = "SELECT count(*) FROM pg_locks WHERE granted AND mode = 'ShareLock' \
-                   AND relation = 'logic.tasks'::regclass";
-    eventually("the table is locked", || {
-        let locks = cluster.postgres.run(&cluster.database, granted);
-        (locks == "1").then_some(())
-    });
+    let held = hold_writes(&cluster);
     thread::scope(|scope| {
         let first = scope.spawn(|| post(one, "k", "Once"));
         waiting(&cluster, "relation", 1);
@@ -107,8 +114,7 @@ fn a_key_whose_host_dies_with_the_request_is_free_for_the_other_host() {
     let [one, other] = &cluster.hosts[..] else {
         panic!("two were asked for");
     };
-    let held = "BEGIN; LOCK TABLE logic.tasks IN SHARE MODE;";
-    let held = cluster.postgres.hold(&cluster.database, held);
+    let held = hold_writes(&cluster);
     let address = one.address();
     thread::scope(|scope| {
         scope.spawn(|| {
