@@ -186,7 +186,7 @@ impl Engine {
         deadline: Instant,
     ) -> Result<Vec<Row>, Error> {
         let mut lease = self.host.take(deadline).await?;
-        match lease.connection().host(text, params, deadline).await {
+        match lease.ask(text, params, deadline).await {
             Ok(Ok(rows)) => Ok(rows),
             // Whether it was done is unknown: the caller may ask, and does not hear "conflict".
             Ok(Err(error)) if failure::outcome_unknown(&error) => {

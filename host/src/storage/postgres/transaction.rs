@@ -14,7 +14,7 @@ use tokio_postgres::types::ToSql;
 
 use super::commit::{self, Token};
 use super::connection::NotCommitted;
-use super::pool::{Lease, Pool};
+use super::pool::{Lease, Pool, SILENCE};
 use super::{Engine, answers, failure, feed, migrate};
 use crate::contract::{Access, Migration};
 use crate::storage::budget::Meter;
@@ -83,7 +83,11 @@ impl PostgresTransaction {
                 "BEGIN ISOLATION LEVEL {mode}; SET LOCAL statement_timeout = {millis}; \
                  SET LOCAL idle_in_transaction_session_timeout = {millis}{unsynced}"
             );
-            match lease.connection().begin(&text, meter.deadline()).await {
+            let patience = match lease.fresh {
+                true => meter.deadline(),
+                false => meter.deadline().min(begun + SILENCE),
+            };
+            match lease.connection().begin(&text, patience).await {
                 Ok(()) => {
                     return Ok(Self {
                         lease,
@@ -99,6 +103,15 @@ impl PostgresTransaction {
                     });
                 }
                 Err(Stop::Host(Error::Conflict)) if !lease.fresh => {}
+                // The request's own deadline, which says nothing of the connection.
+                Err(Stop::Host(Error::Deadline)) if begun.elapsed() < SILENCE => {
+                    return Err(Error::Deadline);
+                }
+                Err(Stop::Host(Error::Deadline)) if !lease.fresh => pool.distrust(),
+                // Nothing of the logic ran yet: the database is at fault.
+                Err(Stop::Host(Error::Deadline)) => {
+                    return Err(Error::Unavailable("it does not answer in time".into()));
+                }
                 Err(Stop::Host(Error::Conflict)) => {
                     return Err(Error::Unavailable("the connection was lost".into()));
                 }
