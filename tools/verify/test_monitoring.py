@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import manifests
-from conftest import ROOT, kustomize, needs, run
+from conftest import ROOT, kustomize, needs, other, run
 from live import Host, Process, free_port, get_json, wait_for
 
 MONITORING = ROOT / "k8s/monitoring"
@@ -86,13 +86,6 @@ def post(url, body):
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         return answer.status
-
-
-def other(component, path):
-    """The same component under another digest: with a custom section that nothing reads."""
-    note = b"\x04note" + b"other"
-    path.write_bytes(component.read_bytes() + b"\x00" + bytes([len(note)]) + note)
-    return path
 
 
 @pytest.fixture(scope="session")
