@@ -8,7 +8,10 @@ import re
 
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 # Put into every namespace by a person or a script: `k8s/secrets.sh`.
-OUTSIDE = {"task-api": {"admin-token", "database-url", "postgres-password"}}
+OUTSIDE = {
+    "task-api": {"admin-token", "database-url", "postgres-password"},
+    "task-api-registry": {".dockerconfigjson"},
+}
 # What the host itself needs beside the instances of its pool.
 HOST_BYTES = 128 << 20
 # Seconds that a process may take to end after its drain.
@@ -18,6 +21,10 @@ ENDING = 5
 OWN_CONNECTIONS = 5
 RESERVED_CONNECTIONS = 3
 SETTINGS = re.compile(r"^TASK_HOST_")
+# What an API server takes as a name, as a label's value, and as a port's name.
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+LABEL = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
+PORT = re.compile(r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
 
 
 def name_of(thing):
@@ -43,7 +50,7 @@ def pods(objects):
 
 def containers(objects):
     for owner, _, spec in pods(objects):
-        for container in spec["containers"]:
+        for container in spec["containers"] + spec.get("initContainers", []):
             yield f"{owner}/{container['name']}", spec, container
 
 
@@ -406,6 +413,74 @@ def images_are_named(objects):
             yield f"{owner}: {container['image']} may be anything tomorrow"
 
 
+def names_are_valid(objects):
+    labelled = [(name_of(thing), thing["metadata"].get("labels", {})) for thing in objects]
+    labelled += [(owner, labels) for owner, labels, _ in pods(objects)]
+    for owner, labels in labelled:
+        for label, value in labels.items():
+            if not LABEL.fullmatch(value):
+                yield f"{owner}: {label} may not be {value}"
+    for thing in objects:
+        if not NAME.fullmatch(thing["metadata"]["name"]):
+            yield f"{name_of(thing)} may not be called so"
+        for note, value in thing["metadata"].get("annotations", {}).items():
+            if not isinstance(value, str):
+                yield f"{name_of(thing)}: the annotation {note} is no text"
+    for owner, _, container in containers(objects):
+        for port in container.get("ports", []):
+            if not PORT.fullmatch(port["name"]):
+                yield f"{owner}: no port may be called {port['name']}"
+
+
+def ports_of_nodes_are_free(objects):
+    taken = set()
+    for thing in of_kind(objects, "Service"):
+        for port in thing["spec"]["ports"]:
+            number = port.get("nodePort")
+            if number is None:
+                continue
+            if thing["spec"].get("type", "ClusterIP") == "ClusterIP":
+                yield f"{name_of(thing)} has a node's port and is no NodePort"
+            if number in taken or not 30000 <= number <= 32767:
+                yield f"{name_of(thing)}: the node's port {number} cannot be had"
+            taken.add(number)
+
+
+def quantity(text):
+    """A quantity as a number: CPUs or bytes."""
+    number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", str(text)).groups()
+    powers = {"": 1, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+    powers |= {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40}
+    return float(number) * powers[unit]
+
+
+def an_api_server_takes_the_pods(objects):
+    for owner, spec, container in containers(objects):
+        resources = container["resources"]
+        for name, limit in resources.get("limits", {}).items():
+            if quantity(resources.get("requests", {}).get(name, 0)) > quantity(limit):
+                yield f"{owner} requests more {name} than its limit"
+        for member, key in (("volumeMounts", "mountPath"), ("ports", "name"), ("env", "name")):
+            values = [one[key] for one in container.get(member, [])]
+            if len(values) != len(set(values)):
+                yield f"{owner}: {member} has one {key} twice"
+        for probe in ("startupProbe", "livenessProbe"):
+            if container.get(probe, {}).get("successThreshold", 1) != 1:
+                yield f"{owner}: {probe} has to succeed once"
+        names = [volume["name"] for volume in spec.get("volumes", [])]
+        if len(names) != len(set(names)):
+            yield f"{owner} has one volume twice"
+    for owner, _, spec in pods(objects):
+        for constraint in spec.get("topologySpreadConstraints", []):
+            keys = constraint.get("matchLabelKeys", [])
+            if set(keys) & set(constraint["labelSelector"]["matchLabels"]):
+                yield f"{owner}: a spread names one label in two ways"
+    for thing in of_kind(objects, "Deployment"):
+        rolling = thing["spec"]["strategy"].get("rollingUpdate")
+        if rolling and rolling["maxUnavailable"] == 0 and rolling["maxSurge"] == 0:
+            yield f"{name_of(thing)}: no rollout could begin"
+
+
 def objects_are_labelled(objects):
     for thing in objects:
         if thing["kind"] in ("Namespace", "ConfigMap", "Secret"):
@@ -436,6 +511,9 @@ CHECKS = [
     replicas_are_told,
     pods_are_restricted,
     images_are_named,
+    names_are_valid,
+    ports_of_nodes_are_free,
+    an_api_server_takes_the_pods,
     objects_are_labelled,
 ]
 

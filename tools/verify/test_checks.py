@@ -74,6 +74,15 @@ BREAK = {
     manifests.replicas_are_told: lambda o: environment(o).pop("TASK_HOST_REPLICAS"),
     manifests.pods_are_restricted: lambda o: host(o)["securityContext"].pop("capabilities"),
     manifests.images_are_named: lambda o: host(o).update(image="ghcr.io/task-host/task-host"),
+    manifests.names_are_valid: lambda o: one(o, "Service task-api")["metadata"]["labels"].update(
+        {"app.kubernetes.io/version": "0.1.0+linux"}
+    ),
+    manifests.ports_of_nodes_are_free: lambda o: one(o, "Service task-api")["spec"].update(
+        type="ClusterIP"
+    ),
+    manifests.an_api_server_takes_the_pods: lambda o: host(o)["resources"]["requests"].update(
+        memory="1025Mi"
+    ),
     manifests.objects_are_labelled: lambda o: one(o, "Service task-api")["metadata"].pop("labels"),
 }
 
@@ -109,3 +118,24 @@ def test_replicas_on_sqlite_are_found(sound):
     host(broken)["env"] = [{"name": "TASK_HOST_DATABASE", "value": "sqlite:/data/tasks.sqlite"}]
     found = list(manifests.replicas_are_told(broken))
     assert found == ["Deployment task-api/task-host: 10 replicas on SQLite"]
+
+
+@pytest.mark.parametrize(
+    ("member", "more", "found"),
+    [
+        ("ports", {"name": "http", "containerPort": 8001}, "ports has one name twice"),
+        ("volumeMounts", {"name": "tmp", "mountPath": "/tmp"}, "volumeMounts has one mountPath twice"),
+    ],
+)
+def test_what_a_container_has_twice_is_found(member, more, found, sound):
+    broken = copy.deepcopy(sound)
+    host(broken)[member].append(more)
+    [problem] = manifests.an_api_server_takes_the_pods(broken)
+    assert problem.endswith(found)
+
+
+def test_a_rollout_that_could_never_begin_is_found(sound):
+    broken = copy.deepcopy(sound)
+    one(broken, "Deployment task-api")["spec"]["strategy"]["rollingUpdate"]["maxSurge"] = 0
+    found = list(manifests.an_api_server_takes_the_pods(broken))
+    assert found == ["Deployment task-api: no rollout could begin"]
