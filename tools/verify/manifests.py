@@ -16,6 +16,8 @@ OUTSIDE = {
 HOST_BYTES = 128 << 20
 # Seconds that a process may take to end after its drain.
 ENDING = 5
+# Seconds that a first start may take to compile its component on a slow node.
+STARTING = 60
 # Connections that a host opens beside those for requests, and that PostgreSQL keeps for
 # administrators.
 OWN_CONNECTIONS = 5
@@ -293,6 +295,16 @@ def listens_where_ports_are(objects):
                 yield f"{owner}: {name}={values[name]}, while the port is {ports[port]}"
 
 
+def starts_in_time(objects):
+    """The wait for the database, and then the start itself, fit into the startup probe."""
+    for owner, _, container, values in hosts(objects):
+        probe = container["startupProbe"]
+        allowed = probe["periodSeconds"] * probe["failureThreshold"]
+        wait = seconds(values["TASK_HOST_DATABASE_WAIT"])
+        if wait + STARTING > allowed:
+            yield f"{owner}: killed after {allowed} s, while it may wait {wait} s for its database"
+
+
 def memory_suffices(objects):
     for owner, _, container, values in hosts(objects):
         calls = int(values["TASK_HOST_MAX_CONCURRENCY"]) * size(values["TASK_HOST_MEMORY_LIMIT"])
@@ -503,6 +515,7 @@ CHECKS = [
     references_exist,
     mounts_exist,
     drains_in_time,
+    starts_in_time,
     listens_where_ports_are,
     memory_suffices,
     connections_suffice,

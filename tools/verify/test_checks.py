@@ -60,6 +60,7 @@ BREAK = {
     ),
     manifests.mounts_exist: lambda o: environment(o).update(TASK_HOST_CACHE_DIR="/var/lib/code"),
     manifests.drains_in_time: lambda o: pod(o).update(terminationGracePeriodSeconds=30),
+    manifests.starts_in_time: lambda o: environment(o).update(TASK_HOST_DATABASE_WAIT="2m"),
     manifests.listens_where_ports_are: lambda o: environment(o).update(
         TASK_HOST_ADMIN_ADDR="127.0.0.1:9000"
     ),
