@@ -361,6 +361,13 @@ def autoscalers_work(objects):
 
 
 def budgets_allow_and_protect(objects):
+    for target, least, _ in scale(objects):
+        labels = target["spec"]["template"]["metadata"]["labels"]
+        if least > 1 and not any(
+            selects(budget["spec"]["selector"]["matchLabels"], labels)
+            for budget in of_kind(objects, "PodDisruptionBudget")
+        ):
+            yield f"{name_of(target)}: no budget protects its {least} pods"
     for thing in of_kind(objects, "PodDisruptionBudget"):
         spec = thing["spec"]
         if ("minAvailable" in spec) == ("maxUnavailable" in spec):

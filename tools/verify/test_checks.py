@@ -114,6 +114,13 @@ def test_a_budget_with_both_limits_is_found(sound):
     assert found == ["PodDisruptionBudget task-api needs one of minAvailable and maxUnavailable"]
 
 
+def test_pods_without_a_budget_are_found(sound):
+    broken = copy.deepcopy(sound)
+    broken.remove(one(broken, "PodDisruptionBudget task-api"))
+    found = list(manifests.budgets_allow_and_protect(broken))
+    assert found == ["Deployment task-api: no budget protects its 3 pods"]
+
+
 def test_replicas_on_sqlite_are_found(sound):
     broken = copy.deepcopy(sound)
     host(broken)["env"] = [{"name": "TASK_HOST_DATABASE", "value": "sqlite:/data/tasks.sqlite"}]

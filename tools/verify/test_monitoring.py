@@ -204,6 +204,28 @@ def test_the_recorded_series_and_the_alert_of_a_refusal_are_live(prometheus):
     wait_for("the refusal is an alert", lambda: query(address, firing))
 
 
+def test_a_host_has_every_metric_that_a_rule_is_about(prometheus):
+    """Also those that nothing has happened to yet: a rule about another name never fires."""
+    address, _ = prometheus
+    expressions = [rule["expr"] for group in groups()["groups"] for rule in group["rules"]]
+    named = {
+        family(name)
+        for expression in expressions
+        for name in re.findall(r"\b(?:task_host|http_server|process)_\w+", expression)
+    }
+    assert {"http_server_request_duration_seconds", "task_host_faults"} <= named
+
+    def missing():
+        known = get_json(f"http://{address}/api/v1/metadata")["data"]
+        return named - {family(name) for name in known}
+
+    wait_for(f"every metric is known, of {named}", lambda: not missing(), deadline=20)
+
+
+def family(name):
+    return re.sub(r"_(total|bucket|count|sum)$", "", name)
+
+
 def test_panels_do_not_overlap_and_have_titles():
     taken = set()
     for panel in dashboard()["panels"]:
