@@ -12,8 +12,9 @@ OUTSIDE = {
     "task-api": {"admin-token", "database-url", "postgres-password"},
     "task-api-registry": {".dockerconfigjson"},
 }
-# What the host itself needs beside the instances of its pool.
-HOST_BYTES = 128 << 20
+# What the host itself needs beside the instances of its pool, and what compiling takes.
+HOST_BYTES = 96 << 20
+COMPILE_BYTES = 128 << 20
 # Seconds that a process may take to end after its drain.
 ENDING = 5
 # Seconds that a first start may take to compile its component on a slow node.
@@ -309,7 +310,7 @@ def memory_suffices(objects):
     for owner, _, container, values in hosts(objects):
         calls = int(values["TASK_HOST_MAX_CONCURRENCY"]) * size(values["TASK_HOST_MEMORY_LIMIT"])
         limit = size(container["resources"]["limits"]["memory"])
-        if calls + HOST_BYTES > limit:
+        if calls + HOST_BYTES + COMPILE_BYTES > limit:
             yield f"{owner}: requests may take {calls >> 20} MiB of {limit >> 20} MiB"
 
 

@@ -3,6 +3,7 @@
 import copy
 import os
 import re
+import subprocess
 import time
 import urllib.request
 from pathlib import Path
@@ -21,6 +22,7 @@ URL = "--set=secret.databaseUrl=postgres://me:secret@db.example.com/tasks"
 DIGEST = "sha256:" + "0" * 64
 PARTS = {
     "by default": [],
+    "as many pods as the database takes": ["--set=replicas=13"],
     "one replica": ["--set=replicas=1"],
     "SQLite": ["--set=database.kind=sqlite,replicas=1"],
     "SQLite on a storage class": [
@@ -119,6 +121,11 @@ REFUSED = {
     ),
     "no URL": (["--set=database.kind=external"], "needs a URL"),
     "a URL that nothing reads": ([URL], "is used only with"),
+    "more pods than the database takes": (["--set=replicas=14"], "need 318 connections"),
+    "more connections than the database takes": (
+        ["--set=config.TASK_HOST_DATABASE_CONNECTIONS=100"],
+        "database.postgres.maxConnections",
+    ),
     "credentials that nothing uses": (
         ["--set=component.registrySecret=task-api-registry"],
         "only with component.declared",
@@ -247,6 +254,17 @@ def test_the_host_starts_with_the_settings_and_answers_the_probes(
                 assert answer.status == 200, probe
         began = time.monotonic()
     assert time.monotonic() - began < 10
+
+
+def test_the_component_compiles_within_what_the_containers_leave_for_it(host_binary, component):
+    with component.open("rb") as content:
+        child = subprocess.Popen(
+            [host_binary, "compile"], stdin=content, stdout=subprocess.DEVNULL
+        )
+        _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 0
+    assert used.ru_maxrss << 10 < manifests.COMPILE_BYTES
 
 
 def flags(binary):
