@@ -29,8 +29,8 @@ log=$(mktemp)
 # kubectl ends when its pod does. Then again, to another pod and on the port of before, where
 # `task-host deploy` asks for the rest.
 forward() {
-    local port='' child
-    trap 'kill "$child" 2>/dev/null || true; exit' TERM
+    local port='' child=''
+    trap 'kill $child 2>/dev/null && wait $child 2>/dev/null || true; exit' TERM
     while :; do
         # Without a port kubectl takes a free one and says which.
         "$kubectl" port-forward --namespace "$namespace" deployment/task-api "$port:9000" >>"$log" 2>&1 &

@@ -58,6 +58,18 @@ class Machine:
             timeout=120,
         )
 
+    def left_running(self):
+        """The doubles that a script left behind."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (process / "cmdline").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if f"{self.programs}/" in command:
+                found.append(command.replace("\0", " "))
+        return found
+
     def records(self):
         return [json.loads(line) for line in self.calls_file.read_text().splitlines()]
 

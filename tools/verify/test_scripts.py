@@ -231,6 +231,7 @@ def test_logic_is_checked_through_a_forwarded_port_with_the_token_of_the_secret(
     assert secret.startswith("kubectl get secret task-api --namespace task-api-stage ")
     assert forward == f"{FORWARD}:9000"
     assert list(machine.folder.glob("tmp.*")) == [], "its log is gone"
+    assert machine.left_running() == []
 
 
 def test_a_deployment_is_followed_on_through_another_pod_when_its_own_goes(
@@ -246,6 +247,7 @@ def test_a_deployment_is_followed_on_through_another_pod_when_its_own_goes(
     assert len(later) >= 2
     [again] = set(later)
     assert re.fullmatch(re.escape(FORWARD) + r"\d+:9000", again)
+    assert machine.left_running() == []
 
 
 def test_refused_logic_is_a_failure(host, host_binary, tmp_path):

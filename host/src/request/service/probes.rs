@@ -48,12 +48,17 @@ impl Service {
         })
     }
 
-    /// Whether the database answers and can make writes durable.
+    /// Whether the database answers and can make writes durable. A failure counts as a request's
+    /// would: where every host is not ready, no request comes that could tell.
     ///
     /// # Errors
     /// [`Refusal::Unavailable`] with the reason.
     pub async fn ready(&self) -> Result<(), Refusal> {
-        Ok(self.database.ping().await?)
+        let ready = self.database.ping().await.map_err(Refusal::from);
+        if matches!(ready, Err(Refusal::Unavailable(_))) {
+            self.metrics.database_unavailable();
+        }
+        ready
     }
 
     /// Whether what runs the logic can still end a call at its deadline.
