@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,10 @@ from conftest import ROOT, left_out, needs, run, tool
 from live import free_port, wait_for
 
 IMAGE = "localhost/task-host-verify"
+# Of the whole image, and of the published base in it.
+IMAGE_BYTES = 25_000_000
+BASE_BYTES = 2_500_000
+STATIC = "musl/x86_64-unknown-linux-musl/dist/task-host"
 HARDENED = [
     "--read-only",
     "--cap-drop=all",
@@ -149,6 +154,20 @@ def test_it_serves_without_rights_turns_healthy_and_drains(podman, image):
         assert json.loads(run(*podman, "inspect", name))[0]["State"]["ExitCode"] == 0
     finally:
         run(*podman, "rm", "--force", "--volumes", name)
+
+
+def test_the_static_host_is_one_and_small(component):
+    """The binary that the Dockerfile makes, where somebody made it here: it takes a quarter of an hour.
+    `host.yml` looks at the image itself."""
+    binary = Path(os.environ["TASK_HOST_VERIFY_DIR"]).parent / STATIC
+    if not binary.exists():
+        pytest.skip(f"there is no {STATIC}: docs/DEPLOYMENT.md says how it is made")
+    program = run("readelf", "--program-headers", "--dynamic", binary)
+    assert "INTERP" not in program
+    assert "(NEEDED)" not in program
+    assert "serve" in run(binary, "--help")
+    size = binary.stat().st_size + component.stat().st_size + BASE_BYTES
+    assert size <= IMAGE_BYTES, f"{size / 1e6:.1f} MB"
 
 
 def test_the_component_is_a_layer_of_its_own():

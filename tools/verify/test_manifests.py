@@ -12,6 +12,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+import hosting
+import inventory
 import manifests
 from conftest import OVERLAYS, ROOT, chart, cluster_tools, helm_template, kustomize, run
 from live import Host
@@ -210,19 +212,19 @@ def test_chart_and_overlay_make_the_same_objects(name):
 def test_overlays_differ_where_they_should(name, namespace, replicas, port):
     objects = kustomize(f"overlays/{name}")
     assert {thing["metadata"].get("namespace", namespace) for thing in objects} == {namespace}
-    [(deployment, *scale)] = manifests.scale(objects)
+    [(deployment, *scale)] = inventory.scale(objects)
     assert deployment["metadata"]["name"] == "task-api"
     assert tuple(scale) == replicas
-    [service] = [thing for thing in objects if manifests.name_of(thing) == "Service task-api"]
+    [service] = [thing for thing in objects if inventory.name_of(thing) == "Service task-api"]
     [http] = service["spec"]["ports"]
     assert (http["port"], http["targetPort"], http["nodePort"]) == (80, "http", port)
-    [home] = manifests.of_kind(objects, "Namespace")
+    [home] = inventory.of_kind(objects, "Namespace")
     assert home["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
 @pytest.mark.parametrize("name", ["stage", "prod"])
 def test_no_secret_of_a_real_environment_is_written_down(name):
-    assert manifests.of_kind(kustomize(f"overlays/{name}"), "Secret") == []
+    assert inventory.of_kind(kustomize(f"overlays/{name}"), "Secret") == []
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
@@ -230,7 +232,7 @@ def test_the_host_starts_with_the_settings_and_answers_the_probes(
     name, host_binary, component, tmp_path
 ):
     objects = kustomize(f"overlays/{name}")
-    [(_, _, container, values)] = manifests.hosts(objects)
+    [(_, _, container, values)] = inventory.hosts(objects)
     token = tmp_path / "admin-token"
     token.write_text("secret")
     # What a cluster gives otherwise; every other setting is as it will be.
@@ -264,7 +266,7 @@ def test_the_component_compiles_within_what_the_containers_leave_for_it(host_bin
         _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     assert child.returncode == 0
-    assert used.ru_maxrss << 10 < manifests.COMPILE_BYTES
+    assert used.ru_maxrss << 10 < hosting.COMPILE_BYTES
 
 
 def flags(binary):
@@ -279,7 +281,7 @@ def test_chart_and_overlay_declare_a_component_alike():
         f"--set=component.declared={reference},component.registrySecret=task-api-registry",
     )
     for objects in (declared(), rendered):
-        [(_, spec, container, values)] = manifests.hosts(objects)
+        [(_, spec, container, values)] = inventory.hosts(objects)
         assert values["TASK_HOST_DECLARED_COMPONENT"] == reference
         path = values["TASK_HOST_REGISTRY_AUTH_FILE"]
         [mount] = [one for one in container["volumeMounts"] if one["name"] == "registry"]

@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 import yaml
 
-import manifests
+import inventory
 from conftest import ROOT, kustomize, needs, other, run
 from live import Host, Process, free_port, get_json, wait_for
 
@@ -19,7 +19,7 @@ VARIABLES = {"$namespace": "live", "$job": "task-api", "$__rate_interval": "10s"
 
 
 def groups():
-    [rule] = manifests.of_kind(kustomize("monitoring"), "PrometheusRule")
+    [rule] = inventory.of_kind(kustomize("monitoring"), "PrometheusRule")
     return rule["spec"]
 
 
@@ -66,12 +66,12 @@ def test_every_alert_says_what_happened_and_how_bad_it_is():
 
 @pytest.mark.parametrize("overlay", ["dev", "stage", "prod"])
 def test_the_service_monitor_finds_the_operators_port(overlay):
-    [monitor] = manifests.of_kind(kustomize("monitoring"), "ServiceMonitor")
+    [monitor] = inventory.of_kind(kustomize("monitoring"), "ServiceMonitor")
     wanted = monitor["spec"]["selector"]["matchLabels"]
     found = [
         service
-        for service in manifests.of_kind(kustomize(f"overlays/{overlay}"), "Service")
-        if manifests.selects(wanted, service["metadata"]["labels"])
+        for service in inventory.of_kind(kustomize(f"overlays/{overlay}"), "Service")
+        if inventory.selects(wanted, service["metadata"]["labels"])
     ]
     assert [service["metadata"]["name"] for service in found] == ["task-api-operators"]
     [endpoint] = monitor["spec"]["endpoints"]
