@@ -21,6 +21,13 @@ need_task_host() {
 # Ends the script where anything was missing.
 have_all() { [ $missing -eq 0 ] || exit 1; }
 
+# docker_builds: the Dockerfile keeps its caches by BuildKit, which some distributions pack apart.
+docker_builds() {
+    docker buildx version >/dev/null 2>&1 && return
+    echo "missing: docker buildx. Debian, Ubuntu: apt install docker-buildx; else https://github.com/docker/buildx#installing" >&2
+    exit 1
+}
+
 # docker_answers: installed is not yet running.
 docker_answers() {
     docker info >/dev/null 2>&1 && return

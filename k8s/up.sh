@@ -24,6 +24,7 @@ need_kubectl
 need_curl
 have_all
 docker_answers
+docker_builds
 
 kind get clusters 2>/dev/null | grep -qx task-host ||
     kind create cluster --config k8s/kind/cluster.yaml --wait 120s

@@ -47,6 +47,7 @@ def test_up_makes_a_cluster_and_waits_for_what_it_brought(overlay, tmp_path):
     calls = machine.calls()
     assert calls == [
         "docker info",
+        "docker buildx version",
         "kind get clusters",
         "kind create cluster --config k8s/kind/cluster.yaml --wait 120s",
         "kind export kubeconfig --name task-host",
@@ -88,7 +89,7 @@ def test_up_again_keeps_the_cluster_and_brings_the_new_image_to_its_pods(tmp_pat
 
 @pytest.mark.parametrize(
     "failing",
-    ["kind create", "docker build", "kind load", "kubectl apply", "kubectl --namespace", "curl"],
+    ["kind create", "docker build --tag", "kind load", "kubectl apply", "kubectl --namespace", "curl"],
 )
 def test_up_ends_where_a_step_fails(failing, tmp_path):
     machine = cluster(tmp_path, "dev", {failing: [1, "it does not work"]})
@@ -141,6 +142,13 @@ def test_a_docker_that_does_not_answer_is_told(script, tmp_path):
     done = machine.run(script)
     assert (done.returncode, machine.calls()) == (1, ["docker info"])
     assert "docker does not answer" in done.stderr
+
+
+def test_a_docker_without_buildkit_is_told(tmp_path):
+    machine = cluster(tmp_path, "dev", {"docker buildx": [1, "is not a docker command"]})
+    done = machine.run("k8s/up.sh")
+    assert (done.returncode, machine.calls()[-1]) == (1, "docker buildx version")
+    assert "missing: docker buildx. Debian, Ubuntu: apt install docker-buildx" in done.stderr
 
 
 def test_down_takes_this_cluster_away_and_no_other(tmp_path):
