@@ -148,7 +148,8 @@ impl Metrics {
         }
     }
 
-    /// A request was turned away because the database did not do its part.
+    /// A request was turned away, or a check of readiness failed, because the database did not do its
+    /// part.
     pub fn database_unavailable(&self) {
         self.database_unavailable.inc();
     }

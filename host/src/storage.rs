@@ -31,6 +31,7 @@ pub use self::error::{Cause, Error, Failure, Limit, MigrationError, OpenError};
 pub use self::event::{Event, InvalidEvent};
 pub use self::feed::{Cursor, Feed, Published};
 pub use self::location::{Location, LocationError, Options, connect};
+pub use self::migration::continues;
 pub use self::registry::Registry;
 pub use self::replicas::Replicas;
 pub use self::stats::Stats;

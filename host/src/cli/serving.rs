@@ -120,6 +120,7 @@ impl Args {
             connections: self.database.connections.into(),
             idle: self.database.idle,
             direct: self.database.direct.clone(),
+            wait: self.database.wait,
             result_bytes: limits.bytes,
             no_sync: self.unsafe_no_sync,
         };

@@ -189,7 +189,7 @@ pub(super) struct Bound {
 }
 
 /// Checks that what a component says of itself fits its own types and the host's paths, as far
-/// as that shows without a database.
+/// as that shows without a database, and returns its operations in the routes' order.
 ///
 /// # Errors
 /// [`Refused`], as a deployment would be.
@@ -197,8 +197,8 @@ pub fn check_description(
     interface: &Interface,
     description: &Description,
     assets: &[Asset],
-) -> Result<(), Refused> {
-    bind(interface, description, assets).map(drop)
+) -> Result<Vec<Operation>, Refused> {
+    bind(interface, description, assets).map(|bound| bound.operations)
 }
 
 /// Binds the routes to the component's functions, and its paths to each other.

@@ -35,7 +35,7 @@ pub(super) fn metrics() -> Metrics {
         pool_capacity: figures.add("task_host_pool_capacity", "Instances that may live at a time", Gauge::default()),
         transactions: figures.add("task_host_transactions", "Transactions by access and outcome", Family::default()),
         database_seconds: figures.seconds("task_host_database_duration", "The database's work in a transaction", Family::new_with_constructor(parts)),
-        database_unavailable: figures.add("task_host_database_unavailable", "Requests turned away because the database did not do its part", Counter::default()),
+        database_unavailable: figures.add("task_host_database_unavailable", "Requests turned away, and checks of readiness that failed, because the database did not do its part", Counter::default()),
         statements: figures.add("task_host_statements", "SQL statements that the logic ran", Counter::default()),
         rows: figures.add("task_host_rows", "Rows that its statements returned", Counter::default()),
         guest_seconds: figures.seconds("task_host_guest_duration", "Inside the guest, in one call of the logic", parts()),

@@ -72,6 +72,8 @@ pub struct Config {
     pub connections: usize,
     /// How long a connection stays open that nobody needs.
     pub idle: Duration,
+    /// How long a server that does not answer yet is waited for.
+    pub wait: Duration,
     /// The most bytes of text and blobs that a result may hold. A single row above it ends the
     /// connection before the host has read it.
     pub result_bytes: u64,

@@ -49,13 +49,19 @@ impl Service {
         })
     }
 
-    /// Whether the database answers and can make writes durable, and this host may answer.
+    /// Whether the database answers and can make writes durable, and this host may answer. A
+    /// failure counts as a request's would: where every host is not ready, no request comes that
+    /// could tell.
     ///
     /// # Errors
     /// [`Refusal::Unavailable`] with the reason.
     pub async fn ready(&self) -> Result<(), Refusal> {
         self.check_lease()?;
-        Ok(self.database.ping().await?)
+        let ready = self.database.ping().await.map_err(Refusal::from);
+        if matches!(ready, Err(Refusal::Unavailable(_))) {
+            self.metrics.database_unavailable();
+        }
+        ready
     }
 
     /// Whether what runs the logic can still end a call at its deadline.

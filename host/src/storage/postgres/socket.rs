@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::sync::Notify;
 use tokio_postgres::config::{Host, SslMode, SslNegotiation};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -75,6 +76,19 @@ pub(super) enum OpenFailure {
     /// The server is not reached, or refused.
     #[error("{}", super::failure::message(.0))]
     Server(#[from] tokio_postgres::Error),
+}
+
+impl OpenFailure {
+    /// Whether the server may only not be there yet: it was not reached, or is starting.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            OpenFailure::Socket(_) => true,
+            OpenFailure::Server(error) => match error.code() {
+                None => true,
+                Some(code) => *code == SqlState::CANNOT_CONNECT_NOW,
+            },
+        }
+    }
 }
 
 /// Opens a connection and reads from it in a task, which ends with the client or the connection.
