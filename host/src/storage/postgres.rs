@@ -24,6 +24,7 @@ mod setup;
 mod socket;
 mod statements;
 mod transaction;
+mod transfer;
 mod url;
 mod value;
 
@@ -38,6 +39,8 @@ use self::connection::Login;
 use self::pool::{Pool, Purpose};
 use self::setup::Shared;
 use self::transaction::PostgresTransaction;
+pub(super) use self::transfer::export::export;
+use self::transfer::import::PostgresImport;
 pub use self::url::{Url, UrlError};
 use super::transfer::{Import, Manifest, TransferError};
 use super::{Budget, Database, Dialect, Error, Feed, OpenError, Registry, Stats, Transaction};
@@ -249,8 +252,9 @@ impl Database for Postgres {
         self
     }
 
-    async fn import(&self, _: &Manifest) -> Result<Box<dyn Import>, TransferError> {
-        Err(TransferError::Engine)
+    async fn import(&self, manifest: &Manifest) -> Result<Box<dyn Import>, TransferError> {
+        let begun = PostgresImport::begin(&self.engine, manifest).await?;
+        Ok(Box::new(begun))
     }
 
     fn stats(&self) -> &Stats {

@@ -50,6 +50,12 @@ pub fn server() -> Option<&'static Server> {
     server.as_ref()
 }
 
+/// A server that shares nothing with the tests' but the programs; none as in [`server`].
+pub fn another() -> Option<Server> {
+    server()?;
+    programs().map(|programs| Server::start(programs).expect("another server starts"))
+}
+
 /// Where the programs are: in PATH, or where Debian puts them.
 fn programs() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -196,22 +202,24 @@ impl Server {
             .to_owned()
     }
 
-    fn psql(&self, database: &str, statements: &str) -> Command {
-        let mut command = Command::new(self.programs.join("psql"));
+    /// One of PostgreSQL's programs, which talks to this server as its administrator.
+    pub fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.programs.join(name));
         command
-            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
-            .args([
-                "--set",
-                "ON_ERROR_STOP=1",
-                "--username=admin",
-                "--dbname",
-                database,
-            ])
+            .arg("--username=admin")
             .arg("--host")
             .arg(&self.directory)
-            .args(["--command", statements])
             .env("PGPASSWORD", "secret")
             .stdin(Stdio::null());
+        command
+    }
+
+    fn psql(&self, database: &str, statements: &str) -> Command {
+        let mut command = self.program("psql");
+        command
+            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
+            .args(["--set", "ON_ERROR_STOP=1", "--dbname", database])
+            .args(["--command", statements]);
         command
     }
 }

@@ -4,7 +4,9 @@
 mod escapes;
 mod lost;
 mod proxy;
+mod retention;
 mod setup;
+mod transfer;
 mod values;
 mod writers;
 
