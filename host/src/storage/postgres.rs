@@ -25,6 +25,7 @@ mod setup;
 mod socket;
 mod statements;
 mod transaction;
+mod transfer;
 mod url;
 mod value;
 
@@ -42,6 +43,8 @@ use self::pool::{Pool, Purpose};
 use self::replicas::Listener;
 use self::setup::Shared;
 use self::transaction::PostgresTransaction;
+pub(super) use self::transfer::export::export;
+use self::transfer::import::PostgresImport;
 pub use self::url::{Url, UrlError};
 use super::transfer::{Import, Manifest, TransferError};
 use super::{
@@ -270,8 +273,9 @@ impl Database for Postgres {
         self
     }
 
-    async fn import(&self, _: &Manifest) -> Result<Box<dyn Import>, TransferError> {
-        Err(TransferError::Engine)
+    async fn import(&self, manifest: &Manifest) -> Result<Box<dyn Import>, TransferError> {
+        let begun = PostgresImport::begin(&self.engine, manifest).await?;
+        Ok(Box::new(begun))
     }
 
     fn stats(&self) -> &Stats {

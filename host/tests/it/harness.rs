@@ -99,6 +99,12 @@ impl Setup {
         self
     }
 
+    /// Names another component.
+    pub fn of(mut self, component: PathBuf) -> Self {
+        self.component = Some(component);
+        self
+    }
+
     /// Names no component.
     pub fn without_component(mut self) -> Self {
         self.component = None;

@@ -180,22 +180,24 @@ impl Server {
         Session(child)
     }
 
-    fn psql(&self, database: &str, statements: &str) -> Command {
-        let mut command = Command::new(self.programs.join("psql"));
+    /// One of PostgreSQL's programs, which talks to this server as its administrator.
+    pub fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.programs.join(name));
         command
-            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
-            .args([
-                "--set",
-                "ON_ERROR_STOP=1",
-                "--username=admin",
-                "--dbname",
-                database,
-            ])
+            .arg("--username=admin")
             .arg("--host")
             .arg(&self.directory)
-            .args(["--command", statements])
             .env("PGPASSWORD", "secret")
             .stdin(Stdio::null());
+        command
+    }
+
+    fn psql(&self, database: &str, statements: &str) -> Command {
+        let mut command = self.program("psql");
+        command
+            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
+            .args(["--set", "ON_ERROR_STOP=1", "--dbname", database])
+            .args(["--command", statements]);
         command
     }
 }

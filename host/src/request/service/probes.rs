@@ -56,8 +56,10 @@ impl Service {
     /// # Errors
     /// [`Refusal::Unavailable`] with the reason.
     pub async fn ready(&self) -> Result<(), Refusal> {
-        self.check_lease()?;
-        let ready = self.database.ping().await.map_err(Refusal::from);
+        let ready = match self.check_lease() {
+            Ok(()) => self.database.ping().await.map_err(Refusal::from),
+            lapsed => lapsed,
+        };
         if matches!(ready, Err(Refusal::Unavailable(_))) {
             self.metrics.database_unavailable();
         }

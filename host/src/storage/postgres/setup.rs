@@ -331,7 +331,7 @@ fn refuses_login(error: &tokio_postgres::Error) -> bool {
 }
 
 /// The logic's login belongs to one database, and logins to all of a server.
-fn logic_login(database: &str) -> String {
+pub(super) fn logic_login(database: &str) -> String {
     const SUFFIX: &str = "_logic";
     let mut name = database.to_owned();
     while name.len() + SUFFIX.len() > 63 {

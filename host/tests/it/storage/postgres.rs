@@ -5,7 +5,9 @@ mod escapes;
 mod lost;
 mod proxy;
 mod replicas;
+mod retention;
 mod setup;
+mod transfer;
 mod values;
 mod writers;
 
