@@ -5,6 +5,7 @@
 //! probation. Every attempt is remembered in the registry. A component that is refused leaves
 //! nothing but that.
 
+mod code;
 mod declared;
 mod deployments;
 mod elsewhere;
@@ -20,6 +21,7 @@ mod refused;
 mod retention;
 mod rollout;
 mod routes;
+mod running;
 pub mod signature;
 mod staging;
 mod start;

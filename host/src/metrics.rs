@@ -65,7 +65,6 @@ pub struct Metrics {
     revisions: Revisions,
     replicas: Gauge,
     epoch: Gauge,
-    lease_remaining: Gauge<f64, AtomicU64>,
     /// What the active one is called: 1.
     active: Family<RevisionLabels, Gauge>,
     shadow_reads: Family<OutcomeLabel, Counter>,
@@ -82,12 +81,18 @@ impl Metrics {
         Arc::new(register::metrics())
     }
 
-    /// As [`Metrics::new`], with the figures of a database.
-    pub fn with_database(database: Arc<dyn Database>) -> Arc<Metrics> {
+    /// As [`Metrics::new`], with the figures of a database, and how long this host may answer
+    /// without it; [`Duration::MAX`]: for ever.
+    pub fn with_database(
+        database: Arc<dyn Database>,
+        lease: impl Fn() -> Duration + Send + Sync + 'static,
+    ) -> Arc<Metrics> {
+        let figures = database::DatabaseFigures {
+            database,
+            lease: Box::new(lease),
+        };
         let mut metrics = register::metrics();
-        metrics
-            .registry
-            .register_collector(Box::new(database::DatabaseFigures(database)));
+        metrics.registry.register_collector(Box::new(figures));
         Arc::new(metrics)
     }
 
@@ -121,10 +126,9 @@ impl Metrics {
     }
 
     /// How this host stands among those that share its database, at a beat.
-    pub fn replicas(&self, count: usize, epoch: i64, lease_remaining: Duration) {
+    pub fn replicas(&self, count: usize, epoch: i64) {
         self.replicas.set(i64::try_from(count).unwrap_or(i64::MAX));
         self.epoch.set(epoch);
-        self.lease_remaining.set(lease_remaining.as_secs_f64());
     }
 
     /// A client follows the feed of events. Drop the guard when its stream has ended.

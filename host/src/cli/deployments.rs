@@ -9,7 +9,7 @@ use humantime::parse_duration;
 use super::{Failure, setting};
 use crate::deployment::signature::TrustedKeys;
 use crate::deployment::{Probation, Retention, Settings};
-use crate::runtime::Compiler;
+use crate::runtime::{CodeKey, Compiler};
 use crate::server::config::ByteSize;
 
 /// How the logic is replaced
@@ -74,6 +74,11 @@ pub(super) struct Args {
     #[arg(long, env = "TASK_HOST_LEASE", default_value = "5s", value_parser = lease)]
     lease: Duration,
 
+    /// A key of 32 bytes or more, the same on all hosts that share a database: with it one compiles
+    /// a component and the others take the code from the database; without, each compiles for itself
+    #[arg(long, env = "TASK_HOST_CODE_KEY_FILE", value_name = "FILE")]
+    code_key_file: Option<PathBuf>,
+
     /// For tests of crashes: a deployment stops for ever before this stage
     /// or point
     #[arg(long, env = "TASK_HOST_PAUSE_BEFORE", hide = true)]
@@ -93,6 +98,13 @@ impl Args {
             memory_bytes: self.compile_memory.0 as u64,
             ..program
         })
+    }
+
+    /// The key of the code that hosts share.
+    pub(super) fn code_key(&self) -> Result<Option<CodeKey>, Failure> {
+        let key = self.code_key_file.as_deref().map(CodeKey::read);
+        key.transpose()
+            .map_err(|error| setting("--code-key-file", format!("{error:#}")))
     }
 
     /// What people call this host.

@@ -95,6 +95,7 @@ async fn set_up(database: &Arc<dyn Database>, component: Bundled) -> anyhow::Res
         runtime: Arc::new(runtime),
         compiler: Compiler::of_this_program().context("cannot find this program")?,
         cache: None,
+        shared: None,
         database: database.clone(),
         patience: PATIENCE,
         migration_time: PATIENCE,

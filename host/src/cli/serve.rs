@@ -59,6 +59,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         runtime: Arc::new(runtime),
         compiler: args.deployments.compiler()?,
         cache,
+        shared: args.deployments.code_key()?,
         database: database.clone(),
         patience: PATIENCE,
         migration_time: args.migration_timeout,

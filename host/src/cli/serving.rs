@@ -169,7 +169,12 @@ impl Args {
             started = starting => started?,
             () = signals.come(1) => return Ok(()),
         };
-        let metrics = Metrics::with_database(database.clone());
+        let member = start.member.clone();
+        let lease = member.as_ref().map(|member| member.lease());
+        let lease = lease.unwrap_or_else(|| Arc::new(Lease::unbounded()));
+        let shown = lease.clone();
+        let metrics = Metrics::with_database(database.clone(), move || shown.remaining());
+        metrics.replicas(1, 0);
         let limits = self.limits.request();
         metrics.set_pool_capacity(limits.running);
         let revision = &start.revision;
@@ -181,14 +186,12 @@ impl Args {
             revision.description.name,
             revision.description.version
         );
-        let member = start.member.clone();
-        let lease = member.as_ref().map(|member| member.lease());
         let service = Arc::new(Service::new(
             revision.clone(),
             database.clone(),
             limits,
             metrics.clone(),
-            lease.unwrap_or_else(|| Arc::new(Lease::unbounded())),
+            lease,
         ));
         let deployments = deployments.map(|make| make(service.clone(), member));
         // From here on only the service holds the revision: it is freed when it is replaced.

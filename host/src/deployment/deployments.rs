@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinHandle;
 
 use super::gate::{Gate, digest_of};
-use super::history;
 use super::journal::Journal;
 use super::member::Member;
 use super::model::{ComponentSummary, Order};
 use super::past::Past;
 use super::probation::Probation;
 use super::retention::Retention;
+use super::running::Running;
 use super::signature::TrustedKeys;
 use super::trial::Promotion;
 use crate::request::{Revision, Service};
@@ -46,7 +46,7 @@ pub struct Deployments {
     pub(super) keys: TrustedKeys,
     /// The latest first.
     kept: Mutex<VecDeque<Arc<Revision>>>,
-    running: Mutex<Option<Running>>,
+    pub(super) running: Mutex<Option<Running>>,
     /// What ends a trial well, while one runs.
     pub(super) promotion: Mutex<Option<Promotion>>,
     /// What carries the configuration's declaration out, until it has ended.
@@ -54,15 +54,9 @@ pub struct Deployments {
     /// This host among others; none: the database is its own.
     pub(super) member: Option<Arc<Member>>,
     /// What does as the others do, until [`Deployments::stop`].
-    following: Mutex<Option<JoinHandle<()>>>,
+    pub(super) following: Mutex<Option<JoinHandle<()>>>,
     /// Held while the active revision is replaced: by this host's own deployment, or by another's.
     pub(super) switching: tokio::sync::Mutex<()>,
-}
-
-/// A deployment that runs here, or ran last.
-struct Running {
-    journal: Arc<Journal>,
-    task: JoinHandle<()>,
 }
 
 /// Why an order was not taken. Nothing was begun.
@@ -268,82 +262,6 @@ impl Deployments {
         }
     }
 
-    /// Ends a deployment as aborted; false: it does not run here.
-    pub(super) async fn interrupt(&self, id: i64, reason: String) -> bool {
-        let Some(journal) = self.drop_running(id).await else {
-            return false;
-        };
-        self.undo(&journal, "aborted", ("aborted", reason)).await;
-        true
-    }
-
-    /// The deployment that runs here.
-    pub(super) fn running_here(&self) -> Option<i64> {
-        let running = self.lock_running();
-        let running = running.as_ref().filter(|of| !of.task.is_finished());
-        running.map(|of| of.journal.id)
-    }
-
-    /// Ends the work on a deployment, wherever it is, and returns its journal; none: it does not
-    /// run here.
-    pub(super) async fn drop_running(&self, id: i64) -> Option<Arc<Journal>> {
-        let running = self
-            .lock_running()
-            .take_if(|current| current.journal.id == id && !current.task.is_finished())?;
-        running.task.abort();
-        // It is over either way.
-        let _ = running.task.await;
-        Some(running.journal)
-    }
-
-    /// Ends what runs, for the end of the process. A deployment in probation goes on with it
-    /// when the host starts again, or on another host at once.
-    pub async fn stop(&self) {
-        self.stop_declaring();
-        let following = self
-            .following
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(following) = following {
-            following.abort();
-            // It is over either way.
-            let _ = following.await;
-        }
-        self.stop_running().await;
-        if let Some(member) = &self.member {
-            member.leave().await;
-        }
-    }
-
-    async fn stop_running(&self) {
-        let Some(id) = self.running_here() else {
-            return;
-        };
-        let Some(journal) = self.drop_running(id).await else {
-            return;
-        };
-        let Ok(Some(row)) = self.registry().deployment(id).await else {
-            return;
-        };
-        match row.stage.as_str() {
-            "probation" => {
-                let report = history::report(&journal.events());
-                let paused = self.registry();
-                let paused = paused.advance_deployment(row.id, "paused", &report).await;
-                if let Err(error) = paused {
-                    tracing::warn!("cannot note that the probation goes on later: {error}");
-                }
-            }
-            stage @ ("canary" | "shadow") => {
-                let reason = format!("the host stopped while the component was a {stage}");
-                let reason = ("host-stopped", reason);
-                self.undo(&journal, "aborted", reason).await;
-            }
-            _ => {}
-        }
-    }
-
     pub(super) fn registry(&self) -> &dyn Registry {
         self.database.registry()
     }
@@ -365,16 +283,6 @@ impl Deployments {
             kept.push_front(revision);
         }
         kept.truncate(self.settings.keep);
-    }
-
-    /// Owns a deployment's task until the next one, or the end of the process.
-    pub(super) fn run(
-        &self,
-        journal: Arc<Journal>,
-        work: impl Future<Output = ()> + Send + 'static,
-    ) {
-        let task = tokio::spawn(work);
-        *self.lock_running() = Some(Running { journal, task });
     }
 
     async fn begin(
@@ -415,19 +323,9 @@ impl Deployments {
             .ok_or_else(|| OrderError::NotFound("nothing was active before this revision".into()))
     }
 
-    pub(super) fn journal(&self, id: i64) -> Option<Arc<Journal>> {
-        let running = self.lock_running();
-        let journal = &running.as_ref()?.journal;
-        (journal.id == id).then(|| journal.clone())
-    }
-
-    // What these locks guard is whole also where a holder panicked.
+    // What it guards is whole also where a holder panicked.
     pub(super) fn lock_kept(&self) -> std::sync::MutexGuard<'_, VecDeque<Arc<Revision>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_running(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -54,11 +54,9 @@ impl Deployments {
     }
 
     async fn heed(self: &Arc<Self>, member: &Member, view: &View, following: &mut Following) {
-        self.service.metrics().replicas(
-            view.others(member.id()).count() + 1,
-            member.epoch(),
-            member.lease().remaining(),
-        );
+        self.service
+            .metrics()
+            .replicas(view.others(member.id()).count() + 1, member.epoch());
         self.give_up_what_others_took(member, view).await;
         match &view.running {
             Some(running) if coordinator(&running.row) == member.id() => {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{Refused, routes};
 use crate::contract::{Asset, Description};
 use crate::request::{Component, Revision, Template};
-use crate::runtime::{Call, CodeCache, Compiler, Program, Runtime};
+use crate::runtime::{Call, CodeCache, CodeKey, Compiler, Program, Runtime};
 use crate::storage::registry::StoredComponent;
 use crate::storage::{Budget, Database};
 use crate::transcode::{Interface, Operation, openapi};
@@ -21,6 +21,8 @@ pub struct Gate {
     pub compiler: Compiler,
     /// Where compiled code is kept; none: nowhere.
     pub cache: Option<CodeCache>,
+    /// What seals the code that hosts of one database share; none: each compiles for itself.
+    pub shared: Option<CodeKey>,
     /// What their schema is applied to.
     pub database: Arc<dyn Database>,
     /// How long `describe`, `assets` and `check` may take, each.
@@ -91,35 +93,6 @@ impl Gate {
             logic: Box::new(logic),
             description,
         })
-    }
-
-    /// The component's code: from the cache, or compiled in a child process.
-    pub(super) async fn compile(&self, component: &[u8], digest: &str) -> Result<Program, Refused> {
-        let fingerprint = self.runtime.fingerprint();
-        if let Some(cache) = &self.cache
-            && let Some(code) = cache.get(digest, &fingerprint)
-            && let Ok(program) = self.runtime.load(&code)
-        {
-            tracing::info!(
-                component.digest = digest,
-                "loaded the component's code from the cache"
-            );
-            return Ok(program);
-        }
-        let began = Instant::now();
-        let code = self.compiler.compile(component).await?;
-        tracing::info!(
-            component.digest = digest,
-            duration_ms = began.elapsed().as_millis() as u64,
-            "compiled the component"
-        );
-        let program = self.runtime.load(&code)?;
-        if let Some(cache) = &self.cache
-            && let Err(error) = cache.put(digest, &fingerprint, &code)
-        {
-            tracing::warn!("cannot keep the compiled code, so the next start compiles: {error}");
-        }
-        Ok(program)
     }
 
     /// Applies the migrations and runs the self-test on the result, in a transaction that is

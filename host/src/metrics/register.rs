@@ -46,7 +46,6 @@ pub(super) fn metrics() -> Metrics {
         deployment_stages: figures.seconds("task_host_deployment_stage_duration", "Stages of deployments", Family::new_with_constructor(requests)),
         replicas: figures.add("task_host_replicas", "Hosts that share the database and may answer, this one among them", Gauge::default()),
         epoch: figures.add("task_host_deployment_epoch", "The number of the switch to what this host serves, where hosts share the database", Gauge::default()),
-        lease_remaining: figures.seconds("task_host_replica_lease_remaining", "How long this host may answer if it cannot reach the database that it shares", Gauge::default()),
         active: figures.add("task_host_revision", "The active revision: 1", Family::default()),
         shadow_reads: figures.add("task_host_shadow_reads", "Reads by what running them in the shadow came to", Family::default()),
         revisions: Revisions::default(),

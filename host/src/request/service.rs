@@ -161,18 +161,6 @@ impl Service {
         }
     }
 
-    /// A host without a lease may have been passed by: what it would answer may be of the past.
-    fn check_lease(&self) -> Result<(), Refusal> {
-        match self.lease.holds() {
-            true => Ok(()),
-            false => Err(Refusal::Unavailable(
-                "this host's lease has run out: it cannot reach the database, or cannot serve the \
-                 active component"
-                    .into(),
-            )),
-        }
-    }
-
     async fn attempt(&self, work: &Work<'_>) -> Result<Answer, Ended> {
         let waits = trace_span!(target: DETAIL, "admit");
         let mut turn = pin!(self.turn(work).instrument(waits));

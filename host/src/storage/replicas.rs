@@ -78,6 +78,19 @@ pub trait Replicas: Send + Sync {
     /// [`Error`].
     async fn fulfil(&self, deployment: i64) -> Result<(), Error>;
 
+    /// The code of a component for an engine, as [`Replicas::keep_code`] was given it.
+    ///
+    /// # Errors
+    /// [`Error`].
+    async fn code(&self, digest: &str, fingerprint: &str) -> Result<Option<Vec<u8>>, Error>;
+
+    /// Keeps the code of a component for an engine, so that other hosts need not compile it. It goes
+    /// with the component. The database proves nothing of it: that is the seal's matter.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Conflict`] where there is no such component.
+    async fn keep_code(&self, digest: &str, fingerprint: &str, sealed: &[u8]) -> Result<(), Error>;
+
     /// Waits until another host has changed something, as far as that is heard of. Never
     /// returning is right, too: who waits also looks now and then.
     async fn awaken(&self);

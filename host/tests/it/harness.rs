@@ -81,6 +81,12 @@ impl Setup {
         self
     }
 
+    /// Keeps compiled code in that directory.
+    pub fn cache(mut self, directory: &Path) -> Self {
+        self.cache = directory.to_owned();
+        self
+    }
+
     /// Keeps compiled code where another setup keeps it.
     pub fn own_cache_of(mut self, other: &Self) -> Self {
         self.cache.clone_from(&other.cache);

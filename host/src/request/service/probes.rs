@@ -66,6 +66,18 @@ impl Service {
         ready
     }
 
+    /// A host without a lease may have been passed by: what it would answer may be of the past.
+    pub(super) fn check_lease(&self) -> Result<(), Refusal> {
+        match self.lease.holds() {
+            true => Ok(()),
+            false => Err(Refusal::Unavailable(
+                "this host's lease has run out: it cannot reach the database, or cannot serve the \
+                 active component"
+                    .into(),
+            )),
+        }
+    }
+
     /// Whether what runs the logic can still end a call at its deadline.
     pub fn alive(&self) -> bool {
         self.traffic.load().active.logic.alive()

@@ -46,8 +46,7 @@ pub(super) struct Connection {
 impl Login {
     /// Opens a connection.
     pub(super) async fn open(&self) -> Result<Connection, socket::OpenFailure> {
-        let opened =
-            socket::open(&self.url, self.encryption.clone(), self.message_bytes, None).await?;
+        let opened = socket::open(&self.url, self.encryption.clone(), self.message_bytes).await?;
         Ok(Connection {
             client: opened.client,
             oversized: opened.oversized,

@@ -38,6 +38,11 @@ const UNFULFILLED: &str = "SELECT id FROM task_host.deployments \
 
 const FULFIL: &str = "UPDATE task_host.deployments SET wish = NULL WHERE id = $1 RETURNING id";
 
+const CODE: &str = "SELECT sealed FROM task_host.code WHERE digest = $1 AND fingerprint = $2";
+
+const KEEP_CODE: &str = "INSERT INTO task_host.code (digest, fingerprint, sealed) \
+     VALUES ($1, $2, $3) ON CONFLICT (digest, fingerprint) DO UPDATE SET sealed = excluded.sealed";
+
 /// How long a question may take, waiting for a connection included.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -82,7 +87,7 @@ impl Listener {
             url, encryption, ..
         } = &self.login;
         let heard = Some(self.heard.clone());
-        let opened = socket::open(url, encryption.clone(), HOST_MESSAGE_BYTES, heard).await;
+        let opened = socket::open_to_hear(url, encryption.clone(), HOST_MESSAGE_BYTES, heard).await;
         let client = opened.map_err(|error| error.to_string())?.client;
         let listening = client.batch_execute("LISTEN task_host").await;
         listening.map_err(|error| super::failure::message(&error))?;
@@ -163,6 +168,20 @@ impl Replicas for Postgres {
 
     async fn fulfil(&self, deployment: i64) -> Result<(), Error> {
         self.own_row(FULFIL, &[&deployment]).await.map(drop)
+    }
+
+    async fn code(&self, digest: &str, fingerprint: &str) -> Result<Option<Vec<u8>>, Error> {
+        let until = Instant::now() + PATIENCE;
+        let rows = self
+            .engine
+            .own(CODE, &[&digest, &fingerprint], until)
+            .await?;
+        rows.first().map(|row| cell(row, 0)).transpose()
+    }
+
+    async fn keep_code(&self, digest: &str, fingerprint: &str, sealed: &[u8]) -> Result<(), Error> {
+        let params: [&(dyn ToSql + Sync); 3] = [&digest, &fingerprint, &sealed];
+        self.own_row(KEEP_CODE, &params).await.map(drop)
     }
 
     async fn awaken(&self) {

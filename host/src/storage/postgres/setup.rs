@@ -68,7 +68,7 @@ impl Setup<'_> {
     async fn reach(&self, host: &Login) -> Result<Client, OpenError> {
         let until = Instant::now() + self.config.wait;
         loop {
-            let opened = socket::open(&host.url, host.encryption.clone(), host.message_bytes, None);
+            let opened = socket::open(&host.url, host.encryption.clone(), host.message_bytes);
             let reason = match tokio::time::timeout(PATIENCE, opened).await {
                 Ok(Ok(opened)) => return Ok(opened.client),
                 Ok(Err(error)) if !error.may_pass() => return Err(self.failed(error)),
@@ -179,12 +179,7 @@ impl Setup<'_> {
 
     /// Logs in as the logic and looks at what it finds.
     async fn check(&self, logic: &Login) -> Result<(), Lacking> {
-        let opened = socket::open(
-            &logic.url,
-            logic.encryption.clone(),
-            logic.message_bytes,
-            None,
-        );
+        let opened = socket::open(&logic.url, logic.encryption.clone(), logic.message_bytes);
         let client = match opened.await {
             Ok(opened) => opened.client,
             Err(OpenFailure::Server(error)) if refuses_login(&error) => {

@@ -92,8 +92,16 @@ impl OpenFailure {
 }
 
 /// Opens a connection and reads from it in a task, which ends with the client or the connection.
-/// `heard` is told of each notification, and of the end.
 pub(super) async fn open(
+    url: &Url,
+    encryption: Option<MakeRustlsConnect>,
+    message_bytes: u32,
+) -> Result<Opened, OpenFailure> {
+    open_to_hear(url, encryption, message_bytes, None).await
+}
+
+/// As [`open`]; `heard` is told of each notification, and of the connection's end.
+pub(super) async fn open_to_hear(
     url: &Url,
     encryption: Option<MakeRustlsConnect>,
     message_bytes: u32,

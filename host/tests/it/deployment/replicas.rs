@@ -20,7 +20,7 @@ fn shared(probe: &Probe) -> Option<Setup> {
         .setup()
         .database(&server.url(&server.database()))
         .flag("--replicas", "3")
-        .flag("--lease", "2s")
+        .flag("--lease", "4s")
         .flag("--database-connections", "8");
     Some(setup)
 }
@@ -327,4 +327,36 @@ fn hosts_that_start_together_on_a_new_database_make_one_component_active() {
     for host in &hosts {
         host.get("/things/2").expect(200);
     }
+}
+
+#[test]
+fn a_component_is_compiled_once_for_hosts_that_share_a_key() {
+    let Some(setup) = shared(&Probe::good()) else {
+        return;
+    };
+    let key = setup.directory().join("code.key");
+    std::fs::write(&key, "a secret that all hosts of this database know").expect("written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&key, mode).expect("it is ours");
+    let setup = setup.flag("--code-key-file", key.display().to_string());
+    // Each with a disk of its own.
+    let hosts: Vec<Host> = (0..3)
+        .map(|number| {
+            let cache = setup.directory().join(format!("cache{number}"));
+            let setup = setup.clone().cache(&cache);
+            named(&setup.flag("--probation", "0s"), number)
+        })
+        .collect();
+    deployed(&hosts[1], &built(&numbered(7)), &[]);
+    let compiled = |host: &Host| {
+        let lines = host.log.all();
+        let lines = lines.iter().filter_map(|line| line["message"].as_str());
+        lines
+            .filter(|line| *line == "compiled the component")
+            .count()
+    };
+    let counts: Vec<usize> = hosts.iter().map(compiled).collect();
+    assert_eq!(counts, [1, 1, 0], "the first one, and what was deployed");
+    let revisions: Vec<String> = hosts.iter().map(revision).collect();
+    assert_eq!(revisions[0], revisions[2]);
 }

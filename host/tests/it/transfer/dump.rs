@@ -7,7 +7,7 @@ use crate::harness::{Setup, run};
 use crate::postgres::{own_server, server};
 
 #[test]
-fn a_dump_is_restored_on_own_server_server_and_served_there() {
+fn a_dump_is_restored_on_another_server_and_served_there() {
     let (Some(server), Some(fresh)) = (server(), own_server()) else {
         return;
     };

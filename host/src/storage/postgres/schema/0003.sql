@@ -9,6 +9,15 @@ ALTER TABLE task_host.deployments
     ADD COLUMN canary_percent double precision,
     ADD COLUMN wish text;
 
+-- Compiled code by the engine that it is for, sealed with a key that is not in here.
+CREATE TABLE task_host.code (
+    digest text COLLATE "C" NOT NULL REFERENCES task_host.components (digest) ON DELETE CASCADE,
+    fingerprint text COLLATE "C" NOT NULL,
+    sealed bytea NOT NULL,
+    PRIMARY KEY (digest, fingerprint)
+);
+ALTER TABLE task_host.code ALTER COLUMN sealed SET STORAGE EXTERNAL;
+
 CREATE TABLE task_host.replicas (
     id text COLLATE "C" PRIMARY KEY,
     name text NOT NULL,
