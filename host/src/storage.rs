@@ -61,13 +61,21 @@ pub trait Database: Send + Sync + 'static {
     /// does not answer. Nothing was begun.
     async fn begin(&self, access: Access, budget: Budget) -> Result<Box<dyn Transaction>, Error>;
 
-    /// Begins a write transaction for [`Transaction::migrate`] and a component's self-test. Only
+    /// Begins a write transaction for [`Transaction::migrate`]. Only
     /// the migrations may change the schema; [`Transaction::query`] and [`Transaction::execute`]
     /// may do what they may do in every other transaction.
     ///
     /// # Errors
     /// As [`Database::begin`].
     async fn begin_migration(&self, budget: Budget) -> Result<Box<dyn Transaction>, Error>;
+
+    /// Begins a transaction as [`Database::begin_migration`] does, for migrations that are rolled
+    /// back after a self-test on the result. It does not see what others commit meanwhile, so that
+    /// the test may count; a write of theirs may end it in [`Error::Conflict`].
+    ///
+    /// # Errors
+    /// As [`Database::begin`].
+    async fn begin_trial(&self, budget: Budget) -> Result<Box<dyn Transaction>, Error>;
 
     /// Whether the database answers and can still make writes durable.
     ///

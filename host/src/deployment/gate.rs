@@ -8,10 +8,15 @@ use sha2::{Digest, Sha256};
 use super::{Refused, routes};
 use crate::contract::{Asset, Description};
 use crate::request::{Component, Revision, Template};
-use crate::runtime::{Call, CodeCache, CodeKey, Compiler, Program, Runtime};
+use crate::runtime::{
+    Call, CodeCache, CodeKey, Compiler, Interruption, Program, Runtime, ServiceError,
+};
 use crate::storage::registry::StoredComponent;
-use crate::storage::{Budget, Database};
+use crate::storage::{self, Budget, Database};
 use crate::transcode::{Interface, Operation, openapi};
+
+/// How often a self-test is run whose data clients change meanwhile.
+const TRIALS: u32 = 4;
 
 /// Everything that the checks need.
 pub struct Gate {
@@ -103,7 +108,22 @@ impl Gate {
         description: &Description,
         was_active: bool,
     ) -> Result<(), Refused> {
-        let mut trial = self.database.begin_migration(self.budget()).await?;
+        for _ in 1..TRIALS {
+            match self.try_once(program, description, was_active).await {
+                Err(refused) if is_conflict(&refused) => {}
+                decided => return decided,
+            }
+        }
+        self.try_once(program, description, was_active).await
+    }
+
+    async fn try_once(
+        &self,
+        program: &Program,
+        description: &Description,
+        was_active: bool,
+    ) -> Result<(), Refused> {
+        let mut trial = self.database.begin_trial(self.budget()).await?;
         trial.migrate(&description.migrations, was_active).await??;
         let call = Call {
             dialect: self.database.dialect(),
@@ -153,6 +173,18 @@ impl Gate {
             bytes: u64::MAX,
         }
     }
+}
+
+/// Whether another transaction was in the way, which says nothing of the component.
+fn is_conflict(refused: &Refused) -> bool {
+    matches!(
+        refused,
+        Refused::Database(storage::Error::Conflict)
+            | Refused::Service(ServiceError::Interrupted(
+                _,
+                Interruption::Database(storage::Error::Conflict)
+            ))
+    )
 }
 
 /// A description's routes, bound to the functions that they name.

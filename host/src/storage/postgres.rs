@@ -42,7 +42,7 @@ use self::connection::Login;
 use self::pool::{Pool, Purpose};
 use self::replicas::Listener;
 use self::setup::Shared;
-use self::transaction::PostgresTransaction;
+use self::transaction::{Mode, PostgresTransaction};
 pub(super) use self::transfer::export::export;
 use self::transfer::import::PostgresImport;
 pub use self::url::{Url, UrlError};
@@ -172,12 +172,11 @@ impl Postgres {
     async fn transaction(
         &self,
         pool: &Arc<Pool>,
-        access: Access,
-        migrates: bool,
+        mode: Mode,
         budget: Budget,
     ) -> Result<Box<dyn Transaction>, Error> {
         let engine = self.engine.clone();
-        let begun = PostgresTransaction::begin(pool, engine, access, migrates, budget).await?;
+        let begun = PostgresTransaction::begin(pool, engine, mode, budget).await?;
         Ok(Box::new(begun))
     }
 }
@@ -224,16 +223,21 @@ impl Database for Postgres {
     }
 
     async fn begin(&self, access: Access, budget: Budget) -> Result<Box<dyn Transaction>, Error> {
-        let pool = match access {
-            Access::Read => &self.engine.readers,
-            Access::Write => &self.engine.writers,
+        let (pool, mode) = match access {
+            Access::Read => (&self.engine.readers, Mode::Read),
+            Access::Write => (&self.engine.writers, Mode::Write),
         };
-        self.transaction(pool, access, false, budget).await
+        self.transaction(pool, mode, budget).await
     }
 
     async fn begin_migration(&self, budget: Budget) -> Result<Box<dyn Transaction>, Error> {
         let pool = &self.engine.migrations;
-        self.transaction(pool, Access::Write, true, budget).await
+        self.transaction(pool, Mode::Migrate, budget).await
+    }
+
+    async fn begin_trial(&self, budget: Budget) -> Result<Box<dyn Transaction>, Error> {
+        let pool = &self.engine.migrations;
+        self.transaction(pool, Mode::Try, budget).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

@@ -1,12 +1,13 @@
 //! Several hosts over one PostgreSQL database: what one deploys all serve, or none does.
 
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
 use super::{
-    Built, begin, built, command, deploy, history, latest, numbered, other, revision, status,
-    trapping,
+    Built, begin, built, built_of, command, deploy, history, latest, numbered, other, revision,
+    status, trapping,
 };
 use crate::harness::{Host, Setup, eventually, run};
 use crate::hostile::probe::Probe;
@@ -359,4 +360,46 @@ fn a_component_is_compiled_once_for_hosts_that_share_a_key() {
     assert_eq!(counts, [1, 1, 0], "the first one, and what was deployed");
     let revisions: Vec<String> = hosts.iter().map(revision).collect();
     assert_eq!(revisions[0], revisions[2]);
+}
+
+#[test]
+fn clients_of_three_hosts_notice_nothing_of_switches_and_the_self_test_nothing_of_clients() {
+    let Some(server) = server() else { return };
+    let setup = Setup::tasks()
+        .database(&server.url(&server.database()))
+        .flag("--replicas", "3")
+        .flag("--database-connections", "8")
+        .flag("--probation", "0s");
+    let hosts = start(&setup, 3);
+    let tasks = std::fs::read(setup.component_path()).expect("built");
+    // The same logic under another digest, by a custom section more.
+    let next = |number: u8| built_of(&[&tasks[..], &[0, 3, 1, b'x', number]].concat());
+    let (stop, asked) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for host in &hosts {
+            scope.spawn(|| {
+                let task = json!({"title": "Stay served", "category": "testing"});
+                while !stop.load(Ordering::Relaxed) {
+                    let made = host.post("/tasks", &task).expect(201).json();
+                    host.get(&format!("/tasks/{}", made["id"])).expect(200);
+                    asked.fetch_add(2, Ordering::Relaxed);
+                }
+            });
+        }
+        let _stop = StopAtEnd(&stop);
+        deployed(&hosts[0], &next(1), &[]);
+        deployed(&hosts[1], &next(2), &[]);
+        let output = run(command(&hosts[2], &["rollback"]));
+        assert_eq!(output.code, Some(0), "{output:#?}");
+    });
+    assert!(asked.into_inner() > 50, "hardly anybody asked");
+}
+
+/// Stops the clients also where a deployment fails.
+struct StopAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
