@@ -6,6 +6,7 @@
 mod http;
 mod instantiation;
 mod report;
+mod scale;
 mod seed;
 mod server;
 mod start;
@@ -37,6 +38,15 @@ pub struct Arguments {
     /// Writes JSON to standard output instead of tables.
     #[arg(long)]
     json: bool,
+
+    /// Measures how latency grows with the number of tasks, on both engines, instead.
+    #[arg(long)]
+    scale: bool,
+
+    /// The numbers of tasks that `--scale` compares; the first is what the others are put in
+    /// proportion to.
+    #[arg(long, value_delimiter = ',', default_value = "1000,100000,1000000")]
+    sizes: Vec<u64>,
 
     /// The profile that both servers are built with. Anything but dist is for work on the
     /// benchmark itself.
@@ -78,6 +88,9 @@ impl Plan {
 /// Where something is missing, the two servers do not answer alike, or any request under load
 /// was not a success.
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    if arguments.scale {
+        return scale::run(workspace, arguments);
+    }
     wrk::require()?;
     let cores = thread::available_parallelism()?.get();
     ensure!(

@@ -127,20 +127,8 @@ impl Setup {
                 command.env_remove(name);
             }
         }
-        let began = Instant::now();
-        let child = command
-            .spawn()
-            .with_context(|| format!("cannot start {}", kind.name()))?;
-        let mut server = Server {
-            child,
-            api,
-            operators,
-            ready_after: Duration::ZERO,
-        };
-        server
-            .wait_until_ready(began)
-            .with_context(|| format!("see {}.log in {}", kind.name(), self.folder.display()))?;
-        Ok(server)
+        Server::spawn(&mut command, api, operators)
+            .with_context(|| format!("see {}.log in {}", kind.name(), self.folder.display()))
     }
 
     fn binary(&self, kind: Kind) -> &Path {
@@ -165,6 +153,23 @@ impl Setup {
 }
 
 impl Server {
+    /// Starts a command that serves at these addresses, and waits until it is ready.
+    ///
+    /// # Errors
+    /// Where it ends or does not become ready. It is gone then.
+    pub fn spawn(command: &mut Command, api: SocketAddr, operators: SocketAddr) -> Result<Server> {
+        let began = Instant::now();
+        let child = command.spawn().context("cannot start it")?;
+        let mut server = Server {
+            child,
+            api,
+            operators,
+            ready_after: Duration::ZERO,
+        };
+        server.wait_until_ready(began)?;
+        Ok(server)
+    }
+
     fn wait_until_ready(&mut self, began: Instant) -> Result<()> {
         loop {
             if http::get(self.api, "/readyz").is_ok_and(|answer| answer.status == 200) {
@@ -237,7 +242,7 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
 
 /// Two addresses that are free now. The servers do not say theirs before they are ready, and
 /// readiness is what is timed.
-fn free_addresses() -> Result<(SocketAddr, SocketAddr)> {
+pub fn free_addresses() -> Result<(SocketAddr, SocketAddr)> {
     let (first, second) = (
         TcpListener::bind("127.0.0.1:0")?,
         TcpListener::bind("127.0.0.1:0")?,

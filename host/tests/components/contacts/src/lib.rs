@@ -5,14 +5,6 @@
 //! One file holds every revision: which one it is stands in it as a text, and the host's tests
 //! change the digit at its end. What comes of it is another component, with another digest.
 
-#![cfg_attr(
-    not(target_arch = "wasm32"),
-    expect(
-        clippy::result_large_err,
-        reason = "the contract's problem is large only where pointers have 64 bits"
-    )
-)]
-
 mod bindings;
 mod contacts;
 mod schema;
