@@ -5,6 +5,7 @@
 
 mod http;
 mod instantiation;
+mod replicas;
 mod report;
 mod scale;
 mod seed;
@@ -42,6 +43,10 @@ pub struct Arguments {
     /// Measures how latency grows with the number of tasks, on both engines, instead.
     #[arg(long)]
     scale: bool,
+
+    /// Measures what a request costs on several hosts, and a deployment to many, instead.
+    #[arg(long)]
+    replicas: bool,
 
     /// The numbers of tasks that `--scale` compares; the first is what the others are put in
     /// proportion to.
@@ -90,6 +95,9 @@ impl Plan {
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if arguments.scale {
         return scale::run(workspace, arguments);
+    }
+    if arguments.replicas {
+        return replicas::run(workspace, arguments);
     }
     wrk::require()?;
     let cores = thread::available_parallelism()?.get();
