@@ -7,9 +7,11 @@ mod bindings;
 mod cache;
 mod compiler;
 mod description;
+mod direct;
 mod engine;
 mod fault;
 mod imports;
+mod key;
 mod limits;
 mod load;
 mod program;
@@ -24,9 +26,10 @@ pub use self::cache::CodeCache;
 pub use self::compiler::{CompileError, CompiledCode, Compiler, compile_in_this_process};
 pub use self::description::Unreadable;
 pub use self::fault::{Fault, Interruption};
+pub use self::key::CodeKey;
 pub use self::limits::Limits;
 pub use self::load::LoadError;
-pub use self::program::{Cost, Export, Program, Returned};
+pub use self::program::{Answer, Cost, Export, Program, Returned};
 pub use self::state::Call;
 use crate::contract::{Asset, Description};
 use crate::storage::{Dialect, Transaction};
@@ -99,24 +102,19 @@ impl Runtime {
         load::load(&self.engine, &self.linker, code)
     }
 
-    /// Calls an export of a program on a fresh instance. Dropping the future ends the call and
-    /// rolls its transaction back.
-    pub async fn call(
+    /// Calls an export of a program on a fresh instance, and reads its answer. Dropping the future
+    /// ends the call and rolls its transaction back.
+    pub async fn call<T>(
         &self,
         program: &Program,
         export: Export,
         arguments: &[Val],
         call: Call,
-    ) -> Returned {
+        read: impl FnOnce(Answer<'_>) -> T + Send,
+    ) -> Returned<T> {
+        let (engine, limits) = (&self.engine, &self.limits);
         program
-            .call(
-                &self.engine,
-                &self.limits,
-                &self.ticker,
-                export,
-                arguments,
-                call,
-            )
+            .call(engine, limits, &self.ticker, export, arguments, call, read)
             .await
     }
 
@@ -184,7 +182,11 @@ impl Runtime {
         let Some(export) = program.export(SERVICE, function) else {
             return (Err(ServiceError::Missing(function)), None);
         };
-        let returned = self.call(program, export, &[], call).await;
+        let value = |answer: Answer<'_>| match answer {
+            Answer::Value(value) => Some(value),
+            Answer::Nothing | Answer::Memory { .. } => None,
+        };
+        let returned = self.call(program, export, &[], call, value).await;
         let value = match returned.result {
             Ok(Some(value)) => Ok(value),
             Ok(None) => Err(ServiceError::Missing(function)),

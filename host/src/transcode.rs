@@ -27,6 +27,7 @@ mod compat;
 mod datetime;
 mod interface;
 mod json;
+mod layout;
 mod number;
 mod openapi;
 mod operation;
@@ -42,6 +43,7 @@ pub use self::compat::{BreakingChange, ChangeKind, additions, breaking_changes};
 pub use self::interface::{
     DecodeError, ExportedInterface, Function, Interface, Param, Signature, SignatureError,
 };
+pub use self::layout::{Memory, Unreadable};
 pub use self::openapi::{openapi, problem_schema};
 pub use wasmtime::component::Val;
 

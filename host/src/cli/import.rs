@@ -95,12 +95,13 @@ async fn set_up(database: &Arc<dyn Database>, component: Bundled) -> anyhow::Res
         runtime: Arc::new(runtime),
         compiler: Compiler::of_this_program().context("cannot find this program")?,
         cache: None,
+        shared: None,
         database: database.clone(),
         patience: PATIENCE,
         migration_time: PATIENCE,
     };
     // Who may write the database file needs no signature.
-    deployment::start(&gate, Some(component), &TrustedKeys::default()).await?;
+    deployment::start(&gate, Some(component), &TrustedKeys::default(), None).await?;
     Ok(())
 }
 

@@ -18,6 +18,11 @@ pub(super) struct Args {
         value_parser = clap::value_parser!(u32).range(1..=4096))]
     max_concurrency: u32,
 
+    /// Instances beside those: descriptions, self-tests, health. For tools under which the host
+    /// has little address space; with too few of them health fails.
+    #[arg(long, hide = true, default_value_t = runtime::Limits::SPARE_INSTANCES)]
+    spare_instances: u32,
+
     /// Requests that wait for their turn at a time. Further ones get 503.
     #[arg(long, env = "TASK_HOST_MAX_QUEUE", default_value_t = 1024)]
     max_queue: u32,
@@ -73,6 +78,7 @@ impl Args {
     pub(super) fn runtime(&self) -> runtime::Limits {
         runtime::Limits {
             instances: self.max_concurrency,
+            spare_instances: self.spare_instances,
             memory_bytes: self.memory_limit.0,
             handover_bytes: self.handover_limit.0,
             cpu: self.cpu_limit,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::logic::{Finished, Invocation, Logic};
-use crate::runtime::{Call, Export, Fault, Interruption, Program, Runtime, ServiceError};
-use crate::transcode::{Input, Operation, Rejection, Val};
+use crate::runtime::{Answer, Call, Export, Fault, Interruption, Program, Runtime, ServiceError};
+use crate::transcode::{Input, Memory, Operation, Rejection, Unreadable, Val};
 
 /// A program with the operations that its routes name.
 pub struct Component {
@@ -35,7 +35,7 @@ impl Component {
         let operations = operations
             .into_iter()
             .map(
-                |operation| match program.export(operation.interface(), operation.function()) {
+                |operation| match program.operation(operation.interface(), operation.function()) {
                     Some(export) => Ok(Arc::new(Bound { operation, export })),
                     None => Err(MissingExport(format!(
                         "{}#{}",
@@ -93,19 +93,33 @@ struct Prepared {
 #[async_trait]
 impl Invocation for Prepared {
     async fn run(&self, call: Call) -> Finished {
+        let Bound { operation, export } = &*self.bound;
+        let limit_bytes = self.runtime.limits().handover_bytes;
+        let write = |answer: Answer<'_>| match answer {
+            Answer::Nothing => Err(Fault::Value("nothing".into())),
+            Answer::Value(value) => operation.write(&value).map_err(Fault::Value),
+            Answer::Memory { bytes, address } => operation
+                .write_in(&mut Memory::new(bytes, limit_bytes), address)
+                .map_err(Fault::from),
+        };
         let returned = self
             .runtime
-            .call(&self.program, self.bound.export, &self.arguments, call)
+            .call(&self.program, *export, &self.arguments, call, write)
             .await;
-        let outcome = returned.result.and_then(|value| {
-            let value = value.ok_or_else(|| Fault::Value("nothing".into()))?;
-            let outcome = self.bound.operation.write(&value).map_err(Fault::Value)?;
-            Ok(outcome)
-        });
         Finished {
             transaction: returned.transaction,
-            outcome,
+            outcome: returned.result.and_then(|outcome| Ok(outcome?)),
             cost: returned.cost,
+        }
+    }
+}
+
+impl From<Unreadable> for Fault {
+    fn from(unreadable: Unreadable) -> Self {
+        match unreadable {
+            Unreadable::Value(reason) => Fault::Value(reason),
+            Unreadable::Abi(reason) => Fault::Trap(reason.to_owned()),
+            Unreadable::TooLarge => Fault::Handover,
         }
     }
 }

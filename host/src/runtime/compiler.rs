@@ -19,6 +19,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use wasmtime::Engine;
 
+use super::direct;
+
 /// How a core module begins, up to its version.
 const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
@@ -52,6 +54,7 @@ pub(super) fn fingerprint(engine: &Engine) -> String {
     }
     let mut fold = Fold(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut fold);
+    fold.write(direct::VERSION);
     let digest = fold.0.finalize();
     digest[..8]
         .iter()
@@ -220,9 +223,15 @@ pub fn compile_in_this_process(
         .lock()
         .read_to_end(&mut component)
         .context("cannot read the component")?;
-    let code = engine_for_compiling()?
-        .precompile_component(&component)
-        .map_err(|error| anyhow::anyhow!("this is not a valid component: {error:#}"))?;
+    let engine = engine_for_compiling()?;
+    let direct = direct::with_direct_results(&component);
+    let code = direct.and_then(|direct| engine.precompile_component(&direct).ok());
+    let code = match code {
+        Some(code) => code,
+        None => engine
+            .precompile_component(&component)
+            .map_err(|error| anyhow::anyhow!("this is not a valid component: {error:#}"))?,
+    };
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(&code)?;
     stdout.flush()?;

@@ -29,9 +29,6 @@ const CORE_INSTANCES_PER_COMPONENT: u32 = 128;
 const MEMORIES_PER_COMPONENT: u32 = 4;
 const TABLES_PER_COMPONENT: u32 = 16;
 
-/// Instances beside those of admitted requests: descriptions, self-tests, health.
-const SPARE_INSTANCES: u32 = 4;
-
 /// What stays resident of an instance's memory and stack for the next one in the same slot.
 const MEMORY_KEEP_RESIDENT: usize = 512 << 10;
 const STACK_KEEP_RESIDENT: usize = 16 << 10;
@@ -59,7 +56,7 @@ pub(super) fn compiling() -> anyhow::Result<Engine> {
 /// When the address space does not hold the pool: it must not fall back to something slower in
 /// silence.
 pub(super) fn running(limits: &Limits) -> anyhow::Result<Engine> {
-    let instances = limits.instances + SPARE_INSTANCES;
+    let instances = limits.instances + limits.spare_instances;
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(instances)
         .total_core_instances(instances * CORE_INSTANCES_PER_COMPONENT)

@@ -159,6 +159,9 @@ impl log::Host for State {
         }
         self.log_lines_left -= 1;
         self.log_bytes_left -= size;
+        if !enabled(level) {
+            return Ok(());
+        }
         let fields = serde_json::Value::Object(
             fields
                 .iter()
@@ -174,6 +177,16 @@ impl log::Host for State {
             log::Level::Error => tracing::error!(target: "logic", logic = %fields, "{message}"),
         }
         Ok(())
+    }
+}
+
+/// Whether anybody sees lines of this level.
+fn enabled(level: log::Level) -> bool {
+    match level {
+        log::Level::Debug => tracing::enabled!(target: "logic", tracing::Level::DEBUG),
+        log::Level::Info => tracing::enabled!(target: "logic", tracing::Level::INFO),
+        log::Level::Warn => tracing::enabled!(target: "logic", tracing::Level::WARN),
+        log::Level::Error => tracing::enabled!(target: "logic", tracing::Level::ERROR),
     }
 }
 

@@ -11,6 +11,8 @@ use super::fault::{Fault, Interruption};
 pub struct Limits {
     /// Instances alive at a time. The pool is sized from it at start.
     pub instances: u32,
+    /// Instances beside those of admitted requests: descriptions, self-tests, health.
+    pub spare_instances: u32,
     /// Linear memory and tables of one instance, summed over all its memories, in bytes.
     pub memory_bytes: usize,
     /// What the guest may hand to the host in one call, in bytes.
@@ -23,10 +25,16 @@ pub struct Limits {
     pub log_lines: u32,
 }
 
+impl Limits {
+    /// What is spared unless it is set.
+    pub const SPARE_INSTANCES: u32 = 4;
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Limits {
             instances: 64,
+            spare_instances: Self::SPARE_INSTANCES,
             memory_bytes: 64 << 20,
             handover_bytes: 16 << 20,
             cpu: Duration::from_secs(1),

@@ -5,14 +5,19 @@
 
 use std::time::{Duration, Instant};
 
-use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Val};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Val, WasmList};
 use wasmtime::{Engine, Store, WasmBacktrace};
 
+use super::direct;
 use super::engine::Ticker;
 use super::fault::{Fault, Interruption};
 use super::limits::Limits;
 use super::state::{Call, State};
 use crate::storage::Transaction;
+
+/// Ticks before a call is first interrupted. After one, a call that began just before it would give
+/// way at once; two let everything shorter than a tick run through.
+pub(super) const FIRST_TICKS: u64 = 2;
 
 /// A component that is compiled and linked, and can be called any number of times at once.
 pub struct Program {
@@ -22,14 +27,33 @@ pub struct Program {
 
 /// A function that a program exports. Only for the program that it came from.
 #[derive(Debug, Clone, Copy)]
-pub struct Export(ComponentExportIndex);
+pub struct Export {
+    function: ComponentExportIndex,
+    /// What gives a view of the memory, where the function returns its result's address.
+    view: Option<ComponentExportIndex>,
+}
+
+/// What a function answered.
+pub enum Answer<'a> {
+    /// It has no result.
+    Nothing,
+    /// The result.
+    Value(Val),
+    /// Where the result lies, and in what.
+    Memory {
+        /// All of the instance's memory.
+        bytes: &'a [u8],
+        /// The result's place in it.
+        address: usize,
+    },
+}
 
 /// What a call came to.
-pub struct Returned {
+pub struct Returned<T> {
     /// The transaction of the call, to be committed or dropped.
     pub transaction: Option<Box<dyn Transaction>>,
-    /// The function's result; none where it has none.
-    pub result: Result<Option<Val>, Interruption>,
+    /// What was read from the function's answer.
+    pub result: Result<T, Interruption>,
     /// What the call took.
     pub cost: Cost,
 }
@@ -57,12 +81,33 @@ impl Program {
     pub fn export(&self, interface: &str, function: &str) -> Option<Export> {
         let instance = self.component.get_export_index(None, interface)?;
         let function = self.component.get_export_index(Some(&instance), function)?;
-        Some(Export(function))
+        Some(Export {
+            function,
+            view: None,
+        })
+    }
+
+    /// Looks an exported function up, to have its answer in memory where that is possible.
+    pub fn operation(&self, interface: &str, function: &str) -> Option<Export> {
+        let plain = self.export(interface, function)?;
+        let direct = self.export(&direct::beside(interface), function);
+        let view = self.export(direct::MEMORY.0, direct::MEMORY.1);
+        Some(match (direct, view) {
+            (Some(direct), Some(view)) => Export {
+                function: direct.function,
+                view: Some(view.function),
+            },
+            _ => plain,
+        })
     }
 
     /// Calls an export on a fresh instance. Dropping the future ends the call and drops the
     /// transaction.
-    pub(super) async fn call(
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "three are what the runtime has for every call"
+    )]
+    pub(super) async fn call<T>(
         &self,
         engine: &Engine,
         limits: &Limits,
@@ -70,18 +115,20 @@ impl Program {
         export: Export,
         arguments: &[Val],
         call: Call,
-    ) -> Returned {
+        read: impl FnOnce(Answer<'_>) -> T + Send,
+    ) -> Returned<T> {
         let began = Instant::now();
         let mut store = Store::new(engine, State::new(call, limits, ticker.run()));
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(limits.handover_bytes);
-        store.set_epoch_deadline(1);
+        store.set_epoch_deadline(FIRST_TICKS);
         store.epoch_deadline_callback(|mut store| store.data_mut().tick());
         let mut instantiation = Duration::ZERO;
         let result = self
             .run(&mut store, export, arguments, &mut instantiation)
             .await;
         let elapsed = began.elapsed();
+        let result = result.map(|answer| read(answer.of(&store)));
         let state = store.into_data();
         if state.log_lines_dropped > 0 {
             let _entered = state.span.enter();
@@ -107,12 +154,12 @@ impl Program {
         export: Export,
         arguments: &[Val],
         instantiation: &mut Duration,
-    ) -> wasmtime::Result<Option<Val>> {
+    ) -> wasmtime::Result<Place> {
         let began = Instant::now();
         let instance = self.instance.instantiate_async(&mut *store).await?;
         *instantiation = began.elapsed();
         let function = instance
-            .get_func(&mut *store, export.0)
+            .get_func(&mut *store, export.function)
             .ok_or_else(|| wasmtime::format_err!("the export belongs to another component"))?;
         let count = function.ty(&*store).results().len();
         // A function has at most one result.
@@ -121,7 +168,40 @@ impl Program {
             .call_async(&mut *store, arguments, &mut results[..count])
             .await?;
         let [result] = results;
-        Ok((count == 1).then_some(result))
+        Ok(match (export.view, result) {
+            _ if count == 0 => Place::Nothing,
+            (Some(view), Val::U32(address)) => {
+                // A view of the memory is not handed over; what is read in it is counted there.
+                store.set_hostcall_fuel(usize::MAX);
+                let view = instance.get_typed_func::<(), (WasmList<u8>,)>(&mut *store, view)?;
+                let (bytes,) = view.call_async(&mut *store, ()).await?;
+                Place::Memory {
+                    bytes,
+                    address: address as usize,
+                }
+            }
+            (_, value) => Place::Value(value),
+        })
+    }
+}
+
+/// Where an answer is, as long as the store lives.
+enum Place {
+    Nothing,
+    Value(Val),
+    Memory { bytes: WasmList<u8>, address: usize },
+}
+
+impl Place {
+    fn of(self, store: &Store<State>) -> Answer<'_> {
+        match self {
+            Place::Nothing => Answer::Nothing,
+            Place::Value(value) => Answer::Value(value),
+            Place::Memory { bytes, address } => Answer::Memory {
+                bytes: bytes.as_le_slice(store),
+                address,
+            },
+        }
     }
 }
 

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngCore as _, SeedableRng as _};
-use rustix::time::{ClockId, clock_gettime};
 use wasmtime::UpdateDeadline;
 
 use super::engine::Running;
@@ -127,7 +126,8 @@ impl CpuMeter {
     fn measure(&mut self) -> Result<(), Fault> {
         let resumed = self.resumed.get_or_insert_default();
         self.used += match resumed.swap(0, Ordering::Relaxed) {
-            // The guest ran for at most one tick since it began or came back from the host.
+            // The guest ran for at most one tick since it came back from the host; since it began,
+            // for one or two.
             0 => super::engine::TICK,
             since => thread_cpu_time().saturating_sub(Duration::from_nanos(since)),
         };
@@ -168,8 +168,7 @@ impl CpuMeter {
 }
 
 fn thread_cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    cpu_time::ThreadTime::now().as_duration()
 }
 
 #[cfg(test)]

@@ -11,6 +11,9 @@ const FIRST_SECOND: i64 = -62_135_596_800;
 const LAST_SECOND: i64 = 253_402_300_799;
 const SECONDS_A_DAY: i64 = 86_400;
 
+/// Why `write` writes nothing.
+pub(super) const OUTSIDE: &str = "a moment outside the years 0001 to 9999";
+
 /// A moment: seconds since 1970 and nanoseconds within the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Moment {

@@ -67,6 +67,9 @@ pub struct Signature {
     pub params: Vec<Param>,
     /// What a success carries; none for `result<_, problem>`.
     pub ok: Option<Type>,
+    /// The platform's `problem`, as this component knows it; none where a later version has a
+    /// member without a JSON form.
+    pub problem: Option<Type>,
 }
 
 /// A parameter of a function.

@@ -30,6 +30,7 @@ pub use self::read::{Input, Rejection};
 use self::reply::ReplyPlan;
 pub use self::reply::{Outcome, Reply};
 use super::interface::{Function, Interface};
+use super::layout::{Memory, Unreadable};
 use super::types::{Record, Type};
 use crate::contract::{Method, Route};
 
@@ -110,6 +111,14 @@ impl Operation {
     /// What in the result has no JSON form, in words: the logic's fault.
     pub fn write(&self, result: &Val) -> Result<Outcome, String> {
         self.reply.outcome(result)
+    }
+
+    /// As [`Operation::write`], from the memory in which the result lies at an address.
+    ///
+    /// # Errors
+    /// Every [`Unreadable`].
+    pub fn write_in(&self, memory: &mut Memory<'_>, address: usize) -> Result<Outcome, Unreadable> {
+        self.reply.outcome_in(memory, address)
     }
 
     /// The media types that the operation's body may have, in words; for a header, too.

@@ -44,7 +44,7 @@ pub(super) fn value(out: &mut Vec<u8>, ty: &Type, val: &Val) -> Result<(), Strin
             let moment = moment(members)?;
             out.push(b'"');
             if !datetime::write(out, moment) {
-                return Err("a moment outside the years 0001 to 9999".to_owned());
+                return Err(datetime::OUTSIDE.to_owned());
             }
             out.push(b'"');
         }
@@ -56,11 +56,11 @@ pub(super) fn value(out: &mut Vec<u8>, ty: &Type, val: &Val) -> Result<(), Strin
             _ => return Err(mismatch()),
         },
         (Type::List(item), Val::List(values)) => {
-            sequence(out, values, |out, val| value(out, item, val))?;
+            separated(out, ARRAY, values, |out, val| value(out, item, val))?;
         }
         (Type::Map(item), Val::List(entries)) => map(out, item, entries)?,
         (Type::Tuple(types), Val::Tuple(values)) if types.len() == values.len() => {
-            sequence(out, types.iter().zip(values), |out, (ty, val)| {
+            separated(out, ARRAY, types.iter().zip(values), |out, (ty, val)| {
                 value(out, ty, val)
             })?;
         }
@@ -69,9 +69,9 @@ pub(super) fn value(out: &mut Vec<u8>, ty: &Type, val: &Val) -> Result<(), Strin
         (Type::Variant(ty), Val::Variant(name, payload)) => {
             variant(out, ty, name, payload.as_deref())?;
         }
-        (Type::Flags(_), Val::Flags(names)) => sequence(out, names, |out, name| {
+        (Type::Flags(_), Val::Flags(names)) => separated(out, ARRAY, names, |out, name| {
             snake_case(out, name);
-            Ok(())
+            Ok::<_, String>(())
         })?,
         (Type::Result(ty), Val::Result(val)) => result(out, ty, val)?,
         _ => return Err(mismatch()),
@@ -95,13 +95,13 @@ pub(super) fn scalar(ty: &Type, val: &Val) -> Result<String, String> {
 }
 
 /// Appends what serde_json writes for a scalar.
-fn json(out: &mut Vec<u8>, scalar: &(impl Serialize + ?Sized)) {
+pub(super) fn json(out: &mut Vec<u8>, scalar: &(impl Serialize + ?Sized)) {
     serde_json::to_writer(out, scalar).expect("scalars serialize, and a Vec takes every byte");
 }
 
 /// Appends a string. Nearly none needs escapes, and a search without an early exit is done
 /// for many bytes at once.
-fn string(out: &mut Vec<u8>, text: &str) {
+pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     let needs_escape = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
     let escapes = text
         .as_bytes()
@@ -116,19 +116,25 @@ fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-fn sequence<T>(
+/// The brackets of an array, and of an object.
+pub(super) const ARRAY: [u8; 2] = [b'[', b']'];
+pub(super) const OBJECT: [u8; 2] = [b'{', b'}'];
+
+/// Appends items with commas between them, in brackets.
+pub(super) fn separated<T, E>(
     out: &mut Vec<u8>,
+    [open, close]: [u8; 2],
     items: impl IntoIterator<Item = T>,
-    mut write: impl FnMut(&mut Vec<u8>, T) -> Result<(), String>,
-) -> Result<(), String> {
-    out.push(b'[');
+    mut write: impl FnMut(&mut Vec<u8>, T) -> Result<(), E>,
+) -> Result<(), E> {
+    out.push(open);
     for (index, item) in items.into_iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
         write(out, item)?;
     }
-    out.push(b']');
+    out.push(close);
     Ok(())
 }
 

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use self::process::Host;
+pub use self::process::{Host, Log};
 
 /// How long anything that must happen may take on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -78,6 +78,12 @@ impl Setup {
     /// Keeps compiled code apart from the other tests'.
     pub fn own_cache(mut self) -> Self {
         self.cache = self.directory.path().join("code-cache");
+        self
+    }
+
+    /// Keeps compiled code in that directory.
+    pub fn cache(mut self, directory: &Path) -> Self {
+        self.cache = directory.to_owned();
         self
     }
 

@@ -49,9 +49,10 @@ impl<'a> Lowering<'a> {
         let Some(TypeDefKind::Result(result)) = self.kind(result) else {
             return Err(SignatureError::NoProblem);
         };
-        if !result.err.is_some_and(|error| self.is_problem(error)) {
+        let problem = result.err.filter(|error| self.is_problem(*error));
+        let Some(problem) = problem else {
             return Err(SignatureError::NoProblem);
-        }
+        };
         let at = |place: &str, Unsupported(what): Unsupported| SignatureError::Unsupported {
             place: place.to_owned(),
             what,
@@ -70,6 +71,7 @@ impl<'a> Lowering<'a> {
         Ok(Signature {
             params,
             ok: ok.map_err(|what| at("the result", what))?,
+            problem: self.lower(problem).ok(),
         })
     }
 

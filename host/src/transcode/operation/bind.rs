@@ -40,7 +40,7 @@ pub(super) fn bind(interface: &Interface, route: &Route) -> Result<Operation, Bi
         route: route.clone(),
         function: Arc::clone(function),
         sources,
-        reply: ReplyPlan::bind(route, signature.ok.as_ref())?,
+        reply: ReplyPlan::bind(route, signature)?,
     })
 }
 

@@ -6,6 +6,8 @@ use wasmtime::component::Val;
 
 use super::error::BindFault;
 use crate::contract::{FieldError, Problem, Route};
+use crate::transcode::interface::Signature;
+use crate::transcode::layout::{Layout, Memory, Unreadable};
 use crate::transcode::template::Template;
 use crate::transcode::types::{Record, Type};
 use crate::transcode::write;
@@ -42,6 +44,8 @@ pub(in crate::transcode) struct ReplyPlan {
     etag: Option<usize>,
     next: Option<usize>,
     location: Option<Location>,
+    /// How the result lies in memory.
+    layout: Option<Layout>,
 }
 
 /// A `Location` and the members that fill its parameters, in their order.
@@ -53,7 +57,8 @@ struct Location {
 
 impl ReplyPlan {
     /// Checks what a route says of the result against the result's type.
-    pub(super) fn bind(route: &Route, ok: Option<&Type>) -> Result<ReplyPlan, BindFault> {
+    pub(super) fn bind(route: &Route, signature: &Signature) -> Result<ReplyPlan, BindFault> {
+        let ok = signature.ok.as_ref();
         let result = Members(ok.and_then(Type::as_record));
         let body_member = result.find("body", route.body.as_deref(), "a value", |ty| {
             !matches!(ty, Type::Clearable(_))
@@ -83,6 +88,10 @@ impl ReplyPlan {
                 Some(template) => Some(result.location(template)?),
                 None => None,
             },
+            layout: signature
+                .problem
+                .as_ref()
+                .map(|problem| Layout::result(ok, Some(problem))),
         })
     }
 
@@ -121,7 +130,63 @@ impl ReplyPlan {
             etag: self.etag.and_then(member).and_then(text),
             next: self.next.and_then(member).and_then(text),
             location: match &self.location {
-                Some(location) => Some(location.fill(members)?),
+                Some(location) => Some(location.fill(|index| {
+                    let member = member(index).cloned();
+                    member.ok_or_else(|| "a record without its members".to_owned())
+                })?),
+                None => None,
+            },
+        })
+    }
+
+    /// As [`ReplyPlan::outcome`], from the memory in which the result lies at an address.
+    pub(super) fn outcome_in(
+        &self,
+        memory: &mut Memory<'_>,
+        address: usize,
+    ) -> Result<Outcome, Unreadable> {
+        let layout = self.layout.as_ref();
+        let layout = layout.ok_or_else(|| "no layout of the result".to_owned())?;
+        let at = memory.at(address, layout)?;
+        match layout.sides(at)? {
+            Ok(value) => self.reply_in(memory, value).map(Outcome::Reply),
+            Err(Some((layout, at))) => Ok(Outcome::Problem(problem(&layout.lift(memory, at)?))),
+            Err(None) => Err("no result with a problem".to_owned().into()),
+        }
+    }
+
+    fn reply_in(
+        &self,
+        memory: &mut Memory<'_>,
+        value: Option<(&Layout, &[u8])>,
+    ) -> Result<Reply, Unreadable> {
+        let member = |index| value.and_then(|(layout, at)| layout.member(at, index));
+        let whole_or_member = match self.body_member {
+            Some(index) => member(index),
+            None => value,
+        };
+        let body = match (&self.body, whole_or_member) {
+            (Some(_), Some((layout, at))) => {
+                let mut body = Vec::with_capacity(512);
+                layout.write(&mut body, memory, at)?;
+                Some(body)
+            }
+            _ => None,
+        };
+        let mut lift = |index| match member(index) {
+            Some((layout, at)) => layout.lift(memory, at),
+            None => Err("a record without its members".to_owned().into()),
+        };
+        let mut string = |index: Option<usize>| match index {
+            Some(index) => lift(index).map(|value| text(&value)),
+            None => Ok(None),
+        };
+        Ok(Reply {
+            body,
+            etag: string(self.etag)?,
+            next: string(self.next)?,
+            location: match &self.location {
+                Some(location) => Some(location.fill(lift)?),
                 None => None,
             },
         })
@@ -129,11 +194,13 @@ impl ReplyPlan {
 }
 
 impl Location {
-    fn fill(&self, members: &[(String, Val)]) -> Result<String, String> {
+    fn fill<E: From<String>>(
+        &self,
+        mut member: impl FnMut(usize) -> Result<Val, E>,
+    ) -> Result<String, E> {
         let mut values = Vec::with_capacity(self.members.len());
         for (index, ty) in &self.members {
-            let (_, value) = members.get(*index).ok_or("a record without its members")?;
-            values.push(write::scalar(ty, value)?);
+            values.push(write::scalar(ty, &member(*index)?)?);
         }
         Ok(self.template.fill(&values))
     }

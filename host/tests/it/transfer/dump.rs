@@ -4,11 +4,11 @@ use serde_json::json;
 
 use super::fill;
 use crate::harness::{Setup, run};
-use crate::postgres::{another, server};
+use crate::postgres::{own_server, server};
 
 #[test]
 fn a_dump_is_restored_on_another_server_and_served_there() {
-    let (Some(server), Some(fresh)) = (server(), another()) else {
+    let (Some(server), Some(fresh)) = (server(), own_server()) else {
         return;
     };
     let name = server.database();

@@ -1,0 +1,69 @@
+//! What is added to a component, by another validator's opinion.
+
+use wasmparser::component_types::{ComponentEntityType, ComponentValType as Known};
+
+use super::*;
+
+#[test]
+fn what_is_no_component_gets_nothing() {
+    assert_eq!(with_direct_results(b"\0asm\x01\0\0\0"), None);
+    assert_eq!(with_direct_results(b"nonsense"), None);
+    let empty = wat::parse_str("(component)").unwrap();
+    assert_eq!(with_direct_results(&empty), None);
+}
+
+/// A function with a record among its parameters, in an instance made as wit-component makes
+/// them.
+const LIFTED: &str = r#"(component
+    (core module $m
+        (memory (export "memory") 1)
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) i32.const 64)
+        (func (export "f") (param i32 i32) (result i32) i32.const 16))
+    (core instance $i (instantiate $m))
+    (type $pair' (record (field "a" u32) (field "b" string)))
+    (type $small' (record (field "n" u32)))
+    (component $shim
+        (type $pair (record (field "a" u32) (field "b" string)))
+        (import "import-type-pair" (type $p (eq $pair)))
+        (type $small (record (field "n" u32)))
+        (import "import-type-small" (type $s (eq $small)))
+        (type $result (result $p (error $p)))
+        (import "import-func-f" (func $f (param "x" (option $s)) (result $result)))
+        (export $pe "pair" (type $p))
+        (export $se "small" (type $s))
+        (type $result-e (result $pe (error $pe)))
+        (export "f" (func $f) (func (param "x" (option $se)) (result $result-e))))
+    (type $result' (result $pair' (error $pair')))
+    (type $option' (option $small'))
+    (func $f (param "x" $option') (result $result')
+        (canon lift (core func $i "f") (memory $i "memory") (realloc (func $i "realloc"))))
+    (instance $e (instantiate $shim
+        (with "import-type-pair" (type $pair'))
+        (with "import-type-small" (type $small'))
+        (with "import-func-f" (func $f))))
+    (export "a:b/c@1.0.0" (instance $e)))"#;
+
+#[test]
+fn an_exported_function_can_be_asked_for_its_results_address() {
+    let component = wat::parse_str(LIFTED).unwrap();
+    let direct = with_direct_results(&component).unwrap();
+    assert!(
+        direct.starts_with(&component),
+        "what it had stays as it was"
+    );
+    let types = Validator::new_with_features(WasmFeatures::all())
+        .validate_all(&direct)
+        .unwrap();
+    let types = types.as_ref();
+    let functions = |name: &str| match types.component_item_for_export(name).unwrap().ty {
+        ComponentEntityType::Instance(id) => types[id].exports.clone(),
+        _ => panic!("{name} is no instance"),
+    };
+    let ComponentEntityType::Func(f) = functions("direct-a:b/c@1.0.0")["f"].ty else {
+        panic!("f is no function");
+    };
+    let address = wasmparser::PrimitiveValType::U32;
+    assert!(matches!(types[f].result, Some(Known::Primitive(ty)) if ty == address));
+    assert_eq!(types[f].params.len(), 1);
+    assert!(functions(MEMORY.0).contains_key(MEMORY.1));
+}
