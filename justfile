@@ -64,11 +64,11 @@ up environment="dev":
 
 # Take the local cluster and everything in it away.
 down:
-    kind delete cluster --name task-host
+    k8s/down.sh
 
 # Make the Secret of stage or prod, once; a second word is the URL of a managed PostgreSQL.
 secrets environment *url:
-    k8s/secrets.sh task-api-{{ environment }} {{ url }}
+    k8s/secrets.sh task-api-{{ environment }} {{ quote(url) }}
 
 # Build the logic and deploy it to a namespace of the cluster, with flags such as `--dry-run`.
 deploy-to namespace *flags: components

@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# Deploys a component to the task-api of a namespace: takes the token from its Secret, forwards
-# the operators' port of one pod, and lets `task-host deploy` do and tell the rest.
+# Deploys a component to the task-api of a namespace: takes the token from its Secret, forwards the
+# operators' port of any pod, and lets `task-host deploy` do and tell the rest. The pods agree through
+# their database, so one of them is enough, and where it goes away another takes its place.
 #
 #   k8s/deploy.sh task-api-stage target/components/tasks.wasm [flags of `task-host deploy`]
+#   k8s/deploy.sh task-api-prod oci://ghcr.io/acme/tasks@sha256:4f0c…
 set -euo pipefail
+# shellcheck source=k8s/prerequisites.sh
+. "$(dirname "$0")/prerequisites.sh"
 
 namespace=${1:?"which namespace, such as task-api-dev?"}
 component=${2:?"which component, such as target/components/tasks.wasm?"}
@@ -11,32 +15,51 @@ shift 2
 kubectl=${KUBECTL:-kubectl}
 task_host=${TASK_HOST:-target/release/task-host}
 
-command -v "$kubectl" >/dev/null 2>&1 || {
-    echo "missing: kubectl. Install it: https://kubernetes.io/docs/tasks/tools" >&2
+need_kubectl
+need_task_host
+have_all
+
+token=$("$kubectl" get secret task-api --namespace "$namespace" \
+    --output 'go-template={{index .data "admin-token" | base64decode}}') || {
+    echo "no admin token in namespace $namespace. Is it there, and is this its cluster?" >&2
     exit 1
 }
-token=$("$kubectl" get secret task-api --namespace "$namespace" \
-    --output 'go-template={{index .data "admin-token" | base64decode}}')
 
 log=$(mktemp)
-# Port 0: kubectl takes a free one and says which.
-"$kubectl" port-forward --namespace "$namespace" deployment/task-api :9000 >"$log" 2>&1 &
+# kubectl ends when its pod does. Then again, to another pod and on the port of before, where
+# `task-host deploy` asks for the rest.
+forward() {
+    local port='' child=''
+    trap 'kill $child 2>/dev/null && wait $child 2>/dev/null || true; exit' TERM
+    while :; do
+        # Without a port kubectl takes a free one and says which.
+        "$kubectl" port-forward --namespace "$namespace" deployment/task-api "$port:9000" >>"$log" 2>&1 &
+        child=$!
+        wait "$child" || true
+        port=$(forwarded)
+        [ -n "$port" ] || return
+        sleep 0.5
+    done
+}
+forwarded() { sed -n 's/^Forwarding from 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$log" | head -n 1; }
+
+forward &
 forward=$!
-trap 'kill $forward 2>/dev/null || true; rm -f "$log"' EXIT
+trap 'kill $forward 2>/dev/null || true; wait $forward 2>/dev/null || true; rm -f "$log"' EXIT
 
 port=
-for _ in $(seq 100); do
-    port=$(sed -n 's/^Forwarding from 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$log")
+for _ in $(seq 150); do
+    port=$(forwarded)
     [ -z "$port" ] || break
-    if ! kill -0 $forward 2>/dev/null; then
-        cat "$log" >&2
-        exit 1
-    fi
+    kill -0 $forward 2>/dev/null || break
     sleep 0.1
 done
 [ -n "$port" ] || {
-    echo "kubectl forwards no port after 10 s" >&2
+    cat "$log" >&2
+    echo "kubectl forwards no port to deployment/task-api in namespace $namespace" >&2
     exit 1
 }
 
-TASK_HOST_ADMIN_TOKEN=$token "$task_host" deploy "$component" --to "http://127.0.0.1:$port" "$@"
+# Not by a flag: arguments can be seen by other users of the machine.
+env -u TASK_HOST_ADMIN_TOKEN_FILE TASK_HOST_ADMIN_TOKEN="$token" \
+    "$task_host" deploy "$component" --to "http://127.0.0.1:$port" "$@"

@@ -3,6 +3,8 @@
 # it is repeated: `just up`, or `just up stage`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=k8s/prerequisites.sh
+. k8s/prerequisites.sh
 
 environment=${1:-dev}
 case $environment in
@@ -16,36 +18,32 @@ prod) port=30082 ;;
 esac
 namespace=task-api-$environment
 
-missing=0
-need() {
-    command -v "$1" >/dev/null 2>&1 && return
-    echo "missing: $1. $2" >&2
-    missing=1
-}
-need docker "Install Docker Engine: https://docs.docker.com/engine/install"
-need kind "Install kind: https://kind.sigs.k8s.io/docs/user/quick-start/#installation"
-need kubectl "Install kubectl: https://kubernetes.io/docs/tasks/tools"
-need curl "Debian, Ubuntu: apt install curl"
-[ $missing -eq 0 ] || exit 1
-if ! docker info >/dev/null 2>&1; then
-    echo "docker does not answer. Start it, or add yourself to its group: sudo usermod -aG docker \$USER" >&2
-    exit 1
-fi
+need_docker
+need_kind
+need_kubectl
+need_curl
+have_all
+docker_answers
+docker_builds
 
 kind get clusters 2>/dev/null | grep -qx task-host ||
     kind create cluster --config k8s/kind/cluster.yaml --wait 120s
-kubectl config use-context kind-task-host >/dev/null
+# Makes it kubectl's context, also where that was lost or another one was chosen since: what follows
+# must not reach any other cluster.
+kind export kubeconfig --name task-host
 
 # The image that the overlay names, so that the cluster pulls nothing of ours.
 image=$(kubectl kustomize "k8s/overlays/$environment" |
-    sed -n 's/^ *image: \(.*task-host:.*\)$/\1/p' | head -n 1)
-docker build --tag "$image" .
+    sed -n 's/^ *image: \(.*task-host:.*\)$/\1/p' | sort -u)
+# Without attestations, which `kind load` cannot read.
+BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build --tag "$image" .
 kind load docker-image --name task-host "$image"
 
 [ "$environment" = dev ] || k8s/secrets.sh "$namespace"
+ran=$(kubectl --namespace "$namespace" get deployment task-api --ignore-not-found --output name)
 kubectl apply --kustomize "k8s/overlays/$environment"
 # A new image under the same tag is no change that the cluster would see.
-kubectl --namespace "$namespace" rollout restart deployment/task-api
+[ -z "$ran" ] || kubectl --namespace "$namespace" rollout restart deployment/task-api
 kubectl --namespace "$namespace" rollout status statefulset/task-api-postgres --timeout 300s
 kubectl --namespace "$namespace" rollout status deployment/task-api --timeout 300s
 

@@ -5,11 +5,15 @@
 //! probation. Every attempt is remembered in the registry. A component that is refused leaves
 //! nothing but that.
 
+mod code;
 mod declared;
 mod deployments;
+mod elsewhere;
+mod following;
 mod gate;
 mod history;
 mod journal;
+mod member;
 pub mod model;
 mod past;
 mod probation;
@@ -17,7 +21,9 @@ mod refused;
 mod retention;
 mod rollout;
 mod routes;
+mod running;
 pub mod signature;
+mod staging;
 mod start;
 mod trial;
 mod views;
@@ -25,6 +31,7 @@ mod views;
 pub use self::deployments::{Deployments, OrderError, Settings};
 pub use self::gate::{Gate, check_description, digest_of};
 pub use self::history::Attempt;
+pub use self::member::Member;
 pub use self::probation::Probation;
 pub use self::refused::Refused;
 pub use self::retention::Retention;

@@ -63,6 +63,8 @@ pub struct Metrics {
     host_seconds: Histogram,
     retries: Counter,
     revisions: Revisions,
+    replicas: Gauge,
+    epoch: Gauge,
     /// What the active one is called: 1.
     active: Family<RevisionLabels, Gauge>,
     shadow_reads: Family<OutcomeLabel, Counter>,
@@ -79,12 +81,18 @@ impl Metrics {
         Arc::new(register::metrics())
     }
 
-    /// As [`Metrics::new`], with the figures of a database.
-    pub fn with_database(database: Arc<dyn Database>) -> Arc<Metrics> {
+    /// As [`Metrics::new`], with the figures of a database, and how long this host may answer
+    /// without it; [`Duration::MAX`]: for ever.
+    pub fn with_database(
+        database: Arc<dyn Database>,
+        lease: impl Fn() -> Duration + Send + Sync + 'static,
+    ) -> Arc<Metrics> {
+        let figures = database::DatabaseFigures {
+            database,
+            lease: Box::new(lease),
+        };
         let mut metrics = register::metrics();
-        metrics
-            .registry
-            .register_collector(Box::new(database::DatabaseFigures(database)));
+        metrics.registry.register_collector(Box::new(figures));
         Arc::new(metrics)
     }
 
@@ -117,6 +125,12 @@ impl Metrics {
         Held::new(&self.connections)
     }
 
+    /// How this host stands among those that share its database, at a beat.
+    pub fn replicas(&self, count: usize, epoch: i64) {
+        self.replicas.set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.epoch.set(epoch);
+    }
+
     /// A client follows the feed of events. Drop the guard when its stream has ended.
     pub fn event_stream(&self) -> Held {
         Held::new(&self.event_streams)
@@ -138,7 +152,8 @@ impl Metrics {
         }
     }
 
-    /// A request was turned away because the database did not do its part.
+    /// A request was turned away, or a check of readiness failed, because the database did not do its
+    /// part.
     pub fn database_unavailable(&self) {
         self.database_unavailable.inc();
     }

@@ -15,6 +15,7 @@ mod location;
 mod migration;
 pub mod postgres;
 pub mod registry;
+pub mod replicas;
 pub mod sqlite;
 mod stats;
 mod stop;
@@ -30,7 +31,9 @@ pub use self::error::{Cause, Error, Failure, Limit, MigrationError, OpenError};
 pub use self::event::{Event, InvalidEvent};
 pub use self::feed::{Cursor, Feed, Published};
 pub use self::location::{Location, LocationError, Options, connect};
+pub use self::migration::continues;
 pub use self::registry::Registry;
+pub use self::replicas::Replicas;
 pub use self::stats::Stats;
 pub use self::value::{Cell, Rows, Span, Value};
 use crate::contract::{Access, Migration};
@@ -58,13 +61,21 @@ pub trait Database: Send + Sync + 'static {
     /// does not answer. Nothing was begun.
     async fn begin(&self, access: Access, budget: Budget) -> Result<Box<dyn Transaction>, Error>;
 
-    /// Begins a write transaction for [`Transaction::migrate`] and a component's self-test. Only
+    /// Begins a write transaction for [`Transaction::migrate`]. Only
     /// the migrations may change the schema; [`Transaction::query`] and [`Transaction::execute`]
     /// may do what they may do in every other transaction.
     ///
     /// # Errors
     /// As [`Database::begin`].
     async fn begin_migration(&self, budget: Budget) -> Result<Box<dyn Transaction>, Error>;
+
+    /// Begins a transaction as [`Database::begin_migration`] does, for migrations that are rolled
+    /// back after a self-test on the result. It does not see what others commit meanwhile, so that
+    /// the test may count; a write of theirs may end it in [`Error::Conflict`].
+    ///
+    /// # Errors
+    /// As [`Database::begin`].
+    async fn begin_trial(&self, budget: Budget) -> Result<Box<dyn Transaction>, Error>;
 
     /// Whether the database answers and can still make writes durable.
     ///
@@ -80,6 +91,9 @@ pub trait Database: Send + Sync + 'static {
 
     /// What the host remembers of components and deployments.
     fn registry(&self) -> &dyn Registry;
+
+    /// The hosts that share it; none: it belongs to this one.
+    fn replicas(&self) -> Option<&dyn Replicas>;
 
     /// The events that its transactions have published.
     fn feed(&self) -> &dyn Feed;

@@ -4,68 +4,28 @@ An API server accepts most of these mistakes and the cluster then does not do wh
 it refuses, but only when somebody applies them.
 """
 
-import re
+import admission
+import hosting
+from inventory import (
+    containers,
+    hosts,
+    name_of,
+    of_kind,
+    pods,
+    port_names,
+    scale,
+    selected,
+    selects,
+    settings,
+    workloads,
+)
 
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 # Put into every namespace by a person or a script: `k8s/secrets.sh`.
-OUTSIDE = {"task-api": {"admin-token", "database-url", "postgres-password"}}
-# What the host itself needs beside the instances of its pool.
-HOST_BYTES = 128 << 20
-# Seconds that a process may take to end after its drain.
-ENDING = 5
-# Connections that a host opens beside those for requests, and that PostgreSQL keeps for
-# administrators.
-OWN_CONNECTIONS = 5
-RESERVED_CONNECTIONS = 3
-SETTINGS = re.compile(r"^TASK_HOST_")
-
-
-def name_of(thing):
-    return f"{thing['kind']} {thing['metadata']['name']}"
-
-
-def of_kind(objects, *kinds):
-    return [thing for thing in objects if thing["kind"] in kinds]
-
-
-def workloads(objects):
-    return of_kind(objects, "Deployment", "StatefulSet")
-
-
-def pods(objects):
-    """Each pod, with the name of what makes it, its labels and its specification."""
-    for thing in workloads(objects):
-        template = thing["spec"]["template"]
-        yield name_of(thing), template["metadata"]["labels"], template["spec"]
-    for thing in of_kind(objects, "Pod"):
-        yield name_of(thing), thing["metadata"]["labels"], thing["spec"]
-
-
-def containers(objects):
-    for owner, _, spec in pods(objects):
-        for container in spec["containers"]:
-            yield f"{owner}/{container['name']}", spec, container
-
-
-def selects(selector, labels):
-    return selector.items() <= labels.items()
-
-
-def selected(objects, selector):
-    return [(owner, spec) for owner, labels, spec in pods(objects) if selects(selector, labels)]
-
-
-def port_names(spec):
-    return {port["name"] for container in spec["containers"] for port in container.get("ports", [])}
-
-
-def names_are_unique(objects):
-    seen = set()
-    for thing in objects:
-        key = (thing["kind"], thing["metadata"]["name"])
-        if key in seen:
-            yield f"{name_of(thing)} exists twice"
-        seen.add(key)
+OUTSIDE = {
+    "task-api": {"admin-token", "database-url", "postgres-password"},
+    "task-api-registry": {".dockerconfigjson"},
+}
 
 
 def selectors_match(objects):
@@ -241,87 +201,6 @@ def mounts_exist(objects):
                 yield f"{owner}: volume {volume['name']} may fill the node"
 
 
-def settings(objects, container):
-    """The plain environment of a container."""
-    found = {}
-    maps = {thing["metadata"]["name"]: thing["data"] for thing in of_kind(objects, "ConfigMap")}
-    for source in container.get("envFrom", []):
-        found |= maps.get(source["configMapRef"]["name"], {})
-    for variable in container.get("env", []):
-        found[variable["name"]] = variable.get("value")
-    return {name: value for name, value in found.items() if SETTINGS.match(name)}
-
-
-def seconds(text):
-    number, unit = re.fullmatch(r"(\d+)(s|m)", text).groups()
-    return int(number) * {"s": 1, "m": 60}[unit]
-
-
-def size(text):
-    number, unit = re.fullmatch(r"(\d+)(Ki|Mi|Gi)B?", text).groups()
-    return int(number) << {"Ki": 10, "Mi": 20, "Gi": 30}[unit]
-
-
-def hosts(objects):
-    """The containers that serve, with their settings."""
-    for owner, spec, container in containers(objects):
-        values = settings(objects, container)
-        if "TASK_HOST_ADDR" in values:
-            yield owner, spec, container, values
-
-
-def drains_in_time(objects):
-    for owner, spec, _, values in hosts(objects):
-        drain = seconds(values["TASK_HOST_DRAIN_DELAY"]) + seconds(values["TASK_HOST_DRAIN_TIMEOUT"])
-        grace = spec["terminationGracePeriodSeconds"]
-        if grace < drain + ENDING:
-            yield f"{owner}: killed after {grace} s, while a drain takes {drain} s"
-
-
-def listens_where_ports_are(objects):
-    for owner, _, container, values in hosts(objects):
-        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-        for name, port in (("TASK_HOST_ADDR", "http"), ("TASK_HOST_ADMIN_ADDR", "operators")):
-            if values[name] != f"0.0.0.0:{ports[port]}":
-                yield f"{owner}: {name}={values[name]}, while the port is {ports[port]}"
-
-
-def memory_suffices(objects):
-    for owner, _, container, values in hosts(objects):
-        calls = int(values["TASK_HOST_MAX_CONCURRENCY"]) * size(values["TASK_HOST_MEMORY_LIMIT"])
-        limit = size(container["resources"]["limits"]["memory"])
-        if calls + HOST_BYTES > limit:
-            yield f"{owner}: requests may take {calls >> 20} MiB of {limit >> 20} MiB"
-
-
-def connections_suffice(objects):
-    """The hosts and the one more of a rollout leave PostgreSQL connections for administrators."""
-    for thing in of_kind(objects, "StatefulSet"):
-        arguments = " ".join(thing["spec"]["template"]["spec"]["containers"][0].get("args", []))
-        allowed = re.search(r"max_connections=(\d+)", arguments)
-        for owner, _, _, values in hosts(objects):
-            each = int(values["TASK_HOST_DATABASE_CONNECTIONS"]) + OWN_CONNECTIONS
-            needed = each * (int(values["TASK_HOST_REPLICAS"]) + 1) + RESERVED_CONNECTIONS
-            if allowed and needed > int(allowed[1]):
-                yield f"{owner}: {needed} connections are needed and {allowed[1]} allowed"
-
-
-def scale(objects):
-    """The least and the largest number of pods of each Deployment."""
-    for thing in of_kind(objects, "Deployment"):
-        name = thing["metadata"]["name"]
-        scalers = [
-            scaler["spec"]
-            for scaler in of_kind(objects, "HorizontalPodAutoscaler")
-            if scaler["spec"]["scaleTargetRef"]["name"] == name
-        ]
-        if scalers:
-            yield thing, scalers[0]["minReplicas"], scalers[0]["maxReplicas"]
-        else:
-            replicas = thing["spec"].get("replicas", 1)
-            yield thing, replicas, replicas
-
-
 def autoscalers_work(objects):
     targets = {thing["metadata"]["name"]: thing for thing in of_kind(objects, "Deployment")}
     for thing in of_kind(objects, "HorizontalPodAutoscaler"):
@@ -342,6 +221,13 @@ def autoscalers_work(objects):
 
 
 def budgets_allow_and_protect(objects):
+    for target, least, _ in scale(objects):
+        labels = target["spec"]["template"]["metadata"]["labels"]
+        if least > 1 and not any(
+            selects(budget["spec"]["selector"]["matchLabels"], labels)
+            for budget in of_kind(objects, "PodDisruptionBudget")
+        ):
+            yield f"{name_of(target)}: no budget protects its {least} pods"
     for thing in of_kind(objects, "PodDisruptionBudget"):
         spec = thing["spec"]
         if ("minAvailable" in spec) == ("maxUnavailable" in spec):
@@ -358,66 +244,8 @@ def budgets_allow_and_protect(objects):
                 yield f"{name_of(thing)}: all {least} pods may be evicted at once"
 
 
-def replicas_are_told(objects):
-    """The host refuses more than one replica on SQLite; it has to know how many there are."""
-    for target, _, most in scale(objects):
-        for owner, _, container, values in hosts([target, *of_kind(objects, "ConfigMap")]):
-            told = int(values.get("TASK_HOST_REPLICAS", 1))
-            if told != most:
-                yield f"{owner}: TASK_HOST_REPLICAS={told}, while there may be {most}"
-            database = values.get("TASK_HOST_DATABASE") or ""
-            if database.startswith("sqlite:") and most > 1:
-                yield f"{owner}: {most} replicas on SQLite"
-        rolling = target["spec"]["strategy"].get("rollingUpdate", {})
-        if most > 1 and rolling.get("maxUnavailable") != 0:
-            yield f"{name_of(target)} drops below what it has in a rollout"
-
-
-def pods_are_restricted(objects):
-    """Pod Security's level `restricted`, and what is asked beyond it."""
-    for owner, spec, container in containers(objects):
-        pod, own = spec.get("securityContext", {}), container.get("securityContext", {})
-        wanted = {
-            "runs as root": pod.get("runAsNonRoot") is True and pod.get("runAsUser", 0) > 0,
-            "has no seccomp profile": pod.get("seccompProfile") == {"type": "RuntimeDefault"},
-            "may gain privileges": own.get("allowPrivilegeEscalation") is False,
-            "keeps capabilities": own.get("capabilities") == {"drop": ["ALL"]},
-            "is privileged": not own.get("privileged"),
-            "writes to its root": own.get("readOnlyRootFilesystem") is True,
-            "has the cluster's token": spec.get("automountServiceAccountToken") is False,
-            "shares the node": not any(
-                spec.get(name) for name in ("hostNetwork", "hostPID", "hostIPC")
-            ),
-            "asks for no memory": "memory" in container["resources"].get("requests", {}),
-            "has no memory limit": "memory" in container["resources"].get("limits", {}),
-        }
-        allowed = {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
-        for volume in spec.get("volumes", []):
-            wanted[f"mounts {volume['name']} of the node"] = set(volume) - {"name"} <= allowed
-        for problem, fine in wanted.items():
-            if not fine:
-                yield f"{owner} {problem}"
-
-
-def images_are_named(objects):
-    for owner, _, container in containers(objects):
-        image = container["image"].rpartition("/")[2]
-        if "@sha256:" not in image and (":" not in image or image.endswith(":latest")):
-            yield f"{owner}: {container['image']} may be anything tomorrow"
-
-
-def objects_are_labelled(objects):
-    for thing in objects:
-        if thing["kind"] in ("Namespace", "ConfigMap", "Secret"):
-            continue
-        labels = thing["metadata"].get("labels", {})
-        for label in ("name", "instance", "part-of"):
-            if f"app.kubernetes.io/{label}" not in labels:
-                yield f"{name_of(thing)} has no app.kubernetes.io/{label}"
-
-
 CHECKS = [
-    names_are_unique,
+    admission.names_are_unique,
     selectors_match,
     policies_match,
     every_pod_is_policed,
@@ -427,16 +255,20 @@ CHECKS = [
     probes_reach_ports,
     references_exist,
     mounts_exist,
-    drains_in_time,
-    listens_where_ports_are,
-    memory_suffices,
-    connections_suffice,
+    hosting.drains_in_time,
+    hosting.starts_in_time,
+    hosting.listens_where_ports_are,
+    hosting.memory_suffices,
+    hosting.connections_suffice,
     autoscalers_work,
     budgets_allow_and_protect,
-    replicas_are_told,
-    pods_are_restricted,
-    images_are_named,
-    objects_are_labelled,
+    hosting.replicas_are_told,
+    admission.pods_are_restricted,
+    admission.images_are_named,
+    admission.names_are_valid,
+    admission.ports_of_nodes_are_free,
+    admission.an_api_server_takes_the_pods,
+    admission.objects_are_labelled,
 ]
 
 

@@ -8,6 +8,9 @@ import copy
 
 import pytest
 
+import admission
+import hosting
+import inventory
 import manifests
 from conftest import kustomize
 
@@ -18,7 +21,7 @@ def sound():
 
 
 def one(objects, name):
-    return next(thing for thing in objects if manifests.name_of(thing) == name)
+    return next(thing for thing in objects if inventory.name_of(thing) == name)
 
 
 def pod(objects):
@@ -30,12 +33,12 @@ def host(objects):
 
 
 def environment(objects):
-    [found] = manifests.of_kind(objects, "ConfigMap")
+    [found] = inventory.of_kind(objects, "ConfigMap")
     return found["data"]
 
 
 BREAK = {
-    manifests.names_are_unique: lambda o: o.append(one(o, "Service task-api")),
+    admission.names_are_unique: lambda o: o.append(one(o, "Service task-api")),
     manifests.selectors_match: lambda o: one(o, "Service task-api")["spec"]["selector"].update(
         {"app.kubernetes.io/name": "tasks-api"}
     ),
@@ -59,22 +62,32 @@ BREAK = {
         key="database_url"
     ),
     manifests.mounts_exist: lambda o: environment(o).update(TASK_HOST_CACHE_DIR="/var/lib/code"),
-    manifests.drains_in_time: lambda o: pod(o).update(terminationGracePeriodSeconds=30),
-    manifests.listens_where_ports_are: lambda o: environment(o).update(
+    hosting.drains_in_time: lambda o: pod(o).update(terminationGracePeriodSeconds=30),
+    hosting.starts_in_time: lambda o: environment(o).update(TASK_HOST_DATABASE_WAIT="2m"),
+    hosting.listens_where_ports_are: lambda o: environment(o).update(
         TASK_HOST_ADMIN_ADDR="127.0.0.1:9000"
     ),
-    manifests.memory_suffices: lambda o: environment(o).update(TASK_HOST_MAX_CONCURRENCY="64"),
-    manifests.connections_suffice: lambda o: environment(o).update(
+    hosting.memory_suffices: lambda o: environment(o).update(TASK_HOST_MAX_CONCURRENCY="64"),
+    hosting.connections_suffice: lambda o: environment(o).update(
         TASK_HOST_DATABASE_CONNECTIONS="32"
     ),
     manifests.autoscalers_work: lambda o: one(o, "Deployment task-api")["spec"].update(replicas=3),
     manifests.budgets_allow_and_protect: lambda o: one(o, "PodDisruptionBudget task-api")[
         "spec"
     ].update(maxUnavailable=3),
-    manifests.replicas_are_told: lambda o: environment(o).pop("TASK_HOST_REPLICAS"),
-    manifests.pods_are_restricted: lambda o: host(o)["securityContext"].pop("capabilities"),
-    manifests.images_are_named: lambda o: host(o).update(image="ghcr.io/task-host/task-host"),
-    manifests.objects_are_labelled: lambda o: one(o, "Service task-api")["metadata"].pop("labels"),
+    hosting.replicas_are_told: lambda o: environment(o).pop("TASK_HOST_REPLICAS"),
+    admission.pods_are_restricted: lambda o: host(o)["securityContext"].pop("capabilities"),
+    admission.images_are_named: lambda o: host(o).update(image="ghcr.io/task-host/task-host"),
+    admission.names_are_valid: lambda o: one(o, "Service task-api")["metadata"]["labels"].update(
+        {"app.kubernetes.io/version": "0.1.0+linux"}
+    ),
+    admission.ports_of_nodes_are_free: lambda o: one(o, "Service task-api")["spec"].update(
+        type="ClusterIP"
+    ),
+    admission.an_api_server_takes_the_pods: lambda o: host(o)["resources"]["requests"].update(
+        memory="1025Mi"
+    ),
+    admission.objects_are_labelled: lambda o: one(o, "Service task-api")["metadata"].pop("labels"),
 }
 
 
@@ -104,8 +117,36 @@ def test_a_budget_with_both_limits_is_found(sound):
     assert found == ["PodDisruptionBudget task-api needs one of minAvailable and maxUnavailable"]
 
 
+def test_pods_without_a_budget_are_found(sound):
+    broken = copy.deepcopy(sound)
+    broken.remove(one(broken, "PodDisruptionBudget task-api"))
+    found = list(manifests.budgets_allow_and_protect(broken))
+    assert found == ["Deployment task-api: no budget protects its 3 pods"]
+
+
 def test_replicas_on_sqlite_are_found(sound):
     broken = copy.deepcopy(sound)
     host(broken)["env"] = [{"name": "TASK_HOST_DATABASE", "value": "sqlite:/data/tasks.sqlite"}]
-    found = list(manifests.replicas_are_told(broken))
+    found = list(hosting.replicas_are_told(broken))
     assert found == ["Deployment task-api/task-host: 10 replicas on SQLite"]
+
+
+@pytest.mark.parametrize(
+    ("member", "more", "found"),
+    [
+        ("ports", {"name": "http", "containerPort": 8001}, "ports has one name twice"),
+        ("volumeMounts", {"name": "tmp", "mountPath": "/tmp"}, "volumeMounts has one mountPath twice"),
+    ],
+)
+def test_what_a_container_has_twice_is_found(member, more, found, sound):
+    broken = copy.deepcopy(sound)
+    host(broken)[member].append(more)
+    [problem] = admission.an_api_server_takes_the_pods(broken)
+    assert problem.endswith(found)
+
+
+def test_a_rollout_that_could_never_begin_is_found(sound):
+    broken = copy.deepcopy(sound)
+    one(broken, "Deployment task-api")["spec"]["strategy"]["rollingUpdate"]["maxSurge"] = 0
+    found = list(admission.an_api_server_takes_the_pods(broken))
+    assert found == ["Deployment task-api: no rollout could begin"]

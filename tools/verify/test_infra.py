@@ -7,7 +7,7 @@ import shutil
 import hcl2
 import pytest
 
-from conftest import ROOT, run
+from conftest import ROOT, run, tool
 
 INFRA = ROOT / "k8s/infra"
 FILES = sorted(INFRA.glob("*.tf"))
@@ -49,6 +49,14 @@ def test_every_variable_and_output_is_described():
     )
     for name, body in blocks:
         assert "description" in body, name
+
+
+def test_shellcheck_finds_nothing_in_what_a_node_runs(tmp_path):
+    template = (INFRA / "node.sh.tftpl").read_text()
+    assert set(re.findall(r"(?<!\$)\$\{(\w+)", template)) == {"kubernetes"}
+    script = tmp_path / "node.sh"
+    script.write_text(template.replace("${kubernetes}", "1.32").replace("$${", "${"))
+    run(tool("shellcheck"), script)
 
 
 def test_it_is_formatted():

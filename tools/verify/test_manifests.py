@@ -1,13 +1,19 @@
 """Overlays and chart: valid against Kubernetes' schemas, sound beyond them, and the same."""
 
 import copy
+import os
 import re
+import subprocess
 import time
 import urllib.request
+from pathlib import Path
 
 import kubernetes_validate
 import pytest
+import yaml
 
+import hosting
+import inventory
 import manifests
 from conftest import OVERLAYS, ROOT, chart, cluster_tools, helm_template, kustomize, run
 from live import Host
@@ -18,6 +24,7 @@ URL = "--set=secret.databaseUrl=postgres://me:secret@db.example.com/tasks"
 DIGEST = "sha256:" + "0" * 64
 PARTS = {
     "by default": [],
+    "as many pods as the database takes": ["--set=replicas=13"],
     "one replica": ["--set=replicas=1"],
     "SQLite": ["--set=database.kind=sqlite,replicas=1"],
     "SQLite on a storage class": [
@@ -37,6 +44,15 @@ PARTS = {
     "a node's port": ["--set=service.type=NodePort,service.nodePort=30100"],
     "a load balancer": ["--set=service.type=LoadBalancer"],
     "an image by digest": [f"--set=image.digest={DIGEST},imagePullSecrets[0]=registry"],
+    "a declared component": [f"--set=component.declared=oci://ghcr.io/acme/tasks@{DIGEST}"],
+    "a declared component behind credentials": [
+        f"--set=component.declared=oci://registry.example:5000/tasks@{DIGEST}",
+        "--set=component.registrySecret=task-api-registry,component.registryPort=5000",
+    ],
+    "a file more": [
+        "--set=extraVolumes[0].name=authority,extraVolumes[0].configMap.name=authority",
+        "--set=extraVolumeMounts[0].name=authority,extraVolumeMounts[0].mountPath=/etc/authority",
+    ],
     "where it runs": [
         "--set=nodeSelector.disktype=ssd,priorityClassName=high,podAnnotations.a=b",
         "--set=tolerations[0].key=dedicated,tolerations[0].operator=Exists",
@@ -48,11 +64,35 @@ PARTS = {
 }
 
 
+def declared():
+    """The overlay `stage` with the component that declares the logic, as somebody would write it."""
+    folder = Path(os.environ["TASK_HOST_VERIFY_DIR"]) / "declared"
+    folder.mkdir(parents=True, exist_ok=True)
+    k8s = os.path.relpath(ROOT / "k8s", folder.resolve())
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": "task-api-stage",
+        "resources": [f"{k8s}/overlays/stage"],
+        "components": [f"{k8s}/components/declared-component"],
+        "configMapGenerator": [
+            {
+                "name": "task-api",
+                "behavior": "merge",
+                "literals": [f"TASK_HOST_DECLARED_COMPONENT=oci://ghcr.io/acme/tasks@{DIGEST}"],
+            }
+        ],
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return kustomize(folder)
+
+
 def environment(name):
     return f"--values={VALUES / name}.yaml"
 
 
 RENDERED = {f"overlay {name}": lambda name=name: kustomize(f"overlays/{name}") for name in OVERLAYS}
+RENDERED |= {"overlay with a declared component": lambda: declared()}
 RENDERED |= {f"chart {name}": lambda name=name: chart(environment(name)) for name in OVERLAYS}
 RENDERED |= {f"chart with {part}": lambda part=part: chart(*PARTS[part]) for part in PARTS}
 
@@ -83,6 +123,19 @@ REFUSED = {
     ),
     "no URL": (["--set=database.kind=external"], "needs a URL"),
     "a URL that nothing reads": ([URL], "is used only with"),
+    "more pods than the database takes": (["--set=replicas=14"], "need 318 connections"),
+    "more connections than the database takes": (
+        ["--set=config.TASK_HOST_DATABASE_CONNECTIONS=100"],
+        "database.postgres.maxConnections",
+    ),
+    "credentials that nothing uses": (
+        ["--set=component.registrySecret=task-api-registry"],
+        "only with component.declared",
+    ),
+    "a declaration that a registry could change": (
+        ["--set=component.declared=oci://ghcr.io/acme/tasks:1.2"],
+        "declared",
+    ),
     "an unknown value": (["--set=replica=1"], "Additional property replica is not allowed"),
     "another type": (["--set=replicas=two"], "replicas"),
     "a port outside the range": (["--set=service.nodePort=80"], "nodePort"),
@@ -159,19 +212,19 @@ def test_chart_and_overlay_make_the_same_objects(name):
 def test_overlays_differ_where_they_should(name, namespace, replicas, port):
     objects = kustomize(f"overlays/{name}")
     assert {thing["metadata"].get("namespace", namespace) for thing in objects} == {namespace}
-    [(deployment, *scale)] = manifests.scale(objects)
+    [(deployment, *scale)] = inventory.scale(objects)
     assert deployment["metadata"]["name"] == "task-api"
     assert tuple(scale) == replicas
-    [service] = [thing for thing in objects if manifests.name_of(thing) == "Service task-api"]
+    [service] = [thing for thing in objects if inventory.name_of(thing) == "Service task-api"]
     [http] = service["spec"]["ports"]
     assert (http["port"], http["targetPort"], http["nodePort"]) == (80, "http", port)
-    [home] = manifests.of_kind(objects, "Namespace")
+    [home] = inventory.of_kind(objects, "Namespace")
     assert home["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
 @pytest.mark.parametrize("name", ["stage", "prod"])
 def test_no_secret_of_a_real_environment_is_written_down(name):
-    assert manifests.of_kind(kustomize(f"overlays/{name}"), "Secret") == []
+    assert inventory.of_kind(kustomize(f"overlays/{name}"), "Secret") == []
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
@@ -179,7 +232,7 @@ def test_the_host_starts_with_the_settings_and_answers_the_probes(
     name, host_binary, component, tmp_path
 ):
     objects = kustomize(f"overlays/{name}")
-    [(_, _, container, values)] = manifests.hosts(objects)
+    [(_, _, container, values)] = inventory.hosts(objects)
     token = tmp_path / "admin-token"
     token.write_text("secret")
     # What a cluster gives otherwise; every other setting is as it will be.
@@ -205,6 +258,35 @@ def test_the_host_starts_with_the_settings_and_answers_the_probes(
     assert time.monotonic() - began < 10
 
 
+def test_the_component_compiles_within_what_the_containers_leave_for_it(host_binary, component):
+    with component.open("rb") as content:
+        child = subprocess.Popen(
+            [host_binary, "compile"], stdin=content, stdout=subprocess.DEVNULL
+        )
+        _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 0
+    assert used.ru_maxrss << 10 < hosting.COMPILE_BYTES
+
+
 def flags(binary):
     """Every variable that `task-host serve` reads."""
     return set(re.findall(r"\[env:\s+(TASK_HOST_\w+)", run(binary, "serve", "--help")))
+
+
+def test_chart_and_overlay_declare_a_component_alike():
+    reference = f"oci://ghcr.io/acme/tasks@{DIGEST}"
+    rendered = chart(
+        environment("stage"),
+        f"--set=component.declared={reference},component.registrySecret=task-api-registry",
+    )
+    for objects in (declared(), rendered):
+        [(_, spec, container, values)] = inventory.hosts(objects)
+        assert values["TASK_HOST_DECLARED_COMPONENT"] == reference
+        path = values["TASK_HOST_REGISTRY_AUTH_FILE"]
+        [mount] = [one for one in container["volumeMounts"] if one["name"] == "registry"]
+        [volume] = [one for one in spec["volumes"] if one["name"] == "registry"]
+        [item] = volume["secret"]["items"]
+        assert (item["key"], path) == (".dockerconfigjson", f"{mount['mountPath']}/{item['path']}")
+        [policy] = [one for one in objects if one["metadata"]["name"] == "task-api-registry"]
+        assert policy["spec"]["egress"] == [{"ports": [{"port": 443, "protocol": "TCP"}]}]

@@ -10,8 +10,8 @@ import urllib.request
 import pytest
 import yaml
 
-import manifests
-from conftest import ROOT, kustomize, needs, run
+import inventory
+from conftest import ROOT, kustomize, needs, other, run
 from live import Host, Process, free_port, get_json, wait_for
 
 MONITORING = ROOT / "k8s/monitoring"
@@ -19,7 +19,7 @@ VARIABLES = {"$namespace": "live", "$job": "task-api", "$__rate_interval": "10s"
 
 
 def groups():
-    [rule] = manifests.of_kind(kustomize("monitoring"), "PrometheusRule")
+    [rule] = inventory.of_kind(kustomize("monitoring"), "PrometheusRule")
     return rule["spec"]
 
 
@@ -66,12 +66,12 @@ def test_every_alert_says_what_happened_and_how_bad_it_is():
 
 @pytest.mark.parametrize("overlay", ["dev", "stage", "prod"])
 def test_the_service_monitor_finds_the_operators_port(overlay):
-    [monitor] = manifests.of_kind(kustomize("monitoring"), "ServiceMonitor")
+    [monitor] = inventory.of_kind(kustomize("monitoring"), "ServiceMonitor")
     wanted = monitor["spec"]["selector"]["matchLabels"]
     found = [
         service
-        for service in manifests.of_kind(kustomize(f"overlays/{overlay}"), "Service")
-        if manifests.selects(wanted, service["metadata"]["labels"])
+        for service in inventory.of_kind(kustomize(f"overlays/{overlay}"), "Service")
+        if inventory.selects(wanted, service["metadata"]["labels"])
     ]
     assert [service["metadata"]["name"] for service in found] == ["task-api-operators"]
     [endpoint] = monitor["spec"]["endpoints"]
@@ -86,13 +86,6 @@ def post(url, body):
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         return answer.status
-
-
-def other(component, path):
-    """The same component under another digest: with a custom section that nothing reads."""
-    note = b"\x04note" + b"other"
-    path.write_bytes(component.read_bytes() + b"\x00" + bytes([len(note)]) + note)
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -209,6 +202,28 @@ def test_the_recorded_series_and_the_alert_of_a_refusal_are_live(prometheus):
     wait_for("the rate of requests is recorded", recorded)
     firing = 'ALERTS{alertname="TaskApiDeploymentRejected",alertstate="firing"}'
     wait_for("the refusal is an alert", lambda: query(address, firing))
+
+
+def test_a_host_has_every_metric_that_a_rule_is_about(prometheus):
+    """Also those that nothing has happened to yet: a rule about another name never fires."""
+    address, _ = prometheus
+    expressions = [rule["expr"] for group in groups()["groups"] for rule in group["rules"]]
+    named = {
+        family(name)
+        for expression in expressions
+        for name in re.findall(r"\b(?:task_host|http_server|process)_\w+", expression)
+    }
+    assert {"http_server_request_duration_seconds", "task_host_faults"} <= named
+
+    def missing():
+        known = get_json(f"http://{address}/api/v1/metadata")["data"]
+        return named - {family(name) for name in known}
+
+    wait_for(f"every metric is known, of {named}", lambda: not missing(), deadline=20)
+
+
+def family(name):
+    return re.sub(r"_(total|bucket|count|sum)$", "", name)
 
 
 def test_panels_do_not_overlap_and_have_titles():

@@ -10,6 +10,7 @@ mod instantiation;
 mod instructions;
 mod peers;
 mod report;
+mod scale;
 mod seed;
 mod server;
 mod start;
@@ -54,6 +55,15 @@ pub struct Arguments {
     /// Writes what was counted to bench/instructions.json instead of comparing with it.
     #[arg(long, requires = "instructions")]
     record: bool,
+
+    /// Measures how latency grows with the number of tasks, on both engines, instead.
+    #[arg(long)]
+    scale: bool,
+
+    /// The numbers of tasks that `--scale` compares; the first is what the others are put in
+    /// proportion to.
+    #[arg(long, value_delimiter = ',', default_value = "1000,100000,1000000")]
+    sizes: Vec<u64>,
 
     /// The profile that both servers are built with. Anything but dist is for work on the
     /// benchmark itself.
@@ -100,6 +110,9 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         let setup = build(workspace, "release", &["task-host"])?;
         let recorded = workspace.root.join("bench/instructions.json");
         return instructions::run(&setup, &recorded, arguments.record);
+    }
+    if arguments.scale {
+        return scale::run(workspace, arguments);
     }
     wrk::require()?;
     let cores = thread::available_parallelism()?.get();

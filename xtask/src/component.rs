@@ -46,12 +46,20 @@ pub const COUNTER: Component = Component {
     file: "counter.wasm",
 };
 
+/// The service whose schema changes under load in the host's tests.
+pub const CONTACTS: Component = Component {
+    name: "contacts",
+    wit: "host/tests/components/contacts/wit",
+    profile: "component",
+    file: "contacts.wasm",
+};
+
 /// Builds every component of the workspace.
 ///
 /// # Errors
 /// As [`build`], at the first that fails.
 pub fn build_all(workspace: &Workspace) -> Result<()> {
-    for component in [TASKS, COUNTER] {
+    for component in [TASKS, COUNTER, CONTACTS] {
         build(workspace, component)?;
     }
     Ok(())

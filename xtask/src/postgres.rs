@@ -5,7 +5,7 @@
 
 use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::step;
@@ -32,7 +32,7 @@ const NOT: [&str; 3] = [
 
 /// Runs the API's tests on PostgreSQL, where it is installed.
 pub fn run(mut tests: Command) -> Outcome {
-    if !is_installed() {
+    if programs().is_none() {
         return Outcome::LeftOut {
             why: "PostgreSQL 15 or newer is missing".into(),
             remedy: "apt install postgresql (its server need not run; the tests start their own)"
@@ -49,15 +49,13 @@ pub fn run(mut tests: Command) -> Outcome {
     }
 }
 
-/// Whether the tests will find the server's programs: in PATH, or where Debian puts them.
-fn is_installed() -> bool {
+/// Where the server's programs are: in PATH, or where Debian puts them.
+pub fn programs() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let in_path = env::split_paths(&path).any(|directory| is_there(&directory));
     let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
-    in_path
-        || debian
-            .flatten()
-            .any(|entry| is_there(&entry.path().join("bin")))
+    env::split_paths(&path)
+        .chain(debian.flatten().map(|entry| entry.path().join("bin")))
+        .find(|directory| is_there(directory))
 }
 
 fn is_there(directory: &Path) -> bool {

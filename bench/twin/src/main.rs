@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use task_host::cli::{self, Failure, serving};
-use task_host::deployment::{Deployments, Start};
+use task_host::deployment::{Deployments, Member, Start};
 use task_host::request::Service;
 
 /// The allocator that the host has.
@@ -42,6 +42,6 @@ fn run(args: &serving::Args) -> Result<(), Failure> {
     let _traces = args.start_logs()?;
     let database = args.open_database()?;
     let starting = async { Ok(Start::of(revision::open(&*database).await?)) };
-    let never = None::<fn(Arc<Service>) -> Arc<Deployments>>;
+    let never = None::<fn(Arc<Service>, Option<Arc<Member>>) -> Arc<Deployments>>;
     Ok(args.serve(database.clone(), starting, never)?)
 }

@@ -46,6 +46,14 @@ export const t = {
     rollbackTo: (digest) => `Roll back to ${digest}`,
     replicas: "Replicas",
     oneReplica: (version) => `1 host, task-host ${version}`,
+    hosts: (count) => count === 1 ? "1 host" : `${count} hosts`,
+    this: "(this)",
+    states: {
+      starting: "starting",
+      serving: "serving",
+      failed: "cannot serve the active component",
+      gone: "gone: its lease has run out",
+    },
     epoch: (epoch) => `epoch ${epoch}`,
   },
 

@@ -24,9 +24,11 @@ export function revisions(redraw) {
         ${before(status)}
       </div>
       <p class="facts">
-        <span><b>${t.revisions.replicas}</b> ${t.revisions.oneReplica(status.host_version)}</span>
+        <span><b>${t.revisions.replicas}</b> ${status.replicas.length > 0
+          ? t.revisions.hosts(status.replicas.length) : t.revisions.oneReplica(status.host_version)}</span>
         <span>${t.revisions.epoch(status.epoch)}</span>
       </p>
+      ${status.replicas.length > 0 ? hosts(status) : nothing}
     </section>`;
 }
 
@@ -45,6 +47,21 @@ function card(role, label, revision, note, further = nothing) {
       </dl>
       ${further}
     </article>`;
+}
+
+/** The hosts that share the database, each with what it serves. */
+function hosts({ replicas, active }) {
+  return html`
+    <ul class="hosts" aria-label=${t.revisions.replicas}>
+      ${replicas.map((host) => html`
+        <li class=${host.state === "serving" && host.digest === active.digest ? "" : "bad"}>
+          <b>${host.name}</b> ${host.this ? t.revisions.this : nothing}
+          <span>${t.revisions.states[host.state] ?? host.state}</span>
+          ${host.digest ? html`<code title=${host.digest}>${digest(host.digest)}</code>` : nothing}
+          <span class="hint">task-host ${host.host_version}</span>
+          ${host.problem ? html`<span>${host.problem}</span>` : nothing}
+        </li>`)}
+    </ul>`;
 }
 
 /** When a revision became active, and by whom, as far as the history that is here tells. */

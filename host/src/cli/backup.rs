@@ -15,6 +15,7 @@ pub(super) struct Args {
     #[arg(
         long,
         env = "TASK_HOST_DATABASE",
+        hide_env_values = true,
         default_value = "sqlite:data/tasks.sqlite"
     )]
     database: Location,

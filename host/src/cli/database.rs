@@ -43,4 +43,10 @@ pub(super) struct Args {
     #[arg(long = "database-idle-timeout", env = "TASK_HOST_DATABASE_IDLE_TIMEOUT",
         default_value = "5m", value_parser = parse_duration)]
     pub(super) idle: Duration,
+
+    /// How long a start waits for a PostgreSQL server that does not answer yet, as where both are
+    /// started at once; 0s: a start ends then
+    #[arg(long = "database-wait", env = "TASK_HOST_DATABASE_WAIT",
+        default_value = "0s", value_parser = parse_duration)]
+    pub(super) wait: Duration,
 }

@@ -9,7 +9,7 @@ use humantime::parse_duration;
 use super::{Failure, setting};
 use crate::deployment::signature::TrustedKeys;
 use crate::deployment::{Probation, Retention, Settings};
-use crate::runtime::Compiler;
+use crate::runtime::{CodeKey, Compiler};
 use crate::server::config::ByteSize;
 
 /// How the logic is replaced
@@ -65,6 +65,20 @@ pub(super) struct Args {
     )]
     trusted_key: Vec<PathBuf>,
 
+    /// What this host is called among those that share its database; the machine's name unless given
+    #[arg(long, env = "TASK_HOST_REPLICA_NAME", value_name = "NAME")]
+    replica_name: Option<String>,
+
+    /// How long a host that shares its database may answer after it last reached it, from 1s to 1m.
+    /// A switch of the logic waits this long for a host that is gone
+    #[arg(long, env = "TASK_HOST_LEASE", default_value = "5s", value_parser = lease)]
+    lease: Duration,
+
+    /// A key of 32 bytes or more, the same on all hosts that share a database: with it one compiles
+    /// a component and the others take the code from the database; without, each compiles for itself
+    #[arg(long, env = "TASK_HOST_CODE_KEY_FILE", value_name = "FILE")]
+    code_key_file: Option<PathBuf>,
+
     /// For tests of crashes: a deployment stops for ever before this stage
     /// or point
     #[arg(long, env = "TASK_HOST_PAUSE_BEFORE", hide = true)]
@@ -84,6 +98,25 @@ impl Args {
             memory_bytes: self.compile_memory.0 as u64,
             ..program
         })
+    }
+
+    /// The key of the code that hosts share.
+    pub(super) fn code_key(&self) -> Result<Option<CodeKey>, Failure> {
+        let key = self.code_key_file.as_deref().map(CodeKey::read);
+        key.transpose()
+            .map_err(|error| setting("--code-key-file", format!("{error:#}")))
+    }
+
+    /// What people call this host.
+    pub(super) fn replica_name(&self) -> String {
+        let machine = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let name = self.replica_name.clone().unwrap_or_else(machine);
+        name.trim().to_owned()
+    }
+
+    /// How long this host may answer without the database.
+    pub(super) fn lease(&self) -> Duration {
+        self.lease
     }
 
     pub(super) fn settings(&self) -> Settings {
@@ -109,6 +142,15 @@ fn compile_memory(text: &str) -> Result<ByteSize, String> {
     match size.0 as u64 >= Compiler::LEAST_MEMORY_BYTES {
         true => Ok(size),
         false => Err("give 640MiB or more: with less, hardly a component compiles".to_owned()),
+    }
+}
+
+/// How long a lease may last.
+fn lease(text: &str) -> Result<Duration, String> {
+    let lease = parse_duration(text).map_err(|error| error.to_string())?;
+    match (Duration::from_secs(1)..=Duration::from_secs(60)).contains(&lease) {
+        true => Ok(lease),
+        false => Err("give 1s to 1m: a host beats five times in a lease".to_owned()),
     }
 }
 

@@ -11,10 +11,11 @@ use crate::storage::{Location, transfer};
 /// Write all data of the logic to standard output, as JSON Lines; the host may be running
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Where the data is: sqlite:PATH
+    /// Where the data is: sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
     #[arg(
         long,
         env = "TASK_HOST_DATABASE",
+        hide_env_values = true,
         default_value = "sqlite:data/tasks.sqlite"
     )]
     database: Location,

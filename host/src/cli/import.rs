@@ -14,6 +14,7 @@ use super::{Failure, setting};
 use crate::deployment::signature::TrustedKeys;
 use crate::deployment::{self, Bundled, Gate};
 use crate::runtime::{Compiler, Limits, Runtime};
+use crate::storage::postgres::Url;
 use crate::storage::transfer::Row;
 use crate::storage::{self, Database, Location};
 
@@ -27,13 +28,22 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Args {
     /// The export; - reads standard input
     file: PathBuf,
-    /// Where the data goes: sqlite:PATH
+    /// Where the data goes: sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
     #[arg(
         long,
         env = "TASK_HOST_DATABASE",
+        hide_env_values = true,
         default_value = "sqlite:data/tasks.sqlite"
     )]
     database: Location,
+    /// The same PostgreSQL database past a pooler, as for `serve`
+    #[arg(
+        long,
+        env = "TASK_HOST_DATABASE_DIRECT",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    database_direct: Option<Url>,
     /// The component that sets a new database up, as `serve` would: that of the host that the
     /// export comes from
     #[arg(long, env = "TASK_HOST_COMPONENT", value_name = "FILE")]
@@ -44,8 +54,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let component = args.component.as_deref().map(read_bundled).transpose()?;
     let mut input = open(&args.file)?;
     let header = header(&mut *input).context("the first line is not the header of an export")?;
-    let database = storage::connect(&args.database, storage::Options::default())
-        .map_err(|error| setting("--database", error))?;
+    let options = storage::Options {
+        direct: args.database_direct.clone(),
+        ..storage::Options::default()
+    };
+    let database =
+        storage::connect(&args.database, options).map_err(|error| setting("--database", error))?;
     // More than one thread, for the component's calls: a tick lets others have theirs.
     let runtime = tokio::runtime::Runtime::new().context("cannot start the worker threads")?;
     let imported = runtime.block_on(async {
@@ -81,12 +95,13 @@ async fn set_up(database: &Arc<dyn Database>, component: Bundled) -> anyhow::Res
         runtime: Arc::new(runtime),
         compiler: Compiler::of_this_program().context("cannot find this program")?,
         cache: None,
+        shared: None,
         database: database.clone(),
         patience: PATIENCE,
         migration_time: PATIENCE,
     };
     // Who may write the database file needs no signature.
-    deployment::start(&gate, Some(component), &TrustedKeys::default()).await?;
+    deployment::start(&gate, Some(component), &TrustedKeys::default(), None).await?;
     Ok(())
 }
 

@@ -1,4 +1,10 @@
-//! `task-host inspect`: what a component imports, exports and serves.
+//! `task-host inspect`: what a component imports, exports and serves, and what it breaks for clients
+//! of an earlier one.
+//!
+//! Nothing runs but the component's description of itself, and no host is asked: it says before a
+//! deployment what a host would say, as far as that shows without a database.
+
+mod against;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -6,46 +12,88 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::{Failure, block_on};
+use self::against::Comparison;
+use super::{Failure, block_on, oci, print};
 use crate::contract::Description;
 use crate::deployment::{Refused, check_description, digest_of};
 use crate::runtime::{Compiler, Limits, Runtime};
-use crate::transcode::Interface;
+use crate::transcode::{Interface, Operation};
 
 /// Say what a component imports, exports and serves
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The component
-    file: PathBuf,
+    /// The component: a file, or a reference such as oci://ghcr.io/acme/tasks:1.2
+    #[arg(value_name = "FILE")]
+    source: PathBuf,
+
+    /// Compare with an earlier one, a file or a reference too, and fail where this one breaks its
+    /// clients or does not continue its schema
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+
     /// Write one JSON object
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    registry: oci::Args,
 }
 
 /// How long the component may take to describe itself.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let component = std::fs::read(&args.file)
-        .with_context(|| format!("cannot read {}", args.file.display()))?;
-    let seen = block_on(read(&component))
-        .with_context(|| format!("cannot inspect {}", args.file.display()))?;
-    let report = report(&component, &seen.interface, &seen.description);
-    if args.json {
-        println!("{report:#}");
-    } else {
-        print!("{}", in_words(&report));
+    let content = oci::read(&args.source, "FILE", &args.registry)?;
+    let earlier = args.against.as_deref();
+    let earlier = earlier
+        .map(|source| oci::read(source, "--against", &args.registry))
+        .transpose()?;
+    let (seen, before) = block_on(async {
+        let seen = read(&content)
+            .await
+            .with_context(|| format!("cannot inspect {}", args.source.display()))?;
+        let before = match &earlier {
+            Some(earlier) => Some(
+                read(earlier)
+                    .await
+                    .context("--against: cannot inspect it")?,
+            ),
+            None => None,
+        };
+        Ok((seen, before))
+    })?;
+    let compared = match (&before, &seen.operations) {
+        (Some(before), Ok(after)) => Some(Comparison::between(before, &seen, after)?),
+        _ => None,
+    };
+    let mut report = report(&content, &seen);
+    if let Some(compared) = &compared {
+        report["against"] = compared.report();
     }
-    seen.verdict.map_err(|refused| {
-        anyhow::anyhow!("no host would take it ({}): {refused}", refused.code()).into()
-    })
+    if args.json {
+        print(&format!("{report:#}\n"))?;
+    } else {
+        let compared = compared.as_ref().map(Comparison::in_words);
+        print(&format!(
+            "{}{}",
+            in_words(&report),
+            compared.unwrap_or_default()
+        ))?;
+    }
+    if let Err(refused) = &seen.operations {
+        return Err(
+            anyhow::anyhow!("no host would take it ({}): {refused}", refused.code()).into(),
+        );
+    }
+    Ok(compared.map_or(Ok(()), |compared| compared.verdict())?)
 }
 
 /// What a component is, and whether it fits together.
 struct Seen {
+    digest: String,
     interface: Interface,
     description: Description,
-    verdict: Result<(), Refused>,
+    operations: Result<Vec<Operation>, Refused>,
 }
 
 async fn read(component: &[u8]) -> anyhow::Result<Seen> {
@@ -60,15 +108,17 @@ async fn read(component: &[u8]) -> anyhow::Result<Seen> {
     let deadline = Instant::now() + PATIENCE;
     let description = runtime.describe(&program, deadline).await?;
     let assets = runtime.assets(&program, deadline).await?;
-    let verdict = check_description(&interface, &description, &assets);
+    let operations = check_description(&interface, &description, &assets);
     Ok(Seen {
+        digest: digest_of(component),
         interface,
         description,
-        verdict,
+        operations,
     })
 }
 
-fn report(component: &[u8], interface: &Interface, description: &Description) -> Value {
+fn report(component: &[u8], seen: &Seen) -> Value {
+    let (interface, description) = (&seen.interface, &seen.description);
     let operations: Vec<String> = interface
         .functions()
         .iter()
@@ -99,7 +149,7 @@ fn report(component: &[u8], interface: &Interface, description: &Description) ->
     json!({
         "name": description.name,
         "version": description.version,
-        "digest": format!("sha256:{}", digest_of(component)),
+        "digest": format!("sha256:{}", seen.digest),
         "size_bytes": component.len(),
         "imports": interface.imports(),
         "exports": interface.exports(),

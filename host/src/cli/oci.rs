@@ -8,7 +8,7 @@ mod credentials;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use oci_client::manifest::{OciDescriptor, OciImageManifest};
 use oci_client::{Client, Reference};
 use serde_json::json;
 
-use super::tls;
+use super::{Failure, block_on, setting, tls};
 use crate::deployment::digest_of;
 use crate::transcode::Interface;
 
@@ -55,6 +55,18 @@ pub(super) struct Pulled {
     pub(super) content: Vec<u8>,
     /// Its signature in base64, if it was published with one.
     pub(super) signature: Option<String>,
+}
+
+/// A component's content from where `flag` says it is: a file, or a reference to a registry.
+pub(super) fn read(source: &Path, flag: &str, args: &Args) -> Result<Vec<u8>, Failure> {
+    let reference = source.to_str().filter(|text| text.starts_with(SCHEME));
+    let Some(reference) = reference else {
+        let content = std::fs::read(source)
+            .map_err(|error| setting(flag, format!("cannot read {}: {error}", source.display())));
+        return content;
+    };
+    let artifact: Artifact = reference.parse().map_err(|reason| setting(flag, reason))?;
+    Ok(block_on(artifact.pull(args))?.content)
 }
 
 impl Artifact {

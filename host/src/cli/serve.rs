@@ -10,7 +10,7 @@ use std::time::Duration;
 use humantime::parse_duration;
 
 use super::{Failure, declared, deployments, serving, setting, sign};
-use crate::deployment::{self, Bundled, Deployments, Gate};
+use crate::deployment::{self, Bundled, Deployments, Gate, Member};
 use crate::runtime::{CodeCache, Runtime};
 use crate::storage::Location;
 
@@ -59,11 +59,14 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         runtime: Arc::new(runtime),
         compiler: args.deployments.compiler()?,
         cache,
+        shared: args.deployments.code_key()?,
         database: database.clone(),
         patience: PATIENCE,
         migration_time: args.migration_timeout,
     });
+    let (name, lease) = (args.deployments.replica_name(), args.deployments.lease());
     let starting = async {
+        let member = Member::join(&gate.database, name, lease).await?;
         let bundled = match bundled {
             // A new database can begin with what is declared.
             None if gate.database.registry().active().await?.is_none() => {
@@ -71,12 +74,12 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
             }
             bundled => bundled,
         };
-        Ok(deployment::start(&gate, bundled, &keys).await?)
+        Ok(deployment::start(&gate, bundled, &keys, member).await?)
     };
     let settings = args.deployments.settings();
-    let deployments = |service| {
+    let deployments = |service, member| {
         let (gate, database, keys) = (gate.clone(), database.clone(), keys.clone());
-        let deployments = Deployments::new(gate, service, database, keys, settings);
+        let deployments = Deployments::new(gate, service, database, keys, settings, member);
         args.declared.carry_out(&deployments);
         deployments
     };

@@ -12,9 +12,9 @@ use humantime::parse_duration;
 
 use super::signals::Signals;
 use super::{Failure, database, limits, logs, setting};
-use crate::deployment::{Deployments, Start};
+use crate::deployment::{Deployments, Member, Start};
 use crate::metrics::Metrics;
-use crate::request::{Broadcast, Service};
+use crate::request::{Broadcast, Lease, Service};
 use crate::runtime;
 use crate::server::admin::Access;
 use crate::server::{self, Server, listen, operators::OperatorsPort};
@@ -120,6 +120,7 @@ impl Args {
             connections: self.database.connections.into(),
             idle: self.database.idle,
             direct: self.database.direct.clone(),
+            wait: self.database.wait,
             result_bytes: limits.bytes,
             no_sync: self.unsafe_no_sync,
         };
@@ -140,7 +141,7 @@ impl Args {
         &self,
         database: Arc<dyn Database>,
         starting: impl Future<Output = anyhow::Result<Start>>,
-        deployments: Option<impl FnOnce(Arc<Service>) -> Arc<Deployments>>,
+        deployments: Option<impl FnOnce(Arc<Service>, Option<Arc<Member>>) -> Arc<Deployments>>,
     ) -> anyhow::Result<()> {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         if let Some(workers) = self.workers {
@@ -160,7 +161,7 @@ impl Args {
         &self,
         database: Arc<dyn Database>,
         starting: impl Future<Output = anyhow::Result<Start>>,
-        deployments: Option<impl FnOnce(Arc<Service>) -> Arc<Deployments>>,
+        deployments: Option<impl FnOnce(Arc<Service>, Option<Arc<Member>>) -> Arc<Deployments>>,
     ) -> anyhow::Result<()> {
         // From here on a signal drains instead of killing, also while the component compiles.
         let signals = Signals::listen()?;
@@ -168,7 +169,12 @@ impl Args {
             started = starting => started?,
             () = signals.come(1) => return Ok(()),
         };
-        let metrics = Metrics::with_database(database.clone());
+        let member = start.member.clone();
+        let lease = member.as_ref().map(|member| member.lease());
+        let lease = lease.unwrap_or_else(|| Arc::new(Lease::unbounded()));
+        let shown = lease.clone();
+        let metrics = Metrics::with_database(database.clone(), move || shown.remaining());
+        metrics.replicas(1, 0);
         let limits = self.limits.request();
         metrics.set_pool_capacity(limits.running);
         let revision = &start.revision;
@@ -185,8 +191,9 @@ impl Args {
             database.clone(),
             limits,
             metrics.clone(),
+            lease,
         ));
-        let deployments = deployments.map(|make| make(service.clone()));
+        let deployments = deployments.map(|make| make(service.clone(), member));
         // From here on only the service holds the revision: it is freed when it is replaced.
         match &deployments {
             Some(deployments) => start.resume(deployments).await,

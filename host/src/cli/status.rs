@@ -2,6 +2,7 @@
 //! With `--watch` again and again: drawn anew on a terminal, a line at a time elsewhere.
 
 mod figures;
+mod replicas;
 mod view;
 
 #[cfg(test)]

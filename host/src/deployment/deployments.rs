@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinHandle;
 
 use super::gate::{Gate, digest_of};
-use super::history;
 use super::journal::Journal;
+use super::member::Member;
 use super::model::{ComponentSummary, Order};
 use super::past::Past;
 use super::probation::Probation;
 use super::retention::Retention;
+use super::running::Running;
 use super::signature::TrustedKeys;
 use super::trial::Promotion;
 use crate::request::{Revision, Service};
@@ -45,17 +46,17 @@ pub struct Deployments {
     pub(super) keys: TrustedKeys,
     /// The latest first.
     kept: Mutex<VecDeque<Arc<Revision>>>,
-    running: Mutex<Option<Running>>,
+    pub(super) running: Mutex<Option<Running>>,
     /// What ends a trial well, while one runs.
     pub(super) promotion: Mutex<Option<Promotion>>,
     /// What carries the configuration's declaration out, until it has ended.
     pub(super) declaring: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// A deployment that runs here, or ran last.
-struct Running {
-    journal: Arc<Journal>,
-    task: JoinHandle<()>,
+    /// This host among others; none: the database is its own.
+    pub(super) member: Option<Arc<Member>>,
+    /// What does as the others do, until [`Deployments::stop`].
+    pub(super) following: Mutex<Option<JoinHandle<()>>>,
+    /// Held while the active revision is replaced: by this host's own deployment, or by another's.
+    pub(super) switching: tokio::sync::Mutex<()>,
 }
 
 /// Why an order was not taken. Nothing was begun.
@@ -81,13 +82,15 @@ pub enum OrderError {
 }
 
 impl Deployments {
-    /// Joins the parts. `service` serves the active revision already.
+    /// Joins the parts. `service` serves the active revision already. Where hosts share the
+    /// database, `member` is this one.
     pub fn new(
         gate: Arc<Gate>,
         service: Arc<Service>,
         database: Arc<dyn Database>,
         keys: TrustedKeys,
         settings: Settings,
+        member: Option<Arc<Member>>,
     ) -> Arc<Self> {
         Arc::new(Deployments {
             gate,
@@ -99,7 +102,25 @@ impl Deployments {
             running: Mutex::default(),
             promotion: Mutex::default(),
             declaring: Mutex::default(),
+            member,
+            following: Mutex::default(),
+            switching: tokio::sync::Mutex::default(),
         })
+    }
+
+    /// Begins to do as the other hosts do, having served the component of that epoch so far, and
+    /// returns when this host may answer.
+    pub async fn join(self: &Arc<Self>, epoch: i64) {
+        let Some(member) = self.member.clone() else {
+            return;
+        };
+        member.serves(epoch, &self.service.active().digest);
+        let following = tokio::spawn(self.clone().follow_others(member.clone()));
+        *self
+            .following
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(following);
+        member.granted().await;
     }
 
     /// Keeps a component. Its content is checked when it is deployed; here only the digest.
@@ -198,7 +219,7 @@ impl Deployments {
         {
             let reason = format!("rolled back by {actor} at its stage {}", running.stage);
             // Where that is over by now, it is rolled back like any other.
-            if self.interrupt(running.id, reason).await {
+            if self.interrupt_anywhere(running.id, reason).await? {
                 return Ok(running.id);
             }
         }
@@ -229,67 +250,15 @@ impl Deployments {
     /// Ends a deployment that runs: the revision before it serves.
     ///
     /// # Errors
-    /// [`OrderError::Rejected`] where it does not run here; [`OrderError::Database`].
+    /// [`OrderError::Rejected`] where it does not run; [`OrderError::Database`].
     pub async fn abort(self: &Arc<Self>, id: i64, actor: &str) -> Result<(), OrderError> {
-        match self.interrupt(id, format!("aborted by {actor}")).await {
+        let reason = format!("aborted by {actor}");
+        match self.interrupt_anywhere(id, reason).await? {
             true => Ok(()),
             false => Err(OrderError::Rejected {
                 code: "not-running",
                 reason: format!("deployment {id} does not run"),
             }),
-        }
-    }
-
-    /// Ends a deployment as aborted; false: it does not run here.
-    async fn interrupt(&self, id: i64, reason: String) -> bool {
-        let running = {
-            let mut running = self.lock_running();
-            match &*running {
-                Some(current) if current.journal.id == id && !current.task.is_finished() => {
-                    running.take()
-                }
-                _ => None,
-            }
-        };
-        let Some(running) = running else { return false };
-        running.task.abort();
-        // It is over either way.
-        let _ = running.task.await;
-        self.undo(&running.journal, "aborted", ("aborted", reason))
-            .await;
-        true
-    }
-
-    /// Ends what runs, for the end of the process. A deployment in probation goes on with it
-    /// when the host starts again.
-    pub async fn stop(&self) {
-        self.stop_declaring();
-        let running = self.lock_running().take();
-        let Some(running) = running else { return };
-        if running.task.is_finished() {
-            return;
-        }
-        running.task.abort();
-        // It is over either way.
-        let _ = running.task.await;
-        let Ok(Some(row)) = self.registry().running_deployment().await else {
-            return;
-        };
-        match row.stage.as_str() {
-            "probation" => {
-                let report = history::report(&running.journal.events());
-                let paused = self.registry();
-                let paused = paused.advance_deployment(row.id, "paused", &report).await;
-                if let Err(error) = paused {
-                    tracing::warn!("cannot note that the probation goes on later: {error}");
-                }
-            }
-            stage @ ("canary" | "shadow") => {
-                let reason = format!("the host stopped while the component was a {stage}");
-                let reason = ("host-stopped", reason);
-                self.undo(&running.journal, "aborted", reason).await;
-            }
-            _ => {}
         }
     }
 
@@ -316,16 +285,6 @@ impl Deployments {
         kept.truncate(self.settings.keep);
     }
 
-    /// Owns a deployment's task until the next one, or the end of the process.
-    pub(super) fn run(
-        &self,
-        journal: Arc<Journal>,
-        work: impl Future<Output = ()> + Send + 'static,
-    ) {
-        let task = tokio::spawn(work);
-        *self.lock_running() = Some(Running { journal, task });
-    }
-
     async fn begin(
         &self,
         digest: &str,
@@ -333,6 +292,7 @@ impl Deployments {
         actor: &str,
         order: &Order,
     ) -> Result<Arc<Journal>, OrderError> {
+        self.caught_up().await?;
         let new = NewDeployment {
             digest: digest.to_owned(),
             from: Some(self.service.active().digest.clone()),
@@ -363,19 +323,9 @@ impl Deployments {
             .ok_or_else(|| OrderError::NotFound("nothing was active before this revision".into()))
     }
 
-    pub(super) fn journal(&self, id: i64) -> Option<Arc<Journal>> {
-        let running = self.lock_running();
-        let journal = &running.as_ref()?.journal;
-        (journal.id == id).then(|| journal.clone())
-    }
-
-    // What these locks guard is whole also where a holder panicked.
+    // What it guards is whole also where a holder panicked.
     pub(super) fn lock_kept(&self) -> std::sync::MutexGuard<'_, VecDeque<Arc<Revision>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_running(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

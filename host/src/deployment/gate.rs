@@ -8,10 +8,15 @@ use sha2::{Digest, Sha256};
 use super::{Refused, routes};
 use crate::contract::{Asset, Description};
 use crate::request::{Component, Revision, Template};
-use crate::runtime::{Call, CodeCache, Compiler, Program, Runtime};
+use crate::runtime::{
+    Call, CodeCache, CodeKey, Compiler, Interruption, Program, Runtime, ServiceError,
+};
 use crate::storage::registry::StoredComponent;
-use crate::storage::{Budget, Database};
+use crate::storage::{self, Budget, Database};
 use crate::transcode::{Interface, Operation, openapi};
+
+/// How often a self-test is run whose data clients change meanwhile.
+const TRIALS: u32 = 4;
 
 /// Everything that the checks need.
 pub struct Gate {
@@ -21,6 +26,8 @@ pub struct Gate {
     pub compiler: Compiler,
     /// Where compiled code is kept; none: nowhere.
     pub cache: Option<CodeCache>,
+    /// What seals the code that hosts of one database share; none: each compiles for itself.
+    pub shared: Option<CodeKey>,
     /// What their schema is applied to.
     pub database: Arc<dyn Database>,
     /// How long `describe`, `assets` and `check` may take, each.
@@ -36,6 +43,16 @@ impl Gate {
     /// # Errors
     /// [`Refused`]; the database is as it was before.
     pub(super) async fn load(&self, component: &StoredComponent) -> Result<Revision, Refused> {
+        let revision = self.prepare(component).await?;
+        self.migrate(&revision.description, true).await?;
+        Ok(revision)
+    }
+
+    /// Makes a revision of a component whose schema is another's matter.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub(super) async fn prepare(&self, component: &StoredComponent) -> Result<Revision, Refused> {
         let digest = component.digest.clone();
         let found = digest_of(&component.content);
         if found != digest {
@@ -46,7 +63,6 @@ impl Gate {
         let description = self.describe(&program).await?;
         let assets = self.assets(&program).await?;
         let bound = bind(&Interface::decode(component)?, &description, &assets)?;
-        self.migrate(&description, true).await?;
         self.assemble(digest, program, description, assets, bound)
     }
 
@@ -84,35 +100,6 @@ impl Gate {
         })
     }
 
-    /// The component's code: from the cache, or compiled in a child process.
-    pub(super) async fn compile(&self, component: &[u8], digest: &str) -> Result<Program, Refused> {
-        let fingerprint = self.runtime.fingerprint();
-        if let Some(cache) = &self.cache
-            && let Some(code) = cache.get(digest, &fingerprint)
-            && let Ok(program) = self.runtime.load(&code)
-        {
-            tracing::info!(
-                component.digest = digest,
-                "loaded the component's code from the cache"
-            );
-            return Ok(program);
-        }
-        let began = Instant::now();
-        let code = self.compiler.compile(component).await?;
-        tracing::info!(
-            component.digest = digest,
-            duration_ms = began.elapsed().as_millis() as u64,
-            "compiled the component"
-        );
-        let program = self.runtime.load(&code)?;
-        if let Some(cache) = &self.cache
-            && let Err(error) = cache.put(digest, &fingerprint, &code)
-        {
-            tracing::warn!("cannot keep the compiled code, so the next start compiles: {error}");
-        }
-        Ok(program)
-    }
-
     /// Applies the migrations and runs the self-test on the result, in a transaction that is
     /// rolled back. `was_active`: the database may have steps beyond the component's.
     pub(super) async fn try_schema(
@@ -121,7 +108,22 @@ impl Gate {
         description: &Description,
         was_active: bool,
     ) -> Result<(), Refused> {
-        let mut trial = self.database.begin_migration(self.budget()).await?;
+        for _ in 1..TRIALS {
+            match self.try_once(program, description, was_active).await {
+                Err(refused) if is_conflict(&refused) => {}
+                decided => return decided,
+            }
+        }
+        self.try_once(program, description, was_active).await
+    }
+
+    async fn try_once(
+        &self,
+        program: &Program,
+        description: &Description,
+        was_active: bool,
+    ) -> Result<(), Refused> {
+        let mut trial = self.database.begin_trial(self.budget()).await?;
         trial.migrate(&description.migrations, was_active).await??;
         let call = Call {
             dialect: self.database.dialect(),
@@ -173,6 +175,18 @@ impl Gate {
     }
 }
 
+/// Whether another transaction was in the way, which says nothing of the component.
+fn is_conflict(refused: &Refused) -> bool {
+    matches!(
+        refused,
+        Refused::Database(storage::Error::Conflict)
+            | Refused::Service(ServiceError::Interrupted(
+                _,
+                Interruption::Database(storage::Error::Conflict)
+            ))
+    )
+}
+
 /// A description's routes, bound to the functions that they name.
 pub(super) struct Bound {
     pub(super) operations: Vec<Operation>,
@@ -180,7 +194,7 @@ pub(super) struct Bound {
 }
 
 /// Checks that what a component says of itself fits its own types and the host's paths, as far
-/// as that shows without a database.
+/// as that shows without a database, and returns its operations in the routes' order.
 ///
 /// # Errors
 /// [`Refused`], as a deployment would be.
@@ -188,8 +202,8 @@ pub fn check_description(
     interface: &Interface,
     description: &Description,
     assets: &[Asset],
-) -> Result<(), Refused> {
-    bind(interface, description, assets).map(drop)
+) -> Result<Vec<Operation>, Refused> {
+    bind(interface, description, assets).map(|bound| bound.operations)
 }
 
 /// Binds the routes to the component's functions, and its paths to each other.

@@ -62,7 +62,7 @@ pub struct Event {
     pub number: u64,
     /// RFC 3339, UTC.
     pub at: String,
-    /// `verify`, `compile`, `describe`, `bind`, `compare`, `check`, `migrate`, `switch`, `canary`,
+    /// `verify`, `compile`, `describe`, `bind`, `compare`, `check`, `stage`, `migrate`, `switch`, `canary`,
     /// `shadow`, `probation`, `end`.
     pub stage: String,
     /// `began`, `passed`, `failed`, `noted`.
@@ -112,10 +112,37 @@ pub struct Status {
     /// why.
     #[serde(default)]
     pub warning: Option<String>,
+    /// The hosts that share the database, this one among them; empty where it belongs to this one.
+    #[serde(default)]
+    pub replicas: Vec<ReplicaStatus>,
     /// Raised by every change of the active revision.
     pub epoch: i64,
     /// This host's version.
     pub host_version: String,
+}
+
+/// A host that shares the database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReplicaStatus {
+    /// What people call it.
+    pub name: String,
+    /// Its process' id; no other one ever had it.
+    pub id: String,
+    /// Whether it is the one that was asked.
+    pub this: bool,
+    /// `starting`, `serving`, `failed`: it cannot serve the active component; `gone`: its lease has
+    /// run out.
+    pub state: String,
+    /// The digest of the component that it serves.
+    pub digest: Option<String>,
+    /// The epoch of that.
+    pub epoch: i64,
+    /// How long ago it was heard of last, in milliseconds.
+    pub heartbeat_ms: u64,
+    /// Its version.
+    pub host_version: String,
+    /// Why it cannot serve the component that is deployed.
+    pub problem: Option<String>,
 }
 
 /// What reads that were run in the shadow came to.

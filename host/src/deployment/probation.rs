@@ -30,12 +30,17 @@ pub(super) enum Verdict {
     Failed(String),
 }
 
-/// Watches a revision until its probation is over.
-pub(super) async fn watch(probation: &Probation, new: &Arc<Revision>, before: Counts) -> Verdict {
+/// Watches a revision until its probation is over. `elsewhere`: what it has done on other hosts.
+pub(super) async fn watch(
+    probation: &Probation,
+    new: &Arc<Revision>,
+    before: Counts,
+    elsewhere: impl Fn() -> Counts,
+) -> Verdict {
     let until = Instant::now() + probation.window;
     let start = new.stats.counts();
     loop {
-        let seen = since(start, new.stats.counts());
+        let seen = sum(since(start, new.stats.counts()), elsewhere());
         let now = Instant::now();
         // At the end, also few requests are enough: one whose every request failed must not stay.
         let enough = if now >= until {
@@ -53,24 +58,34 @@ pub(super) async fn watch(probation: &Probation, new: &Arc<Revision>, before: Co
     }
 }
 
-/// Watches a revision beside the active one, by what both do from now on. Returns why it has to
-/// go; never, where it need not.
+/// Watches a revision beside the active one, by what both do from now on, and what they have done
+/// on other hosts. Returns why it has to go; never, where it need not.
 pub(super) fn compare<'a>(
     probation: &'a Probation,
     candidate: &'a Revision,
     active: &'a Revision,
+    elsewhere: impl Fn() -> [Counts; 2] + 'a,
 ) -> impl Future<Output = String> + 'a {
     let start = (candidate.stats.counts(), active.stats.counts());
     async move {
         loop {
             tokio::time::sleep(LOOK).await;
-            let seen = since(start.0, candidate.stats.counts());
-            let beside = since(start.1, active.stats.counts());
+            let [new, old] = elsewhere();
+            let seen = sum(since(start.0, candidate.stats.counts()), new);
+            let beside = sum(since(start.1, active.stats.counts()), old);
             let enough = probation.requests.max(1);
             if let Some(reason) = judge(probation.allowed, enough, seen, beside) {
                 return reason;
             }
         }
+    }
+}
+
+fn sum(here: Counts, elsewhere: Counts) -> Counts {
+    Counts {
+        requests: here.requests + elsewhere.requests,
+        failures: here.failures + elsewhere.failures,
+        in_flight: here.in_flight,
     }
 }
 

@@ -78,6 +78,17 @@ pub enum Refused {
     /// As a canary it failed more often than the active one.
     #[error("{0}")]
     Canary(String),
+    /// Another host of the database cannot serve it.
+    #[error("the replica {name} cannot serve it: {reason}")]
+    Replica {
+        /// What people call that host.
+        name: String,
+        /// Its reason.
+        reason: String,
+    },
+    /// Other hosts did not say in time whether they can serve it.
+    #[error("not staged in time on {0}")]
+    Unstaged(String),
     /// The database did not do its part.
     #[error(transparent)]
     Database(#[from] storage::Error),
@@ -105,6 +116,8 @@ impl Refused {
             Refused::Migration(error) => migration_code(error),
             Refused::Check(_) => "check-failed",
             Refused::Canary(_) => "canary-failed",
+            Refused::Replica { .. } => "replica-refused",
+            Refused::Unstaged(_) => "replica-late",
             Refused::Database(_) => "database-unavailable",
         }
     }
@@ -113,7 +126,7 @@ impl Refused {
     /// component may pass in a moment.
     pub fn may_pass(&self) -> bool {
         match self {
-            Refused::Database(_) => true,
+            Refused::Database(_) | Refused::Unstaged(_) => true,
             Refused::Compile(error) => matches!(
                 error,
                 CompileError::TimedOut(_) | CompileError::OutOfMemory(_) | CompileError::Failed(_)

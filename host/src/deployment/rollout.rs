@@ -5,7 +5,11 @@
 //! active, after it the new one, and a deployment that was in probation when the host died is
 //! rolled back when it starts again (`start`).
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::future::{Either, select};
 
 use super::Refused;
 use super::deployments::Deployments;
@@ -16,6 +20,7 @@ use super::model::Order;
 use super::probation::{self, Verdict};
 use super::signature::{SignatureError, TrustedKeys};
 use crate::request::Revision;
+use crate::storage;
 use crate::storage::registry::{End, StoredComponent};
 use crate::transcode::{Interface, breaking_changes};
 
@@ -138,6 +143,7 @@ impl Deployments {
             was_active,
         );
         let revision = admitted.await?;
+        self.stage(journal).await?;
         if order.dry_run {
             return Ok(None);
         }
@@ -159,28 +165,67 @@ impl Deployments {
         Ok(Some((revision, previous)))
     }
 
-    /// Makes a revision the active one: for every restart first, then for every request.
+    /// Waits until every host of the database has the component ready.
+    async fn stage(&self, journal: &Journal) -> Result<(), Refused> {
+        if self.member.is_none() {
+            return Ok(());
+        }
+        let others = journal
+            .stage("stage", self.stage_elsewhere(journal))
+            .await?;
+        if others > 0 {
+            let detail = format!("ready on {others} other hosts");
+            journal.note("stage", Status::Noted, Some(detail));
+        }
+        Ok(())
+    }
+
+    /// Makes a revision the active one: for every restart and every other host first, then for
+    /// every request.
     async fn switch(
         &self,
         journal: &Journal,
         revision: Arc<Revision>,
         stage: &str,
     ) -> Result<Arc<Revision>, Refused> {
+        let _switching = self.switching.lock().await;
         let activated = self
             .registry()
             .activate(journal.id, &revision.digest, stage)
             .await;
-        if let Err(error) = activated {
+        let epoch = match activated {
+            Ok(epoch) => epoch,
             // The commit may have happened all the same: what the registry says now counts.
-            let active = self.registry().active().await?;
-            if active.is_none_or(|active| active.digest != revision.digest) {
-                return Err(error.into());
-            }
-        }
+            Err(error) => match self.registry().active().await? {
+                Some(active) if active.deployment == journal.id => active.epoch,
+                _ => return Err(error.into()),
+            },
+        };
         journal.reach("activated").await;
+        let digest = revision.digest.clone();
         let previous = self.service.switch(revision);
+        if let Some(member) = &self.member {
+            member.serves(epoch, &digest);
+        }
         self.keep(previous.clone());
         Ok(previous)
+    }
+
+    /// Waits until no host serves what was active before, and notes it.
+    async fn settle(&self, journal: &Journal) {
+        if self.member.is_none() {
+            return;
+        }
+        let began = Instant::now();
+        let detail = match self.settled().await {
+            Some(1) => return,
+            Some(count) => format!(
+                "all {count} hosts serve it after {} ms",
+                began.elapsed().as_millis()
+            ),
+            None => "whether all hosts serve it is not known: the database did not answer".into(),
+        };
+        journal.note("switch", Status::Noted, Some(detail));
     }
 
     /// Watches the new revision, and goes back to the previous one if it fails.
@@ -192,7 +237,18 @@ impl Deployments {
     ) {
         let before = previous.stats.counts();
         journal.begin("probation").await;
-        let verdict = probation::watch(&self.settings.probation, &new, before).await;
+        let elsewhere = || self.counts_elsewhere(journal.id)[0];
+        let watched = probation::watch(&self.settings.probation, &new, before, elsewhere);
+        let settled = self.settle(journal);
+        let verdict = match select(pin!(watched), pin!(settled)).await {
+            // It goes back without waiting for hosts that are slow to take it.
+            Either::Left((failed @ Verdict::Failed(_), _)) => failed,
+            Either::Left((passed, settled)) => {
+                settled.await;
+                passed
+            }
+            Either::Right(((), watched)) => watched.await,
+        };
         match verdict {
             Verdict::Passed(seen) => {
                 let detail = format!("{} of {} requests failed", seen.failures, seen.requests);
@@ -216,6 +272,7 @@ impl Deployments {
         let switched = async {
             let verified = async { check_signature(&component, &self.keys) };
             journal.stage("verify", verified).await?;
+            self.stage(journal).await?;
             let revision = match self.kept(&component.digest) {
                 Some(kept) => kept,
                 None => {
@@ -227,7 +284,10 @@ impl Deployments {
             journal.stage("switch", switched).await
         };
         match switched.await {
-            Ok(_) => self.end(journal, "active", None, None).await,
+            Ok(_) => {
+                self.settle(journal).await;
+                self.end(journal, "active", None, None).await;
+            }
             Err(refused) => self.reject(journal, &refused).await,
         }
     }
@@ -259,7 +319,7 @@ impl Deployments {
     }
 
     /// A revision that was active: kept, or loaded again.
-    async fn loaded(&self, digest: &str) -> Result<Arc<Revision>, Refused> {
+    pub(super) async fn loaded(&self, digest: &str) -> Result<Arc<Revision>, Refused> {
         if let Some(kept) = self.kept(digest) {
             return Ok(kept);
         }
@@ -297,14 +357,16 @@ impl Deployments {
         self.service
             .metrics()
             .deployed(outcome, code.unwrap_or_default(), &events_of(&events));
-        for attempt in 1..=ATTEMPTS {
+        // Other hosts go on waiting for it, and decide when they take it over.
+        let attempts = self.member.as_ref().map_or(ATTEMPTS, |_| u32::MAX);
+        for attempt in 1..=attempts {
             match self
                 .registry()
                 .end_deployment(journal.id, &end, back_to)
                 .await
             {
                 Ok(()) => break,
-                Err(error) if attempt == ATTEMPTS => {
+                Err(error) if attempt == attempts || error == storage::Error::Conflict => {
                     tracing::error!(
                         deployment.id = journal.id,
                         "the end of deployment {} cannot be written down: {error}",

@@ -1,27 +1,37 @@
 //! Which revision a host starts on: the active one of its database. What a deployment left
-//! unfinished is decided first; the bundled component is only for a new database; and where the
-//! active one does not load any more, the host falls back to the one before.
+//! unfinished is decided first, unless another host that lives runs it; the bundled component is
+//! only for a new database; and where the active one does not load any more, the host falls back
+//! to the one before.
 
 mod bundled;
 mod fallback;
-mod unfinished;
+pub(super) mod unfinished;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use self::bundled::Bundled;
 pub(super) use self::fallback::FALLBACK;
 use super::deployments::Deployments;
 use super::gate::Gate;
 use super::journal::Journal;
+use super::member::Member;
 use super::signature::TrustedKeys;
 use super::{Refused, history};
 use crate::request::Revision;
 use crate::storage::registry::DeploymentRow;
 
+/// The pause before it is looked again whether another host has made a component active.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// What a host starts with.
 pub struct Start {
     /// The active revision.
     pub revision: Arc<Revision>,
+    /// This host among others; none: the database is its own.
+    pub member: Option<Arc<Member>>,
+    /// The epoch of the revision.
+    epoch: i64,
     /// A deployment in probation that goes on, and the revision before it.
     paused: Option<(DeploymentRow, Arc<Revision>)>,
 }
@@ -58,6 +68,17 @@ pub enum StartError {
         /// Why not.
         refused: Refused,
     },
+    /// A host that shares the database is too old for this one.
+    #[error(
+        "the host {name} shares this database and its version {version} is too old for this one; \
+         end it, or update it first"
+    )]
+    TooOld {
+        /// What people call it.
+        name: String,
+        /// Its version.
+        version: String,
+    },
     /// The database does not answer.
     #[error(transparent)]
     Database(#[from] crate::storage::Error),
@@ -72,20 +93,38 @@ pub async fn start(
     gate: &Gate,
     bundled: Option<Bundled>,
     keys: &TrustedKeys,
+    member: Option<Arc<Member>>,
 ) -> Result<Start, StartError> {
     let registry = gate.database.registry();
-    let mut paused = match registry.running_deployment().await? {
-        Some(row) if row.stage == "paused" => Some(row),
-        Some(row) => {
-            unfinished::decide(gate, row).await?;
-            None
+    let (mut paused, active) = loop {
+        let (paused, elsewhere) = match registry.running_deployment().await? {
+            Some(row) if !registry.take_over(row.id).await? => (None, true),
+            Some(row) if row.stage == "paused" => (Some(row), false),
+            Some(row) => {
+                // It may have gone further before it was taken over.
+                let row = registry.deployment(row.id).await?.unwrap_or(row);
+                unfinished::decide(gate, row).await?;
+                (None, false)
+            }
+            None => (None, false),
+        };
+        if let Some(active) = registry.active().await? {
+            break (paused, active);
         }
-        None => None,
-    };
-    let Some(active) = registry.active().await? else {
-        let bundled = bundled.ok_or(StartError::NoComponent)?;
-        let revision = bundled.deploy(gate, keys).await?;
-        return Ok(Start::of(revision));
+        match &bundled {
+            Some(bundled) if !elsewhere => {
+                if let Some((revision, epoch)) = bundled.deploy(gate, keys).await? {
+                    return Ok(Start {
+                        member,
+                        epoch,
+                        ..Start::of(revision)
+                    });
+                }
+            }
+            None if !elsewhere => return Err(StartError::NoComponent),
+            // Another host makes the first one active.
+            _ => tokio::time::sleep(LOOK).await,
+        }
     };
     if let Some(digest) = bundled.map(|bundled| bundled.digest())
         && digest != active.digest
@@ -106,6 +145,13 @@ pub async fn start(
                 refused,
             });
         }
+        // What other hosts serve is not this one's to replace.
+        Err(refused) if member.as_ref().is_some_and(|member| !member.is_alone()) => {
+            return Err(StartError::Active {
+                digest: active.digest,
+                refused,
+            });
+        }
         Err(refused) => {
             fallback::fall_back(gate, keys, &active.digest, paused.take(), refused).await?
         }
@@ -114,7 +160,20 @@ pub async fn start(
         Some(row) => unfinished::previous(gate, row).await?,
         None => None,
     };
-    Ok(Start { revision, paused })
+    // A fallback made another one active.
+    let epoch = registry.active().await?.map_or(active.epoch, |now| {
+        if now.digest == revision.digest {
+            now.epoch
+        } else {
+            active.epoch
+        }
+    });
+    Ok(Start {
+        revision,
+        member,
+        epoch,
+        paused,
+    })
 }
 
 impl Start {
@@ -122,21 +181,36 @@ impl Start {
     pub fn of(revision: Revision) -> Self {
         Start {
             revision: Arc::new(revision),
+            member: None,
+            epoch: 0,
             paused: None,
         }
     }
 
-    /// Goes on with a probation that a stop of the host interrupted.
+    /// Goes on with a probation that a stop of the host interrupted, and does as the other hosts of
+    /// the database do. Returns when this host may answer.
     pub async fn resume(self, deployments: &Arc<Deployments>) {
-        let Some((row, previous)) = self.paused else {
-            return;
-        };
-        let database = deployments.database.clone();
+        if let Some((row, previous)) = self.paused {
+            deployments.resume(row, self.revision, previous).await;
+        }
+        deployments.join(self.epoch).await;
+    }
+}
+
+impl Deployments {
+    /// Goes on with a probation that a stop of a host interrupted.
+    pub(super) async fn resume(
+        self: &Arc<Self>,
+        row: DeploymentRow,
+        new: Arc<Revision>,
+        previous: Arc<Revision>,
+    ) {
+        let database = self.database.clone();
         let events = history::deployment(row.clone()).events;
         let journal = Journal::resumed(row.id, events, database);
-        let journal = Arc::new(journal.pausing(deployments.settings.pause_before.clone()));
+        let journal = Arc::new(journal.pausing(self.settings.pause_before.clone()));
         let report = history::report(&journal.events());
-        let resumed = deployments.registry();
+        let resumed = self.registry();
         if let Err(error) = resumed
             .advance_deployment(journal.id, "probation", &report)
             .await
@@ -147,9 +221,9 @@ impl Start {
             );
             return;
         }
-        deployments.keep(previous.clone());
-        let (this, new) = (deployments.clone(), self.revision);
-        deployments.run(journal.clone(), async move {
+        self.keep(previous.clone());
+        let this = self.clone();
+        self.run(journal.clone(), async move {
             this.watch(&journal, new, previous).await;
         });
     }

@@ -51,6 +51,22 @@ impl Deployments {
         if self.registry().deployment(id).await?.is_none() {
             return Err(OrderError::NotFound(format!("there is no deployment {id}")));
         }
+        if self.promote_elsewhere(id, canary_percent, actor).await? {
+            return Ok(());
+        }
+        self.promote_here(id, canary_percent, actor)?;
+        if let (Some(percent), Some(member)) = (canary_percent, &self.member) {
+            member.replicas().share(id, percent).await?;
+        }
+        Ok(())
+    }
+
+    fn promote_here(
+        &self,
+        id: i64,
+        canary_percent: Option<f64>,
+        actor: &str,
+    ) -> Result<(), OrderError> {
         // The trial cannot end while this is held, so no share is given to one that has.
         let mut promotion = self.lock_promotion();
         if promotion.as_ref().is_none_or(|current| current.id != id) {
@@ -155,7 +171,8 @@ impl Deployments {
         promotion: oneshot::Receiver<String>,
     ) -> Result<String, String> {
         let active = self.service.active();
-        let judge = probation::compare(&self.settings.probation, revision, &active);
+        let elsewhere = || self.counts_elsewhere(journal.id);
+        let judge = probation::compare(&self.settings.probation, revision, &active, elsewhere);
         self.service.try_out(Candidate {
             revision: revision.clone(),
             trial: Trial::Canary(Share::of_percent(percent)),

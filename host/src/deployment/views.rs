@@ -9,12 +9,14 @@ use super::deployments::{Deployments, OrderError, plain_digest};
 use super::history;
 use super::journal::timestamp;
 use super::model::{
-    ComponentSummary, Deployment, Event, RevisionStatus, ShadowReport, ShadowSample, Status,
+    ComponentSummary, Deployment, Event, ReplicaStatus, RevisionStatus, ShadowReport, ShadowSample,
+    Status,
 };
 use super::start::FALLBACK;
 use crate::request::shadow::Report;
 use crate::request::{Revision, Trial};
 use crate::storage::registry::StoredComponent;
+use crate::storage::replicas::Replica;
 
 impl Deployments {
     /// The components that were uploaded, the latest first.
@@ -74,7 +76,10 @@ impl Deployments {
             return Ok(Some(journal.follow().boxed()));
         }
         let deployment = self.deployment(id).await?;
-        Ok(deployment.map(|ended| stream::iter(ended.events).boxed()))
+        Ok(deployment.map(|of| match of.outcome.as_str() {
+            "running" => self.follow_elsewhere(id),
+            _ => stream::iter(of.events).boxed(),
+        }))
     }
 
     /// What is true now.
@@ -86,6 +91,7 @@ impl Deployments {
         let candidate = self.service.candidate();
         let running = self.registry().running_deployment().await?;
         let registered = self.registry().active().await?;
+        let replicas = self.replicas().await?;
         let warning = match &registered {
             Some(active) => self.fallback_reason(active.deployment).await?,
             None => None,
@@ -110,9 +116,38 @@ impl Deployments {
                 .map(|kept| revision_status(kept))
                 .collect(),
             warning,
+            replicas,
             epoch: registered.map_or(0, |active| active.epoch),
             host_version: env!("CARGO_PKG_VERSION").to_owned(),
         })
+    }
+
+    /// The hosts that share the database.
+    async fn replicas(&self) -> Result<Vec<ReplicaStatus>, OrderError> {
+        let Some(member) = &self.member else {
+            return Ok(Vec::new());
+        };
+        let replicas = member.replicas().all().await?;
+        let shown = replicas.into_iter().map(
+            |Replica {
+                 id,
+                 beat,
+                 age,
+                 lives,
+                 ..
+             }| ReplicaStatus {
+                this: id == member.id(),
+                id,
+                state: if lives { beat.state.name() } else { "gone" }.to_owned(),
+                name: beat.name,
+                digest: beat.digest,
+                epoch: beat.epoch,
+                heartbeat_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+                host_version: beat.host_version,
+                problem: beat.staged.problem,
+            },
+        );
+        Ok(shown.collect())
     }
 
     /// Why the host fell back to the active component, if it did.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -12,7 +13,11 @@ use prometheus_client::registry::Unit;
 use crate::storage::Database;
 
 /// Reads a database's figures at each scrape.
-pub(super) struct DatabaseFigures(pub(super) Arc<dyn Database>);
+pub(super) struct DatabaseFigures {
+    pub(super) database: Arc<dyn Database>,
+    /// How long this host may answer without it.
+    pub(super) lease: Box<dyn Fn() -> Duration + Send + Sync>,
+}
 
 impl std::fmt::Debug for DatabaseFigures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -22,12 +27,22 @@ impl std::fmt::Debug for DatabaseFigures {
 
 impl Collector for DatabaseFigures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let stats = self.0.stats();
+        let stats = self.database.stats();
         let mut put = |name: &str, help: &str, unit: Option<Unit>, metric: &dyn EncodeMetric| {
             let encoder =
                 encoder.encode_descriptor(name, help, unit.as_ref(), metric.metric_type())?;
             metric.encode(encoder)
         };
+        let lease = match (self.lease)() {
+            Duration::MAX => f64::INFINITY,
+            lease => lease.as_secs_f64(),
+        };
+        put(
+            "task_host_replica_lease_remaining",
+            "How long this host may answer if it cannot reach a database that it shares.",
+            Some(Unit::Seconds),
+            &ConstGauge::new(lease),
+        )?;
         let counters = [
             (
                 "task_host_database_syncs",

@@ -67,9 +67,11 @@ impl From<Rejection> for Refusal {
 impl From<storage::Error> for Refusal {
     fn from(error: storage::Error) -> Self {
         match error {
-            storage::Error::Conflict | storage::Error::Busy => Refusal::Overloaded {
-                retry_after: Duration::from_secs(1),
-            },
+            storage::Error::Conflict | storage::Error::Busy | storage::Error::Fenced => {
+                Refusal::Overloaded {
+                    retry_after: Duration::from_secs(1),
+                }
+            }
             storage::Error::Unavailable(reason) => Refusal::Unavailable(reason),
             storage::Error::Deadline => Fault::Deadline.into(),
             storage::Error::Limit(storage::Limit::Statements) => Fault::Statements.into(),

@@ -24,7 +24,7 @@ use super::conditions::if_match;
 use super::shadow::Job;
 use super::traffic::Traffic;
 use super::work::{Moment, Work, clock, entity_tag};
-use super::{Answer, Fault, Invocation, Limits, Refusal, Request, Revision};
+use super::{Answer, Fault, Invocation, Lease, Limits, Refusal, Request, Revision};
 use crate::contract::Access;
 use crate::metrics::{self, Metrics};
 use crate::runtime::Call;
@@ -48,15 +48,18 @@ pub struct Service {
     health_calls: Semaphore,
     limits: Limits,
     metrics: Arc<Metrics>,
+    /// Shared with who extends it.
+    lease: Arc<Lease>,
 }
 
 impl Service {
-    /// Serves `revision` over `database`.
+    /// Serves `revision` over `database`, as long as `lease` holds.
     pub fn new(
         revision: Arc<Revision>,
         database: Arc<dyn Database>,
         limits: Limits,
         metrics: Arc<Metrics>,
+        lease: Arc<Lease>,
     ) -> Self {
         metrics.expect_faults(&Fault::CODES);
         metrics.revision_loaded(&revision.digest, &revision.stats);
@@ -76,6 +79,7 @@ impl Service {
             health_calls: Semaphore::new(HEALTH_CALLS),
             limits,
             metrics,
+            lease,
         }
     }
 
@@ -134,6 +138,7 @@ impl Service {
         arrived: Instant,
         moment: Option<Moment>,
     ) -> Result<Answer, Refusal> {
+        self.check_lease()?;
         let mut work = Work::read(revision, route, request, arrived)?;
         work.moment = moment;
         let mut conflicts = 0;

@@ -1,25 +1,20 @@
 //! Compiled code on disk, by component digest and engine fingerprint.
 //!
-//! An entry is an HMAC-SHA256 followed by the code. The key lies outside the directory, so that
+//! An entry is sealed ([`CodeKey`]): an HMAC-SHA256, then the code. The key lies outside the directory, so that
 //! who can write entries cannot make one that the host would run. An entry that is stale,
 //! damaged or foreign is a miss, never a failure. Entries are written to a temporary file,
 //! synced and renamed: a reader sees a whole one or none, also where other processes share the
 //! directory. An entry that is removed is a miss for them.
 
-use std::fs::Metadata;
-use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use hmac::{Hmac, Mac};
-use rand::RngCore as _;
-use sha2::Sha256;
 
 use super::compiler::CompiledCode;
-
-const MAC_BYTES: usize = 32;
+use super::key::CodeKey;
 
 /// How an entry's name ends.
 const ENTRY: &str = ".code";
@@ -33,7 +28,7 @@ const ABANDONED: Duration = Duration::from_secs(3600);
 /// A directory of compiled code.
 pub struct CodeCache {
     directory: PathBuf,
-    key: [u8; 32],
+    key: CodeKey,
 }
 
 impl CodeCache {
@@ -48,7 +43,7 @@ impl CodeCache {
             .mode(0o700)
             .create(directory)
             .with_context(|| format!("cannot make the code cache {}", directory.display()))?;
-        let key = read_or_make_key(key)
+        let key = CodeKey::read_or_make(key)
             .with_context(|| format!("cannot read the code cache's key {}", key.display()))?;
         let cache = CodeCache {
             directory: directory.to_owned(),
@@ -60,21 +55,8 @@ impl CodeCache {
 
     /// The code for a component in an engine, if there is a sound entry.
     pub fn get(&self, digest: &str, fingerprint: &str) -> Option<CompiledCode> {
-        let mut entry = std::fs::read(self.path(digest, fingerprint)).ok()?;
-        let (mac, code) = entry.split_at_checked(MAC_BYTES)?;
-        let authentic = self
-            .mac(digest, fingerprint, code)
-            .verify_slice(mac)
-            .is_ok();
-        if !authentic {
-            tracing::warn!(
-                component.digest = digest,
-                "ignored a cache entry that is not ours"
-            );
-            return None;
-        }
-        entry.drain(..MAC_BYTES);
-        Some(CompiledCode::vouched(entry))
+        let entry = std::fs::read(self.path(digest, fingerprint)).ok()?;
+        self.key.open(digest, fingerprint, entry)
     }
 
     /// Keeps the code of a component.
@@ -82,15 +64,10 @@ impl CodeCache {
     /// # Errors
     /// When the entry cannot be written; an older one is then still whole.
     pub fn put(&self, digest: &str, fingerprint: &str, code: &CompiledCode) -> std::io::Result<()> {
-        let mac = self
-            .mac(digest, fingerprint, code.bytes())
-            .finalize()
-            .into_bytes();
         let mut file = tempfile::Builder::new()
             .suffix(UNFINISHED)
             .tempfile_in(&self.directory)?;
-        file.write_all(&mac)?;
-        file.write_all(code.bytes())?;
+        file.write_all(&self.key.seal(digest, fingerprint, code))?;
         file.as_file().sync_all()?;
         file.persist(self.path(digest, fingerprint))?;
         Ok(())
@@ -122,58 +99,6 @@ impl CodeCache {
         self.directory
             .join(format!("{digest}-{fingerprint}{ENTRY}"))
     }
-
-    fn mac(&self, digest: &str, fingerprint: &str, code: &[u8]) -> Hmac<Sha256> {
-        // The name is part of what is authenticated: entries cannot be swapped.
-        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.key)
-            .expect("HMAC takes keys of every length");
-        for part in [digest.as_bytes(), fingerprint.as_bytes(), code] {
-            mac.update(&(part.len() as u64).to_le_bytes());
-            mac.update(part);
-        }
-        mac
-    }
-}
-
-/// Refuses a key that others may know: who knows it can make code that the host runs. A group
-/// may, because volumes of a cluster belong to one.
-fn refuse_foreign(key: &Metadata) -> anyhow::Result<()> {
-    let own = rustix::process::geteuid().as_raw();
-    anyhow::ensure!(
-        key.uid() == own || key.uid() == 0,
-        "it belongs to another user; remove it, and a new one is made"
-    );
-    anyhow::ensure!(
-        key.mode() & 0o007 == 0,
-        "every user may read or write it; remove it, and a new one is made"
-    );
-    Ok(())
-}
-
-fn read_or_make_key(path: &Path) -> anyhow::Result<[u8; 32]> {
-    if !path.exists() {
-        let mut key = [0; 32];
-        rand::rng().fill_bytes(&mut key);
-        let parent = path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(parent)?;
-        file.write_all(&key)?;
-        file.as_file().sync_all()?;
-        // Another process may have been first: its key stands.
-        match file.persist_noclobber(path) {
-            Ok(_) => return Ok(key),
-            Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error.error.into()),
-        }
-    }
-    let mut key = [0; 32];
-    let mut file = std::fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
-        .open(path)?;
-    refuse_foreign(&file.metadata()?)?;
-    file.read_exact(&mut key)
-        .context("the key must have 32 bytes")?;
-    Ok(key)
 }
 
 #[cfg(test)]

@@ -74,6 +74,10 @@ pub enum Error {
     /// Another transaction was in the way: run the request again.
     #[error("the transaction conflicts with another one")]
     Conflict,
+    /// Another host has made another component active, and this one does not know yet: nothing that
+    /// it writes is kept.
+    #[error("this host was passed by: another component is active")]
+    Fenced,
     /// The writer or a connection was not free in time.
     #[error("the database is busy")]
     Busy,

@@ -83,6 +83,8 @@ pub struct Options {
     pub idle: Duration,
     /// PostgreSQL: the same database past a pooler; none: there is no pooler.
     pub direct: Option<Url>,
+    /// PostgreSQL: how long a server that does not answer yet is waited for.
+    pub wait: Duration,
     /// PostgreSQL: the most bytes of text and blobs that one result may hold. SQLite counts them
     /// as it reads.
     pub result_bytes: u64,
@@ -99,6 +101,7 @@ impl Default for Options {
             connections: 24,
             idle: Duration::from_secs(300),
             direct: None,
+            wait: Duration::ZERO,
             result_bytes: 32 << 20,
             no_sync: false,
         }
@@ -119,6 +122,7 @@ pub fn connect(location: &Location, options: Options) -> Result<Arc<dyn Database
                 direct: options.direct,
                 connections: options.connections,
                 idle: options.idle,
+                wait: options.wait,
                 result_bytes: options.result_bytes,
                 no_sync: options.no_sync,
             })?));

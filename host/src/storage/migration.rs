@@ -2,7 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::MigrationError;
+use super::{Dialect, MigrationError};
+use crate::contract::Migration;
 
 /// A step as a database recorded it, or as the logic lists it for one engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +63,24 @@ pub(in crate::storage) fn applied_steps(
     }
 }
 
+/// Whether a database that `before`'s steps were applied to would take `after`'s, on either engine.
+///
+/// # Errors
+/// As [`applied_steps`] has them, where `after` is no way back.
+pub fn continues(before: &[Migration], after: &[Migration]) -> Result<(), MigrationError> {
+    for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+        let steps = |migrations: &[Migration]| -> Vec<Step> {
+            let text = |migration: &Migration| match dialect {
+                Dialect::Sqlite => Step::new(&migration.name, &migration.sqlite),
+                Dialect::Postgres => Step::new(&migration.name, &migration.postgres),
+            };
+            migrations.iter().map(text).collect()
+        };
+        applied_steps(&steps(after), &steps(before), false)?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,5 +132,27 @@ mod tests {
             applied_steps(&steps(&[("a", "1"), ("a", "1")]), &[], false),
             Err(MigrationError::Duplicate { name: "a".into() })
         );
+    }
+
+    #[test]
+    fn a_step_may_change_for_neither_engine() {
+        let step = |name: &str, sqlite: &str, postgres: &str| Migration {
+            name: name.into(),
+            sqlite: sqlite.into(),
+            postgres: postgres.into(),
+        };
+        let before = [step("a", "1", "2")];
+        let more = [step("a", "1", "2"), step("b", "3", "3")];
+        assert_eq!(continues(&before, &more), Ok(()));
+        assert_eq!(
+            continues(&more, &before),
+            Err(MigrationError::Unknown { name: "b".into() })
+        );
+        for changed in [step("a", "0", "2"), step("a", "1", "0")] {
+            assert_eq!(
+                continues(&before, &[changed]),
+                Err(MigrationError::Changed { name: "a".into() })
+            );
+        }
     }
 }

@@ -20,27 +20,36 @@ mod plain;
 mod policy;
 mod pool;
 mod registry;
+mod replicas;
 mod setup;
 mod socket;
 mod statements;
 mod transaction;
+mod transfer;
 mod url;
 mod value;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use rand::Rng as _;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use self::connection::Login;
 use self::pool::{Pool, Purpose};
+use self::replicas::Listener;
 use self::setup::Shared;
-use self::transaction::PostgresTransaction;
+use self::transaction::{Mode, PostgresTransaction};
+pub(super) use self::transfer::export::export;
+use self::transfer::import::PostgresImport;
 pub use self::url::{Url, UrlError};
 use super::transfer::{Import, Manifest, TransferError};
-use super::{Budget, Database, Dialect, Error, Feed, OpenError, Registry, Stats, Transaction};
+use super::{
+    Budget, Database, Dialect, Error, Feed, OpenError, Registry, Replicas, Stats, Transaction,
+};
 use crate::contract::Access;
 
 /// How long a ping waits. Who asks has a time-out of a second or more.
@@ -66,6 +75,8 @@ pub struct Config {
     pub connections: usize,
     /// How long a connection stays open that nobody needs.
     pub idle: Duration,
+    /// How long a server that does not answer yet is waited for.
+    pub wait: Duration,
     /// The most bytes of text and blobs that a result may hold. A single row above it ends the
     /// connection before the host has read it.
     pub result_bytes: u64,
@@ -87,6 +98,12 @@ struct Engine {
     shared: Shared,
     no_sync: bool,
     stats: Arc<Stats>,
+    /// What this process is known by among the hosts of the database.
+    id: String,
+    /// What write transactions carry: the epoch that this host serves.
+    epoch: AtomicI64,
+    /// How other hosts' changes are heard of.
+    listener: Listener,
 }
 
 impl Postgres {
@@ -143,6 +160,9 @@ impl Postgres {
             shared,
             no_sync: config.no_sync,
             stats,
+            id: format!("{:032x}", rand::rng().random::<u128>()),
+            epoch: AtomicI64::new(i64::MAX),
+            listener: Listener::new(direct),
         };
         Ok(Self {
             engine: Arc::new(engine),
@@ -152,12 +172,11 @@ impl Postgres {
     async fn transaction(
         &self,
         pool: &Arc<Pool>,
-        access: Access,
-        migrates: bool,
+        mode: Mode,
         budget: Budget,
     ) -> Result<Box<dyn Transaction>, Error> {
         let engine = self.engine.clone();
-        let begun = PostgresTransaction::begin(pool, engine, access, migrates, budget).await?;
+        let begun = PostgresTransaction::begin(pool, engine, mode, budget).await?;
         Ok(Box::new(begun))
     }
 }
@@ -171,7 +190,7 @@ impl Engine {
         deadline: Instant,
     ) -> Result<Vec<Row>, Error> {
         let mut lease = self.host.take(deadline).await?;
-        match lease.connection().host(text, params, deadline).await {
+        match lease.ask(text, params, deadline).await {
             Ok(Ok(rows)) => Ok(rows),
             // Whether it was done is unknown: the caller may ask, and does not hear "conflict".
             Ok(Err(error)) if failure::outcome_unknown(&error) => {
@@ -204,16 +223,21 @@ impl Database for Postgres {
     }
 
     async fn begin(&self, access: Access, budget: Budget) -> Result<Box<dyn Transaction>, Error> {
-        let pool = match access {
-            Access::Read => &self.engine.readers,
-            Access::Write => &self.engine.writers,
+        let (pool, mode) = match access {
+            Access::Read => (&self.engine.readers, Mode::Read),
+            Access::Write => (&self.engine.writers, Mode::Write),
         };
-        self.transaction(pool, access, false, budget).await
+        self.transaction(pool, mode, budget).await
     }
 
     async fn begin_migration(&self, budget: Budget) -> Result<Box<dyn Transaction>, Error> {
         let pool = &self.engine.migrations;
-        self.transaction(pool, Access::Write, true, budget).await
+        self.transaction(pool, Mode::Migrate, budget).await
+    }
+
+    async fn begin_trial(&self, budget: Budget) -> Result<Box<dyn Transaction>, Error> {
+        let pool = &self.engine.migrations;
+        self.transaction(pool, Mode::Try, budget).await
     }
 
     async fn ping(&self) -> Result<(), Error> {
@@ -245,12 +269,17 @@ impl Database for Postgres {
         self
     }
 
+    fn replicas(&self) -> Option<&dyn Replicas> {
+        Some(self)
+    }
+
     fn feed(&self) -> &dyn Feed {
         self
     }
 
-    async fn import(&self, _: &Manifest) -> Result<Box<dyn Import>, TransferError> {
-        Err(TransferError::Engine)
+    async fn import(&self, manifest: &Manifest) -> Result<Box<dyn Import>, TransferError> {
+        let begun = PostgresImport::begin(&self.engine, manifest).await?;
+        Ok(Box::new(begun))
     }
 
     fn stats(&self) -> &Stats {

@@ -2,7 +2,7 @@
 //! database. The logic cannot reach them.
 //!
 //! At most one deployment runs at a time, over all hosts of a database: a unique index says so,
-//! not a lock. The active component is one row, with an epoch that every change of it raises.
+//! not a lock. Only the host that began it, or took it over, carries it on. The active component is one row, with an epoch that every change of it raises.
 
 use async_trait::async_trait;
 
@@ -56,26 +56,33 @@ pub trait Registry: Send + Sync {
     /// [`Error`]; nothing was begun.
     async fn begin_deployment(&self, new: &NewDeployment) -> Result<Result<i64, i64>, Error>;
 
+    /// Makes this host the one that runs a deployment, where it is that already or the one that was
+    /// has no lease any more. False: it does not run, or another host that lives runs it.
+    ///
+    /// # Errors
+    /// [`Error`]; it is unknown then.
+    async fn take_over(&self, id: i64) -> Result<bool, Error>;
+
     /// Records how far a running deployment is.
     ///
     /// # Errors
-    /// [`Error`]; [`Error::Conflict`] when it does not run any more.
+    /// [`Error`]; [`Error::Conflict`] when it does not run here any more.
     async fn advance_deployment(&self, id: i64, stage: &str, report: &str) -> Result<(), Error>;
 
     /// In one transaction: makes the deployment's component the active one, raises the epoch and
     /// records the stage. Returns the new epoch.
     ///
     /// # Errors
-    /// [`Error`]; [`Error::Conflict`] when the deployment does not run any more, is one of another
-    /// component, or the component is not kept. What is active is then the same as before.
+    /// [`Error`]; [`Error::Conflict`] when the deployment does not run here any more, is one of
+    /// another component, or the component is not kept. What is active is then the same as before.
     async fn activate(&self, id: i64, digest: &str, stage: &str) -> Result<i64, Error>;
 
     /// In one transaction: ends a running deployment and, where `back_to` is given, makes that
     /// component the active one again, by this deployment, and raises the epoch.
     ///
     /// # Errors
-    /// [`Error`]; [`Error::Conflict`] when the deployment does not run any more, or the component
-    /// to go back to is not kept. Nothing was ended then.
+    /// [`Error`]; [`Error::Conflict`] when the deployment does not run here any more, or the
+    /// component to go back to is not kept. Nothing was ended then.
     async fn end_deployment(&self, id: i64, end: &End, back_to: Option<&str>) -> Result<(), Error>;
 
     /// Records an attempt that never ran, such as a refused upload, and returns its id.
@@ -194,4 +201,6 @@ pub struct DeploymentRow {
     pub began_at: i64,
     /// When it ended.
     pub ended_at: Option<i64>,
+    /// The host that runs it or ended it, by its id; none where a database belongs to one.
+    pub coordinator: Option<String>,
 }

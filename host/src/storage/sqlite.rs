@@ -45,7 +45,9 @@ use self::transaction::SqliteTransaction;
 use self::transfer::import::SqliteImport;
 pub(super) use self::transfer::{backup::backup, export::export};
 use super::transfer::{Import, Manifest, TransferError};
-use super::{Budget, Database, Dialect, Error, Feed, OpenError, Registry, Stats, Transaction};
+use super::{
+    Budget, Database, Dialect, Error, Feed, OpenError, Registry, Replicas, Stats, Transaction,
+};
 use crate::contract::Access;
 
 /// How long a ping waits for a connection. Who asks has a time-out of a second or more.
@@ -215,6 +217,11 @@ impl Database for Sqlite {
         ))
     }
 
+    async fn begin_trial(&self, budget: Budget) -> Result<Box<dyn Transaction>, Error> {
+        // There is one writer: nobody commits meanwhile.
+        self.begin_migration(budget).await
+    }
+
     async fn ping(&self) -> Result<(), Error> {
         self.engine.flusher.check()?;
         let taken = self.engine.readers.take(Instant::now() + PING_WAIT).await;
@@ -239,6 +246,10 @@ impl Database for Sqlite {
 
     fn registry(&self) -> &dyn Registry {
         self
+    }
+
+    fn replicas(&self) -> Option<&dyn Replicas> {
+        None
     }
 
     fn feed(&self) -> &dyn Feed {

@@ -5,13 +5,16 @@
 //! the same migrations make it at the other end, also on another engine. Values cross by the
 //! table in [`value`](super::value); a boolean column takes 0 and 1 as false and true.
 
+mod agreement;
+
 use std::path::Path;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use super::sqlite;
+pub(in crate::storage) use self::agreement::ordered;
 use super::{Dialect, Error, Location, Value};
+use super::{postgres, sqlite};
 
 /// One row: a value for each column of its table.
 pub type Row = Vec<Value>;
@@ -84,9 +87,12 @@ pub enum TransferError {
     /// A database that others cannot read.
     #[error("sqlite::memory: ends with its process; name a file")]
     Temporary,
-    /// An engine that is copied with its own tools.
-    #[error("PostgreSQL is copied with its own tools, pg_dump and pg_restore")]
+    /// An engine that is backed up with its own tools.
+    #[error("PostgreSQL is backed up with its own tools, pg_dump and pg_restore")]
     Engine,
+    /// Numbers that are given without a table to count them for.
+    #[error("the sequence {0} belongs to no column, and a copy has no place for where it stands")]
+    Sequence(String),
     /// The database cannot be read or written.
     #[error("{0}")]
     Failed(String),
@@ -133,36 +139,6 @@ pub enum TransferError {
     },
 }
 
-impl Manifest {
-    /// Checks that the migrations of a database are those of this copy. Between two engines
-    /// their texts differ, so only the names are compared.
-    ///
-    /// # Errors
-    /// [`TransferError`] names the first that differs.
-    pub(in crate::storage) fn agrees(
-        &self,
-        dialect: Dialect,
-        applied: &[Applied],
-    ) -> Result<(), TransferError> {
-        for (index, ours) in self.migrations.iter().enumerate() {
-            match applied.get(index) {
-                None => return Err(TransferError::MissingMigration(ours.name.clone())),
-                Some(other) if other.name != ours.name => {
-                    return Err(TransferError::ForeignMigration(other.name.clone()));
-                }
-                Some(other) if dialect == self.dialect && other.checksum != ours.checksum => {
-                    return Err(TransferError::ChangedMigration(ours.name.clone()));
-                }
-                Some(_) => {}
-            }
-        }
-        match applied.get(self.migrations.len()) {
-            Some(more) => Err(TransferError::ForeignMigration(more.name.clone())),
-            None => Ok(()),
-        }
-    }
-}
-
 /// Reads everything at a location, as it is at one moment; who uses the database meanwhile goes
 /// on. Call it within a runtime.
 ///
@@ -172,7 +148,7 @@ pub async fn export(location: &Location) -> Result<Export, TransferError> {
     match location {
         Location::Sqlite(path) => sqlite::export(path),
         Location::Temporary => Err(TransferError::Temporary),
-        Location::Postgres(_) => Err(TransferError::Engine),
+        Location::Postgres(url) => postgres::export(url).await,
     }
 }
 
@@ -186,48 +162,5 @@ pub fn backup(location: &Location, copy: &Path) -> Result<(), TransferError> {
         Location::Sqlite(path) => sqlite::backup(path, copy),
         Location::Temporary => Err(TransferError::Temporary),
         Location::Postgres(_) => Err(TransferError::Engine),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn applied(names: &[&str]) -> Vec<Applied> {
-        let applied = |name: &&str| Applied {
-            name: (*name).to_owned(),
-            checksum: [name.len() as u8; 32],
-        };
-        names.iter().map(applied).collect()
-    }
-
-    #[test]
-    fn migrations_agree_when_they_are_the_same_in_the_same_order() {
-        let copy = Manifest {
-            dialect: Dialect::Sqlite,
-            migrations: applied(&["a", "b"]),
-            tables: Vec::new(),
-        };
-        let agrees = |names: &[&str]| copy.agrees(Dialect::Sqlite, &applied(names));
-        assert_eq!(agrees(&["a", "b"]), Ok(()));
-        assert_eq!(
-            agrees(&["a"]),
-            Err(TransferError::MissingMigration("b".into()))
-        );
-        assert_eq!(
-            agrees(&["a", "c"]),
-            Err(TransferError::ForeignMigration("c".into()))
-        );
-        assert_eq!(
-            agrees(&["a", "b", "c"]),
-            Err(TransferError::ForeignMigration("c".into()))
-        );
-        let mut changed = applied(&["a", "b"]);
-        changed[1].checksum = [0; 32];
-        assert_eq!(
-            copy.agrees(Dialect::Sqlite, &changed),
-            Err(TransferError::ChangedMigration("b".into()))
-        );
-        assert_eq!(copy.agrees(Dialect::Postgres, &changed), Ok(()));
     }
 }

@@ -21,6 +21,7 @@ pub struct Request {
     target: String,
     headers: Vec<(String, String)>,
     body: Option<Vec<u8>>,
+    patience: Duration,
 }
 
 impl Request {
@@ -32,7 +33,14 @@ impl Request {
             target: target.into(),
             headers: Vec::new(),
             body: None,
+            patience: PATIENCE,
         }
+    }
+
+    /// Waits no longer than this for the answer to go on.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Adds a header.
@@ -69,6 +77,7 @@ impl Request {
     /// Sends the request and leaves its answer unread on the connection.
     pub fn open(self) -> io::Result<TcpStream> {
         let mut stream = connect(self.address)?;
+        stream.set_read_timeout(Some(self.patience))?;
         let mut head = format!(
             "{} {} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n",
             self.method, self.target, self.address

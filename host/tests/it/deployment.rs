@@ -7,6 +7,7 @@ mod crash;
 mod fallback;
 mod gate;
 mod oci;
+mod replicas;
 mod retention;
 mod signatures;
 

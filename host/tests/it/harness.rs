@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use self::process::Host;
+pub use self::process::{Host, Log};
 
 /// How long anything that must happen may take on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -81,6 +81,12 @@ impl Setup {
         self
     }
 
+    /// Keeps compiled code in that directory.
+    pub fn cache(mut self, directory: &Path) -> Self {
+        self.cache = directory.to_owned();
+        self
+    }
+
     /// Keeps compiled code where another setup keeps it.
     pub fn own_cache_of(mut self, other: &Self) -> Self {
         self.cache.clone_from(&other.cache);
@@ -96,6 +102,12 @@ impl Setup {
     /// Keeps another directory as long as this setup lives: its component lies in there.
     pub fn keep(mut self, directory: TempDir) -> Self {
         self.kept = Some(Arc::new(directory));
+        self
+    }
+
+    /// Names another component.
+    pub fn of(mut self, component: PathBuf) -> Self {
+        self.component = Some(component);
         self
     }
 

@@ -19,6 +19,7 @@ mod hostile;
 mod http;
 mod lifecycle;
 mod limits;
+mod replicas;
 mod request;
 mod storage;
 mod telemetry;

@@ -1,53 +1,56 @@
 //! A PostgreSQL server of the tests' own, and a database on it for each test.
 //!
 //! The server starts with the first test that asks for it and ends with the process, however that
-//! ends: a shell holds the other end of a pipe. It listens on a socket in a directory of its own,
-//! so no port is taken and no other server is met. PostgreSQL refuses to run as root; then it runs
-//! as `nobody`. Nothing survives it, so it never syncs.
+//! ends ([`run::Run`]). It listens on a socket in a directory of its own, so no port is taken and no
+//! other server is met. Nothing survives it, so it never syncs. A test that stops and crashes a
+//! server has one of its own.
 //!
 //! Where PostgreSQL is missing, the tests that need it say so and pass, except in CI.
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::chown;
-use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+mod run;
 
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use self::run::Run;
+pub use self::run::Stop;
 use crate::harness::eventually;
 
-/// The user and the group `nobody`.
-const NOBODY: u32 = 65_534;
 /// What the tests run.
 const PROGRAMS: [&str; 3] = ["initdb", "postgres", "psql"];
 /// The oldest release that the host speaks to.
 const OLDEST: u32 = 15;
 
-/// The server, as long as this process lives.
+/// A server, until it is dropped.
 pub struct Server {
     programs: PathBuf,
     directory: PathBuf,
     databases: AtomicU32,
-    /// Closed by the end of the process, which ends the server.
-    _alive: ChildStdin,
+    /// None while it does not run.
+    run: Mutex<Option<Run>>,
 }
 
-/// The server; none where PostgreSQL is missing and may be.
+/// The server that tests share, as long as this process lives; none where PostgreSQL is missing
+/// and may be.
 pub fn server() -> Option<&'static Server> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-    let server = SERVER.get_or_init(|| {
-        let programs = programs();
-        if programs.is_none() {
-            let ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
-            let message = "PostgreSQL 15 or newer is missing (Debian: apt install postgresql)";
-            assert!(!ci, "{message}, and in CI nothing is left out");
-            eprintln!("LEFT OUT: {message}; tests on it pass without having run");
-        }
-        programs.map(|programs| Server::start(programs).expect("the server starts"))
-    });
-    server.as_ref()
+    SERVER.get_or_init(own_server).as_ref()
+}
+
+/// A server that only this test meets; none where PostgreSQL is missing and may be.
+pub fn own_server() -> Option<Server> {
+    let programs = programs();
+    if programs.is_none() {
+        let ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
+        let message = "PostgreSQL 15 or newer is missing (Debian: apt install postgresql)";
+        assert!(!ci, "{message}, and in CI nothing is left out");
+        eprintln!("LEFT OUT: {message}; tests on it pass without having run");
+    }
+    programs.map(|programs| Server::start(programs).expect("the server starts"))
 }
 
 /// Where the programs are: in PATH, or where Debian puts them.
@@ -74,85 +77,52 @@ fn version(directory: &Path) -> Option<u32> {
 
 impl Server {
     fn start(programs: PathBuf) -> io::Result<Self> {
-        let directory = tempfile::Builder::new()
-            .prefix("task-host-pg")
-            .tempdir()?
-            .keep();
-        let password = directory.join("password");
-        fs::write(&password, "secret")?;
-        if rustix::process::getuid().is_root() {
-            chown(&password, Some(NOBODY), Some(NOBODY))?;
-            chown(&directory, Some(NOBODY), Some(NOBODY))?;
-        }
-        let data = directory.join("data");
-        let made = unprivileged(&programs.join("initdb"))
-            .arg("--pgdata")
-            .arg(&data)
-            .args([
-                "--username=admin",
-                "--auth=scram-sha-256",
-                "--encoding=UTF8",
-            ])
-            .args(["--locale=C", "--no-sync"])
-            .arg("--pwfile")
-            .arg(&password)
-            .current_dir(&directory)
-            .output()?;
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
-        let log = fs::File::create(directory.join("log"))?;
-        // `cat` ends when the pipe is closed.
-        let script = "\"$@\" & server=$!; cat; kill -INT $server; wait $server; rm -rf \"$0\"";
-        let mut watch = unprivileged(Path::new("sh"))
-            .args(["-c", script])
-            .arg(&directory)
-            .arg(programs.join("postgres"))
-            .arg("-D")
-            .arg(&data)
-            .arg("-k")
-            .arg(&directory)
-            .args([
-                "-c",
-                "listen_addresses=",
-                "-c",
-                "fsync=off",
-                "-c",
-                "max_connections=500",
-            ])
-            .args(["-c", "full_page_writes=off", "-c", "shared_buffers=64MB"])
-            .args([
-                "-c",
-                "max_wal_size=4GB",
-                "-c",
-                "autovacuum=off",
-                "-c",
-                "log_statement=none",
-            ])
-            .current_dir(&directory)
-            // A signal to the tests' group is not for these: the end of the tests is.
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()?;
+        let directory = run::cluster(&programs)?;
         let server = Self {
             programs,
             directory,
             databases: AtomicU32::new(0),
-            _alive: watch.stdin.take().expect("standard input is piped"),
+            run: Mutex::default(),
         };
-        eventually("PostgreSQL answers", || {
-            let asked = server.psql("postgres", "SELECT 1").output().ok()?;
-            asked.status.success().then_some(())
-        });
+        server.resume();
         server.run(
             "postgres",
             "CREATE ROLE host LOGIN PASSWORD 'secret' CREATEROLE",
         );
         Ok(server)
+    }
+
+    /// Stops it in an orderly way, which ends every session, and starts it again.
+    pub fn restart(&self) {
+        self.halt(Stop::Fast);
+        self.resume();
+    }
+
+    /// Kills all of it at once and starts it again: it recovers from its log.
+    pub fn crash(&self) {
+        self.halt(Stop::Killed);
+        self.resume();
+    }
+
+    /// Ends it and leaves it ended.
+    pub fn halt(&self, how: Stop) {
+        if let Some(run) = self.running().take() {
+            run.end(how, &self.directory);
+        }
+    }
+
+    /// Starts it where it does not run, and waits until it answers.
+    pub fn resume(&self) {
+        self.running()
+            .get_or_insert_with(|| Run::start(&self.programs, &self.directory));
+        eventually("PostgreSQL answers", || {
+            let asked = self.psql("postgres", "SELECT 1").output().ok()?;
+            asked.status.success().then_some(())
+        });
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, Option<Run>> {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes an empty database of the host's and returns its name.
@@ -196,30 +166,56 @@ impl Server {
             .to_owned()
     }
 
-    fn psql(&self, database: &str, statements: &str) -> Command {
-        let mut command = Command::new(self.programs.join("psql"));
+    /// Runs statements as the administrator, and keeps their session until the answer is dropped.
+    pub fn hold(&self, database: &str, statements: &str) -> Session {
+        let mut psql = self.psql(database, "");
+        let mut child = psql
+            .args(["--file", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("psql runs");
+        let input = child.stdin.as_mut().expect("standard input is piped");
+        writeln!(input, "{statements}").expect("psql reads");
+        Session(child)
+    }
+
+    /// One of PostgreSQL's programs, which talks to this server as its administrator.
+    pub fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.programs.join(name));
         command
-            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
-            .args([
-                "--set",
-                "ON_ERROR_STOP=1",
-                "--username=admin",
-                "--dbname",
-                database,
-            ])
+            .arg("--username=admin")
             .arg("--host")
             .arg(&self.directory)
-            .args(["--command", statements])
             .env("PGPASSWORD", "secret")
             .stdin(Stdio::null());
         command
     }
+
+    fn psql(&self, database: &str, statements: &str) -> Command {
+        let mut command = self.program("psql");
+        command
+            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
+            .args(["--set", "ON_ERROR_STOP=1", "--dbname", database])
+            .args(["--command", statements]);
+        command
+    }
 }
 
-fn unprivileged(program: &Path) -> Command {
-    let mut command = Command::new(program);
-    if rustix::process::getuid().is_root() {
-        command.uid(NOBODY).gid(NOBODY);
+/// A session that is kept.
+pub struct Session(Child);
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // The end of its input is the end of it.
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
     }
-    command
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.halt(Stop::Immediate);
+        let _ = fs::remove_dir_all(&self.directory);
+    }
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use task_host::contract::{Access, Description, Method, Migration, Route};
 use task_host::metrics::Metrics;
 use task_host::request::{
-    Answer, Finished, Invocation, Limits, Logic, Refusal, Request, Revision, Service,
+    Answer, Finished, Invocation, Lease, Limits, Logic, Refusal, Request, Revision, Service,
 };
 use task_host::runtime::{Call, Cost, Interruption};
 use task_host::storage::sqlite::{Config, Durability, LogSync, Sqlite};
@@ -167,7 +167,13 @@ impl Held {
             rows: 10,
             bytes: 10,
         };
-        let service = Service::new(Arc::new(revision), database.clone(), limits, Metrics::new());
+        let service = Service::new(
+            Arc::new(revision),
+            database.clone(),
+            limits,
+            Metrics::new(),
+            Arc::new(Lease::unbounded()),
+        );
         Held {
             service: Arc::new(service),
             database,

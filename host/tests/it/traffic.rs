@@ -4,6 +4,7 @@
 
 mod canary;
 mod load;
+mod schema;
 mod shadow;
 
 use std::path::{Path, PathBuf};

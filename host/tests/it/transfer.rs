@@ -1,5 +1,8 @@
 //! Copies of a service's data, by the real commands: out of a host that serves, into new files.
 
+mod dump;
+mod engines;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -39,6 +42,13 @@ fn command(name: &str, database: &Path) -> Command {
     let database = format!("sqlite:{}", database.display());
     command.args([name, "--database", &database]);
     command
+}
+
+/// The rows of a table in an export, each with the table's name.
+fn rows<'a>(lines: &'a str, table: &str) -> impl Iterator<Item = Value> + 'a {
+    let start = format!("[\"{table}\",");
+    let rows = lines.lines().filter(move |line| line.starts_with(&start));
+    rows.map(|line| serde_json::from_str(line).expect("JSON"))
 }
 
 /// What a successful export writes.
@@ -108,13 +118,7 @@ fn an_export_is_one_moment_of_a_database_in_use() {
         let mut seen = 0;
         for _ in 0..5 {
             let lines = exported(&database(&setup));
-            let rows = |table: &str| {
-                let start = format!("[\"{table}\",");
-                lines
-                    .lines()
-                    .filter(|line| line.starts_with(&start))
-                    .count()
-            };
+            let rows = |table| rows(&lines, table).count();
             assert_eq!(rows("tasks") % 2, 0);
             assert_eq!(rows("task_terms"), rows("tasks") * 2);
             assert!(rows("tasks") >= seen);

@@ -173,20 +173,9 @@ impl Setup {
                 command.env_remove(name);
             }
         }
-        let began = Instant::now();
-        let child = command
-            .spawn()
-            .with_context(|| format!("cannot start {}", kind.name()))?;
-        let mut server = Server {
-            child,
-            ends_by_signal: kind.is_peer(),
-            api,
-            operators,
-            ready_after: Duration::ZERO,
-        };
-        server
-            .wait_until_ready(began)
+        let mut server = Server::spawn(&mut command, api, operators)
             .with_context(|| format!("see {}.log in {}", kind.name(), self.folder.display()))?;
+        server.ends_by_signal = kind.is_peer();
         Ok(server)
     }
 
@@ -239,6 +228,24 @@ impl Setup {
 }
 
 impl Server {
+    /// Starts a command that serves at these addresses, and waits until it is ready.
+    ///
+    /// # Errors
+    /// Where it ends or does not become ready. It is gone then.
+    pub fn spawn(command: &mut Command, api: SocketAddr, operators: SocketAddr) -> Result<Server> {
+        let began = Instant::now();
+        let child = command.spawn().context("cannot start it")?;
+        let mut server = Server {
+            child,
+            ends_by_signal: false,
+            api,
+            operators,
+            ready_after: Duration::ZERO,
+        };
+        server.wait_until_ready(began)?;
+        Ok(server)
+    }
+
     fn wait_until_ready(&mut self, began: Instant) -> Result<()> {
         loop {
             if http::get(self.api, "/readyz").is_ok_and(|answer| answer.status == 200) {
@@ -323,7 +330,7 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
 
 /// Two addresses that are free now. The servers do not say theirs before they are ready, and
 /// readiness is what is timed.
-fn free_addresses() -> Result<(SocketAddr, SocketAddr)> {
+pub fn free_addresses() -> Result<(SocketAddr, SocketAddr)> {
     let (first, second) = (
         TcpListener::bind("127.0.0.1:0")?,
         TcpListener::bind("127.0.0.1:0")?,

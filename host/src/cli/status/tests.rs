@@ -4,7 +4,7 @@ use super::view::{line, redrawn, text};
 use super::*;
 use crate::cli::client::fake::{BEFORE, DIGEST, deployment};
 use crate::cli::show;
-use crate::deployment::model::{RevisionStatus, ShadowReport, ShadowSample};
+use crate::deployment::model::{ReplicaStatus, RevisionStatus, ShadowReport, ShadowSample};
 use crate::server::RevisionSecond;
 
 pub(in crate::cli) fn status() -> Status {
@@ -23,6 +23,7 @@ pub(in crate::cli) fn status() -> Status {
         deployment: None,
         kept: Vec::new(),
         warning: None,
+        replicas: Vec::new(),
         epoch: 3,
         host_version: "0.1.0".to_owned(),
     }
@@ -51,6 +52,41 @@ fn second(at: u64, revision: &str, requests: u32, p50_ms: f64) -> RevisionSecond
         p50_ms,
         p99_ms: p50_ms * 10.0,
     }
+}
+
+#[test]
+fn hosts_that_share_a_database_are_listed_with_what_keeps_them_from_serving() {
+    let replica = |name: &str, this, state: &str| ReplicaStatus {
+        name: name.to_owned(),
+        id: "0".repeat(32),
+        this,
+        state: state.to_owned(),
+        digest: (state != "starting").then(|| BEFORE.to_owned()),
+        epoch: 3,
+        heartbeat_ms: 210,
+        host_version: "0.1.0".to_owned(),
+        problem: (state == "failed").then(|| "it does not compile".to_owned()),
+    };
+    let replicas = vec![
+        replica("task-api-0", true, "serving"),
+        replica("task-api-1", false, "starting"),
+        replica("task-api-2", false, "failed"),
+    ];
+    let shown = text(&quiet(Status {
+        replicas,
+        ..status()
+    }));
+    let digest = show::digest(BEFORE);
+    let expected = format!(
+        "
+REPLICA            STATE     DIGEST        EPOCH    HEARD
+task-api-0 (this)  serving   {digest}      3  210.0ms
+task-api-1         starting  -                 3  210.0ms
+task-api-2         failed    {digest}      3  210.0ms
+      it does not compile
+"
+    );
+    assert!(shown.contains(&expected), "{shown}");
 }
 
 #[test]

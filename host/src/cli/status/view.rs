@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::Seen;
 use super::figures::last_minute;
+use super::{Seen, replicas};
 use crate::cli::table::{Align, Table};
 use crate::cli::{history, show};
 use crate::deployment::model::{Deployment, RevisionStatus, ShadowReport, Status};
@@ -35,6 +35,7 @@ pub(super) fn text(seen: &Seen) -> String {
             text.push('\n');
         }
     }
+    text += &replicas::table(&seen.status.replicas);
     text += &traffic(seen);
     if !seen.deployments.is_empty() {
         text += "\nthe last deployments\n";

@@ -27,21 +27,22 @@ impl Bundled {
         digest_of(&self.content)
     }
 
-    /// Puts it through the gate and makes it the first active component of a database.
+    /// Puts it through the gate and makes it the first active component of a database; with the
+    /// epoch. None: another host of the database deploys one.
     ///
     /// # Errors
     /// [`StartError::Refused`], which the history remembers.
     pub(super) async fn deploy(
-        self,
+        &self,
         gate: &Gate,
         keys: &TrustedKeys,
-    ) -> Result<Revision, StartError> {
+    ) -> Result<Option<(Revision, i64)>, StartError> {
         let registry = gate.database.registry();
         let component = StoredComponent {
             digest: self.digest(),
             size_bytes: self.content.len() as u64,
-            content: self.content,
-            signature: self.signature,
+            content: self.content.clone(),
+            signature: self.signature.clone(),
             actor: BUNDLED.to_owned(),
             uploaded_at: 0,
         };
@@ -53,8 +54,8 @@ impl Bundled {
             actor: BUNDLED.to_owned(),
             order: "{}".to_owned(),
         };
-        let id = match registry.begin_deployment(&new).await? {
-            Ok(id) | Err(id) => id,
+        let Ok(id) = registry.begin_deployment(&new).await? else {
+            return Ok(None);
         };
         let journal = Journal::new(id, gate.database.clone());
         let order = Order::default();
@@ -66,12 +67,12 @@ impl Bundled {
             Ok::<_, Refused>(revision)
         };
         let admitted = admitted.await;
-        let (outcome, refused) = match &admitted {
+        let (outcome, refused, epoch) = match &admitted {
             Ok(_) => {
-                registry.activate(id, &component.digest, "switched").await?;
-                ("active", None)
+                let epoch = registry.activate(id, &component.digest, "switched").await?;
+                ("active", None, epoch)
             }
-            Err(refused) => ("rejected", Some(refused)),
+            Err(refused) => ("rejected", Some(refused), 0),
         };
         let reason = refused.map(ToString::to_string);
         journal.end(outcome, reason.as_deref());
@@ -82,6 +83,7 @@ impl Bundled {
             report: history::report(&journal.events()),
         };
         registry.end_deployment(id, &end, None).await?;
-        admitted.map_err(StartError::Refused)
+        let revision = admitted.map_err(StartError::Refused)?;
+        Ok(Some((revision, epoch)))
     }
 }

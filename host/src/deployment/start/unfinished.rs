@@ -12,7 +12,10 @@ use crate::storage::registry::{DeploymentRow, End};
 
 /// Ends a deployment in which the process died. The registry's one row says which component is
 /// active; the stage says whether that one was still to prove itself.
-pub(super) async fn decide(gate: &Gate, row: DeploymentRow) -> Result<(), storage::Error> {
+pub(in crate::deployment) async fn decide(
+    gate: &Gate,
+    row: DeploymentRow,
+) -> Result<(), storage::Error> {
     let (outcome, code, reason, back_to) = match row.stage.as_str() {
         "probation" => (
             "rolled-back",

@@ -21,6 +21,7 @@ impl Service {
     }
 
     async fn ask_health(&self) -> Result<Health, Refusal> {
+        self.check_lease()?;
         let turn = tokio::time::timeout(self.limits.wait, self.health_calls.acquire());
         // The semaphore is never closed, so no permit is the time-out.
         let Ok(Ok(_permit)) = turn.await else {
@@ -48,12 +49,33 @@ impl Service {
         })
     }
 
-    /// Whether the database answers and can make writes durable.
+    /// Whether the database answers and can make writes durable, and this host may answer. A
+    /// failure counts as a request's would: where every host is not ready, no request comes that
+    /// could tell.
     ///
     /// # Errors
     /// [`Refusal::Unavailable`] with the reason.
     pub async fn ready(&self) -> Result<(), Refusal> {
-        Ok(self.database.ping().await?)
+        let ready = match self.check_lease() {
+            Ok(()) => self.database.ping().await.map_err(Refusal::from),
+            lapsed => lapsed,
+        };
+        if matches!(ready, Err(Refusal::Unavailable(_))) {
+            self.metrics.database_unavailable();
+        }
+        ready
+    }
+
+    /// A host without a lease may have been passed by: what it would answer may be of the past.
+    pub(super) fn check_lease(&self) -> Result<(), Refusal> {
+        match self.lease.holds() {
+            true => Ok(()),
+            false => Err(Refusal::Unavailable(
+                "this host's lease has run out: it cannot reach the database, or cannot serve the \
+                 active component"
+                    .into(),
+            )),
+        }
     }
 
     /// Whether what runs the logic can still end a call at its deadline.

@@ -169,6 +169,7 @@ pub(super) fn status() -> Status {
         deployment: Some(deployment(Vec::new())),
         kept: vec![revision],
         warning: None,
+        replicas: Vec::new(),
         epoch: 3,
         host_version: "0.1.0".to_owned(),
     }

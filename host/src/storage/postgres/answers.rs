@@ -8,6 +8,7 @@
 use std::time::{Duration, Instant};
 
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::{Engine, failure};
 use crate::storage::{Error, RecordedAnswer};
@@ -25,9 +26,13 @@ const FORGET: &str = "WITH gone AS (DELETE FROM task_host.answers WHERE key IN (
                       FROM task_host.answers WHERE created_at < task_host.now_micros() - $1 \
                       ORDER BY created_at LIMIT 500) RETURNING 1) SELECT count(*) FROM gone";
 
-/// Nobody asks for the outcome of a commit that was an hour ago.
-const FORGET_COMMITS: &str =
-    "DELETE FROM task_host.commits WHERE created_at < task_host.now_micros() - 3600000000";
+/// Nobody asks for the outcome of a commit that was an hour ago. They have no index by age, which
+/// every commit would pay for; the oldest lie in front. In parts, so that one of them is in time
+/// however many there are.
+const FORGET_COMMITS: &str = "WITH gone AS (DELETE FROM task_host.commits WHERE ctid = ANY (ARRAY(\
+                              SELECT ctid FROM task_host.commits \
+                              WHERE created_at < task_host.now_micros() - 3600000000 \
+                              LIMIT 100000)) RETURNING 1) SELECT count(*) FROM gone";
 
 /// How long each part of forgetting may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,20 +47,27 @@ pub(super) async fn recall(
     rows.first().map(read).transpose()
 }
 
-/// Deletes answers that are older, and returns how many.
+/// Deletes answers that are older, and returns how many. The tokens of old commits go as well.
 pub(super) async fn forget(engine: &Engine, age: Duration) -> Result<u64, Error> {
     let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX / 2);
+    let forgotten = in_parts(engine, FORGET, &[&age]).await?;
+    in_parts(engine, FORGET_COMMITS, &[]).await?;
+    Ok(forgotten)
+}
+
+async fn in_parts(
+    engine: &Engine,
+    text: &'static str,
+    params: &[&(dyn ToSql + Sync)],
+) -> Result<u64, Error> {
     let mut forgotten = 0;
     loop {
-        let part = engine
-            .own_count(FORGET, &[&age], Instant::now() + PATIENCE)
-            .await?;
-        forgotten += part;
-        if part == 0 {
-            engine
-                .own(FORGET_COMMITS, &[], Instant::now() + PATIENCE)
-                .await?;
-            return Ok(forgotten);
+        match engine
+            .own_count(text, params, Instant::now() + PATIENCE)
+            .await?
+        {
+            0 => return Ok(forgotten),
+            part => forgotten += part,
         }
     }
 }

@@ -3,6 +3,9 @@
 //! Every write transaction inserts a row of its own, by a token that nobody else has. Inserting it
 //! once more waits for the first one to end, and then knows: a duplicate means that it was
 //! committed, a success means that it was not and, from now on, cannot be.
+//!
+//! That question may go unanswered too, and is asked again then. So it leaves a mark beside the
+//! token: a duplicate beside a mark is the question's own, and no commit.
 
 use std::error::Error as StdError;
 use std::time::{Duration, Instant};
@@ -15,14 +18,21 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use super::{Engine, failure};
 use crate::storage::Error;
 
-/// Inserts the token, in the transaction that it stands for.
-pub(super) const NOTE: &str = "SELECT task_host.note_commit($1, $2)";
+/// Inserts the token, in the transaction that it stands for, unless the host's epoch was passed by.
+pub(super) const SEAL: &str = "SELECT task_host.seal($1, $2, $3)";
 
-/// Inserts it as the host.
-const ASK: &str = "INSERT INTO task_host.commits (token) VALUES ($1)";
+/// Inserts it and the mark as the host.
+const ASK: &str = "INSERT INTO task_host.commits (token) VALUES ($1::uuid), ($2::uuid)";
+
+/// Whether the mark is there.
+const ASKED: &str = "SELECT count(*) FROM task_host.commits WHERE token = $1";
 
 /// How long the answer is looked for. A server that was restarted is back by then.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long one attempt may take. Longer than the server keeps what a lost host has left behind, for
+/// most requests; where it is not, the next attempt waits on.
+const ATTEMPT: Duration = Duration::from_secs(4);
 
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -34,6 +44,11 @@ pub(super) struct Token([u8; 16]);
 impl Token {
     pub(super) fn new() -> Self {
         Self(rand::rng().random())
+    }
+
+    /// What is inserted beside it by who asks about it.
+    fn mark(&self) -> Self {
+        Self(self.0.map(|byte| !byte))
     }
 }
 
@@ -85,10 +100,16 @@ pub(super) async fn resolve(engine: &Engine, token: &Token) -> Result<(), Error>
 }
 
 async fn ask(engine: &Engine, token: &Token, until: Instant) -> Result<bool, Error> {
+    let until = until.min(Instant::now() + ATTEMPT);
+    let mark = token.mark();
     let mut lease = engine.host.take(until).await?;
-    match lease.connection().host(ASK, &[token], until).await? {
+    match lease.ask(ASK, &[token, &mark], until).await? {
         Ok(_) => Ok(false),
-        Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Ok(true),
+        Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+            let asked = lease.ask(ASKED, &[&mark], until).await?;
+            let rows = asked.map_err(|error| failure::sort_own(&error))?;
+            Ok(rows.first().is_some_and(|row| row.get::<_, i64>(0) == 0))
+        }
         Err(error) => Err(failure::sort_own(&error)),
     }
 }

@@ -211,6 +211,12 @@ impl Connection {
         !self.busy && !self.client.is_closed()
     }
 
+    /// What is underneath, for a loan that ends with the connection: what it does there is not
+    /// known to this.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Whether a transaction is open.
     pub(super) fn in_transaction(&self) -> bool {
         self.in_transaction

@@ -22,6 +22,8 @@ pub(super) fn sort(error: &tokio_postgres::Error) -> Stop {
         // The schema changed under a prepared statement; it is prepared anew for the next run.
         "0A000" if is_stale_plan(refused) => Error::Conflict.into(),
         "57014" => Error::Deadline.into(),
+        // Raised by `task_host.seal`.
+        "TH001" => Error::Fenced.into(),
         "25006" => Stop::refused("the route's access is read"),
         "22003" | "23502" | "23503" | "23505" | "23514" => Stop::Logic(constraint(refused)),
         // The server shuts down, ended the session, or changed hands.

@@ -8,7 +8,7 @@ use crate::storage::stop::Stop;
 use crate::storage::{Error, MigrationError};
 
 /// Waits for other hosts' migrations and lists what was applied.
-const APPLIED: &str = "SELECT name, checksum FROM task_host.applied_migrations($1)";
+pub(super) const APPLIED: &str = "SELECT name, checksum FROM task_host.applied_migrations($1)";
 
 const NOTE: &str = "SELECT task_host.note_migration($1, $2, $3, $4)";
 

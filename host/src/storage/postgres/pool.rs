@@ -5,9 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::connection::{Connection, Login};
 use crate::storage::{Error, Stats};
+
+/// How long a connection that was idle may say nothing. Where the way to the server was lost
+/// without a word, nothing ever comes.
+pub(super) const SILENCE: Duration = Duration::from_millis(500);
 
 /// What a pool's connections are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +110,12 @@ impl Pool {
             .retain(|connection| connection.is_usable() && connection.idle_since.elapsed() < keep);
     }
 
+    /// Closes the connections that are not lent: nothing came on another one, and a way to the
+    /// server that was lost without a word is lost for all.
+    pub(super) fn distrust(&self) {
+        self.lock().clear();
+    }
+
     async fn open(&self, until: Instant) -> Result<Connection, Error> {
         match tokio::time::timeout_at(until.into(), self.login.open()).await {
             Ok(opened) => opened.map_err(|error| Error::Unavailable(error.to_string())),
@@ -160,6 +172,22 @@ impl Lease {
         self.connection
             .as_mut()
             .expect("the connection is taken out only by drop")
+    }
+
+    /// Runs one of the host's own statements outside a transaction. Where no answer comes, the
+    /// connections that were idle meanwhile are not trusted either.
+    pub(super) async fn ask(
+        &mut self,
+        text: &'static str,
+        params: &[&(dyn ToSql + Sync)],
+        deadline: Instant,
+    ) -> Result<Result<Vec<Row>, tokio_postgres::Error>, Error> {
+        let begun = Instant::now();
+        let asked = self.connection().host(text, params, deadline).await;
+        if asked.is_err() && begun.elapsed() >= SILENCE {
+            self.pool.distrust();
+        }
+        asked
     }
 }
 

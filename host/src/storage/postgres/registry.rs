@@ -2,7 +2,7 @@
 //! without a round trip more, and done or not begun when its caller goes away.
 
 mod components;
-mod deployments;
+pub(super) mod deployments;
 
 use std::time::{Duration, Instant};
 
@@ -53,7 +53,7 @@ impl Postgres {
     }
 }
 
-fn cell<T>(row: &Row, column: usize) -> Result<T, Error>
+pub(super) fn cell<T>(row: &Row, column: usize) -> Result<T, Error>
 where
     T: for<'a> FromSql<'a>,
 {
@@ -97,8 +97,14 @@ impl Registry for Postgres {
     }
 
     async fn begin_deployment(&self, new: &NewDeployment) -> Result<Result<i64, i64>, Error> {
-        let params: [&(dyn ToSql + Sync); 5] =
-            [&new.digest, &new.from, &new.kind, &new.actor, &new.order];
+        let params: [&(dyn ToSql + Sync); 6] = [
+            &new.digest,
+            &new.from,
+            &new.kind,
+            &new.actor,
+            &new.order,
+            &self.engine.id,
+        ];
         loop {
             if let Some(row) = self.first(deployments::BEGIN, &params).await? {
                 return Ok(Ok(cell(&row, 0)?));
@@ -110,25 +116,32 @@ impl Registry for Postgres {
         }
     }
 
+    async fn take_over(&self, id: i64) -> Result<bool, Error> {
+        let params: [&(dyn ToSql + Sync); 2] = [&id, &self.engine.id];
+        let taken = self.first(deployments::TAKE_OVER, &params).await?;
+        Ok(taken.is_some())
+    }
+
     async fn advance_deployment(&self, id: i64, stage: &str, report: &str) -> Result<(), Error> {
-        let params: [&(dyn ToSql + Sync); 3] = [&id, &stage, &report];
+        let params: [&(dyn ToSql + Sync); 4] = [&id, &stage, &report, &self.engine.id];
         let _: i64 = self.changed(deployments::ADVANCE, &params).await?;
         Ok(())
     }
 
     async fn activate(&self, id: i64, digest: &str, stage: &str) -> Result<i64, Error> {
-        let params: [&(dyn ToSql + Sync); 3] = [&id, &digest, &stage];
+        let params: [&(dyn ToSql + Sync); 4] = [&id, &digest, &stage, &self.engine.id];
         self.changed(deployments::ACTIVATE, &params).await
     }
 
     async fn end_deployment(&self, id: i64, end: &End, back_to: Option<&str>) -> Result<(), Error> {
-        let params: [&(dyn ToSql + Sync); 6] = [
+        let params: [&(dyn ToSql + Sync); 7] = [
             &id,
             &end.outcome,
             &end.code,
             &end.reason,
             &end.report,
             &back_to,
+            &self.engine.id,
         ];
         let _: i64 = self.changed(deployments::END, &params).await?;
         Ok(())

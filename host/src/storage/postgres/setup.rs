@@ -8,7 +8,7 @@
 //!
 //! It runs on a connection of its own, which it closes, and several hosts may do it at a time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::RngCore as _;
 use tokio_postgres::Client;
@@ -24,9 +24,10 @@ use crate::storage::OpenError;
 const OLDEST: i32 = 150_000;
 
 /// The host's tables, step by step. A step that was released never changes again.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     include_str!("schema/0001.sql"),
     include_str!("schema/0002.sql"),
+    include_str!("schema/0003.sql"),
 ];
 
 /// The lock under which one host at a time sets a database up.
@@ -34,6 +35,8 @@ const LOCK: &str = "SELECT pg_catalog.pg_advisory_xact_lock(7309452)";
 
 /// How long all of it may take, waiting for other hosts included.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a server that does not answer is asked.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// What the hosts of a database share.
 pub(super) struct Shared {
@@ -50,7 +53,8 @@ pub(super) struct Shared {
 /// Every [`OpenError`] but `InUse` and `NotADatabase`.
 pub(super) async fn run(config: &Config, host: &Login) -> Result<Shared, OpenError> {
     let setup = Setup { config };
-    tokio::time::timeout(PATIENCE, setup.run(host))
+    let client = setup.reach(host).await?;
+    tokio::time::timeout(PATIENCE, setup.run(client, host))
         .await
         .unwrap_or_else(|_| Err(setup.failed("it does not answer")))
 }
@@ -60,9 +64,26 @@ struct Setup<'a> {
 }
 
 impl Setup<'_> {
-    async fn run(&self, host: &Login) -> Result<Shared, OpenError> {
-        let opened = socket::open(&host.url, host.encryption.clone(), host.message_bytes);
-        let client = opened.await.map_err(|error| self.failed(error))?.client;
+    /// Opens the first connection. In a cluster the server may be started together with its hosts.
+    async fn reach(&self, host: &Login) -> Result<Client, OpenError> {
+        let until = Instant::now() + self.config.wait;
+        loop {
+            let opened = socket::open(&host.url, host.encryption.clone(), host.message_bytes);
+            let reason = match tokio::time::timeout(PATIENCE, opened).await {
+                Ok(Ok(opened)) => return Ok(opened.client),
+                Ok(Err(error)) if !error.may_pass() => return Err(self.failed(error)),
+                Ok(Err(error)) => self.failed(error),
+                Err(_) => self.failed("it does not answer"),
+            };
+            if Instant::now() + PAUSE > until {
+                return Err(reason);
+            }
+            tracing::warn!("waiting for the database: {reason}");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn run(&self, client: Client, host: &Login) -> Result<Shared, OpenError> {
         let server: i32 = self
             .one(
                 &client,
@@ -249,8 +270,8 @@ impl Setup<'_> {
             "GRANT USAGE ON SCHEMA task_host TO {role};
              GRANT USAGE, CREATE ON SCHEMA logic TO {role};
              GRANT EXECUTE ON FUNCTION task_host.lock_key, task_host.record_answer,
-                 task_host.note_commit, task_host.applied_migrations, task_host.note_migration,
-                 task_host.publish TO {role};
+                 task_host.note_commit, task_host.seal, task_host.applied_migrations,
+                 task_host.note_migration, task_host.publish TO {role};
              REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC;"
         );
         self.batch(client, "BEGIN").await?;
@@ -305,7 +326,7 @@ fn refuses_login(error: &tokio_postgres::Error) -> bool {
 }
 
 /// The logic's login belongs to one database, and logins to all of a server.
-fn logic_login(database: &str) -> String {
+pub(super) fn logic_login(database: &str) -> String {
     const SUFFIX: &str = "_logic";
     let mut name = database.to_owned();
     while name.len() + SUFFIX.len() > 63 {

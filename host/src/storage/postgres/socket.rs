@@ -6,7 +6,7 @@
 //! connection. The watcher stands between the driver and TLS, which is where the driver lets
 //! others stand: as the TLS connector, also where nothing is encrypted.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,9 +18,11 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
+use tokio::sync::Notify;
 use tokio_postgres::config::{Host, SslMode, SslNegotiation};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
-use tokio_postgres::{Client, NoTls, Socket};
+use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::plain::Plain;
@@ -76,11 +78,34 @@ pub(super) enum OpenFailure {
     Server(#[from] tokio_postgres::Error),
 }
 
+impl OpenFailure {
+    /// Whether the server may only not be there yet: it was not reached, or is starting.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            OpenFailure::Socket(_) => true,
+            OpenFailure::Server(error) => match error.code() {
+                None => true,
+                Some(code) => *code == SqlState::CANNOT_CONNECT_NOW,
+            },
+        }
+    }
+}
+
 /// Opens a connection and reads from it in a task, which ends with the client or the connection.
 pub(super) async fn open(
     url: &Url,
     encryption: Option<MakeRustlsConnect>,
     message_bytes: u32,
+) -> Result<Opened, OpenFailure> {
+    open_to_hear(url, encryption, message_bytes, None).await
+}
+
+/// As [`open`]; `heard` is told of each notification, and of the connection's end.
+pub(super) async fn open_to_hear(
+    url: &Url,
+    encryption: Option<MakeRustlsConnect>,
+    message_bytes: u32,
+    heard: Option<Arc<Notify>>,
 ) -> Result<Opened, OpenFailure> {
     let oversized = Arc::new(AtomicBool::new(false));
     let watch = Watch::new(message_bytes, oversized.clone());
@@ -91,7 +116,7 @@ pub(super) async fn open(
         config.ssl_mode(SslMode::Disable);
         let stream = watch.over(Plain(socket));
         let (client, connection) = config.connect_raw(stream, NoTls).await?;
-        tokio::spawn(read(connection));
+        tokio::spawn(read(connection, heard));
         client
     } else {
         if encryption.is_none() {
@@ -101,16 +126,34 @@ pub(super) async fn open(
                 .ssl_negotiation(SslNegotiation::Direct);
         }
         let (client, connection) = config.connect(Connector { encryption, watch }).await?;
-        tokio::spawn(read(connection));
+        tokio::spawn(read(connection, heard));
         client
     };
     Ok(Opened { client, oversized })
 }
 
-async fn read(connection: impl Future<Output = Result<(), tokio_postgres::Error>>) {
-    if let Err(error) = connection.await {
-        let reason = super::failure::message(&error);
-        tracing::debug!("a connection to the database ended: {reason}");
+async fn read<S, T>(mut connection: Connection<S, T>, heard: Option<Arc<Notify>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
+        match message {
+            Ok(AsyncMessage::Notification(_)) => {
+                if let Some(heard) = &heard {
+                    heard.notify_one();
+                }
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let reason = super::failure::message(&error);
+                tracing::debug!("a connection to the database ended: {reason}");
+                break;
+            }
+        }
+    }
+    if let Some(heard) = heard {
+        heard.notify_one();
     }
 }
 

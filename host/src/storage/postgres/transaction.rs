@@ -14,7 +14,7 @@ use tokio_postgres::types::ToSql;
 
 use super::commit::{self, Token};
 use super::connection::NotCommitted;
-use super::pool::{Lease, Pool};
+use super::pool::{Lease, Pool, SILENCE};
 use super::{Engine, answers, failure, feed, migrate};
 use crate::contract::{Access, Migration};
 use crate::storage::budget::Meter;
@@ -29,6 +29,26 @@ const COMMIT_FOR: Duration = Duration::from_secs(10);
 
 /// How long after its deadline the server itself ends what a lost host has left behind.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// What a transaction is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Read,
+    Write,
+    /// Migrations, to stay.
+    Migrate,
+    /// Migrations and a self-test on the result, to be rolled back.
+    Try,
+}
+
+impl Mode {
+    fn access(self) -> Access {
+        match self {
+            Mode::Read => Access::Read,
+            Mode::Write | Mode::Migrate | Mode::Try => Access::Write,
+        }
+    }
+}
 
 pub(super) struct PostgresTransaction {
     lease: Lease,
@@ -53,10 +73,10 @@ impl PostgresTransaction {
     pub(super) async fn begin(
         pool: &Arc<Pool>,
         engine: Arc<Engine>,
-        access: Access,
-        migrates: bool,
+        mode: Mode,
         budget: Budget,
     ) -> Result<Self, Error> {
+        let access = mode.access();
         let until = Instant::now()
             .checked_add(budget.wait)
             .map_or(budget.deadline, |until| until.min(budget.deadline));
@@ -67,11 +87,13 @@ impl PostgresTransaction {
             if access == Access::Write {
                 meter.hold();
             }
-            let mode = match (access, migrates) {
-                (Access::Read, _) => "REPEATABLE READ READ ONLY",
-                (Access::Write, false) => "SERIALIZABLE",
+            let isolation = match mode {
+                Mode::Read => "REPEATABLE READ READ ONLY",
+                Mode::Write => "SERIALIZABLE",
                 // Its first statement waits for other migrations, and has to see them then.
-                (Access::Write, true) => "READ COMMITTED",
+                Mode::Migrate => "READ COMMITTED",
+                // A self-test that counts must not meet what others commit meanwhile.
+                Mode::Try => "REPEATABLE READ",
             };
             let rest = meter.deadline().saturating_duration_since(begun);
             let millis = rest.saturating_add(GRACE).as_millis().min(i32::MAX as u128);
@@ -80,16 +102,20 @@ impl PostgresTransaction {
                 _ => "",
             };
             let text = format!(
-                "BEGIN ISOLATION LEVEL {mode}; SET LOCAL statement_timeout = {millis}; \
+                "BEGIN ISOLATION LEVEL {isolation}; SET LOCAL statement_timeout = {millis}; \
                  SET LOCAL idle_in_transaction_session_timeout = {millis}{unsynced}"
             );
-            match lease.connection().begin(&text, meter.deadline()).await {
+            let patience = match lease.fresh {
+                true => meter.deadline(),
+                false => meter.deadline().min(begun + SILENCE),
+            };
+            match lease.connection().begin(&text, patience).await {
                 Ok(()) => {
                     return Ok(Self {
                         lease,
                         engine,
                         access,
-                        migrates,
+                        migrates: matches!(mode, Mode::Migrate | Mode::Try),
                         meter,
                         ended: None,
                         writes: false,
@@ -99,6 +125,15 @@ impl PostgresTransaction {
                     });
                 }
                 Err(Stop::Host(Error::Conflict)) if !lease.fresh => {}
+                // The request's own deadline, which says nothing of the connection.
+                Err(Stop::Host(Error::Deadline)) if begun.elapsed() < SILENCE => {
+                    return Err(Error::Deadline);
+                }
+                Err(Stop::Host(Error::Deadline)) if !lease.fresh => pool.distrust(),
+                // Nothing of the logic ran yet: the database is at fault.
+                Err(Stop::Host(Error::Deadline)) => {
+                    return Err(Error::Unavailable("it does not answer in time".into()));
+                }
                 Err(Stop::Host(Error::Conflict)) => {
                     return Err(Error::Unavailable("the connection was lost".into()));
                 }
@@ -225,8 +260,9 @@ impl PostgresTransaction {
         let committed = match &token {
             None => connection.commit(None, deadline).await,
             Some(token) => {
-                let params: [&(dyn ToSql + Sync); 2] = [&engine.shared.secret, token];
-                let last = (commit::NOTE, &params[..]);
+                let epoch = engine.epoch.load(Relaxed);
+                let params: [&(dyn ToSql + Sync); 3] = [&engine.shared.secret, token, &epoch];
+                let last = (commit::SEAL, &params[..]);
                 connection.commit(Some(last), deadline).await
             }
         };

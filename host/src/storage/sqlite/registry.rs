@@ -111,6 +111,12 @@ impl Registry for Sqlite {
         self.change(|sqlite| deployments::begin(sqlite, new)).await
     }
 
+    async fn take_over(&self, id: i64) -> Result<bool, Error> {
+        // The database belongs to this process: no other one can run a deployment of it.
+        let row = self.deployment(id).await?;
+        Ok(row.is_some_and(|row| row.end.is_none()))
+    }
+
     async fn advance_deployment(&self, id: i64, stage: &str, report: &str) -> Result<(), Error> {
         self.change_running(|sqlite| deployments::advance(sqlite, id, stage, report))
             .await

@@ -8,7 +8,7 @@ pub(super) mod import;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::schema;
-use crate::storage::transfer::{Applied, Table};
+use crate::storage::transfer::{Applied, Table, ordered};
 
 /// The migrations that were applied, in order.
 fn migrations(sqlite: &Connection) -> rusqlite::Result<Vec<Applied>> {
@@ -22,7 +22,7 @@ fn migrations(sqlite: &Connection) -> rusqlite::Result<Vec<Applied>> {
 
 /// The names of the logic's tables, each after those that it refers to, where that can be.
 fn names(sqlite: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut waiting: Vec<String> = sqlite
+    let names: Vec<String> = sqlite
         .prepare(
             "/*task-host*/SELECT name FROM sqlite_schema WHERE type = 'table' \
              AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
@@ -33,26 +33,17 @@ fn names(sqlite: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut references = sqlite.prepare(
         "/*task-host*/SELECT DISTINCT lower(\"table\") FROM pragma_foreign_key_list(?1)",
     )?;
-    let mut placed = Vec::with_capacity(waiting.len());
-    while !waiting.is_empty() {
-        let mut next = None;
-        for (index, name) in waiting.iter().enumerate() {
-            let parents: Vec<String> = references
-                .query_map([name], |row| row.get(0))?
-                .collect::<rusqlite::Result<_>>()?;
-            let waits = |parent: &String| {
-                let mut others = waiting.iter().filter(|other| *other != name);
-                others.any(|other| other.eq_ignore_ascii_case(parent))
-            };
-            if !parents.iter().any(waits) {
-                next = Some(index);
-                break;
-            }
-        }
-        // Tables that refer to each other in a circle have no order: any will do.
-        placed.push(waiting.remove(next.unwrap_or(0)));
+    let mut found = Vec::new();
+    for name in &names {
+        let parents: Vec<String> = references
+            .query_map([name], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        // A reference may be written in other letters than the table.
+        let known = |parent: String| names.iter().find(|one| one.eq_ignore_ascii_case(&parent));
+        let parents = parents.into_iter().filter_map(known);
+        found.extend(parents.map(|parent| (name.clone(), parent.clone())));
     }
-    Ok(placed)
+    Ok(ordered(names, &found))
 }
 
 /// A table, with the number of its rows.
@@ -79,12 +70,7 @@ fn columns(sqlite: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
 
 /// What AUTOINCREMENT remembers; none for a table that does not count.
 fn last_id(sqlite: &Connection, table: &str) -> rusqlite::Result<Option<i64>> {
-    let counts: bool = sqlite.query_row(
-        "/*task-host*/SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'",
-        [],
-        |row| row.get(0),
-    )?;
-    if !counts {
+    if !counts(sqlite)? {
         return Ok(None);
     }
     sqlite
@@ -94,6 +80,15 @@ fn last_id(sqlite: &Connection, table: &str) -> rusqlite::Result<Option<i64>> {
             |row| row.get(0),
         )
         .optional()
+}
+
+/// Whether any table counts: SQLite remembers it in a table of its own, made for the first.
+fn counts(sqlite: &Connection) -> rusqlite::Result<bool> {
+    sqlite.query_row(
+        "/*task-host*/SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'",
+        [],
+        |row| row.get(0),
+    )
 }
 
 fn quoted(name: &str) -> String {

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::client::Answer;
 use crate::harness::{Host, Setup, eventually};
+use crate::metrics::count;
 
 /// How long nothing may come from a host that must not answer yet. A host that does not wait
 /// for the sync answers within a millisecond or two.
@@ -167,7 +168,11 @@ fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
     // same call would prove nothing, so the host has to stay as it is.
     gate.clear("fail");
     answer(&mut post(&host, "Too late")).problem(503, "unavailable");
+    // Hosts that are not ready get no requests; what an alert counts has to rise without them.
+    let unavailable = || count(&host, "task_host_database_unavailable_total");
+    let before = unavailable();
     host.get("/readyz").expect(503);
+    assert_eq!(unavailable(), before + 1.0);
     host.get("/livez").expect(200);
     let complaint = host.log.find(|line| line["level"] == "ERROR");
     assert!(

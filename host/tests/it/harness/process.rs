@@ -98,6 +98,16 @@ impl Host {
         signal(pid_of(&self.child), Signal::TERM);
     }
 
+    /// Lets the process stand still, with everything that it holds.
+    pub fn pause(&self) {
+        signal(pid_of(&self.child), Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        signal(pid_of(&self.child), Signal::CONT);
+    }
+
     /// Ends the process at once, as the machine's death would.
     pub fn kill(mut self) {
         signal(pid_of(&self.child), Signal::KILL);

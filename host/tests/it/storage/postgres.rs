@@ -4,7 +4,10 @@
 mod escapes;
 mod lost;
 mod proxy;
+mod replicas;
+mod retention;
 mod setup;
+mod transfer;
 mod values;
 mod writers;
 
@@ -62,6 +65,7 @@ fn open(url: &str) -> Arc<dyn Database> {
         direct: None,
         connections: 8,
         idle: Duration::from_secs(60),
+        wait: Duration::ZERO,
         result_bytes: 1 << 20,
         no_sync: false,
     };

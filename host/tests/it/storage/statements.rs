@@ -365,7 +365,7 @@ async fn one_call_of_a_function_takes_no_longer_than_its_texts() {
     ] {
         let begun = Instant::now();
         assert_eq!(integer(&mut *reading, &statement).await, expected);
-        assert!(begun.elapsed() < Duration::from_secs(5), "{statement}");
+        assert!(begun.elapsed() < Duration::from_secs(30), "{statement}");
     }
 }
 

@@ -13,9 +13,17 @@
 {{- if and .secret.databaseUrl (or .secret.existing (ne .database.kind "external")) }}
 {{- fail "secret.databaseUrl is used only with database.kind=external and without secret.existing" }}
 {{- end }}
+{{- if and .component.registrySecret (not .component.declared) }}
+{{- fail "component.registrySecret is used only with component.declared" }}
+{{- end }}
+{{- $each := add (dig "TASK_HOST_DATABASE_CONNECTIONS" 16 .config | int) 5 }}
+{{- $needed := add (mul $each (add1 (int (include "task-api.replicas" $)))) 3 }}
+{{- if and (eq .database.kind "postgres") (gt (int $needed) (int .database.postgres.maxConnections)) }}
+{{- fail (printf "that many pods, one more in a rollout, and administrators need %d connections: raise database.postgres.maxConnections" $needed) }}
+{{- end }}
 {{- range $name, $_ := .config }}
-{{- if has $name (list "TASK_HOST_ADDR" "TASK_HOST_ADMIN_ADDR" "TASK_HOST_ADMIN_TOKEN" "TASK_HOST_ADMIN_TOKEN_FILE" "TASK_HOST_DATABASE" "TASK_HOST_REPLICAS" "TASK_HOST_CACHE_DIR") }}
-{{- fail (printf "config.%s is the chart's own: ports, secrets, database and replicas have values of their own" $name) }}
+{{- if has $name (list "TASK_HOST_ADDR" "TASK_HOST_ADMIN_ADDR" "TASK_HOST_ADMIN_TOKEN" "TASK_HOST_ADMIN_TOKEN_FILE" "TASK_HOST_DATABASE" "TASK_HOST_REPLICAS" "TASK_HOST_CACHE_DIR" "TASK_HOST_DECLARED_COMPONENT" "TASK_HOST_REGISTRY_AUTH_FILE") }}
+{{- fail (printf "config.%s is the chart's own: ports, secrets, database, replicas and the declared component have values of their own" $name) }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -7,9 +7,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "task-api.labels" -}}
 {{ include "task-api.selector" . }}
 app.kubernetes.io/part-of: task-host
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | replace "+" "_" | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
 {{- define "task-api.api" -}}

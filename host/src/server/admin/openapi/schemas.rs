@@ -64,7 +64,7 @@ pub(super) fn schemas() -> Value {
             ("number", number("Counts from 0 in a deployment.")),
             ("at", time("When.")),
             ("stage", one_of("In which stage.", &["verify", "compile", "describe", "bind",
-                "compare", "check", "migrate", "switch", "canary", "shadow", "probation", "end"])),
+                "compare", "check", "stage", "migrate", "switch", "canary", "shadow", "probation", "end"])),
             ("status", one_of("How far the stage is.", &["began", "passed", "failed", "noted"])),
             ("detail", nullable("string", "For people.")),
             ("duration_ms", nullable("number", "How long the stage took, where it has ended.")),
@@ -82,8 +82,22 @@ pub(super) fn schemas() -> Value {
                 latest first.", list_of("RevisionStatus"))),
             ("warning", nullable("string", "What has to be known of the active revision: that the \
                 host fell back to it, and why.")),
+            ("replicas", with_description("The hosts that share the database, this one among them; \
+                empty where it belongs to this one.", list_of("ReplicaStatus"))),
             ("epoch", number("Raised by every change of the active revision.")),
             ("host_version", text("The host's version.")),
+        ], &[]),
+        "ReplicaStatus": record("A host that shares the database.", [
+            ("name", text("What people call it.")),
+            ("id", text("Its process' id; no other one ever had it.")),
+            ("this", flag("Whether it is the one that was asked.")),
+            ("state", one_of("What it does; gone: its lease has run out.",
+                &["starting", "serving", "failed", "gone"])),
+            ("digest", nullable("string", "The component that it serves.")),
+            ("epoch", number("The epoch of that.")),
+            ("heartbeat_ms", number("How long ago it was heard of last, in milliseconds.")),
+            ("host_version", text("Its version.")),
+            ("problem", nullable("string", "Why it cannot serve the component that is deployed.")),
         ], &[]),
         "ShadowReport": record("What reads that were run in the shadow came to.", [
             ("compared", number("Reads that both revisions answered.")),

@@ -14,7 +14,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, digest, from_digest, kind, actor, order_json, stage, report_json, \
-             outcome, code, reason, began_at, ended_at FROM task_host.deployments ",
+             outcome, code, reason, began_at, ended_at, coordinator, canary_percent, wish \
+             FROM task_host.deployments ",
             $rest
         )
     };
@@ -26,26 +27,34 @@ macro_rules! set_active {
         "INSERT INTO task_host.active AS a (digest, epoch, deployment) \
          SELECT digest, 1, id FROM changed ON CONFLICT (only_row) DO UPDATE SET \
          digest = excluded.digest, epoch = a.epoch + 1, deployment = excluded.deployment, \
-         since = excluded.since RETURNING epoch"
+         since = excluded.since RETURNING epoch, pg_notify('task_host', '')"
     };
 }
 
 /// Begins a deployment; no row: another one runs, or took the id.
 pub(super) const BEGIN: &str = "INSERT INTO task_host.deployments \
-     (id, digest, from_digest, kind, actor, order_json) \
-     SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5 FROM task_host.deployments \
+     (id, digest, from_digest, kind, actor, order_json, coordinator) \
+     SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6 FROM task_host.deployments \
      ON CONFLICT DO NOTHING RETURNING id";
 
-/// Records how far a deployment is; no row: it does not run.
+/// Makes a host the one that runs a deployment. One that lives keeps its own.
+pub(super) const TAKE_OVER: &str = "UPDATE task_host.deployments d SET coordinator = $2 \
+     WHERE id = $1 AND outcome IS NULL AND (coordinator = $2 OR NOT EXISTS ( \
+     SELECT FROM task_host.replicas r WHERE r.id = d.coordinator \
+     AND r.lease_until > task_host.now_micros())) RETURNING id";
+
+/// Records how far a deployment is, and wakes the other hosts; no row: it does not run here.
 pub(super) const ADVANCE: &str = "UPDATE task_host.deployments SET stage = $2, report_json = $3 \
-     WHERE id = $1 AND outcome IS NULL RETURNING id";
+     WHERE id = $1 AND outcome IS NULL AND coordinator = $4 \
+     RETURNING id, pg_notify('task_host', '')";
 
 /// Makes a deployment's component the active one and returns the epoch; no row: the deployment
 /// does not run, or is of another component.
 pub(super) const ACTIVATE: &str = concat!(
     "WITH changed AS (UPDATE task_host.deployments \
      SET stage = $3, activated_at = task_host.now_micros() \
-     WHERE id = $1 AND digest = $2 AND outcome IS NULL RETURNING digest, id) ",
+     WHERE id = $1 AND digest = $2 AND outcome IS NULL AND coordinator = $4 \
+     RETURNING digest, id) ",
     set_active!()
 );
 
@@ -54,11 +63,11 @@ pub(super) const ACTIVATE: &str = concat!(
 pub(super) const END: &str = concat!(
     "WITH ended AS (UPDATE task_host.deployments SET outcome = $2, code = $3, reason = $4, \
      report_json = $5, ended_at = task_host.now_micros() \
-     WHERE id = $1 AND outcome IS NULL RETURNING id), \
+     WHERE id = $1 AND outcome IS NULL AND coordinator = $7 RETURNING id), \
      changed AS (SELECT $6::text AS digest, id FROM ended WHERE $6::text IS NOT NULL), \
      back AS (",
     set_active!(),
-    ") SELECT id FROM ended"
+    ") SELECT id, pg_notify('task_host', '') FROM ended"
 );
 
 /// Records a deployment that has ended and never ran; no row: another host took the id.
@@ -68,7 +77,8 @@ pub(super) const RECORD: &str = "INSERT INTO task_host.deployments \
      FROM (SELECT coalesce(max(id), 0) + 1 AS id, task_host.now_micros() AS now \
      FROM task_host.deployments) AS next ON CONFLICT DO NOTHING RETURNING id";
 
-pub(super) const ACTIVE: &str = "SELECT digest, epoch, deployment, since FROM task_host.active";
+pub(in crate::storage::postgres) const ACTIVE: &str =
+    "SELECT digest, epoch, deployment, since, fence FROM task_host.active";
 
 /// Whether a component is or was active.
 pub(super) const WAS_ACTIVE: &str = "SELECT EXISTS (SELECT FROM task_host.active WHERE digest = $1) \
@@ -77,7 +87,7 @@ pub(super) const WAS_ACTIVE: &str = "SELECT EXISTS (SELECT FROM task_host.active
 
 pub(super) const GET: &str = select!("WHERE id = $1");
 
-pub(super) const RUNNING: &str = select!("WHERE outcome IS NULL");
+pub(in crate::storage::postgres) const RUNNING: &str = select!("WHERE outcome IS NULL");
 
 pub(super) const LATEST: &str = select!("ORDER BY id DESC LIMIT $1");
 
@@ -94,7 +104,7 @@ pub(super) const FORGET: &str = "WITH gone AS (DELETE FROM task_host.deployments
      UNION ALL SELECT coalesce(max(id), 0) FROM task_host.deployments) RETURNING 1) \
      SELECT count(*) FROM gone";
 
-pub(super) fn read_active(row: &Row) -> Result<Active, Error> {
+pub(in crate::storage::postgres) fn read_active(row: &Row) -> Result<Active, Error> {
     Ok(Active {
         digest: cell(row, 0)?,
         epoch: cell(row, 1)?,
@@ -103,7 +113,7 @@ pub(super) fn read_active(row: &Row) -> Result<Active, Error> {
     })
 }
 
-pub(super) fn read(row: &Row) -> Result<DeploymentRow, Error> {
+pub(in crate::storage::postgres) fn read(row: &Row) -> Result<DeploymentRow, Error> {
     let report: String = cell(row, 7)?;
     let outcome: Option<String> = cell(row, 8)?;
     let end = match outcome {
@@ -129,5 +139,6 @@ pub(super) fn read(row: &Row) -> Result<DeploymentRow, Error> {
         report,
         began_at: cell(row, 11)?,
         ended_at: cell(row, 12)?,
+        coordinator: cell(row, 13)?,
     })
 }

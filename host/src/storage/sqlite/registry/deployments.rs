@@ -255,5 +255,6 @@ fn read(row: &Row<'_>) -> Result<DeploymentRow> {
         report,
         began_at: row.get(11)?,
         ended_at: row.get(12)?,
+        coordinator: None,
     })
 }

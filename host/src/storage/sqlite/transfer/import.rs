@@ -12,10 +12,10 @@ use super::super::aside::aside;
 use super::super::config::Config;
 use super::super::connection::open_plain;
 use super::super::failure::message;
-use super::{columns, migrations, names, quoted};
+use super::{columns, counts, migrations, names, quoted};
 use crate::contract::Access;
-use crate::storage::Dialect;
 use crate::storage::transfer::{Import, Manifest, Row, Table, TransferError};
+use crate::storage::{Dialect, Value};
 
 /// An import whose transaction is open.
 pub(in crate::storage::sqlite) struct SqliteImport {
@@ -53,9 +53,13 @@ impl SqliteImport {
                 return Err(TransferError::NotEmpty(name.clone()));
             }
         }
-        for table in &manifest.tables {
-            fits(&sqlite, &existing, table)?;
-        }
+        let columns = |name: String| Ok((name.clone(), columns(&sqlite, &name)?));
+        let existing: Vec<_> = existing
+            .into_iter()
+            .map(columns)
+            .collect::<rusqlite::Result<_>>()
+            .map_err(failed)?;
+        manifest.fits(&existing)?;
         Ok(Self {
             inserts: manifest.tables.iter().map(insert).collect(),
             found: vec![0; manifest.tables.len()],
@@ -75,6 +79,15 @@ impl SqliteImport {
             .prepare_cached(&self.inserts[table])
             .map_err(refused)?;
         for row in rows {
+            // SQLite would make a null of it.
+            if row
+                .iter()
+                .any(|value| matches!(value, Value::Real(real) if real.is_nan()))
+            {
+                let reason = "a real that is not a number has no place in SQLite".to_owned();
+                let table = name.clone();
+                return Err(TransferError::Row { table, reason });
+            }
             insert.execute(params_from_iter(row)).map_err(refused)?;
         }
         self.found[table] += rows.len() as u64;
@@ -132,33 +145,6 @@ fn open(path: &std::path::Path) -> rusqlite::Result<Connection> {
     Ok(sqlite)
 }
 
-/// Whether a table is there, with the columns of the copy.
-fn fits(sqlite: &Connection, existing: &[String], table: &Table) -> Result<(), TransferError> {
-    let differs = |reason: &str| {
-        Err(TransferError::Shape {
-            table: table.name.clone(),
-            reason: reason.to_owned(),
-        })
-    };
-    if !existing.contains(&table.name) {
-        return differs("the database has no such table");
-    }
-    let (mut here, mut there) = (
-        columns(sqlite, &table.name).map_err(failed)?,
-        table.columns.clone(),
-    );
-    here.sort();
-    there.sort();
-    match here == there {
-        true => Ok(()),
-        false => differs(&format!(
-            "its columns are {}, and in the copy {}",
-            here.join(", "),
-            there.join(", ")
-        )),
-    }
-}
-
 fn insert(table: &Table) -> String {
     let names: Vec<String> = table.columns.iter().map(|name| quoted(name)).collect();
     let values: Vec<String> = (1..=names.len())
@@ -174,6 +160,9 @@ fn insert(table: &Table) -> String {
 
 /// Makes AUTOINCREMENT go on after a number; of the rows that came it knows by itself.
 fn count_from(sqlite: &Connection, table: &str, last: i64) -> rusqlite::Result<()> {
+    if !counts(sqlite)? {
+        return Ok(());
+    }
     let known = sqlite.execute(
         "/*task-host*/UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1",
         params![table, last],

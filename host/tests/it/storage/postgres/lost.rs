@@ -5,6 +5,7 @@ use std::task::{Context, Poll, Waker};
 use super::proxy::{Cut, Proxy};
 use super::*;
 use crate::harness::eventually;
+use crate::replicas::proxy::Proxy as Way;
 
 async fn insert(database: &dyn Database, title: &str) -> Box<dyn Transaction> {
     let mut writing = writer(database).await;
@@ -45,6 +46,37 @@ async fn connections_that_were_lost_while_idle_are_passed_over() {
 }
 
 #[tokio::test]
+async fn connections_that_were_lost_without_a_word_are_replaced_all_at_once() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let way = Way::new(fixture.server.directory());
+    let database = open(&format!(
+        "postgres://host:secret@{}/{}",
+        way.address(),
+        fixture.name
+    ));
+    let idle = [
+        writer(&*database).await,
+        writer(&*database).await,
+        reader(&*database).await,
+        reader(&*database).await,
+    ];
+    drop(idle);
+    let (one, other) = tokio::join!(database.ping(), database.ping());
+    assert_eq!((one, other), (Ok(()), Ok(())));
+    way.forget();
+    let begun = Instant::now();
+    insert(&*database, "a").await.commit().await.unwrap();
+    assert_eq!(notes(&*database).await, 1);
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    let silent = database.ping().await.unwrap_err();
+    assert!(unavailable(&silent).contains("in time"), "{silent}");
+    assert_eq!(database.ping().await, Ok(()));
+}
+
+#[tokio::test]
 async fn a_commit_that_was_not_answered_is_found_out_about() {
     let Some(fixture) = Fixture::new().await else {
         return;
@@ -82,6 +114,21 @@ async fn a_commit_that_reaches_the_server_after_it_was_asked_about_does_not_happ
     eventually("the server has read it to its end", || {
         (proxy.open() == 0).then_some(())
     });
+    assert_eq!(notes(&*fixture.database).await, 0);
+}
+
+#[tokio::test]
+async fn a_commit_that_did_not_happen_is_not_believed_in_when_the_answer_about_it_is_lost_too() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let proxy = Proxy::new(fixture.server.directory());
+    let database = open(&fixture.server.url_at(proxy.directory(), &fixture.name));
+    let writing = insert(&*database, "a").await;
+    proxy.cut_next(Cut::BeforeCommit);
+    proxy.lose_the_next_outcome();
+    assert_eq!(writing.commit().await, Err(Error::Conflict));
+    assert!(proxy.was_cut() && !proxy.has_outcome_to_lose());
     assert_eq!(notes(&*fixture.database).await, 0);
 }
 

@@ -29,6 +29,8 @@ pub enum Cut {
 pub struct Proxy {
     directory: TempDir,
     cut: Arc<AtomicU8>,
+    /// Whether the next answer to the question about a commit is lost.
+    silences: Arc<AtomicBool>,
     released: Arc<AtomicBool>,
     open: Arc<AtomicUsize>,
 }
@@ -43,19 +45,22 @@ impl Proxy {
         let proxy = Self {
             directory,
             cut,
+            silences: Arc::default(),
             released: Arc::default(),
             open: Arc::default(),
         };
         let server = server.join(".s.PGSQL.5432");
         let (cut, released) = (proxy.cut.clone(), proxy.released.clone());
+        let silences = proxy.silences.clone();
         let open = proxy.open.clone();
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let (server, cut) = (server.clone(), cut.clone());
                 let (released, open) = (released.clone(), open.clone());
+                let silences = silences.clone();
                 open.fetch_add(1, SeqCst);
                 thread::spawn(move || {
-                    let _ = forward(client, server, &cut, &released);
+                    let _ = forward(client, server, &cut, &released, &silences);
                     open.fetch_sub(1, SeqCst);
                 });
             }
@@ -82,6 +87,16 @@ impl Proxy {
         self.cut.store(cut as u8, SeqCst);
     }
 
+    /// Loses the answer when a host asks next what became of a commit. The server has heard it.
+    pub fn lose_the_next_outcome(&self) {
+        self.silences.store(true, SeqCst);
+    }
+
+    /// Whether such an answer is still to be lost.
+    pub fn has_outcome_to_lose(&self) -> bool {
+        self.silences.load(SeqCst)
+    }
+
     /// Whether it was cut since.
     pub fn was_cut(&self) -> bool {
         self.cut.load(SeqCst) == Cut::Never as u8
@@ -93,6 +108,7 @@ fn forward(
     server: PathBuf,
     cut: &AtomicU8,
     released: &AtomicBool,
+    silences: &AtomicBool,
 ) -> std::io::Result<()> {
     let mut server = UnixStream::connect(server)?;
     let (mut answers, mut back) = (server.try_clone()?, client.try_clone()?);
@@ -109,7 +125,12 @@ fn forward(
         let _ = back.shutdown(Shutdown::Both);
     });
     let mut bytes = vec![0; 64 << 10];
+    let mut asks = false;
     while let count @ 1.. = client.read(&mut bytes)? {
+        // It is prepared first, and run by what is sent next.
+        let runs = asks && silences.swap(false, SeqCst);
+        let names = |part: &[u8]| part == b"INTO task_host.commits";
+        asks |= bytes[..count].windows(22).any(names);
         let commit = bytes[..count].windows(7).any(|part| part == b"COMMIT\0");
         let now = match commit {
             true => cut.swap(Cut::Never as u8, SeqCst),
@@ -123,7 +144,7 @@ fn forward(
             client.shutdown(Shutdown::Both)?;
             eventually("it is released", || released.load(SeqCst).then_some(()));
         }
-        mute.store(now == Cut::AfterCommit as u8, SeqCst);
+        mute.store(runs || now == Cut::AfterCommit as u8, SeqCst);
         server.write_all(&bytes[..count])?;
     }
     // The server reads what was sent, then the end.

@@ -4,18 +4,64 @@ use task_host::storage::OpenError;
 
 use super::*;
 
-fn refusal(url: &str) -> OpenError {
-    let config = Config {
+fn config(url: &str) -> Config {
+    Config {
         url: url.parse().unwrap(),
         direct: None,
         connections: 2,
         idle: Duration::from_secs(60),
+        wait: Duration::ZERO,
         result_bytes: 1 << 20,
         no_sync: false,
-    };
-    match Postgres::open(&config) {
+    }
+}
+
+fn refusal(url: &str) -> OpenError {
+    match Postgres::open(&config(url)) {
         Ok(_) => panic!("{url} was opened"),
         Err(error) => error,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_starts_later_is_waited_for() {
+    let Some(server) = server() else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join(".s.PGSQL.5432");
+    let url = server.url_at(directory.path(), &server.database());
+    let early = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let config = Config {
+        wait: Duration::from_secs(60),
+        ..config(&url)
+    };
+    let opening = tokio::task::spawn_blocking(move || Postgres::open(&config));
+    // Whoever came before the server was there is sent away.
+    drop(early.accept().unwrap());
+    std::fs::remove_file(&socket).unwrap();
+    std::os::unix::fs::symlink(server.directory().join(".s.PGSQL.5432"), &socket).unwrap();
+    let opened = opening.await.unwrap();
+    opened
+        .map_err(|error| error.to_string())
+        .unwrap()
+        .ping()
+        .await
+        .unwrap();
+}
+
+#[test]
+fn a_server_that_refuses_is_not_waited_for() {
+    let Some(server) = server() else {
+        return;
+    };
+    let config = Config {
+        wait: Duration::from_secs(600),
+        ..config(&server.url_as("host", "wrong", "postgres"))
+    };
+    match Postgres::open(&config) {
+        Ok(_) => panic!("it was opened"),
+        Err(error) => assert!(error.to_string().contains("password"), "{error}"),
     }
 }
 
@@ -44,7 +90,7 @@ async fn many_hosts_set_one_database_up_at_once() {
     }
     assert_eq!(
         server.run(&name, "SELECT version FROM task_host.settings"),
-        "2"
+        "3"
     );
 }
 

@@ -26,6 +26,7 @@ async fn a_deployment_is_remembered_from_its_beginning_to_its_end(engine: Engine
         report: "[]".into(),
         began_at: begun.began_at,
         ended_at: None,
+        coordinator: database.replicas().map(|replicas| replicas.id().to_owned()),
     };
     assert_eq!(begun, expected);
     assert_eq!(registry.running_deployment().await, Ok(Some(begun.clone())));
@@ -126,6 +127,7 @@ async fn an_attempt_that_never_ran_is_recorded_beside_the_one_that_runs(engine: 
         report: end("rejected").report,
         began_at: attempt.began_at,
         ended_at: Some(attempt.began_at),
+        coordinator: None,
     };
     assert_eq!(attempt, expected);
     let still = registry.running_deployment().await.unwrap();

@@ -1,0 +1,202 @@
+//! A registry in memory, as much of one as `publish`, `deploy` and `inspect` use.
+
+use std::collections::HashMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use sha2::{Digest as _, Sha256};
+
+use crate::deployment::Built;
+use crate::harness::server::{Asked, Told, serve};
+use crate::harness::{Refused, run, task_host};
+
+const USER: &str = "robot:secret";
+const TOKEN: &str = "a-token-of-the-registry";
+
+/// A registry for one repository, in memory, which asks for a token.
+pub(super) struct Registry {
+    address: SocketAddr,
+    held: Arc<Mutex<Held>>,
+    pub(super) directory: tempfile::TempDir,
+}
+
+#[derive(Default)]
+struct Held {
+    /// By digest.
+    blobs: HashMap<String, Vec<u8>>,
+    /// By tag and by digest.
+    manifests: HashMap<String, Vec<u8>>,
+    requests: usize,
+    away: bool,
+}
+
+impl Registry {
+    pub(super) fn start() -> Registry {
+        let held: Arc<Mutex<Held>> = Arc::default();
+        let kept = held.clone();
+        let address = serve(move |asked| kept.lock().unwrap().answer(asked));
+        let directory = tempfile::tempdir().unwrap();
+        let auth = BASE64_STANDARD.encode(USER);
+        let config = format!(r#"{{"auths": {{"{address}": {{"auth": "{auth}"}}}}}}"#);
+        fs::write(directory.path().join("config.json"), config).unwrap();
+        Registry {
+            address,
+            held,
+            directory,
+        }
+    }
+
+    /// The command with the credentials for this registry.
+    pub(super) fn known_to(&self, mut command: Command) -> Command {
+        command.env("TASK_HOST_REGISTRY_AUTH_FILE", self.auth_file());
+        command
+    }
+
+    pub(super) fn repository(&self) -> String {
+        format!("{}/acme/things", self.address)
+    }
+
+    pub(super) fn auth_file(&self) -> String {
+        self.directory
+            .path()
+            .join("config.json")
+            .display()
+            .to_string()
+    }
+
+    pub(super) fn publish(&self, component: &Built, tag: &str) -> Refused {
+        let mut publish = task_host();
+        publish
+            .args(["publish", component.path()])
+            .arg(format!("oci://{}:{tag}", self.repository()));
+        run(self.known_to(publish))
+    }
+
+    /// Publishes and returns the reference by content alone.
+    #[track_caller]
+    pub(super) fn published(&self, component: &Built, tag: &str) -> String {
+        self.publish(component, tag).says(0, &[]);
+        format!("oci://{}@sha256:{}", self.repository(), self.digest(tag))
+    }
+
+    pub(super) fn published_manifest(&self, component: &Built) -> Vec<u8> {
+        self.publish(component, "other").says(0, &[]);
+        self.manifest("other")
+    }
+
+    pub(super) fn manifest(&self, tag: &str) -> Vec<u8> {
+        self.held.lock().unwrap().manifests[tag].clone()
+    }
+
+    pub(super) fn digest(&self, tag: &str) -> String {
+        digest_of(&self.manifest(tag))
+    }
+
+    /// Has another manifest where the digest of a tag's is asked for.
+    pub(super) fn replace(&self, tag: &str, manifest: &[u8]) {
+        let digest = format!("sha256:{}", self.digest(tag));
+        let mut held = self.held.lock().unwrap();
+        held.manifests.insert(digest, manifest.to_vec());
+    }
+
+    pub(super) fn be_away(&self, away: bool) {
+        self.held.lock().unwrap().away = away;
+    }
+
+    pub(super) fn forget_requests(&self) {
+        self.held.lock().unwrap().requests = 0;
+    }
+
+    pub(super) fn requests(&self) -> usize {
+        self.held.lock().unwrap().requests
+    }
+}
+
+impl Held {
+    fn answer(&mut self, asked: &Asked) -> Told {
+        self.requests += 1;
+        if self.away {
+            return Told::status(503);
+        }
+        let authorization = asked.headers.get("authorization").map(String::as_str);
+        let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
+        if path == "/token" {
+            let basic = format!("Basic {}", BASE64_STANDARD.encode(USER));
+            return match authorization == Some(&basic) {
+                true => Told::status(200).body(format!(r#"{{"token": "{TOKEN}"}}"#)),
+                false => Told::status(401),
+            };
+        }
+        if authorization != Some(&format!("Bearer {TOKEN}")) {
+            let host = &asked.headers["host"];
+            let challenge = format!(
+                "Bearer realm=\"http://{host}/token\",service=\"test\",\
+                 scope=\"repository:acme/things:pull,push\""
+            );
+            return Told::status(401).header("www-authenticate", challenge);
+        }
+        let Some(rest) = path.strip_prefix("/v2/acme/things/") else {
+            return Told::status(if path == "/v2/" { 200 } else { 404 });
+        };
+        match (
+            asked.method.as_str(),
+            rest.split_once('/').unwrap_or((rest, "")),
+        ) {
+            ("POST", ("blobs", "uploads/")) => {
+                Told::status(202).header("location", "/v2/acme/things/blobs/uploads/1")
+            }
+            ("PATCH", ("blobs", "uploads/1")) => {
+                self.blobs
+                    .entry("upload".into())
+                    .or_default()
+                    .extend(&asked.body);
+                let end = self.blobs["upload"].len() - 1;
+                Told::status(202)
+                    .header("location", "/v2/acme/things/blobs/uploads/1")
+                    .header("range", format!("0-{end}"))
+            }
+            ("PUT", ("blobs", "uploads/1")) => {
+                let mut blob = self.blobs.remove("upload").unwrap_or_default();
+                blob.extend(&asked.body);
+                let digest = query.strip_prefix("digest=").unwrap().replace("%3A", ":");
+                assert_eq!(digest, format!("sha256:{}", digest_of(&blob)));
+                self.blobs.insert(digest.clone(), blob);
+                let location = format!("/v2/acme/things/blobs/{digest}");
+                Told::status(201).header("location", location)
+            }
+            ("GET" | "HEAD", ("blobs", digest)) => match self.blobs.get(digest) {
+                Some(blob) => Told::status(200).body(blob.clone()),
+                None => Told::status(404),
+            },
+            ("PUT", ("manifests", tag)) => {
+                let digest = format!("sha256:{}", digest_of(&asked.body));
+                self.manifests.insert(tag.to_owned(), asked.body.clone());
+                self.manifests.insert(digest.clone(), asked.body.clone());
+                let location = format!("/v2/acme/things/manifests/{digest}");
+                Told::status(201)
+                    .header("location", location)
+                    .header("docker-content-digest", digest)
+            }
+            ("GET" | "HEAD", ("manifests", name)) => match self.manifests.get(name) {
+                Some(manifest) => Told::status(200)
+                    .header("content-type", "application/vnd.oci.image.manifest.v1+json")
+                    .header(
+                        "docker-content-digest",
+                        format!("sha256:{}", digest_of(manifest)),
+                    )
+                    .body(manifest.clone()),
+                None => Told::status(404),
+            },
+            _ => Told::status(405),
+        }
+    }
+}
+
+fn digest_of(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,211 @@
+//! Leases, epochs and the fence between hosts of one database.
+
+use task_host::storage::Replicas;
+use task_host::storage::registry::{End, NewDeployment, StoredComponent};
+use task_host::storage::replicas::{Beat, Staged, State};
+
+use super::*;
+
+fn beat(state: State, epoch: i64, lease: Duration) -> Beat {
+    Beat {
+        name: "a host".into(),
+        host_version: "1.0.0".into(),
+        state,
+        epoch,
+        digest: Some("a".into()),
+        staged: Staged::default(),
+        new: (7, 1),
+        old: (70, 2),
+        lease,
+    }
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn replicas(database: &Arc<dyn Database>) -> &dyn Replicas {
+    database.replicas().expect("hosts share it")
+}
+
+/// Makes a component active and returns the epoch.
+async fn switch(database: &Arc<dyn Database>, digest: &str) -> i64 {
+    let component = StoredComponent {
+        digest: digest.into(),
+        content: digest.into(),
+        size_bytes: 1,
+        signature: None,
+        actor: "a person".into(),
+        uploaded_at: 0,
+    };
+    let registry = database.registry();
+    registry.put_component(&component).await.unwrap();
+    let id = begin(database, digest).await;
+    let epoch = registry.activate(id, digest, "probation").await.unwrap();
+    let end = End {
+        outcome: "active".into(),
+        code: None,
+        reason: None,
+        report: "[]".into(),
+    };
+    registry.end_deployment(id, &end, None).await.unwrap();
+    epoch
+}
+
+async fn begin(database: &Arc<dyn Database>, digest: &str) -> i64 {
+    let new = NewDeployment {
+        digest: digest.into(),
+        from: None,
+        kind: "deploy".into(),
+        actor: "a person".into(),
+        order: "{}".into(),
+    };
+    let begun = database.registry().begin_deployment(&new).await;
+    begun.unwrap().expect("no other one runs")
+}
+
+async fn add(database: &Arc<dyn Database>, title: &str) -> Result<(), Error> {
+    let mut transaction = writer(&**database).await;
+    let statement = format!("INSERT INTO notes (title) VALUES ('{title}')");
+    execute(&mut *transaction, &statement).await.unwrap();
+    transaction.commit().await
+}
+
+#[tokio::test]
+async fn the_fence_follows_the_epoch_when_every_lease_holder_has_confirmed_it() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let (one, other) = (fixture.database.clone(), fixture.another_host());
+    let serving = |epoch| beat(State::Serving, epoch, LONG);
+    for host in [&one, &other] {
+        replicas(host)
+            .beat(&beat(State::Starting, 0, LONG))
+            .await
+            .unwrap();
+    }
+    let first = switch(&one, "a").await;
+    // Who starts is not waited for.
+    let view = replicas(&one).beat(&serving(first)).await.unwrap();
+    assert_eq!((view.fence, view.active.unwrap().epoch), (first, first));
+    replicas(&other).beat(&serving(first)).await.unwrap();
+
+    let second = switch(&one, "b").await;
+    let view = replicas(&one).beat(&serving(second)).await.unwrap();
+    assert_eq!(view.fence, first, "the other one has not confirmed yet");
+    let seen: Vec<_> = view
+        .replicas
+        .iter()
+        .map(|of| (of.lives, of.beat.epoch))
+        .collect();
+    assert_eq!(seen, [(true, second), (true, first)]);
+    assert_eq!(view.replicas[1].beat, serving(first));
+    let view = replicas(&other).beat(&serving(second)).await.unwrap();
+    assert_eq!(view.fence, second);
+
+    // One that cannot serve it does not hold the others up, nor does one that has left.
+    let third = switch(&other, "a").await;
+    replicas(&one)
+        .beat(&beat(State::Failed, second, LONG))
+        .await
+        .unwrap();
+    let view = replicas(&other).beat(&serving(third)).await.unwrap();
+    assert_eq!(view.fence, third);
+    replicas(&one).leave().await.unwrap();
+    assert_eq!(replicas(&other).all().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_host_below_the_fence_writes_nothing_and_one_that_switches_late_loses_nothing() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let (one, late) = (fixture.database.clone(), fixture.another_host());
+    let first = switch(&one, "a").await;
+    for host in [&one, &late] {
+        replicas(host).serve(first);
+        let short = beat(State::Serving, first, Duration::from_millis(300));
+        replicas(host).beat(&short).await.unwrap();
+    }
+    let second = switch(&one, "b").await;
+    replicas(&one).serve(second);
+    // Until its lease is over, what it writes is kept: it may not have heard yet.
+    add(&late, "before").await.unwrap();
+    let mut open = writer(&*late).await;
+    execute(&mut *open, "INSERT INTO notes (title) VALUES ('between')")
+        .await
+        .unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    let serving = beat(State::Serving, second, LONG);
+    while replicas(&one).beat(&serving).await.unwrap().fence < second {
+        assert!(Instant::now() < until, "its lease never runs out");
+    }
+    // What began before the fence is of that time.
+    open.commit().await.unwrap();
+    assert_eq!(add(&late, "after").await, Err(Error::Fenced));
+    add(&one, "new").await.unwrap();
+    replicas(&late).serve(second);
+    add(&late, "caught up").await.unwrap();
+    assert_eq!(notes(&*one).await, 4);
+}
+
+#[tokio::test]
+async fn a_deployment_belongs_to_the_host_that_began_it_for_as_long_as_that_lives() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let (one, other) = (fixture.database.clone(), fixture.another_host());
+    switch(&one, "a").await;
+    replicas(&one)
+        .beat(&beat(State::Serving, 1, LONG))
+        .await
+        .unwrap();
+    let id = begin(&one, "a").await;
+    let registry = other.registry();
+    assert_eq!(registry.take_over(id).await, Ok(false));
+    let advanced = registry.advance_deployment(id, "check", "[]").await;
+    assert_eq!(advanced, Err(Error::Conflict));
+    assert_eq!(
+        registry.activate(id, "a", "probation").await,
+        Err(Error::Conflict)
+    );
+
+    assert_eq!(replicas(&other).wish(id, "\"end\"").await, Ok(true));
+    let view = replicas(&one)
+        .beat(&beat(State::Serving, 1, LONG))
+        .await
+        .unwrap();
+    let running = view.running.unwrap();
+    assert_eq!(
+        (running.row.id, running.wish.as_deref()),
+        (id, Some("\"end\""))
+    );
+    assert_eq!(replicas(&other).is_fulfilled(id).await, Ok(false));
+    replicas(&one).fulfil(id).await.unwrap();
+    assert_eq!(replicas(&other).is_fulfilled(id).await, Ok(true));
+
+    replicas(&one).leave().await.unwrap();
+    assert_eq!(registry.take_over(id).await, Ok(true));
+    let late = one.registry().activate(id, "a", "probation").await;
+    assert_eq!(late, Err(Error::Conflict), "it was away for too long");
+    assert!(registry.activate(id, "a", "probation").await.is_ok());
+    assert_eq!(one.registry().take_over(id + 1).await, Ok(false));
+}
+
+#[tokio::test]
+async fn a_host_hears_of_what_another_one_changes() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let (one, other) = (fixture.database.clone(), fixture.another_host());
+    let hears = replicas(&other).awaken();
+    let changes = async {
+        // Listening may begin after the first changes.
+        loop {
+            switch(&one, "a").await;
+        }
+    };
+    tokio::select! {
+        () = hears => {}
+        () = changes => {}
+        () = tokio::time::sleep(Duration::from_secs(20)) => panic!("nothing was heard"),
+    }
+}

@@ -1,0 +1,282 @@
+"""`just up`, `down`, `secrets` and `deploy-to`: what they call, in which order, what they say where
+something is missing or fails; a deployment by them reaches a real host, also when its pod goes."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from conftest import OVERLAYS, ROOT, cluster_tools, kustomize, other, run
+from live import Host
+from scripts import Machine
+
+TOKEN = "a-token-for-operators"
+PORTS = {"dev": 30080, "stage": 30081, "prod": 30082}
+
+
+def rendered(overlay):
+    return run(cluster_tools() / "kubectl/kubectl", "kustomize", ROOT / f"k8s/overlays/{overlay}")
+
+
+def image():
+    [deployment] = [thing for thing in kustomize("overlays/dev") if thing["kind"] == "Deployment"]
+    return deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+
+
+def cluster(folder, overlay, answers):
+    return Machine(
+        folder,
+        ["docker", "kind", "kubectl", "curl"],
+        {"kubectl kustomize": [0, rendered(overlay)]} | answers,
+    )
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_up_makes_a_cluster_and_waits_for_what_it_brought(overlay, tmp_path):
+    machine = cluster(tmp_path, overlay, {"kind get clusters": [0, "other"]})
+    done = machine.run("k8s/up.sh", overlay)
+    assert done.returncode == 0, done.stderr
+    name = f"task-api-{overlay}"
+    secrets = [
+        f"kubectl get secret task-api --namespace {name} --ignore-not-found --output name",
+        f"kubectl get namespace {name} --ignore-not-found --output name",
+        "kubectl create --filename -",
+        f"kubectl create --namespace {name} --filename -",
+    ]
+    calls = machine.calls()
+    assert calls == [
+        "docker info",
+        "docker buildx version",
+        "kind get clusters",
+        "kind create cluster --config k8s/kind/cluster.yaml --wait 120s",
+        "kind export kubeconfig --name task-host",
+        f"kubectl kustomize k8s/overlays/{overlay}",
+        f"docker build --tag {image()} .",
+        f"kind load docker-image --name task-host {image()}",
+        *([] if overlay == "dev" else secrets),
+        f"kubectl --namespace {name} get deployment task-api --ignore-not-found --output name",
+        f"kubectl apply --kustomize k8s/overlays/{overlay}",
+        f"kubectl --namespace {name} rollout status statefulset/task-api-postgres --timeout 300s",
+        f"kubectl --namespace {name} rollout status deployment/task-api --timeout 300s",
+        calls[-1],
+    ]
+    assert calls[-1].startswith("curl ")
+    assert calls[-1].endswith(f"http://127.0.0.1:{PORTS[overlay]}/readyz")
+    assert f"http://127.0.0.1:{PORTS[overlay]}/" in done.stdout
+    mappings = yaml.safe_load((ROOT / "k8s/kind/cluster.yaml").read_text())["nodes"][0]
+    assert {
+        "containerPort": PORTS[overlay],
+        "hostPort": PORTS[overlay],
+        "listenAddress": "127.0.0.1",
+    } in mappings["extraPortMappings"]
+
+
+def test_up_again_keeps_the_cluster_and_brings_the_new_image_to_its_pods(tmp_path):
+    answers = {
+        "kind get clusters": [0, "other\ntask-host"],
+        "kubectl --namespace task-api-dev get deployment": [0, "deployment.apps/task-api"],
+    }
+    machine = cluster(tmp_path, "dev", answers)
+    assert machine.run("k8s/up.sh").returncode == 0
+    calls = machine.calls()
+    assert not any(call.startswith("kind create") for call in calls)
+    apply = calls.index("kubectl apply --kustomize k8s/overlays/dev")
+    assert calls[apply + 1] == (
+        "kubectl --namespace task-api-dev rollout restart deployment/task-api"
+    )
+
+
+@pytest.mark.parametrize(
+    "failing",
+    ["kind create", "docker build --tag", "kind load", "kubectl apply", "kubectl --namespace", "curl"],
+)
+def test_up_ends_where_a_step_fails(failing, tmp_path):
+    machine = cluster(tmp_path, "dev", {failing: [1, "it does not work"]})
+    done = machine.run("k8s/up.sh")
+    assert done.returncode == 1
+    assert "it does not work" in done.stderr
+    assert machine.calls()[-1].startswith(failing)
+    assert "serves" not in done.stdout
+
+
+def test_up_asks_for_an_environment_that_exists(tmp_path):
+    machine = cluster(tmp_path, "dev", {})
+    done = machine.run("k8s/up.sh", "production")
+    assert (done.returncode, machine.calls()) == (2, [])
+    assert "dev, stage or prod" in done.stderr
+
+
+NEEDS = {
+    "k8s/up.sh": {
+        "docker": "https://docs.docker.com/engine/install",
+        "kind": "https://kind.sigs.k8s.io/",
+        "kubectl": "https://kubernetes.io/docs/tasks/tools",
+        "curl": "apt install curl",
+    },
+    "k8s/down.sh": {
+        "docker": "https://docs.docker.com/engine/install",
+        "kind": "https://kind.sigs.k8s.io/",
+    },
+    "k8s/secrets.sh": {"kubectl": "https://kubernetes.io/docs/tasks/tools"},
+    "k8s/deploy.sh": {
+        "kubectl": "https://kubernetes.io/docs/tasks/tools",
+        "target/no/task-host": "cargo xtask build",
+    },
+}
+ARGUMENTS = {"k8s/secrets.sh": ["task-api-stage"], "k8s/deploy.sh": ["task-api-stage", "a.wasm"]}
+
+
+@pytest.mark.parametrize("script", NEEDS)
+def test_all_that_is_missing_is_named_with_how_to_get_it(script, tmp_path):
+    machine = Machine(tmp_path, [], TASK_HOST="target/no/task-host")
+    done = machine.run(script, *ARGUMENTS.get(script, []))
+    assert done.returncode == 1
+    for program, remedy in NEEDS[script].items():
+        assert re.search(f"^missing: {program}\\. .*{re.escape(remedy)}", done.stderr, re.MULTILINE)
+
+
+@pytest.mark.parametrize("script", ["k8s/up.sh", "k8s/down.sh"])
+def test_a_docker_that_does_not_answer_is_told(script, tmp_path):
+    machine = cluster(tmp_path, "dev", {"docker info": [1, "permission denied"]})
+    done = machine.run(script)
+    assert (done.returncode, machine.calls()) == (1, ["docker info"])
+    assert "docker does not answer" in done.stderr
+
+
+def test_a_docker_without_buildkit_is_told(tmp_path):
+    machine = cluster(tmp_path, "dev", {"docker buildx": [1, "is not a docker command"]})
+    done = machine.run("k8s/up.sh")
+    assert (done.returncode, machine.calls()[-1]) == (1, "docker buildx version")
+    assert "missing: docker buildx. Debian, Ubuntu: apt install docker-buildx" in done.stderr
+
+
+def test_down_takes_this_cluster_away_and_no_other(tmp_path):
+    machine = cluster(tmp_path, "dev", {})
+    assert machine.run("k8s/down.sh").returncode == 0
+    assert machine.calls() == ["docker info", "kind delete cluster --name task-host"]
+
+
+def test_secrets_are_random_complete_and_made_where_pods_are_restricted(tmp_path):
+    seen = []
+    for turn in ("one", "two"):
+        (tmp_path / turn).mkdir()
+        machine = Machine(tmp_path / turn, ["kubectl"])
+        assert machine.run("k8s/secrets.sh", "task-api-stage").returncode == 0
+        namespace, secret = [
+            yaml.safe_load(record["given"]) for record in machine.records() if record["given"]
+        ]
+        labels = namespace["metadata"]["labels"]
+        assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+        values = secret["stringData"]
+        assert (secret["metadata"]["name"], set(values)) == (
+            "task-api",
+            {"admin-token", "postgres-password", "database-url"},
+        )
+        password = values["postgres-password"]
+        assert values["database-url"] == (
+            f"postgres://task_host:{password}@task-api-postgres:5432/tasks?sslmode=disable"
+        )
+        assert re.fullmatch(r"[\w-]{40}", password)
+        # No secret is an argument, which other users of a machine may see.
+        assert not any(value in "\n".join(machine.calls()) for value in values.values())
+        seen += [password, values["admin-token"]]
+    assert len(set(seen)) == 4
+
+
+def test_secrets_that_are_there_stay(tmp_path):
+    machine = Machine(tmp_path, ["kubectl"], {"kubectl get secret": [0, "secret/task-api"]})
+    done = machine.run("k8s/secrets.sh", "task-api-prod", "postgres://elsewhere/tasks")
+    assert (done.returncode, len(machine.calls())) == (0, 1)
+    assert "stays as it is" in done.stdout
+
+
+def test_secrets_are_not_made_in_a_cluster_that_does_not_answer(tmp_path):
+    machine = Machine(tmp_path, ["kubectl"], {"kubectl get secret": [1, "connection refused"]})
+    assert machine.run("k8s/secrets.sh", "task-api-prod").returncode == 1
+    assert len(machine.calls()) == 1
+
+
+@pytest.fixture(scope="module")
+def host(host_binary, component, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("host")
+    settings = {
+        "TASK_HOST_ADDR": "127.0.0.1:0",
+        "TASK_HOST_ADMIN_ADDR": "127.0.0.1:0",
+        "TASK_HOST_ADMIN_TOKEN": TOKEN,
+        "TASK_HOST_DATABASE": "sqlite::memory:",
+        "TASK_HOST_COMPONENT": str(component),
+        "TASK_HOST_PROBATION": "4s",
+        "TASK_HOST_LOG_FORMAT": "json",
+    }
+    with Host(host_binary, settings, folder / "host.log") as host:
+        yield host
+
+
+def operator(folder, host, binary, answers=None, **environment):
+    """A machine from which a cluster is reached whose pods are that host."""
+    return Machine(
+        folder,
+        ["kubectl"],
+        {"kubectl get secret": [0, TOKEN]} | (answers or {}),
+        TARGET=host.operators.removeprefix("http://"),
+        TASK_HOST=str(binary),
+        **environment,
+    )
+
+
+FORWARD = "kubectl port-forward --namespace task-api-stage deployment/task-api "
+
+
+def test_logic_is_checked_through_a_forwarded_port_with_the_token_of_the_secret(
+    host, host_binary, component, tmp_path
+):
+    # What a person may have set for a host on this machine must not get in the way.
+    machine = operator(tmp_path, host, host_binary, TASK_HOST_ADMIN_TOKEN_FILE="/no/such/file")
+    done = machine.run("k8s/deploy.sh", "task-api-stage", component, "--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    secret, forward = machine.calls()
+    assert secret.startswith("kubectl get secret task-api --namespace task-api-stage ")
+    assert forward == f"{FORWARD}:9000"
+    assert list(machine.folder.glob("tmp.*")) == [], "its log is gone"
+    assert machine.left_running() == []
+
+
+def test_a_deployment_is_followed_on_through_another_pod_when_its_own_goes(
+    host, host_binary, component, tmp_path
+):
+    new = other(component, tmp_path / "new.wasm")
+    machine = operator(tmp_path, host, host_binary, LIVES=json.dumps([2, 1]))
+    done = machine.run("k8s/deploy.sh", "task-api-stage", new, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["outcome"] == "active"
+    _, first, *later = machine.calls()
+    assert first == f"{FORWARD}:9000"
+    assert len(later) >= 2
+    [again] = set(later)
+    assert re.fullmatch(re.escape(FORWARD) + r"\d+:9000", again)
+    assert machine.left_running() == []
+
+
+def test_refused_logic_is_a_failure(host, host_binary, tmp_path):
+    broken = tmp_path / "broken.wasm"
+    broken.write_bytes(b"no component")
+    machine = operator(tmp_path, host, host_binary)
+    done = machine.run("k8s/deploy.sh", "task-api-stage", broken)
+    assert done.returncode == 1, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ({"kubectl get secret": [1, "NotFound"]}, "no admin token in namespace task-api-stage"),
+        ({"kubectl port-forward": [1, "error: no pods"]}, "forwards no port"),
+    ],
+)
+def test_what_the_cluster_lacks_is_told(answers, told, host, host_binary, component, tmp_path):
+    machine = operator(tmp_path, host, host_binary, answers)
+    done = machine.run("k8s/deploy.sh", "task-api-stage", component)
+    assert done.returncode == 1
+    [reason] = answers.values()
+    assert reason[1] in done.stderr
+    assert told in done.stderr
