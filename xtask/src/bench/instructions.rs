@@ -20,9 +20,8 @@ use super::seed;
 use super::server::{Kind, Options, Server, Setup, Within};
 use crate::step;
 
-/// How far a figure may lie above the recorded one. Runs on one machine differ by less than half
-/// of it.
-const TOLERANCE: f64 = 0.05;
+/// How far a figure may lie above the recorded one. Runs on a busy machine differed by 0.6 %.
+const TOLERANCE: f64 = 0.02;
 
 /// A request that is counted.
 struct Counted {
@@ -187,10 +186,10 @@ mod tests {
     #[test]
     fn what_lies_above_the_tolerance_is_named() {
         let known = figures([("create", 1000), ("get_one", 100)]);
-        let now = figures([("create", 1040), ("get_one", 106)]);
+        let now = figures([("create", 1010), ("get_one", 106)]);
         let (table, above) = compare(&known, &now);
         assert_eq!(above, ["get_one"]);
-        assert!(table.contains("| create | 1000 | 1040 | +4.0 % |"));
+        assert!(table.contains("| create | 1000 | 1010 | +1.0 % |"));
     }
 
     #[test]
