@@ -1,10 +1,15 @@
 //! `cargo xtask bench`: what the host costs, measured against its native twin.
 //!
 //! The twin (`bench/twin`) is the same server with the logic compiled in. Both are built with
-//! the profile `dist`, seeded alike, compared answer by answer, and loaded in turns.
+//! the profile `dist`, seeded alike, compared answer by answer, and loaded in turns; so are the
+//! peers (`bench/peers`), for reads.
 
+mod chart;
 mod http;
 mod instantiation;
+mod instructions;
+mod peers;
+mod replicas;
 mod report;
 mod scale;
 mod seed;
@@ -21,8 +26,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
+use self::peers::Peers;
 use self::report::Report;
-use self::server::{Options, Setup};
+use self::server::{Options, Setup, Within};
 use self::workload::WORKLOADS;
 use crate::component;
 use crate::step;
@@ -43,10 +49,26 @@ pub struct Arguments {
     #[arg(long)]
     scale: bool,
 
+    /// Measures what a request costs on several hosts, and a deployment to many, instead.
+    #[arg(long)]
+    replicas: bool,
+
     /// The numbers of tasks that `--scale` compares; the first is what the others are put in
     /// proportion to.
     #[arg(long, value_delimiter = ',', default_value = "1000,100000,1000000")]
     sizes: Vec<u64>,
+
+    /// Writes the tables and the chart into docs/BENCHMARKS.md, too.
+    #[arg(long)]
+    publish: bool,
+
+    /// Counts the instructions of a request instead, and fails where they became more.
+    #[arg(long, conflicts_with_all = ["quick", "json"])]
+    instructions: bool,
+
+    /// Writes what was counted to bench/instructions.json instead of comparing with it.
+    #[arg(long, requires = "instructions")]
+    record: bool,
 
     /// The profile that both servers are built with. Anything but dist is for work on the
     /// benchmark itself.
@@ -82,7 +104,7 @@ impl Plan {
     };
 }
 
-/// Builds, measures, and writes `result.md` and `result.json` to `target/bench`.
+/// Builds, measures, and writes `result.md`, `result.json` and `result.svg` to `target/bench`.
 ///
 /// # Errors
 /// Where something is missing, the two servers do not answer alike, or any request under load
@@ -91,13 +113,23 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if arguments.scale {
         return scale::run(workspace, arguments);
     }
+    if arguments.replicas {
+        return replicas::run(workspace, arguments);
+    }
+    if arguments.instructions {
+        instructions::require()?;
+        let setup = build(workspace, "release", &["task-host"])?;
+        let recorded = workspace.root.join("bench/instructions.json");
+        return instructions::run(&setup, &recorded, arguments.record);
+    }
     wrk::require()?;
     let cores = thread::available_parallelism()?.get();
     ensure!(
         cores >= 2,
         "the benchmark needs two cores: one for the server, one for the load"
     );
-    let setup = build(workspace, &arguments.profile)?;
+    let mut setup = build(workspace, &arguments.profile, &["task-host", "twin"])?;
+    setup.peers = Peers::prepare(workspace);
     let plan = if arguments.quick {
         Plan::QUICK
     } else {
@@ -109,6 +141,11 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let json = serde_json::to_string_pretty(&report.json())?;
     fs::write(setup.folder.join("result.md"), &markdown)?;
     fs::write(setup.folder.join("result.json"), &json)?;
+    let chart = chart::svg(&report.outcomes);
+    fs::write(setup.folder.join("result.svg"), &chart)?;
+    if arguments.publish {
+        publish(&workspace.root.join("docs"), &markdown, &chart)?;
+    }
     print!(
         "{}",
         match arguments.json {
@@ -119,15 +156,33 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-fn build(workspace: &Workspace, profile: &str) -> Result<Setup> {
+/// Replaces what stands between the two marks in `BENCHMARKS.md`, and the chart beside it.
+fn publish(docs: &Path, tables: &str, chart: &str) -> Result<()> {
+    const BEGIN: &str = "<!-- cargo xtask bench --publish writes from here -->\n";
+    const END: &str = "<!-- to here -->";
+    let path = docs.join("BENCHMARKS.md");
+    let text = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
+    let (before, rest) = text
+        .split_once(BEGIN)
+        .context("the first mark is missing")?;
+    let (_, after) = rest.split_once(END).context("the second mark is missing")?;
+    let picture = "![Requests a second of each server, by load](benchmarks.svg)";
+    let text = format!("{before}{BEGIN}\n{picture}\n\n{tables}\n{END}{after}");
+    fs::write(&path, text)?;
+    fs::write(docs.join("benchmarks.svg"), chart)?;
+    Ok(())
+}
+
+fn build(workspace: &Workspace, profile: &str, packages: &[&str]) -> Result<Setup> {
     let component = component::build(workspace, component::TASKS)?;
-    step::announce("Building the host and its twin (the first time takes ten minutes or more)…");
-    step::run(workspace.cargo("build").args(["--profile", profile]).args([
-        "--package",
-        "task-host",
-        "--package",
-        "twin",
-    ]))?;
+    step::announce("Building what is measured (the first time takes ten minutes or more)…");
+    let packages = packages.iter().flat_map(|package| ["--package", package]);
+    step::run(
+        workspace
+            .cargo("build")
+            .args(["--profile", profile])
+            .args(packages),
+    )?;
     let folder = workspace.target.join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let host = workspace.host_binary(profile);
@@ -136,6 +191,7 @@ fn build(workspace: &Workspace, profile: &str) -> Result<Setup> {
         host,
         component,
         folder,
+        peers: None,
     })
 }
 
@@ -144,7 +200,7 @@ fn measure(setup: &Setup, plan: Plan, cores: usize, scripts: &Path) -> Result<Re
     let cache = setup.folder.join("code-cache");
     let empty = Options {
         seed: None,
-        pinned: false,
+        within: Within::Nothing,
         cache: &cache,
     };
     let seed = seed::make(setup, empty)?;
@@ -156,7 +212,7 @@ fn measure(setup: &Setup, plan: Plan, cores: usize, scripts: &Path) -> Result<Re
 
     let starts = start::measure(setup, plan.starts, seeded)?;
     let pinned = Options {
-        pinned: true,
+        within: Within::Core,
         ..seeded
     };
     let outcomes = WORKLOADS

@@ -1,6 +1,7 @@
-//! The Python tools, pinned in `tools/requirements.txt`, in an environment of their own.
+//! The Python tools, pinned in `tools/requirements.txt`, in an environment of their own; and the
+//! benchmark's peers in another.
 //!
-//! It lies in `target/venv` and is made anew whenever the pins change. Nothing of it is needed
+//! Each lies in the target folder and is made anew whenever its pins change. Nothing of it is needed
 //! to build or to run the service, so what is missing here leaves a check out and fails no
 //! build; in CI the summary is strict.
 
@@ -35,12 +36,24 @@ impl Python {
     /// # Errors
     /// [`Missing`] where there is no suitable Python, or the packages cannot be had.
     pub fn prepare(workspace: &Workspace) -> Result<Self, Missing> {
-        let requirements = workspace.root.join("tools/requirements.txt");
+        Self::prepare_with(workspace, "tools/requirements.txt", "venv")
+    }
+
+    /// Makes an environment of these pins in a folder of the target folder, or finds it.
+    ///
+    /// # Errors
+    /// As [`Python::prepare`].
+    pub fn prepare_with(
+        workspace: &Workspace,
+        requirements: &str,
+        folder: &str,
+    ) -> Result<Self, Missing> {
+        let requirements = workspace.root.join(requirements);
         let pins = fs::read_to_string(&requirements).map_err(|error| Missing {
             why: format!("cannot read {}: {error}", requirements.display()),
             remedy: "restore the file from the repository".into(),
         })?;
-        let folder = workspace.target.join("venv");
+        let folder = workspace.target.join(folder);
         let python = Self {
             programs: folder.join("bin"),
         };

@@ -1,7 +1,7 @@
 //! One HTTP request at a time, on a connection of its own: to fill, to compare, to ask for
 //! readiness. What is measured goes through wrk.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -35,13 +35,83 @@ pub fn post(address: SocketAddr, path: &str, json: &str) -> Result<Answer> {
     send(address, "POST", path, json)
 }
 
+/// A connection that is kept for one request after the other.
+pub struct Connection {
+    stream: BufReader<TcpStream>,
+    host: String,
+}
+
+impl Connection {
+    /// Connects.
+    ///
+    /// # Errors
+    /// Where nobody listens.
+    pub fn open(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
+        Ok(Connection {
+            stream: BufReader::new(stream),
+            host: address.to_string(),
+        })
+    }
+
+    /// Reads a path.
+    ///
+    /// # Errors
+    /// Where there is no answer.
+    pub fn get(&mut self, path: &str) -> Result<Answer> {
+        self.send("GET", path, "")
+    }
+
+    /// Sends JSON to a path.
+    ///
+    /// # Errors
+    /// Where there is no answer.
+    pub fn post(&mut self, path: &str, json: &str) -> Result<Answer> {
+        self.send("POST", path, json)
+    }
+
+    fn send(&mut self, method: &str, path: &str, json: &str) -> Result<Answer> {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{}\r\n{json}",
+            self.host,
+            entity(json)
+        );
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            ensure!(
+                self.stream.read_line(&mut head)? > 0,
+                "the answer ends in its head"
+            );
+        }
+        let length = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("content-length")
+                .then(|| value.trim())
+        });
+        let length: u64 = length.context("the answer has no length")?.parse()?;
+        let mut answer = head;
+        (&mut self.stream)
+            .take(length)
+            .read_to_string(&mut answer)?;
+        parse(&answer).with_context(|| format!("{method} {path}"))
+    }
+}
+
+/// The headers that a body has.
+fn entity(json: &str) -> String {
+    match json.len() {
+        0 => String::new(),
+        length => format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"),
+    }
+}
+
 fn send(address: SocketAddr, method: &str, path: &str, json: &str) -> Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let entity = match json.len() {
-        0 => String::new(),
-        length => format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"),
-    };
+    let entity = entity(json);
     // Joined first: a second small write would wait for the acknowledgement of the first.
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{entity}\r\n{json}"

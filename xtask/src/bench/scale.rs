@@ -4,9 +4,9 @@
 //! one client: so the load that the machine has besides falls on all of them alike, and the
 //! proportions hold where the figures themselves do not. The data goes in by `task-host import`.
 
-mod client;
-mod cluster;
-mod copy;
+pub mod client;
+pub mod cluster;
+pub mod copy;
 
 use std::fmt::Write as _;
 use std::fs::{self, File};

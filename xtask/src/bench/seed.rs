@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 
 use super::http::{self, Answer};
 use super::server::{Kind, Options, Setup};
@@ -36,6 +37,11 @@ pub fn make(setup: &Setup, options: Options<'_>) -> Result<PathBuf> {
 /// # Errors
 /// Where they differ, with both answers.
 pub fn compare(setup: &Setup, options: Options<'_>) -> Result<()> {
+    if setup.peers.is_some() {
+        for peer in [Kind::FastApi, Kind::Flask] {
+            compare_reads(setup, peer, options)?;
+        }
+    }
     let [host, twin] = [Kind::Host, Kind::Twin].map(|kind| answers(setup, kind, options));
     for (host, twin) in host?.into_iter().zip(twin?) {
         ensure!(
@@ -43,6 +49,26 @@ pub fn compare(setup: &Setup, options: Options<'_>) -> Result<()> {
             "the servers differ, so comparing their speed means nothing\nhost: {host:?}\ntwin: {twin:?}"
         );
     }
+    Ok(())
+}
+
+/// A peer's answers have the same members with the same values; spaces are its own.
+fn compare_reads(setup: &Setup, peer: Kind, options: Options<'_>) -> Result<()> {
+    let read = |kind| -> Result<Vec<Value>> {
+        let server = setup.start(kind, options)?;
+        let read = ["/tasks/500", "/tasks?limit=100&offset=1"].map(|path| {
+            let answer = http::get(server.api, path)?;
+            ensure!(answer.status == 200, "{answer:?}");
+            Ok(serde_json::from_str(&answer.body)?)
+        });
+        server.stop()?;
+        read.into_iter().collect()
+    };
+    ensure!(
+        read(Kind::Host)? == read(peer)?,
+        "{} answers otherwise than the host, so comparing their speed means nothing",
+        peer.name()
+    );
     Ok(())
 }
 
@@ -67,7 +93,7 @@ fn answers(setup: &Setup, kind: Kind, options: Options<'_>) -> Result<Vec<Answer
 }
 
 /// A task of common size, each a little different.
-fn draft(number: usize) -> String {
+pub fn draft(number: usize) -> String {
     let priority = ["low", "medium", "high", "critical"][number % 4];
     let category = ["development", "testing", "documentation", "bugfix"][number / 4 % 4];
     let hours = number % 16;
@@ -103,7 +129,7 @@ mod tests {
     #[test]
     fn every_draft_is_json() {
         for number in 1..=TASKS {
-            let draft: serde_json::Value = serde_json::from_str(&draft(number)).unwrap();
+            let draft: Value = serde_json::from_str(&draft(number)).unwrap();
             assert_eq!(draft.as_object().unwrap().len(), 7);
         }
     }

@@ -1,6 +1,7 @@
 //! One server under measurement: the host or its twin, over a copy of the seeded database.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -12,11 +13,12 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::http;
+use super::peers::Peers;
 
 /// The core that the server runs on while it is loaded; the load generator has another.
 pub const CORE: &str = "0";
 /// How long a server may take until it is ready.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(180);
 /// How long a server may take to drain and go.
 const STOP: Duration = Duration::from_secs(30);
 /// The unit of CPU time in /proc: Linux gives programs hundredths of a second on every machine.
@@ -31,6 +33,10 @@ pub enum Kind {
     HostWithoutSync,
     /// The logic compiled in.
     Twin,
+    /// FastAPI under uvicorn, over the same tables. It only reads.
+    FastApi,
+    /// Flask under gunicorn, the same.
+    Flask,
 }
 
 impl Kind {
@@ -40,12 +46,18 @@ impl Kind {
             Kind::Host => "host",
             Kind::HostWithoutSync => "host-without-sync",
             Kind::Twin => "twin",
+            Kind::FastApi => "fastapi",
+            Kind::Flask => "flask",
         }
+    }
+
+    /// Whether it is another framework's, and not this project's server.
+    pub fn is_peer(self) -> bool {
+        matches!(self, Kind::FastApi | Kind::Flask)
     }
 }
 
 /// What servers are started from.
-#[derive(Debug)]
 pub struct Setup {
     /// The host's binary.
     pub host: PathBuf,
@@ -55,6 +67,8 @@ pub struct Setup {
     pub component: PathBuf,
     /// Where all data goes: `target/bench`.
     pub folder: PathBuf,
+    /// The other frameworks; none where they are not compared with, or cannot be had.
+    pub peers: Option<Peers>,
 }
 
 /// What differs between one start and another.
@@ -62,15 +76,62 @@ pub struct Setup {
 pub struct Options<'a> {
     /// A database to copy. None: an empty one.
     pub seed: Option<&'a Path>,
-    /// Whether the server has one worker on a core of its own, as under load.
-    pub pinned: bool,
+    /// What it runs in.
+    pub within: Within<'a>,
     /// Where the host keeps compiled code.
     pub cache: &'a Path,
+}
+
+/// What a server runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Within<'a> {
+    /// All of the machine.
+    Nothing,
+    /// One worker on a core of its own, as under load.
+    Core,
+    /// One worker under callgrind, which writes there.
+    Callgrind(&'a Path),
+}
+
+impl Within<'_> {
+    /// A command that runs another in it.
+    fn around(self, program: &Command) -> Command {
+        let around: &[&str] = match self {
+            Within::Nothing => &[],
+            Within::Core => &["taskset", "-c", CORE],
+            // Its compiler, too: it must see the processor that valgrind shows.
+            Within::Callgrind(_) => &[
+                "valgrind",
+                "--tool=callgrind",
+                "--trace-children=yes",
+                "--instr-atstart=no",
+            ],
+        };
+        let mut words: Vec<OsString> = around.iter().map(OsString::from).collect();
+        if let Within::Callgrind(out) = self {
+            words.push(format!("--callgrind-out-file={}.%p", out.display()).into());
+        }
+        words.push(program.get_program().to_owned());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).args(program.get_args());
+        if let Some(folder) = program.get_current_dir() {
+            command.current_dir(folder);
+        }
+        for (name, value) in program.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    }
 }
 
 /// A running server. Dropping it kills it.
 pub struct Server {
     child: Child,
+    /// Whether it may end with the signal that asks it to.
+    ends_by_signal: bool,
     /// Where the API is served.
     pub api: SocketAddr,
     /// Where operators are served.
@@ -96,28 +157,13 @@ impl Setup {
         let log = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let (api, operators) = free_addresses()?;
 
-        let mut command = if options.pinned {
-            let mut pinned = Command::new("taskset");
-            pinned.args(["-c", CORE]).arg(self.binary(kind));
-            pinned
-        } else {
-            Command::new(self.binary(kind))
+        let program = match (&self.peers, kind.is_peer()) {
+            (Some(peers), true) => peers.command(kind, api, &database),
+            (None, true) => bail!("{} cannot be had", kind.name()),
+            (_, false) => self.own(kind, options, [api, operators], &database),
         };
-        if kind != Kind::Twin {
-            command.arg("serve");
-            command.arg("--component").arg(&self.component);
-            command.arg("--cache-dir").arg(options.cache);
-        }
-        if kind == Kind::HostWithoutSync {
-            command.arg("--unsafe-no-sync");
-        }
-        if options.pinned {
-            command.args(["--workers", "1"]);
-        }
+        let mut command = options.within.around(&program);
         command
-            .args(["--addr", &api.to_string()])
-            .args(["--admin-addr", &operators.to_string()])
-            .args(["--database", &format!("sqlite:{}", database.display())])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
@@ -127,15 +173,44 @@ impl Setup {
                 command.env_remove(name);
             }
         }
-        Server::spawn(&mut command, api, operators)
-            .with_context(|| format!("see {}.log in {}", kind.name(), self.folder.display()))
+        let mut server = Server::spawn(&mut command, api, operators)
+            .with_context(|| format!("see {}.log in {}", kind.name(), self.folder.display()))?;
+        server.ends_by_signal = kind.is_peer();
+        Ok(server)
     }
 
-    fn binary(&self, kind: Kind) -> &Path {
-        match kind {
-            Kind::Host | Kind::HostWithoutSync => &self.host,
-            Kind::Twin => &self.twin,
+    fn own(
+        &self,
+        kind: Kind,
+        options: Options<'_>,
+        [api, operators]: [SocketAddr; 2],
+        database: &Path,
+    ) -> Command {
+        let mut command = match kind {
+            Kind::Twin => Command::new(&self.twin),
+            _ => {
+                let mut host = Command::new(&self.host);
+                host.arg("serve");
+                host.arg("--component").arg(&self.component);
+                host.arg("--cache-dir").arg(options.cache);
+                host
+            }
+        };
+        if kind == Kind::HostWithoutSync {
+            command.arg("--unsafe-no-sync");
         }
+        if options.within != Within::Nothing {
+            command.args(["--workers", "1"]);
+        }
+        if let Within::Callgrind(_) = options.within {
+            // Valgrind leaves 64 GiB of address space to reserve.
+            command.args(["--max-concurrency", "1", "--spare-instances", "2"]);
+        }
+        command
+            .args(["--addr", &api.to_string()])
+            .args(["--admin-addr", &operators.to_string()])
+            .args(["--database", &format!("sqlite:{}", database.display())]);
+        command
     }
 
     fn fresh_database(&self, seed: Option<&Path>) -> Result<PathBuf> {
@@ -162,6 +237,7 @@ impl Server {
         let child = command.spawn().context("cannot start it")?;
         let mut server = Server {
             child,
+            ends_by_signal: false,
             api,
             operators,
             ready_after: Duration::ZERO,
@@ -184,6 +260,11 @@ impl Server {
         }
     }
 
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Resident memory in bytes.
     ///
     /// # Errors
@@ -195,13 +276,19 @@ impl Server {
         Ok(kib.context("no VmRSS in /proc")? * 1024)
     }
 
-    /// CPU time of all threads since the start, in seconds, to a hundredth.
+    /// CPU time of all threads since the start, in seconds, to a hundredth; of child processes, too.
     ///
     /// # Errors
     /// Where the system does not tell.
     pub fn cpu_seconds(&self) -> Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        cpu_seconds(&stat).context("no CPU time in /proc")
+        let id = self.child.id().to_string();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+        let mut seconds = 0.0;
+        for id in children.split_whitespace().chain([&*id]) {
+            let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
+            seconds += cpu_seconds(&stat).context("no CPU time in /proc")?;
+        }
+        Ok(seconds)
     }
 
     /// Asks the server to drain and go, and waits for it.
@@ -215,7 +302,8 @@ impl Server {
         let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait()? {
-                ensure!(status.success(), "the server did not end well: {status}");
+                let well = status.success() || self.ends_by_signal;
+                ensure!(well, "the server did not end well: {status}");
                 return Ok(());
             }
             ensure!(began.elapsed() < STOP, "the server does not stop");

@@ -37,7 +37,7 @@ pub const WORKLOADS: [Workload; 4] = [
         path: "/tasks/500",
         connections: 64,
         creates: false,
-        servers: &[Kind::Host, Kind::Twin],
+        servers: &[Kind::Host, Kind::Twin, Kind::FastApi, Kind::Flask],
     },
     Workload {
         key: "list_100",
@@ -45,7 +45,7 @@ pub const WORKLOADS: [Workload; 4] = [
         path: "/tasks?limit=100",
         connections: 64,
         creates: false,
-        servers: &[Kind::Host, Kind::Twin],
+        servers: &[Kind::Host, Kind::Twin, Kind::FastApi, Kind::Flask],
     },
     Workload {
         key: "create",
@@ -125,10 +125,14 @@ pub fn measure(
 ) -> Result<Outcome> {
     step::announce(&format!("{}, {} rounds…", workload.title, plan.rounds));
     let script = workload.creates.then(|| scripts.join("create.lua"));
-    let mut rounds = vec![Vec::new(); workload.servers.len()];
+    let servers = workload.servers.iter().copied();
+    let servers: Vec<Kind> = servers
+        .filter(|kind| setup.peers.is_some() || !kind.is_peer())
+        .collect();
+    let mut rounds = vec![Vec::new(); servers.len()];
     let mut instantiation = None;
     for number in 1..=plan.rounds {
-        for (kind, rounds) in workload.servers.iter().zip(&mut rounds) {
+        for (kind, rounds) in servers.iter().zip(&mut rounds) {
             let server = setup.start(*kind, options)?;
             let round = round(&server, workload, plan, script.as_deref())
                 .with_context(|| format!("{}, {}", workload.title, kind.name()))?;
@@ -151,7 +155,7 @@ pub fn measure(
         }
     }
     let host = rounds.first().context("no server was measured")?;
-    let servers = || workload.servers.iter().zip(&rounds);
+    let servers = || servers.iter().zip(&rounds);
     Ok(Outcome {
         workload,
         ratios: servers()

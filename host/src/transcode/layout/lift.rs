@@ -93,7 +93,6 @@ type At<'l, 'm> = (&'l Layout, &'m [u8]);
 
 impl Layout {
     /// The payload of a result.
-    #[expect(clippy::type_complexity, reason = "either side may carry nothing")]
     pub(in crate::transcode) fn sides<'l, 'm>(
         &'l self,
         at: &'m [u8],

@@ -1,6 +1,7 @@
 //! What a report says of figures that are made up.
 
 use super::*;
+use crate::bench::chart;
 use crate::bench::instantiation::Instantiation;
 use crate::bench::workload::WORKLOADS;
 
@@ -54,9 +55,17 @@ fn the_json_has_the_ratio_of_throughputs_where_scripts_look_for_it() {
 
 #[test]
 fn a_table_says_what_was_met_and_what_was_missed() {
-    let text = report(0.62, 0.6, 1.0).markdown();
-    assert!(text.contains("| 0.60 | 0.62 (0.62..0.62); by CPU time 0.60 (0.60..0.60) | met |"));
+    let text = report(0.78, 0.6, 1.0).markdown();
+    assert!(text.contains("| 0.75 | 0.78 (0.78..0.78); by CPU time 0.60 (0.60..0.60) | met |"));
     assert!(text.contains("| 1000 | 1400.0 (1400.0..1400.0) | missed |"));
+}
+
+#[test]
+fn the_chart_has_a_bar_for_each_server() {
+    let chart = chart::svg(&report(0.5, 0.5, 1.0).outcomes);
+    assert_eq!(chart.matches("fill=\"#").count(), 3, "two bars on a ground");
+    assert!(chart.contains(">native twin</text>"));
+    assert!(chart.contains(">1000 (1000..1000)</text>"));
 }
 
 #[test]
@@ -65,7 +74,7 @@ fn a_server_that_was_not_saturated_is_judged_by_its_cpu_time() {
     assert!(
         report
             .markdown()
-            .contains("| 0.60 | by CPU time 0.55 (0.55..0.55); throughput")
+            .contains("| 0.75 | by CPU time 0.55 (0.55..0.55); throughput")
     );
     assert_eq!(report.json()["ratios"]["get_one"]["native"], json!(0.55));
     assert_eq!(report.json()["workloads"]["get_one"]["judged_by"], "cpu");

@@ -1,0 +1,33 @@
+"""The task API's reads by Flask, as its documentation deploys it: gunicorn with threads.
+
+    gunicorn flask_app:app --workers 1 --threads 4
+"""
+
+from flask import Flask, abort, jsonify, request
+
+import store
+
+app = Flask(__name__)
+app.json.sort_keys = False
+
+
+@app.get("/readyz")
+def ready():
+    return jsonify(status="ready")
+
+
+@app.get("/tasks/<int:task_id>")
+def read(task_id):
+    found = store.one(task_id)
+    if found is None:
+        abort(404)
+    return jsonify(found)
+
+
+@app.get("/tasks")
+def page():
+    limit = request.args.get("limit", 100, type=int)
+    offset = request.args.get("offset", 0, type=int)
+    if not 1 <= limit <= 1000 or offset < 0:
+        abort(422)
+    return jsonify(store.page(limit, offset))

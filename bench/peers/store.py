@@ -1,0 +1,102 @@
+"""The same tables as the component's, read with the same statements: what both peers share.
+
+Each thread keeps a connection of its own, with SQLite's settings as the host has them.
+"""
+
+import os
+import sqlite3
+import threading
+from datetime import datetime, timezone
+
+STATUSES = ("pending", "in_progress", "completed", "blocked", "cancelled")
+PRIORITIES = ("low", "medium", "high", "critical")
+CATEGORIES = ("development", "testing", "documentation", "deployment", "bugfix", "feature")
+
+COLUMNS = (
+    "id, title, description, status, priority, category, assignee, estimated_hours, "
+    "actual_hours, tags, dependencies, due_at, created_at, updated_at, completed_at, checksum"
+)
+ONE = f"select {COLUMNS} from tasks where id = ?"
+PAGE = f"select {COLUMNS} from tasks order by created_at desc, id desc limit ? offset ?"
+
+_threads = threading.local()
+
+
+def connection():
+    """This thread's connection."""
+    if not hasattr(_threads, "connection"):
+        path = os.environ["PEER_DATABASE"]
+        opened = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        opened.execute("pragma journal_mode = wal")
+        opened.execute("pragma synchronous = normal")
+        opened.execute("pragma cache_size = -16384")
+        opened.execute("pragma mmap_size = 268435456")
+        _threads.connection = opened
+    return _threads.connection
+
+
+def one(task_id):
+    """The task of that id, or None."""
+    row = connection().execute(ONE, (task_id,)).fetchone()
+    return None if row is None else task(row)
+
+
+def page(limit, offset):
+    """Tasks, the newest first."""
+    return [task(row) for row in connection().execute(PAGE, (limit, offset))]
+
+
+def task(row):
+    """A row as the API shows it."""
+    (number, title, description, status, priority, category, assignee, estimated, actual,
+     tags, dependencies, due, created, updated, completed, checksum) = row
+    return {
+        "id": number,
+        "title": title,
+        "description": description,
+        "status": STATUSES[status],
+        "priority": PRIORITIES[priority],
+        "category": CATEGORIES[category],
+        "assignee": assignee,
+        "estimated_hours": estimated,
+        "actual_hours": actual,
+        "tags": labels(tags),
+        "dependencies": [int(part) for part in dependencies.split()],
+        "due_at": moment(due),
+        "created_at": moment(created),
+        "updated_at": moment(updated or None),
+        "completed_at": moment(completed),
+        "checksum": checksum,
+    }
+
+
+def labels(text):
+    """Reads `3:api,2:db,`; the numbers count bytes."""
+    if text.isascii():
+        found, at = [], 0
+        while at < len(text):
+            colon = text.index(":", at)
+            end = colon + 1 + int(text[at:colon])
+            found.append(text[colon + 1:end])
+            at = end + 1
+        return found
+    found, raw, at = [], text.encode(), 0
+    while at < len(raw):
+        colon = raw.index(b":", at)
+        end = colon + 1 + int(raw[at:colon])
+        found.append(raw[colon + 1:end].decode())
+        at = end + 1
+    return found
+
+
+def moment(micros):
+    """RFC 3339 of microseconds since 1970, in UTC; its fraction with 0, 3 or 6 digits."""
+    if micros is None:
+        return None
+    text = datetime.fromtimestamp(micros // 1_000_000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+    fraction = micros % 1_000_000
+    if fraction == 0:
+        return text + "Z"
+    if fraction % 1000 == 0:
+        return f"{text}.{fraction // 1000:03}Z"
+    return f"{text}.{fraction:06}Z"
