@@ -9,6 +9,7 @@ mod http;
 mod instantiation;
 mod instructions;
 mod peers;
+mod replicas;
 mod report;
 mod scale;
 mod seed;
@@ -44,6 +45,19 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
 
+    /// Measures how latency grows with the number of tasks, on both engines, instead.
+    #[arg(long)]
+    scale: bool,
+
+    /// Measures what a request costs on several hosts, and a deployment to many, instead.
+    #[arg(long)]
+    replicas: bool,
+
+    /// The numbers of tasks that `--scale` compares; the first is what the others are put in
+    /// proportion to.
+    #[arg(long, value_delimiter = ',', default_value = "1000,100000,1000000")]
+    sizes: Vec<u64>,
+
     /// Writes the tables and the chart into docs/BENCHMARKS.md, too.
     #[arg(long)]
     publish: bool,
@@ -55,15 +69,6 @@ pub struct Arguments {
     /// Writes what was counted to bench/instructions.json instead of comparing with it.
     #[arg(long, requires = "instructions")]
     record: bool,
-
-    /// Measures how latency grows with the number of tasks, on both engines, instead.
-    #[arg(long)]
-    scale: bool,
-
-    /// The numbers of tasks that `--scale` compares; the first is what the others are put in
-    /// proportion to.
-    #[arg(long, value_delimiter = ',', default_value = "1000,100000,1000000")]
-    sizes: Vec<u64>,
 
     /// The profile that both servers are built with. Anything but dist is for work on the
     /// benchmark itself.
@@ -105,14 +110,17 @@ impl Plan {
 /// Where something is missing, the two servers do not answer alike, or any request under load
 /// was not a success.
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    if arguments.scale {
+        return scale::run(workspace, arguments);
+    }
+    if arguments.replicas {
+        return replicas::run(workspace, arguments);
+    }
     if arguments.instructions {
         instructions::require()?;
         let setup = build(workspace, "release", &["task-host"])?;
         let recorded = workspace.root.join("bench/instructions.json");
         return instructions::run(&setup, &recorded, arguments.record);
-    }
-    if arguments.scale {
-        return scale::run(workspace, arguments);
     }
     wrk::require()?;
     let cores = thread::available_parallelism()?.get();

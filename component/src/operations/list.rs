@@ -124,7 +124,13 @@ fn search(
         return Ok(Vec::new());
     }
     let common = store::list::common(platform, &all)?;
-    Ok(all.into_iter().zip(common).collect())
+    all.into_iter()
+        .zip(common)
+        .map(|(terms, common)| match common {
+            true => Ok((store::list::spelled(platform, terms)?, true)),
+            false => Ok((terms, false)),
+        })
+        .collect()
 }
 
 /// The position that the page begins after; none for the first one.

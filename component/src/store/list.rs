@@ -78,6 +78,41 @@ pub fn common(platform: &mut impl Platform, all: &[Terms]) -> Result<Vec<bool>, 
         .collect()
 }
 
+/// So many words are spelled out: more with one beginning are rare, and each is looked up.
+const SPELLED: usize = 64;
+
+/// Spells out a range of terms that many tasks have, where not too many terms are in it. Each can
+/// then be looked up for one task at a time, so that a page is filled without reading the range.
+/// Skips from term to term: the index has a row for each task.
+///
+/// # Errors
+/// [`Refusal::Database`], [`Refusal::Corrupt`].
+pub fn spelled(platform: &mut impl Platform, terms: Terms) -> Result<Terms, Refusal> {
+    let Terms::Between(start, end) = &terms else {
+        return Ok(terms);
+    };
+    let statement = "with recursive v (term) as (\
+         select min(term) from task_terms where term >= $1 and term < $2 \
+         union all \
+         select (select min(term) from task_terms where term > v.term and term < $2) \
+         from v where v.term is not null) \
+         select term from v where term is not null limit $3";
+    let params = [
+        Value::Text(start.clone()),
+        Value::Text(end.clone()),
+        Value::Integer(SPELLED as i64 + 1),
+    ];
+    let rows = platform.query(statement, &params)?;
+    let found = Table::new(&rows)?
+        .rows()
+        .map(|mut row| Ok(row.text()?.to_owned()));
+    let found: Vec<String> = found.collect::<Result<_, Refusal>>()?;
+    Ok(match found.len() {
+        0..=SPELLED => Terms::Any(found),
+        _ => terms,
+    })
+}
+
 /// A statement while it is written.
 pub struct Query {
     text: Text,

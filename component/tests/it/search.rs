@@ -91,6 +91,8 @@ fn common_words_and_labels_find_the_same_tasks_as_rare_ones() {
     let mut database = Database::new();
     let tagged = |title: String, tag: &str| TaskDraft {
         tags: Some(vec![tag.to_owned()]),
+        // A hundred words with one beginning: too many to look each of them up.
+        description: title.split(' ').next_back().map(|word| format!("w{word}")),
         ..draft(&title)
     };
     for round in 0..60 {
@@ -120,6 +122,11 @@ fn common_words_and_labels_find_the_same_tasks_as_rare_ones() {
     assert_eq!(
         titles("7x", &["even", "odd", "rare"]),
         ["Rare 7x", "Common 59 7x"]
+    );
+    assert_eq!(titles("w", &[]), ["Rare 7x", "Common 59 99x"]);
+    assert_eq!(
+        titles("w comm", &["odd"]),
+        ["Common 59 99x", "Common 59 98x"]
     );
     assert_eq!(titles("comm rar", &[]), [""; 0]);
 }

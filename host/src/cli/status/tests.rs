@@ -79,10 +79,10 @@ fn hosts_that_share_a_database_are_listed_with_what_keeps_them_from_serving() {
     let digest = show::digest(BEFORE);
     let expected = format!(
         "
-REPLICA            STATE     DIGEST        EPOCH    HEARD
-task-api-0 (this)  serving   {digest}      3  210.0ms
-task-api-1         starting  -                 3  210.0ms
-task-api-2         failed    {digest}      3  210.0ms
+REPLICA            STATE     DIGEST        EPOCH   HEARD
+task-api-0 (this)  serving   {digest}      3  210 ms
+task-api-1         starting  -                 3  210 ms
+task-api-2         failed    {digest}      3  210 ms
       it does not compile
 "
     );

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 pub const ASSIGNEES: u64 = 50;
 /// A word of 20 tasks, however many there are.
 pub const NEEDLE: &str = "needle";
-/// A word of about every third task.
+/// A word of six tasks in ten.
 pub const COMMON: &str = "word0000";
 /// How many tasks have the needle.
 const NEEDLES: u64 = 20;
