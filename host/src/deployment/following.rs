@@ -206,6 +206,10 @@ impl Deployments {
 
     /// Decides what becomes of a deployment whose host is gone, or goes on with its probation.
     async fn inherit(self: &Arc<Self>, id: i64) {
+        // What was heard may be from before it was taken over.
+        if self.running_here() == Some(id) {
+            return;
+        }
         let inherited = async {
             if !self.registry().take_over(id).await? {
                 return Ok(());

@@ -66,7 +66,7 @@ pub(in crate::storage) fn applied_steps(
 /// Whether a database that `before`'s steps were applied to would take `after`'s, on either engine.
 ///
 /// # Errors
-/// As [`applied_steps`] has them, where `after` is no way back.
+/// As `applied_steps` has them, where `after` is no way back.
 pub fn continues(before: &[Migration], after: &[Migration]) -> Result<(), MigrationError> {
     for dialect in [Dialect::Sqlite, Dialect::Postgres] {
         let steps = |migrations: &[Migration]| -> Vec<Step> {
