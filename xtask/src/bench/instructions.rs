@@ -20,8 +20,9 @@ use super::seed;
 use super::server::{Kind, Options, Server, Setup, Within};
 use crate::step;
 
-/// How far a figure may lie above the recorded one. Runs on a busy machine differed by 0.6 %.
-const TOLERANCE: f64 = 0.02;
+/// How far a figure may lie above the recorded one. Runs on one machine differed by less than 1 %,
+/// and another processor takes other ways through the libraries.
+const TOLERANCE: f64 = 0.05;
 
 /// A request that is counted.
 struct Counted {
