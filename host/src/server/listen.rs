@@ -46,6 +46,10 @@ const MAX_STREAMS: u32 = 200;
 /// How long idle connections have to close, where the drain is to end at once.
 const HASTE: Duration = Duration::from_millis(100);
 
+/// How long a connection that was accepted last may take to bring its request, at the end of a drain
+/// delay: whoever connects has not noticed, and its request may not be one that can be sent again.
+const FIRST_REQUEST: Duration = Duration::from_millis(200);
+
 /// How long to leave the kernel alone after it could not accept (no file descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -129,7 +133,14 @@ pub async fn serve(
         () = sleep_until(until) => {}
         () = &mut hurry => {}
     }
+    port.accept_the_last(&listener);
     drop(listener);
+    if !hurry.is_terminated() && port.limits.drain_delay > Duration::ZERO {
+        tokio::select! {
+            _ = timeout(FIRST_REQUEST, port.empty()) => {}
+            () = &mut hurry => {}
+        }
+    }
     port.drain(hurry).await
 }
 
@@ -170,6 +181,22 @@ impl Port {
                 Some(_) = self.connections.join_next() => {}
             }
         }
+    }
+
+    /// Takes what the kernel has accepted already: it would reset what is left when the listener goes.
+    fn accept_the_last(&mut self, listener: &TcpListener) {
+        while let Ok(slot) = self.slots.clone().try_acquire_owned() {
+            match listener.accept().now_or_never() {
+                Some(Ok((stream, peer))) => self.spawn(stream, peer, slot),
+                Some(Err(failure)) if is_the_clients(&failure) => {}
+                Some(Err(_)) | None => break,
+            }
+        }
+    }
+
+    /// Waits until no connection is open.
+    async fn empty(&mut self) {
+        while self.connections.join_next().await.is_some() {}
     }
 
     fn spawn(&mut self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
