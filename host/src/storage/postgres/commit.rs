@@ -72,8 +72,8 @@ impl ToSql for Token {
 /// Finds out whether a transaction was committed.
 ///
 /// # Errors
-/// [`Error::Conflict`] when it was not: it may run again. [`Error::Unavailable`] when nobody could
-/// say in time: it must not.
+/// [`Error::Conflict`] when it was not: it may run again. [`Error::OutcomeUnknown`] when nobody
+/// could say in time: it must not.
 pub(super) async fn resolve(engine: &Engine, token: &Token) -> Result<(), Error> {
     let until = Instant::now() + PATIENCE;
     loop {
@@ -91,8 +91,7 @@ pub(super) async fn resolve(engine: &Engine, token: &Token) -> Result<(), Error>
             }
             Err(error) if Instant::now() + PAUSE >= until => {
                 tracing::error!(%error, "a commit was not answered and its outcome stays unknown");
-                let reason = "a commit was not answered, and its outcome is unknown";
-                return Err(Error::Unavailable(reason.into()));
+                return Err(Error::OutcomeUnknown("it was not answered".into()));
             }
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
