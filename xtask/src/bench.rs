@@ -230,7 +230,8 @@ fn build(
     )?;
     let folder = workspace.target.join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let host = workspace.host_binary(profile);
+    // The one profile whose folder has another name.
+    let host = workspace.host_binary(if profile == "dev" { "debug" } else { profile });
     Ok(Setup {
         twin: host.with_file_name("twin"),
         host,
