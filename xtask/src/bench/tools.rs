@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use crate::step;
 use crate::workspace::Workspace;
 
-/// The load generator at a constant rate. It needs no encryption here.
+/// The load generator at a constant rate. It does not build without encryption.
 const OHA: Tool = Tool {
     package: "oha",
     binary: "oha",
     version: "1.16.0",
-    features: "",
+    features: "rustls",
 };
 
 /// The release that the host has, with what `serve` needs.
