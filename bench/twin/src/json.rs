@@ -6,9 +6,7 @@ use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Serialize, Serializer};
 use tasks::contract::Datetime;
-use tasks::contract::tasks::{
-    BulkOutcome, Category, Deletion, Priority, Status, Summary, Task,
-};
+use tasks::contract::tasks::{BulkOutcome, Category, Deletion, Priority, Status, Summary, Task};
 
 /// A task, of which nothing is copied.
 #[derive(Serialize)]

@@ -132,6 +132,7 @@ impl Bench<'_> {
         send(self.plan.warm_up)?;
         let cpu_before = server.cpu_seconds()?;
         let load = send(self.plan.measured)?;
+        ensure!(load.requests_per_second > 0.0, "nothing was answered");
         let cpu = server.cpu_seconds()? - cpu_before;
         let seconds = self.plan.measured.as_secs_f64();
         Ok(Round {

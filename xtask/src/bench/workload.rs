@@ -165,9 +165,9 @@ pub const WORKLOADS: [Workload; 14] = [
     },
     Workload {
         key: "bulk_100",
-        title: "Durable create of 100 at once, 16 connections",
+        title: "Durable create of 100 at once, 4 connections",
         asks: &[whole("POST", "/tasks/bulk", Body::Tasks)],
-        connections: 16,
+        connections: 4,
         ..UNUSUAL
     },
     Workload {
