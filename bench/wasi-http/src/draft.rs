@@ -20,20 +20,20 @@ struct Draft {
 ///
 /// # Errors
 /// A [`Problem`] with the host's status: 400 for what is no JSON, 422 for what is no task.
-pub fn read(body: &[u8]) -> Result<TaskDraft, Problem> {
+pub fn read(body: &[u8]) -> Result<TaskDraft, Box<Problem>> {
     let draft: Draft = serde_json::from_slice(body).map_err(|error| {
         let (status, code) = match error.is_data() {
             true => (422, "invalid-request"),
             false => (400, "malformed-request"),
         };
-        Problem {
+        Box::new(Problem {
             status,
             code: code.to_owned(),
             title: "The body cannot be read".to_owned(),
             detail: Some(error.to_string()),
             errors: Vec::new(),
             extensions: Vec::new(),
-        }
+        })
     })?;
     Ok(TaskDraft {
         title: draft.title,

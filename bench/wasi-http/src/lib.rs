@@ -40,10 +40,11 @@ impl Guest for Server {
     }
 }
 
-fn create(body: &[u8]) -> Result<Task, Problem> {
+fn create(body: &[u8]) -> Result<Task, Box<Problem>> {
     let draft = draft::read(body)?;
     let mut outside = Outside;
-    operations::create(&mut outside, draft).map_err(|refusal| refusal.into_problem(&mut outside))
+    operations::create(&mut outside, draft)
+        .map_err(|refusal| Box::new(refusal.into_problem(&mut outside)))
 }
 
 /// An outside without a database.

@@ -10,8 +10,6 @@ use super::setup::{Options, Setup};
 
 /// A number that no seeded task has.
 pub const OTHER: usize = 1_000_001;
-/// Tasks that are created at once, as many as the API takes.
-const AT_ONCE: usize = 100;
 
 /// Makes the database of so many tasks that rounds copy, through the API. `options` are of an
 /// empty one.
@@ -21,10 +19,9 @@ const AT_ONCE: usize = 100;
 pub fn make(setup: &Setup, options: Options<'_>, tasks: usize) -> Result<()> {
     let server = setup.start(Kind::HostWithoutSync, options)?;
     let mut connection = Connection::open(server.api)?;
-    for first in (1..=tasks).step_by(AT_ONCE) {
-        let some = drafts(first..(first + AT_ONCE).min(tasks + 1));
-        let answer = connection.post("/tasks/bulk", &some)?;
-        ensure!(answer.status == 200, "tasks were refused: {}", answer.body);
+    for number in 1..=tasks {
+        let answer = connection.post("/tasks", &draft(number))?;
+        ensure!(answer.status == 201, "a task was refused: {}", answer.body);
     }
     drop(connection);
     server.stop()?;
