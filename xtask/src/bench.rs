@@ -188,6 +188,8 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
             false => markdown,
         }
     );
+    let failed = &report.failed;
+    ensure!(failed.is_empty(), "failed: {}", failed.join("; "));
     Ok(())
 }
 
@@ -280,10 +282,17 @@ fn measure(
         },
         script,
     };
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut failed) = (Vec::new(), Vec::new());
     for (engine, workloads) in loads {
         for workload in workloads {
-            outcomes.push(bench.measure(*workload, *engine)?);
+            // One that fails costs none of the others, which may have taken an hour.
+            match bench.measure(*workload, *engine) {
+                Ok(outcome) => outcomes.push(outcome),
+                Err(error) => {
+                    step::note(&format!("failed: {error:#}"));
+                    failed.push(format!("{}, {error}", engine.in_words()));
+                }
+            }
         }
     }
     let mut commands: Vec<(Kind, String)> = Vec::new();
@@ -297,6 +306,7 @@ fn measure(
         plan,
         profile: arguments.profile.clone(),
         outcomes,
+        failed,
         starts,
         commands,
     })

@@ -24,6 +24,8 @@ pub struct Report {
     pub profile: String,
     /// Each workload's outcome.
     pub outcomes: Vec<Outcome>,
+    /// Loads that could not be measured, each with why.
+    pub failed: Vec<String>,
     /// What starting takes; none: it was not measured.
     pub starts: Option<Starts>,
     /// How each server was started under load.
@@ -61,6 +63,7 @@ impl Report {
             },
             "rounds": self.plan.rounds,
             "seconds_a_round": self.plan.measured.as_secs(),
+            "failed": self.failed,
             "profile": self.profile,
             "tools": tools::versions(),
             "commands": commands,
@@ -106,6 +109,9 @@ impl Report {
                     latency(outcome.rate, figures),
                 )?;
             }
+        }
+        for failed in &self.failed {
+            writeln!(text, "\nNot measured, because it failed: {failed}.")?;
         }
         self.write_settings(text)
     }

@@ -164,7 +164,8 @@ impl Within<'_> {
     fn flags(self) -> &'static [&'static str] {
         match self {
             Within::Nothing => &[],
-            Within::Crowd => &["--max-concurrency", "500"],
+            // Each of 500 at a time takes its time.
+            Within::Crowd => &["--max-concurrency", "500", "--request-timeout", "30s"],
             Within::Core => &["--workers", "1"],
             // Valgrind leaves 64 GiB of address space to reserve.
             Within::Callgrind(_) => &[

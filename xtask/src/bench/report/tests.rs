@@ -56,6 +56,7 @@ fn report(outcomes: Vec<Outcome>) -> Report {
         plan: Plan::QUICK,
         profile: "dist".to_owned(),
         outcomes,
+        failed: vec!["PostgreSQL, statistics".to_owned()],
         starts: Some(Starts {
             cached_ms: always(14.0),
             compiling_ms: always(1400.0),
@@ -96,6 +97,7 @@ fn a_table_says_what_was_met_and_what_was_missed() {
     assert!(text.contains("| 1.5 | 1.25 (1.25..1.25) at 600/s | met |"));
     assert!(text.contains("| 1000 | 1400.0 (1400.0..1400.0) | missed |"));
     assert!(text.contains("| host | `task-host serve --workers 1` |"));
+    assert!(text.contains("because it failed: PostgreSQL, statistics."));
 }
 
 #[test]
