@@ -49,5 +49,7 @@ def read(task_id: int) -> Task:
 def page(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     offset: Annotated[int, Query(ge=0)] = 0,
+    status: Literal[store.STATUSES] | None = None,
+    assignee: str | None = None,
 ) -> list[Task]:
-    return store.page(limit, offset)
+    return store.page(limit, offset, status, assignee)

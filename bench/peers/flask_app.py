@@ -28,6 +28,9 @@ def read(task_id):
 def page():
     limit = request.args.get("limit", 100, type=int)
     offset = request.args.get("offset", 0, type=int)
-    if not 1 <= limit <= 1000 or offset < 0:
+    status = request.args.get("status")
+    assignee = request.args.get("assignee")
+    known = status is None or status in store.STATUSES
+    if not 1 <= limit <= 1000 or offset < 0 or not known:
         abort(422)
-    return jsonify(store.page(limit, offset))
+    return jsonify(store.page(limit, offset, status, assignee))

@@ -1,6 +1,7 @@
 """The same tables as the component's, read with the same statements: what both peers share.
 
-Each thread keeps a connection of its own, with SQLite's settings as the host has them.
+Each thread keeps a connection of its own, with SQLite's settings as the host has them. On PostgreSQL
+statements are prepared when they come again, which psycopg does by itself.
 """
 
 import os
@@ -17,7 +18,6 @@ COLUMNS = (
     "actual_hours, tags, dependencies, due_at, created_at, updated_at, completed_at, checksum"
 )
 ONE = f"select {COLUMNS} from tasks where id = ?"
-PAGE = f"select {COLUMNS} from tasks order by created_at desc, id desc limit ? offset ?"
 
 _threads = threading.local()
 
@@ -25,25 +25,55 @@ _threads = threading.local()
 def connection():
     """This thread's connection."""
     if not hasattr(_threads, "connection"):
-        path = os.environ["PEER_DATABASE"]
-        opened = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        opened.execute("pragma journal_mode = wal")
-        opened.execute("pragma synchronous = normal")
-        opened.execute("pragma cache_size = -16384")
-        opened.execute("pragma mmap_size = 268435456")
-        _threads.connection = opened
+        database = os.environ["PEER_DATABASE"]
+        postgres = database.startswith("postgres:")
+        _threads.connection = on_postgres(database) if postgres else on_sqlite(database)
     return _threads.connection
+
+
+def on_sqlite(path):
+    opened = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    opened.execute("pragma journal_mode = wal")
+    opened.execute("pragma synchronous = normal")
+    opened.execute("pragma cache_size = -16384")
+    opened.execute("pragma mmap_size = 268435456")
+    return opened
+
+
+def on_postgres(url):
+    import psycopg
+
+    return psycopg.connect(url, autocommit=True)
+
+
+def run(statement, values):
+    """The rows of a statement."""
+    opened = connection()
+    if not isinstance(opened, sqlite3.Connection):
+        statement = statement.replace("?", "%s")
+    return opened.execute(statement, values)
 
 
 def one(task_id):
     """The task of that id, or None."""
-    row = connection().execute(ONE, (task_id,)).fetchone()
+    row = run(ONE, (task_id,)).fetchone()
     return None if row is None else task(row)
 
 
-def page(limit, offset):
+def page(limit, offset, status=None, assignee=None):
     """Tasks, the newest first."""
-    return [task(row) for row in connection().execute(PAGE, (limit, offset))]
+    filters, values = [], []
+    if status is not None:
+        filters.append("status = ?")
+        values.append(STATUSES.index(status))
+    if assignee is not None:
+        filters.append("assignee = ?")
+        values.append(assignee)
+    where = "where " + " and ".join(filters) if filters else ""
+    statement = (
+        f"select {COLUMNS} from tasks {where} order by created_at desc, id desc limit ? offset ?"
+    )
+    return [task(row) for row in run(statement, (*values, limit, offset))]
 
 
 def task(row):

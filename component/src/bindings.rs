@@ -10,4 +10,7 @@ wit_bindgen::generate!({
     world: "tasks:api/task-management",
     generate_all,
     additional_derives: [PartialEq],
+    // The world's exports are described where `export!` is used, and not in what only links this
+    // as a library.
+    pub_export_macro: true,
 });

@@ -12,7 +12,7 @@ mod arena;
 mod bindings;
 pub mod contract;
 mod domain;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "exports"))]
 mod exports;
 pub mod operations;
 pub mod platform;

@@ -1,35 +1,50 @@
-//! `cargo xtask bench`: what the host costs, measured against its native twin.
+//! `cargo xtask bench`: what the host costs, measured against its native twin and its peers.
 //!
 //! The twin (`bench/twin`) is the same server with the logic compiled in. Both are built with
 //! the profile `dist`, seeded alike, compared answer by answer, and loaded in turns; so are the
-//! peers (`bench/peers`), for reads.
+//! peers (`bench/peers`, `bench/wasi-http`), for what they can do.
 
 mod chart;
+mod compare;
 mod http;
 mod instantiation;
 mod instructions;
+mod measure;
+mod outcome;
+mod paced;
 mod peers;
+mod publish;
 mod replicas;
 mod report;
+mod requests;
 mod scale;
 mod seed;
 mod server;
+mod setup;
 mod start;
 mod statistics;
+mod store;
+mod tools;
 mod workload;
 mod wrk;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use clap::builder::PossibleValuesParser;
 
+use self::measure::Bench;
 use self::peers::Peers;
 use self::report::Report;
-use self::server::{Options, Setup, Within};
-use self::workload::WORKLOADS;
+use self::server::Kind;
+use self::setup::{Options, Setup, Within};
+use self::store::{Engine, Stores};
+use self::tools::Tools;
+use self::workload::{TASKS, WORKLOADS, Workload};
 use crate::component;
 use crate::step;
 use crate::workspace::Workspace;
@@ -37,9 +52,26 @@ use crate::workspace::Workspace;
 /// How to measure.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Shorter and fewer rounds: two minutes instead of ten, with wider spreads.
+    /// Shorter and fewer rounds, with wider spreads.
     #[arg(long)]
     quick: bool,
+
+    /// Every load, on both databases, instead of the usual ones on SQLite: an hour and more.
+    #[arg(long, conflicts_with_all = ["workload", "database"])]
+    full: bool,
+
+    /// Only this load, or these, and neither starts nor memory.
+    #[arg(long, value_name = "KEY",
+        value_parser = PossibleValuesParser::new(WORKLOADS.map(|workload| workload.key)))]
+    workload: Vec<String>,
+
+    /// On this database, or these.
+    #[arg(long, value_enum, default_value = "sqlite")]
+    database: Vec<Engine>,
+
+    /// So many rounds instead of the plan's.
+    #[arg(long)]
+    rounds: Option<usize>,
 
     /// Writes JSON to standard output instead of tables.
     #[arg(long)]
@@ -91,9 +123,9 @@ pub struct Plan {
 
 impl Plan {
     const FULL: Plan = Plan {
-        rounds: 7,
+        rounds: 5,
         warm_up: Duration::from_secs(1),
-        measured: Duration::from_secs(5),
+        measured: Duration::from_secs(4),
         starts: 11,
     };
     const QUICK: Plan = Plan {
@@ -107,8 +139,8 @@ impl Plan {
 /// Builds, measures, and writes `result.md`, `result.json` and `result.svg` to `target/bench`.
 ///
 /// # Errors
-/// Where something is missing, the two servers do not answer alike, or any request under load
-/// was not a success.
+/// Where something is missing, the servers do not answer alike, or any answer under load was not
+/// what it is to be.
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if arguments.scale {
         return scale::run(workspace, arguments);
@@ -118,7 +150,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     }
     if arguments.instructions {
         instructions::require()?;
-        let setup = build(workspace, "release", &["task-host"])?;
+        let setup = build(workspace, "release", &["task-host"], &[Engine::Sqlite])?;
         let recorded = workspace.root.join("bench/instructions.json");
         return instructions::run(&setup, &recorded, arguments.record);
     }
@@ -128,14 +160,17 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         cores >= 2,
         "the benchmark needs two cores: one for the server, one for the load"
     );
-    let mut setup = build(workspace, &arguments.profile, &["task-host", "twin"])?;
-    setup.peers = Peers::prepare(workspace);
-    let plan = if arguments.quick {
-        Plan::QUICK
-    } else {
-        Plan::FULL
-    };
-    let report = measure(&setup, plan, cores, &workspace.root.join("bench/wrk"))?;
+    let loads = loads(arguments);
+    let engines: Vec<Engine> = loads.iter().map(|(engine, _)| *engine).collect();
+    let mut setup = build(
+        workspace,
+        &arguments.profile,
+        &["task-host", "twin"],
+        &engines,
+    )?;
+    setup.peers = Peers::prepare(workspace)?;
+    setup.tools = Tools::prepare(workspace, &arguments.profile);
+    let report = measure(workspace, &setup, arguments, cores, &loads)?;
 
     let markdown = report.markdown();
     let json = serde_json::to_string_pretty(&report.json())?;
@@ -144,7 +179,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let chart = chart::svg(&report.outcomes);
     fs::write(setup.folder.join("result.svg"), &chart)?;
     if arguments.publish {
-        publish(&workspace.root.join("docs"), &markdown, &chart)?;
+        publish::publish(&workspace.root.join("docs"), &markdown, &chart)?;
     }
     print!(
         "{}",
@@ -153,27 +188,39 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
             false => markdown,
         }
     );
+    let failed = &report.failed;
+    ensure!(failed.is_empty(), "failed: {}", failed.join("; "));
     Ok(())
 }
 
-/// Replaces what stands between the two marks in `BENCHMARKS.md`, and the chart beside it.
-fn publish(docs: &Path, tables: &str, chart: &str) -> Result<()> {
-    const BEGIN: &str = "<!-- cargo xtask bench --publish writes from here -->\n";
-    const END: &str = "<!-- to here -->";
-    let path = docs.join("BENCHMARKS.md");
-    let text = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
-    let (before, rest) = text
-        .split_once(BEGIN)
-        .context("the first mark is missing")?;
-    let (_, after) = rest.split_once(END).context("the second mark is missing")?;
-    let picture = "![Requests a second of each server, by load](benchmarks.svg)";
-    let text = format!("{before}{BEGIN}\n{picture}\n\n{tables}\n{END}{after}");
-    fs::write(&path, text)?;
-    fs::write(docs.join("benchmarks.svg"), chart)?;
-    Ok(())
+/// What is measured, each database with its loads.
+fn loads(arguments: &Arguments) -> Vec<(Engine, Vec<Workload>)> {
+    let wanted = |workload: &Workload| {
+        if arguments.workload.is_empty() {
+            arguments.full || workload.usual
+        } else {
+            arguments.workload.iter().any(|key| key == workload.key)
+        }
+    };
+    let engines: BTreeSet<Engine> = match arguments.full {
+        true => [Engine::Sqlite, Engine::Postgres].into(),
+        false => arguments.database.iter().copied().collect(),
+    };
+    let loads = engines.into_iter().map(|engine| {
+        // What the rules refuse never reaches a database.
+        let asks = |workload: &&Workload| engine == Engine::Sqlite || !workload.refused;
+        let workloads = WORKLOADS.iter().filter(|workload| wanted(workload));
+        (engine, workloads.filter(asks).copied().collect())
+    });
+    loads.collect()
 }
 
-fn build(workspace: &Workspace, profile: &str, packages: &[&str]) -> Result<Setup> {
+fn build(
+    workspace: &Workspace,
+    profile: &str,
+    packages: &[&str],
+    engines: &[Engine],
+) -> Result<Setup> {
     let component = component::build(workspace, component::TASKS)?;
     step::announce("Building what is measured (the first time takes ten minutes or more)…");
     let packages = packages.iter().flat_map(|package| ["--package", package]);
@@ -185,44 +232,109 @@ fn build(workspace: &Workspace, profile: &str, packages: &[&str]) -> Result<Setu
     )?;
     let folder = workspace.target.join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let host = workspace.host_binary(profile);
+    // The one profile whose folder has another name.
+    let host = workspace.host_binary(if profile == "dev" { "debug" } else { profile });
     Ok(Setup {
         twin: host.with_file_name("twin"),
         host,
         component,
+        stores: Stores::open(folder.clone(), engines)?,
         folder,
-        peers: None,
+        peers: Peers::none(),
+        tools: Tools::default(),
     })
 }
 
-fn measure(setup: &Setup, plan: Plan, cores: usize, scripts: &Path) -> Result<Report> {
-    step::announce("Seeding, and comparing the answers of host and twin…");
+fn measure(
+    workspace: &Workspace,
+    setup: &Setup,
+    arguments: &Arguments,
+    cores: usize,
+    loads: &[(Engine, Vec<Workload>)],
+) -> Result<Report> {
     let cache = setup.folder.join("code-cache");
-    let empty = Options {
-        seed: None,
+    let script = workspace.root.join("bench/wrk/requests.lua");
+    for (engine, workloads) in loads {
+        seed_and_compare(setup, *engine, workloads, &cache)?;
+    }
+    let mut plan = match arguments.quick {
+        true => Plan::QUICK,
+        false => Plan::FULL,
+    };
+    plan.rounds = arguments.rounds.unwrap_or(plan.rounds);
+    let options = Options {
+        engine: Engine::Sqlite,
+        seed: Some(TASKS),
         within: Within::Nothing,
         cache: &cache,
     };
-    let seed = seed::make(setup, empty)?;
-    let seeded = Options {
-        seed: Some(&seed),
-        ..empty
+    let usual = arguments.workload.is_empty();
+    let on_sqlite = loads.iter().any(|(engine, _)| *engine == Engine::Sqlite);
+    let starts = (usual && on_sqlite)
+        .then(|| start::measure(setup, plan.starts, options, &script))
+        .transpose()?;
+    let bench = Bench {
+        setup,
+        plan,
+        options: Options {
+            within: Within::Core,
+            ..options
+        },
+        script,
     };
-    seed::compare(setup, seeded)?;
-
-    let starts = start::measure(setup, plan.starts, seeded)?;
-    let pinned = Options {
-        within: Within::Core,
-        ..seeded
-    };
-    let outcomes = WORKLOADS
-        .iter()
-        .map(|workload| workload::measure(setup, *workload, &plan, pinned, scripts))
-        .collect::<Result<_>>()?;
+    let (mut outcomes, mut failed) = (Vec::new(), Vec::new());
+    for (engine, workloads) in loads {
+        for workload in workloads {
+            // One that fails costs none of the others, which may have taken an hour.
+            match bench.measure(*workload, *engine) {
+                Ok(outcome) => outcomes.push(outcome),
+                Err(error) => {
+                    step::note(&format!("failed: {error:#}"));
+                    failed.push(format!("{}, {error}", engine.in_words()));
+                }
+            }
+        }
+    }
+    let mut commands: Vec<(Kind, String)> = Vec::new();
+    for (kind, _) in outcomes.iter().flat_map(|outcome| &outcome.figures) {
+        if commands.iter().all(|(known, _)| known != kind) {
+            commands.push((*kind, setup.shown(*kind, bench.options)?));
+        }
+    }
     Ok(Report {
         cores,
         plan,
+        profile: arguments.profile.clone(),
         outcomes,
+        failed,
         starts,
+        commands,
     })
+}
+
+fn seed_and_compare(
+    setup: &Setup,
+    engine: Engine,
+    workloads: &[Workload],
+    cache: &Path,
+) -> Result<()> {
+    let name = engine.in_words();
+    step::announce(&format!(
+        "{name}: seeding, and comparing the servers' answers…"
+    ));
+    let empty = Options {
+        engine,
+        seed: None,
+        within: Within::Nothing,
+        cache,
+    };
+    let sizes: BTreeSet<usize> = workloads.iter().map(|workload| workload.tasks).collect();
+    for tasks in sizes.into_iter().chain([TASKS]).collect::<BTreeSet<_>>() {
+        seed::make(setup, empty, tasks)?;
+    }
+    let seeded = Options {
+        seed: Some(TASKS),
+        ..empty
+    };
+    compare::all(setup, workloads, seeded)
 }

@@ -22,8 +22,9 @@ use crate::workspace::Workspace;
 pub struct Component {
     /// The package's name, and the file's.
     pub name: &'static str,
-    /// The folder of its world's WIT, from the root, with its `deps`.
-    pub wit: &'static str,
+    /// The folder of its world's WIT, from the root, with its `deps`; none: nobody reads its
+    /// documentation.
+    pub wit: Option<&'static str>,
     /// The profile of the workspace's manifest that it is compiled with.
     pub profile: &'static str,
     /// What it is written to, below `target/components`.
@@ -33,7 +34,7 @@ pub struct Component {
 /// The task management service.
 pub const TASKS: Component = Component {
     name: "tasks",
-    wit: "wit/tasks",
+    wit: Some("wit/tasks"),
     profile: "component",
     file: "tasks.wasm",
 };
@@ -41,7 +42,7 @@ pub const TASKS: Component = Component {
 /// The toy service that the host's tests run beside it.
 pub const COUNTER: Component = Component {
     name: "counter",
-    wit: "host/tests/components/counter/wit",
+    wit: Some("host/tests/components/counter/wit"),
     profile: "component",
     file: "counter.wasm",
 };
@@ -49,7 +50,7 @@ pub const COUNTER: Component = Component {
 /// The service whose schema changes under load in the host's tests.
 pub const CONTACTS: Component = Component {
     name: "contacts",
-    wit: "host/tests/components/contacts/wit",
+    wit: Some("host/tests/components/contacts/wit"),
     profile: "component",
     file: "contacts.wasm",
 };
@@ -77,7 +78,9 @@ pub fn build(workspace: &Workspace, component: Component) -> Result<PathBuf> {
     let module = compile(workspace, component)?;
     let mut bytes = encode(&module)
         .with_context(|| format!("cannot make a component of {}", component.name))?;
-    docs::append(&mut bytes, &workspace.root.join(component.wit))?;
+    if let Some(wit) = component.wit {
+        docs::append(&mut bytes, &workspace.root.join(wit))?;
+    }
 
     let path = workspace.components().join(component.file);
     replace(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
@@ -104,7 +107,7 @@ fn compile(workspace: &Workspace, component: Component) -> Result<Vec<u8>> {
         .target
         .join(WASM_TARGET)
         .join(profile)
-        .join(name)
+        .join(name.replace('-', "_"))
         .with_extension("wasm");
     fs::read(&file).with_context(|| format!("cannot read {}", file.display()))
 }

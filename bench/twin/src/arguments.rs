@@ -15,8 +15,10 @@ pub enum Arguments {
     Get(i64),
     List(Box<TaskFilter>),
     Create(Box<TaskDraft>),
+    CreateBulk(Vec<TaskDraft>),
     Update(i64, Box<TaskUpdate>),
     Delete(i64),
+    Summarize,
 }
 
 impl Arguments {
@@ -32,6 +34,11 @@ impl Arguments {
                 Arguments::List(Box::new(filter::read(input.query.unwrap_or_default())?))
             }
             Operation::Create => Arguments::Create(Box::new(body::<Draft>(input, false)?.0)),
+            Operation::CreateBulk => {
+                let drafts = body::<Vec<Draft>>(input, false)?;
+                Arguments::CreateBulk(drafts.into_iter().map(|draft| draft.0).collect())
+            }
+            Operation::Summarize => Arguments::Summarize,
             Operation::Update => {
                 Arguments::Update(id(input)?, Box::new(body::<Update>(input, true)?.into()))
             }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Serialize, Serializer};
 use tasks::contract::Datetime;
-use tasks::contract::tasks::{Category, Deletion, Priority, Status, Task};
+use tasks::contract::tasks::{BulkOutcome, Category, Deletion, Priority, Status, Summary, Task};
 
 /// A task, of which nothing is copied.
 #[derive(Serialize)]
@@ -58,6 +58,35 @@ struct DeletionJson<'a> {
     affected_tasks: u64,
 }
 
+#[derive(Serialize)]
+struct BulkJson<'a> {
+    message: &'a str,
+    task_ids: &'a [i64],
+}
+
+#[derive(Serialize)]
+struct SummaryJson<'a> {
+    total: u64,
+    by_status: Counts<'a>,
+    by_priority: Counts<'a>,
+    by_category: Counts<'a>,
+    by_assignee: Counts<'a>,
+    completion_rate: f64,
+    average_estimated_hours: f64,
+    average_actual_hours: f64,
+    overdue_tasks: u64,
+    blocked_tasks: u64,
+}
+
+/// Numbers by name: an object.
+struct Counts<'a>(&'a [(String, u64)]);
+
+impl Serialize for Counts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, count)| (name, count)))
+    }
+}
+
 /// One task.
 pub fn task(task: &Task) -> Vec<u8> {
     write(512, &TaskJson::from(task))
@@ -84,6 +113,36 @@ pub fn deletion(deletion: &Deletion) -> Vec<u8> {
         &DeletionJson {
             message: &deletion.message,
             affected_tasks: deletion.affected_tasks,
+        },
+    )
+}
+
+/// What was created in bulk.
+pub fn bulk(outcome: &BulkOutcome) -> Vec<u8> {
+    write(
+        1024,
+        &BulkJson {
+            message: &outcome.message,
+            task_ids: &outcome.task_ids,
+        },
+    )
+}
+
+/// Figures over all tasks.
+pub fn summary(summary: &Summary) -> Vec<u8> {
+    write(
+        1024,
+        &SummaryJson {
+            total: summary.total,
+            by_status: Counts(&summary.by_status),
+            by_priority: Counts(&summary.by_priority),
+            by_category: Counts(&summary.by_category),
+            by_assignee: Counts(&summary.by_assignee),
+            completion_rate: summary.completion_rate,
+            average_estimated_hours: summary.average_estimated_hours,
+            average_actual_hours: summary.average_actual_hours,
+            overdue_tasks: summary.overdue_tasks,
+            blocked_tasks: summary.blocked_tasks,
         },
     )
 }

@@ -21,8 +21,10 @@ pub enum Operation {
     Get,
     List,
     Create,
+    CreateBulk,
     Update,
     Delete,
+    Summarize,
 }
 
 impl Operation {
@@ -32,8 +34,10 @@ impl Operation {
             "tasks:api/tasks#get" => Some(Operation::Get),
             "tasks:api/tasks#list" => Some(Operation::List),
             "tasks:api/tasks#create" => Some(Operation::Create),
+            "tasks:api/tasks#create-bulk" => Some(Operation::CreateBulk),
             "tasks:api/tasks#update" => Some(Operation::Update),
             "tasks:api/tasks#delete" => Some(Operation::Delete),
+            "tasks:api/tasks#summarize" => Some(Operation::Summarize),
             _ => None,
         }
     }
@@ -130,6 +134,20 @@ impl Arguments {
                     body: Some(json::task(&task)),
                     location: Some(format!("/tasks/{}", task.id)),
                     etag: Some(task.checksum),
+                    ..Reply::default()
+                })
+            }
+            Arguments::CreateBulk(drafts) => {
+                let outcome = operations::create_bulk(platform, drafts.clone())?;
+                Ok(Reply {
+                    body: Some(json::bulk(&outcome)),
+                    ..Reply::default()
+                })
+            }
+            Arguments::Summarize => {
+                let summary = operations::summarize(platform)?;
+                Ok(Reply {
+                    body: Some(json::summary(&summary)),
                     ..Reply::default()
                 })
             }

@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::report::in_words;
+use super::outcome::Outcome;
 use super::server::Kind;
-use super::workload::Outcome;
 
 const WIDTH: f64 = 760.0;
 /// Where the bars begin, behind the servers' names.
@@ -32,7 +31,7 @@ pub fn svg(outcomes: &[Outcome]) -> String {
             text,
             "<text x=\"8\" y=\"{}\" font-weight=\"bold\">{}, requests/s</text>",
             y - 10.0,
-            outcome.workload.title
+            outcome.title()
         );
         let rates = || {
             outcome
@@ -52,7 +51,7 @@ pub fn svg(outcomes: &[Outcome]) -> String {
                  <rect x=\"{LEFT}\" y=\"{}\" width=\"{length:.1}\" height=\"{}\" fill=\"{}\"/>\
                  <text x=\"{:.1}\" y=\"{middle}\">{rate:.0}</text>",
                 LEFT - 8.0,
-                in_words(kind),
+                kind.in_words(),
                 y + 3.0,
                 ROW - 6.0,
                 color(kind),
@@ -68,6 +67,6 @@ fn color(kind: Kind) -> &'static str {
     match kind {
         Kind::Host | Kind::HostWithoutSync => "#3565b8",
         Kind::Twin => "#7a8aa0",
-        Kind::FastApi | Kind::Flask => "#c4cbd6",
+        Kind::FastApi | Kind::Flask | Kind::WasmtimeServe => "#c4cbd6",
     }
 }

@@ -27,14 +27,6 @@ pub fn get(address: SocketAddr, path: &str) -> Result<Answer> {
     send(address, "GET", path, "")
 }
 
-/// Sends JSON to a path.
-///
-/// # Errors
-/// Where there is no answer.
-pub fn post(address: SocketAddr, path: &str, json: &str) -> Result<Answer> {
-    send(address, "POST", path, json)
-}
-
 /// A connection that is kept for one request after the other.
 pub struct Connection {
     stream: BufReader<TcpStream>,
@@ -108,7 +100,11 @@ fn entity(json: &str) -> String {
     }
 }
 
-fn send(address: SocketAddr, method: &str, path: &str, json: &str) -> Result<Answer> {
+/// Sends JSON to a path; none where it is empty.
+///
+/// # Errors
+/// Where there is no answer.
+pub fn send(address: SocketAddr, method: &str, path: &str, json: &str) -> Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let entity = entity(json);

@@ -17,7 +17,10 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::http::Connection;
 use super::seed;
-use super::server::{Kind, Options, Server, Setup, Within};
+use super::server::{Kind, Server};
+use super::setup::{Options, Setup, Within};
+use super::store::Engine;
+use super::workload::TASKS;
 use crate::step;
 
 /// How far a figure may lie above the recorded one. Runs on one machine differed by less than 1 %,
@@ -47,7 +50,7 @@ fn counted() -> [Counted; 3] {
         Counted {
             key: "create",
             path: "/tasks",
-            body: Some(seed::draft(seed::TASKS + 1)),
+            body: Some(seed::draft(TASKS + 1)),
             times: 200,
         },
     ]
@@ -70,17 +73,18 @@ pub fn require() -> Result<()> {
 pub fn run(setup: &Setup, recorded: &Path, record: bool) -> Result<()> {
     let cache = setup.folder.join("code-cache");
     let empty = Options {
+        engine: Engine::Sqlite,
         seed: None,
         within: Within::Nothing,
         cache: &cache,
     };
     step::announce("Seeding…");
-    let seed = seed::make(setup, empty)?;
+    seed::make(setup, empty, TASKS)?;
     let out = setup.folder.join("callgrind.out");
     let options = Options {
-        seed: Some(&seed),
+        seed: Some(TASKS),
         within: Within::Callgrind(&out),
-        cache: &cache,
+        ..empty
     };
     step::announce("Counting instructions under valgrind…");
     let server = setup.start(Kind::Host, options)?;

@@ -1,18 +1,18 @@
-//! What a run found: a table for people, JSON for programs.
+//! What a run found: tables for people, JSON for programs.
 
+pub mod aims;
 #[cfg(test)]
 mod tests;
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::server::{self, Kind};
+use super::measure::PACE;
+use super::outcome::{Figures, Outcome};
+use super::server::Kind;
 use super::start::Starts;
-use super::statistics::Spread;
-use super::workload::{Figures, Outcome, Ratio};
-use super::{Plan, seed, wrk};
+use super::{Plan, setup, tools, workload, wrk};
 
 /// What a run found.
 pub struct Report {
@@ -20,27 +20,16 @@ pub struct Report {
     pub cores: usize,
     /// How it was measured.
     pub plan: Plan,
+    /// What the servers were built with.
+    pub profile: String,
     /// Each workload's outcome.
     pub outcomes: Vec<Outcome>,
-    /// What starting takes.
-    pub starts: Starts,
-}
-
-/// Under this share of its core a server was not the bottleneck of a load that only computes:
-/// the ratio of two throughputs then flatters the slower one.
-const SATURATED: f64 = 0.9;
-
-/// A figure to reach.
-struct Aim {
-    title: String,
-    aim: &'static str,
-    reached: String,
-    verdict: &'static str,
-}
-
-/// Whether a figure was reached.
-fn verdict(met: bool) -> &'static str {
-    if met { "met" } else { "missed" }
+    /// Loads that could not be measured, each with why.
+    pub failed: Vec<String>,
+    /// What starting takes; none: it was not measured.
+    pub starts: Option<Starts>,
+    /// How each server was started under load.
+    pub commands: Vec<(Kind, String)>,
 }
 
 impl Report {
@@ -50,25 +39,34 @@ impl Report {
         let mut workloads = Map::new();
         for outcome in &self.outcomes {
             let mut by_server = Map::new();
-            let basis = Basis::of(outcome);
             for (kind, ratio) in &outcome.ratios {
-                by_server.insert(key(*kind).to_owned(), json!(basis.figure(ratio).median));
+                let basis = outcome.basis(*kind);
+                by_server.insert(kind.key().to_owned(), json!(basis.figure(ratio).median));
             }
-            ratios.insert(outcome.workload.key.to_owned(), Value::Object(by_server));
-            workloads.insert(outcome.workload.key.to_owned(), of_outcome(outcome));
+            ratios.insert(outcome.key(), Value::Object(by_server));
+            workloads.insert(outcome.key(), of_outcome(outcome));
         }
+        let commands: Map<_, _> = self
+            .commands
+            .iter()
+            .cloned()
+            .map(|(kind, command)| (kind.name().replace('-', "_"), Value::from(command)))
+            .collect();
         json!({
             "ratios": ratios,
             "workloads": workloads,
             "start": self.starts,
             "machine": {
                 "cores": self.cores,
-                "server_core": server::CORE,
+                "server_core": setup::CORE,
                 "load_generator_core": wrk::CORE,
             },
             "rounds": self.plan.rounds,
             "seconds_a_round": self.plan.measured.as_secs(),
-            "tasks": seed::TASKS,
+            "failed": self.failed,
+            "profile": self.profile,
+            "tools": tools::versions(),
+            "commands": commands,
         })
     }
 
@@ -81,11 +79,9 @@ impl Report {
     }
 
     fn write(&self, text: &mut String) -> std::fmt::Result {
-        writeln!(
-            text,
-            "| aim | to reach | reached | |\n| --- | --- | --- | --- |"
-        )?;
-        for aim in self.aims() {
+        writeln!(text, "| aim | to reach | reached | |")?;
+        writeln!(text, "| --- | --- | --- | --- |")?;
+        for aim in aims::all(&self.outcomes, self.starts.as_ref()) {
             writeln!(
                 text,
                 "| {} | {} | {} | {} |",
@@ -94,157 +90,73 @@ impl Report {
         }
         writeln!(
             text,
-            "\n| load | server | requests/s | p50 ms | p99 ms | CPU us a request | core used |\n| --- | --- | --- | --- | --- | --- | --- |"
+            "\n| load | server | requests/s | CPU us a request | core used | p50, p99 ms at a constant rate |"
         )?;
+        writeln!(text, "| --- | --- | --- | --- | --- | --- |")?;
         for outcome in &self.outcomes {
+            let title = outcome.title();
             for (kind, figures) in &outcome.figures {
                 let Figures {
                     requests_per_second,
-                    p50_ms,
-                    p99_ms,
                     cpu_us,
                     core_used,
+                    ..
                 } = figures;
                 writeln!(
                     text,
-                    "| {} | {} | {requests_per_second:.0} | {p50_ms} | {p99_ms} | {cpu_us:.1} | {core_used} |",
-                    outcome.workload.title,
-                    in_words(*kind),
+                    "| {title} | {} | {requests_per_second:.0} | {cpu_us:.1} | {core_used} | {} |",
+                    kind.in_words(),
+                    latency(outcome.rate, figures),
                 )?;
             }
         }
+        for failed in &self.failed {
+            writeln!(text, "\nNot measured, because it failed: {failed}.")?;
+        }
+        self.write_settings(text)
+    }
+
+    fn write_settings(&self, text: &mut String) -> std::fmt::Result {
         let Plan {
             rounds, measured, ..
         } = self.plan;
         writeln!(
             text,
-            "\nA machine of {} cores; under load the server has one worker and core {}, wrk core {}. \
-             Medians of {rounds} rounds that take turns, {} s each, (smallest..largest) over {} tasks; \
-             a ratio compares the two servers of one round; by CPU time it is the other's time for a \
-             request as a part of the host's. Start and memory are measured on all cores.",
+            "\nA machine of {} cores, the profile `{}`; under load the server has one worker and core {}, \
+             the load generator core {}; PostgreSQL, where it is used, has both. Medians of {rounds} \
+             rounds that take turns, {} s each, (smallest..largest) over {} tasks. A ratio compares the \
+             two servers of one round; by CPU time it is the other's time for a request as a part of \
+             the host's. Throughput is measured by wrk, every connection with one request at a time; \
+             latency by oha at {:.0} % of what the slowest of host, twin and `wasmtime serve` answers, \
+             from when a request was to be sent. Start and memory are measured on all cores. \
+             Versions: {}, and those of `bench/peers/requirements.txt`.",
             self.cores,
-            server::CORE,
+            self.profile,
+            setup::CORE,
             wrk::CORE,
             measured.as_secs(),
-            seed::TASKS,
-        )
-    }
-
-    fn aims(&self) -> Vec<Aim> {
-        let mut aims = Vec::new();
-        for outcome in &self.outcomes {
-            let basis = Basis::of(outcome);
-            for (kind, ratio) in &outcome.ratios {
-                let (aim, least) = match (outcome.workload.key, kind) {
-                    ("get_one", Kind::Twin) => ("0.75", 0.75),
-                    ("list_100", Kind::Twin) => ("0.60", 0.60),
-                    ("create", Kind::Twin) => ("0.90", 0.90),
-                    ("create_64", Kind::HostWithoutSync) => ("0.95", 0.95),
-                    (_, Kind::FastApi | Kind::Flask) => ("6", 6.0),
-                    _ => continue,
-                };
-                aims.push(Aim {
-                    title: format!(
-                        "{}: in relation to {}",
-                        outcome.workload.title,
-                        in_words(*kind)
-                    ),
-                    aim,
-                    reached: basis.in_words(ratio),
-                    verdict: verdict(basis.figure(ratio).median >= least),
-                });
-            }
-            if outcome.workload.key == "get_one" {
-                let made = outcome.instantiation;
-                aims.push(Aim {
-                    title: "A fresh instance, in-process".to_owned(),
-                    aim: "median at most 8 us",
-                    reached: format!(
-                        "mean {:.1} us, median at most {:.0} us",
-                        made.mean_us, made.median_at_most_us
-                    ),
-                    // Where the bucket of the median is too wide to tell, the mean decides.
-                    verdict: verdict(made.median_at_most_us.min(made.mean_us) <= 8.0),
-                });
-            }
+            workload::TASKS,
+            PACE * 100.0,
+            tools::versions(),
+        )?;
+        writeln!(text, "\n| server | started as |\n| --- | --- |")?;
+        for (kind, command) in &self.commands {
+            writeln!(text, "| {} | `{command}` |", kind.in_words())?;
         }
-        let Starts {
-            cached_ms,
-            compiling_ms,
-            idle_mb,
-        } = &self.starts;
-        aims.push(at_most(
-            "Ready, compiled code cached, ms",
-            "50",
-            50.0,
-            cached_ms,
-        ));
-        aims.push(at_most(
-            "Ready, compiling first, ms",
-            "1000",
-            1000.0,
-            compiling_ms,
-        ));
-        aims.push(at_most(
-            "Resident memory when idle, MB",
-            "30",
-            30.0,
-            idle_mb,
-        ));
-        aims
+        Ok(())
     }
 }
 
-fn at_most(title: &str, aim: &'static str, most: f64, reached: &Spread) -> Aim {
-    Aim {
-        title: title.to_owned(),
-        aim,
-        reached: format!("{reached:.1}"),
-        verdict: verdict(reached.median <= most),
-    }
-}
-
-/// What a ratio is judged by.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Basis {
-    Throughput,
-    Cpu,
-}
-
-impl Basis {
-    /// Throughput where the servers had and used all of their core, CPU time otherwise. A create
-    /// waits for the disk: there throughput is what counts.
-    fn of(outcome: &Outcome) -> Self {
-        let used = |(_, figures): &(Kind, Figures)| figures.core_used.median;
-        let saturated = outcome
-            .figures
-            .iter()
-            .map(used)
-            .all(|used| used >= SATURATED);
-        if outcome.workload.creates || saturated {
-            Basis::Throughput
-        } else {
-            Basis::Cpu
-        }
-    }
-
-    fn figure(self, ratio: &Ratio) -> Spread {
-        match self {
-            Basis::Throughput => ratio.throughput,
-            Basis::Cpu => ratio.cpu,
-        }
-    }
-
-    fn in_words(self, ratio: &Ratio) -> String {
-        let Ratio { throughput, cpu } = ratio;
-        match self {
-            Basis::Throughput => format!("{throughput}; by CPU time {cpu}"),
-            Basis::Cpu => {
-                format!("by CPU time {cpu}; throughput {throughput}, but the core was not full")
-            }
-        }
-    }
+/// Latency at the rate, and whether the rate was kept.
+fn latency(rate: Option<f64>, figures: &Figures) -> String {
+    let (Some(rate), Some(paced)) = (rate, &figures.paced) else {
+        return "-".to_owned();
+    };
+    let kept = match paced.kept.median {
+        kept if kept < aims::KEPT => format!(", of which {:.0} % were answered", kept * 100.0),
+        _ => String::new(),
+    };
+    format!("{}, {} at {rate:.0}/s{kept}", paced.p50_ms, paced.p99_ms)
 }
 
 fn of_outcome(outcome: &Outcome) -> Value {
@@ -252,36 +164,17 @@ fn of_outcome(outcome: &Outcome) -> Value {
     for (kind, figures) in &outcome.figures {
         servers.insert(kind.name().replace('-', "_"), json!(figures));
     }
-    let ratios = outcome.ratios.iter();
-    let ratios: Map<_, _> = ratios
-        .map(|(kind, ratio)| (key(*kind).to_owned(), json!(ratio)))
-        .collect();
+    let mut ratios = Map::new();
+    for (kind, ratio) in &outcome.ratios {
+        let mut value = json!(ratio);
+        value["judged_by"] = json!(outcome.basis(*kind));
+        ratios.insert(kind.key().to_owned(), value);
+    }
     json!({
         "servers": servers,
         "ratios": ratios,
-        "judged_by": Basis::of(outcome),
+        "constant_rate": outcome.rate,
+        "tasks": outcome.workload.tasks,
         "instantiation": outcome.instantiation,
     })
-}
-
-/// What the host is compared with, as the JSON names it.
-fn key(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Host => "host",
-        Kind::Twin => "native",
-        Kind::HostWithoutSync => "without_sync",
-        Kind::FastApi => "fastapi",
-        Kind::Flask => "flask",
-    }
-}
-
-/// The server's name for people.
-pub fn in_words(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Host => "host",
-        Kind::Twin => "native twin",
-        Kind::HostWithoutSync => "host, syncs off",
-        Kind::FastApi => "FastAPI",
-        Kind::Flask => "Flask",
-    }
 }

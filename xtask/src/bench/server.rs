@@ -1,11 +1,8 @@
-//! One server under measurement: the host or its twin, over a copy of the seeded database.
+//! One server under measurement: a process that is started, watched and stopped.
 
-use std::env;
-use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,10 +10,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::http;
-use super::peers::Peers;
 
-/// The core that the server runs on while it is loaded; the load generator has another.
-pub const CORE: &str = "0";
 /// How long a server may take until it is ready.
 const START: Duration = Duration::from_secs(180);
 /// How long a server may take to drain and go.
@@ -37,6 +31,8 @@ pub enum Kind {
     FastApi,
     /// Flask under gunicorn, the same.
     Flask,
+    /// `wasmtime serve` with the rules as a `wasi:http` component. It has no database.
+    WasmtimeServe,
 }
 
 impl Kind {
@@ -48,82 +44,37 @@ impl Kind {
             Kind::Twin => "twin",
             Kind::FastApi => "fastapi",
             Kind::Flask => "flask",
+            Kind::WasmtimeServe => "wasmtime-serve",
         }
     }
 
-    /// Whether it is another framework's, and not this project's server.
-    pub fn is_peer(self) -> bool {
-        matches!(self, Kind::FastApi | Kind::Flask)
+    /// Its name for people.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Kind::Host => "host",
+            Kind::HostWithoutSync => "host, syncs off",
+            Kind::Twin => "native twin",
+            Kind::FastApi => "FastAPI",
+            Kind::Flask => "Flask",
+            Kind::WasmtimeServe => "wasmtime serve",
+        }
     }
-}
 
-/// What servers are started from.
-pub struct Setup {
-    /// The host's binary.
-    pub host: PathBuf,
-    /// The twin's binary.
-    pub twin: PathBuf,
-    /// The component that the host runs.
-    pub component: PathBuf,
-    /// Where all data goes: `target/bench`.
-    pub folder: PathBuf,
-    /// The other frameworks; none where they are not compared with, or cannot be had.
-    pub peers: Option<Peers>,
-}
-
-/// What differs between one start and another.
-#[derive(Debug, Clone, Copy)]
-pub struct Options<'a> {
-    /// A database to copy. None: an empty one.
-    pub seed: Option<&'a Path>,
-    /// What it runs in.
-    pub within: Within<'a>,
-    /// Where the host keeps compiled code.
-    pub cache: &'a Path,
-}
-
-/// What a server runs in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Within<'a> {
-    /// All of the machine.
-    Nothing,
-    /// One worker on a core of its own, as under load.
-    Core,
-    /// One worker under callgrind, which writes there.
-    Callgrind(&'a Path),
-}
-
-impl Within<'_> {
-    /// A command that runs another in it.
-    fn around(self, program: &Command) -> Command {
-        let around: &[&str] = match self {
-            Within::Nothing => &[],
-            Within::Core => &["taskset", "-c", CORE],
-            // Its compiler, too: it must see the processor that valgrind shows.
-            Within::Callgrind(_) => &[
-                "valgrind",
-                "--tool=callgrind",
-                "--trace-children=yes",
-                "--instr-atstart=no",
-            ],
-        };
-        let mut words: Vec<OsString> = around.iter().map(OsString::from).collect();
-        if let Within::Callgrind(out) = self {
-            words.push(format!("--callgrind-out-file={}.%p", out.display()).into());
+    /// What the host is compared with, as the JSON names it.
+    pub fn key(self) -> &'static str {
+        match self {
+            Kind::Host => "host",
+            Kind::HostWithoutSync => "without_sync",
+            Kind::Twin => "native",
+            Kind::FastApi => "fastapi",
+            Kind::Flask => "flask",
+            Kind::WasmtimeServe => "wasmtime_serve",
         }
-        words.push(program.get_program().to_owned());
-        let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).args(program.get_args());
-        if let Some(folder) = program.get_current_dir() {
-            command.current_dir(folder);
-        }
-        for (name, value) in program.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command
+    }
+
+    /// Whether it is this project's server, the twin included.
+    pub fn is_own(self) -> bool {
+        matches!(self, Kind::Host | Kind::HostWithoutSync | Kind::Twin)
     }
 }
 
@@ -131,100 +82,13 @@ impl Within<'_> {
 pub struct Server {
     child: Child,
     /// Whether it may end with the signal that asks it to.
-    ends_by_signal: bool,
+    pub ends_by_signal: bool,
     /// Where the API is served.
     pub api: SocketAddr,
     /// Where operators are served.
     pub operators: SocketAddr,
     /// From its start to its first readiness.
     pub ready_after: Duration,
-}
-
-impl Setup {
-    /// The file that a server's database lies in.
-    pub fn database(&self) -> PathBuf {
-        self.folder.join("data").join("tasks.sqlite")
-    }
-
-    /// Starts a server on fresh data and waits until it is ready. One at a time: a next one
-    /// takes the data of the last.
-    ///
-    /// # Errors
-    /// Where it ends or does not become ready. It is gone then.
-    pub fn start(&self, kind: Kind, options: Options<'_>) -> Result<Server> {
-        let database = self.fresh_database(options.seed)?;
-        let log = self.folder.join(kind.name()).with_extension("log");
-        let log = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let (api, operators) = free_addresses()?;
-
-        let program = match (&self.peers, kind.is_peer()) {
-            (Some(peers), true) => peers.command(kind, api, &database),
-            (None, true) => bail!("{} cannot be had", kind.name()),
-            (_, false) => self.own(kind, options, [api, operators], &database),
-        };
-        let mut command = options.within.around(&program);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log);
-        // A developer's own settings must not decide what is measured.
-        for (name, _) in env::vars_os() {
-            if name.as_encoded_bytes().starts_with(b"TASK_HOST_") {
-                command.env_remove(name);
-            }
-        }
-        let mut server = Server::spawn(&mut command, api, operators)
-            .with_context(|| format!("see {}.log in {}", kind.name(), self.folder.display()))?;
-        server.ends_by_signal = kind.is_peer();
-        Ok(server)
-    }
-
-    fn own(
-        &self,
-        kind: Kind,
-        options: Options<'_>,
-        [api, operators]: [SocketAddr; 2],
-        database: &Path,
-    ) -> Command {
-        let mut command = match kind {
-            Kind::Twin => Command::new(&self.twin),
-            _ => {
-                let mut host = Command::new(&self.host);
-                host.arg("serve");
-                host.arg("--component").arg(&self.component);
-                host.arg("--cache-dir").arg(options.cache);
-                host
-            }
-        };
-        if kind == Kind::HostWithoutSync {
-            command.arg("--unsafe-no-sync");
-        }
-        if options.within != Within::Nothing {
-            command.args(["--workers", "1"]);
-        }
-        if let Within::Callgrind(_) = options.within {
-            // Valgrind leaves 64 GiB of address space to reserve.
-            command.args(["--max-concurrency", "1", "--spare-instances", "2"]);
-        }
-        command
-            .args(["--addr", &api.to_string()])
-            .args(["--admin-addr", &operators.to_string()])
-            .args(["--database", &format!("sqlite:{}", database.display())]);
-        command
-    }
-
-    fn fresh_database(&self, seed: Option<&Path>) -> Result<PathBuf> {
-        let database = self.database();
-        let folder = database.parent().context("the database has no folder")?;
-        if folder.exists() {
-            fs::remove_dir_all(folder)?;
-        }
-        fs::create_dir_all(folder)?;
-        if let Some(seed) = seed {
-            fs::copy(seed, &database)?;
-        }
-        Ok(database)
-    }
 }
 
 impl Server {
@@ -270,10 +134,22 @@ impl Server {
     /// # Errors
     /// Where the system does not tell.
     pub fn resident_bytes(&self) -> Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most resident memory that there was since the start, in bytes.
+    ///
+    /// # Errors
+    /// Where the system does not tell.
+    pub fn most_resident_bytes(&self) -> Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, name: &str) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-        Ok(kib.context("no VmRSS in /proc")? * 1024)
+        Ok(kib.context("/proc does not tell the memory")? * 1024)
     }
 
     /// CPU time of all threads since the start, in seconds, to a hundredth; of child processes, too.

@@ -1,214 +1,218 @@
-//! What is asked of the servers, in rounds that take turns: host, twin, host, twin.
-//!
-//! What slows the machine for a while slows both alike, so the ratios of a round hold where the
-//! rates do not. Each round starts its servers anew, on a copy of the same data.
+//! What is asked of the servers: each kind of load an entry in a table.
 
-use std::path::Path;
-use std::time::Duration;
+use super::server::Kind;
 
-use anyhow::{Context as _, Result, ensure};
-use serde::Serialize;
-
-use super::instantiation::Instantiation;
-use super::server::{Kind, Options, Server, Setup};
-use super::statistics::Spread;
-use super::{Plan, http, wrk};
-use crate::step;
+/// Tasks in the database at the start of each round, unless a load says otherwise.
+pub const TASKS: usize = 1000;
 
 /// One kind of load.
 #[derive(Debug, Clone, Copy)]
 pub struct Workload {
-    /// Its key in the JSON.
+    /// Its key on the command line and in the JSON.
     pub key: &'static str,
     /// What it is, for people.
     pub title: &'static str,
-    path: &'static str,
-    connections: u32,
-    /// Whether it writes, and so waits for the disk.
-    pub creates: bool,
-    servers: &'static [Kind],
+    /// What is asked.
+    pub asks: &'static [Ask],
+    /// Connections, each with one request at a time.
+    pub connections: u32,
+    /// Tasks in the database at the start of each round.
+    pub tasks: usize,
+    /// Whether every answer is a refusal, which otherwise fails the run.
+    pub refused: bool,
+    /// Which servers it is asked of, the host first.
+    pub servers: &'static [Kind],
+    /// Whether it is measured unless others are asked for.
+    pub usual: bool,
 }
 
+/// A request, and how often it comes in relation to the load's others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ask {
+    /// Its part of 100.
+    pub share: u32,
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path; `{id}` stands for any task's id.
+    pub path: &'static str,
+    /// What is sent.
+    pub body: Body,
+}
+
+/// What a request sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body {
+    /// Nothing.
+    None,
+    /// A new task, with every member that clients commonly send.
+    Task,
+    /// A hundred new tasks.
+    Tasks,
+    /// A change to a task.
+    Change,
+    /// A new task that the rules refuse: its title is too short.
+    Unfit,
+}
+
+impl Workload {
+    /// Whether its answers wait for the disk.
+    pub fn writes(&self) -> bool {
+        !self.refused && self.asks.iter().any(|ask| ask.method != "GET")
+    }
+}
+
+const fn whole(method: &'static str, path: &'static str, body: Body) -> Ask {
+    part(100, method, path, body)
+}
+
+const fn part(share: u32, method: &'static str, path: &'static str, body: Body) -> Ask {
+    Ask {
+        share,
+        method,
+        path,
+        body,
+    }
+}
+
+const GET_ONE: &[Ask] = &[whole("GET", "/tasks/{id}", Body::None)];
+const LIST_20: &str = "/tasks?status=pending&assignee=person-3&limit=20";
+const CREATE: &[Ask] = &[whole("POST", "/tasks", Body::Task)];
+const OWN: &[Kind] = &[Kind::Host, Kind::Twin];
+const ALL: &[Kind] = &[Kind::Host, Kind::Twin, Kind::FastApi, Kind::Flask];
+
+const USUAL: Workload = Workload {
+    key: "",
+    title: "",
+    asks: GET_ONE,
+    connections: 64,
+    tasks: TASKS,
+    refused: false,
+    servers: OWN,
+    usual: true,
+};
+const UNUSUAL: Workload = Workload {
+    usual: false,
+    ..USUAL
+};
+
 /// Every kind of load, in the order in which they are measured.
-pub const WORKLOADS: [Workload; 4] = [
+pub const WORKLOADS: [Workload; 14] = [
     Workload {
         key: "get_one",
         title: "GET one task, 64 connections",
-        path: "/tasks/500",
-        connections: 64,
-        creates: false,
-        servers: &[Kind::Host, Kind::Twin, Kind::FastApi, Kind::Flask],
+        servers: ALL,
+        ..USUAL
+    },
+    Workload {
+        key: "get_one_1",
+        title: "GET one task, 1 connection",
+        connections: 1,
+        ..UNUSUAL
+    },
+    Workload {
+        key: "get_one_16",
+        title: "GET one task, 16 connections",
+        connections: 16,
+        ..UNUSUAL
+    },
+    Workload {
+        key: "get_one_256",
+        title: "GET one task, 256 connections",
+        connections: 256,
+        ..UNUSUAL
+    },
+    Workload {
+        key: "list_20",
+        title: "GET a list of 20 tasks, by status and assignee, 64 connections",
+        asks: &[whole("GET", LIST_20, Body::None)],
+        servers: ALL,
+        ..USUAL
     },
     Workload {
         key: "list_100",
         title: "GET a list of 100 tasks, 64 connections",
-        path: "/tasks?limit=100",
-        connections: 64,
-        creates: false,
-        servers: &[Kind::Host, Kind::Twin, Kind::FastApi, Kind::Flask],
+        asks: &[whole("GET", "/tasks?limit=100", Body::None)],
+        servers: ALL,
+        ..USUAL
+    },
+    Workload {
+        key: "statistics",
+        title: "GET statistics of 10,000 tasks, 16 connections",
+        asks: &[whole("GET", "/tasks/stats/summary", Body::None)],
+        connections: 16,
+        tasks: 10_000,
+        ..UNUSUAL
     },
     Workload {
         key: "create",
         title: "Durable create, 1 connection",
-        path: "/tasks",
+        asks: CREATE,
         connections: 1,
-        creates: true,
-        servers: &[Kind::Host, Kind::Twin],
+        ..USUAL
     },
     Workload {
         key: "create_64",
         title: "Durable create, 64 connections",
-        path: "/tasks",
-        connections: 64,
-        creates: true,
+        asks: CREATE,
         servers: &[Kind::Host, Kind::Twin, Kind::HostWithoutSync],
+        ..USUAL
+    },
+    Workload {
+        key: "update",
+        title: "Durable update, 64 connections",
+        asks: &[whole("PUT", "/tasks/{id}", Body::Change)],
+        ..UNUSUAL
+    },
+    Workload {
+        key: "bulk_100",
+        title: "Durable create of 100 at once, 4 connections",
+        asks: &[whole("POST", "/tasks/bulk", Body::Tasks)],
+        connections: 4,
+        ..UNUSUAL
+    },
+    Workload {
+        key: "mixed",
+        title: "Mixed: 40 % one, 40 % list of 20, 10 % create, 10 % update, 64 connections",
+        asks: &[
+            part(40, "GET", "/tasks/{id}", Body::None),
+            part(40, "GET", LIST_20, Body::None),
+            part(10, "POST", "/tasks", Body::Task),
+            part(10, "PUT", "/tasks/{id}", Body::Change),
+        ],
+        ..USUAL
+    },
+    Workload {
+        key: "refused",
+        title: "Create refused by the rules, 64 connections",
+        asks: &[whole("POST", "/tasks", Body::Unfit)],
+        refused: true,
+        servers: &[Kind::Host, Kind::Twin, Kind::WasmtimeServe],
+        ..USUAL
+    },
+    Workload {
+        key: "refused_1",
+        title: "Create refused by the rules, 1 connection",
+        asks: &[whole("POST", "/tasks", Body::Unfit)],
+        connections: 1,
+        refused: true,
+        servers: &[Kind::Host, Kind::WasmtimeServe],
+        ..UNUSUAL
     },
 ];
 
-/// What one server reached, over the rounds.
-#[derive(Debug, Clone, Serialize)]
-pub struct Figures {
-    /// Requests answered in a second.
-    pub requests_per_second: Spread,
-    /// The median latency in milliseconds.
-    pub p50_ms: Spread,
-    /// The latency in milliseconds that 99 % stay within.
-    pub p99_ms: Spread,
-    /// CPU time of the server for each request, in microseconds.
-    pub cpu_us: Spread,
-    /// How much of its core the server had and used. Well below 1 it waited: for the disk, or
-    /// for others who had the core, or for a load generator that had none.
-    pub core_used: Spread,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The host in relation to another server, round by round.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Ratio {
-    /// Its throughput as a part of the other's.
-    pub throughput: Spread,
-    /// The other's CPU time for each request as a part of the host's. On a machine that has
-    /// other work to do this is the steadier one.
-    pub cpu: Spread,
-}
-
-/// What was measured in one round.
-#[derive(Debug, Clone, Copy)]
-struct Round {
-    load: wrk::Measured,
-    cpu_us: f64,
-    core_used: f64,
-}
-
-/// What a workload came to.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The workload.
-    pub workload: Workload,
-    /// Each server's figures, the host's first.
-    pub figures: Vec<(Kind, Figures)>,
-    /// The host in relation to each other server.
-    pub ratios: Vec<(Kind, Ratio)>,
-    /// What making instances took in the host's last round.
-    pub instantiation: Instantiation,
-}
-
-/// Measures a workload in the rounds of a plan.
-///
-/// # Errors
-/// Where a server does not start, or any request was not a success.
-pub fn measure(
-    setup: &Setup,
-    workload: Workload,
-    plan: &Plan,
-    options: Options<'_>,
-    scripts: &Path,
-) -> Result<Outcome> {
-    step::announce(&format!("{}, {} rounds…", workload.title, plan.rounds));
-    let script = workload.creates.then(|| scripts.join("create.lua"));
-    let servers = workload.servers.iter().copied();
-    let servers: Vec<Kind> = servers
-        .filter(|kind| setup.peers.is_some() || !kind.is_peer())
-        .collect();
-    let mut rounds = vec![Vec::new(); servers.len()];
-    let mut instantiation = None;
-    for number in 1..=plan.rounds {
-        for (kind, rounds) in servers.iter().zip(&mut rounds) {
-            let server = setup.start(*kind, options)?;
-            let round = round(&server, workload, plan, script.as_deref())
-                .with_context(|| format!("{}, {}", workload.title, kind.name()))?;
-            step::note(&format!(
-                "round {number}  {:<18} {:>7.0}/s  p50 {:>7.3} ms  p99 {:>7.3} ms  {:>6.1} us CPU  {:>3.0} % of the core",
-                kind.name(),
-                round.load.requests_per_second,
-                milliseconds(round.load.p50),
-                milliseconds(round.load.p99),
-                round.cpu_us,
-                round.core_used * 100.0,
-            ));
-            rounds.push(round);
-            if *kind == Kind::Host {
-                let metrics = http::get(server.operators, "/metrics")?;
-                ensure!(metrics.status == 200, "the host tells no metrics");
-                instantiation = Some(Instantiation::read(&metrics.body)?);
-            }
-            server.stop()?;
+    #[test]
+    fn every_load_has_a_key_of_its_own_and_asks_for_the_whole() {
+        for (number, workload) in WORKLOADS.iter().enumerate() {
+            let before = WORKLOADS[..number].iter();
+            assert!(before.clone().all(|other| other.key != workload.key));
+            assert!(before.clone().all(|other| other.title != workload.title));
+            let shares: u32 = workload.asks.iter().map(|ask| ask.share).sum();
+            assert_eq!(shares, 100, "{}", workload.key);
+            assert_eq!(workload.servers[0], Kind::Host, "{}", workload.key);
         }
     }
-    let host = rounds.first().context("no server was measured")?;
-    let servers = || servers.iter().zip(&rounds);
-    Ok(Outcome {
-        workload,
-        ratios: servers()
-            .skip(1)
-            .map(|(kind, other)| Some((*kind, ratio(host, other)?)))
-            .collect::<Option<_>>()
-            .context("no rounds")?,
-        figures: servers()
-            .map(|(kind, rounds)| Some((*kind, figures(rounds)?)))
-            .collect::<Option<_>>()
-            .context("no rounds")?,
-        instantiation: instantiation.context("the host was not measured")?,
-    })
-}
-
-fn round(server: &Server, workload: Workload, plan: &Plan, script: Option<&Path>) -> Result<Round> {
-    let url = format!("http://{}{}", server.api, workload.path);
-    let load = |duration| wrk::load(&url, workload.connections, duration, script);
-    load(plan.warm_up)?;
-    let cpu_before = server.cpu_seconds()?;
-    let load = load(plan.measured)?;
-    let cpu = server.cpu_seconds()? - cpu_before;
-    let seconds = plan.measured.as_secs_f64();
-    Ok(Round {
-        load,
-        cpu_us: cpu / (load.requests_per_second * seconds) * 1e6,
-        core_used: cpu / seconds,
-    })
-}
-
-fn ratio(host: &[Round], other: &[Round]) -> Option<Ratio> {
-    let pairs = || host.iter().zip(other);
-    Some(Ratio {
-        throughput: Spread::of(
-            pairs().map(|(host, other)| {
-                host.load.requests_per_second / other.load.requests_per_second
-            }),
-        )?,
-        cpu: Spread::of(pairs().map(|(host, other)| other.cpu_us / host.cpu_us))?,
-    })
-}
-
-fn figures(rounds: &[Round]) -> Option<Figures> {
-    let spread = |figure: fn(&Round) -> f64| Spread::of(rounds.iter().map(figure));
-    Some(Figures {
-        requests_per_second: spread(|round| round.load.requests_per_second)?,
-        p50_ms: spread(|round| milliseconds(round.load.p50))?,
-        p99_ms: spread(|round| milliseconds(round.load.p99))?,
-        cpu_us: spread(|round| round.cpu_us)?,
-        core_used: spread(|round| round.core_used)?,
-    })
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
 }

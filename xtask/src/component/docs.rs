@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn every_package_of_the_task_service_is_documented() {
         let root = crate::workspace::Workspace::locate().unwrap().root;
-        let sections = sections(&root.join(crate::component::TASKS.wit)).unwrap();
+        let sections = sections(&root.join(crate::component::TASKS.wit.unwrap())).unwrap();
         let names: Vec<_> = sections.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(
             names,

@@ -18,6 +18,8 @@ use crate::step;
 
 /// The user and the group `nobody`: PostgreSQL refuses to run as root.
 const NOBODY: u32 = 65_534;
+/// Whom a host logs in as.
+const HOST: &str = "host:none";
 /// How long the server may take to start.
 const START: Duration = Duration::from_secs(30);
 
@@ -84,9 +86,37 @@ impl Cluster {
     /// # Errors
     /// Where it is there already.
     pub fn database(&self, tasks: u64) -> Result<String> {
-        self.psql(&format!("CREATE DATABASE tasks{tasks} OWNER host"))?;
+        let name = format!("tasks{tasks}");
+        self.psql(&format!("CREATE DATABASE {name} OWNER host"))?;
+        Ok(self.url(&name))
+    }
+
+    /// Makes a database anew, empty or as a copy of another, and returns its URL.
+    ///
+    /// # Errors
+    /// Where there is no such other, or it is in use.
+    pub fn fresh(&self, name: &str, template: Option<&str>) -> Result<String> {
+        let template = template.unwrap_or("template1");
+        self.psql(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))?;
+        self.psql(&format!(
+            "CREATE DATABASE {name} OWNER host TEMPLATE {template}"
+        ))?;
+        Ok(self.url(name))
+    }
+
+    /// Gives a database another name, in the place of one that had it.
+    ///
+    /// # Errors
+    /// Where it is in use.
+    pub fn rename(&self, name: &str, to: &str) -> Result<()> {
+        self.psql(&format!("DROP DATABASE IF EXISTS {to}"))?;
+        self.psql(&format!("ALTER DATABASE {name} RENAME TO {to}"))?;
+        Ok(())
+    }
+
+    fn url(&self, name: &str) -> String {
         let socket = self.folder.display().to_string().replace('/', "%2F");
-        Ok(format!("postgres://host:none@{socket}/tasks{tasks}"))
+        format!("postgres://{HOST}@{socket}/{name}")
     }
 
     fn psql(&self, statement: &str) -> Result<String> {
@@ -120,6 +150,13 @@ impl Drop for Cluster {
             _ => {}
         }
     }
+}
+
+/// The URL by which one who is no host reads the tasks that a host's URL leads to: as one who may
+/// read everything, in the schema of the logic.
+pub fn for_others(url: &str) -> String {
+    let url = url.replacen(HOST, "admin", 1);
+    format!("{url}?options=-csearch_path%3Dlogic")
 }
 
 fn unprivileged(program: &Path, folder: &Path) -> Command {

@@ -1,0 +1,19 @@
+-- Sends the requests of a file one after the other, and again from the start: method, path and
+-- body a line, parted by tabs.
+local requests, at = {}, 0
+
+function init(arguments)
+  for line in io.lines(arguments[1]) do
+    local method, path, body = line:match("^(%S+)\t(%S+)\t(.*)$")
+    local headers = { ["Content-Type"] = "application/json" }
+    if body == "" then
+      body, headers = nil, nil
+    end
+    requests[#requests + 1] = wrk.format(method, path, headers, body)
+  end
+end
+
+function request()
+  at = at % #requests + 1
+  return requests[at]
+end
