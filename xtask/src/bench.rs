@@ -21,6 +21,7 @@ mod scale;
 mod seed;
 mod server;
 mod setup;
+mod stages;
 mod start;
 mod statistics;
 mod store;
@@ -30,7 +31,7 @@ mod wrk;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -94,6 +95,10 @@ pub struct Arguments {
     #[arg(long)]
     publish: bool,
 
+    /// Shows where a request's time goes, by the host's own spans, instead.
+    #[arg(long)]
+    stages: bool,
+
     /// Counts the instructions of a request instead, and fails where they became more.
     #[arg(long, conflicts_with_all = ["quick", "json"])]
     instructions: bool,
@@ -106,6 +111,10 @@ pub struct Arguments {
     /// benchmark itself.
     #[arg(long, default_value = "dist", hide = true)]
     profile: String,
+
+    /// Takes host and twin from this folder instead of building them: static ones, for example.
+    #[arg(long, value_name = "FOLDER")]
+    binaries: Option<PathBuf>,
 }
 
 /// How long and how often.
@@ -148,9 +157,13 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if arguments.replicas {
         return replicas::run(workspace, arguments);
     }
+    if arguments.stages {
+        return stages::run(workspace, arguments);
+    }
     if arguments.instructions {
         instructions::require()?;
-        let setup = build(workspace, "release", &["task-host"], &[Engine::Sqlite])?;
+        let folder = build(workspace, "release", &["task-host"])?;
+        let setup = prepare(workspace, &folder, &[Engine::Sqlite])?;
         let recorded = workspace.root.join("bench/instructions.json");
         return instructions::run(&setup, &recorded, arguments.record);
     }
@@ -162,14 +175,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     );
     let loads = loads(arguments);
     let engines: Vec<Engine> = loads.iter().map(|(engine, _)| *engine).collect();
-    let mut setup = build(
-        workspace,
-        &arguments.profile,
-        &["task-host", "twin"],
-        &engines,
-    )?;
+    let folder = binaries(workspace, arguments, &["task-host", "twin"])?;
+    let mut setup = prepare(workspace, &folder, &engines)?;
     setup.peers = Peers::prepare(workspace)?;
-    setup.tools = Tools::prepare(workspace, &arguments.profile);
+    setup.tools = Tools::prepare(workspace);
     let report = measure(workspace, &setup, arguments, cores, &loads)?;
 
     let markdown = report.markdown();
@@ -215,13 +224,21 @@ fn loads(arguments: &Arguments) -> Vec<(Engine, Vec<Workload>)> {
     loads.collect()
 }
 
-fn build(
-    workspace: &Workspace,
-    profile: &str,
-    packages: &[&str],
-    engines: &[Engine],
-) -> Result<Setup> {
-    let component = component::build(workspace, component::TASKS)?;
+/// The folder of the packages' binaries: the one that was given, or that of the profile, built.
+fn binaries(workspace: &Workspace, arguments: &Arguments, packages: &[&str]) -> Result<PathBuf> {
+    let Some(folder) = &arguments.binaries else {
+        return build(workspace, &arguments.profile, packages);
+    };
+    for package in packages {
+        let binary = folder.join(package);
+        ensure!(binary.is_file(), "{} is no binary", binary.display());
+    }
+    // Servers have working folders of their own.
+    let folder = folder.canonicalize();
+    folder.context("the folder of the binaries")
+}
+
+fn build(workspace: &Workspace, profile: &str, packages: &[&str]) -> Result<PathBuf> {
     step::announce("Building what is measured (the first time takes ten minutes or more)…");
     let packages = packages.iter().flat_map(|package| ["--package", package]);
     step::run(
@@ -230,13 +247,19 @@ fn build(
             .args(["--profile", profile])
             .args(packages),
     )?;
+    // The one profile whose folder has another name.
+    Ok(workspace
+        .target
+        .join(if profile == "dev" { "debug" } else { profile }))
+}
+
+fn prepare(workspace: &Workspace, binaries: &Path, engines: &[Engine]) -> Result<Setup> {
+    let component = component::build(workspace, component::TASKS)?;
     let folder = workspace.target.join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    // The one profile whose folder has another name.
-    let host = workspace.host_binary(if profile == "dev" { "debug" } else { profile });
     Ok(Setup {
-        twin: host.with_file_name("twin"),
-        host,
+        twin: binaries.join("twin"),
+        host: binaries.join("task-host"),
         component,
         stores: Stores::open(folder.clone(), engines)?,
         folder,
@@ -304,7 +327,10 @@ fn measure(
     Ok(Report {
         cores,
         plan,
-        profile: arguments.profile.clone(),
+        built: match &arguments.binaries {
+            Some(folder) => format!("the binaries of `{}`", workspace.shown(folder)),
+            None => format!("the profile `{}`", arguments.profile),
+        },
         outcomes,
         failed,
         starts,

@@ -142,7 +142,8 @@ impl Service {
         moment: Option<Moment>,
     ) -> Result<Answer, Refusal> {
         self.check_lease()?;
-        let mut work = Work::read(revision, route, request, arrived)?;
+        let reads = trace_span!(target: DETAIL, "arguments");
+        let mut work = reads.in_scope(|| Work::read(revision, route, request, arrived))?;
         work.moment = moment;
         let mut conflicts = 0;
         loop {

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use tracing::{Instrument as _, trace_span};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Val, WasmList};
 use wasmtime::{Engine, Store, WasmBacktrace};
@@ -15,6 +16,7 @@ use super::fault::{Fault, Interruption};
 use super::limits::Limits;
 use super::state::{Call, State};
 use crate::storage::Transaction;
+use crate::telemetry::DETAIL;
 
 /// Ticks before a call is first interrupted. After one, a call that began just before it would give
 /// way at once; two let everything shorter than a tick run through.
@@ -135,7 +137,8 @@ impl Program {
             .run(&mut store, export, arguments, &mut instantiation)
             .await;
         let elapsed = began.elapsed();
-        let result = result.map(|answer| read(answer.of(&store)));
+        let reads = trace_span!(target: DETAIL, "result");
+        let result = result.map(|answer| reads.in_scope(|| read(answer.of(&store))));
         let state = store.into_data();
         if state.log_lines_dropped > 0 {
             let _entered = state.span.enter();
@@ -163,7 +166,9 @@ impl Program {
         instantiation: &mut Duration,
     ) -> wasmtime::Result<Place> {
         let began = Instant::now();
-        let instance = self.instance.instantiate_async(&mut *store).await?;
+        let makes = trace_span!(target: DETAIL, "instantiate");
+        let instance = self.instance.instantiate_async(&mut *store);
+        let instance = instance.instrument(makes).await?;
         *instantiation = began.elapsed();
         let function = instance
             .get_func(&mut *store, export.function)

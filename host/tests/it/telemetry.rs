@@ -53,7 +53,7 @@ fn a_request_is_a_trace_from_the_caller_to_the_logics_own_lines() {
     let statement = collector.child("sql", &logic);
     let text = attribute(&statement.attributes, "db.query.text");
     assert!(text.contains("counters"), "{text}");
-    for name in ["admit", "commit"] {
+    for name in ["arguments", "admit", "commit"] {
         let child = collector.child(name, &root);
         assert!(child.end_time_unix_nano >= child.start_time_unix_nano);
     }

@@ -40,17 +40,14 @@ const DEPLOYMENTS: u8 = 5;
 /// Where PostgreSQL is missing, a host does not answer, or a deployment is refused.
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let component = component::build(workspace, component::TASKS)?;
-    step::announce("Building the host…");
-    let profile = &arguments.profile;
-    let build = ["build", "--locked", "--package", "task-host", "--profile"];
-    step::run(workspace.cargo(build[0]).args(&build[1..]).arg(profile))?;
+    let binaries = super::binaries(workspace, arguments, &["task-host"])?;
     let folder = workspace.target.join("bench/replicas");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
     fs::create_dir_all(&folder)?;
     let bench = Bench {
-        host: workspace.host_binary(profile),
+        host: binaries.join("task-host"),
         component,
         cluster: Cluster::start()?,
         folder,

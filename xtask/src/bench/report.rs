@@ -21,7 +21,7 @@ pub struct Report {
     /// How it was measured.
     pub plan: Plan,
     /// What the servers were built with.
-    pub profile: String,
+    pub built: String,
     /// Each workload's outcome.
     pub outcomes: Vec<Outcome>,
     /// Loads that could not be measured, each with why.
@@ -64,7 +64,7 @@ impl Report {
             "rounds": self.plan.rounds,
             "seconds_a_round": self.plan.measured.as_secs(),
             "failed": self.failed,
-            "profile": self.profile,
+            "built": self.built,
             "tools": tools::versions(),
             "commands": commands,
         })
@@ -122,7 +122,7 @@ impl Report {
         } = self.plan;
         writeln!(
             text,
-            "\nA machine of {} cores, the profile `{}`; under load the server has one worker and core {}, \
+            "\nA machine of {} cores, {}; under load the server has one worker and core {}, \
              the load generator core {}; PostgreSQL, where it is used, has both. Medians of {rounds} \
              rounds that take turns, {} s each, (smallest..largest) over {} tasks. A ratio compares the \
              two servers of one round; by CPU time it is the other's time for a request as a part of \
@@ -131,7 +131,7 @@ impl Report {
              from when a request was to be sent. Start and memory are measured on all cores. \
              Versions: {}, and those of `bench/peers/requirements.txt`.",
             self.cores,
-            self.profile,
+            self.built,
             setup::CORE,
             wrk::CORE,
             measured.as_secs(),

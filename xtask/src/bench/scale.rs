@@ -65,22 +65,14 @@ const KINDS: [(&str, Kind); 9] = [
 /// Where PostgreSQL is missing, data is refused, or a host does not answer.
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let component = component::build(workspace, component::TASKS)?;
-    step::announce("Building the host…");
-    let profile = &arguments.profile;
-    step::run(workspace.cargo("build").args([
-        "--locked",
-        "--profile",
-        profile,
-        "--package",
-        "task-host",
-    ]))?;
+    let binaries = super::binaries(workspace, arguments, &["task-host"])?;
     let folder = workspace.target.join("bench/scale");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
     fs::create_dir_all(&folder)?;
     let bench = Bench {
-        host: workspace.host_binary(profile),
+        host: binaries.join("task-host"),
         component,
         folder,
     };

@@ -38,11 +38,11 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// Builds what is missing. wasmtime gets what the profile gives the host.
-    pub fn prepare(workspace: &Workspace, profile: &str) -> Self {
+    /// Builds what is missing, as `cargo install` does.
+    pub fn prepare(workspace: &Workspace) -> Self {
         Tools {
-            oha: OHA.install(workspace, "release"),
-            wasmtime: WASMTIME.install(workspace, profile),
+            oha: OHA.install(workspace),
+            wasmtime: WASMTIME.install(workspace),
         }
     }
 }
@@ -55,7 +55,7 @@ pub fn versions() -> String {
 }
 
 impl Tool {
-    fn install(&self, workspace: &Workspace, profile: &str) -> Option<PathBuf> {
+    fn install(&self, workspace: &Workspace) -> Option<PathBuf> {
         let Tool {
             package,
             binary,
@@ -63,7 +63,7 @@ impl Tool {
             features,
         } = self;
         let root = workspace.target.join("bench/tools");
-        let root = root.join(format!("{package}-{version}-{profile}"));
+        let root = root.join(format!("{package}-{version}"));
         let path = root.join("bin").join(binary);
         if path.is_file() {
             return Some(path);
@@ -80,10 +80,6 @@ impl Tool {
             .arg(&root)
             .arg("--target-dir")
             .arg(root.join("build"));
-        if profile == "dist" {
-            command.env("CARGO_PROFILE_RELEASE_LTO", "fat");
-            command.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
-        }
         match step::run(&mut command) {
             Ok(()) => Some(path),
             Err(error) => {

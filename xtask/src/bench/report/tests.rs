@@ -54,7 +54,7 @@ fn report(outcomes: Vec<Outcome>) -> Report {
     Report {
         cores: 2,
         plan: Plan::QUICK,
-        profile: "dist".to_owned(),
+        built: "the profile `dist`".to_owned(),
         outcomes,
         failed: vec!["PostgreSQL, statistics".to_owned()],
         starts: Some(Starts {

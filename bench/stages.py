@@ -1,0 +1,139 @@
+"""Where the time of a request goes, by the host's own spans: `cargo xtask bench --stages`.
+
+A host sends its traces to a collector in here, while one connection asks for one thing at a time.
+For each request the spans of a stage are summed up; the table has the medians, in microseconds.
+A span costs a microsecond or two itself, which its parent pays: proportions, not absolute figures.
+"""
+
+import http.client
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import defaultdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+TASKS = 1000
+WARM_UP = 200
+COUNT = 1000
+DRAFT = {"title": "A task among many", "description": "Something to be done", "category": "testing"}
+REQUESTS = {
+    "GET one": ("GET", "/tasks/500", None),
+    "list of 100": ("GET", "/tasks?limit=100", None),
+    "create": ("POST", "/tasks", DRAFT),
+}
+# The stages in the order in which they happen, with the span of each. What a span holds beside the
+# spans within it is a stage of its own.
+STAGES = (
+    ("read arguments", "arguments"),
+    ("admit, begin", "admit"),
+    ("make the instance", "instantiate"),
+    ("statements", "sql"),
+    ("write the answer's JSON", "result"),
+    ("the logic, its calls, the instance's end", "logic"),
+    ("commit", "commit"),
+    ("route, headers, log line", None),
+)
+
+
+class Collector(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    spans = []
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            for scope in resource.scope_spans:
+                self.spans.extend(scope.spans)
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def ask(client, method, path, body):
+    headers = {"content-type": "application/json"}
+    client.request(method, path, body and json.dumps(body), headers)
+    answer = client.getresponse()
+    answer.read()
+    assert answer.status in (200, 201), answer.status
+
+
+def listening(host):
+    """The address of the API, from the host's log; the rest of the log is read and dropped."""
+    for line in host.stderr:
+        address = json.loads(line).get("server.address")
+        if address:
+            threading.Thread(target=lambda: all(True for _ in host.stderr), daemon=True).start()
+            return address
+    raise SystemExit("the host did not start")
+
+
+def by_stage(spans):
+    """The microseconds of each stage, of each request."""
+    children = defaultdict(list)
+    for span in spans:
+        children[span.parent_span_id].append(span)
+
+    def micros(span):
+        return (span.end_time_unix_nano - span.start_time_unix_nano) / 1e3
+
+    def add(span, stages):
+        inner = children[span.span_id]
+        for child in inner:
+            add(child, stages)
+        name = None if span.name.startswith(("GET", "POST")) else span.name
+        stages[name] += micros(span) - sum(map(micros, inner))
+
+    for root in children[b""]:
+        stages = defaultdict(float)
+        add(root, stages)
+        yield stages | {"all": micros(root)}
+
+
+def main(host_binary, component):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with tempfile.TemporaryDirectory() as folder:
+        command = [host_binary, "serve", "--component", component, "--workers", "1"]
+        command += ["--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--log-format", "json"]
+        command += ["--database", f"sqlite:{Path(folder)}/tasks.sqlite"]
+        command += ["--otlp-endpoint", f"http://127.0.0.1:{server.server_port}"]
+        # None is left out because there are many at once.
+        settings = os.environ | {"OTEL_BSP_MAX_QUEUE_SIZE": "100000"}
+        piped = {"stderr": subprocess.PIPE, "text": True}
+        with subprocess.Popen(command, cwd=folder, env=settings, **piped) as host:
+            address = listening(host)
+            client = http.client.HTTPConnection(address, timeout=30)
+            for _ in range(TASKS // 100):
+                ask(client, "POST", "/tasks/bulk", [DRAFT] * 100)
+            for request in REQUESTS.values():
+                for _ in range(WARM_UP + COUNT):
+                    ask(client, *request)
+            # It sends what is left when it stops.
+            host.terminate()
+            assert host.wait() == 0
+    roots = {"GET one": "GET /tasks/{id}", "list of 100": "GET /tasks", "create": "POST /tasks"}
+    columns = []
+    for request, root in roots.items():
+        own = {span.trace_id for span in Collector.spans if span.name == root}
+        found = list(by_stage([span for span in Collector.spans if span.trace_id in own]))
+        found = found[-COUNT:]
+        assert len(found) == COUNT, f"{request}: {len(found)} of {COUNT} traces came"
+        columns.append((request, found))
+    print("| us, median | " + " | ".join(request for request, _ in columns) + " |")
+    print("| --- |" + " --- |" * len(columns))
+    for title, name in (*STAGES, ("**the whole request in the host**", "all")):
+        medians = (statistics.median(stages[name] for stages in found) for _, found in columns)
+        print(f"| {title} | " + " | ".join(f"{median:.1f}" for median in medians) + " |")
+
+
+main(*sys.argv[1:])
