@@ -26,6 +26,7 @@ fi
 random() { head -c 30 /dev/urandom | base64 | tr '+/' '-_'; }
 password=$(random)
 token=$(random)
+code_key=$(random)
 url=${url:-postgres://task_host:$password@task-api-postgres:5432/tasks?sslmode=disable}
 
 # As the overlays label theirs. What is there already stays as it is.
@@ -53,5 +54,6 @@ type: Opaque
 stringData:
   admin-token: "$token"
   postgres-password: "$password"
+  code-key: "$code_key"
   database-url: "$url"
 MANIFEST

@@ -14,8 +14,8 @@ mod update;
 pub use self::create::{BULK_LIMIT, create, create_bulk};
 pub use self::delete::delete;
 pub use self::list::list;
-pub use self::productivity::measure_productivity;
-pub use self::summary::summarize;
+pub use self::productivity::{measure_productivity, measure_productivity_from};
+pub use self::summary::{summarize, summarize_from};
 pub use self::update::update;
 
 pub(crate) use self::create::create_valid;

@@ -175,8 +175,8 @@ pub trait Transaction: Send {
     ///
     /// # Errors
     /// [`Error::Rejected`] where a deferred constraint does not hold or the transaction was
-    /// spent: it was rolled back. [`Error::Unavailable`] where durability could not be reached:
-    /// the caller must not acknowledge.
+    /// spent: it was rolled back. [`Error::OutcomeUnknown`] where nobody can say whether it
+    /// happened, or where it may not last: the caller must neither acknowledge nor run it again.
     async fn commit(self: Box<Self>) -> Result<(), Error>;
 
     /// Rolls back, and returns when everything that the transaction saw is durable: for answers
@@ -184,7 +184,7 @@ pub trait Transaction: Send {
     /// to the client, dropping the transaction is enough.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] as in [`Transaction::commit`].
+    /// [`Error::Unavailable`] where durability could not be reached: what was seen may be lost.
     async fn rollback(self: Box<Self>) -> Result<(), Error>;
 
     /// Whether a statement failed or an [`Error`] ended the transaction. It cannot be committed

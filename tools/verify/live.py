@@ -36,10 +36,11 @@ def get_json(url):
 
 
 class Process:
-    """One process with its log. Leaving the block asks it to end and expects success."""
+    """One process with its log. Leaving the block asks it to end and expects success, but for one
+    that was killed."""
 
     def __init__(self, command, log, environment=None):
-        self.log = log
+        self.log, self.expected = log, 0
         with log.open("wb") as output:
             self.child = subprocess.Popen(
                 [str(word) for word in command],
@@ -63,7 +64,12 @@ class Process:
             self.child.wait()
             raise
         if failure is None:
-            assert status == 0, self.log.read_text()
+            assert status == self.expected, self.log.read_text()
+
+    def kill(self):
+        """Ends it at once, as the death of its machine would."""
+        self.child.kill()
+        self.expected = -signal.SIGKILL
 
     def running(self):
         """Its log so far; a failure where it has ended."""

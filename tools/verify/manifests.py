@@ -23,7 +23,7 @@ from inventory import (
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 # Put into every namespace by a person or a script: `k8s/secrets.sh`.
 OUTSIDE = {
-    "task-api": {"admin-token", "database-url", "postgres-password"},
+    "task-api": {"admin-token", "database-url", "postgres-password", "code-key"},
     "task-api-registry": {".dockerconfigjson"},
 }
 

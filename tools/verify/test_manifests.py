@@ -43,6 +43,7 @@ PARTS = {
     ],
     "a node's port": ["--set=service.type=NodePort,service.nodePort=30100"],
     "a load balancer": ["--set=service.type=LoadBalancer"],
+    "hosts that compile for themselves": ["--set=secret.codeKey=false"],
     "an image by digest": [f"--set=image.digest={DIGEST},imagePullSecrets[0]=registry"],
     "a declared component": [f"--set=component.declared=oci://ghcr.io/acme/tasks@{DIGEST}"],
     "a declared component behind credentials": [
@@ -235,12 +236,16 @@ def test_the_host_starts_with_the_settings_and_answers_the_probes(
     [(_, _, container, values)] = inventory.hosts(objects)
     token = tmp_path / "admin-token"
     token.write_text("secret")
+    key = tmp_path / "code-key"
+    key.write_text("a secret that all hosts of this database know")
+    key.chmod(0o440)
     # What a cluster gives otherwise; every other setting is as it will be.
     here = {
         "TASK_HOST_ADDR": "127.0.0.1:0",
         "TASK_HOST_ADMIN_ADDR": "127.0.0.1:0",
         "TASK_HOST_ADMIN_TOKEN_FILE": str(token),
         "TASK_HOST_CACHE_DIR": str(tmp_path / "code"),
+        "TASK_HOST_CODE_KEY_FILE": str(key),
         "TASK_HOST_DATABASE": "sqlite::memory:",
         "TASK_HOST_COMPONENT": str(component),
         "TASK_HOST_REPLICAS": "1",
@@ -272,6 +277,29 @@ def test_the_component_compiles_within_what_the_containers_leave_for_it(host_bin
 def flags(binary):
     """Every variable that `task-host serve` reads."""
     return set(re.findall(r"\[env:\s+(TASK_HOST_\w+)", run(binary, "serve", "--help")))
+
+
+def test_hosts_that_share_a_database_get_the_key_of_compiled_code_from_its_secret():
+    rendered = [kustomize(f"overlays/{name}") for name in OVERLAYS]
+    rendered += [chart(), chart("--set=database.kind=external", URL)]
+    for objects in rendered:
+        [(_, spec, container, values)] = inventory.hosts(objects)
+        [mount] = [one for one in container["volumeMounts"] if one["name"] == "code-key"]
+        [volume] = [one for one in spec["volumes"] if one["name"] == "code-key"]
+        [item] = volume["secret"]["items"]
+        path = f"{mount['mountPath']}/{item['path']}"
+        assert (item["key"], values["TASK_HOST_CODE_KEY_FILE"]) == ("code-key", path)
+        for secret in inventory.of_kind(objects, "Secret"):
+            # The host takes no shorter key.
+            assert len(secret.get("stringData", {}).get("code-key", "x" * 32)) >= 32
+
+
+@pytest.mark.parametrize(
+    "values", ["secret.codeKey=false", "database.kind=sqlite,replicas=1"]
+)
+def test_the_chart_goes_without_the_key_where_it_is_not_wanted(values):
+    text = helm_template(f"--set={values}")
+    assert "code-key" not in text and "CODE_KEY" not in text
 
 
 def test_chart_and_overlay_declare_a_component_alike():

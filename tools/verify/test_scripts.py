@@ -171,7 +171,7 @@ def test_secrets_are_random_complete_and_made_where_pods_are_restricted(tmp_path
         values = secret["stringData"]
         assert (secret["metadata"]["name"], set(values)) == (
             "task-api",
-            {"admin-token", "postgres-password", "database-url"},
+            {"admin-token", "postgres-password", "database-url", "code-key"},
         )
         password = values["postgres-password"]
         assert values["database-url"] == (
@@ -180,8 +180,10 @@ def test_secrets_are_random_complete_and_made_where_pods_are_restricted(tmp_path
         assert re.fullmatch(r"[\w-]{40}", password)
         # No secret is an argument, which other users of a machine may see.
         assert not any(value in "\n".join(machine.calls()) for value in values.values())
-        seen += [password, values["admin-token"]]
-    assert len(set(seen)) == 4
+        # The host takes no shorter key.
+        assert len(values["code-key"]) >= 32
+        seen += [password, values["admin-token"], values["code-key"]]
+    assert len(set(seen)) == 6
 
 
 def test_secrets_that_are_there_stay(tmp_path):

@@ -13,10 +13,21 @@ use crate::store::figures::{self, Group, Share};
 /// # Errors
 /// Only what [`crate::operations`] says of every operation.
 pub fn measure_productivity(platform: &mut impl Platform) -> Result<Productivity, Refusal> {
+    measure_productivity_from(platform, None)
+}
+
+/// Compares the work of the tasks from an id on, or all.
+///
+/// # Errors
+/// As [`measure_productivity`].
+pub fn measure_productivity_from(
+    platform: &mut impl Platform,
+    first: Option<i64>,
+) -> Result<Productivity, Refusal> {
     let now = moment::micros(platform.now());
-    let groups = figures::groups(platform, now)?;
-    let shares = figures::shares(platform)?;
-    let completion_trend = figures::days(platform)?;
+    let groups = figures::groups(platform, first, now)?;
+    let shares = figures::shares(platform, first)?;
+    let completion_trend = figures::days(platform, first)?;
 
     let estimated: f64 = groups.iter().map(|group| group.estimated_hours).sum();
     let actual: f64 = groups.iter().map(|group| group.actual_hours).sum();

@@ -12,9 +12,20 @@ use crate::store::figures::{self, Group};
 /// # Errors
 /// Only what [`crate::operations`] says of every operation.
 pub fn summarize(platform: &mut impl Platform) -> Result<Summary, Refusal> {
+    summarize_from(platform, None)
+}
+
+/// Counts the tasks from an id on, or all.
+///
+/// # Errors
+/// As [`summarize`].
+pub fn summarize_from(
+    platform: &mut impl Platform,
+    first: Option<i64>,
+) -> Result<Summary, Refusal> {
     let now = moment::micros(platform.now());
-    let groups = figures::groups(platform, now)?;
-    let shares = figures::shares(platform)?;
+    let groups = figures::groups(platform, first, now)?;
+    let shares = figures::shares(platform, first)?;
 
     let total = count(&groups, |_| true);
     let completed = count(&groups, |group| group.status == Status::Completed);

@@ -1,7 +1,8 @@
 //! The self-test that the host runs on the migrated schema before the logic is activated.
 //!
 //! It walks every kind of statement once, among whatever tasks there are, and the host rolls
-//! it back. It proves that the schema and the SQL fit together; the rules have tests elsewhere.
+//! it back. Figures are asked for of its own tasks only: those of all may take longer than the host
+//! waits, and nobody else writes meanwhile. It proves that the schema and the SQL fit together; the rules have tests elsewhere.
 
 use crate::contract::tasks::{Category, Priority, Status, TaskDraft, TaskFilter, TaskUpdate};
 use crate::operations;
@@ -16,7 +17,6 @@ const MARK: &str = "selftest7f3a9c51";
 /// # Errors
 /// One sentence that says which step went wrong, and how.
 pub fn check(platform: &mut impl Platform) -> Result<(), String> {
-    let before = step("summary", operations::summarize(platform))?;
     let first = step(
         "create",
         operations::create(platform, draft("first", Vec::new())),
@@ -61,12 +61,20 @@ pub fn check(platform: &mut impl Platform) -> Result<(), String> {
         operations::update(platform, first.id, dependency_on_nothing()),
     )?;
 
-    let summary = step("summary", operations::summarize(platform))?;
+    let summary = step(
+        "summary",
+        operations::summarize_from(platform, Some(first.id)),
+    )?;
     require(
-        summary.total == before.total + 3,
+        summary.total == 3,
         "the summary does not count the tasks created",
     )?;
-    step("productivity", operations::measure_productivity(platform))?;
+    let productivity = operations::measure_productivity_from(platform, Some(first.id));
+    let trend = step("productivity", productivity)?.completion_trend;
+    require(
+        trend.iter().map(|day| day.completed).sum::<u64>() == 1,
+        "the productivity does not count the task completed",
+    )?;
 
     let deletion = step("delete", operations::delete(platform, first.id))?;
     require(

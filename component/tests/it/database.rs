@@ -1,7 +1,7 @@
 //! A platform over SQLite in memory: what the host does, without the host.
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Statement, ToSql};
+use rusqlite::{Connection, Statement, StatementStatus, ToSql};
 use tasks::contract::Datetime;
 use tasks::contract::events::Event;
 use tasks::contract::log::Level;
@@ -19,6 +19,8 @@ pub struct Database {
     connection: Connection,
     pub seconds: u64,
     pub statements: usize,
+    /// Rows that the engine passed over without an index.
+    pub scanned: i32,
     pub lines: Vec<String>,
     pub events: Vec<Event>,
 }
@@ -36,6 +38,7 @@ impl Database {
             connection,
             seconds: START,
             statements: 0,
+            scanned: 0,
             lines: Vec::new(),
             events: Vec::new(),
         }
@@ -114,6 +117,8 @@ impl Platform for Database {
                 });
             }
         }
+        drop(rows);
+        self.scanned += statement.reset_status(StatementStatus::FullscanStep);
         Ok(out)
     }
 

@@ -49,6 +49,19 @@ fn the_self_test_passes_on_the_migrated_schema() {
 }
 
 #[test]
+fn the_self_test_takes_no_longer_among_many_tasks() {
+    let mut database = Database::new();
+    database.run(
+        "with recursive n (id) as (select 1 union all select id + 1 from n where id < 2000)
+         insert into tasks (title, status, priority, category, tags, dependencies, created_at,
+             updated_at, checksum)
+         select 'Task ' || id, 0, id % 4, id % 6, '', '', id, 0, '' from n",
+    );
+    assert_eq!(service::check(&mut database), Ok(()));
+    assert!(database.scanned < 100, "{} rows", database.scanned);
+}
+
+#[test]
 fn the_self_test_says_what_does_not_fit() {
     let mut database = Database::new();
     database.run("drop table task_dependencies");

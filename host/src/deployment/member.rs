@@ -75,6 +75,8 @@ impl Member {
         let view = replicas.beat(&beat).await?;
         let mut living = view.replicas.iter().filter(|replica| replica.lives);
         if let Some(old) = living.find(|replica| replica.protocol < OLDEST_PROTOCOL) {
+            // It runs out by itself where this fails.
+            let _ = replicas.leave().await;
             return Err(StartError::TooOld {
                 name: old.beat.name.clone(),
                 version: old.beat.host_version.clone(),

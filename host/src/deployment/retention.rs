@@ -46,14 +46,17 @@ impl Deployments {
         let mut keep: Vec<String> = active.chain(latest).collect();
         keep.extend(self.lock_kept().iter().map(|kept| kept.digest.clone()));
         keep.push(self.service.active().digest.clone());
+        let mut gone = uploads;
+        gone.retain(|one| !keep.contains(&one.digest));
         if let Some(cache) = &self.gate.cache {
             // First, so that a crash in between leaves no code behind that nobody looks for. A
-            // component that stays all the same, for a deployment that runs, is compiled again.
-            for component in uploads.iter().filter(|one| !keep.contains(&one.digest)) {
+            // component that stays all the same, as it is uploaded or deployed at this moment, is
+            // compiled again.
+            for component in &gone {
                 cache.forget(&component.digest);
             }
         }
-        let components = registry.forget_components(&keep).await?;
+        let components = registry.forget_components(&gone).await?;
         Ok((deployments, components))
     }
 }

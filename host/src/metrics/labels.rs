@@ -29,6 +29,8 @@ pub enum Outcome {
     Rollback,
     /// Another transaction was in the way.
     Conflict,
+    /// Whether it was committed could not be found out.
+    Unknown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -58,6 +60,7 @@ impl TransactionLabels {
             Outcome::Commit => "commit",
             Outcome::Rollback => "rollback",
             Outcome::Conflict => "conflict",
+            Outcome::Unknown => "unknown",
         };
         TransactionLabels {
             access: access.access,

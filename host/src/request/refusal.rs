@@ -7,7 +7,8 @@ use crate::runtime::{Fault, Interruption};
 use crate::storage;
 use crate::transcode::Rejection;
 
-/// Why a request got no success. Nothing that the request wrote was kept.
+/// Why a request got no success. Nothing that the request wrote was kept, but for the one case
+/// where nobody knows.
 ///
 /// Three classes, never mixed: the client's fault, the logic's fault, the host's fault.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -48,6 +49,10 @@ pub enum Refusal {
     /// The database does not answer, or another host's fault: 503.
     #[error("the service is unavailable: {0}")]
     Unavailable(String),
+    /// Whether the request was carried out is not known: 503. Unlike after every other refusal,
+    /// what it wrote may be kept.
+    #[error("the outcome of a request is unknown: {0}")]
+    OutcomeUnknown(String),
 
     /// The logic failed: 500 or 504, and a metric of its own by kind.
     #[error("{0}")]
@@ -73,6 +78,7 @@ impl From<storage::Error> for Refusal {
                 }
             }
             storage::Error::Unavailable(reason) => Refusal::Unavailable(reason),
+            storage::Error::OutcomeUnknown(reason) => Refusal::OutcomeUnknown(reason),
             storage::Error::Deadline => Fault::Deadline.into(),
             storage::Error::Limit(storage::Limit::Statements) => Fault::Statements.into(),
             storage::Error::Limit(storage::Limit::Rows) => Fault::Rows.into(),

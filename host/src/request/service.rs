@@ -92,7 +92,8 @@ impl Service {
     /// before the commit began rolls everything back.
     ///
     /// # Errors
-    /// Every [`Refusal`]; nothing that the request wrote was kept.
+    /// Every [`Refusal`]; nothing that the request wrote was kept, except perhaps where its outcome
+    /// is unknown.
     pub async fn answer(
         &self,
         revision: &Arc<Revision>,
@@ -111,7 +112,9 @@ impl Service {
                 self.metrics.faulted(fault.code());
                 revision.stats.failed();
             }
-            Err(Refusal::Unavailable(_)) => self.metrics.database_unavailable(),
+            Err(Refusal::Unavailable(_) | Refusal::OutcomeUnknown(_)) => {
+                self.metrics.database_unavailable();
+            }
             Err(Refusal::Problem(problem)) if !(400..500).contains(&problem.status) => {
                 revision.stats.failed();
             }
@@ -336,6 +339,7 @@ impl Service {
         let outcome = match committed {
             Ok(()) => metrics::Outcome::Commit,
             Err(Error::Conflict) => metrics::Outcome::Conflict,
+            Err(Error::OutcomeUnknown(_)) => metrics::Outcome::Unknown,
             Err(_) => metrics::Outcome::Rollback,
         };
         self.metrics.transaction(work.route.access, outcome, busy);

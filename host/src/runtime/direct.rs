@@ -4,12 +4,14 @@
 //! every string and every field's name, which takes most of the time of a long list. So the
 //! compiler adds to each exported interface `a:b/c` an instance `direct-a:b/c` with the same core
 //! functions, lifted to return the address of their result, and beside them a function that gives
-//! a view of the memory. The host reads the result there, by the canonical ABI. What the component
-//! had stays as it was; a function whose shape is not known here simply gets no second way.
+//! a view of the memory. The host reads the result there, by the canonical ABI. A function whose shape
+//! is not known here simply gets no second way.
 //!
-//! The added functions have no post-return: an instance ends with its call.
+//! Nothing has a post-return any more, as an instance ends with its call. All else that the component
+//! had stays as it was.
 
 mod added;
+mod lifts;
 mod view;
 
 #[cfg(test)]
@@ -17,6 +19,7 @@ mod tests;
 
 use std::collections::HashMap;
 
+use wasm_encoder::{CanonicalFunctionSection, RawSection};
 use wasmparser::types::TypesRef;
 use wasmparser::{
     CanonicalFunction, CanonicalOption, ComponentExternalKind, ComponentInstance, Parser, Payload,
@@ -29,7 +32,7 @@ use self::added::{Added, Memory};
 pub(super) const MEMORY: (&str, &str) = ("direct-memory:direct/memory", "view");
 
 /// Changes with what is added, so that code compiled with other additions is made anew.
-pub(super) const VERSION: &[u8] = b"direct results 1";
+pub(super) const VERSION: &[u8] = b"direct results 2";
 
 /// The instance beside an interface.
 pub(super) fn beside(interface: &str) -> String {
@@ -40,17 +43,25 @@ pub(super) fn beside(interface: &str) -> String {
 pub(super) fn with_direct_results(component: &[u8]) -> Option<Vec<u8>> {
     let mut validator = Validator::new_with_features(WasmFeatures::all());
     let mut found = Found::default();
+    let mut copy = wasm_encoder::Component::new();
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(component) {
         let payload = payload.ok()?;
         if let Payload::End(_) = payload {
             if depth == 0 {
                 // Before the validator forgets the types.
-                return found.add_to(component, validator.types(0)?);
+                return found.add_to(copy, validator.types(0)?);
             }
             depth -= 1;
         } else if depth == 0 {
             found.note(&payload, validator.types(0))?;
+            if let Some((id, range)) = payload.as_section() {
+                let data = component.get(range)?;
+                match lifts(&payload) {
+                    Some(lifts) => copy.section(&lifts),
+                    None => copy.section(&RawSection { id, data }),
+                };
+            }
         }
         if matches!(
             payload,
@@ -61,6 +72,14 @@ pub(super) fn with_direct_results(component: &[u8]) -> Option<Vec<u8>> {
         validator.payload(&payload).ok()?;
     }
     None
+}
+
+/// The lifted functions of a section that holds nothing else.
+fn lifts(payload: &Payload<'_>) -> Option<CanonicalFunctionSection> {
+    match payload {
+        Payload::ComponentCanonicalSection(section) => lifts::without_post_return(section),
+        _ => None,
+    }
 }
 
 /// A core function, lifted.
@@ -149,7 +168,7 @@ impl<'a> Found<'a> {
         Some(known)
     }
 
-    fn add_to(&self, component: &[u8], types: TypesRef<'_>) -> Option<Vec<u8>> {
+    fn add_to(&self, component: wasm_encoder::Component, types: TypesRef<'_>) -> Option<Vec<u8>> {
         let mut added = Added::new(types, self.memory?);
         for (name, index) in &self.exports {
             let mut functions = Vec::new();
@@ -164,7 +183,7 @@ impl<'a> Found<'a> {
                 added.interface(beside(name), &functions);
             }
         }
-        Some([component, &added.finish()].concat())
+        Some([component.finish(), added.finish()].concat())
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Val, WasmList};
 use wasmtime::{Engine, Store, WasmBacktrace};
 
@@ -29,6 +30,8 @@ pub struct Program {
 #[derive(Debug, Clone, Copy)]
 pub struct Export {
     function: ComponentExportIndex,
+    /// Whether it has a result. No function has more than one.
+    answers: bool,
     /// What gives a view of the memory, where the function returns its result's address.
     view: Option<ComponentExportIndex>,
 }
@@ -80,9 +83,13 @@ impl Program {
     /// Looks an exported function up. `interface` with its version, `function` as in WIT.
     pub fn export(&self, interface: &str, function: &str) -> Option<Export> {
         let instance = self.component.get_export_index(None, interface)?;
-        let function = self.component.get_export_index(Some(&instance), function)?;
+        let (item, function) = self.component.get_export(Some(&instance), function)?;
+        let ComponentItem::ComponentFunc(ty) = item else {
+            return None;
+        };
         Some(Export {
             function,
+            answers: ty.results().len() > 0,
             view: None,
         })
     }
@@ -94,8 +101,8 @@ impl Program {
         let view = self.export(direct::MEMORY.0, direct::MEMORY.1);
         Some(match (direct, view) {
             (Some(direct), Some(view)) => Export {
-                function: direct.function,
                 view: Some(view.function),
+                ..direct
             },
             _ => plain,
         })
@@ -161,15 +168,17 @@ impl Program {
         let function = instance
             .get_func(&mut *store, export.function)
             .ok_or_else(|| wasmtime::format_err!("the export belongs to another component"))?;
-        let count = function.ty(&*store).results().len();
-        // A function has at most one result.
         let mut results = [Val::Bool(false)];
         function
-            .call_async(&mut *store, arguments, &mut results[..count])
+            .call_async(
+                &mut *store,
+                arguments,
+                &mut results[..export.answers.into()],
+            )
             .await?;
         let [result] = results;
         Ok(match (export.view, result) {
-            _ if count == 0 => Place::Nothing,
+            _ if !export.answers => Place::Nothing,
             (Some(view), Val::U32(address)) => {
                 // A view of the memory is not handed over; what is read in it is counted there.
                 store.set_hostcall_fuel(usize::MAX);

@@ -226,9 +226,10 @@ fn reason(refusal: &Refusal) -> Option<String> {
             Some(detail) => format!("{}: {detail}", problem.title),
             None => problem.title.clone(),
         }),
-        Refusal::Fault(_) | Refusal::Unavailable(_) | Refusal::Overloaded { .. } => {
-            Some(refusal.to_string())
-        }
+        Refusal::Fault(_)
+        | Refusal::Unavailable(_)
+        | Refusal::OutcomeUnknown(_)
+        | Refusal::Overloaded { .. } => Some(refusal.to_string()),
         Refusal::Malformed(_)
         | Refusal::Invalid(_)
         | Refusal::UnsupportedMediaType(_)
@@ -245,7 +246,7 @@ pub(super) fn log(refusal: &Refusal) {
             error!(fault.kind = fault.code(), "{fault}");
         }
         Refusal::Fault(fault) => warn!(fault.kind = fault.code(), "{fault}"),
-        Refusal::Unavailable(_) => error!("{refusal}"),
+        Refusal::Unavailable(_) | Refusal::OutcomeUnknown(_) => error!("{refusal}"),
         Refusal::Problem(problem) if !(400..500).contains(&problem.status) => {
             let detail = problem.detail.as_deref().unwrap_or_default();
             error!(

@@ -1,7 +1,7 @@
 //! Accepts connections, serves HTTP/1.1 and HTTP/2 (with prior knowledge) on them, and drains
-//! them at the end: readiness off, serve on for the drain delay, stop accepting, let what is in
-//! flight end within the drain time-out, cut off the rest. Who is in a hurry gets the last step
-//! at once.
+//! them at the end: readiness off, serve on for the drain delay and close each connection with
+//! its next answer, stop accepting, let what is in flight end within the drain time-out, cut off
+//! the rest. Who is in a hurry gets the last step at once.
 //!
 //! Slow clients are cut off at three places: `stream` bounds a request's head and a reader
 //! that takes no bytes, hyper bounds the time between requests, `api` bounds a body.
@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request, Version};
 use futures_util::FutureExt as _;
 use futures_util::future::FusedFuture;
 use http_body_util::BodyExt as _;
@@ -44,6 +45,10 @@ const MAX_STREAMS: u32 = 200;
 
 /// How long idle connections have to close, where the drain is to end at once.
 const HASTE: Duration = Duration::from_millis(100);
+
+/// How long a connection that was accepted last may take to bring its request, at the end of a drain
+/// delay: whoever connects has not noticed, and its request may not be one that can be sent again.
+const FIRST_REQUEST: Duration = Duration::from_millis(200);
 
 /// How long to leave the kernel alone after it could not accept (no file descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -109,6 +114,7 @@ pub async fn serve(
         graceful: GracefulShutdown::new(),
         connections: JoinSet::new(),
         limits,
+        readiness: readiness.clone(),
         metrics,
     };
     tokio::select! {
@@ -127,7 +133,14 @@ pub async fn serve(
         () = sleep_until(until) => {}
         () = &mut hurry => {}
     }
+    port.accept_the_last(&listener);
     drop(listener);
+    if !hurry.is_terminated() && port.limits.drain_delay > Duration::ZERO {
+        tokio::select! {
+            _ = timeout(FIRST_REQUEST, port.empty()) => {}
+            () = &mut hurry => {}
+        }
+    }
     port.drain(hurry).await
 }
 
@@ -140,6 +153,7 @@ struct Port {
     /// Owns every connection's task until it ended.
     connections: JoinSet<()>,
     limits: Limits,
+    readiness: Readiness,
     metrics: Option<Arc<Metrics>>,
 }
 
@@ -169,6 +183,22 @@ impl Port {
         }
     }
 
+    /// Takes what the kernel has accepted already: it would reset what is left when the listener goes.
+    fn accept_the_last(&mut self, listener: &TcpListener) {
+        while let Ok(slot) = self.slots.clone().try_acquire_owned() {
+            match listener.accept().now_or_never() {
+                Some(Ok((stream, peer))) => self.spawn(stream, peer, slot),
+                Some(Err(failure)) if is_the_clients(&failure) => {}
+                Some(Err(_)) | None => break,
+            }
+        }
+    }
+
+    /// Waits until no connection is open.
+    async fn empty(&mut self) {
+        while self.connections.join_next().await.is_some() {}
+    }
+
     fn spawn(&mut self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
         // Answers are written whole; waiting to fill a packet would only delay them.
         if let Err(failure) = stream.set_nodelay(true) {
@@ -177,13 +207,23 @@ impl Port {
         let progress = Arc::new(Progress::default());
         let io = Stream::new(stream, progress.clone(), &self.limits);
         let router = self.router.clone();
+        let readiness = self.readiness.clone();
         let peer = Peer(peer.ip().to_canonical());
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
             let begun = progress.begin();
+            let reusable = request.version() == Version::HTTP_11;
+            let readiness = readiness.clone();
             let answer = router.clone().oneshot(request.map(Body::new));
             async move {
-                let response = answer.await?;
+                let mut response = answer.await?;
+                // Who keeps connections, as proxies do, learns with an answer to make the next one
+                // elsewhere. One that is closed while it idles may lose a request that is under
+                // way. HTTP/2 says so by itself when the drain begins.
+                if reusable && readiness.withdrawn() {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(CONNECTION, close);
+                }
                 // A stream is in flight until it has ended: its connection is not idle, however
                 // long the client says nothing. Any other answer is whole by now.
                 Ok::<_, Infallible>(match response.body().size_hint().exact() {

@@ -89,6 +89,17 @@ impl From<Refusal> for Problem {
                 Problem::new(503, "unavailable", "The service is unavailable")
                     .retry_after(UNAVAILABLE_RETRY)
             }
+            // No Retry-After: clients that follow it by themselves would do it a second time.
+            Refusal::OutcomeUnknown(_) => Problem::new(
+                503,
+                "outcome-unknown",
+                "Whether the request was carried out is not known",
+            )
+            .detail(
+                "Look whether it was before sending it again. One that had an Idempotency-Key may \
+                 be sent again with it."
+                    .to_owned(),
+            ),
             Refusal::Fault(fault) => fault.into(),
         }
     }

@@ -84,6 +84,10 @@ pub enum Error {
     /// The database does not answer, or cannot make writes durable.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// Whether the commit happened, or whether it lasts, cannot be found out. Nobody may run the
+    /// request again who does not look first.
+    #[error("whether it was committed is not known: {0}")]
+    OutcomeUnknown(String),
     /// The request's deadline passed.
     #[error("the deadline passed while the database worked")]
     Deadline,

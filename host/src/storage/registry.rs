@@ -17,8 +17,8 @@ use super::Error;
 #[async_trait]
 pub trait Registry: Send + Sync {
     /// Keeps a component of up to 64 MiB; its size and time are the registry's. One that is there
-    /// already stays as it is, but for its signature, which is added where it had none. Returns
-    /// whether it was new.
+    /// already stays as it is, but for its time, which makes it the latest upload, and for its
+    /// signature, which is added where it had none. Returns whether it was new.
     ///
     /// # Errors
     /// [`Error`]; nothing was kept.
@@ -36,12 +36,13 @@ pub trait Registry: Send + Sync {
     /// [`Error`].
     async fn components(&self) -> Result<Vec<StoredComponent>, Error>;
 
-    /// Deletes components that are neither among `keep` nor named by a deployment that runs (as
-    /// what it deploys or what was active before), nor active, and returns their number.
+    /// Deletes components, given as they were listed, and returns their number. Those stay that
+    /// were uploaded again since, that are active, or that a deployment names which runs: as what
+    /// it deploys, or as what was active before.
     ///
     /// # Errors
     /// [`Error`]; nothing was deleted.
-    async fn forget_components(&self, keep: &[String]) -> Result<u64, Error>;
+    async fn forget_components(&self, gone: &[StoredComponent]) -> Result<u64, Error>;
 
     /// The active component; none in a new database.
     ///
@@ -139,7 +140,7 @@ pub struct StoredComponent {
     pub signature: Option<Vec<u8>>,
     /// Who uploaded it.
     pub actor: String,
-    /// When; set by the registry.
+    /// When it was uploaded last; set by the registry, later with every upload.
     pub uploaded_at: i64,
 }
 

@@ -17,7 +17,10 @@ use super::Error;
 use super::registry::{Active, DeploymentRow};
 
 /// The version of what hosts say to each other through the database. A host speaks with those
-/// whose version is [`OLDEST_PROTOCOL`] or newer; the newer one of two takes care of the older.
+/// whose version is [`OLDEST_PROTOCOL`] or newer; the newer one of two takes care of the older. The
+/// tables and functions that they meet in only gain members and parameters with defaults, so that an
+/// older host goes on with a newer one's; where one cannot, `task_host.beat` refuses its version by
+/// an error that says why, and it gets no lease.
 pub const PROTOCOL: i32 = 1;
 
 /// The oldest version that this host speaks with.

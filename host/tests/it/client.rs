@@ -2,7 +2,7 @@
 //!
 //! A library would decompress, follow, retry and normalise; these tests assert exactly those
 //! things. Each request has a connection of its own, and its answer is read to the end of the
-//! connection.
+//! connection, unless a test keeps one.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -22,6 +22,7 @@ pub struct Request {
     headers: Vec<(String, String)>,
     body: Option<Vec<u8>>,
     patience: Duration,
+    keeps_alive: bool,
 }
 
 impl Request {
@@ -34,7 +35,14 @@ impl Request {
             headers: Vec::new(),
             body: None,
             patience: PATIENCE,
+            keeps_alive: false,
         }
+    }
+
+    /// Does not ask for the connection's end.
+    pub fn kept_alive(mut self) -> Self {
+        self.keeps_alive = true;
+        self
     }
 
     /// Waits no longer than this for the answer to go on.
@@ -78,10 +86,36 @@ impl Request {
     pub fn open(self) -> io::Result<TcpStream> {
         let mut stream = connect(self.address)?;
         stream.set_read_timeout(Some(self.patience))?;
+        self.write_to(&mut stream)?;
+        Ok(stream)
+    }
+
+    /// Sends the request on a connection that there is, and reads the answer, which has to tell its
+    /// length.
+    pub fn send_on(self, stream: &mut TcpStream) -> io::Result<Answer> {
+        self.write_to(stream)?;
+        let mut raw = Vec::new();
+        let mut bytes = [0; 4096];
+        loop {
+            match stream.read(&mut bytes)? {
+                0 => return Answer::parse(&raw, false),
+                count => raw.extend_from_slice(&bytes[..count]),
+            }
+            if let Ok(answer) = Answer::parse(&raw, false) {
+                answer.expect_header("content-length");
+                return Ok(answer);
+            }
+        }
+    }
+
+    fn write_to(self, stream: &mut TcpStream) -> io::Result<()> {
         let mut head = format!(
-            "{} {} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n",
+            "{} {} HTTP/1.1\r\nhost: {}\r\n",
             self.method, self.target, self.address
         );
+        if !self.keeps_alive {
+            head.push_str("connection: close\r\n");
+        }
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -93,10 +127,9 @@ impl Request {
         message.extend(self.body.unwrap_or_default());
         // The host may answer and close before it has read a body that it refuses.
         match stream.write_all(&message) {
-            Err(error) if !is_hang_up(&error) => return Err(error),
-            _ => {}
+            Err(error) if !is_hang_up(&error) => Err(error),
+            _ => Ok(()),
         }
-        Ok(stream)
     }
 }
 

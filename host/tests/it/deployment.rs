@@ -10,6 +10,7 @@ mod oci;
 mod replicas;
 mod retention;
 mod signatures;
+mod versions;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -123,6 +124,43 @@ fn history(host: &Host) -> Value {
 
 fn status(host: &Host) -> Value {
     host.admin("GET", "/admin/status").send().expect(200).json()
+}
+
+/// The state of each host, by its name, as one of them sees it.
+fn seen_by(host: &Host) -> Vec<(String, String)> {
+    let replicas = status(host)["replicas"].clone();
+    let replicas = replicas.as_array().expect("an array").iter();
+    let mut seen: Vec<_> = replicas
+        .map(|of| [&of["name"], &of["state"]].map(|text| text.as_str().unwrap().to_owned()))
+        .map(|[name, state]| (name, state))
+        .collect();
+    seen.sort();
+    seen
+}
+
+fn serving(names: &[&str]) -> Vec<(String, String)> {
+    let names = names.iter();
+    names
+        .map(|name| ((*name).to_owned(), "serving".to_owned()))
+        .collect()
+}
+
+/// What is said in a stage of the latest deployment.
+fn details(host: &Host, stage: &str) -> String {
+    let deployment = latest(host);
+    let events = deployment["events"].as_array().expect("events").iter();
+    let events = events.filter(|event| event["stage"] == stage);
+    let details = events.filter_map(|event| event["detail"].as_str());
+    details.collect::<Vec<_>>().join("; ")
+}
+
+/// Stops other threads also where a test fails.
+struct StopAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Built {

@@ -9,5 +9,6 @@ mod history;
 mod idempotency;
 pub mod proxy;
 mod registers;
+mod rollout;
 mod storm;
 mod web;

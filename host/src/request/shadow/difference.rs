@@ -56,7 +56,8 @@ impl Seen {
                 | Refusal::BadHeader { .. }
                 | Refusal::KeyReused
                 | Refusal::Overloaded { .. }
-                | Refusal::Unavailable(_),
+                | Refusal::Unavailable(_)
+                | Refusal::OutcomeUnknown(_),
             ) => return None,
         };
         Some(Seen { kind, body })

@@ -43,6 +43,22 @@ const LIFTED: &str = r#"(component
         (with "import-func-f" (func $f))))
     (export "a:b/c@1.0.0" (instance $e)))"#;
 
+fn post_returns(component: &[u8]) -> usize {
+    let canonical =
+        Parser::new(0)
+            .parse_all(component)
+            .filter_map(|payload| match payload.unwrap() {
+                Payload::ComponentCanonicalSection(section) => Some(section),
+                _ => None,
+            });
+    let options = canonical.flatten().flat_map(|function| match function {
+        Ok(CanonicalFunction::Lift { options, .. }) => options.into_vec(),
+        _ => Vec::new(),
+    });
+    let frees = |option: &CanonicalOption| matches!(option, CanonicalOption::PostReturn(_));
+    options.filter(frees).count()
+}
+
 #[test]
 fn an_exported_function_can_be_asked_for_its_results_address() {
     let component = wat::parse_str(LIFTED).unwrap();
@@ -66,4 +82,22 @@ fn an_exported_function_can_be_asked_for_its_results_address() {
     assert!(matches!(types[f].result, Some(Known::Primitive(ty)) if ty == address));
     assert_eq!(types[f].params.len(), 1);
     assert!(functions(MEMORY.0).contains_key(MEMORY.1));
+}
+
+#[test]
+fn nothing_is_freed_after_a_call_as_its_instance_ends_with_it() {
+    let freeing = "(realloc (func $i \"realloc\")) (post-return (func $i \"free\"))))";
+    let freeing = LIFTED
+        .replace("(realloc (func $i \"realloc\"))))", freeing)
+        .replace(
+            "(func (export \"f\")",
+            "(func (export \"free\") (param i32)) (func (export \"f\")",
+        );
+    let component = wat::parse_str(freeing).unwrap();
+    assert_eq!(post_returns(&component), 1);
+    let direct = with_direct_results(&component).unwrap();
+    Validator::new_with_features(WasmFeatures::all())
+        .validate_all(&direct)
+        .unwrap();
+    assert_eq!(post_returns(&direct), 0);
 }

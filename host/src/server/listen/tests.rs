@@ -253,6 +253,24 @@ async fn during_the_drain_delay_requests_are_still_served() {
 }
 
 #[tokio::test]
+async fn during_the_drain_delay_a_connection_ends_with_its_next_answer() {
+    let running = start(&Fake::new(), &["--drain-delay", "1h"]).await;
+    let ask = "GET /tasks HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut client = connect(running.address, ask).await;
+    let before = one_answer(&mut client).await;
+    assert!(!before.contains("connection: close"), "{before}");
+    running.stop.send(()).unwrap();
+    while !running.readiness.withdrawn() {
+        tokio::task::yield_now().await;
+    }
+    client.write_all(ask.as_bytes()).await.unwrap();
+    let last = rest(&mut client).await;
+    assert!(last.starts_with("HTTP/1.1 200 "), "{last}");
+    assert!(last.contains("connection: close"), "{last}");
+    running.served.abort();
+}
+
+#[tokio::test]
 async fn connections_above_the_limit_wait_their_turn() {
     let running = start(&Fake::new(), &["--max-connections", "1"]).await;
     let ask = "GET /tasks HTTP/1.1\r\nhost: x\r\n\r\n";

@@ -148,6 +148,18 @@ async fn every_refusal_has_its_status_and_code() {
 }
 
 #[tokio::test]
+async fn who_cannot_know_whether_it_was_done_is_told_to_look_and_not_to_come_back_in_a_while() {
+    let reply = refused(Refusal::OutcomeUnknown("the server is gone".into())).await;
+    let body = reply.json();
+    assert_eq!(reply.status, 503);
+    assert_eq!(body["type"], "urn:task-host:problem:outcome-unknown");
+    assert_eq!(reply.header("retry-after"), "");
+    let detail = body["detail"].as_str().unwrap();
+    assert!(detail.contains("Idempotency-Key"), "{detail}");
+    assert!(!body.to_string().contains("gone"), "{body}");
+}
+
+#[tokio::test]
 async fn a_wait_is_rounded_up_to_whole_seconds() {
     for (wait, seconds) in [(0, "1"), (1000, "1"), (1001, "2")] {
         let retry_after = Duration::from_millis(wait);

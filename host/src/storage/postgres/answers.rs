@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::{Engine, failure};
+use super::{Engine, commit, failure};
 use crate::storage::{Error, RecordedAnswer};
 
 /// Takes a key's lock until the transaction ends.
@@ -26,12 +26,12 @@ const FORGET: &str = "WITH gone AS (DELETE FROM task_host.answers WHERE key IN (
                       FROM task_host.answers WHERE created_at < task_host.now_micros() - $1 \
                       ORDER BY created_at LIMIT 500) RETURNING 1) SELECT count(*) FROM gone";
 
-/// Nobody asks for the outcome of a commit that was an hour ago. They have no index by age, which
-/// every commit would pay for; the oldest lie in front. In parts, so that one of them is in time
+/// Nobody asks for the outcome of commits that are as old. They have no index by age, which every
+/// commit would pay for; the oldest lie in front. In parts, so that one of them is in time
 /// however many there are.
 const FORGET_COMMITS: &str = "WITH gone AS (DELETE FROM task_host.commits WHERE ctid = ANY (ARRAY(\
                               SELECT ctid FROM task_host.commits \
-                              WHERE created_at < task_host.now_micros() - 3600000000 \
+                              WHERE created_at < task_host.now_micros() - $1 \
                               LIMIT 100000)) RETURNING 1) SELECT count(*) FROM gone";
 
 /// How long each part of forgetting may take.
@@ -49,9 +49,9 @@ pub(super) async fn recall(
 
 /// Deletes answers that are older, and returns how many. The tokens of old commits go as well.
 pub(super) async fn forget(engine: &Engine, age: Duration) -> Result<u64, Error> {
-    let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX / 2);
-    let forgotten = in_parts(engine, FORGET, &[&age]).await?;
-    in_parts(engine, FORGET_COMMITS, &[]).await?;
+    let micros = |age: Duration| i64::try_from(age.as_micros()).unwrap_or(i64::MAX / 2);
+    let forgotten = in_parts(engine, FORGET, &[&micros(age)]).await?;
+    in_parts(engine, FORGET_COMMITS, &[&micros(commit::REMEMBERED)]).await?;
     Ok(forgotten)
 }
 

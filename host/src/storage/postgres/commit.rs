@@ -6,9 +6,13 @@
 //!
 //! That question may go unanswered too, and is asked again then. So it leaves a mark beside the
 //! token: a duplicate beside a mark is the question's own, and no commit.
+//!
+//! Tokens are forgotten after a while. A host that stood still for longer, in the middle of a COMMIT,
+//! would find none and believe that nothing happened; so it believes no such answer once half of that
+//! time is over.
 
 use std::error::Error as StdError;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::BytesMut;
 use rand::Rng as _;
@@ -27,6 +31,9 @@ const ASK: &str = "INSERT INTO task_host.commits (token) VALUES ($1::uuid), ($2:
 /// Whether the mark is there.
 const ASKED: &str = "SELECT count(*) FROM task_host.commits WHERE token = $1";
 
+/// How long a token is kept.
+pub(super) const REMEMBERED: Duration = Duration::from_secs(3600);
+
 /// How long the answer is looked for. A server that was restarted is back by then.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -39,16 +46,34 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a write transaction is known by.
 #[derive(Debug)]
-pub(super) struct Token([u8; 16]);
+pub(super) struct Token {
+    bytes: [u8; 16],
+    /// When it was made, before it was inserted. By two clocks: the monotonic one may stand still
+    /// while a machine is suspended, and the other may be set back.
+    made: (Instant, SystemTime),
+}
 
 impl Token {
     pub(super) fn new() -> Self {
-        Self(rand::rng().random())
+        Self {
+            bytes: rand::rng().random(),
+            made: (Instant::now(), SystemTime::now()),
+        }
     }
 
     /// What is inserted beside it by who asks about it.
     fn mark(&self) -> Self {
-        Self(self.0.map(|byte| !byte))
+        Self {
+            bytes: self.bytes.map(|byte| !byte),
+            ..*self
+        }
+    }
+
+    /// Whether it would certainly still be there, had it been committed.
+    fn is_remembered(&self) -> bool {
+        let (instant, date) = self.made;
+        let age = instant.elapsed().max(date.elapsed().unwrap_or_default());
+        age < REMEMBERED / 2
     }
 }
 
@@ -58,7 +83,7 @@ impl ToSql for Token {
         _: &Type,
         out: &mut BytesMut,
     ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
-        out.extend_from_slice(&self.0);
+        out.extend_from_slice(&self.bytes);
         Ok(IsNull::No)
     }
 
@@ -72,12 +97,17 @@ impl ToSql for Token {
 /// Finds out whether a transaction was committed.
 ///
 /// # Errors
-/// [`Error::Conflict`] when it was not: it may run again. [`Error::Unavailable`] when nobody could
-/// say in time: it must not.
+/// [`Error::Conflict`] when it was not: it may run again. [`Error::OutcomeUnknown`] when nobody
+/// could say in time: it must not.
 pub(super) async fn resolve(engine: &Engine, token: &Token) -> Result<(), Error> {
     let until = Instant::now() + PATIENCE;
     loop {
         match ask(engine, token, until).await {
+            Ok(false) if !token.is_remembered() => {
+                tracing::error!("a commit was not answered, and it is too late to ask about it");
+                let reason = "this host stood still for too long to find out";
+                return Err(Error::OutcomeUnknown(reason.into()));
+            }
             Ok(committed) => {
                 tracing::info!(
                     committed,
@@ -91,8 +121,7 @@ pub(super) async fn resolve(engine: &Engine, token: &Token) -> Result<(), Error>
             }
             Err(error) if Instant::now() + PAUSE >= until => {
                 tracing::error!(%error, "a commit was not answered and its outcome stays unknown");
-                let reason = "a commit was not answered, and its outcome is unknown";
-                return Err(Error::Unavailable(reason.into()));
+                return Err(Error::OutcomeUnknown("it was not answered".into()));
             }
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
@@ -111,5 +140,22 @@ async fn ask(engine: &Engine, token: &Token, until: Instant) -> Result<bool, Err
             Ok(rows.first().is_some_and(|row| row.get::<_, i64>(0) == 0))
         }
         Err(error) => Err(failure::sort_own(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_not_relied_upon_when_it_may_have_been_forgotten() {
+        let mut token = Token::new();
+        assert!(token.is_remembered());
+        // The machine slept: the monotonic clock has not moved.
+        token.made.1 -= REMEMBERED / 2;
+        assert!(!token.is_remembered());
+        // A clock that was set back makes nothing older or younger than the other one says.
+        token.made.1 = SystemTime::now() + REMEMBERED;
+        assert!(token.is_remembered());
     }
 }

@@ -86,8 +86,11 @@ impl Registry for Postgres {
         rows.iter().map(components::read).collect()
     }
 
-    async fn forget_components(&self, keep: &[String]) -> Result<u64, Error> {
-        let gone: i64 = self.changed(components::FORGET, &[&keep]).await?;
+    async fn forget_components(&self, gone: &[StoredComponent]) -> Result<u64, Error> {
+        let digests: Vec<&str> = gone.iter().map(|one| one.digest.as_str()).collect();
+        let times: Vec<i64> = gone.iter().map(|one| one.uploaded_at).collect();
+        let params: [&(dyn ToSql + Sync); 2] = [&digests, &times];
+        let gone: i64 = self.changed(components::FORGET, &params).await?;
         Ok(gone.unsigned_abs())
     }
 

@@ -356,7 +356,7 @@ impl Transaction for PostgresTransaction {
     async fn commit(self: Box<Self>) -> Result<(), Error> {
         match tokio::spawn(self.seal()).await {
             Ok(sealed) => sealed,
-            Err(error) => Err(Error::Unavailable(format!("a commit was ended: {error}"))),
+            Err(error) => Err(Error::OutcomeUnknown(format!("it was ended: {error}"))),
         }
     }
 

@@ -98,8 +98,8 @@ impl Registry for Sqlite {
         self.look(components::list).await
     }
 
-    async fn forget_components(&self, keep: &[String]) -> Result<u64, Error> {
-        self.change(|sqlite| aside(|| components::forget(sqlite, keep)))
+    async fn forget_components(&self, gone: &[StoredComponent]) -> Result<u64, Error> {
+        self.change(|sqlite| aside(|| components::forget(sqlite, gone)))
             .await
     }
 

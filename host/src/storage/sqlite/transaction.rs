@@ -336,8 +336,12 @@ impl Transaction for SqliteTransaction {
     }
 
     async fn commit(self: Box<Self>) -> Result<(), Error> {
+        let writes = self.access == Access::Write;
         let (engine, number) = self.seal()?;
-        engine.flusher.reached(number).await
+        match engine.flusher.reached(number).await {
+            Err(Error::Unavailable(reason)) if writes => Err(Error::OutcomeUnknown(reason)),
+            reached => reached,
+        }
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), Error> {

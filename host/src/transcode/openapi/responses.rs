@@ -34,7 +34,8 @@ const SHARED: [(&str, &str, &str); 10] = [
     (
         "503",
         "ServiceUnavailable",
-        "The service is overloaded or not ready. Nothing was changed.",
+        "The service is overloaded or not ready. Nothing was changed, unless the type ends in \
+         `outcome-unknown`: whether it was is not known then, and there is no `Retry-After`.",
     ),
     (
         "504",

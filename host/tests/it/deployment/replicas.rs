@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use serde_json::{Value, json};
 
 use super::{
-    Built, begin, built, built_of, command, deploy, history, latest, numbered, other, revision,
-    status, trapping,
+    Built, StopAtEnd, begin, built, built_of, command, deploy, details, history, latest, numbered,
+    other, revision, seen_by, serving, status, trapping,
 };
 use crate::harness::{Host, Setup, eventually, run};
 use crate::hostile::probe::Probe;
@@ -36,38 +36,10 @@ fn named(setup: &Setup, number: u8) -> Host {
     setup.clone().flag("--replica-name", name).start()
 }
 
-/// The state of each host, by its name, as one of them sees it.
-fn seen_by(host: &Host) -> Vec<(String, String)> {
-    let replicas = status(host)["replicas"].clone();
-    let replicas = replicas.as_array().expect("an array").iter();
-    let mut seen: Vec<_> = replicas
-        .map(|of| [&of["name"], &of["state"]].map(|text| text.as_str().unwrap().to_owned()))
-        .map(|[name, state]| (name, state))
-        .collect();
-    seen.sort();
-    seen
-}
-
-fn serving(names: &[&str]) -> Vec<(String, String)> {
-    let names = names.iter();
-    names
-        .map(|name| ((*name).to_owned(), "serving".to_owned()))
-        .collect()
-}
-
 #[track_caller]
 fn deployed(host: &Host, component: &Built, flags: &[&str]) {
     let output = deploy(host, component, flags);
     assert_eq!(output.code, Some(0), "{output:#?}");
-}
-
-/// What is said in a stage of the latest deployment.
-fn details(host: &Host, stage: &str) -> String {
-    let deployment = latest(host);
-    let events = deployment["events"].as_array().expect("events").iter();
-    let events = events.filter(|event| event["stage"] == stage);
-    let details = events.filter_map(|event| event["detail"].as_str());
-    details.collect::<Vec<_>>().join("; ")
 }
 
 #[test]
@@ -393,13 +365,4 @@ fn clients_of_three_hosts_notice_nothing_of_switches_and_the_self_test_nothing_o
         assert_eq!(output.code, Some(0), "{output:#?}");
     });
     assert!(asked.into_inner() > 50, "hardly anybody asked");
-}
-
-/// Stops the clients also where a deployment fails.
-struct StopAtEnd<'a>(&'a AtomicBool);
-
-impl Drop for StopAtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

@@ -11,8 +11,7 @@ use super::cluster::Cluster;
 use crate::client::{Answer, Request};
 use crate::harness::DEADLINE;
 
-/// How long one attempt waits. Shorter than a commit is waited for whose outcome is unknown, so a 503
-/// that comes in time says that nothing was kept.
+/// How long one attempt waits. Shorter than a commit is waited for whose outcome is unknown.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is asked for.
@@ -29,7 +28,7 @@ pub enum Outcome {
     Answered(Answer),
     /// 503 or 504: nothing was kept.
     Refused,
-    /// No answer came: nobody knows.
+    /// No answer came, or one that says so: nobody knows.
     Lost,
 }
 
@@ -92,7 +91,9 @@ impl<'a> Client<'a> {
         if let Some((media_type, body)) = &ask.body {
             request = request.body(media_type, body.to_string());
         }
+        let unknown = |answer: &Answer| answer.text().contains("outcome-unknown");
         let (count, outcome) = match request.try_send() {
+            Ok(answer) if answer.status == 503 && unknown(&answer) => (&self.lost, Outcome::Lost),
             Ok(answer) if [503, 504].contains(&answer.status) => (&self.refused, Outcome::Refused),
             Ok(answer) => (&self.answered, Outcome::Answered(answer)),
             Err(_) => (&self.lost, Outcome::Lost),

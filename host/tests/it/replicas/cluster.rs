@@ -147,11 +147,6 @@ impl Node {
         Request::new(self.address(), method, target)
     }
 
-    /// Begins a request to the operators' port.
-    pub fn admin(&self, method: &str, target: &str) -> Request {
-        Request::new(self.admin_address(), method, target)
-    }
-
     /// GET.
     pub fn get(&self, target: &str) -> Answer {
         self.request("GET", target).send()
@@ -164,10 +159,16 @@ impl Node {
 
     /// Waits until it says that it is ready, whatever happened to it.
     pub fn ready(&self) {
-        eventually("the host is ready", || {
-            let asked = self.admin("GET", "/readyz").try_send().ok()?;
-            (asked.status == 200).then_some(())
-        });
+        eventually("the host is ready", || self.is_ready().then_some(()));
+    }
+
+    /// Whether a process was started, and says that it is ready.
+    pub fn is_ready(&self) -> bool {
+        let addresses = self.lock().addresses;
+        addresses.is_some_and(|[_, admin]| {
+            let asked = Request::new(admin, "GET", "/readyz").try_send();
+            asked.is_ok_and(|answer| answer.status == 200)
+        })
     }
 
     fn addresses(&self) -> [SocketAddr; 2] {

@@ -84,6 +84,34 @@ fn commits_whose_answers_are_lost_happened_once_or_not_at_all() {
 }
 
 #[test]
+fn who_cannot_be_told_whether_a_commit_happened_is_told_so() {
+    let Some(cluster) = Cluster::start(1) else {
+        return;
+    };
+    let host = &cluster.hosts[0];
+    let body = json!({"title": "In doubt", "category": "testing"});
+    let post = || {
+        let request = host.request("POST", "/tasks").json(&body);
+        let request = request.header("idempotency-key", "doubt");
+        request.patience(2 * crate::harness::DEADLINE).send()
+    };
+    host.cut(Cut::LastCommit);
+    let answer = post();
+    let problem = answer.problem(503, "outcome-unknown");
+    assert_eq!(answer.header("retry-after"), None, "{answer}");
+    let detail = problem["detail"].as_str().expect("a detail");
+    assert!(detail.contains("Idempotency-Key"), "{detail}");
+    host.reconnect();
+    host.ready();
+    // It had happened; the key brings its answer.
+    let list = host.get("/tasks").expect(200).json();
+    assert_eq!(list.as_array().map(Vec::len), Some(1));
+    assert_eq!(post().expect(201).json(), list[0]);
+    let list = host.get("/tasks").expect(200).json();
+    assert_eq!(list.as_array().map(Vec::len), Some(1));
+}
+
+#[test]
 fn connections_that_are_forgotten_on_the_way_are_replaced_within_seconds() {
     survive("connections forgotten on the way", |storm| {
         for host in &storm.cluster.hosts {

@@ -20,6 +20,8 @@ pub enum Cut {
     /// Connections end with their commit: one before it comes through, the next after it did and
     /// before its answer does.
     Commits,
+    /// The next commit comes through, and no answer to it. Then it is as if connections were refused.
+    LastCommit,
 }
 
 /// Stands between a host and its server until it is dropped.
@@ -191,6 +193,14 @@ impl Way {
                 state.commits += 1;
                 ends = !state.commits.is_multiple_of(2);
                 connection.last.store(!ends, SeqCst);
+            }
+            if !answers && state.cut == Some(Cut::LastCommit) && commits(&bytes[..count]) {
+                state.cut = Some(Cut::Refused);
+                connection.last.store(true, SeqCst);
+                let others = state.connections.iter().map(|other| &**other);
+                others
+                    .filter(|other| !std::ptr::eq(*other, connection))
+                    .for_each(Connection::end);
             }
             drop(state);
             // Who closes here has nothing to say to the other end either.

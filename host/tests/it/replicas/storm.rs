@@ -38,7 +38,6 @@ pub fn survive(name: &str, harm: impl FnOnce(&Storm<'_>)) {
     );
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
-        // Also where the harm fails, or the workers would never end.
         let _end = End(&over);
         for worker in 0..WORKERS {
             let (registers, over) = (&registers, &over);
@@ -69,7 +68,8 @@ pub fn survive(name: &str, harm: impl FnOnce(&Storm<'_>)) {
     say(&format!("{name}: {client}, in {:.1?}", begun.elapsed()));
 }
 
-struct End<'a>(&'a AtomicBool);
+/// Says that it is over when it is dropped, also where a test fails: workers would never end.
+pub struct End<'a>(pub &'a AtomicBool);
 
 impl Drop for End<'_> {
     fn drop(&mut self) {

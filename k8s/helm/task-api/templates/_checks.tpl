@@ -22,7 +22,7 @@
 {{- fail (printf "that many pods, one more in a rollout, and administrators need %d connections: raise database.postgres.maxConnections" $needed) }}
 {{- end }}
 {{- range $name, $_ := .config }}
-{{- if has $name (list "TASK_HOST_ADDR" "TASK_HOST_ADMIN_ADDR" "TASK_HOST_ADMIN_TOKEN" "TASK_HOST_ADMIN_TOKEN_FILE" "TASK_HOST_DATABASE" "TASK_HOST_REPLICAS" "TASK_HOST_CACHE_DIR" "TASK_HOST_DECLARED_COMPONENT" "TASK_HOST_REGISTRY_AUTH_FILE") }}
+{{- if has $name (list "TASK_HOST_ADDR" "TASK_HOST_ADMIN_ADDR" "TASK_HOST_ADMIN_TOKEN" "TASK_HOST_ADMIN_TOKEN_FILE" "TASK_HOST_DATABASE" "TASK_HOST_REPLICAS" "TASK_HOST_CACHE_DIR" "TASK_HOST_CODE_KEY_FILE" "TASK_HOST_DECLARED_COMPONENT" "TASK_HOST_REGISTRY_AUTH_FILE") }}
 {{- fail (printf "config.%s is the chart's own: ports, secrets, database, replicas and the declared component have values of their own" $name) }}
 {{- end }}
 {{- end }}

@@ -26,6 +26,11 @@ app.kubernetes.io/component: database
 {{ .Values.secret.existing | default "task-api" }}
 {{- end }}
 
+{{- /* Whether hosts share the code that one of them has compiled. */}}
+{{- define "task-api.codeKey" -}}
+{{- if and .Values.secret.codeKey (ne .Values.database.kind "sqlite") }}yes{{ end }}
+{{- end }}
+
 {{- define "task-api.image" -}}
 {{- with .Values.image }}
 {{- if .digest }}{{ .repository }}@{{ .digest }}

@@ -1,5 +1,6 @@
 //! Many tasks in the form that `task-host import` reads: the same ones for the same number.
 
+use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 
 use anyhow::{Context as _, Result, bail};
@@ -52,15 +53,21 @@ pub fn draft(random: &mut Random) -> String {
     json!({"title": title, "category": "testing", "tags": ["new"]}).to_string()
 }
 
-/// Writes an export of so many tasks, described as `empty` describes one of none.
+/// Writes an export of so many tasks, described as `empty` describes one of none. Terms come in the
+/// order of their key, as SQLite exports them: both engines take them so in two thirds of the time.
 ///
 /// # Errors
 /// Where the tables are not those that are known here, or nobody reads.
 pub fn write(empty: &str, tasks: u64, output: impl Write) -> Result<()> {
     let mut output = BufWriter::new(output);
     let mut header: Value = serde_json::from_str(empty.lines().next().unwrap_or_default())?;
-    let count = |of: fn(&Task) -> u64| (1..=tasks).map(|id| of(&Task::new(id, tasks))).sum();
-    let terms: u64 = count(|task| task.terms.len() as u64);
+    let mut found: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for id in 1..=tasks {
+        for term in Task::new(id, tasks).terms {
+            found.entry(term).or_default().push(id);
+        }
+    }
+    let terms: usize = found.values().map(Vec::len).sum();
     let tables = header["tables"].as_array_mut().context("no tables")?;
     for table in tables.iter_mut() {
         table["rows"] = match table["name"].as_str() {
@@ -90,8 +97,8 @@ pub fn write(empty: &str, tasks: u64, output: impl Write) -> Result<()> {
                 }
             }
             Some("task_terms") => {
-                for id in 1..=tasks {
-                    for term in Task::new(id, tasks).terms {
+                for (term, ids) in &found {
+                    for id in ids {
                         writeln!(output, "[\"task_terms\",\"{term}\",{id}]")?;
                     }
                 }

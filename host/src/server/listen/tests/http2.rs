@@ -27,7 +27,7 @@ async fn http_2_is_spoken_with_prior_knowledge() {
     let get = sender.send_request(ask("GET")).await.unwrap();
     assert_eq!(
         (get.status().as_u16(), get.version()),
-        (200, hyper::Version::HTTP_2)
+        (200, Version::HTTP_2)
     );
     let head = sender.send_request(ask("HEAD")).await.unwrap();
     assert_eq!(head.headers()["content-length"], "2");

@@ -6,23 +6,26 @@ use super::cell;
 use crate::storage::Error;
 use crate::storage::registry::StoredComponent;
 
-/// Keeps a component, or the signature of one that had none. Returns true for a new row, whose
-/// `xmax` nobody has set, and no row where nothing was to be done.
+/// Keeps a component, or the time, and a missing signature, of one that is kept. Returns true for
+/// a new row, whose `xmax` nobody has set. No clock turns the order of uploads back.
 pub(super) const PUT: &str = "INSERT INTO task_host.components AS c \
-     (digest, content, signature, actor) VALUES ($1, $2, $3, $4) \
-     ON CONFLICT (digest) DO UPDATE SET signature = excluded.signature \
-     WHERE c.signature IS NULL AND excluded.signature IS NOT NULL RETURNING xmax = 0";
+     (digest, content, signature, actor, uploaded_at) \
+     SELECT $1, $2, $3, $4, greatest(task_host.now_micros(), max(uploaded_at) + 1) \
+     FROM task_host.components ON CONFLICT (digest) DO UPDATE SET \
+     signature = coalesce(c.signature, excluded.signature), \
+     uploaded_at = excluded.uploaded_at RETURNING xmax = 0";
 
 pub(super) const GET: &str = "SELECT digest, content, length(content)::bigint, signature, actor, \
      uploaded_at FROM task_host.components WHERE digest = $1";
 
 /// All without their content, the latest first.
 pub(super) const LIST: &str = "SELECT digest, ''::bytea, length(content)::bigint, signature, \
-     actor, uploaded_at FROM task_host.components ORDER BY number DESC";
+     actor, uploaded_at FROM task_host.components ORDER BY uploaded_at DESC, number DESC";
 
-/// Deletes the components that nobody needs.
+/// Deletes those components that nobody needs.
 pub(super) const FORGET: &str = "WITH gone AS (DELETE FROM task_host.components \
-     WHERE digest <> ALL ($1) AND digest NOT IN ( \
+     WHERE (digest, uploaded_at) IN (SELECT * FROM unnest($1::text[], $2::bigint[])) \
+     AND digest NOT IN ( \
      SELECT digest FROM task_host.active \
      UNION ALL SELECT digest FROM task_host.deployments WHERE outcome IS NULL \
      UNION ALL SELECT from_digest FROM task_host.deployments \

@@ -1,4 +1,4 @@
-//! The statements on components. Their order is that of their numbers, which no clock turns back.
+//! The statements on components. Their order is that of their times, which no clock turns back.
 
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
@@ -9,12 +9,14 @@ use crate::storage::registry::StoredComponent;
 /// A part of a component's bytes, far below the limit on lengths.
 const PART_BYTES: usize = 1 << 20;
 
-/// Keeps a component, or the signature of one that had none. Whether it was new.
+/// Keeps a component, or the time, and a missing signature, of one that is kept. Whether it was new.
 pub(super) fn put(sqlite: &Connection, component: &StoredComponent) -> Result<bool> {
     let number: Option<i64> = sqlite
         .prepare_cached(host!(
             "INSERT INTO task_host_components (digest, size_bytes, signature, actor, uploaded_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (digest) DO NOTHING RETURNING number"
+             SELECT ?1, ?2, ?3, ?4, max(?5, coalesce(max(uploaded_at) + 1, 0)) \
+             FROM task_host_components WHERE true ON CONFLICT (digest) DO NOTHING \
+             RETURNING number"
         ))?
         .query_row(
             params![
@@ -30,10 +32,11 @@ pub(super) fn put(sqlite: &Connection, component: &StoredComponent) -> Result<bo
     let Some(number) = number else {
         sqlite
             .prepare_cached(host!(
-                "UPDATE task_host_components SET signature = ?2 \
-                 WHERE digest = ?1 AND signature IS NULL AND ?2 IS NOT NULL"
+                "UPDATE task_host_components SET signature = coalesce(signature, ?2), \
+                 uploaded_at = (SELECT max(?3, max(uploaded_at) + 1) FROM task_host_components) \
+                 WHERE digest = ?1"
             ))?
-            .execute(params![component.digest, component.signature])?;
+            .execute(params![component.digest, component.signature, now()])?;
         return Ok(false);
     };
     let mut insert = sqlite.prepare_cached(host!(
@@ -74,26 +77,30 @@ pub(super) fn list(sqlite: &Connection) -> Result<Vec<StoredComponent>> {
     sqlite
         .prepare_cached(host!(
             "SELECT digest, size_bytes, signature, actor, uploaded_at \
-             FROM task_host_components ORDER BY number DESC"
+             FROM task_host_components ORDER BY uploaded_at DESC"
         ))?
         .query_map([], read)?
         .collect()
 }
 
-/// Deletes the components that nobody needs, with their parts, and returns how many.
-pub(super) fn forget(sqlite: &Connection, keep: &[String]) -> Result<u64> {
-    let keep = serde_json::to_string(keep)
+/// Deletes those components that nobody needs, with their parts, and returns how many.
+pub(super) fn forget(sqlite: &Connection, gone: &[StoredComponent]) -> Result<u64> {
+    let gone: Vec<(&str, i64)> = gone
+        .iter()
+        .map(|one| (one.digest.as_str(), one.uploaded_at))
+        .collect();
+    let gone = serde_json::to_string(&gone)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     sqlite
         .prepare_cached(host!(
-            "DELETE FROM task_host_components WHERE digest NOT IN ( \
-             SELECT value FROM json_each(?1) \
-             UNION ALL SELECT digest FROM task_host_active \
+            "DELETE FROM task_host_components WHERE (digest, uploaded_at) IN ( \
+             SELECT value ->> 0, value ->> 1 FROM json_each(?1)) AND digest NOT IN ( \
+             SELECT digest FROM task_host_active \
              UNION ALL SELECT digest FROM task_host_deployments WHERE outcome IS NULL \
              UNION ALL SELECT from_digest FROM task_host_deployments \
              WHERE outcome IS NULL AND from_digest IS NOT NULL)"
         ))?
-        .execute([keep])
+        .execute([gone])
         .map(|deleted| deleted as u64)
 }
 

@@ -17,6 +17,10 @@ use crate::contract::Access;
 use crate::storage::transfer::{Import, Manifest, Row, Table, TransferError};
 use crate::storage::{Dialect, Value};
 
+/// Pages that the connection keeps, in bytes. Indexes grow at many places at a time: what does not fit is
+/// written to the log again and again before the commit.
+const PAGE_CACHE_BYTES: u32 = 128 << 20;
+
 /// An import whose transaction is open.
 pub(in crate::storage::sqlite) struct SqliteImport {
     /// Closing it rolls back what was not committed.
@@ -138,7 +142,11 @@ impl Import for SqliteImport {
 }
 
 fn open(path: &std::path::Path) -> rusqlite::Result<Connection> {
-    let sqlite = open_plain(path, Access::Write, &Config::file(path))?;
+    let config = Config {
+        page_cache_bytes: PAGE_CACHE_BYTES,
+        ..Config::file(path)
+    };
+    let sqlite = open_plain(path, Access::Write, &config)?;
     sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
     sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
     sqlite.execute_batch("PRAGMA synchronous = full; /*task-host*/BEGIN IMMEDIATE")?;

@@ -13,7 +13,7 @@ mod service;
 /// What the world exports; each module implements one interface.
 struct Component;
 
-/// The text whose last digit is the revision, from 0 to 4.
+/// The text whose last digit is the revision, from 0 to 3.
 static REVISION: [u8; 22] = *b"revision of contacts:0";
 
 /// Which revision this is.

@@ -7,6 +7,7 @@ use super::*;
 conformance! {
     a_component_comes_back_as_it_was_uploaded,
     the_first_upload_stays_and_gains_a_signature_once,
+    a_component_that_is_uploaded_again_is_the_latest_upload,
     components_are_listed_without_their_content_the_latest_first,
     a_component_may_be_far_larger_than_the_logics_values,
 }
@@ -50,12 +51,25 @@ async fn the_first_upload_stays_and_gains_a_signature_once(engine: Engine) {
     ] {
         let again = again(signature);
         assert_eq!(registry.put_component(&again).await, Ok(false));
+        let found = registry.component("a").await.unwrap().unwrap();
         let expected = StoredComponent {
             signature: kept,
+            uploaded_at: found.uploaded_at,
             ..first.clone()
         };
-        assert_eq!(registry.component("a").await, Ok(Some(expected)));
+        assert_eq!(found, expected);
     }
+}
+
+async fn a_component_that_is_uploaded_again_is_the_latest_upload(engine: Engine) {
+    let database = fresh(engine).await;
+    let registry = database.registry();
+    for digest in ["a", "b", "c", "a", "b", "b"] {
+        put(registry, digest).await;
+    }
+    assert_eq!(digests(registry).await, ["b", "a", "c"]);
+    let listed = registry.components().await.unwrap();
+    assert!(listed.is_sorted_by(|later, earlier| later.uploaded_at > earlier.uploaded_at));
 }
 
 async fn components_are_listed_without_their_content_the_latest_first(engine: Engine) {

@@ -4,6 +4,7 @@ use super::*;
 
 conformance! {
     components_that_nobody_needs_are_forgotten,
+    what_is_uploaded_while_others_are_forgotten_stays,
     what_a_running_deployment_names_is_kept,
     deployments_beyond_the_latest_are_forgotten,
     what_was_active_or_rolled_back_is_not_forgotten,
@@ -16,17 +17,42 @@ async fn components_that_nobody_needs_are_forgotten(engine: Engine) {
     for digest in ["a", "b", "c"] {
         put(registry, digest).await;
     }
-    let keep = ["b".to_owned(), "unheard of".to_owned()];
-    assert_eq!(registry.forget_components(&keep).await, Ok(2));
+    let mut gone = registry.components().await.unwrap();
+    gone.retain(|one| one.digest != "b");
+    gone.push(component("unheard of"));
+    assert_eq!(registry.forget_components(&gone).await, Ok(2));
     assert_eq!(digests(registry).await, ["b", "active"]);
     assert_eq!(registry.component("a").await, Ok(None));
-    assert_eq!(registry.forget_components(&keep).await, Ok(0));
-    assert_eq!(registry.forget_components(&[]).await, Ok(1));
+    assert_eq!(registry.forget_components(&gone).await, Ok(0));
+    assert_eq!(registry.forget_components(&[]).await, Ok(0));
+    assert_eq!(forget_all(registry).await, Ok(1));
     assert_eq!(digests(registry).await, ["active"]);
     // One that was forgotten may come again, whole.
     assert_eq!(registry.put_component(&component("a")).await, Ok(true));
     let again = registry.component("a").await.unwrap().unwrap();
     assert_eq!(again.content, component("a").content);
+}
+
+async fn what_is_uploaded_while_others_are_forgotten_stays(engine: Engine) {
+    let database = fresh(engine).await;
+    let registry = database.registry();
+    for digest in ["a", "b"] {
+        put(registry, digest).await;
+    }
+    let listed = registry.components().await.unwrap();
+    // One that nobody had listed, and one that somebody is about to deploy after all.
+    for digest in ["new", "a"] {
+        put(registry, digest).await;
+    }
+    assert_eq!(registry.forget_components(&listed).await, Ok(1));
+    assert_eq!(digests(registry).await, ["a", "new"]);
+    assert_eq!(forget_all(registry).await, Ok(2));
+}
+
+/// Forgets what is listed, as far as nobody needs it.
+async fn forget_all(registry: &dyn Registry) -> Result<u64, Error> {
+    let listed = registry.components().await?;
+    registry.forget_components(&listed).await
 }
 
 async fn what_a_running_deployment_names_is_kept(engine: Engine) {
@@ -36,12 +62,12 @@ async fn what_a_running_deployment_names_is_kept(engine: Engine) {
         put(registry, digest).await;
     }
     let id = begin(registry, "a").await;
-    assert_eq!(registry.forget_components(&[]).await, Ok(1));
+    assert_eq!(forget_all(registry).await, Ok(1));
     assert_eq!(digests(registry).await, ["a", "before"]);
     registry.activate(id, "a", "switch").await.unwrap();
-    assert_eq!(registry.forget_components(&[]).await, Ok(0));
+    assert_eq!(forget_all(registry).await, Ok(0));
     finish(registry, id, "active", None).await.unwrap();
-    assert_eq!(registry.forget_components(&[]).await, Ok(1));
+    assert_eq!(forget_all(registry).await, Ok(1));
     assert_eq!(digests(registry).await, ["a"]);
 }
 
