@@ -21,9 +21,12 @@ use tasks::platform::Platform;
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{IncomingRequest, Method, ResponseOutparam};
 
+// A native library cannot export names such as these.
+#[cfg(target_arch = "wasm32")]
 wasip2::http::proxy::export!(Server);
 
-struct Server;
+/// What answers requests.
+pub struct Server;
 
 impl Guest for Server {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {

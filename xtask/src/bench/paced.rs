@@ -1,8 +1,8 @@
 //! Latency at a constant rate, from when a request was to be sent: `oha`, on the load's core.
 //!
 //! A server that stalls makes every request late that should have gone out meanwhile, and each is
-//! counted from that moment (no coordinated omission). oha's clock ticks in milliseconds, so that
-//! requests leave in groups of those of one: alike for every server.
+//! counted from the tick in which it was due (no coordinated omission). oha's clock ticks in
+//! milliseconds, and the requests of one leave together: alike for every server.
 
 use std::fs;
 use std::net::SocketAddr;
