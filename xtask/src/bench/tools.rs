@@ -13,12 +13,12 @@ const OHA: Tool = Tool {
     features: "rustls",
 };
 
-/// The release that the host has, with what `serve` needs.
+/// The release that the host has, with what `serve` needs: it does not build without async.
 const WASMTIME: Tool = Tool {
     package: "wasmtime-cli",
     binary: "wasmtime",
     version: "48.0.8",
-    features: "serve,run,cranelift,parallel-compilation,pooling-allocator",
+    features: "serve,run,cranelift,parallel-compilation,pooling-allocator,component-model-async",
 };
 
 struct Tool {
