@@ -166,24 +166,30 @@ impl Service {
     }
 
     async fn attempt(&self, work: &Work<'_>) -> Result<Answer, Ended> {
-        let waits = trace_span!(target: DETAIL, "admit");
-        let mut turn = pin!(self.turn(work).instrument(waits));
-        // Who need not wait takes no place in the queue.
-        let (transaction, slot) = match turn.as_mut().now_or_never() {
-            Some(turn) => turn?,
-            None => {
-                let _place = self
-                    .admission
-                    .enter()
-                    .map_err(|full| self.turn_away(full))?;
-                let _queued = self.metrics.queued();
-                turn.await?
-            }
-        };
+        let (transaction, slot) = self.admitted(work).await?;
         match work.route.access {
             Access::Write => self.write(work, transaction, slot).await,
             Access::Read => self.read(work, transaction, slot).await,
         }
+    }
+
+    /// Takes a transaction and a slot: at once, or from a place in the queue.
+    async fn admitted(
+        &self,
+        work: &Work<'_>,
+    ) -> Result<(Box<dyn Transaction>, SemaphorePermit<'_>), Ended> {
+        let waits = trace_span!(target: DETAIL, "admit");
+        let mut turn = pin!(self.turn(work).instrument(waits));
+        // Who need not wait takes no place in the queue.
+        if let Some(turn) = turn.as_mut().now_or_never() {
+            return turn;
+        }
+        let _place = self
+            .admission
+            .enter()
+            .map_err(|full| self.turn_away(full))?;
+        let _queued = self.metrics.queued();
+        turn.await
     }
 
     /// Waits for a transaction and a slot.

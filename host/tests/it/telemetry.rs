@@ -53,9 +53,14 @@ fn a_request_is_a_trace_from_the_caller_to_the_logics_own_lines() {
     let statement = collector.child("sql", &logic);
     let text = attribute(&statement.attributes, "db.query.text");
     assert!(text.contains("counters"), "{text}");
-    for name in ["arguments", "admit", "commit"] {
-        let child = collector.child(name, &root);
-        assert!(child.end_time_unix_nano >= child.start_time_unix_nano);
+    for name in ["instantiate", "result"] {
+        collector.child(name, &logic);
+    }
+    // One after the other: none goes on while the next one runs.
+    let stages = ["arguments", "admit", "logic", "commit"];
+    let stages = stages.map(|name| collector.child(name, &root));
+    for pair in stages.windows(2) {
+        assert!(pair[0].end_time_unix_nano <= pair[1].start_time_unix_nano);
     }
 
     let root = collector.span("GET /naughty/log");
