@@ -112,6 +112,10 @@ pub struct Arguments {
     #[arg(long, default_value = "dist", hide = true)]
     profile: String,
 
+    /// Leaves `wasmtime serve` out, whose build takes a quarter of an hour.
+    #[arg(long)]
+    without_wasmtime: bool,
+
     /// Takes host and twin from this folder instead of building them: static ones, for example.
     #[arg(long, value_name = "FOLDER")]
     binaries: Option<PathBuf>,
@@ -178,7 +182,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let folder = binaries(workspace, arguments, &["task-host", "twin"])?;
     let mut setup = prepare(workspace, &folder, &engines)?;
     setup.peers = Peers::prepare(workspace)?;
-    setup.tools = Tools::prepare(workspace);
+    setup.tools = Tools::prepare(workspace, !arguments.without_wasmtime);
     let report = measure(workspace, &setup, arguments, cores, &loads)?;
 
     let markdown = report.markdown();

@@ -39,10 +39,10 @@ pub struct Tools {
 
 impl Tools {
     /// Builds what is missing, as `cargo install` does.
-    pub fn prepare(workspace: &Workspace) -> Self {
+    pub fn prepare(workspace: &Workspace, wasmtime: bool) -> Self {
         Tools {
             oha: OHA.install(workspace),
-            wasmtime: WASMTIME.install(workspace),
+            wasmtime: wasmtime.then(|| WASMTIME.install(workspace)).flatten(),
         }
     }
 }
