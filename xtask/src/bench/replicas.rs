@@ -26,9 +26,10 @@ use crate::workspace::Workspace;
 const GROUPS: [u64; 3] = [1, 2, 3];
 /// Rounds that are measured, after one that is not.
 const ROUNDS: usize = 5;
-/// Clients of a group, and requests of each in a round: one of four is a write.
+/// Clients for each host of a group, as a group is made larger for more of them, and requests of each
+/// client in a round: one of four is a write.
 const CLIENTS: u64 = 6;
-const REQUESTS: u64 = 500;
+const REQUESTS: u64 = 1000;
 /// Hosts that are deployed to.
 const MANY: u64 = 10;
 /// Deployments to them.
@@ -76,7 +77,8 @@ impl Bench {
             for (hosts, costs) in groups.iter().zip(&mut costs) {
                 let before = cpu(hosts)?;
                 ask(hosts)?;
-                let micros = (cpu(hosts)? - before) * 1e6 / (CLIENTS * REQUESTS) as f64;
+                let requests = CLIENTS * hosts.len() as u64 * REQUESTS;
+                let micros = (cpu(hosts)? - before) * 1e6 / requests as f64;
                 costs.extend((round > 0).then_some(micros));
             }
         }
@@ -170,7 +172,7 @@ impl Bench {
 /// Asks the hosts in turns, from several clients.
 fn ask(hosts: &[Server]) -> Result<()> {
     thread::scope(|scope| {
-        let clients: Vec<_> = (0..CLIENTS)
+        let clients: Vec<_> = (0..CLIENTS * hosts.len() as u64)
             .map(|number| scope.spawn(move || ask_from(hosts, number)))
             .collect();
         for client in clients {
@@ -185,7 +187,8 @@ fn ask_from(hosts: &[Server], number: u64) -> Result<()> {
     let mut clients = clients.collect::<Result<Vec<_>>>()?;
     let mut random = Random::new(number);
     for request in 0..REQUESTS {
-        let turn = (request % clients.len() as u64) as usize;
+        // Shifted, or one of two hosts would get all writes.
+        let turn = ((request + request / 4) % clients.len() as u64) as usize;
         let client = &mut clients[turn];
         let status = match request % 4 {
             0 => client.send("POST", "/tasks", &draft(&mut random))?,
