@@ -52,6 +52,9 @@ pub struct Service {
     lease: Arc<Lease>,
 }
 
+/// What a request needs before its logic runs.
+type Turn<'a> = (Box<dyn Transaction>, SemaphorePermit<'a>);
+
 impl Service {
     /// Serves `revision` over `database`, as long as `lease` holds.
     pub fn new(
@@ -174,29 +177,21 @@ impl Service {
     }
 
     /// Takes a transaction and a slot: at once, or from a place in the queue.
-    async fn admitted(
-        &self,
-        work: &Work<'_>,
-    ) -> Result<(Box<dyn Transaction>, SemaphorePermit<'_>), Ended> {
+    async fn admitted(&self, work: &Work<'_>) -> Result<Turn<'_>, Ended> {
         let waits = trace_span!(target: DETAIL, "admit");
         let mut turn = pin!(self.turn(work).instrument(waits));
         // Who need not wait takes no place in the queue.
         if let Some(turn) = turn.as_mut().now_or_never() {
             return turn;
         }
-        let _place = self
-            .admission
-            .enter()
-            .map_err(|full| self.turn_away(full))?;
+        let place = self.admission.enter();
+        let _place = place.map_err(|full| self.turn_away(full))?;
         let _queued = self.metrics.queued();
         turn.await
     }
 
     /// Waits for a transaction and a slot.
-    async fn turn(
-        &self,
-        work: &Work<'_>,
-    ) -> Result<(Box<dyn Transaction>, SemaphorePermit<'_>), Ended> {
+    async fn turn(&self, work: &Work<'_>) -> Result<Turn<'_>, Ended> {
         let budget = self.budget(work.arrived);
         let slot = async {
             let slot = self.admission.slot().await;
