@@ -11,6 +11,7 @@ use super::client::{Ask, Client, Outcome};
 use super::cluster::Cluster;
 use super::history::{Action, Operation, linearizable};
 use crate::client::Answer;
+use crate::harness::eventually;
 
 const REGISTERS: usize = 4;
 
@@ -76,9 +77,13 @@ impl<'a> Registers<'a> {
         let mut operations = 0;
         for register in &self.registers {
             for host in &cluster.hosts {
-                let called = self.now();
-                let value = value(&host.get(&register.path).expect(200));
-                self.note(register, called, true, Action::Read(value));
+                // It is about what is there: how soon a host is back is told elsewhere.
+                let (called, answer) = eventually("the host reads", || {
+                    let called = self.now();
+                    let answer = host.get(&register.path);
+                    (answer.status == 200).then_some((called, answer))
+                });
+                self.note(register, called, true, Action::Read(value(&answer)));
             }
             let history = register.lock().clone();
             operations += history.len();
