@@ -23,10 +23,11 @@ TASKS = 1000
 WARM_UP = 200
 COUNT = 1000
 DRAFT = {"title": "A task among many", "description": "Something to be done", "category": "testing"}
+# By the name of their span: what they are called, and what is sent.
 REQUESTS = {
-    "GET one": ("GET", "/tasks/500", None),
-    "list of 100": ("GET", "/tasks?limit=100", None),
-    "create": ("POST", "/tasks", DRAFT),
+    "GET /tasks/{id}": ("GET one", ("GET", "/tasks/500", None)),
+    "GET /tasks": ("list of 100", ("GET", "/tasks?limit=100", None)),
+    "POST /tasks": ("create", ("POST", "/tasks", DRAFT)),
 }
 # The stages in the order in which they happen, with the span of each. What a span holds beside the
 # spans within it is a stage of its own.
@@ -90,7 +91,7 @@ def by_stage(spans):
         inner = children[span.span_id]
         for child in inner:
             add(child, stages)
-        name = None if span.name.startswith(("GET", "POST")) else span.name
+        name = None if span.name in REQUESTS else span.name
         stages[name] += micros(span) - sum(map(micros, inner))
 
     for root in children[b""]:
@@ -115,21 +116,20 @@ def main(host_binary, component):
             client = http.client.HTTPConnection(address, timeout=30)
             for _ in range(TASKS // 100):
                 ask(client, "POST", "/tasks/bulk", [DRAFT] * 100)
-            for request in REQUESTS.values():
+            for _, request in REQUESTS.values():
                 for _ in range(WARM_UP + COUNT):
                     ask(client, *request)
             # It sends what is left when it stops.
             host.terminate()
             assert host.wait() == 0
-    roots = {"GET one": "GET /tasks/{id}", "list of 100": "GET /tasks", "create": "POST /tasks"}
     columns = []
-    for request, root in roots.items():
+    for root, (title, _) in REQUESTS.items():
         own = {span.trace_id for span in Collector.spans if span.name == root}
         found = list(by_stage([span for span in Collector.spans if span.trace_id in own]))
         found = found[-COUNT:]
-        assert len(found) == COUNT, f"{request}: {len(found)} of {COUNT} traces came"
-        columns.append((request, found))
-    print("| us, median | " + " | ".join(request for request, _ in columns) + " |")
+        assert len(found) == COUNT, f"{title}: {len(found)} of {COUNT} traces came"
+        columns.append((title, found))
+    print("| us, median | " + " | ".join(title for title, _ in columns) + " |")
     print("| --- |" + " --- |" * len(columns))
     for title, name in (*STAGES, ("**the whole request in the host**", "all")):
         medians = (statistics.median(stages[name] for stages in found) for _, found in columns)

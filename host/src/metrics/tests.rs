@@ -12,7 +12,7 @@ fn watching() -> (Arc<Metrics>, Arc<RevisionStats>) {
 fn labels(status: u16) -> RequestLabels {
     RequestLabels {
         http_request_method: "GET",
-        http_route: "/tasks/{id}".into(),
+        http_route: "/things/{id}".into(),
         http_response_status_code: status,
         task_host_revision: "0123456789ab".into(),
     }
@@ -24,7 +24,7 @@ fn a_request_is_counted_under_its_template_and_revision() {
     metrics.request_ended(&labels(200), Duration::from_micros(200));
     metrics.request_ended(&labels(200), Duration::from_secs(20));
     let text = metrics.render(Format::Prometheus);
-    let series = "http_request_method=\"GET\",http_route=\"/tasks/{id}\",\
+    let series = "http_request_method=\"GET\",http_route=\"/things/{id}\",\
                   http_response_status_code=\"200\",task_host_revision=\"0123456789ab\"";
     for line in [
         format!("http_server_request_duration_seconds_count{{{series}}} 2"),
@@ -86,7 +86,7 @@ fn every_sample_belongs_to_a_declared_family() {
     let (metrics, _stats) = watching();
     metrics.request_ended(&labels(200), Duration::from_millis(1));
     metrics.transaction(Access::Write, Outcome::Commit, Duration::from_micros(30));
-    metrics.revision_activated(&"0".repeat(64), "tasks", "1.0.0");
+    metrics.revision_activated(&"0".repeat(64), "things", "1.0.0");
     let text = metrics.render(Format::Prometheus);
     let mut families = Vec::new();
     for line in text.lines() {
@@ -127,15 +127,15 @@ fn gauges_fall_back_when_their_guards_are_dropped() {
 #[test]
 fn one_revision_is_the_active_one() {
     let metrics = Metrics::new();
-    metrics.revision_activated(&"a".repeat(64), "tasks", "1.0.0");
-    metrics.revision_activated(&"b".repeat(64), "tasks", "1.1.0");
+    metrics.revision_activated(&"a".repeat(64), "things", "1.0.0");
+    metrics.revision_activated(&"b".repeat(64), "things", "1.1.0");
     let text = metrics.render(Format::Prometheus);
     let active: Vec<&str> = text
         .lines()
         .filter(|line| line.starts_with("task_host_revision{"))
         .collect();
     let expected = "task_host_revision{task_host_revision=\"bbbbbbbbbbbb\",\
-                    service_name=\"tasks\",service_version=\"1.1.0\"} 1";
+                    service_name=\"things\",service_version=\"1.1.0\"} 1";
     assert_eq!(active, [expected]);
 }
 

@@ -7,8 +7,8 @@
 //! a view of the memory. The host reads the result there, by the canonical ABI. A function whose shape
 //! is not known here simply gets no second way.
 //!
-//! Nothing has a post-return any more, as an instance ends with its call. All else that the component
-//! had stays as it was.
+//! Where that is so, lifted functions lose their post-return as well: an instance ends with its call.
+//! All else that the component had stays as it was.
 
 mod added;
 mod lifts;

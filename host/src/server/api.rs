@@ -196,7 +196,7 @@ fn not_text(header: &'static str) -> Refusal {
     Refusal::BadHeader { header, reason }
 }
 
-/// Clients of other frameworks ask for `/tasks/` and mean `/tasks`: they are sent there, with
+/// Clients of other frameworks ask for `/things/` and mean `/things`: they are sent there, with
 /// method and body (308). A path that begins with two slashes would name another host.
 fn without_slash(app: &App, revision: &Revision, parts: &Parts) -> Option<Response> {
     let path = parts.uri.path().strip_suffix('/')?;

@@ -300,13 +300,13 @@ mod tests {
     fn a_public_path_is_read_with_and_without_its_last_slash() {
         for text in ["/a/b", "/a/b/"] {
             assert_eq!(
-                text.parse::<PublicPath>().unwrap().of("/tasks"),
-                "/a/b/tasks"
+                text.parse::<PublicPath>().unwrap().of("/things"),
+                "/a/b/things"
             );
         }
         for text in ["", "/"] {
             let path: PublicPath = text.parse().unwrap();
-            assert_eq!((path.prefix(), &*path.of("/tasks")), (None, "/tasks"));
+            assert_eq!((path.prefix(), &*path.of("/things")), (None, "/things"));
         }
     }
 }

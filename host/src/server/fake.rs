@@ -47,11 +47,11 @@ pub(super) static LARGE: LazyLock<String> = LazyLock::new(|| "a { color: red }\n
 
 /// Method and path of each route, by index.
 const ROUTES: [(Method, &str); 7] = [
-    (Method::Get, "/tasks"),
-    (Method::Post, "/tasks"),
-    (Method::Get, "/tasks/{id}"),
-    (Method::Put, "/tasks/{id}"),
-    (Method::Delete, "/tasks/{id}"),
+    (Method::Get, "/things"),
+    (Method::Post, "/things"),
+    (Method::Get, "/things/{id}"),
+    (Method::Put, "/things/{id}"),
+    (Method::Delete, "/things/{id}"),
     (Method::Get, "/slow"),
     (Method::Get, "/panic"),
 ];
@@ -73,7 +73,7 @@ impl Fake {
             revision: Arc::new(revision()),
             answer: Mutex::new(Ok(answer("[]"))),
             health: Mutex::new(Ok(Health {
-                figures: vec![("total_tasks".into(), 7), ("status".into(), 1)],
+                figures: vec![("total_things".into(), 7), ("status".into(), 1)],
                 unhealthy: None,
             })),
             ready: Mutex::new(Ok(())),
@@ -112,7 +112,7 @@ fn revision() -> Revision {
     let route = |(method, path): (Method, &str)| Route {
         method,
         path: path.to_owned(),
-        operation: "test:api/tasks#operation".to_owned(),
+        operation: "test:api/things#operation".to_owned(),
         access: Access::Read,
         success: 200,
         location: None,
@@ -121,7 +121,7 @@ fn revision() -> Revision {
         next: None,
     };
     let mut router = matchit::Router::new();
-    for path in ["/tasks", "/tasks/{id}", "/slow", "/panic"] {
+    for path in ["/things", "/things/{id}", "/slow", "/panic"] {
         let routes = ROUTES.iter().enumerate().filter(|(_, (_, of))| *of == path);
         let methods = routes
             .map(|(index, (method, _))| (*method, index))
@@ -140,7 +140,7 @@ fn revision() -> Revision {
     Revision {
         digest: DIGEST.to_owned(),
         description: Description {
-            name: "tasks".to_owned(),
+            name: "things".to_owned(),
             version: "1.4.0".to_owned(),
             routes: ROUTES.map(route).into(),
             migrations: Vec::new(),
@@ -148,12 +148,12 @@ fn revision() -> Revision {
         router,
         openapi: serde_json::json!({
             "openapi": "3.1.0",
-            "info": {"title": "tasks", "version": "1.4.0"},
-            "paths": {"/tasks": {"get": {}}}
+            "info": {"title": "things", "version": "1.4.0"},
+            "paths": {"/things": {"get": {}}}
         }),
         assets: vec![
             asset("/", "text/html; charset=utf-8", "<title>Tasks</title>"),
-            asset("/app.js", "text/javascript", "let tasks;"),
+            asset("/app.js", "text/javascript", "let things;"),
             asset("/large.css", "text/css", &LARGE),
         ],
         operations: Vec::new(),

@@ -114,14 +114,14 @@ pub async fn serve(
         graceful: GracefulShutdown::new(),
         connections: JoinSet::new(),
         limits,
-        readiness: readiness.clone(),
+        readiness,
         metrics,
     };
     tokio::select! {
         () = port.accept(&listener) => {}
         () = shutdown => {}
     }
-    readiness.withdraw();
+    port.readiness.withdraw();
     let until = Instant::now() + port.limits.drain_delay;
     let delay_ms = port.limits.drain_delay.as_millis() as u64;
     info!(

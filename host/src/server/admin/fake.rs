@@ -144,7 +144,7 @@ pub(super) fn deployment(events: Vec<Event>) -> Deployment {
 pub(super) fn status() -> Status {
     let revision = RevisionStatus {
         digest: DIGEST.to_owned(),
-        name: "tasks".to_owned(),
+        name: "things".to_owned(),
         version: "1.4.0".to_owned(),
         requests: 12,
         failures: 1,
@@ -159,7 +159,7 @@ pub(super) fn status() -> Status {
             different: 1,
             skipped: 2,
             samples: vec![ShadowSample {
-                route: "GET /tasks".to_owned(),
+                route: "GET /things".to_owned(),
                 pointer: "/0/title".to_owned(),
                 detail: "is another string".to_owned(),
                 count: 1,

@@ -106,14 +106,14 @@ mod tests {
 
     #[test]
     fn the_next_page_keeps_the_query_and_takes_the_cursor() {
-        assert_eq!(link("/tasks", "abc"), "</tasks?cursor=abc>; rel=\"next\"");
+        assert_eq!(link("/things", "abc"), "</things?cursor=abc>; rel=\"next\"");
         assert_eq!(
-            link("/tasks?status=pending&offset=20&limit=10", "a+b/c=&d"),
-            "</tasks?status=pending&limit=10&cursor=a%2Bb%2Fc%3D%26d>; rel=\"next\""
+            link("/things?status=pending&offset=20&limit=10", "a+b/c=&d"),
+            "</things?status=pending&limit=10&cursor=a%2Bb%2Fc%3D%26d>; rel=\"next\""
         );
         assert_eq!(
-            link("/tasks?cursor=old&q=a%20b", "new"),
-            "</tasks?q=a%20b&cursor=new>; rel=\"next\""
+            link("/things?cursor=old&q=a%20b", "new"),
+            "</things?q=a%20b&cursor=new>; rel=\"next\""
         );
     }
 }

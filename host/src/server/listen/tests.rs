@@ -102,8 +102,8 @@ async fn a_head_that_does_not_end_is_cut_off() {
     let running = start(&Fake::new(), &["--header-timeout", "50ms"]).await;
     for head in [
         "",
-        "GET /tasks HTT",
-        "POST /tasks HTTP/1.1\r\nhost: x\r\nx-slow:",
+        "GET /things HTT",
+        "POST /things HTTP/1.1\r\nhost: x\r\nx-slow:",
     ] {
         assert_eq!(
             rest(&mut connect(running.address, head).await).await,
@@ -116,7 +116,7 @@ async fn a_head_that_does_not_end_is_cut_off() {
 #[tokio::test]
 async fn a_second_head_that_does_not_end_is_cut_off() {
     let running = start(&Fake::new(), &["--header-timeout", "50ms"]).await;
-    let mut client = connect(running.address, "GET /tasks HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut client = connect(running.address, "GET /things HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(one_answer(&mut client).await.starts_with("HTTP/1.1 200 OK"));
     client.write_all(b"GET /ta").await.unwrap();
     assert_eq!(rest(&mut client).await, "");
@@ -126,7 +126,7 @@ async fn a_second_head_that_does_not_end_is_cut_off() {
 async fn an_idle_connection_outlives_the_header_timeout() {
     let flags = ["--header-timeout", "40ms", "--idle-timeout", "400ms"];
     let running = start(&Fake::new(), &flags).await;
-    let mut client = connect(running.address, "GET /tasks HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut client = connect(running.address, "GET /things HTTP/1.1\r\nhost: x\r\n\r\n").await;
     one_answer(&mut client).await;
     let idle = std::time::Instant::now();
     assert_eq!(rest(&mut client).await, "");
@@ -141,7 +141,7 @@ async fn an_idle_connection_outlives_the_header_timeout() {
 async fn a_head_above_the_limit_is_431() {
     let running = start(&Fake::new(), &["--max-header-bytes", "8KiB"]).await;
     let head = format!(
-        "GET /tasks HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n",
+        "GET /things HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n",
         "x".repeat(9000)
     );
     let answer = rest(&mut connect(running.address, &head).await).await;
@@ -153,7 +153,7 @@ async fn a_reader_that_takes_nothing_is_cut_off() {
     let large = format!("\"{}\"", "x".repeat(32 << 20));
     let fake = Fake::answers(crate::server::fake::answer(large));
     let running = start(&fake, &["--write-timeout", "50ms"]).await;
-    let mut client = connect(running.address, "GET /tasks HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut client = connect(running.address, "GET /things HTTP/1.1\r\nhost: x\r\n\r\n").await;
     running.stop.send(()).unwrap();
     // Nothing is read until the host gave up.
     let drained = timeout(SOON, running.served).await.unwrap().unwrap();
@@ -165,7 +165,7 @@ async fn a_reader_that_takes_nothing_is_cut_off() {
 async fn a_drain_ends_what_is_in_flight_and_refuses_what_is_new() {
     let fake = Fake::new();
     let running = start(&fake, &[]).await;
-    let mut idle = connect(running.address, "GET /tasks HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut idle = connect(running.address, "GET /things HTTP/1.1\r\nhost: x\r\n\r\n").await;
     one_answer(&mut idle).await;
     let mut client = connect(running.address, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
     fake.begun.notified().await;
@@ -246,7 +246,7 @@ async fn during_the_drain_delay_requests_are_still_served() {
     }
     let answer = rest(&mut connect(running.address, ask).await).await;
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-    let ask = ask.replace("readyz", "tasks");
+    let ask = ask.replace("readyz", "things");
     let answer = rest(&mut connect(running.address, &ask).await).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     running.served.abort();
@@ -255,7 +255,7 @@ async fn during_the_drain_delay_requests_are_still_served() {
 #[tokio::test]
 async fn during_the_drain_delay_a_connection_ends_with_its_next_answer() {
     let running = start(&Fake::new(), &["--drain-delay", "1h"]).await;
-    let ask = "GET /tasks HTTP/1.1\r\nhost: x\r\n\r\n";
+    let ask = "GET /things HTTP/1.1\r\nhost: x\r\n\r\n";
     let mut client = connect(running.address, ask).await;
     let before = one_answer(&mut client).await;
     assert!(!before.contains("connection: close"), "{before}");
@@ -273,7 +273,7 @@ async fn during_the_drain_delay_a_connection_ends_with_its_next_answer() {
 #[tokio::test]
 async fn connections_above_the_limit_wait_their_turn() {
     let running = start(&Fake::new(), &["--max-connections", "1"]).await;
-    let ask = "GET /tasks HTTP/1.1\r\nhost: x\r\n\r\n";
+    let ask = "GET /things HTTP/1.1\r\nhost: x\r\n\r\n";
     let mut first = connect(running.address, ask).await;
     one_answer(&mut first).await;
     let mut second = connect(running.address, ask).await;

@@ -83,7 +83,7 @@ mod tests {
             let request = Ended {
                 request_id: &format!("request-{number}"),
                 method: "GET",
-                route: "/tasks/{id}",
+                route: "/things/{id}",
                 revision: &revision,
                 status: 500,
                 took: Duration::from_micros(1_500),

@@ -15,7 +15,7 @@ async fn health_tells_figures_of_host_and_logic() {
         .await
         .json();
     assert_eq!(body["status"], "healthy");
-    assert_eq!(body["total_tasks"], 7);
+    assert_eq!(body["total_things"], 7);
     assert_eq!(body["version"], "1.4.0");
     assert_eq!(body["database"], "connected");
     assert_eq!(body["revision"], DIGEST);
@@ -85,7 +85,7 @@ async fn readiness_follows_the_database_and_the_drain() {
         assert_eq!(reply.status, 503);
         assert_eq!(reply.json()["reason"], "the host is draining");
     }
-    assert_eq!(send(&public, "GET /tasks", &[], "").await.status, 200);
+    assert_eq!(send(&public, "GET /things", &[], "").await.status, 200);
 }
 
 #[tokio::test]
@@ -107,9 +107,9 @@ async fn metrics_count_by_template_and_never_by_path() {
     let server = fake.server(&[]);
     let router = server.public();
     for line in [
-        "GET /tasks/1",
-        "GET /tasks/2",
-        "BREW /tasks/3",
+        "GET /things/1",
+        "GET /things/2",
+        "BREW /things/3",
         "GET /secret",
         "GET /health",
     ] {
@@ -122,8 +122,8 @@ async fn metrics_count_by_template_and_never_by_path() {
     );
     let text = String::from_utf8(reply.body.into()).unwrap();
     for (method, route, status, revision, count) in [
-        ("GET", "/tasks/{id}", 200, "0123456789ab", 2),
-        ("_OTHER", "/tasks/{id}", 405, "0123456789ab", 1),
+        ("GET", "/things/{id}", 200, "0123456789ab", 2),
+        ("_OTHER", "/things/{id}", 405, "0123456789ab", 1),
         ("GET", "", 404, "0123456789ab", 1),
         ("GET", "/health", 200, "", 1),
     ] {
@@ -164,7 +164,7 @@ async fn the_description_has_the_hosts_paths_beside_the_logics() {
     assert_eq!(
         names,
         [
-            "/tasks", "/health", "/events", "/livez", "/readyz", "/metrics"
+            "/things", "/health", "/events", "/livez", "/readyz", "/metrics"
         ]
     );
     assert_ne!(paths["/health"]["get"]["responses"]["503"], Value::Null);
@@ -219,7 +219,7 @@ async fn the_web_uis_files_are_served_at_their_paths() {
     let head = send(&router, "HEAD /app.js", &[], "").await;
     assert_eq!(
         (head.header("content-length"), &head.body[..]),
-        ("10", &b""[..])
+        ("11", &b""[..])
     );
 }
 

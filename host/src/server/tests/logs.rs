@@ -57,15 +57,15 @@ pub(in crate::server) async fn logged_while(work: impl Future<Output = ()>) -> S
 async fn a_request_is_one_line_with_its_template_and_without_its_content() {
     let log = logged(
         Fake::new(),
-        "PUT /tasks/4711?q=private",
+        "PUT /things/4711?q=private",
         "{\"title\":\"private\"}",
     )
     .await;
     assert_eq!(log.lines().count(), 1, "{log}");
     for part in [
         "request.id=r1",
-        "http.route=\"/tasks/{id}\"",
-        "PUT /tasks/{id} 200",
+        "http.route=\"/things/{id}\"",
+        "PUT /things/{id} 200",
         "duration_ms=",
     ] {
         assert!(log.contains(part), "{part}: {log}");
@@ -80,11 +80,11 @@ async fn probes_are_not_logged_while_they_succeed() {
 
 #[tokio::test]
 async fn a_trap_is_told_to_the_log_and_not_to_the_client() {
-    let fake = Fake::refuses(Fault::Trap("unreachable at tasks.rs:7".into()));
-    let log = logged(fake, "GET /tasks", "").await;
+    let fake = Fake::refuses(Fault::Trap("unreachable at things.rs:7".into()));
+    let log = logged(fake, "GET /things", "").await;
     assert_eq!(log.lines().count(), 2, "{log}");
     assert!(
-        log.contains("ERROR") && log.contains("unreachable at tasks.rs:7"),
+        log.contains("ERROR") && log.contains("unreachable at things.rs:7"),
         "{log}"
     );
     assert!(log.contains("fault.kind=\"logic-trapped\""), "{log}");

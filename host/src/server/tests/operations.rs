@@ -20,11 +20,17 @@ async fn an_operation_gets_what_http_says_of_the_request() {
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         ),
     ];
-    send(&fake.router(), "PUT /tasks/a%20b%2Fc?x=1&y", &headers, "{}").await;
+    send(
+        &fake.router(),
+        "PUT /things/a%20b%2Fc?x=1&y",
+        &headers,
+        "{}",
+    )
+    .await;
     let (route, request) = fake.asked.lock().unwrap().take().unwrap();
     assert_eq!(route, 3);
     assert_eq!(request.parameters, [("id".to_owned(), "a b/c".to_owned())]);
-    assert_eq!(request.path, "/tasks/a%20b%2Fc");
+    assert_eq!(request.path, "/things/a%20b%2Fc");
     assert_eq!(request.query.as_deref(), Some("x=1&y"));
     assert_eq!(
         request.media_type.as_deref(),
@@ -42,19 +48,19 @@ async fn an_answer_carries_its_headers() {
     let fake = Fake::answers(Answer {
         status: 201,
         etag: Some("abc".into()),
-        location: Some("/tasks/7".into()),
+        location: Some("/things/7".into()),
         next: Some("c=2".into()),
         replayed: true,
         ..answer(r#"{"id":7}"#)
     });
-    let reply = send(&fake.router(), "POST /tasks?limit=5&offset=10", &[], "{}").await;
+    let reply = send(&fake.router(), "POST /things?limit=5&offset=10", &[], "{}").await;
     assert_eq!(reply.status, 201);
     assert_eq!(reply.header("content-type"), "application/json");
     assert_eq!(reply.header("etag"), "\"abc\"");
-    assert_eq!(reply.header("location"), "/tasks/7");
+    assert_eq!(reply.header("location"), "/things/7");
     assert_eq!(
         reply.header("link"),
-        "</tasks?limit=5&cursor=c%3D2>; rel=\"next\""
+        "</things?limit=5&cursor=c%3D2>; rel=\"next\""
     );
     assert_eq!(reply.header("idempotent-replayed"), "true");
     assert_eq!(reply.header("task-host-revision"), "0123456789ab");
@@ -69,7 +75,7 @@ async fn an_answer_without_a_body_says_nothing_of_one() {
         body: None,
         ..answer("")
     });
-    let reply = send(&fake.router(), "DELETE /tasks/7", &[], "").await;
+    let reply = send(&fake.router(), "DELETE /things/7", &[], "").await;
     assert_eq!((reply.status, &reply.body[..]), (204, &b""[..]));
     assert_eq!(reply.header("content-type"), "");
 }
@@ -77,8 +83,8 @@ async fn an_answer_without_a_body_says_nothing_of_one() {
 #[tokio::test]
 async fn head_answers_as_get_without_the_body() {
     let router = Fake::answers(answer("[1,2,3]")).router();
-    let get = send(&router, "GET /tasks", &[], "").await;
-    let head = send(&router, "HEAD /tasks", &[], "").await;
+    let get = send(&router, "GET /things", &[], "").await;
+    let head = send(&router, "HEAD /things", &[], "").await;
     assert_eq!(head.status, 200);
     assert_eq!(head.header("content-length"), "7");
     assert_eq!(head.header("etag"), get.header("etag"));
@@ -92,26 +98,26 @@ async fn a_client_that_has_the_state_gets_304() {
         ..answer("[]")
     });
     let router = fake.router();
-    for line in ["GET /tasks", "HEAD /tasks"] {
+    for line in ["GET /things", "HEAD /things"] {
         let reply = send(&router, line, &[("if-none-match", "W/\"abc-gzip\"")], "").await;
         assert_eq!((reply.status, &reply.body[..]), (304, &b""[..]));
         assert_eq!(reply.header("etag"), "\"abc\"");
         assert_eq!(reply.header("cache-control"), "no-cache");
         assert_eq!(reply.header("vary"), "accept-encoding");
     }
-    let reply = send(&router, "GET /tasks", &[("if-none-match", "\"abd\"")], "").await;
+    let reply = send(&router, "GET /things", &[("if-none-match", "\"abd\"")], "").await;
     assert_eq!(reply.status, 200);
 }
 
 #[tokio::test]
 async fn a_read_without_a_tag_gets_one_from_its_body() {
     let router = Fake::answers(answer("abc")).router();
-    let reply = send(&router, "GET /tasks", &[], "").await;
+    let reply = send(&router, "GET /things", &[], "").await;
     assert_eq!(reply.header("etag"), "\"ba7816bf8f01cfea\"");
     let known = [("if-none-match", "\"ba7816bf8f01cfea\"")];
-    assert_eq!(send(&router, "GET /tasks", &known, "").await.status, 304);
+    assert_eq!(send(&router, "GET /things", &known, "").await.status, 304);
     assert_eq!(
-        send(&router, "POST /tasks", &known, "{}")
+        send(&router, "POST /things", &known, "{}")
             .await
             .header("etag"),
         ""
@@ -123,7 +129,7 @@ async fn options_names_the_methods() {
     let router = Fake::new().router();
     let reply = send(
         &router,
-        "OPTIONS /tasks/7",
+        "OPTIONS /things/7",
         &[("origin", "https://a.example")],
         "",
     )
@@ -146,7 +152,7 @@ async fn a_preflight_is_answered_without_the_logic() {
         ("access-control-request-method", "PUT"),
         ("access-control-request-headers", "if-match"),
     ];
-    let reply = send(&fake.router(), "OPTIONS /tasks/7", &preflight, "").await;
+    let reply = send(&fake.router(), "OPTIONS /things/7", &preflight, "").await;
     assert_eq!(reply.status, 204);
     assert_eq!(reply.header("access-control-allow-origin"), "*");
     assert!(reply.header("access-control-allow-methods").contains("PUT"));
@@ -160,14 +166,14 @@ async fn a_preflight_is_answered_without_the_logic() {
     let listed = fake
         .server(&["--cors-origin", "https://app.example.com"])
         .public();
-    let reply = send(&listed, "OPTIONS /tasks/7", &preflight, "").await;
+    let reply = send(&listed, "OPTIONS /things/7", &preflight, "").await;
     assert_eq!(
         reply.header("access-control-allow-origin"),
         "https://app.example.com"
     );
     let reply = send(
         &listed,
-        "GET /tasks",
+        "GET /things",
         &[("origin", "https://other.example")],
         "",
     )
@@ -176,7 +182,7 @@ async fn a_preflight_is_answered_without_the_logic() {
     assert_eq!(reply.header("vary"), "origin");
 
     let off = fake.server(&["--cors-origin", "none"]).public();
-    let reply = send(&off, "OPTIONS /tasks/7", &preflight, "").await;
+    let reply = send(&off, "OPTIONS /things/7", &preflight, "").await;
     assert_eq!(reply.header("allow"), "GET, HEAD, PUT, DELETE, OPTIONS");
     assert_eq!(reply.header("access-control-allow-origin"), "");
 }
@@ -202,13 +208,13 @@ async fn large_answers_are_compressed_and_small_ones_are_not() {
     let large = format!("[{}1]", "1,".repeat(2000));
     let router = Fake::answers(answer(large)).router();
     for (accept, coding) in [("gzip", "gzip"), ("gzip, br", "br"), ("identity", "")] {
-        let reply = send(&router, "GET /tasks", &[("accept-encoding", accept)], "").await;
+        let reply = send(&router, "GET /things", &[("accept-encoding", accept)], "").await;
         assert_eq!(reply.header("content-encoding"), coding);
         assert_eq!(reply.header("vary"), "accept-encoding");
         assert_eq!(reply.body.len() < 1000, !coding.is_empty());
     }
     let router = Fake::answers(answer("[]")).router();
-    let reply = send(&router, "GET /tasks", &[("accept-encoding", "gzip")], "").await;
+    let reply = send(&router, "GET /things", &[("accept-encoding", "gzip")], "").await;
     assert_eq!(reply.header("content-encoding"), "");
 }
 
@@ -216,17 +222,17 @@ async fn large_answers_are_compressed_and_small_ones_are_not() {
 async fn every_answer_carries_the_requests_id() {
     let router = Fake::new().router();
     for line in [
-        "GET /tasks",
+        "GET /things",
         "GET /nothing",
-        "PATCH /tasks",
+        "PATCH /things",
         "GET /health",
-        "OPTIONS /tasks",
+        "OPTIONS /things",
     ] {
         let reply = send(&router, line, &[("x-request-id", "my-id")], "").await;
         assert_eq!(reply.header("x-request-id"), "my-id", "{line}");
         assert_eq!(reply.header("x-content-type-options"), "nosniff", "{line}");
     }
-    let own = send(&router, "GET /tasks", &[], "").await;
+    let own = send(&router, "GET /things", &[], "").await;
     assert_eq!(own.header("x-request-id").len(), 32);
 }
 
@@ -234,8 +240,8 @@ async fn every_answer_carries_the_requests_id() {
 async fn a_trailing_slash_is_redirected_to_the_path_without() {
     let router = Fake::new().router();
     for (line, location) in [
-        ("POST /tasks/?a=b", "/tasks?a=b"),
-        ("GET /tasks/7/", "/tasks/7"),
+        ("POST /things/?a=b", "/things?a=b"),
+        ("GET /things/7/", "/things/7"),
         ("GET /docs/", "/docs"),
     ] {
         let reply = send(&router, line, &[], "").await;
@@ -255,12 +261,12 @@ async fn a_body_up_to_the_limit_is_taken() {
     let fake = Fake::new();
     let router = fake.server(&["--body-limit", "8B"]).public();
     assert_eq!(
-        send(&router, "POST /tasks", &[], "12345678").await.status,
+        send(&router, "POST /things", &[], "12345678").await.status,
         200
     );
     let declared = send(
         &router,
-        "POST /tasks",
+        "POST /things",
         &[("content-length", "9")],
         "123456789",
     )
@@ -268,7 +274,7 @@ async fn a_body_up_to_the_limit_is_taken() {
     assert_eq!(declared.status, 413);
     assert_eq!(declared.json()["detail"], "At most 8B are taken.");
     let chunks = stream::iter(["12345", "6789"].map(Ok::<_, std::io::Error>));
-    let streamed = send(&router, "POST /tasks", &[], Body::from_stream(chunks)).await;
+    let streamed = send(&router, "POST /things", &[], Body::from_stream(chunks)).await;
     assert_eq!(streamed.status, 413);
     assert_eq!(
         streamed.json()["type"],
@@ -280,7 +286,7 @@ async fn a_body_up_to_the_limit_is_taken() {
 async fn a_body_that_does_not_arrive_is_given_up() {
     let never = stream::pending::<Result<&str, std::io::Error>>();
     let router = Fake::new().server(&["--body-timeout", "10ms"]).public();
-    let reply = send(&router, "POST /tasks", &[], Body::from_stream(never)).await;
+    let reply = send(&router, "POST /things", &[], Body::from_stream(never)).await;
     assert_eq!(reply.status, 408);
     assert_eq!(reply.json()["type"], "urn:task-host:problem:body-timeout");
 }
@@ -290,7 +296,7 @@ async fn a_body_that_breaks_off_is_refused() {
     let broken = stream::iter([Ok("{"), Err(std::io::Error::other("reset"))]);
     let reply = send(
         &Fake::new().router(),
-        "POST /tasks",
+        "POST /things",
         &[],
         Body::from_stream(broken),
     )
@@ -307,11 +313,11 @@ async fn a_client_is_known_by_the_header_that_is_set_for_it() {
     let fake = Fake::new();
     let asked_by = |fake: &Fake| fake.client.lock().unwrap().clone();
     let headers = [("task-host-client", "a"), ("x-forwarded-for", "b")];
-    send(&fake.router(), "GET /tasks", &headers, "").await;
+    send(&fake.router(), "GET /things", &headers, "").await;
     assert_eq!(asked_by(&fake), format!("{:?}", Client::Named(b"a")));
     send(&fake.router(), "GET /openapi.json", &[], "").await;
     assert_eq!(asked_by(&fake), format!("{:?}", Client::Unknown));
     let server = fake.server(&["--client-header", "X-Forwarded-For"]);
-    send(&server.public(), "GET /tasks", &headers, "").await;
+    send(&server.public(), "GET /things", &headers, "").await;
     assert_eq!(asked_by(&fake), format!("{:?}", Client::Named(b"b")));
 }

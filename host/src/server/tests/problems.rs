@@ -10,7 +10,7 @@ use crate::server::fake::{Fake, Reply, send};
 
 async fn refused(refusal: impl Into<Refusal>) -> Reply {
     let router = Fake::refuses(refusal).router();
-    let reply = send(&router, "POST /tasks", &[("x-request-id", "r1")], "{}").await;
+    let reply = send(&router, "POST /things", &[("x-request-id", "r1")], "{}").await;
     assert_eq!(reply.header("content-type"), "application/problem+json");
     reply
 }
@@ -38,9 +38,9 @@ async fn what_does_not_fit_is_named_by_its_place() {
 async fn a_logics_problem_is_sent_with_its_extensions() {
     let reply = refused(Refusal::Problem(Box::new(Problem {
         status: 404,
-        code: "task-not-found".into(),
+        code: "thing-not-found".into(),
         title: "Task not found".into(),
-        detail: Some("There is no task 7.".into()),
+        detail: Some("There is no thing 7.".into()),
         errors: Vec::new(),
         extensions: vec![
             ("error".into(), "Task not found".into()),
@@ -52,10 +52,10 @@ async fn a_logics_problem_is_sent_with_its_extensions() {
     assert_eq!(
         reply.json(),
         json!({
-            "type": "urn:task-host:problem:task-not-found",
+            "type": "urn:task-host:problem:thing-not-found",
             "title": "Task not found",
             "status": 404,
-            "detail": "There is no task 7.",
+            "detail": "There is no thing 7.",
             "request_id": "r1",
             "error": "Task not found"
         })
@@ -194,9 +194,9 @@ async fn a_path_without_a_route_is_404() {
 async fn a_method_without_a_route_is_405_and_names_the_others() {
     let router = Fake::new().router();
     for (line, allow) in [
-        ("PATCH /tasks", "GET, HEAD, POST, OPTIONS"),
-        ("POST /tasks/7", "GET, HEAD, PUT, DELETE, OPTIONS"),
-        ("BREW /tasks", "GET, HEAD, POST, OPTIONS"),
+        ("PATCH /things", "GET, HEAD, POST, OPTIONS"),
+        ("POST /things/7", "GET, HEAD, PUT, DELETE, OPTIONS"),
+        ("BREW /things", "GET, HEAD, POST, OPTIONS"),
         ("POST /health", "GET, HEAD, OPTIONS"),
         ("POST /app.js", "GET, HEAD, OPTIONS"),
     ] {
@@ -215,7 +215,7 @@ async fn a_method_without_a_route_is_405_and_names_the_others() {
 
 #[tokio::test]
 async fn a_path_parameter_that_is_not_utf_8_is_422() {
-    let reply = send(&Fake::new().router(), "GET /tasks/%ff", &[], "").await;
+    let reply = send(&Fake::new().router(), "GET /things/%ff", &[], "").await;
     assert_eq!(reply.status, 422);
     assert_eq!(reply.json()["errors"][0]["pointer"], "#/path/id");
 }
@@ -224,7 +224,7 @@ async fn a_path_parameter_that_is_not_utf_8_is_422() {
 async fn a_header_that_is_not_text_is_400() {
     let reply = send(
         &Fake::new().router(),
-        "PUT /tasks/7",
+        "PUT /things/7",
         &[("if-match", "\"caf\u{e9}\"")],
         "",
     )
@@ -240,13 +240,19 @@ async fn a_panic_costs_one_request() {
     assert_eq!(reply.status, 500);
     assert_eq!(reply.header("x-request-id"), "r1");
     assert_eq!(reply.json()["title"], "The service failed");
-    assert_eq!(send(&router, "GET /tasks", &[], "").await.status, 200);
+    assert_eq!(send(&router, "GET /things", &[], "").await.status, 200);
 }
 
 #[tokio::test]
 async fn a_compressed_body_is_415() {
     let router = Fake::new().router();
-    let reply = send(&router, "POST /tasks", &[("content-encoding", "gzip")], "x").await;
+    let reply = send(
+        &router,
+        "POST /things",
+        &[("content-encoding", "gzip")],
+        "x",
+    )
+    .await;
     assert_eq!(reply.status, 415);
     assert_eq!(
         reply.json()["type"],
@@ -254,7 +260,7 @@ async fn a_compressed_body_is_415() {
     );
     let identity = [("content-encoding", "identity")];
     assert_eq!(
-        send(&router, "POST /tasks", &identity, "{}").await.status,
+        send(&router, "POST /things", &identity, "{}").await.status,
         200
     );
 }

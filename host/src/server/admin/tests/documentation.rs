@@ -89,7 +89,7 @@ fn compare(schema: &str, value: &impl Serialize) {
 #[test]
 fn the_schemas_have_the_members_that_are_sent() {
     let mut breaking = event(0, "compare", "noted");
-    breaking.breaking.push("GET /tasks is gone".to_owned());
+    breaking.breaking.push("GET /things is gone".to_owned());
     compare("Event", &breaking);
     compare("ComponentSummary", &component());
     compare("Deployment", &deployment(Vec::new()));

@@ -30,7 +30,7 @@ async fn a_trap_is_counted_by_revision_and_listed_with_what_its_client_is_not_to
     let (public, operators) = (server.public(), server.operators());
     let reply = send(
         &public,
-        "GET /tasks/7?q=secret",
+        "GET /things/7?q=secret",
         &[("x-request-id", "mine")],
         "",
     )
@@ -46,7 +46,7 @@ async fn a_trap_is_counted_by_revision_and_listed_with_what_its_client_is_not_to
     let told = |member: &str| failure[member].as_str().unwrap_or_default().to_owned();
     assert_eq!(told("request_id"), "mine");
     assert_eq!(told("method"), "GET");
-    assert_eq!(told("route"), "/tasks/{id}");
+    assert_eq!(told("route"), "/things/{id}");
     assert_eq!(told("code"), "logic-trapped");
     assert_eq!(told("reason"), "the logic trapped: unreachable\n  0: f");
     assert_eq!(told("revision"), DIGEST[..12]);
@@ -72,7 +72,7 @@ async fn what_a_client_did_wrong_is_no_failure() {
     let access = config(&[]).admin.access("127.0.0.1:9000".parse().unwrap());
     let server = server.with_admin(FakeAdmin::new(), access.unwrap());
     assert_eq!(
-        send(&server.public(), "GET /tasks", &[], "").await.status,
+        send(&server.public(), "GET /things", &[], "").await.status,
         400
     );
     let failures = ask(&server.operators(), "GET /admin/failures", &[], "").await;

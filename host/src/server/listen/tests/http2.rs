@@ -17,7 +17,7 @@ async fn http_2_is_spoken_with_prior_knowledge() {
             .unwrap();
     let connection = tokio::spawn(connection);
     let ask = |method: &str| {
-        let uri = format!("http://{}/tasks", running.address);
+        let uri = format!("http://{}/things", running.address);
         Request::builder()
             .method(method)
             .uri(uri)
