@@ -18,6 +18,31 @@ def test_two_people_see_each_others_changes(open_page, host):
     expect(row(ada, "Written by Ada")).to_be_hidden()
 
 
+def test_a_change_elsewhere_takes_no_rows_from_somebody_who_scrolls(open_page, host):
+    host.api("POST", "/tasks/bulk", [{"title": f"Task {n}", "category": "feature"} for n in range(100)])
+    host.api("POST", "/tasks/bulk", [{"title": f"More {n}", "category": "feature"} for n in range(100)])
+    page = open_page()
+    expect(page.get_by_text("100 tasks, and more below")).to_be_visible()
+    page.evaluate("""() => {
+        const shown = document.querySelector(".shown");
+        globalThis.counts = [];
+        new MutationObserver(() => counts.push(shown.textContent))
+            .observe(shown, { subtree: true, characterData: true, childList: true });
+    }""")
+
+    def change_meanwhile(route):
+        host.create("Written elsewhere")
+        expect_counts(page, total=201)
+        route.continue_()
+
+    page.route("**/tasks?*cursor=*", change_meanwhile, times=1)
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    expect(page.get_by_text("200 tasks, and more below")).to_be_visible()
+    page.evaluate("scrollTo(0, 0)")
+    expect(row(page, "Written elsewhere")).to_be_visible()
+    assert "100 tasks, and more below" not in page.evaluate("counts")
+
+
 def test_nothing_typed_is_lost_while_the_service_is_away(open_page, host):
     page = open_page()
     page.context.set_offline(True)

@@ -5,7 +5,7 @@
 
 import { request } from "./api.js";
 import { changes } from "./tasks.js";
-import { state, useEffect, useMemo, useRef, useShared } from "./ui.js";
+import { state, useEffect, useMemo, useShared } from "./ui.js";
 
 /** Tasks of a page. */
 const PAGE = 100;
@@ -18,20 +18,23 @@ const EMPTY = { tasks: [], next: null, version: 0, loading: true, error: null };
 /** A list: `shown` is what there is to see of it. */
 export class Listing {
   shown = state(EMPTY);
+  /** How many of its first tasks are looked at: so many stay when it is read again. */
+  reach = 0;
   #query = {};
   #running = null;
-  #again = null;
+  #again = false;
 
   /** Shows the tasks of another query. */
   load(query) {
     this.#query = query;
-    return this.#run(PAGE);
+    this.reach = 0;
+    return this.#run();
   }
 
-  /** Reads what is shown again, at least the first `count` tasks of it; after what runs now. */
-  refresh(count = PAGE) {
-    if (this.#running) this.#again = count;
-    else this.#run(Math.max(PAGE, Math.ceil(count / PAGE) * PAGE));
+  /** Reads what is looked at again, after what runs now. */
+  refresh() {
+    if (this.#running) this.#again = true;
+    else this.#run();
   }
 
   /** Reads the next page, unless a request runs already. */
@@ -41,7 +44,10 @@ export class Listing {
     await this.#guarded(async (signal) => {
       const page = await this.#page(PAGE, next, signal);
       const { version } = this.shown.value;
-      return { tasks: [...tasks, ...page.body], next: page.next, version };
+      const longer = [...tasks, ...page.body];
+      // Whoever is at the end looks at them: a refresh that waits must not take them away again.
+      this.reach = longer.length;
+      return { tasks: longer, next: page.next, version };
     });
   }
 
@@ -50,17 +56,19 @@ export class Listing {
     this.#running?.abort();
   }
 
-  #run(count) {
+  #run() {
     this.#running?.abort();
     return this.#guarded(async (signal) => {
       const version = changes.value;
       const tasks = [];
       let next = null;
       do {
-        const page = await this.#page(Math.min(count - tasks.length, REFRESH), next, signal);
+        const rest = Math.ceil((this.reach - tasks.length) / PAGE) * PAGE;
+        const page = await this.#page(Math.min(Math.max(rest, PAGE), REFRESH), next, signal);
         tasks.push(...page.body);
         next = page.next;
-      } while (next !== null && tasks.length < count);
+        // Asked anew: it may have been scrolled meanwhile.
+      } while (next !== null && tasks.length < this.reach);
       return { tasks: sameWhereEqual(this.shown.value.tasks, tasks), next, version };
     });
   }
@@ -83,8 +91,9 @@ export class Listing {
 
   #finish() {
     const again = this.#again;
-    this.#running = this.#again = null;
-    if (again !== null) this.refresh(again);
+    this.#running = null;
+    this.#again = false;
+    if (again) this.refresh();
   }
 
   #page(limit, cursor, signal) {
@@ -105,20 +114,16 @@ function sameWhereEqual(old, now) {
   return unchanged ? old : merged;
 }
 
-/**
- * A listing of this query in a component, kept up to date. `reach` holds how many of its tasks
- * are looked at: so many are read again after a change.
- */
+/** A listing of this query in a component, read again after each change. */
 export function useListing(query) {
   const listing = useMemo(() => new Listing(), []);
-  const reach = useRef(0);
   const version = useShared(changes);
   useEffect(() => {
     listing.load(query);
   }, [JSON.stringify(query)]);
   useEffect(() => {
-    if (version > 0) listing.refresh(reach.current);
+    if (version > 0) listing.refresh();
   }, [version]);
   useEffect(() => () => listing.stop(), []);
-  return { listing, shown: useShared(listing.shown), reach };
+  return { listing, shown: useShared(listing.shown) };
 }

@@ -33,12 +33,12 @@ export function BoardView() {
 function Column({ status }) {
   const where = useShared(address);
   const query = useMemo(() => ({ ...toQuery(where), status }), [where]);
-  const { listing, shown, reach } = useListing(query);
+  const { listing, shown } = useListing(query);
   const ahead = useShared(pending);
   const [isTarget, setTarget] = useState(false);
   const id = useId();
   const cards = useMemo(() => withPending(shown, ahead, status), [shown, ahead]);
-  reach.current = shown.tasks.length;
+  listing.reach = shown.tasks.length;
   const drop = (event) => {
     event.preventDefault();
     setTarget(false);
@@ -64,7 +64,7 @@ function Column({ status }) {
     onDrop=${drop}
   >
     <h2 id=${id}>${name} <span class="count">${count}</span></h2>
-    ${shown.error && html`<${Failure} error=${shown.error} retry=${() => listing.refresh(reach.current)} />`}
+    ${shown.error && html`<${Failure} error=${shown.error} retry=${() => listing.refresh()} />`}
     ${cards.length
       ? html`<ul>${cards.map((task) => html`<${Card} key=${task.id} task=${task} known=${shown.tasks} />`)}</ul>`
       : html`<p class="hint">${shown.loading ? messages.list.loading : texts.empty}</p>`}

@@ -21,7 +21,7 @@ const GUESSED_ROW_PX = 72;
 export function ListView() {
   const where = useShared(address);
   const query = useMemo(() => toQuery(where), [where]);
-  const { listing, shown, reach } = useListing(query);
+  const { listing, shown } = useListing(query);
   const { tasks, next, version, loading, error } = shown;
   const chunks = useChunks(tasks);
   const heading = useRef(null);
@@ -35,7 +35,7 @@ export function ListView() {
     <p class="shown" role="status" tabindex="-1" ref=${heading}>
       ${tasks.length || !loading ? texts.shown(tasks.length, next !== null) : texts.loading}
     </p>
-    ${error && html`<${Failure} error=${error} retry=${() => listing.refresh(reach.current)} />`}
+    ${error && html`<${Failure} error=${error} retry=${() => listing.refresh()} />`}
     ${!tasks.length && !loading && !error && html`<${Nothing} filtered=${isFiltered(where)} />`}
     <div role="list" class="tasks" hidden=${!tasks.length}>
       ${chunks.map(
@@ -44,7 +44,7 @@ export function ListView() {
           tasks=${chunk}
           from=${index * CHUNK}
           version=${version}
-          onReach=${(last) => (reach.current = last)}
+          onReach=${(last) => (listing.reach = last)}
           onEdit=${(task) => openEdit(task.id, listing.shown.value.tasks)}
           onRemove=${removeTask}
         />`,
