@@ -12,11 +12,16 @@ use crate::runtime::{
     Call, CodeCache, CodeKey, Compiler, Interruption, Program, Runtime, ServiceError,
 };
 use crate::storage::registry::StoredComponent;
-use crate::storage::{self, Budget, Database};
+use crate::storage::{self, Budget, Database, MigrationError};
 use crate::transcode::{Interface, Operation, openapi};
 
-/// How often a self-test is run whose data clients change meanwhile.
-const TRIALS: u32 = 4;
+/// How often a transaction of the gate is tried that meets clients' transactions.
+const ATTEMPTS: u32 = 12;
+/// After so long it is not tried again: while a change of a table waits for its lock, so does
+/// everybody who uses the table.
+const ATTEMPTS_END: Duration = Duration::from_secs(5);
+/// The longest pause before the next attempt.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Everything that the checks need.
 pub struct Gate {
@@ -108,13 +113,13 @@ impl Gate {
         description: &Description,
         was_active: bool,
     ) -> Result<(), Refused> {
-        for _ in 1..TRIALS {
+        let mut attempts = Attempts::begin();
+        loop {
             match self.try_once(program, description, was_active).await {
-                Err(refused) if is_conflict(&refused) => {}
+                Err(refused) if attempts.go_on(&refused) => pause().await,
                 decided => return decided,
             }
         }
-        self.try_once(program, description, was_active).await
     }
 
     async fn try_once(
@@ -146,15 +151,29 @@ impl Gate {
         description: &Description,
         was_active: bool,
     ) -> Result<Vec<String>, Refused> {
+        let mut attempts = Attempts::begin();
+        let applied = loop {
+            match self.migrate_once(description, was_active).await {
+                Err(refused) if attempts.go_on(&refused) => pause().await,
+                decided => break decided?,
+            }
+        };
+        for name in &applied {
+            tracing::info!(migration.name = name, "applied migration {name}");
+        }
+        Ok(applied)
+    }
+
+    async fn migrate_once(
+        &self,
+        description: &Description,
+        was_active: bool,
+    ) -> Result<Vec<String>, Refused> {
         let mut transaction = self.database.begin_migration(self.budget()).await?;
         let migrations = &description.migrations;
         let applied = transaction.migrate(migrations, was_active).await??;
-        if applied.is_empty() {
-            return Ok(applied);
-        }
-        transaction.commit().await?;
-        for name in &applied {
-            tracing::info!(migration.name = name, "applied migration {name}");
+        if !applied.is_empty() {
+            transaction.commit().await?;
         }
         Ok(applied)
     }
@@ -175,11 +194,38 @@ impl Gate {
     }
 }
 
+/// How often something was tried, and since when.
+struct Attempts {
+    began: Instant,
+    left: u32,
+}
+
+impl Attempts {
+    fn begin() -> Self {
+        Attempts {
+            began: Instant::now(),
+            left: ATTEMPTS,
+        }
+    }
+
+    /// Whether to try again after this refusal.
+    fn go_on(&mut self, refused: &Refused) -> bool {
+        self.left -= 1;
+        self.left > 0 && is_conflict(refused) && self.began.elapsed() < ATTEMPTS_END
+    }
+}
+
+/// Waits for a moment, by chance: who met once should not meet again.
+async fn pause() {
+    tokio::time::sleep(PAUSE.mul_f64(rand::random())).await;
+}
+
 /// Whether another transaction was in the way, which says nothing of the component.
 fn is_conflict(refused: &Refused) -> bool {
     matches!(
         refused,
-        Refused::Database(storage::Error::Conflict)
+        Refused::Migration(MigrationError::Blocked { .. })
+            | Refused::Database(storage::Error::Conflict)
             | Refused::Service(ServiceError::Interrupted(
                 _,
                 Interruption::Database(storage::Error::Conflict)

@@ -126,7 +126,9 @@ impl Refused {
     /// component may pass in a moment.
     pub fn may_pass(&self) -> bool {
         match self {
-            Refused::Database(_) | Refused::Unstaged(_) => true,
+            Refused::Database(_)
+            | Refused::Unstaged(_)
+            | Refused::Migration(MigrationError::Blocked { .. }) => true,
             Refused::Compile(error) => matches!(
                 error,
                 CompileError::TimedOut(_) | CompileError::OutOfMemory(_) | CompileError::Failed(_)
@@ -209,5 +211,6 @@ fn migration_code(error: &MigrationError) -> &'static str {
         MigrationError::Unknown { .. } => "migration-missing",
         MigrationError::Duplicate { .. } => "migration-twice",
         MigrationError::Failed { .. } => "migration-failed",
+        MigrationError::Blocked { .. } => "migration-blocked",
     }
 }

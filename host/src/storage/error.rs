@@ -66,6 +66,15 @@ pub enum MigrationError {
         /// The engine's message.
         detail: String,
     },
+    /// Another transaction was in the way. Nothing was changed, and it may be tried again.
+    #[error(
+        "other transactions were in the way of migration {name} each time; nothing was changed, \
+         so try again"
+    )]
+    Blocked {
+        /// The step.
+        name: String,
+    },
 }
 
 /// What ends a request without the logic hearing of it.

@@ -58,17 +58,15 @@ pub(super) async fn apply(
         match run(transaction, &migrations[position].postgres, last).await {
             Ok(()) => {}
             Err(stop) => {
-                let detail = match transaction.end(stop) {
-                    Stop::Logic(failure) => failure.detail,
-                    Stop::Host(Error::Conflict) => "other transactions were in the way for too \
-                         long; nothing was changed, so try again"
-                        .to_owned(),
-                    Stop::Host(error) => return Err(error),
+                let name = step.name.clone();
+                return match transaction.end(stop) {
+                    Stop::Logic(failure) => Ok(Err(MigrationError::Failed {
+                        name,
+                        detail: failure.detail,
+                    })),
+                    Stop::Host(Error::Conflict) => Ok(Err(MigrationError::Blocked { name })),
+                    Stop::Host(error) => Err(error),
                 };
-                return Ok(Err(MigrationError::Failed {
-                    name: step.name.clone(),
-                    detail,
-                }));
             }
         }
         let at = position as i64;
