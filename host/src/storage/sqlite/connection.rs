@@ -64,8 +64,8 @@ impl Opener {
             // Setting the hook also turns off SQLite's own checkpoints after commits.
             sqlite.wal_hook(Some(move |_: &mut _, pages: i32| {
                 let pages = pages.unsigned_abs();
-                log_pages.store(pages, Relaxed);
-                if pages >= WAKE_PAGES {
+                let before = log_pages.swap(pages, Relaxed);
+                if pages / WAKE_PAGES > before / WAKE_PAGES {
                     // Full: it was woken already.
                     let _ = wake.try_send(());
                 }
@@ -227,9 +227,10 @@ impl Connection {
         !matches!(state, Ok(TransactionState::None))
     }
 
-    /// The connection, when the write-ahead log has grown so long that a commit has to
-    /// shorten it.
-    pub(super) fn with_large_log(&self) -> Option<&rusqlite::Connection> {
-        (self.log_pages.load(Relaxed) >= LARGE_PAGES).then_some(&self.sqlite)
+    /// The connection and the write-ahead log's length in pages, when it has grown so long that a
+    /// commit has to shorten it.
+    pub(super) fn with_large_log(&self) -> Option<(&rusqlite::Connection, u32)> {
+        let pages = self.log_pages.load(Relaxed);
+        (pages >= LARGE_PAGES).then_some((&self.sqlite, pages))
     }
 }

@@ -176,8 +176,8 @@ impl SqliteTransaction {
             let number = ticket.number();
             // The sync may begin while the log is shortened.
             drop(ticket);
-            if let Some(sqlite) = connection.with_large_log() {
-                aside(|| engine.checkpointer.restart_log(sqlite));
+            if let Some((sqlite, pages)) = connection.with_large_log() {
+                aside(|| engine.checkpointer.restart_log(sqlite, pages));
             }
             number
         } else {
