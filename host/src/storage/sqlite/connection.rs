@@ -165,8 +165,8 @@ impl Connection {
         } = self;
         let known = shapes.get(text);
         let fast = known.as_ref().is_some_and(|shape| shape.is_fast());
-        let begun = Instant::now();
         let run = || {
+            let begun = Instant::now();
             let mut statement = sqlite
                 .prepare_cached(text)
                 .map_err(|error| Stop::sort(&error, guard.take_refusal()))?;
