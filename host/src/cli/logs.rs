@@ -64,26 +64,27 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     let is_terminal = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        // It would tell standard error that standard error is gone, and panic over that: who
-        // stops reading the log must not stop the service.
-        .log_internal_errors(false);
     let text = match format {
         Format::Text => true,
         Format::Json => false,
         Format::Auto => is_terminal,
     };
+    // Errors of writing would be told to standard error, which is gone then, and panic over that:
+    // who stops reading the log must not stop the service.
     if text {
-        let lines = lines.with_target(false);
+        let lines = tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .log_internal_errors(false)
+            .with_target(false);
         match is_terminal {
             // Colours, unless NO_COLOR is set.
             true => lines.boxed(),
             false => lines.with_ansi(false).boxed(),
         }
     } else {
-        lines
-            .json()
+        json_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .log_internal_errors(false)
             .flatten_event(true)
             .with_span_list(false)
             .boxed()
