@@ -29,8 +29,10 @@ const CORE_INSTANCES_PER_COMPONENT: u32 = 128;
 const MEMORIES_PER_COMPONENT: u32 = 4;
 const TABLES_PER_COMPONENT: u32 = 16;
 
-/// What stays resident of an instance's memory and stack for the next one in the same slot.
-const MEMORY_KEEP_RESIDENT: usize = 512 << 10;
+/// What stays resident of an instance's memory and stack for the next one in the same slot. All of
+/// it is cleared after every call: more of it makes small calls pay for the largest before them,
+/// less makes large calls ask for their pages anew.
+const MEMORY_KEEP_RESIDENT: usize = 128 << 10;
 const STACK_KEEP_RESIDENT: usize = 16 << 10;
 const TABLE_KEEP_RESIDENT: usize = 4 << 10;
 
