@@ -1,16 +1,14 @@
 # syntax=docker/dockerfile:1
-# The host's image: one static binary, the bundled component as a layer of its own, nothing else.
+# The host's image: one static binary, certificates, /tmp, and the bundled component as a layer of
+# its own. It is based on nothing: there is no shell, no package manager and no library to patch.
 #
 #   docker build --tag task-host .            podman build --format docker --tag task-host .
 #
 # Podman needs `--format docker`: the OCI format has no place for the health check. Each platform
-# builds natively; `host` and `component` may be replaced by folders that hold what was built
-# elsewhere: --build-context host=DIR --build-context component=DIR.
+# builds natively; `host` (a root folder) and `component` (with tasks.wasm) may be replaced by folders
+# that hold what was built elsewhere: --build-context host=DIR --build-context component=DIR.
 
-FROM docker.io/library/rust:1.95.0-alpine AS toolchain
-# For SQLite and the allocator, which are C.
-# hadolint ignore=DL3018
-RUN apk add --no-cache musl-dev
+FROM docker.io/library/rust:1.95.0-bookworm AS toolchain
 WORKDIR /source
 COPY . .
 
@@ -18,15 +16,19 @@ FROM toolchain AS build-host
 # The target and the registry are kept between builds, outside every layer.
 RUN --mount=type=cache,target=/source/target,sharing=locked \
     --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
-    cargo build --locked --profile dist --package task-host && \
-    install -D target/dist/task-host /out/task-host
+    target="$(rustc --print host-tuple)" && \
+    cargo build --locked --config .cargo/static.toml --profile dist --package task-host \
+        --target "$target" && \
+    install -D "target/$target/dist/task-host" /out/usr/bin/task-host && \
+    install -D -m 0644 /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/ca-certificates.crt && \
+    install -d -m 1777 /out/tmp
 
 FROM toolchain AS build-component
 RUN --mount=type=cache,target=/source/target,sharing=locked \
     --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     rustup target add wasm32-unknown-unknown && \
     cargo xtask components && \
-    install -D --mode=0644 target/components/tasks.wasm /out/tasks.wasm
+    install -D -m 0644 target/components/tasks.wasm /out/tasks.wasm
 
 FROM scratch AS host
 COPY --from=build-host /out/ /
@@ -34,8 +36,7 @@ COPY --from=build-host /out/ /
 FROM scratch AS component
 COPY --from=build-component /out/ /
 
-# Certificates, time zones, a user 65532 and /tmp; no shell and no package manager.
-FROM gcr.io/distroless/static-debian12:nonroot
+FROM scratch
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="task-host" \
@@ -44,7 +45,9 @@ LABEL org.opencontainers.image.title="task-host" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=component tasks.wasm /usr/share/task-host/tasks.wasm
-COPY --from=host task-host /usr/bin/task-host
+# The stage holds what the image does, and nothing else.
+# hadolint ignore=DL3067
+COPY --from=host / /
 USER 65532:65532
 # Whatever has to be kept is here; nothing else but /tmp is written to.
 WORKDIR /data
