@@ -79,7 +79,10 @@ impl Tool {
             .arg("--root")
             .arg(&root)
             .arg("--target-dir")
-            .arg(root.join("build"));
+            .arg(root.join("build"))
+            // As the profile `dist` has it.
+            .env("CARGO_PROFILE_RELEASE_LTO", "fat")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
         match step::run(&mut command) {
             Ok(()) => Some(path),
             Err(error) => {
