@@ -72,6 +72,8 @@ def open_page(browser, host):
         page.goto(path)
         if ready:
             expect(page.locator("[data-count=total]")).not_to_have_text("–")
+            # The list comes by an answer of its own, which may be the later one.
+            expect(page.get_by_text("Loading the tasks…")).to_have_count(0)
         return page
 
     yield open_page

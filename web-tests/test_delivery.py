@@ -66,6 +66,7 @@ def test_the_page_works_behind_a_path_prefix(browser, host):
     page.goto("/team/tasks/")
     add(page, "Behind a prefix")
     expect(row(page, "Behind a prefix")).to_be_visible()
+    expect(page.get_by_text("and more below")).to_be_visible()
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     expect(page.get_by_text("102 tasks", exact=True)).to_be_visible()
     page.get_by_label("Search").fill("prefix")
