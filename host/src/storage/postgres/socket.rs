@@ -31,12 +31,18 @@ use super::url::{Roots, Url};
 /// Reads the certificates that may vouch for the server; none: it needs none.
 ///
 /// # Errors
-/// Why the file cannot be used.
+/// Why the file, or what the system has, cannot be used.
 pub(super) fn encryption(roots: Option<&Roots>) -> Result<Option<MakeRustlsConnect>, String> {
     let mut store = RootCertStore::empty();
     match roots {
         None => return Ok(None),
-        Some(Roots::Web) => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Some(Roots::System) => {
+            let found = rustls_native_certs::load_native_certs();
+            store.add_parsable_certificates(found.certs);
+            if store.is_empty() {
+                return Err(no_authorities(&found.errors));
+            }
+        }
         Some(Roots::File(path)) => {
             let unusable = |error: &dyn std::fmt::Display| {
                 format!("sslrootcert={} cannot be used: {error}", path.display())
@@ -58,6 +64,14 @@ pub(super) fn encryption(roots: Option<&Roots>) -> Result<Option<MakeRustlsConne
         .with_root_certificates(store)
         .with_no_client_auth();
     Ok(Some(MakeRustlsConnect::new(config)))
+}
+
+fn no_authorities(errors: &[rustls_native_certs::Error]) -> String {
+    let reasons: String = errors.iter().map(|error| format!(" ({error})")).collect();
+    format!(
+        "this system has no certificates of authorities that could vouch for the database{reasons}; \
+         install the package ca-certificates, or name a file with ?sslrootcert=FILE"
+    )
 }
 
 /// A connection that was opened.

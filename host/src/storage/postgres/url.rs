@@ -28,8 +28,8 @@ pub struct Url {
 /// Which authorities may vouch for the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Roots {
-    /// Those that browsers trust.
-    Web,
+    /// Those that the system trusts.
+    System,
     /// Those in a PEM file, and no others.
     File(PathBuf),
 }
@@ -53,11 +53,12 @@ impl FromStr for Url {
 
     fn from_str(text: &str) -> Result<Self, UrlError> {
         let (base, query) = text.split_once('?').unwrap_or((text, ""));
-        let (mut mode, mut file, mut rest) = (None, None, Vec::new());
+        let (mut mode, mut roots, mut rest) = (None, None, Vec::new());
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
                 Some(("sslmode", value)) => mode = Some(value),
-                Some(("sslrootcert", value)) => file = Some(PathBuf::from(decoded(value))),
+                Some(("sslrootcert", "system")) => roots = Some(Roots::System),
+                Some(("sslrootcert", value)) => roots = Some(Roots::File(decoded(value).into())),
                 _ => rest.push(pair),
             }
         }
@@ -76,7 +77,7 @@ impl FromStr for Url {
             return Err(UrlError::Missing("the host"));
         }
         let encrypt = match mode {
-            None => !config.get_hosts().iter().all(is_this_machine) || file.is_some(),
+            None => !config.get_hosts().iter().all(is_this_machine) || roots.is_some(),
             Some("disable") => false,
             Some("prefer" | "require" | "verify-ca" | "verify-full") => true,
             Some(other) => return Err(UrlError::SslMode(other.to_owned())),
@@ -93,7 +94,7 @@ impl FromStr for Url {
             config,
             database,
             user,
-            roots: encrypt.then(|| file.map_or(Roots::Web, Roots::File)),
+            roots: encrypt.then(|| roots.unwrap_or(Roots::System)),
         })
     }
 }
@@ -159,7 +160,7 @@ mod tests {
             "?sslmode=verify-full",
         ] {
             let url = url(&format!("postgres://a@db.example/b{text}"));
-            assert_eq!(url.roots, Some(Roots::Web), "{text}");
+            assert_eq!(url.roots, Some(Roots::System), "{text}");
         }
         let own = url("postgres://a@db.example/b?sslrootcert=/etc/my%20ca.pem");
         assert_eq!(own.roots, Some(Roots::File("/etc/my ca.pem".into())));
@@ -167,10 +168,12 @@ mod tests {
         for host in ["localhost", "127.0.0.1", "%2Ftmp%2Fpg"] {
             assert_eq!(url(&format!("postgres://a@{host}/b")).roots, None);
             let asked = url(&format!("postgres://a@{host}/b?sslmode=require"));
-            assert_eq!(asked.roots, Some(Roots::Web));
+            assert_eq!(asked.roots, Some(Roots::System));
         }
+        let system = url("postgres://a@localhost/b?sslrootcert=system");
+        assert_eq!(system.roots, Some(Roots::System));
         let both = url("postgres://a@localhost,db.example/b");
-        assert_eq!(both.roots, Some(Roots::Web));
+        assert_eq!(both.roots, Some(Roots::System));
     }
 
     #[test]

@@ -92,6 +92,14 @@ fn a_database_that_cannot_be_opened_is_named() {
 }
 
 #[test]
+fn a_server_that_no_authority_could_vouch_for_is_not_asked() {
+    let setup = Setup::tasks().database("postgres://a@127.0.0.1:1/b?sslrootcert=system");
+    let setup = setup.variable("SSL_CERT_FILE", "/nowhere");
+    let refused = setup.variable("SSL_CERT_DIR", "/nowhere").refused();
+    refused.says(2, &["--database", "ca-certificates", "sslrootcert=FILE"]);
+}
+
+#[test]
 fn a_key_of_the_code_cache_that_every_user_can_read_is_refused() {
     let setup = Setup::tasks().own_cache();
     drop(setup.start());
