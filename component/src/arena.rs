@@ -1,9 +1,10 @@
 //! The guest's allocator: memory is handed out from front to back and never taken back.
 //!
 //! An instance lives for one call, so what it allocated dies with its memory. Freeing would only
-//! touch more pages, and fresh pages are what an instance costs. Allocation begins in a static
-//! arena, which needs no call to grow memory; when it is full, memory grows, and the arena goes
-//! on behind it, until the host refuses.
+//! touch more pages, and pages that were written to are what an instance costs: the host clears
+//! them. Allocation begins behind the statics, in memory that is there from the start (`build.rs`
+//! says how much); when that is full, memory grows, and the arena goes on behind it, until the host
+//! refuses.
 
 /// A stretch of addresses, handed out from front to back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,36 +55,30 @@ mod global {
     #![expect(unsafe_code, reason = "an allocator cannot be written without")]
 
     use core::alloc::{GlobalAlloc, Layout};
-    use core::arch::wasm32::memory_grow;
-    use core::cell::{Cell, UnsafeCell};
-    use core::mem::MaybeUninit;
+    use core::arch::wasm32::{memory_grow, memory_size};
+    use core::cell::Cell;
     use core::ptr::{copy_nonoverlapping, null_mut, with_exposed_provenance_mut};
 
     use super::Stretch;
 
-    /// Enough for 100 ordinary tasks listed or created at once; a page that is never touched
-    /// costs nothing.
-    const ARENA_SIZE: usize = 1 << 20;
     /// Bytes in a page of WebAssembly memory.
     const PAGE: usize = 1 << 16;
     /// Pages by which memory grows at least: growing is a call to the host's runtime.
     const GROWTH: usize = 16;
 
-    #[repr(C, align(16))]
-    struct Arena(UnsafeCell<[MaybeUninit<u8>; ARENA_SIZE]>);
-
-    // SAFETY: the component has one thread. Without the `atomics` feature, which its target
-    // does not have, WebAssembly cannot share this memory.
-    unsafe impl Sync for Arena {}
-
-    static ARENA: Arena = Arena(UnsafeCell::new([MaybeUninit::uninit(); ARENA_SIZE]));
+    // SAFETY: the linker defines it, at the end of what it placed in memory. Only its address is
+    // taken, which needs nothing of what lies there.
+    unsafe extern "C" {
+        safe static __heap_base: u8;
+    }
 
     struct Allocator {
         /// None until the first allocation.
         free: Cell<Option<Stretch>>,
     }
 
-    // SAFETY: as for `Arena`.
+    // SAFETY: the component has one thread. Without the `atomics` feature, which its target
+    // does not have, WebAssembly cannot share this memory.
     unsafe impl Sync for Allocator {}
 
     #[global_allocator]
@@ -93,12 +88,9 @@ mod global {
 
     impl Allocator {
         fn stretch(&self) -> Stretch {
-            self.free.get().unwrap_or_else(|| {
-                let start = ARENA.0.get().expose_provenance();
-                Stretch {
-                    next: start,
-                    end: start + ARENA_SIZE,
-                }
+            self.free.get().unwrap_or_else(|| Stretch {
+                next: (&raw const __heap_base).addr(),
+                end: memory_size::<0>() * PAGE,
             })
         }
 
@@ -113,8 +105,9 @@ mod global {
         }
     }
 
-    // SAFETY: `Stretch` hands every address out once, aligned and inside the arena or memory
-    // that was grown for it, both of which live as long as the instance. No method panics or
+    // SAFETY: `Stretch` hands every address out once, aligned and inside memory that is behind all
+    // that the linker placed, or was grown; nobody else has it, and it lives as long as the instance.
+    // No method panics or
     // allocates: additions to addresses are checked, and sizes come from layouts, which are
     // below `isize::MAX`.
     unsafe impl GlobalAlloc for Allocator {
