@@ -4,6 +4,7 @@
 //! the profile `dist`, seeded alike, compared answer by answer, and loaded in turns; so are the
 //! peers (`bench/peers`, `bench/wasi-http`), for what they can do.
 
+mod awake;
 mod chart;
 mod compare;
 mod http;
@@ -38,6 +39,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use clap::builder::PossibleValuesParser;
 
+use self::awake::Awake;
 use self::measure::Bench;
 use self::peers::Peers;
 use self::report::Report;
@@ -279,6 +281,7 @@ fn measure(
     cores: usize,
     loads: &[(Engine, Vec<Workload>)],
 ) -> Result<Report> {
+    let awake = Awake::keep();
     let cache = setup.folder.join("code-cache");
     let script = workspace.root.join("bench/wrk/requests.lua");
     for (engine, workloads) in loads {
@@ -330,6 +333,7 @@ fn measure(
     }
     Ok(Report {
         cores,
+        sleep: awake.in_words(),
         plan,
         built: match &arguments.binaries {
             Some(folder) => format!("the binaries of `{}`", workspace.shown(folder)),

@@ -18,6 +18,8 @@ use super::{Plan, setup, tools, workload, wrk};
 pub struct Report {
     /// Cores of the machine.
     pub cores: usize,
+    /// Whether they stayed awake, for people.
+    pub sleep: &'static str,
     /// How it was measured.
     pub plan: Plan,
     /// What the servers were built with.
@@ -58,6 +60,7 @@ impl Report {
             "start": self.starts,
             "machine": {
                 "cores": self.cores,
+                "sleep": self.sleep,
                 "server_core": setup::CORE,
                 "load_generator_core": wrk::CORE,
             },
@@ -122,7 +125,7 @@ impl Report {
         } = self.plan;
         writeln!(
             text,
-            "\nA machine of {} cores, {}; under load the server has one worker and core {}, \
+            "\nA machine of {} cores, {}; {}; under load the server has one worker and core {}, \
              the load generator core {}; PostgreSQL, where it is used, has both. Medians of {rounds} \
              rounds that take turns, {} s each, (smallest..largest) over {} tasks. A ratio compares the \
              two servers of one round; by CPU time it is the other's time for a request as a part of \
@@ -131,6 +134,7 @@ impl Report {
              from when a request was to be sent. Start and memory are measured on all cores. \
              Versions: {}, and those of `bench/peers/requirements.txt`.",
             self.cores,
+            self.sleep,
             self.built,
             setup::CORE,
             wrk::CORE,

@@ -53,6 +53,7 @@ fn outcome(key: &str, ratio: [f64; 2], core_used: f64, rate: f64) -> Outcome {
 fn report(outcomes: Vec<Outcome>) -> Report {
     Report {
         cores: 2,
+        sleep: "kept awake",
         plan: Plan::QUICK,
         built: "the profile `dist`".to_owned(),
         outcomes,
