@@ -3,6 +3,7 @@
 //! A write takes the writer first, then an instance; a read takes an instance first. Nothing is
 //! acknowledged before what it wrote, and what it saw, is durable.
 
+mod conflict;
 mod ended;
 mod probes;
 mod shadowing;
@@ -10,11 +11,10 @@ mod switching;
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
-use rand::Rng as _;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::{Instrument as _, trace_span};
 
@@ -32,12 +32,6 @@ use crate::storage::{Budget, Database, Error, Transaction};
 use crate::telemetry::DETAIL;
 use crate::transcode::{Outcome, Reply};
 
-/// How often a request that met a conflict is run again before it is answered with 503. With 64
-/// clients who change 1000 tasks at random, 8 were too few for one request of some thousands.
-const RETRIES: u32 = 12;
-/// The first pause before running again; it doubles up to the longest, and half of it is chance.
-const RETRY_PAUSE: Duration = Duration::from_millis(2);
-const LONGEST_RETRY_PAUSE: Duration = Duration::from_millis(256);
 /// Calls for `GET /health` at a time. They use instances beside those of requests, so that
 /// health can be asked under full load.
 const HEALTH_CALLS: usize = 2;
@@ -156,11 +150,8 @@ impl Service {
                 Ok(answer) => return Ok(answer),
                 Err(Ended::Refused(refusal)) => return Err(refusal),
                 Err(Ended::Conflict) => {
-                    let chance = rand::rng().random_range(0.5..1.0);
-                    let pause = (RETRY_PAUSE * 2u32.pow(conflicts)).min(LONGEST_RETRY_PAUSE);
-                    let pause = pause.mul_f64(chance);
-                    let over = work.arrived.elapsed() + pause >= self.limits.deadline;
-                    if conflicts == RETRIES || over {
+                    let pause = conflict::pause(conflicts).ok_or_else(overloaded)?;
+                    if work.arrived.elapsed() + pause >= self.limits.deadline {
                         return Err(overloaded());
                     }
                     conflicts += 1;
