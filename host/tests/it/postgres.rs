@@ -2,15 +2,16 @@
 //!
 //! The server starts with the first test that asks for it and ends with the process, however that
 //! ends ([`run::Run`]). It listens on a socket in a directory of its own, so no port is taken and no
-//! other server is met. Nothing survives it, so it never syncs. A test that stops and crashes a
-//! server has one of its own.
+//! other server is met; only what encrypts has a port, because sockets are not encrypted. Nothing
+//! survives it, so it never syncs. A test that stops and crashes a server has one of its own.
 //!
 //! Where PostgreSQL is missing, the tests that need it say so and pass, except in CI.
 
 mod run;
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::Write as _;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,10 +26,16 @@ const PROGRAMS: [&str; 3] = ["initdb", "postgres", "psql"];
 /// The oldest release that the host speaks to.
 const OLDEST: u32 = 15;
 
+/// What the socket is named after, which takes no port.
+const PORT: u16 = 5432;
+
 /// A server, until it is dropped.
 pub struct Server {
     programs: PathBuf,
     directory: PathBuf,
+    port: u16,
+    /// Beside those of every server.
+    settings: Vec<String>,
     databases: AtomicU32,
     /// None while it does not run.
     run: Mutex<Option<Run>>,
@@ -43,6 +50,27 @@ pub fn server() -> Option<&'static Server> {
 
 /// A server that only this test meets; none where PostgreSQL is missing and may be.
 pub fn own_server() -> Option<Server> {
+    let programs = programs_or_left_out()?;
+    let directory = run::cluster(&programs).expect("a cluster is made");
+    Some(Server::start(programs, directory, PORT, Vec::new()))
+}
+
+/// A server that only this test meets, encrypted on a port of 127.0.0.1; none where PostgreSQL is
+/// missing and may be. Certificate and key are PEM.
+pub fn encrypted_server(certificate: &str, key: &str) -> Option<Server> {
+    let programs = programs_or_left_out()?;
+    let directory = run::cluster(&programs).expect("a cluster is made");
+    for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+        run::place(&directory.join("data").join(name), text).expect("the server's file");
+    }
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let port = free.expect("a free port").port();
+    let settings = ["listen_addresses=127.0.0.1", "ssl=on"].map(str::to_owned);
+    let settings = [settings.to_vec(), vec![format!("port={port}")]].concat();
+    Some(Server::start(programs, directory, port, settings))
+}
+
+fn programs_or_left_out() -> Option<PathBuf> {
     let programs = programs();
     if programs.is_none() {
         let ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
@@ -50,7 +78,7 @@ pub fn own_server() -> Option<Server> {
         assert!(!ci, "{message}, and in CI nothing is left out");
         eprintln!("LEFT OUT: {message}; tests on it pass without having run");
     }
-    programs.map(|programs| Server::start(programs).expect("the server starts"))
+    programs
 }
 
 /// Where the programs are: in PATH, or where Debian puts them.
@@ -76,11 +104,12 @@ fn version(directory: &Path) -> Option<u32> {
 }
 
 impl Server {
-    fn start(programs: PathBuf) -> io::Result<Self> {
-        let directory = run::cluster(&programs)?;
+    fn start(programs: PathBuf, directory: PathBuf, port: u16, settings: Vec<String>) -> Self {
         let server = Self {
             programs,
             directory,
+            port,
+            settings,
             databases: AtomicU32::new(0),
             run: Mutex::default(),
         };
@@ -89,7 +118,7 @@ impl Server {
             "postgres",
             "CREATE ROLE host LOGIN PASSWORD 'secret' CREATEROLE",
         );
-        Ok(server)
+        server
     }
 
     /// Stops it in an orderly way, which ends every session, and starts it again.
@@ -114,7 +143,7 @@ impl Server {
     /// Starts it where it does not run, and waits until it answers.
     pub fn resume(&self) {
         self.running()
-            .get_or_insert_with(|| Run::start(&self.programs, &self.directory));
+            .get_or_insert_with(|| Run::start(&self.programs, &self.directory, &self.settings));
         eventually("PostgreSQL answers", || {
             let asked = self.psql("postgres", "SELECT 1").output().ok()?;
             asked.status.success().then_some(())
@@ -147,6 +176,12 @@ impl Server {
     pub fn url_at(&self, directory: &Path, database: &str) -> String {
         let socket = directory.display().to_string().replace('/', "%2F");
         format!("postgres://host:secret@{socket}/{database}")
+    }
+
+    /// How the host reaches a database of an [`encrypted_server`] at `localhost` or its address.
+    pub fn url_by_port(&self, host: &str, database: &str, query: &str) -> String {
+        let port = self.port;
+        format!("postgres://host:secret@{host}:{port}/{database}?{query}")
     }
 
     /// How anybody else does.
@@ -187,6 +222,7 @@ impl Server {
             .arg("--username=admin")
             .arg("--host")
             .arg(&self.directory)
+            .arg(format!("--port={}", self.port))
             .env("PGPASSWORD", "secret")
             .stdin(Stdio::null());
         command

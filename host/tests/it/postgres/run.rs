@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -71,9 +71,19 @@ pub fn cluster(programs: &Path) -> io::Result<PathBuf> {
     Ok(directory)
 }
 
+/// Writes a file that only the server can read, as it demands of keys.
+pub fn place(path: &Path, text: &str) -> io::Result<()> {
+    fs::write(path, text)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    if rustix::process::getuid().is_root() {
+        chown(path, Some(NOBODY), Some(NOBODY))?;
+    }
+    Ok(())
+}
+
 impl Run {
     /// Starts the server of a cluster. It does not answer yet.
-    pub fn start(programs: &Path, directory: &Path) -> Self {
+    pub fn start(programs: &Path, directory: &Path, settings: &[String]) -> Self {
         let log = fs::File::options()
             .create(true)
             .append(true)
@@ -89,6 +99,8 @@ impl Run {
             .arg("-k")
             .arg(directory)
             .args(SETTINGS.iter().flat_map(|setting| ["-c", setting]))
+            // Of two, the later one counts.
+            .args(settings.iter().flat_map(|setting| ["-c", setting]))
             .current_dir(directory)
             // A signal to the tests' group is not for these: the end of the tests is.
             .process_group(0)

@@ -1,6 +1,7 @@
 //! What only PostgreSQL has: logins, values of more types, many writers, and connections that are
 //! lost.
 
+mod encryption;
 mod escapes;
 mod lost;
 mod proxy;

@@ -16,7 +16,7 @@ fn config(url: &str) -> Config {
     }
 }
 
-fn refusal(url: &str) -> OpenError {
+pub(super) fn refusal(url: &str) -> OpenError {
     match Postgres::open(&config(url)) {
         Ok(_) => panic!("{url} was opened"),
         Err(error) => error,
