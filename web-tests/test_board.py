@@ -33,6 +33,29 @@ def test_a_card_moves_by_the_keyboard_and_keeps_the_focus(open_page, host):
     assert host.api("GET", "/tasks/1")["status"] == "blocked"
 
 
+def test_quick_moves_of_a_card_do_not_overtake_each_other(open_page, host):
+    host.create("Move me")
+    page = open_page("/?view=board")
+    held = []
+
+    def hold_the_first(route):
+        if route.request.method == "PATCH" and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/tasks/1", hold_the_first)
+    page.get_by_role("button", name="Move to In progress: Move me").click()
+    page.get_by_role("button", name="Move to Blocked: Move me").click()
+    expect(card(page, "Move me", "blocked")).to_be_visible()
+    # A second request would be on its way by now, and through before the first.
+    page.wait_for_timeout(500)
+    held[0].continue_()
+    expect(page.get_by_role("log")).to_contain_text("“Move me” is now blocked.")
+    expect(card(page, "Move me", "blocked")).to_be_visible()
+    assert host.api("GET", "/tasks/1")["status"] == "blocked"
+
+
 def test_a_card_moves_by_touch(open_page, host):
     host.create("Move me")
     page = open_page("/?view=board", size="phone")

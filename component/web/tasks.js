@@ -65,17 +65,29 @@ export async function change(id, members, checksum) {
   return body;
 }
 
-/** Moves a task to a status, at once for the eye; where the service refuses, back, and says so. */
-export async function move(task, status, done) {
+/** The last move of each task that the service has not answered yet, by id. */
+const underway = new Map();
+
+/**
+ * Moves a task to a status, at once for the eye; where the service refuses, back, and says so. Quick
+ * moves of one task are sent one after the other: on connections of their own they could overtake.
+ */
+export function move(task, status, done) {
   setPending(task.id, { task: { ...task, status }, since: Infinity });
-  try {
-    const moved = await change(task.id, { status });
-    setPending(task.id, { task: moved, since: changes.value + 1 });
-    if (done) say(done);
-  } catch (error) {
-    setPending(task.id, null);
-    say(error.message, { again: () => move(task, status, done) });
-  }
+  const isLast = () => underway.get(task.id) === sent;
+  const sent = Promise.resolve(underway.get(task.id)).then(async () => {
+    try {
+      const moved = await change(task.id, { status });
+      if (isLast()) setPending(task.id, { task: moved, since: changes.value + 1 });
+      if (done) say(done);
+    } catch (error) {
+      if (isLast()) setPending(task.id, null);
+      say(error.message, { again: () => move(task, status, done) });
+    }
+    if (isLast()) underway.delete(task.id);
+  });
+  underway.set(task.id, sent);
+  return sent;
 }
 
 /** Deletes a task and offers to undo it. `known` are tasks among which dependants are looked for. */
