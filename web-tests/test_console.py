@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from console import TOKEN, Operated, fits, log_in, press, progress, variant
+from console import TOKEN, Operated, fits, log_in, press, progress, revision, variant
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,8 @@ def test_what_somebody_else_deploys_is_followed(page, host, tmp_path):
     expect(followed).to_contain_text("somebody-else")
     expect(page.get_by_text(f"Deployment {number} runs.")).to_be_visible()
     expect(page.get_by_role("button", name="Deploy", exact=True)).to_be_disabled()
+    # It may still be compiled, and has nothing to promote until it is tried.
+    expect(revision(page, "Candidate")).to_contain_text("shadow")
     host.promote(number)
     expect(progress(page)).to_contain_text("Active")
     expect(page.get_by_role("button", name="Deploy", exact=True)).to_be_enabled()
