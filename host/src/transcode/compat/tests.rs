@@ -5,7 +5,6 @@ mod bodies;
 mod properties;
 mod queries;
 mod routes;
-mod tasks;
 
 use super::breaking_changes;
 use crate::contract::{Method, Route};

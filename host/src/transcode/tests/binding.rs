@@ -1,8 +1,8 @@
 //! Routes against signatures: what fits, and the sentence for each thing that does not.
 
-use super::support::{interface, operation, route, tasks};
+use super::support::{interface, operation, route};
 use crate::contract::{Access, Method, Route};
-use crate::transcode::{Interface, Operation};
+use crate::transcode::Operation;
 
 const ITEMS: &str = "
     record thing { id: s64, name: string, tag: string, next: option<string>, parts: list<string> }
@@ -212,70 +212,4 @@ fn members_of_the_result_are_checked() {
     let mut nothing = route(Method::Post, "/x", "clear");
     nothing.body = set("id");
     assert!(bind_route(&nothing).is_err());
-}
-
-#[test]
-fn every_function_of_this_repositorys_api_can_be_bound() {
-    let interface = Interface::decode(&tasks()).unwrap();
-    let bind = |method, path: &str, operation: &str, change: fn(&mut Route)| {
-        let mut route = route(method, path, "");
-        route.operation = operation.to_owned();
-        change(&mut route);
-        Operation::bind(&interface, &route).unwrap()
-    };
-    let etag = |route: &mut Route| route.etag = Some("checksum".to_owned());
-    let created = |route: &mut Route| {
-        route.success = 201;
-        route.location = Some("/tasks/{id}".to_owned());
-        route.etag = Some("checksum".to_owned());
-    };
-    let paged = |route: &mut Route| {
-        route.body = Some("tasks".to_owned());
-        route.next = Some("next".to_owned());
-    };
-    let plain = |_: &mut Route| {};
-    bind(Method::Post, "/tasks", "tasks:api/tasks#create", created);
-    bind(
-        Method::Post,
-        "/tasks/bulk",
-        "tasks:api/tasks#create-bulk",
-        plain,
-    );
-    bind(Method::Get, "/tasks", "tasks:api/tasks#list", paged);
-    bind(Method::Get, "/tasks/{id}", "tasks:api/tasks#get", etag);
-    bind(Method::Put, "/tasks/{id}", "tasks:api/tasks#update", etag);
-    bind(Method::Patch, "/tasks/{id}", "tasks:api/tasks#update", etag);
-    bind(
-        Method::Delete,
-        "/tasks/{id}",
-        "tasks:api/tasks#delete",
-        plain,
-    );
-    bind(
-        Method::Get,
-        "/tasks/stats/summary",
-        "tasks:api/tasks#summarize",
-        plain,
-    );
-    let productivity = "tasks:api/tasks#measure-productivity";
-    bind(
-        Method::Get,
-        "/tasks/analytics/productivity",
-        productivity,
-        plain,
-    );
-    for (method, path, function) in [
-        (Method::Get, "/api/tasks", "list"),
-        (Method::Post, "/api/tasks", "create"),
-        (Method::Get, "/api/tasks/{id}", "get"),
-        (Method::Put, "/api/tasks/{id}", "update"),
-        (Method::Delete, "/api/tasks/{id}", "delete"),
-    ] {
-        bind(
-            method,
-            path,
-            &format!("tasks:api/simple-tasks#{function}"),
-            plain,
-        );
-    }
 }

@@ -15,14 +15,6 @@ pub(in crate::transcode) fn tasks() -> Vec<u8> {
     encode(&mut resolve, package)
 }
 
-/// The text of the repository's own task API, as one file.
-pub(in crate::transcode) fn tasks_text() -> String {
-    // The world's file names the package, which stands first.
-    let files = ["world.wit", "tasks.wit", "simple-tasks.wit"];
-    let read = |file| std::fs::read_to_string(wit("tasks").join(file)).unwrap();
-    files.map(read).join("\n")
-}
-
 /// A component that exports `test:api/things` with those items, and imports the platform.
 pub(in crate::transcode) fn component(items: &str) -> Vec<u8> {
     package(&format!(
