@@ -107,9 +107,8 @@ mod global {
 
     // SAFETY: `Stretch` hands every address out once, aligned and inside memory that is behind all
     // that the linker placed, or was grown; nobody else has it, and it lives as long as the instance.
-    // No method panics or
-    // allocates: additions to addresses are checked, and sizes come from layouts, which are
-    // below `isize::MAX`.
+    // No method panics or allocates: additions to addresses are checked, and sizes come from layouts,
+    // which are below `isize::MAX`.
     unsafe impl GlobalAlloc for Allocator {
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
             let (size, align) = (layout.size(), layout.align());

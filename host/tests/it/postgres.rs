@@ -65,8 +65,11 @@ pub fn encrypted_server(certificate: &str, key: &str) -> Option<Server> {
     }
     let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     let port = free.expect("a free port").port();
-    let settings = ["listen_addresses=127.0.0.1", "ssl=on"].map(str::to_owned);
-    let settings = [settings.to_vec(), vec![format!("port={port}")]].concat();
+    let settings = vec![
+        "listen_addresses=127.0.0.1".to_owned(),
+        format!("port={port}"),
+        "ssl=on".to_owned(),
+    ];
     Some(Server::start(programs, directory, port, settings))
 }
 
