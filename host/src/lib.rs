@@ -1,19 +1,5 @@
-//! task-host: runs a service whose logic is a WebAssembly component.
+//! The `task-host` program: the command line and the composition of a serving process.
 //!
-//! Each module is a layer, and dependencies point one way:
-//! `cli -> server -> deployment -> request -> {transcode, runtime, storage}`. `contract` holds the
-//! words they share, `metrics` the figures they count and `telemetry` the traces they send; these
-//! depend on none of the others.
-
-#![warn(missing_docs)]
+//! Everything else is in the crates of the layers below; ARCHITECTURE.md has their map.
 
 pub mod cli;
-pub mod contract;
-pub mod deployment;
-pub mod metrics;
-pub mod request;
-pub mod runtime;
-pub mod server;
-pub mod storage;
-pub mod telemetry;
-pub mod transcode;

@@ -1,11 +1,11 @@
 //! Requests into arguments, by serde. Refusals are coarser than the host's, which name each
 //! fault by its place; what is measured is accepted by both.
 
+use contract::FieldError;
 use serde::{Deserialize, Deserializer, de};
-use task_host::contract::FieldError;
-use task_host::transcode::{Input, Rejection};
 use tasks::contract::Datetime;
 use tasks::contract::tasks::{Category, Priority, Status, TaskDraft, TaskFilter, TaskUpdate};
+use transcode::{Input, Rejection};
 
 use crate::filter;
 use crate::logic::Operation;

@@ -7,8 +7,8 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::IntoDeserializer as _;
 use serde::de::value::{Error, StrDeserializer};
-use task_host::transcode::Rejection;
 use tasks::contract::tasks::{Direction, SortKey, TaskFilter};
+use transcode::Rejection;
 
 use crate::arguments::{CategoryJson, Moment, PriorityJson, StatusJson, invalid};
 

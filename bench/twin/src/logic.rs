@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use task_host::contract;
-use task_host::request::{Fault, Finished, Invocation, Logic};
-use task_host::runtime::{Call, Cost, Interruption};
-use task_host::transcode::{Input, Outcome, Rejection, Reply};
+use request::{Fault, Finished, Invocation, Logic};
+use runtime::{Call, Cost, Interruption};
 use tasks::contract::types::Problem;
 use tasks::operations;
 use tasks::refusal::Refusal;
+use transcode::{Input, Outcome, Rejection, Reply};
 
 use crate::arguments::Arguments;
 use crate::json;

@@ -18,9 +18,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use deployment::{Deployments, Member, Start};
+use request::Service;
 use task_host::cli::{self, Failure, serving};
-use task_host::deployment::{Deployments, Member, Start};
-use task_host::request::Service;
 
 /// The allocator that the host has.
 #[global_allocator]

@@ -6,9 +6,9 @@
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
-use task_host::request::Fault;
-use task_host::runtime::{Call, Interruption};
-use task_host::storage::{self, Transaction};
+use request::Fault;
+use runtime::{Call, Interruption};
+use storage::{self, Transaction};
 use tasks::contract::events::Event;
 use tasks::contract::log::Level;
 use tasks::contract::{Datetime, sql};

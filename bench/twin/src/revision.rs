@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use task_host::contract::{Access, Description, Method, Migration, Route};
-use task_host::deployment::router;
-use task_host::request::Revision;
-use task_host::storage::{Budget, Database};
+use contract::{Access, Description, Method, Migration, Route};
+use deployment::router;
+use request::Revision;
+use storage::{Budget, Database};
 use tasks::contract::service;
 
 use crate::logic::{Native, Operation};

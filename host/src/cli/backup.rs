@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Failure, print};
-use crate::storage::{Location, transfer};
+use storage::{Location, transfer};
 
 /// Copy the whole database into a new file, the host's own tables included; the host may be
 /// running

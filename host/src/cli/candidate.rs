@@ -11,7 +11,7 @@ use super::deploy::share;
 use super::outcome::Goal;
 use super::report::{Report, Style};
 use super::{Failure, block_on};
-use crate::deployment::model::Deployment;
+use deployment::model::Deployment;
 
 /// Which deployment
 #[derive(Debug, clap::Args)]

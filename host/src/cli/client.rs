@@ -29,8 +29,8 @@ use self::args::Token;
 pub(super) use self::error::Error;
 pub(super) use self::follow::{Patience, Progress};
 use super::{Failure, tls};
-use crate::deployment::model::{ComponentSummary, Deployment, Order, Status};
-use crate::server::{Failure as Failed, Figures};
+use deployment::model::{ComponentSummary, Deployment, Order, Status};
+use server::{Failure as Failed, Figures};
 
 /// How long a connection may take.
 const CONNECT_TIME: Duration = Duration::from_secs(5);

@@ -1,7 +1,7 @@
 //! `task-host compile`: the child process in which components are compiled.
 
 use super::Failure;
-use crate::runtime::compile_in_this_process;
+use runtime::compile_in_this_process;
 
 /// Compile a component from standard input to standard output
 #[derive(Debug, clap::Args)]

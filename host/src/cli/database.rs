@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use humantime::parse_duration;
 
-use crate::storage::Location;
-use crate::storage::postgres::Url;
+use storage::Location;
+use storage::postgres::Url;
 
 /// Where the data is
 #[derive(Debug, clap::Args)]

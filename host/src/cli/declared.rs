@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::oci::{self, Artifact};
 use super::{Failure, setting};
-use crate::deployment::{Bundled, Deployments};
+use deployment::{Bundled, Deployments};
 
 /// The component that the configuration declares
 #[derive(Debug, Clone, clap::Args)]

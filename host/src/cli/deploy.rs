@@ -17,7 +17,7 @@ use super::client::{self, Client, Patience};
 use super::outcome::Goal;
 use super::report::{Report, Style};
 use super::{Failure, block_on, oci};
-use crate::deployment::model::Order;
+use deployment::model::Order;
 
 /// Deploy a component to a running host
 #[derive(Debug, clap::Args)]

@@ -7,10 +7,10 @@ use anyhow::Context as _;
 use humantime::parse_duration;
 
 use super::{Failure, setting};
-use crate::deployment::signature::TrustedKeys;
-use crate::deployment::{Probation, Retention, Settings};
-use crate::runtime::{CodeKey, Compiler};
-use crate::server::config::ByteSize;
+use deployment::signature::TrustedKeys;
+use deployment::{Probation, Retention, Settings};
+use runtime::{CodeKey, Compiler};
+use server::config::ByteSize;
 
 /// How the logic is replaced
 #[derive(Debug, clap::Args)]

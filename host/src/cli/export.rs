@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use super::transfer::{Header, Progress, write};
 use super::{Failure, block_on};
-use crate::storage::{Location, transfer};
+use storage::{Location, transfer};
 
 /// Write all data of the logic to standard output, as JSON Lines; the host may be running
 #[derive(Debug, clap::Args)]

@@ -3,7 +3,7 @@
 use super::client::{self, Client};
 use super::table::{Align, Table};
 use super::{Failure, block_on, print, show};
-use crate::deployment::model::Deployment;
+use deployment::model::Deployment;
 
 /// Columns of who asked.
 const ACTOR: usize = 14;

@@ -11,12 +11,12 @@ use anyhow::Context as _;
 use super::serve::read_bundled;
 use super::transfer::{Header, Progress, read};
 use super::{Failure, setting};
-use crate::deployment::signature::TrustedKeys;
-use crate::deployment::{self, Bundled, Gate};
-use crate::runtime::{Compiler, Limits, Runtime};
-use crate::storage::postgres::Url;
-use crate::storage::transfer::Row;
-use crate::storage::{self, Database, Location};
+use deployment::signature::TrustedKeys;
+use deployment::{self, Bundled, Gate};
+use runtime::{Compiler, Limits, Runtime};
+use storage::postgres::Url;
+use storage::transfer::Row;
+use storage::{self, Database, Location};
 
 /// Rows added at a time.
 const PART: usize = 500;

@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 
 use self::against::Comparison;
 use super::{Failure, block_on, oci, print};
-use crate::contract::Description;
-use crate::deployment::{Refused, check_description, digest_of};
-use crate::runtime::{Compiler, Limits, Runtime};
-use crate::transcode::{Interface, Operation};
+use contract::Description;
+use deployment::{Refused, check_description, digest_of};
+use runtime::{Compiler, Limits, Runtime};
+use transcode::{Interface, Operation};
 
 /// Say what a component imports, exports and serves
 #[derive(Debug, clap::Args)]
@@ -134,8 +134,8 @@ fn report(component: &[u8], seen: &Seen) -> Value {
                 "path": route.path,
                 "operation": route.operation,
                 "access": match route.access {
-                    crate::contract::Access::Read => "read",
-                    crate::contract::Access::Write => "write",
+                    contract::Access::Read => "read",
+                    contract::Access::Write => "write",
                 },
                 "success": route.success,
             })

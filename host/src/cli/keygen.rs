@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use super::Failure;
-use crate::deployment::signature::PrivateKey;
+use deployment::signature::PrivateKey;
 
 /// Make a pair of keys to sign components with
 #[derive(Debug, clap::Args)]

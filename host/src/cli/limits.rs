@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use humantime::parse_duration;
 
-use crate::server::config::ByteSize;
-use crate::{request, runtime};
+use server::config::ByteSize;
 
 /// What one request may use, and how many may run
 #[derive(Debug, clap::Args)]

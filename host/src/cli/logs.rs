@@ -10,7 +10,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, registry};
 
-use crate::telemetry::Traces;
+use telemetry::traces::Traces;
 
 /// Logging
 #[derive(Debug, clap::Args)]

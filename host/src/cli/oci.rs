@@ -20,8 +20,8 @@ use oci_client::{Client, Reference};
 use serde_json::json;
 
 use super::{Failure, block_on, setting, tls};
-use crate::deployment::digest_of;
-use crate::transcode::Interface;
+use deployment::digest_of;
+use transcode::Interface;
 
 pub(super) const SCHEME: &str = "oci://";
 /// The type of the layer with the component.

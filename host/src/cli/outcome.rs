@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use super::client::{Client, Patience, Progress};
 use super::report::Report;
-use crate::deployment::model::Event;
+use deployment::model::Event;
 
 /// What a deployment is to come to.
 #[derive(Debug, Clone, Copy)]

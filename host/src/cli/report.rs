@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::client::{self, Progress};
 use super::{Failure, show};
-use crate::deployment::model::{Deployment, Event};
+use deployment::model::{Deployment, Event};
 
 /// Columns of a stage's name.
 const STAGE: usize = 9;

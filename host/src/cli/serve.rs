@@ -10,9 +10,9 @@ use std::time::Duration;
 use humantime::parse_duration;
 
 use super::{Failure, declared, deployments, serving, setting, sign};
-use crate::deployment::{self, Bundled, Deployments, Gate, Member};
-use crate::runtime::{CodeCache, Runtime};
-use crate::storage::Location;
+use deployment::{self, Bundled, Deployments, Gate, Member};
+use runtime::{CodeCache, Runtime};
+use storage::Location;
 
 /// How long `describe`, `assets` and `check` of a component may take, each.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -12,14 +12,13 @@ use humantime::parse_duration;
 
 use super::signals::Signals;
 use super::{Failure, database, limits, logs, setting};
-use crate::deployment::{Deployments, Member, Start};
-use crate::metrics::Metrics;
-use crate::request::{Broadcast, Lease, Service};
-use crate::runtime;
-use crate::server::admin::Access;
-use crate::server::{self, Server, listen, operators::OperatorsPort};
-use crate::storage::{self, Database, Location};
-use crate::telemetry::Traces;
+use deployment::{Deployments, Member, Start};
+use request::{Broadcast, Lease, Service};
+use server::admin::Access;
+use server::{self, Server, listen, operators::OperatorsPort};
+use storage::{self, Database, Location};
+use telemetry::metrics::Metrics;
+use telemetry::traces::Traces;
 
 /// Database connections for what reads beside requests.
 const READERS_BESIDE: usize = 4;

@@ -8,8 +8,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::{Failure, setting};
-use crate::deployment::digest_of;
-use crate::deployment::signature::PrivateKey;
+use deployment::digest_of;
+use deployment::signature::PrivateKey;
 
 /// Bytes of an ed25519 signature.
 const SIGNATURE_BYTES: usize = 64;
@@ -82,7 +82,7 @@ fn decoded(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::cli::keygen;
-    use crate::deployment::signature::TrustedKeys;
+    use deployment::signature::TrustedKeys;
 
     #[test]
     fn what_is_signed_by_a_generated_key_is_trusted_with_its_public_half() {

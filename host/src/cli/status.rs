@@ -15,8 +15,8 @@ use serde_json::json;
 
 use super::client::{self, Client};
 use super::{Failure, block_on, print};
-use crate::deployment::model::{Deployment, Status};
-use crate::server::{Failure as Failed, Figures};
+use deployment::model::{Deployment, Status};
+use server::{Failure as Failed, Figures};
 
 /// How often `--watch` asks.
 const EVERY: Duration = Duration::from_secs(1);

@@ -19,8 +19,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::storage::transfer::{Applied, Manifest, Row, Table};
-use crate::storage::{Dialect, Value};
+use storage::transfer::{Applied, Manifest, Row, Table};
+use storage::{Dialect, Value};
 
 /// The version of these lines.
 const FORMAT: u32 = 1;

@@ -6,7 +6,6 @@
 
 mod client;
 mod harness;
-mod layers;
 mod metrics;
 mod postgres;
 

@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use task_host::contract::{Access, Description, Method, Migration, Route};
-use task_host::metrics::Metrics;
-use task_host::request::{
+use contract::{Access, Description, Method, Migration, Route};
+use request::{
     Answer, Finished, Invocation, Lease, Limits, Logic, Refusal, Request, Revision, Service,
 };
-use task_host::runtime::{Call, Cost, Interruption};
-use task_host::storage::sqlite::{Config, Durability, LogSync, Sqlite};
-use task_host::storage::{Budget, Database};
-use task_host::transcode::{Input, Outcome, Rejection, Reply};
+use runtime::{Call, Cost, Interruption};
+use storage::sqlite::{Config, Durability, LogSync, Sqlite};
+use storage::{Budget, Database};
+use telemetry::metrics::Metrics;
 use tokio::sync::Semaphore;
+use transcode::{Input, Outcome, Rejection, Reply};
 
 use crate::harness::eventually;
 

@@ -38,8 +38,8 @@ mod transfer;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use task_host::contract::{Access, Migration};
-use task_host::storage::{
+use contract::{Access, Migration};
+use storage::{
     Budget, Cell, Database, Dialect, Error, Event, Failure, Location, Options, Rows, Transaction,
     Value, connect,
 };

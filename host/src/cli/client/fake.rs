@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Patience;
-use crate::deployment::model::{ComponentSummary, Deployment, Event};
+use deployment::model::{ComponentSummary, Deployment, Event};
 
 /// A digest that the fake's component, deployment and revision have.
 pub(in crate::cli) const DIGEST: &str =

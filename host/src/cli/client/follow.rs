@@ -10,7 +10,7 @@ use reqwest::{Method, StatusCode};
 
 use super::messages::Messages;
 use super::{Client, Error};
-use crate::deployment::model::{Deployment, Event};
+use deployment::model::{Deployment, Event};
 
 /// How long a host that does not answer is waited for.
 #[derive(Debug, Clone)]

@@ -13,7 +13,7 @@ use crate::cli::oci::{self, Artifact};
 use crate::cli::report::Report;
 use crate::cli::sign::read_signature;
 use crate::cli::{Failure, block_on, setting, show};
-use crate::deployment::digest_of;
+use deployment::digest_of;
 
 /// Characters of the progress bar.
 const BAR: usize = 30;

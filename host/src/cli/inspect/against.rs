@@ -7,8 +7,8 @@ use anyhow::{anyhow, bail};
 use serde_json::{Value, json};
 
 use super::Seen;
-use crate::storage::{MigrationError, continues};
-use crate::transcode::{BreakingChange, Operation, additions, breaking_changes};
+use storage::{MigrationError, continues};
+use transcode::{BreakingChange, Operation, additions, breaking_changes};
 
 /// What changes from one component to another.
 pub(super) struct Comparison {

@@ -1,6 +1,6 @@
 //! A revision's last minute, from what the host counts second by second.
 
-use crate::server::{Figures, RevisionSecond};
+use server::{Figures, RevisionSecond};
 
 /// Seconds that are summed up.
 const LATELY: u64 = 60;

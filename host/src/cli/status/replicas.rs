@@ -2,7 +2,7 @@
 
 use crate::cli::show;
 use crate::cli::table::{Align, Table};
-use crate::deployment::model::ReplicaStatus;
+use deployment::model::ReplicaStatus;
 
 /// Columns of a host's name.
 const NAME: usize = 32;

@@ -4,8 +4,8 @@ use super::view::{line, redrawn, text};
 use super::*;
 use crate::cli::client::fake::{BEFORE, DIGEST, deployment};
 use crate::cli::show;
-use crate::deployment::model::{ReplicaStatus, RevisionStatus, ShadowReport, ShadowSample};
-use crate::server::RevisionSecond;
+use deployment::model::{ReplicaStatus, RevisionStatus, ShadowReport, ShadowSample};
+use server::RevisionSecond;
 
 pub(in crate::cli) fn status() -> Status {
     Status {

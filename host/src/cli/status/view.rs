@@ -6,8 +6,8 @@ use super::figures::last_minute;
 use super::{Seen, replicas};
 use crate::cli::table::{Align, Table};
 use crate::cli::{history, show};
-use crate::deployment::model::{Deployment, RevisionStatus, ShadowReport, Status};
-use crate::server::Failure;
+use deployment::model::{Deployment, RevisionStatus, ShadowReport, Status};
+use server::Failure;
 
 /// Columns of a service's name and version.
 const SERVICE: usize = 27;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use task_host::storage::RecordedAnswer;
+use storage::RecordedAnswer;
 
 use super::*;
 

@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use task_host::storage::Registry;
-use task_host::storage::sqlite::{Config, Durability, LogSync, Sqlite};
+use storage::Registry;
+use storage::sqlite::{Config, Durability, LogSync, Sqlite};
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! The logic's SQL reaches its own tables and nothing else: each way out of SQLite is tried here.
 
-use task_host::storage::{Cause, MigrationError, RecordedAnswer};
+use storage::{Cause, MigrationError, RecordedAnswer};
 
 use super::*;
 

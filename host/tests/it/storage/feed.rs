@@ -1,6 +1,6 @@
 //! The feed: what a commit published, in order, and nothing else.
 
-use task_host::storage::{Cursor, Published};
+use storage::{Cursor, Published};
 
 use super::*;
 use crate::harness::{DEADLINE, eventually};

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 
-use task_host::storage::OpenError;
-use task_host::storage::sqlite::{Config, Sqlite};
+use storage::OpenError;
+use storage::sqlite::{Config, Sqlite};
 
 use super::*;
 
@@ -72,7 +72,7 @@ async fn the_log_starts_over_under_writes_that_do_not_pause() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("notes.sqlite");
     let database = Sqlite::open(Config {
-        durability: task_host::storage::sqlite::Durability::None,
+        durability: storage::sqlite::Durability::None,
         ..Config::file(&path)
     })
     .unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use task_host::storage::{Budget, MigrationError};
+use storage::{Budget, MigrationError};
 
 use super::*;
 

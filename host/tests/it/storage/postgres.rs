@@ -12,7 +12,7 @@ mod transfer;
 mod values;
 mod writers;
 
-use task_host::storage::postgres::{Config, Postgres};
+use storage::postgres::{Config, Postgres};
 
 use super::*;
 use crate::postgres::{Server, server};

@@ -6,8 +6,8 @@ mod deployments;
 mod lasting;
 mod retention;
 
-use task_host::storage::Registry;
-use task_host::storage::registry::{DeploymentRow, End, NewDeployment, StoredComponent};
+use storage::Registry;
+use storage::registry::{DeploymentRow, End, NewDeployment, StoredComponent};
 
 use super::*;
 

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use task_host::contract::Access;
-use task_host::storage::{Budget, Cause, Limit, Span, Usage};
+use contract::Access;
+use storage::{Budget, Cause, Limit, Span, Usage};
 
 use super::*;
 

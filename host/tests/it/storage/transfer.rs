@@ -1,6 +1,6 @@
 //! Copies: every value crosses as it is, and what must not happen again does not.
 
-use task_host::storage::transfer::{Export, Row, TransferError, export};
+use storage::transfer::{Export, Row, TransferError, export};
 
 use super::*;
 

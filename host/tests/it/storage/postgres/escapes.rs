@@ -2,7 +2,7 @@
 //! here, first past the host's rules and then, on a connection of the logic's own login, past the
 //! server's.
 
-use task_host::storage::{Cause, MigrationError, RecordedAnswer};
+use storage::{Cause, MigrationError, RecordedAnswer};
 use tokio_postgres::NoTls;
 
 use super::*;
@@ -244,7 +244,7 @@ async fn a_row_that_is_too_long_does_not_reach_the_hosts_memory() {
         let mut reading = reader(&*fixture.database).await;
         let long = format!("SELECT repeat('x', {length})");
         let outcome = reading.query(&long, &[]).await;
-        assert_eq!(outcome, Err(Error::Limit(task_host::storage::Limit::Bytes)));
+        assert_eq!(outcome, Err(Error::Limit(storage::Limit::Bytes)));
         assert!(reading.spent());
     }
     assert_eq!(notes(&*fixture.database).await, 0);

@@ -1,8 +1,8 @@
 //! Leases, epochs and the fence between hosts of one database.
 
-use task_host::storage::Replicas;
-use task_host::storage::registry::{End, NewDeployment, StoredComponent};
-use task_host::storage::replicas::{Beat, Staged, State};
+use storage::Replicas;
+use storage::registry::{End, NewDeployment, StoredComponent};
+use storage::replicas::{Beat, Staged, State};
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! What a database needs is made where the host may, and told where it may not.
 
-use task_host::storage::OpenError;
+use storage::OpenError;
 
 use super::*;
 

@@ -1,7 +1,7 @@
 //! Copies of more types than the logic has values, and of tables that are hard to fill.
 
-use task_host::storage::Cause;
-use task_host::storage::transfer::{Export, Row, TransferError, export};
+use storage::Cause;
+use storage::transfer::{Export, Row, TransferError, export};
 
 use super::*;
 use crate::harness::eventually;

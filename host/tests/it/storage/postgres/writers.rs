@@ -1,6 +1,6 @@
 //! Many writers at a time: conflicts, keys that lock, migrations that wait for each other.
 
-use task_host::storage::{MigrationError, RecordedAnswer};
+use storage::{MigrationError, RecordedAnswer};
 use tokio::task::JoinSet;
 
 use super::*;

@@ -1,6 +1,6 @@
 //! Which component is active, and which ones were.
 
-use task_host::storage::registry::Active;
+use storage::registry::Active;
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! Components are kept as they were uploaded, once each.
 
-use task_host::storage::Limit;
+use storage::Limit;
 
 use super::*;
 

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use task_host::storage::registry::Active;
-use task_host::storage::sqlite::{Config, Sqlite};
+use storage::registry::Active;
+use storage::sqlite::{Config, Sqlite};
 
 use super::*;
 

@@ -1,0 +1,124 @@
+//! The logic of a WebAssembly component: JSON to values, a fresh instance, values to JSON.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::logic::{Finished, Invocation, Logic};
+use runtime::{Answer, Call, Export, Fault, Interruption, Program, Runtime, ServiceError};
+use transcode::{Input, Memory, Operation, Rejection, Unreadable, Val};
+
+/// A program with the operations that its routes name.
+pub struct Component {
+    runtime: Arc<Runtime>,
+    program: Arc<Program>,
+    /// One for each route of the description, in its order.
+    operations: Vec<Arc<Bound>>,
+}
+
+/// An operation and the function behind it.
+struct Bound {
+    operation: Operation,
+    export: Export,
+}
+
+impl Component {
+    /// Joins a program and its operations, in the order of the description's routes.
+    ///
+    /// # Errors
+    /// The first operation that the program does not export.
+    pub fn new(
+        runtime: Arc<Runtime>,
+        program: Program,
+        operations: Vec<Operation>,
+    ) -> Result<Self, MissingExport> {
+        let operations = operations
+            .into_iter()
+            .map(
+                |operation| match program.operation(operation.interface(), operation.function()) {
+                    Some(export) => Ok(Arc::new(Bound { operation, export })),
+                    None => Err(MissingExport(format!(
+                        "{}#{}",
+                        operation.interface(),
+                        operation.function()
+                    ))),
+                },
+            )
+            .collect::<Result<_, _>>()?;
+        Ok(Component {
+            runtime,
+            program: Arc::new(program),
+            operations,
+        })
+    }
+}
+
+/// An operation that the compiled code lacks although the component's types have it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the compiled component does not export {0}")]
+pub struct MissingExport(String);
+
+#[async_trait]
+impl Logic for Component {
+    fn prepare(&self, route: usize, input: &Input<'_>) -> Result<Box<dyn Invocation>, Rejection> {
+        let bound = self.operations[route].clone();
+        Ok(Box::new(Prepared {
+            arguments: bound.operation.read(input)?,
+            bound,
+            runtime: self.runtime.clone(),
+            program: self.program.clone(),
+        }))
+    }
+
+    fn alive(&self) -> bool {
+        self.runtime.alive()
+    }
+
+    async fn health(&self, call: Call) -> Result<Result<Vec<(String, i64)>, String>, Interruption> {
+        match self.runtime.health(&self.program, call).await {
+            Ok(figures) => Ok(figures),
+            Err(ServiceError::Interrupted(_, interruption)) => Err(interruption),
+            Err(error) => Err(Fault::Value(error.to_string()).into()),
+        }
+    }
+}
+
+struct Prepared {
+    runtime: Arc<Runtime>,
+    program: Arc<Program>,
+    bound: Arc<Bound>,
+    arguments: Vec<Val>,
+}
+
+#[async_trait]
+impl Invocation for Prepared {
+    async fn run(&self, call: Call) -> Finished {
+        let Bound { operation, export } = &*self.bound;
+        let limit_bytes = self.runtime.limits().handover_bytes;
+        let write = |answer: Answer<'_>| match answer {
+            Answer::Nothing => Err(Fault::Value("nothing".into())),
+            Answer::Value(value) => operation.write(&value).map_err(Fault::Value),
+            Answer::Memory { bytes, address } => operation
+                .write_in(&mut Memory::new(bytes, limit_bytes), address)
+                .map_err(fault_of),
+        };
+        let returned = self
+            .runtime
+            .call(&self.program, *export, &self.arguments, call, write)
+            .await;
+        Finished {
+            transaction: returned.transaction,
+            outcome: returned.result.and_then(|outcome| Ok(outcome?)),
+            cost: returned.cost,
+        }
+    }
+}
+
+/// The fault of logic whose result cannot be read.
+fn fault_of(unreadable: Unreadable) -> Fault {
+    match unreadable {
+        Unreadable::Value(reason) => Fault::Value(reason),
+        Unreadable::Abi(reason) => Fault::Trap(reason.to_owned()),
+        Unreadable::TooLarge => Fault::Handover,
+    }
+}

@@ -1,0 +1,24 @@
+//! Generated: the host's side of the interfaces that a component imports.
+//!
+//! Only imports are bound. They never change shape, so every compiled component keeps matching;
+//! exports are read dynamically, by name, so that they may grow.
+
+wasmtime::component::bindgen!({
+    inline: "
+        package task-host:host;
+        world imports {
+            import task-host:platform/sql@1.0.0;
+            import task-host:platform/log@1.0.0;
+            import task-host:platform/events@1.0.0;
+            import wasi:clocks/wall-clock@0.2.0;
+            import wasi:random/random@0.2.0;
+        }
+    ",
+    path: ["../../wit/platform", "../../wit/wasi/clocks", "../../wit/wasi/random"],
+    world: "task-host:host/imports",
+    imports: {
+        "task-host:platform/sql.query": async | trappable,
+        "task-host:platform/sql.execute": async | trappable,
+        default: trappable,
+    },
+});

@@ -1,0 +1,210 @@
+//! Reads what a component says of itself out of dynamic values, by member name.
+//!
+//! Members that are not there get a default and unknown ones are ignored, so that components of
+//! every 1.x contract can be read.
+
+use wasmtime::component::Val;
+
+use contract::{Access, Asset, Description, Method, Migration, Route};
+
+/// A value that is not what the contract says, as a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreadable(String);
+
+/// Reads the result of `service.describe`.
+pub(super) fn description(value: &Val) -> Result<Description, Unreadable> {
+    let record = Record::of(value, "the description")?;
+    Ok(Description {
+        name: record.string("name")?,
+        version: record.string("version")?,
+        routes: record.list("routes", route)?,
+        migrations: record.list("migrations", migration)?,
+    })
+}
+
+/// Reads the result of `service.assets`.
+pub(super) fn assets(value: &Val) -> Result<Vec<Asset>, Unreadable> {
+    list(value, "assets", asset)
+}
+
+/// Reads the result of `service.check`.
+pub(super) fn checked(value: &Val) -> Result<Result<(), String>, Unreadable> {
+    match value {
+        Val::Result(Ok(_)) => Ok(Ok(())),
+        Val::Result(Err(reason)) => Ok(Err(text(reason.as_deref()))),
+        _ => Err(Unreadable("check does not return a result".into())),
+    }
+}
+
+/// Reads the result of `service.health`.
+pub(super) fn figures(value: &Val) -> Result<Result<Vec<(String, i64)>, String>, Unreadable> {
+    match value {
+        Val::Result(Ok(Some(figures))) => list(figures, "health", figure).map(Ok),
+        Val::Result(Err(reason)) => Ok(Err(text(reason.as_deref()))),
+        _ => Err(Unreadable(
+            "health does not return a result with a list".into(),
+        )),
+    }
+}
+
+fn figure(value: &Val) -> Result<(String, i64), Unreadable> {
+    match value {
+        Val::Tuple(pair) => match pair.as_slice() {
+            [Val::String(name), Val::S64(figure)] => Ok((name.replace('-', "_"), *figure)),
+            _ => Err(Unreadable("a figure of health is not (string, s64)".into())),
+        },
+        _ => Err(Unreadable("a figure of health is not a tuple".into())),
+    }
+}
+
+fn text(value: Option<&Val>) -> String {
+    match value {
+        Some(Val::String(text)) => text.clone(),
+        _ => "no reason was given".into(),
+    }
+}
+
+fn route(value: &Val) -> Result<Route, Unreadable> {
+    let record = Record::of(value, "a route")?;
+    let path = record.string("path")?;
+    Ok(Route {
+        method: match record.case("method")?.unwrap_or("get") {
+            "get" => Method::Get,
+            "post" => Method::Post,
+            "put" => Method::Put,
+            "patch" => Method::Patch,
+            "delete" => Method::Delete,
+            other => {
+                return Err(Unreadable(format!(
+                    "{path}: the host has no method {other}"
+                )));
+            }
+        },
+        operation: record.string("operation")?,
+        access: match record.case("access")?.unwrap_or("write") {
+            "read" => Access::Read,
+            "write" => Access::Write,
+            other => {
+                return Err(Unreadable(format!(
+                    "{path}: the host has no access {other}"
+                )));
+            }
+        },
+        success: match record.get("success") {
+            Some(Val::U16(status)) => *status,
+            _ => 200,
+        },
+        location: record.optional_string("location")?,
+        body: record.optional_string("body")?,
+        etag: record.optional_string("etag")?,
+        next: record.optional_string("next")?,
+        path,
+    })
+}
+
+fn migration(value: &Val) -> Result<Migration, Unreadable> {
+    let record = Record::of(value, "a migration")?;
+    Ok(Migration {
+        name: record.string("name")?,
+        sqlite: record.string("sqlite")?,
+        postgres: record.string("postgres")?,
+    })
+}
+
+fn asset(value: &Val) -> Result<Asset, Unreadable> {
+    let record = Record::of(value, "an asset")?;
+    let path = record.string("path")?;
+    let content = match record.get("content") {
+        Some(Val::List(bytes)) => bytes
+            .iter()
+            .map(|byte| match byte {
+                Val::U8(byte) => Ok(*byte),
+                _ => Err(Unreadable(format!("asset {path}: content is not list<u8>"))),
+            })
+            .collect::<Result<_, _>>()?,
+        _ => return Err(Unreadable(format!("asset {path} has no content"))),
+    };
+    Ok(Asset {
+        media_type: record.string("media-type")?,
+        content,
+        path,
+    })
+}
+
+fn list<T>(
+    value: &Val,
+    what: &str,
+    read: impl Fn(&Val) -> Result<T, Unreadable>,
+) -> Result<Vec<T>, Unreadable> {
+    match value {
+        Val::List(values) => values.iter().map(read).collect(),
+        _ => Err(Unreadable(format!("{what} is not a list"))),
+    }
+}
+
+/// A record whose members are looked up by name.
+struct Record<'a> {
+    what: &'a str,
+    members: &'a [(String, Val)],
+}
+
+impl<'a> Record<'a> {
+    fn of(value: &'a Val, what: &'a str) -> Result<Self, Unreadable> {
+        match value {
+            Val::Record(members) => Ok(Record { what, members }),
+            _ => Err(Unreadable(format!("{what} is not a record"))),
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<&'a Val> {
+        self.members
+            .iter()
+            .find(|(member, _)| member == name)
+            .map(|(_, value)| value)
+    }
+
+    fn string(&self, name: &str) -> Result<String, Unreadable> {
+        match self.get(name) {
+            Some(Val::String(text)) => Ok(text.clone()),
+            _ => Err(Unreadable(format!("{} has no string {name}", self.what))),
+        }
+    }
+
+    fn optional_string(&self, name: &str) -> Result<Option<String>, Unreadable> {
+        match self.get(name) {
+            None | Some(Val::Option(None)) => Ok(None),
+            Some(Val::Option(Some(text))) => match &**text {
+                Val::String(text) => Ok(Some(text.clone())),
+                _ => Err(Unreadable(format!(
+                    "{} of {} is not a string",
+                    name, self.what
+                ))),
+            },
+            Some(_) => Err(Unreadable(format!(
+                "{} of {} is not an option",
+                name, self.what
+            ))),
+        }
+    }
+
+    fn case(&self, name: &str) -> Result<Option<&'a str>, Unreadable> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Val::Enum(case)) => Ok(Some(case)),
+            Some(_) => Err(Unreadable(format!(
+                "{} of {} is not an enum",
+                name, self.what
+            ))),
+        }
+    }
+
+    fn list<T>(
+        &self,
+        name: &str,
+        read: impl Fn(&Val) -> Result<T, Unreadable>,
+    ) -> Result<Vec<T>, Unreadable> {
+        self.get(name)
+            .map_or_else(|| Ok(Vec::new()), |value| list(value, name, read))
+    }
+}

@@ -1,0 +1,202 @@
+//! Who may use the admin API: who knows the token or, where there is none, who is on this
+//! machine. A browser on this machine shows other people's pages, and those may not.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use super::Refused;
+use crate::problem::Problem;
+use request::Refusal;
+
+const ACTOR: HeaderName = HeaderName::from_static("task-host-actor");
+
+/// The longest name that `Task-Host-Actor` may give.
+const LONGEST_ACTOR: usize = 100;
+
+/// Who may use the admin API.
+#[derive(Debug)]
+pub enum Access {
+    /// Who sends this bearer token.
+    Token(Token),
+    /// Who reaches the port, which is bound to a loopback address. A page in a browser that
+    /// reaches it does not count.
+    Loopback,
+}
+
+impl Access {
+    /// Who makes the request, for the history: `alice (token)`, or `loopback` where no name is
+    /// given. The name is a claim; only what is in brackets was checked.
+    pub(super) fn admit(&self, request: &Parts) -> Result<String, Refused> {
+        let proof = match self {
+            Access::Token(token) => match bearer(&request.headers) {
+                Some(presented) if token.is(presented) => "token",
+                Some(_) => return Err(Problem::wrong_token().into()),
+                None => return Err(Problem::no_token().into()),
+            },
+            Access::Loopback => {
+                let host = local_host(request).ok_or_else(Problem::foreign_host)?;
+                if !is_own_origin(&request.headers, &host) {
+                    return Err(Problem::foreign_origin().into());
+                }
+                "loopback"
+            }
+        };
+        Ok(match actor(&request.headers)? {
+            Some(name) => format!("{name} ({proof})"),
+            None => proof.to_owned(),
+        })
+    }
+}
+
+/// A bearer token, of which only a keyed hash is kept. Comparing hashes takes the same time
+/// whatever was presented, its length aside.
+pub struct Token {
+    key: [u8; 32],
+    hash: [u8; 32],
+}
+
+impl Token {
+    /// Takes a token as it will stand in the header.
+    ///
+    /// # Errors
+    /// What a token has to be; no header could carry this one.
+    pub fn new(text: &str) -> Result<Token, &'static str> {
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("a token is one or more visible ASCII characters without spaces");
+        }
+        let mut token = Token {
+            key: rand::random(),
+            hash: [0; 32],
+        };
+        token.hash = token.mac(text.as_bytes()).finalize().into_bytes().into();
+        Ok(token)
+    }
+
+    /// Whether this is the token.
+    pub(super) fn is(&self, presented: &[u8]) -> bool {
+        self.mac(presented).verify_slice(&self.hash).is_ok()
+    }
+
+    fn mac(&self, text: &[u8]) -> Hmac<Sha256> {
+        <Hmac<Sha256> as Mac>::new_from_slice(&self.key)
+            .expect("HMAC takes keys of every length")
+            .chain_update(text)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// The token of the only `Authorization` header, where its scheme is `Bearer` (RFC 6750).
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut lines = headers.get_all(AUTHORIZATION).iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else {
+        return None;
+    };
+    let (scheme, token) = line.as_bytes().split_at_checked("Bearer ".len())?;
+    scheme
+        .eq_ignore_ascii_case(b"Bearer ")
+        .then(|| token.trim_ascii_start())
+}
+
+/// The host that the request was sent to, with its port, where no name server had a say in it.
+///
+/// A page may call its own site by a name that it points to 127.0.0.1 afterwards (DNS
+/// rebinding); to the browser both are one origin. It cannot do so with an address.
+fn local_host(request: &Parts) -> Option<String> {
+    let mut hosts = request
+        .headers
+        .get_all(HOST)
+        .iter()
+        .map(|host| host.to_str().ok())
+        // HTTP/2 has it here, and so has HTTP/1 where the whole URI is sent.
+        .chain(request.uri.authority().map(|host| Some(host.as_str())));
+    let host = hosts.next()??;
+    (is_local(host) && hosts.all(|other| other == Some(host))).then(|| host.to_owned())
+}
+
+fn is_local(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let v6 = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'));
+    match v6 {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => {
+            name.eq_ignore_ascii_case("localhost")
+                || name
+                    .parse::<IpAddr>()
+                    .is_ok_and(|address| address.is_ipv4())
+        }
+    }
+}
+
+/// Whether no page sent the request, or one that came from this very port. Browsers name the
+/// page's origin in every request that can change something.
+fn is_own_origin(headers: &HeaderMap, host: &str) -> bool {
+    let own = format!("http://{host}");
+    let mut origins = headers.get_all(ORIGIN).iter();
+    origins.all(|origin| origin.as_bytes().eq_ignore_ascii_case(own.as_bytes()))
+}
+
+/// The name in `Task-Host-Actor`.
+fn actor(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let mut lines = headers.get_all(&ACTOR).iter();
+    let Some(line) = lines.next() else {
+        return Ok(None);
+    };
+    let name = line.to_str().ok().filter(|name| {
+        (1..=LONGEST_ACTOR).contains(&name.len())
+            && name.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+            && lines.next().is_none()
+    });
+    name.map(Some).ok_or_else(|| Refusal::BadHeader {
+        header: "Task-Host-Actor",
+        reason: format!("give one name of 1 to {LONGEST_ACTOR} visible ASCII characters"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_that_no_name_server_resolves_are_local() {
+        for host in [
+            "localhost",
+            "LOCALHOST:9000",
+            "127.0.0.1:9000",
+            "[::1]:9000",
+            "[::1]",
+            "192.168.1.7:80",
+        ] {
+            assert!(is_local(host), "{host}");
+        }
+        for host in [
+            "",
+            ":9000",
+            "evil.example",
+            "evil.example:9000",
+            "localhost.evil.example:9000",
+            "127.0.0.1.evil.example",
+            "127.1:9000:evil",
+            "[::1].evil.example",
+            "[evil]:9000",
+            "::1",
+        ] {
+            assert!(!is_local(host), "{host}");
+        }
+    }
+}

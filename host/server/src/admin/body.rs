@@ -1,0 +1,161 @@
+//! Reading what is sent: a component, or an order as JSON.
+
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use tokio::time::timeout;
+
+use super::{Desk, Refused, unfit};
+use crate::config::ByteSize;
+use crate::problem::Problem;
+use request::Refusal;
+
+/// What is received, each with limits of its own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Component,
+    Order,
+}
+
+/// Receives a component, as far as it is within the limits of size and time.
+pub(super) async fn component(
+    desk: &Desk,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Bytes, Refused> {
+    expect_type(headers, "application/wasm")?;
+    Ok(receive(desk, headers, body, Kind::Component).await?)
+}
+
+/// Reads an order. Unlike the service's own API this one refuses members that it does not know:
+/// `dryrun` instead of `dry_run` would change production.
+///
+/// `T` has to write each member that it reads.
+pub(super) async fn order<T: DeserializeOwned + Serialize>(
+    desk: &Desk,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Refused> {
+    expect_type(headers, "application/json")?;
+    parse(&receive(desk, headers, body, Kind::Order).await?)
+}
+
+/// The same, where no body means `{}`.
+pub(super) async fn optional_order<T: DeserializeOwned + Serialize>(
+    desk: &Desk,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Refused> {
+    use hyper::body::Body as _;
+
+    if body.is_end_stream() {
+        return parse(b"{}");
+    }
+    order(desk, headers, body).await
+}
+
+fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, Refused> {
+    let order = serde_json::from_slice::<T>(bytes).map_err(|error| {
+        if error.is_data() {
+            unfit("#", error.to_string())
+        } else {
+            Refusal::Malformed(error.to_string()).into()
+        }
+    })?;
+    // Also keeps out arrays, which serde reads as records.
+    let given = serde_json::from_slice::<Map<String, Value>>(bytes)
+        .map_err(|_| unfit("#", "an object is expected"))?;
+    let known = serde_json::to_value(&order).unwrap_or_default();
+    if let Some(unknown) = given.keys().find(|name| known.get(name).is_none()) {
+        let pointer = unknown.replace('~', "~0").replace('/', "~1");
+        return Err(unfit(format!("#/{pointer}"), "there is no such member"));
+    }
+    Ok(order)
+}
+
+fn expect_type(headers: &HeaderMap, expected: &'static str) -> Result<(), Refused> {
+    let given = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = given.and_then(|given| given.split(';').next());
+    match essence {
+        Some(essence) if essence.trim().eq_ignore_ascii_case(expected) => Ok(()),
+        _ => Err(Refusal::UnsupportedMediaType(expected).into()),
+    }
+}
+
+/// The whole body. One that says at once that it is too large is refused before a byte of it is
+/// read, so a client that waits for `100 Continue` never sends it.
+async fn receive(
+    desk: &Desk,
+    headers: &HeaderMap,
+    body: Body,
+    kind: Kind,
+) -> Result<Bytes, Problem> {
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|coding| coding != "identity")
+    {
+        return Err(Problem::unsupported_coding());
+    }
+    let config = &desk.app.config;
+    let (limit, patience) = match kind {
+        Kind::Component => (config.admin.component_limit, config.admin.component_timeout),
+        Kind::Order => (config.body_limit, config.body_timeout),
+    };
+    let declared = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|declared| declared > limit.0) {
+        return Err(too_large(desk, kind, limit));
+    }
+    // Growing would copy, and hold twice the memory while it does.
+    let room = BytesMut::with_capacity(declared.unwrap_or_default());
+    match timeout(patience, fill(room, body, limit)).await {
+        Ok(Ok(Some(received))) => Ok(received),
+        Ok(Ok(None)) => Err(too_large(desk, kind, limit)),
+        Ok(Err(_)) => Err(Problem::body_incomplete()),
+        Err(_) => Err(too_slow(desk, kind)),
+    }
+}
+
+/// The whole body; none where it is above the limit.
+async fn fill(
+    mut room: BytesMut,
+    mut body: Body,
+    limit: ByteSize,
+) -> Result<Option<Bytes>, axum::Error> {
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else {
+            continue;
+        };
+        if data.len() > limit.0 - room.len() {
+            return Ok(None);
+        }
+        room.extend_from_slice(&data);
+    }
+    Ok(Some(room.freeze()))
+}
+
+fn too_large(desk: &Desk, kind: Kind, limit: ByteSize) -> Problem {
+    let (name, problem) = match kind {
+        Kind::Component => ("component-too-large", Problem::component_too_large(limit)),
+        Kind::Order => ("payload-too-large", Problem::body_too_large(limit)),
+    };
+    desk.app.metrics.limit_hit(name);
+    problem
+}
+
+fn too_slow(desk: &Desk, kind: Kind) -> Problem {
+    let (name, problem) = match kind {
+        Kind::Component => ("component-timeout", Problem::component_timeout()),
+        Kind::Order => ("body-timeout", Problem::body_timeout()),
+    };
+    desk.app.metrics.limit_hit(name);
+    problem
+}

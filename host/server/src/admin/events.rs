@@ -1,0 +1,136 @@
+//! A deployment's events as server-sent events (the HTML standard, 9.2): one message an event,
+//! its number as the id.
+//!
+//! A client that was cut off comes back with `Last-Event-ID` and gets what it missed. When the
+//! deployment has ended and the client has seen all of it, the answer is 204, which tells a
+//! browser's `EventSource` not to come back. Streams end when the host drains.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream::{BoxStream, Stream, StreamExt, unfold};
+use tokio::time::{Instant, sleep_until};
+
+use super::deployments::{Id, unknown};
+use super::{Desk, Refused};
+use deployment::model::Event;
+use request::Refusal;
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// How long a stream may be silent: proxies cut off what is silent for a minute, and a client
+/// that is gone is found out by writing to it.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// How long a client waits before it comes back.
+const FIRST: &[u8] = b"retry: 1000\n\n";
+
+/// `GET /admin/deployments/{id}/events`.
+pub(super) async fn follow(
+    State(desk): State<Arc<Desk>>,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let next = next_number(&headers)?;
+    if next > 0 && desk.has_seen_all(id, next).await? {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let events = desk
+        .ask(move |admin| async move { admin.follow(id).await })
+        .await?
+        .ok_or_else(|| unknown(id))?;
+    let drained = desk.app.readiness.clone().until_withdrawn();
+    let body = Body::from_stream(messages(events, next, SILENCE).take_until(drained));
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // nginx gathers an answer unless it is told not to.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+impl Desk {
+    /// Whether a deployment has ended before the event of that number.
+    async fn has_seen_all(&self, id: i64, next: u64) -> Result<bool, Refused> {
+        let deployment = self
+            .ask(move |admin| async move { admin.deployment(id).await })
+            .await?
+            .ok_or_else(|| unknown(id))?;
+        let events = deployment.events.last().map_or(0, |last| last.number + 1);
+        Ok(deployment.ended_at.is_some() && events <= next)
+    }
+}
+
+/// The number of the first event that the client has not seen.
+fn next_number(headers: &HeaderMap) -> Result<u64, Refused> {
+    let Some(last) = headers.get(&LAST_EVENT_ID) else {
+        return Ok(0);
+    };
+    // A browser sends the header without a value when it has seen none.
+    let last = last.to_str().unwrap_or("?");
+    if last.is_empty() {
+        return Ok(0);
+    }
+    let next = last.parse().ok().and_then(|last: u64| last.checked_add(1));
+    next.ok_or_else(|| {
+        Refusal::BadHeader {
+            header: "Last-Event-ID",
+            reason: "give the number of the last event that was seen".to_owned(),
+        }
+        .into()
+    })
+}
+
+/// The events from that number on, with a comment where there is none for so long.
+fn messages(
+    events: BoxStream<'static, Event>,
+    next: u64,
+    silence: Duration,
+) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static {
+    let live = unfold(events, move |mut events| async move {
+        let silent = Instant::now() + silence;
+        loop {
+            let event = tokio::select! {
+                event = events.next() => event?,
+                () = sleep_until(silent) => {
+                    return Some((Bytes::from_static(b": still running\n\n"), events));
+                }
+            };
+            if event.number >= next {
+                return Some((message(&event), events));
+            }
+        }
+    });
+    let first = futures_util::stream::iter([Bytes::from_static(FIRST)]);
+    first.chain(live).map(Ok)
+}
+
+fn message(event: &Event) -> Bytes {
+    // JSON has no line breaks outside strings, and escapes those inside.
+    let data = serde_json::to_string(event).expect("plain data is always JSON");
+    Bytes::from(format!("id: {}\ndata: {data}\n\n", event.number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::fake::event;
+
+    #[tokio::test]
+    async fn a_silent_stream_shows_that_it_lives() {
+        let past = futures_util::stream::iter([event(0, "verify", "began")]);
+        let events = past.chain(futures_util::stream::pending()).boxed();
+        let messages = messages(events, 0, Duration::from_millis(1));
+        let messages: Vec<_> = messages.take(4).map(Result::unwrap).collect().await;
+        assert!(messages[1].starts_with(b"id: 0\ndata: {"));
+        assert_eq!(messages[2..], [": still running\n\n"; 2]);
+    }
+}

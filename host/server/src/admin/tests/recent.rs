@@ -1,0 +1,91 @@
+//! Figures and failures: what requests to the public port leave for operators.
+
+use std::time::Duration;
+
+use axum::Router;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::{ask, code};
+use crate::admin::fake::FakeAdmin;
+use crate::fake::{DIGEST, Fake, config, send};
+use request::{Fault, Refusal};
+
+/// The figures, once there are some: the second that runs is not told yet.
+async fn ended_seconds(operators: &Router) -> Value {
+    loop {
+        let figures = ask(operators, "GET /admin/figures", &[], "").await.json();
+        if figures["seconds"] != Value::Array(Vec::new()) {
+            return figures;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_trap_is_counted_by_revision_and_listed_with_what_its_client_is_not_told() {
+    let server = Fake::refuses(Fault::Trap("unreachable\n  0: f".to_owned())).server(&[]);
+    let access = config(&[]).admin.access("127.0.0.1:9000".parse().unwrap());
+    let server = server.with_admin(FakeAdmin::new(), access.unwrap());
+    let (public, operators) = (server.public(), server.operators());
+    let reply = send(
+        &public,
+        "GET /things/7?q=secret",
+        &[("x-request-id", "mine")],
+        "",
+    )
+    .await;
+    assert_eq!(reply.status, 500);
+    assert!(!reply.json().to_string().contains("unreachable"));
+    // The host's own paths are no revision's.
+    assert_eq!(send(&public, "GET /livez", &[], "").await.status, 200);
+
+    let failures = ask(&operators, "GET /admin/failures", &[], "").await.json();
+    assert_eq!(failures.as_array().map(Vec::len), Some(1), "{failures}");
+    let failure = &failures[0];
+    let told = |member: &str| failure[member].as_str().unwrap_or_default().to_owned();
+    assert_eq!(told("request_id"), "mine");
+    assert_eq!(told("method"), "GET");
+    assert_eq!(told("route"), "/things/{id}");
+    assert_eq!(told("code"), "logic-trapped");
+    assert_eq!(told("reason"), "the logic trapped: unreachable\n  0: f");
+    assert_eq!(told("revision"), DIGEST[..12]);
+    assert_eq!(failure["status"], 500);
+    assert!(!failures.to_string().contains("secret"), "{failures}");
+
+    let figures = timeout(Duration::from_secs(5), ended_seconds(&operators)).await;
+    let figures = figures.expect("the second ends");
+    let second = &figures["seconds"][0];
+    assert_eq!(second["revision"], DIGEST[..12]);
+    assert_eq!(
+        [&second["requests"], &second["failures"], &second["traps"]],
+        [1, 1, 1]
+    );
+    let later = format!("GET /admin/figures?after={}", second["at"]);
+    let later = ask(&operators, &later, &[], "").await.json();
+    assert_eq!(later["seconds"], Value::Array(Vec::new()));
+}
+
+#[tokio::test]
+async fn what_a_client_did_wrong_is_no_failure() {
+    let server = Fake::refuses(Refusal::Malformed("no JSON".to_owned())).server(&[]);
+    let access = config(&[]).admin.access("127.0.0.1:9000".parse().unwrap());
+    let server = server.with_admin(FakeAdmin::new(), access.unwrap());
+    assert_eq!(
+        send(&server.public(), "GET /things", &[], "").await.status,
+        400
+    );
+    let failures = ask(&server.operators(), "GET /admin/failures", &[], "").await;
+    assert_eq!(failures.json(), Value::Array(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_second_that_is_no_number_is_refused() {
+    let router = FakeAdmin::new().router(&[]);
+    let reply = ask(&router, "GET /admin/figures?after=soon", &[], "").await;
+    assert_eq!(
+        (reply.status, code(&reply).as_str()),
+        (422, "invalid-request")
+    );
+    assert_eq!(reply.json()["errors"][0]["pointer"], "#/query/after");
+}

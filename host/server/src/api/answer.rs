@@ -1,0 +1,119 @@
+//! From an operation's answer to a response.
+
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, LINK, LOCATION, VARY};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
+use axum::response::Response;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tracing::warn;
+
+use crate::config::PublicPath;
+use crate::etag;
+use request::{Answer, entity_tag_of};
+
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// Everything but RFC 3986's unreserved characters.
+const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Caches may keep an answer to a GET and have to ask again before they use it.
+pub(crate) const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// The response to the request of these parts; paths in it are as clients write them.
+pub(super) fn respond(answer: Answer, parts: &Parts, public: &PublicPath) -> Response {
+    let is_read = matches!(parts.method, Method::GET | Method::HEAD);
+    let body = answer.body.unwrap_or_default();
+    let tag = match answer.etag {
+        None if is_read && !body.is_empty() => Some(entity_tag_of(&body)),
+        tag => tag,
+    };
+    if let Some(tag) = &tag
+        && is_read
+        && etag::is_known(&parts.headers, tag)
+    {
+        return not_modified(tag);
+    }
+    let is_empty = body.is_empty();
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    if !is_empty {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    if is_read {
+        headers.insert(CACHE_CONTROL, REVALIDATE);
+    }
+    if let Some(tag) = tag.as_deref().and_then(etag::header) {
+        headers.insert(ETAG, tag);
+    }
+    if let Some(location) = answer.location {
+        match HeaderValue::try_from(public.of(&location)) {
+            Ok(location) => drop(headers.insert(LOCATION, location)),
+            Err(_) => warn!("the logic named a location that no header can carry"),
+        }
+    }
+    if let Some(cursor) = answer.next
+        && let Ok(link) = HeaderValue::try_from(next_link(public, &parts.uri, &cursor))
+    {
+        headers.insert(LINK, link);
+    }
+    if answer.replayed {
+        headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+/// 304, with the headers that the answer would have had and a cache goes by.
+pub(crate) fn not_modified(tag: &str) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, REVALIDATE);
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    if let Some(tag) = etag::header(tag) {
+        headers.insert(ETAG, tag);
+    }
+    response
+}
+
+/// The request's own path and query with that cursor, and no `offset`: a cursor counts from
+/// where it points to.
+fn next_link(public: &PublicPath, uri: &Uri, cursor: &str) -> String {
+    let kept = uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .filter(|pair| !matches!(pair.split('=').next(), Some("cursor" | "offset")));
+    let cursor = format!("cursor={}", utf8_percent_encode(cursor, QUERY_VALUE));
+    let query = kept.chain([cursor.as_str()]).collect::<Vec<_>>().join("&");
+    format!("<{}?{query}>; rel=\"next\"", public.of(uri.path()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(uri: &'static str, cursor: &str) -> String {
+        next_link(&PublicPath::default(), &Uri::from_static(uri), cursor)
+    }
+
+    #[test]
+    fn the_next_page_keeps_the_query_and_takes_the_cursor() {
+        assert_eq!(link("/things", "abc"), "</things?cursor=abc>; rel=\"next\"");
+        assert_eq!(
+            link("/things?status=pending&offset=20&limit=10", "a+b/c=&d"),
+            "</things?status=pending&limit=10&cursor=a%2Bb%2Fc%3D%26d>; rel=\"next\""
+        );
+        assert_eq!(
+            link("/things?cursor=old&q=a%20b", "new"),
+            "</things?q=a%20b&cursor=new>; rel=\"next\""
+        );
+    }
+}

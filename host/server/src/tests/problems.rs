@@ -1,0 +1,266 @@
+//! Every way to get no success: status, code and body.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::fake::{Fake, Reply, send};
+use contract::{FieldError, Problem};
+use request::{Fault, Refusal};
+
+async fn refused(refusal: impl Into<Refusal>) -> Reply {
+    let router = Fake::refuses(refusal).router();
+    let reply = send(&router, "POST /things", &[("x-request-id", "r1")], "{}").await;
+    assert_eq!(reply.header("content-type"), "application/problem+json");
+    reply
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_named_by_its_place() {
+    let reply = refused(Refusal::Invalid(vec![FieldError {
+        pointer: "#/title".into(),
+        detail: "This is required.".into(),
+    }]))
+    .await;
+    assert_eq!(
+        reply.json(),
+        json!({
+            "type": "urn:task-host:problem:invalid-request",
+            "title": "The request does not fit the operation's types",
+            "status": 422,
+            "errors": [{"pointer": "#/title", "detail": "This is required."}],
+            "request_id": "r1"
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_logics_problem_is_sent_with_its_extensions() {
+    let reply = refused(Refusal::Problem(Box::new(Problem {
+        status: 404,
+        code: "thing-not-found".into(),
+        title: "Task not found".into(),
+        detail: Some("There is no thing 7.".into()),
+        errors: Vec::new(),
+        extensions: vec![
+            ("error".into(), "Task not found".into()),
+            ("status".into(), "x".into()),
+        ],
+    })))
+    .await;
+    assert_eq!(reply.status, 404);
+    assert_eq!(
+        reply.json(),
+        json!({
+            "type": "urn:task-host:problem:thing-not-found",
+            "title": "Task not found",
+            "status": 404,
+            "detail": "There is no thing 7.",
+            "request_id": "r1",
+            "error": "Task not found"
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_logics_own_5xx_shows_its_title_only() {
+    for status in [500, 599, 200, 0] {
+        let reply = refused(Refusal::Problem(Box::new(Problem {
+            status,
+            code: "broken".into(),
+            title: "Broken".into(),
+            detail: Some("no such table: secrets".into()),
+            errors: vec![FieldError {
+                pointer: "#/a".into(),
+                detail: "b".into(),
+            }],
+            extensions: vec![("sql".into(), "select".into())],
+        })))
+        .await;
+        let shown = if status == 599 { 599 } else { 500 };
+        assert_eq!(reply.status, shown);
+        let members: Vec<_> = reply.json().as_object().unwrap().keys().cloned().collect();
+        assert_eq!(members, ["type", "title", "status", "request_id"]);
+    }
+}
+
+#[tokio::test]
+async fn every_refusal_has_its_status_and_code() {
+    for (refusal, status, code) in [
+        (
+            Refusal::Malformed("line 1".into()),
+            400,
+            "malformed-request",
+        ),
+        (
+            Refusal::UnsupportedMediaType("application/json"),
+            415,
+            "unsupported-media-type",
+        ),
+        (Refusal::PreconditionFailed, 412, "precondition-failed"),
+        (
+            Refusal::BadHeader {
+                header: "If-Match",
+                reason: "no".into(),
+            },
+            400,
+            "invalid-header",
+        ),
+        (Refusal::KeyReused, 422, "idempotency-key-reused"),
+        (
+            Refusal::Overloaded {
+                retry_after: Duration::from_secs(1),
+            },
+            503,
+            "overloaded",
+        ),
+        (Refusal::Unavailable("disk".into()), 503, "unavailable"),
+        (
+            Fault::Trap("unreachable".into()).into(),
+            500,
+            "logic-trapped",
+        ),
+        (Fault::Deadline.into(), 504, "deadline-exceeded"),
+        (Fault::CpuTime.into(), 504, "cpu-time-exceeded"),
+        (Fault::Memory.into(), 500, "memory-limit-exceeded"),
+        (Fault::Handover.into(), 500, "handover-limit-exceeded"),
+        (Fault::Statements.into(), 500, "statement-limit-exceeded"),
+        (Fault::Rows.into(), 500, "row-limit-exceeded"),
+        (Fault::Bytes.into(), 500, "byte-limit-exceeded"),
+        (
+            Fault::Value("NaN".into()).into(),
+            500,
+            "logic-returned-invalid-value",
+        ),
+    ] {
+        let reply = refused(refusal).await;
+        let body = reply.json();
+        assert_eq!(reply.status, status, "{code}");
+        assert_eq!(body["type"], format!("urn:task-host:problem:{code}"));
+        assert_eq!(body["status"], status);
+        assert_eq!(
+            reply.header("retry-after").is_empty(),
+            status != 503,
+            "{code}"
+        );
+        assert!(status < 500 || body.get("detail").is_none(), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn who_cannot_know_whether_it_was_done_is_told_to_look_and_not_to_come_back_in_a_while() {
+    let reply = refused(Refusal::OutcomeUnknown("the server is gone".into())).await;
+    let body = reply.json();
+    assert_eq!(reply.status, 503);
+    assert_eq!(body["type"], "urn:task-host:problem:outcome-unknown");
+    assert_eq!(reply.header("retry-after"), "");
+    let detail = body["detail"].as_str().unwrap();
+    assert!(detail.contains("Idempotency-Key"), "{detail}");
+    assert!(!body.to_string().contains("gone"), "{body}");
+}
+
+#[tokio::test]
+async fn a_wait_is_rounded_up_to_whole_seconds() {
+    for (wait, seconds) in [(0, "1"), (1000, "1"), (1001, "2")] {
+        let retry_after = Duration::from_millis(wait);
+        let reply = refused(Refusal::Overloaded { retry_after }).await;
+        assert_eq!(reply.header("retry-after"), seconds);
+    }
+}
+
+#[tokio::test]
+async fn a_path_without_a_route_is_404() {
+    let reply = send(
+        &Fake::new().router(),
+        "GET /nothing?x=1",
+        &[("x-request-id", "r1")],
+        "",
+    )
+    .await;
+    assert_eq!(reply.status, 404);
+    assert_eq!(reply.header("task-host-revision"), "0123456789ab");
+    assert_eq!(
+        reply.json(),
+        json!({
+            "type": "urn:task-host:problem:not-found",
+            "title": "Nothing is served at this path",
+            "status": 404,
+            "request_id": "r1"
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_method_without_a_route_is_405_and_names_the_others() {
+    let router = Fake::new().router();
+    for (line, allow) in [
+        ("PATCH /things", "GET, HEAD, POST, OPTIONS"),
+        ("POST /things/7", "GET, HEAD, PUT, DELETE, OPTIONS"),
+        ("BREW /things", "GET, HEAD, POST, OPTIONS"),
+        ("POST /health", "GET, HEAD, OPTIONS"),
+        ("POST /app.js", "GET, HEAD, OPTIONS"),
+    ] {
+        let reply = send(&router, line, &[], "").await;
+        assert_eq!(
+            (reply.status, reply.header("allow")),
+            (405, allow),
+            "{line}"
+        );
+        assert_eq!(
+            reply.json()["type"],
+            "urn:task-host:problem:method-not-allowed"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_path_parameter_that_is_not_utf_8_is_422() {
+    let reply = send(&Fake::new().router(), "GET /things/%ff", &[], "").await;
+    assert_eq!(reply.status, 422);
+    assert_eq!(reply.json()["errors"][0]["pointer"], "#/path/id");
+}
+
+#[tokio::test]
+async fn a_header_that_is_not_text_is_400() {
+    let reply = send(
+        &Fake::new().router(),
+        "PUT /things/7",
+        &[("if-match", "\"caf\u{e9}\"")],
+        "",
+    )
+    .await;
+    assert_eq!(reply.status, 400);
+    assert_eq!(reply.json()["type"], "urn:task-host:problem:invalid-header");
+}
+
+#[tokio::test]
+async fn a_panic_costs_one_request() {
+    let router = Fake::new().router();
+    let reply = send(&router, "GET /panic", &[("x-request-id", "r1")], "").await;
+    assert_eq!(reply.status, 500);
+    assert_eq!(reply.header("x-request-id"), "r1");
+    assert_eq!(reply.json()["title"], "The service failed");
+    assert_eq!(send(&router, "GET /things", &[], "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_415() {
+    let router = Fake::new().router();
+    let reply = send(
+        &router,
+        "POST /things",
+        &[("content-encoding", "gzip")],
+        "x",
+    )
+    .await;
+    assert_eq!(reply.status, 415);
+    assert_eq!(
+        reply.json()["type"],
+        "urn:task-host:problem:unsupported-content-coding"
+    );
+    let identity = [("content-encoding", "identity")];
+    assert_eq!(
+        send(&router, "POST /things", &identity, "{}").await.status,
+        200
+    );
+}

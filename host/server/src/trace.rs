@@ -1,0 +1,201 @@
+//! The outermost layer: each request gets its id, its span, its place in the metrics and one
+//! line in the log; each answer gets `X-Request-Id` and the CORS headers. A panic below becomes
+//! a problem here.
+//!
+//! Lines carry the route's template and never the path's values, the query or a body.
+
+mod context;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{ORIGIN, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderName, HeaderValue, Method, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+use futures_util::FutureExt;
+use tracing::{Instrument, debug, error, info, info_span};
+
+pub(super) use self::context::Context;
+use super::App;
+use super::problem::Problem;
+use super::recent::Ended;
+use contract::RESERVED_PATHS;
+use telemetry::metrics::{Held, RequestLabels};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What nginx logs for a client that left before its answer.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// The public port's layer.
+pub(super) async fn trace(
+    State(app): State<Arc<App>>,
+    request: Request<Body>,
+    next: Next,
+) -> Response {
+    let origin = request.headers().get(ORIGIN).cloned();
+    let context = Arc::new(Context::read(request.headers()));
+    let method = method_label(request.method());
+    let mut watch = Watch::new(&app, &context, method);
+    let span = watch.span.clone();
+    if let Some(path) = reserved(request.uri().path()) {
+        span.in_scope(|| context.matched(path.into(), "".into()));
+    }
+    let mut response = match app.cors.preflight(&request) {
+        Some(response) => response,
+        None => run(&context, request, next).instrument(span).await,
+    };
+    app.cors.admit(origin.as_ref(), response.headers_mut());
+    watch.finish(response.status().as_u16());
+    response
+}
+
+/// The operators' port's layer: ids and panics, without metrics.
+pub(super) async fn identify(request: Request<Body>, next: Next) -> Response {
+    let context = Arc::new(Context::read(request.headers()));
+    let span = info_span!("operator", request.id = %context.request_id);
+    run(&context, request, next).instrument(span).await
+}
+
+async fn run(context: &Arc<Context>, mut request: Request<Body>, next: Next) -> Response {
+    request.extensions_mut().insert(context.clone());
+    // The state behind a handler is shared without locks of its own, so a panic breaks none.
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let mut response = answer.unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("no message");
+        error!(
+            error.message = text,
+            "the host panicked while it answered a request"
+        );
+        let problem = Problem::internal();
+        context.failed(&problem.code, format!("the host panicked: {text}"));
+        problem.respond(&context.request_id)
+    });
+    let id = HeaderValue::from_str(&context.request_id);
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id.expect("a request id is visible ASCII"));
+    // What a person typed into a task must never be taken for a page.
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Sees a request to its end, also where its client leaves and this is dropped.
+struct Watch<'a> {
+    app: &'a App,
+    context: &'a Context,
+    method: &'static str,
+    span: tracing::Span,
+    started: Instant,
+    finished: bool,
+    _active: Held,
+}
+
+impl<'a> Watch<'a> {
+    fn new(app: &'a App, context: &'a Context, method: &'static str) -> Watch<'a> {
+        let span = info_span!(
+            "request",
+            request.id = %context.request_id,
+            trace.id = %context.trace_id,
+            span.id = %context.span_id,
+            http.request.method = method,
+            http.route = tracing::field::Empty,
+            otel.kind = tracing::field::Empty,
+        );
+        context.root().place(&span);
+        Watch {
+            app,
+            context,
+            method,
+            span,
+            started: Instant::now(),
+            finished: false,
+            _active: app.metrics.request_began(),
+        }
+    }
+
+    fn finish(&mut self, status: u16) {
+        self.finished = true;
+        let took = self.started.elapsed();
+        let matched = self.context.matched_route();
+        let route = &*matched.route;
+        self.app.metrics.request_ended(
+            &RequestLabels {
+                http_request_method: self.method,
+                http_route: matched.route.clone(),
+                http_response_status_code: status,
+                task_host_revision: matched.revision.clone(),
+            },
+            took,
+        );
+        telemetry::traces::ended(&self.span, self.method, route, status);
+        self.app.recent.ended(&Ended {
+            request_id: &self.context.request_id,
+            method: self.method,
+            route,
+            revision: &matched.revision,
+            status,
+            took,
+            failure: self.context.failure(),
+        });
+        let _entered = self.span.enter();
+        let duration_ms = took.as_micros() as f64 / 1000.0;
+        let method = self.method;
+        if is_probe(route) && status < 400 {
+            debug!(
+                http.response.status_code = status,
+                duration_ms, "{method} {route} {status}"
+            );
+        } else {
+            info!(
+                http.response.status_code = status,
+                duration_ms, "{method} {route} {status}"
+            );
+        }
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.finish(CLIENT_CLOSED_REQUEST);
+        }
+    }
+}
+
+/// The label of a path that the host keeps for itself.
+fn reserved(path: &str) -> Option<&'static str> {
+    if path.starts_with("/docs/") {
+        return Some("/docs/{file}");
+    }
+    RESERVED_PATHS
+        .into_iter()
+        .find(|reserved| *reserved == path)
+}
+
+fn is_probe(route: &str) -> bool {
+    matches!(route, "/health" | "/livez" | "/readyz" | "/metrics")
+}
+
+/// The method's name where it is a known one: clients may send any, and labels are bounded.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::CONNECT => "CONNECT",
+        Method::TRACE => "TRACE",
+        _ => "_OTHER",
+    }
+}

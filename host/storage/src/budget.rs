@@ -1,0 +1,148 @@
+//! What a transaction may use, and the meter that every engine charges.
+
+use std::time::{Duration, Instant};
+
+use super::{Error, Limit};
+
+/// What one transaction may use. Exceeding it ends the request with [`Error::Limit`].
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// When the request must be over; it interrupts a statement that runs.
+    pub deadline: Instant,
+    /// How long to wait for the writer or a connection.
+    pub wait: Duration,
+    /// How long a write may hold the writer, from when it is granted: the deadline of a write is
+    /// at most this far away then.
+    pub hold: Duration,
+    /// Statements in all.
+    pub statements: u32,
+    /// Rows returned by all statements together.
+    pub rows: u64,
+    /// Bytes of all results together, text and blobs.
+    pub bytes: u64,
+}
+
+impl Budget {
+    /// What a transaction of the host's own may use: it runs no statement of the logic.
+    pub(crate) fn of_host(wait: Duration, hold: Duration) -> Self {
+        Budget {
+            deadline: Instant::now() + wait + hold,
+            wait,
+            hold,
+            statements: 0,
+            rows: 0,
+            bytes: 0,
+        }
+    }
+}
+
+/// What a transaction has used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Statements run.
+    pub statements: u32,
+    /// Rows returned.
+    pub rows: u64,
+    /// Bytes of text and blobs returned.
+    pub bytes: u64,
+}
+
+/// Charges what a transaction uses against its budget, as it is used.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    budget: Budget,
+    usage: Usage,
+}
+
+impl Meter {
+    pub(crate) fn new(budget: Budget) -> Self {
+        Self {
+            budget,
+            usage: Usage::default(),
+        }
+    }
+
+    /// The writer was granted: from now on the transaction keeps others waiting.
+    pub(crate) fn hold(&mut self) {
+        let until = Instant::now() + self.budget.hold;
+        self.budget.deadline = self.budget.deadline.min(until);
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.budget.deadline
+    }
+
+    /// Charges one statement, before it runs.
+    pub(crate) fn statement(&mut self) -> Result<(), Error> {
+        if self.usage.statements >= self.budget.statements {
+            return Err(Error::Limit(Limit::Statements));
+        }
+        self.usage.statements += 1;
+        Ok(())
+    }
+
+    /// Charges one row, before its cells are copied.
+    pub(crate) fn row(&mut self) -> Result<(), Error> {
+        if self.usage.rows >= self.budget.rows {
+            return Err(Error::Limit(Limit::Rows));
+        }
+        self.usage.rows += 1;
+        Ok(())
+    }
+
+    /// Charges the bytes of one text or blob, before they are copied.
+    pub(crate) fn bytes(&mut self, len: usize) -> Result<(), Error> {
+        let used = self.usage.bytes.saturating_add(len as u64);
+        if used > self.budget.bytes {
+            return Err(Error::Limit(Limit::Bytes));
+        }
+        self.usage.bytes = used;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meter(statements: u32, rows: u64, bytes: u64) -> Meter {
+        Meter::new(Budget {
+            deadline: Instant::now(),
+            wait: Duration::ZERO,
+            hold: Duration::from_secs(60),
+            statements,
+            rows,
+            bytes,
+        })
+    }
+
+    #[test]
+    fn a_budget_may_be_used_up_and_not_exceeded() {
+        let mut meter = meter(1, 2, 3);
+        assert_eq!(meter.statement(), Ok(()));
+        assert_eq!(meter.statement(), Err(Error::Limit(Limit::Statements)));
+        assert_eq!(meter.row(), Ok(()));
+        assert_eq!(meter.row(), Ok(()));
+        assert_eq!(meter.row(), Err(Error::Limit(Limit::Rows)));
+        assert_eq!(meter.bytes(3), Ok(()));
+        assert_eq!(meter.bytes(0), Ok(()));
+        assert_eq!(meter.bytes(1), Err(Error::Limit(Limit::Bytes)));
+        let used = Usage {
+            statements: 1,
+            rows: 2,
+            bytes: 3,
+        };
+        assert_eq!(meter.usage(), used);
+    }
+
+    #[test]
+    fn a_length_near_the_end_of_64_bits_does_not_wrap_around() {
+        let mut meter = meter(0, 0, u64::MAX - 1);
+        assert_eq!(meter.bytes(5), Ok(()));
+        assert_eq!(meter.bytes(usize::MAX), Err(Error::Limit(Limit::Bytes)));
+    }
+}

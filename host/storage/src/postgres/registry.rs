@@ -1,0 +1,196 @@
+//! The registry in PostgreSQL: one statement a method, so each is a transaction of its own
+//! without a round trip more, and done or not begun when its caller goes away.
+
+mod components;
+pub(super) mod deployments;
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use tokio_postgres::Row;
+use tokio_postgres::types::{FromSql, ToSql};
+
+use super::{Postgres, failure};
+use crate::Error;
+use crate::registry::{Active, DeploymentRow, End, NewDeployment, Registry, StoredComponent};
+
+/// How long a method may take, waiting for a connection included.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+impl Postgres {
+    async fn rows(
+        &self,
+        text: &'static str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Error> {
+        self.engine
+            .own(text, params, Instant::now() + PATIENCE)
+            .await
+    }
+
+    /// The first row, if there is one.
+    async fn first(
+        &self,
+        text: &'static str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Option<Row>, Error> {
+        Ok(self.rows(text, params).await?.into_iter().next())
+    }
+
+    /// The first cell of the first row; without one, what was to be changed does not run any more.
+    async fn changed<T>(
+        &self,
+        text: &'static str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<T, Error>
+    where
+        T: for<'a> FromSql<'a>,
+    {
+        let row = self.first(text, params).await?.ok_or(Error::Conflict)?;
+        cell(&row, 0)
+    }
+}
+
+pub(super) fn cell<T>(row: &Row, column: usize) -> Result<T, Error>
+where
+    T: for<'a> FromSql<'a>,
+{
+    row.try_get(column)
+        .map_err(|error| failure::sort_own(&error))
+}
+
+#[async_trait]
+impl Registry for Postgres {
+    async fn put_component(&self, component: &StoredComponent) -> Result<bool, Error> {
+        let StoredComponent {
+            digest,
+            content,
+            signature,
+            actor,
+            ..
+        } = component;
+        let params: [&(dyn ToSql + Sync); 4] = [digest, content, signature, actor];
+        let kept = self.first(components::PUT, &params).await?;
+        kept.map_or(Ok(false), |row| cell(&row, 0))
+    }
+
+    async fn component(&self, digest: &str) -> Result<Option<StoredComponent>, Error> {
+        let found = self.first(components::GET, &[&digest]).await?;
+        found.map(|row| components::read(&row)).transpose()
+    }
+
+    async fn components(&self) -> Result<Vec<StoredComponent>, Error> {
+        let rows = self.rows(components::LIST, &[]).await?;
+        rows.iter().map(components::read).collect()
+    }
+
+    async fn forget_components(&self, gone: &[StoredComponent]) -> Result<u64, Error> {
+        let digests: Vec<&str> = gone.iter().map(|one| one.digest.as_str()).collect();
+        let times: Vec<i64> = gone.iter().map(|one| one.uploaded_at).collect();
+        let params: [&(dyn ToSql + Sync); 2] = [&digests, &times];
+        let gone: i64 = self.changed(components::FORGET, &params).await?;
+        Ok(gone.unsigned_abs())
+    }
+
+    async fn active(&self) -> Result<Option<Active>, Error> {
+        let found = self.first(deployments::ACTIVE, &[]).await?;
+        found.map(|row| deployments::read_active(&row)).transpose()
+    }
+
+    async fn begin_deployment(&self, new: &NewDeployment) -> Result<Result<i64, i64>, Error> {
+        let params: [&(dyn ToSql + Sync); 6] = [
+            &new.digest,
+            &new.from,
+            &new.kind,
+            &new.actor,
+            &new.order,
+            &self.engine.id,
+        ];
+        loop {
+            if let Some(row) = self.first(deployments::BEGIN, &params).await? {
+                return Ok(Ok(cell(&row, 0)?));
+            }
+            if let Some(row) = self.first(deployments::RUNNING, &[]).await? {
+                return Ok(Err(cell(&row, 0)?));
+            }
+            // Another host took the id, and runs nothing: the next one is free.
+        }
+    }
+
+    async fn take_over(&self, id: i64) -> Result<bool, Error> {
+        let params: [&(dyn ToSql + Sync); 2] = [&id, &self.engine.id];
+        let taken = self.first(deployments::TAKE_OVER, &params).await?;
+        Ok(taken.is_some())
+    }
+
+    async fn advance_deployment(&self, id: i64, stage: &str, report: &str) -> Result<(), Error> {
+        let params: [&(dyn ToSql + Sync); 4] = [&id, &stage, &report, &self.engine.id];
+        let _: i64 = self.changed(deployments::ADVANCE, &params).await?;
+        Ok(())
+    }
+
+    async fn activate(&self, id: i64, digest: &str, stage: &str) -> Result<i64, Error> {
+        let params: [&(dyn ToSql + Sync); 4] = [&id, &digest, &stage, &self.engine.id];
+        self.changed(deployments::ACTIVATE, &params).await
+    }
+
+    async fn end_deployment(&self, id: i64, end: &End, back_to: Option<&str>) -> Result<(), Error> {
+        let params: [&(dyn ToSql + Sync); 7] = [
+            &id,
+            &end.outcome,
+            &end.code,
+            &end.reason,
+            &end.report,
+            &back_to,
+            &self.engine.id,
+        ];
+        let _: i64 = self.changed(deployments::END, &params).await?;
+        Ok(())
+    }
+
+    async fn record_attempt(&self, new: &NewDeployment, end: &End) -> Result<i64, Error> {
+        let params: [&(dyn ToSql + Sync); 9] = [
+            &new.digest,
+            &new.from,
+            &new.kind,
+            &new.actor,
+            &new.order,
+            &end.report,
+            &end.outcome,
+            &end.code,
+            &end.reason,
+        ];
+        loop {
+            // Without a row another host took the id: the next one is free.
+            if let Some(row) = self.first(deployments::RECORD, &params).await? {
+                return cell(&row, 0);
+            }
+        }
+    }
+
+    async fn deployment(&self, id: i64) -> Result<Option<DeploymentRow>, Error> {
+        let found = self.first(deployments::GET, &[&id]).await?;
+        found.map(|row| deployments::read(&row)).transpose()
+    }
+
+    async fn running_deployment(&self) -> Result<Option<DeploymentRow>, Error> {
+        let found = self.first(deployments::RUNNING, &[]).await?;
+        found.map(|row| deployments::read(&row)).transpose()
+    }
+
+    async fn deployments(&self, limit: u32) -> Result<Vec<DeploymentRow>, Error> {
+        let rows = self.rows(deployments::LATEST, &[&i64::from(limit)]).await?;
+        rows.iter().map(deployments::read).collect()
+    }
+
+    async fn was_active(&self, digest: &str) -> Result<bool, Error> {
+        self.changed(deployments::WAS_ACTIVE, &[&digest]).await
+    }
+
+    async fn forget_deployments(&self, keep: u32) -> Result<u64, Error> {
+        let gone: i64 = self
+            .changed(deployments::FORGET, &[&i64::from(keep)])
+            .await?;
+        Ok(gone.unsigned_abs())
+    }
+}

@@ -1,0 +1,144 @@
+//! The statements on deployments and on the one row that says what is active.
+//!
+//! A deployment runs while it has no outcome. Whether its component ever was the active one
+//! stands in `activated_at`, because outcomes do not tell.
+
+use tokio_postgres::Row;
+
+use super::cell;
+use crate::Error;
+use crate::registry::{Active, DeploymentRow, End, NewDeployment};
+
+/// Selects what [`read`] reads.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, digest, from_digest, kind, actor, order_json, stage, report_json, \
+             outcome, code, reason, began_at, ended_at, coordinator, canary_percent, wish \
+             FROM task_host.deployments ",
+            $rest
+        )
+    };
+}
+
+/// Makes a component active where `changed` has a row, `(digest, id)`, and returns the epoch.
+macro_rules! set_active {
+    () => {
+        "INSERT INTO task_host.active AS a (digest, epoch, deployment) \
+         SELECT digest, 1, id FROM changed ON CONFLICT (only_row) DO UPDATE SET \
+         digest = excluded.digest, epoch = a.epoch + 1, deployment = excluded.deployment, \
+         since = excluded.since RETURNING epoch, pg_notify('task_host', '')"
+    };
+}
+
+/// Begins a deployment; no row: another one runs, or took the id.
+pub(super) const BEGIN: &str = "INSERT INTO task_host.deployments \
+     (id, digest, from_digest, kind, actor, order_json, coordinator) \
+     SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6 FROM task_host.deployments \
+     ON CONFLICT DO NOTHING RETURNING id";
+
+/// Makes a host the one that runs a deployment. One that lives keeps its own.
+pub(super) const TAKE_OVER: &str = "UPDATE task_host.deployments d SET coordinator = $2 \
+     WHERE id = $1 AND outcome IS NULL AND (coordinator = $2 OR NOT EXISTS ( \
+     SELECT FROM task_host.replicas r WHERE r.id = d.coordinator \
+     AND r.lease_until > task_host.now_micros())) RETURNING id";
+
+/// Records how far a deployment is, and wakes the other hosts; no row: it does not run here.
+pub(super) const ADVANCE: &str = "UPDATE task_host.deployments SET stage = $2, report_json = $3 \
+     WHERE id = $1 AND outcome IS NULL AND coordinator = $4 \
+     RETURNING id, pg_notify('task_host', '')";
+
+/// Makes a deployment's component the active one and returns the epoch; no row: the deployment
+/// does not run, or is of another component.
+pub(super) const ACTIVATE: &str = concat!(
+    "WITH changed AS (UPDATE task_host.deployments \
+     SET stage = $3, activated_at = task_host.now_micros() \
+     WHERE id = $1 AND digest = $2 AND outcome IS NULL AND coordinator = $4 \
+     RETURNING digest, id) ",
+    set_active!()
+);
+
+/// Ends a deployment and makes another component active where one is given; no row: the
+/// deployment does not run.
+pub(super) const END: &str = concat!(
+    "WITH ended AS (UPDATE task_host.deployments SET outcome = $2, code = $3, reason = $4, \
+     report_json = $5, ended_at = task_host.now_micros() \
+     WHERE id = $1 AND outcome IS NULL AND coordinator = $7 RETURNING id), \
+     changed AS (SELECT $6::text AS digest, id FROM ended WHERE $6::text IS NOT NULL), \
+     back AS (",
+    set_active!(),
+    ") SELECT id, pg_notify('task_host', '') FROM ended"
+);
+
+/// Records a deployment that has ended and never ran; no row: another host took the id.
+pub(super) const RECORD: &str = "INSERT INTO task_host.deployments \
+     (id, digest, from_digest, kind, actor, order_json, report_json, outcome, code, reason, \
+     began_at, ended_at) SELECT next.id, $1, $2, $3, $4, $5, $6, $7, $8, $9, next.now, next.now \
+     FROM (SELECT coalesce(max(id), 0) + 1 AS id, task_host.now_micros() AS now \
+     FROM task_host.deployments) AS next ON CONFLICT DO NOTHING RETURNING id";
+
+pub(in crate::postgres) const ACTIVE: &str =
+    "SELECT digest, epoch, deployment, since, fence FROM task_host.active";
+
+/// Whether a component is or was active.
+pub(super) const WAS_ACTIVE: &str = "SELECT EXISTS (SELECT FROM task_host.active WHERE digest = $1) \
+     OR EXISTS (SELECT FROM task_host.deployments \
+     WHERE digest = $1 AND activated_at IS NOT NULL)";
+
+pub(super) const GET: &str = select!("WHERE id = $1");
+
+pub(in crate::postgres) const RUNNING: &str = select!("WHERE outcome IS NULL");
+
+pub(super) const LATEST: &str = select!("ORDER BY id DESC LIMIT $1");
+
+/// Deletes ended deployments that are neither among the latest nor needed. The very last one
+/// always stays: the next id is counted from it.
+pub(super) const FORGET: &str = "WITH gone AS (DELETE FROM task_host.deployments \
+     WHERE outcome IS NOT NULL AND id NOT IN ( \
+     (SELECT id FROM task_host.deployments WHERE outcome IS NOT NULL ORDER BY id DESC LIMIT $1) \
+     UNION ALL SELECT deployment FROM task_host.active \
+     UNION ALL SELECT max(id) FROM task_host.deployments \
+     WHERE activated_at IS NOT NULL GROUP BY digest \
+     UNION ALL SELECT max(id) FROM task_host.deployments \
+     WHERE outcome = 'rolled-back' GROUP BY digest \
+     UNION ALL SELECT coalesce(max(id), 0) FROM task_host.deployments) RETURNING 1) \
+     SELECT count(*) FROM gone";
+
+pub(in crate::postgres) fn read_active(row: &Row) -> Result<Active, Error> {
+    Ok(Active {
+        digest: cell(row, 0)?,
+        epoch: cell(row, 1)?,
+        deployment: cell(row, 2)?,
+        since: cell(row, 3)?,
+    })
+}
+
+pub(in crate::postgres) fn read(row: &Row) -> Result<DeploymentRow, Error> {
+    let report: String = cell(row, 7)?;
+    let outcome: Option<String> = cell(row, 8)?;
+    let end = match outcome {
+        None => None,
+        Some(outcome) => Some(End {
+            outcome,
+            code: cell(row, 9)?,
+            reason: cell(row, 10)?,
+            report: report.clone(),
+        }),
+    };
+    Ok(DeploymentRow {
+        id: cell(row, 0)?,
+        new: NewDeployment {
+            digest: cell(row, 1)?,
+            from: cell(row, 2)?,
+            kind: cell(row, 3)?,
+            actor: cell(row, 4)?,
+            order: cell(row, 5)?,
+        },
+        stage: cell(row, 6)?,
+        end,
+        report,
+        began_at: cell(row, 11)?,
+        ended_at: cell(row, 12)?,
+        coordinator: cell(row, 13)?,
+    })
+}

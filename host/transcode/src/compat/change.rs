@@ -1,0 +1,165 @@
+//! A breaking change, and how a comparison gathers them.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use super::place::Place;
+use crate::types::Type;
+
+/// One change that breaks clients. Displays as a sentence that names the route and the place:
+/// `GET /tasks: the answer's member [].due_at is gone`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakingChange {
+    /// What kind of change it is.
+    pub kind: ChangeKind,
+    /// Method and path template, as clients know them.
+    pub route: String,
+    /// Where in the request or the answer, such as `the body's member tags[]`; none: the route
+    /// itself.
+    pub place: Option<String>,
+    /// The rest of the sentence.
+    pub detail: String,
+}
+
+impl fmt::Display for BreakingChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(place) => write!(f, "{}: {place} {}", self.route, self.detail),
+            None => write!(f, "{}: {}", self.route, self.detail),
+        }
+    }
+}
+
+/// The kinds of breaking changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChangeKind {
+    /// Nothing answers the path any more.
+    RouteRemoved,
+    /// The path answers other methods only.
+    MethodRemoved,
+    /// A parameter, a member or the body must be sent that could be left out before.
+    NewlyRequired,
+    /// A parameter, a member or the body has no effect any more.
+    NoLongerRead,
+    /// Some of the values that were taken before are refused.
+    Narrowed,
+    /// In a request, null means something else.
+    NullChanged,
+    /// A value is of another type.
+    TypeChanged,
+    /// The answer lacks a member.
+    MemberRemoved,
+    /// The answer has null, or nothing, where there was always a value.
+    NewlyNullable,
+    /// A number of the answer became a 64-bit integer.
+    Widened,
+    /// A success has another status.
+    StatusChanged,
+    /// A success has no body any more, or has one where it had none.
+    BodyChanged,
+    /// A success lacks a header that it had.
+    HeaderRemoved,
+}
+
+impl ChangeKind {
+    /// The kind's stable slug.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ChangeKind::RouteRemoved => "route-removed",
+            ChangeKind::MethodRemoved => "method-removed",
+            ChangeKind::NewlyRequired => "newly-required",
+            ChangeKind::NoLongerRead => "no-longer-read",
+            ChangeKind::Narrowed => "narrowed",
+            ChangeKind::NullChanged => "null-changed",
+            ChangeKind::TypeChanged => "type-changed",
+            ChangeKind::MemberRemoved => "member-removed",
+            ChangeKind::NewlyNullable => "newly-nullable",
+            ChangeKind::Widened => "widened",
+            ChangeKind::StatusChanged => "status-changed",
+            ChangeKind::BodyChanged => "body-changed",
+            ChangeKind::HeaderRemoved => "header-removed",
+        }
+    }
+}
+
+impl fmt::Display for ChangeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The changes found in one route's request, or in its answer.
+pub(crate) struct Findings<'a> {
+    route: &'a str,
+    changes: Vec<BreakingChange>,
+    /// The pairs of definitions that were compared. Types may share definitions so that the tree
+    /// is exponentially larger than the text it came from; each pair is walked once.
+    compared: HashSet<(usize, usize)>,
+}
+
+impl<'a> Findings<'a> {
+    pub(crate) fn new(route: &'a str) -> Self {
+        Findings {
+            route,
+            changes: Vec::new(),
+            compared: HashSet::new(),
+        }
+    }
+
+    pub(crate) fn into_changes(self) -> Vec<BreakingChange> {
+        self.changes
+    }
+
+    pub(super) fn add(&mut self, kind: ChangeKind, place: Place<'_>, detail: impl Into<String>) {
+        self.changes.push(BreakingChange {
+            kind,
+            route: self.route.to_owned(),
+            place: Some(place.to_string()),
+            detail: detail.into(),
+        });
+    }
+
+    pub(super) fn add_type_change(&mut self, place: Place<'_>, before: &Type, after: &Type) {
+        let detail = format!("is {} now, and was {}", in_words(after), in_words(before));
+        self.add(ChangeKind::TypeChanged, place, detail);
+    }
+
+    /// Whether this pair of definitions is met for the first time.
+    pub(super) fn is_new<T: ?Sized>(&mut self, before: &Arc<T>, after: &Arc<T>) -> bool {
+        let address = |definition: &Arc<T>| Arc::as_ptr(definition).cast::<()>().addr();
+        self.compared.insert((address(before), address(after)))
+    }
+}
+
+/// What a value of a type looks like in JSON.
+fn in_words(ty: &Type) -> String {
+    let words = match ty {
+        Type::Bool => "a boolean",
+        Type::F32 | Type::F64 => "a number",
+        Type::Char => "a single character",
+        Type::String => "a string",
+        Type::Enum(_) => "one of a set of strings",
+        Type::Datetime(_) => "a moment (RFC 3339)",
+        Type::Bytes => "base64 text",
+        Type::List(_) => "a list",
+        Type::Flags(_) => "a list of flags",
+        Type::Tuple(items) => return format!("a tuple of {}", items.len()),
+        Type::Map(_) => "an object with any members",
+        Type::Record(_) => "an object",
+        Type::Variant(_) => "an object with case and value",
+        Type::Result(_) => "an object with ok or error",
+        Type::Option(inner) | Type::Clearable(inner) => {
+            return format!("{} or null", in_words(inner));
+        }
+        Type::U8
+        | Type::U16
+        | Type::U32
+        | Type::U64
+        | Type::S8
+        | Type::S16
+        | Type::S32
+        | Type::S64 => "an integer",
+    };
+    words.to_owned()
+}

@@ -1,0 +1,114 @@
+//! What a route no longer takes of the requests that it took.
+
+use super::change::{BreakingChange, ChangeKind, Findings};
+use super::direction::Direction;
+use super::input::Input;
+use super::place::Place;
+use crate::operation::{Operation, QueryParam, Source};
+use crate::types::Type;
+
+/// The changes in the requests of one route.
+pub(super) fn changes(route: &str, before: &Operation, after: &Operation) -> Vec<BreakingChange> {
+    let mut findings = Findings::new(route);
+    path(&mut findings, before, after);
+    query(&mut findings, before, after);
+    body(&mut findings, body_of(before), body_of(after));
+    findings.into_changes()
+}
+
+/// Path parameters match by position: no client sends their names.
+fn path(findings: &mut Findings<'_>, before: &Operation, after: &Operation) {
+    let names_after = path_parameters(after);
+    for (name, name_after) in path_parameters(before).zip(names_after) {
+        let types = path_type(before, name).zip(path_type(after, name_after));
+        if let Some((before, after)) = types {
+            Input::compare(findings, Place::Path(name), before, after);
+        }
+    }
+}
+
+fn path_parameters(operation: &Operation) -> impl Iterator<Item = &str> {
+    let segments = operation.route().path.split('/');
+    segments.filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+}
+
+fn path_type<'a>(operation: &'a Operation, wanted: &str) -> Option<&'a Type> {
+    operation.sources().iter().find_map(|source| match source {
+        Source::Path { name, ty } if name == wanted => Some(ty),
+        _ => None,
+    })
+}
+
+/// Query parameters match by name, whether they are fields of a record or stand alone.
+fn query(findings: &mut Findings<'_>, before: &Operation, after: &Operation) {
+    for param in query_params(before) {
+        let place = Place::Query(&param.name);
+        match query_params(after).find(|after| after.name == param.name) {
+            Some(after) => query_param(findings, place, param, after),
+            None => findings.add(ChangeKind::NoLongerRead, place, "is no longer read"),
+        }
+    }
+    for param in query_params(after) {
+        let is_new = !query_params(before).any(|before| before.name == param.name);
+        if is_new && is_required(param) {
+            let place = Place::Query(&param.name);
+            findings.add(ChangeKind::NewlyRequired, place, "is newly required");
+        }
+    }
+}
+
+fn query_param(
+    findings: &mut Findings<'_>,
+    place: Place<'_>,
+    before: &QueryParam,
+    after: &QueryParam,
+) {
+    if is_required(after) && !is_required(before) {
+        findings.add(ChangeKind::NewlyRequired, place, "may no longer be absent");
+    }
+    if before.list && !after.list {
+        findings.add(
+            ChangeKind::Narrowed,
+            place,
+            "takes one value now, and took several",
+        );
+    }
+    // One value is a list of one, unless it may hold commas.
+    if after.list && !before.list && matches!(before.scalar, Type::String | Type::Char) {
+        findings.add(
+            ChangeKind::TypeChanged,
+            place,
+            "is a list now, split at commas, and was one value",
+        );
+    }
+    Input::compare(findings, place, &before.scalar, &after.scalar);
+}
+
+fn query_params(operation: &Operation) -> impl Iterator<Item = &QueryParam> {
+    operation.sources().iter().flat_map(Source::query_params)
+}
+
+/// Whether the parameter must be sent. A list that is absent is empty.
+fn is_required(param: &QueryParam) -> bool {
+    !param.optional && !param.list
+}
+
+fn body(findings: &mut Findings<'_>, before: Option<&Type>, after: Option<&Type>) {
+    match (before, after) {
+        (Some(before), Some(after)) => Input::compare(findings, Place::Body, before, after),
+        (Some(_), None) => {
+            findings.add(ChangeKind::NoLongerRead, Place::Body, "is no longer read");
+        }
+        (None, Some(after)) if !after.is_optional() => {
+            findings.add(ChangeKind::NewlyRequired, Place::Body, "is newly required");
+        }
+        (None, _) => {}
+    }
+}
+
+fn body_of(operation: &Operation) -> Option<&Type> {
+    operation.sources().iter().find_map(|source| match source {
+        Source::Body { ty } => Some(ty),
+        _ => None,
+    })
+}

@@ -1,0 +1,95 @@
+//! The OpenAPI 3.1 document of a revision, from its routes, types and doc comments.
+//!
+//! A plain JSON value, so that the server can add the paths that are its own. Each answer that
+//! the host gives by itself is named; what the logic may answer beyond is `default`.
+
+mod endpoint;
+mod responses;
+mod schema;
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde_json::{Map, Value, json};
+
+use self::endpoint::Endpoint;
+pub use self::responses::problem_schema;
+use self::schema::Schemas;
+use super::operation::Operation;
+use super::types::snake_case;
+use contract::{Description, Method};
+
+/// Describes a service whose operations were bound from its routes.
+pub fn openapi(description: &Description, operations: &[Operation]) -> Value {
+    let schemas = Schemas::of(operations);
+    let readable: HashSet<&str> = operations
+        .iter()
+        .map(Operation::route)
+        .filter(|route| route.method == Method::Get)
+        .map(|route| route.path.as_str())
+        .collect();
+    let mut paths = Map::new();
+    for (operation, id) in operations.iter().zip(operation_ids(operations)) {
+        let route = operation.route();
+        let endpoint = Endpoint {
+            operation,
+            schemas: &schemas,
+            id,
+            has_get: readable.contains(route.path.as_str()),
+        };
+        let path = paths.entry(&route.path).or_insert_with(|| json!({}));
+        path[route.method.as_str().to_ascii_lowercase()] = endpoint.describe();
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": description.name, "version": description.version },
+        "tags": tags(operations),
+        "paths": paths,
+        "components": {
+            "schemas": schemas.components(),
+            "responses": responses::shared(),
+        },
+    })
+}
+
+/// One tag for each interface, in the routes' order.
+fn tags(operations: &[Operation]) -> Value {
+    let mut seen = HashSet::new();
+    let interfaces = operations
+        .iter()
+        .map(|operation| &operation.declaration().interface)
+        .filter(|interface| seen.insert(interface.local_name()));
+    let tag = |interface: &std::sync::Arc<super::interface::ExportedInterface>| {
+        let mut tag = json!({ "name": interface.local_name() });
+        if let Some(docs) = &interface.docs {
+            tag["description"] = json!(docs);
+        }
+        tag
+    };
+    interfaces.map(tag).collect()
+}
+
+/// `interface.function`, and where one function serves several routes, the method or a number
+/// behind it.
+fn operation_ids(operations: &[Operation]) -> Vec<String> {
+    let mut taken = BTreeMap::new();
+    let mut ids = Vec::with_capacity(operations.len());
+    for operation in operations {
+        let interface = &operation.declaration().interface;
+        let plain = format!(
+            "{}.{}",
+            snake_case(interface.local_name()),
+            snake_case(operation.function())
+        );
+        let method = operation.route().method.as_str().to_ascii_lowercase();
+        let with_method = format!("{plain}.{method}");
+        let numbered = (2..).map(|number| format!("{with_method}.{number}"));
+        let id = [plain, with_method.clone()]
+            .into_iter()
+            .chain(numbered)
+            .find(|id| !taken.contains_key(id))
+            .unwrap_or(with_method);
+        taken.insert(id.clone(), ());
+        ids.push(id);
+    }
+    ids
+}

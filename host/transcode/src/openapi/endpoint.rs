@@ -1,0 +1,201 @@
+//! One operation of the document: parameters, request body and answers.
+
+use serde_json::{Map, Value, json};
+
+use super::responses;
+use super::schema::Schemas;
+use crate::operation::{Operation, Source};
+use crate::types::Type;
+use contract::{Access, Method};
+
+/// An operation, and what of the others it must know.
+pub(super) struct Endpoint<'a> {
+    pub(super) operation: &'a Operation,
+    pub(super) schemas: &'a Schemas,
+    /// Its unique `operationId`.
+    pub(super) id: String,
+    /// Whether its path also answers GET, so that its state has an entity tag.
+    pub(super) has_get: bool,
+}
+
+impl Endpoint<'_> {
+    /// The Operation Object.
+    pub(super) fn describe(&self) -> Value {
+        let function = self.operation.declaration();
+        let mut object = Map::new();
+        object.insert("operationId".to_owned(), json!(self.id));
+        object.insert("tags".to_owned(), json!([function.interface.local_name()]));
+        if let Some(docs) = &function.docs {
+            let (summary, rest) = docs.split_once("\n\n").unwrap_or((docs, ""));
+            let summary = summary.replace('\n', " ");
+            object.insert("summary".to_owned(), json!(summary.trim_end_matches('.')));
+            if !rest.is_empty() {
+                object.insert("description".to_owned(), json!(docs));
+            }
+        }
+        let parameters = self.parameters();
+        if !parameters.is_empty() {
+            object.insert("parameters".to_owned(), json!(parameters));
+        }
+        if let Some(ty) = self.body() {
+            object.insert("requestBody".to_owned(), self.request_body(ty));
+        }
+        object.insert("responses".to_owned(), self.responses());
+        Value::Object(object)
+    }
+
+    fn method(&self) -> Method {
+        self.operation.route().method
+    }
+
+    fn body(&self) -> Option<&Type> {
+        self.operation
+            .sources()
+            .iter()
+            .find_map(|source| match source {
+                Source::Body { ty } => Some(ty),
+                _ => None,
+            })
+    }
+
+    fn takes_if_match(&self) -> bool {
+        self.has_get && !matches!(self.method(), Method::Get | Method::Post)
+    }
+
+    fn takes_idempotency_key(&self) -> bool {
+        self.method() == Method::Post && self.operation.route().access == Access::Write
+    }
+
+    fn parameters(&self) -> Vec<Value> {
+        let mut parameters = Vec::new();
+        for source in self.operation.sources() {
+            match source {
+                Source::Path { name, ty } => parameters.push(json!({
+                    "name": name,
+                    "in": "path",
+                    "required": true,
+                    "schema": self.schemas.segment(ty),
+                })),
+                Source::Query(param) => parameters.push(self.schemas.query(param, None)),
+                Source::QueryRecord { record, fields } => {
+                    let described = record.fields.iter().zip(fields);
+                    parameters
+                        .extend(described.map(|(field, param)| {
+                            self.schemas.query(param, field.docs.as_deref())
+                        }));
+                }
+                Source::Body { .. } => {}
+            }
+        }
+        if self.takes_idempotency_key() {
+            parameters.push(header(
+                "Idempotency-Key",
+                "A key of the client's choice. A repeat with the same key gets the first answer, and changes nothing.",
+                json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" }),
+            ));
+        }
+        if self.takes_if_match() {
+            parameters.push(header(
+                "If-Match",
+                "Entity tags of states that may be changed. Where the current one is none of them, the answer is 412.",
+                entity_tags(),
+            ));
+        }
+        if self.method() == Method::Get {
+            parameters.push(header(
+                "If-None-Match",
+                "Entity tags that the client holds. Where the current one is among them, the answer is 304.",
+                entity_tags(),
+            ));
+        }
+        parameters
+    }
+
+    fn request_body(&self, ty: &Type) -> Value {
+        let schema = json!({ "schema": self.schemas.input(ty) });
+        let media_types = self.operation.media_types().split(", ");
+        let content: Map<String, Value> = media_types
+            .map(|media_type| (media_type.to_owned(), schema.clone()))
+            .collect();
+        json!({ "required": !ty.is_optional(), "content": content })
+    }
+
+    fn responses(&self) -> Value {
+        let route = self.operation.route();
+        let mut success = json!({
+            "description": "Success",
+            "headers": self.success_headers(),
+        });
+        if let Some(ty) = self.operation.reply().body() {
+            success["content"] = json!({
+                "application/json": { "schema": self.schemas.output(ty) },
+            });
+        }
+        let mut all = Map::new();
+        all.insert(route.success.to_string(), success);
+        if self.method() == Method::Get {
+            all.insert("304".to_owned(), responses::not_modified());
+        }
+        let sources = self.operation.sources();
+        let has_path = sources.iter().any(|s| matches!(s, Source::Path { .. }));
+        let has_body = self.body().is_some();
+        let named = [
+            (
+                "400",
+                has_body || self.takes_idempotency_key() || self.takes_if_match(),
+            ),
+            ("404", has_path),
+            ("412", self.takes_if_match()),
+            ("413", has_body),
+            ("415", has_body),
+            ("422", !sources.is_empty() || self.takes_idempotency_key()),
+            ("500", true),
+            ("503", true),
+            ("504", true),
+            ("default", true),
+        ];
+        for (status, _) in named.into_iter().filter(|(_, given)| *given) {
+            all.insert(status.to_owned(), responses::reference(status));
+        }
+        Value::Object(all)
+    }
+
+    fn success_headers(&self) -> Value {
+        let route = self.operation.route();
+        let mut headers = Map::new();
+        let mut add = |name: &str, description: &str| {
+            let header = json!({ "description": description, "schema": { "type": "string" } });
+            headers.insert(name.to_owned(), header);
+        };
+        if route.method == Method::Get || route.etag.is_some() {
+            add("ETag", "The strong entity tag of this state.");
+        }
+        if route.location.is_some() {
+            add("Location", "The path of what was created.");
+        }
+        if route.next.is_some() {
+            add(
+                "Link",
+                "The next page, as rel=\"next\"; absent on the last one.",
+            );
+        }
+        add("X-Request-Id", "The request's id, for logs.");
+        Value::Object(headers)
+    }
+}
+
+fn header(name: &str, description: &str, schema: Value) -> Value {
+    json!({
+        "name": name,
+        "in": "header",
+        "required": false,
+        "description": description,
+        "schema": schema,
+    })
+}
+
+/// RFC 9110: `*`, or a list of entity tags. Without a pattern: a condition that cannot be read
+/// does not hold, which is not a refusal of the request's form.
+fn entity_tags() -> Value {
+    json!({ "type": "string" })
+}

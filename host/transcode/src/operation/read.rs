@@ -1,0 +1,112 @@
+//! A request into a function's arguments.
+
+use std::borrow::Cow;
+
+use wasmtime::component::Val;
+
+use super::query::Query;
+use super::{Operation, Source};
+use crate::json;
+use crate::read::{self, Faults, Place};
+use crate::types::Type;
+use contract::{FieldError, Method};
+
+/// What of a request carries arguments.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Input<'a> {
+    /// The path's parameters by their names in the template, percent-decoded.
+    pub parameters: &'a [(String, String)],
+    /// The raw query string without `?`.
+    pub query: Option<&'a str>,
+    /// The `Content-Type` header.
+    pub media_type: Option<&'a str>,
+    /// The body; empty where there is none.
+    pub body: &'a [u8],
+}
+
+/// Why a request has no arguments for its operation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// The body is missing or is not JSON: 400. The text says what and where.
+    #[error("{0}")]
+    Malformed(String),
+    /// Values do not fit their types: 422. Every fault found, at most 100.
+    #[error("the request does not fit the operation's types")]
+    Invalid(Vec<FieldError>),
+    /// The body is of a media type that the operation does not read: 415. The text lists those
+    /// that it reads, separated by commas.
+    #[error("the operation reads {0}")]
+    UnsupportedMediaType(&'static str),
+}
+
+pub(super) fn arguments(operation: &Operation, input: &Input<'_>) -> Result<Vec<Val>, Rejection> {
+    let query = Query::parse(input.query.unwrap_or_default());
+    let mut faults = Faults::default();
+    let mut arguments = Vec::with_capacity(operation.sources.len());
+    for source in &operation.sources {
+        let argument = match source {
+            Source::Path { name, ty } => path(name, ty, input, &mut faults),
+            Source::Query(param) => param.read(&query, &mut faults),
+            Source::QueryRecord { record, fields } => {
+                let mut members = Vec::with_capacity(fields.len());
+                for (field, param) in record.fields.iter().zip(fields) {
+                    if let Some(value) = param.read(&query, &mut faults) {
+                        members.push((field.name.clone(), value));
+                    }
+                }
+                Some(Val::Record(members))
+            }
+            Source::Body { ty } => body(operation, ty, input, &mut faults)?,
+        };
+        arguments.extend(argument);
+    }
+    if faults.0.is_empty() {
+        Ok(arguments)
+    } else {
+        Err(Rejection::Invalid(faults.0))
+    }
+}
+
+fn path(name: &str, ty: &Type, input: &Input<'_>, faults: &mut Faults) -> Option<Val> {
+    let place = Place::Path(name);
+    let Some((_, text)) = input.parameters.iter().find(|(known, _)| known == name) else {
+        return faults.add(place, "is required");
+    };
+    match read::scalar(ty, Cow::Borrowed(text)) {
+        Ok(value) => Some(value),
+        Err(detail) => faults.add(place, detail),
+    }
+}
+
+fn body(
+    operation: &Operation,
+    ty: &Type,
+    input: &Input<'_>,
+    faults: &mut Faults,
+) -> Result<Option<Val>, Rejection> {
+    if input.body.is_empty() {
+        return match ty {
+            Type::Option(_) => Ok(Some(Val::Option(None))),
+            _ => Err(Rejection::Malformed(
+                "the body is empty; send JSON".to_owned(),
+            )),
+        };
+    }
+    if !is_readable(operation.route.method, input.media_type) {
+        return Err(Rejection::UnsupportedMediaType(operation.media_types()));
+    }
+    let json = json::parse(input.body).map_err(|error| Rejection::Malformed(error.to_string()))?;
+    Ok(read::value(ty, json, Place::Body, faults))
+}
+
+/// Whether a `Content-Type` is JSON for this method. Its parameters do not matter: JSON is
+/// UTF-8 whatever they say (RFC 8259, section 8.1).
+fn is_readable(method: Method, media_type: Option<&str>) -> bool {
+    let Some(media_type) = media_type else {
+        return false;
+    };
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    let patches = matches!(method, Method::Put | Method::Patch);
+    essence.eq_ignore_ascii_case("application/json")
+        || patches && essence.eq_ignore_ascii_case("application/merge-patch+json")
+}

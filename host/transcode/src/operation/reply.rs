@@ -1,0 +1,306 @@
+//! A function's result into an answer.
+
+use std::sync::Arc;
+
+use wasmtime::component::Val;
+
+use super::error::BindFault;
+use crate::interface::Signature;
+use crate::layout::{Layout, Memory, Unreadable};
+use crate::template::Template;
+use crate::types::{Record, Type};
+use crate::write;
+use contract::{FieldError, Problem, Route};
+
+/// What an operation came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// A success.
+    Reply(Reply),
+    /// A refusal by the logic.
+    Problem(Problem),
+}
+
+/// A success, as far as the result tells it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// JSON; none where the function returns nothing.
+    pub body: Option<Vec<u8>>,
+    /// The strong entity tag, without quotes.
+    pub etag: Option<String>,
+    /// The `Location`: a path, percent-encoded.
+    pub location: Option<String>,
+    /// The next page's cursor, not encoded.
+    pub next: Option<String>,
+}
+
+/// How a result becomes a [`Reply`]. Members are positions in the result's record.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ReplyPlan {
+    /// What the body is of; none: there is no body.
+    body: Option<Type>,
+    /// The member that is the body; none: the whole result.
+    body_member: Option<usize>,
+    etag: Option<usize>,
+    next: Option<usize>,
+    location: Option<Location>,
+    /// How the result lies in memory.
+    layout: Option<Layout>,
+}
+
+/// A `Location` and the members that fill its parameters, in their order.
+#[derive(Debug, Clone, PartialEq)]
+struct Location {
+    template: Template,
+    members: Vec<(usize, Type)>,
+}
+
+impl ReplyPlan {
+    /// Checks what a route says of the result against the result's type.
+    pub(super) fn bind(route: &Route, signature: &Signature) -> Result<ReplyPlan, BindFault> {
+        let ok = signature.ok.as_ref();
+        let result = Members(ok.and_then(Type::as_record));
+        let body_member = result.find("body", route.body.as_deref(), "a value", |ty| {
+            !matches!(ty, Type::Clearable(_))
+        })?;
+        let body = match (body_member, result.0) {
+            (Some(index), Some(record)) => Some(record.fields[index].ty.clone()),
+            _ => ok.cloned(),
+        };
+        if body.is_some() && matches!(route.success, 204 | 205) {
+            return Err(BindFault::BodyWithoutContent(route.success));
+        }
+        let optional_string =
+            |ty: &Type| matches!(ty, Type::Option(inner) if **inner == Type::String);
+        Ok(ReplyPlan {
+            body,
+            body_member,
+            etag: result.find("etag", route.etag.as_deref(), "a string", |ty| {
+                *ty == Type::String
+            })?,
+            next: result.find(
+                "next",
+                route.next.as_deref(),
+                "an option<string>",
+                optional_string,
+            )?,
+            location: match &route.location {
+                Some(template) => Some(result.location(template)?),
+                None => None,
+            },
+            layout: signature
+                .problem
+                .as_ref()
+                .map(|problem| Layout::result(ok, Some(problem))),
+        })
+    }
+
+    /// The type of the body, where there is one.
+    pub(crate) fn body(&self) -> Option<&Type> {
+        self.body.as_ref()
+    }
+
+    pub(super) fn outcome(&self, result: &Val) -> Result<Outcome, String> {
+        match result {
+            Val::Result(Ok(value)) => self.reply(value.as_deref()).map(Outcome::Reply),
+            Val::Result(Err(Some(value))) => Ok(Outcome::Problem(problem(value))),
+            _ => Err("no result with a problem".to_owned()),
+        }
+    }
+
+    fn reply(&self, value: Option<&Val>) -> Result<Reply, String> {
+        let members: &[(String, Val)] = match value {
+            Some(Val::Record(members)) => members,
+            _ => &[],
+        };
+        let member = |index: usize| members.get(index).map(|(_, value)| value);
+        let whole_or_member = match self.body_member {
+            Some(index) => member(index),
+            None => value,
+        };
+        Ok(Reply {
+            body: match (&self.body, whole_or_member) {
+                (Some(ty), Some(value)) => {
+                    let mut body = Vec::with_capacity(512);
+                    write::value(&mut body, ty, value)?;
+                    Some(body)
+                }
+                _ => None,
+            },
+            etag: self.etag.and_then(member).and_then(text),
+            next: self.next.and_then(member).and_then(text),
+            location: match &self.location {
+                Some(location) => Some(location.fill(|index| {
+                    let member = member(index).cloned();
+                    member.ok_or_else(|| "a record without its members".to_owned())
+                })?),
+                None => None,
+            },
+        })
+    }
+
+    /// As [`ReplyPlan::outcome`], from the memory in which the result lies at an address.
+    pub(super) fn outcome_in(
+        &self,
+        memory: &mut Memory<'_>,
+        address: usize,
+    ) -> Result<Outcome, Unreadable> {
+        let layout = self.layout.as_ref();
+        let layout = layout.ok_or_else(|| "no layout of the result".to_owned())?;
+        let at = memory.at(address, layout)?;
+        match layout.sides(at)? {
+            Ok(value) => self.reply_in(memory, value).map(Outcome::Reply),
+            Err(Some((layout, at))) => Ok(Outcome::Problem(problem(&layout.lift(memory, at)?))),
+            Err(None) => Err("no result with a problem".to_owned().into()),
+        }
+    }
+
+    fn reply_in(
+        &self,
+        memory: &mut Memory<'_>,
+        value: Option<(&Layout, &[u8])>,
+    ) -> Result<Reply, Unreadable> {
+        let member = |index| value.and_then(|(layout, at)| layout.member(at, index));
+        let whole_or_member = match self.body_member {
+            Some(index) => member(index),
+            None => value,
+        };
+        let body = match (&self.body, whole_or_member) {
+            (Some(_), Some((layout, at))) => {
+                let mut body = Vec::with_capacity(512);
+                layout.write(&mut body, memory, at)?;
+                Some(body)
+            }
+            _ => None,
+        };
+        let mut lift = |index| match member(index) {
+            Some((layout, at)) => layout.lift(memory, at),
+            None => Err("a record without its members".to_owned().into()),
+        };
+        let mut string = |index: Option<usize>| match index {
+            Some(index) => lift(index).map(|value| text(&value)),
+            None => Ok(None),
+        };
+        Ok(Reply {
+            body,
+            etag: string(self.etag)?,
+            next: string(self.next)?,
+            location: match &self.location {
+                Some(location) => Some(location.fill(lift)?),
+                None => None,
+            },
+        })
+    }
+}
+
+impl Location {
+    fn fill<E: From<String>>(
+        &self,
+        mut member: impl FnMut(usize) -> Result<Val, E>,
+    ) -> Result<String, E> {
+        let mut values = Vec::with_capacity(self.members.len());
+        for (index, ty) in &self.members {
+            values.push(write::scalar(ty, &member(*index)?)?);
+        }
+        Ok(self.template.fill(&values))
+    }
+}
+
+/// The members of a result that may be no record.
+struct Members<'a>(Option<&'a Arc<Record>>);
+
+impl Members<'_> {
+    fn find(
+        &self,
+        role: &'static str,
+        member: Option<&str>,
+        expected: &'static str,
+        is_expected: impl Fn(&Type) -> bool,
+    ) -> Result<Option<usize>, BindFault> {
+        let Some(member) = member else {
+            return Ok(None);
+        };
+        let known = self.0.and_then(|record| {
+            let field = record.field(member)?;
+            let index = record.fields.iter().position(|known| known == field)?;
+            Some((index, &field.ty))
+        });
+        match known {
+            Some((index, ty)) if is_expected(ty) => Ok(Some(index)),
+            Some(_) => Err(BindFault::MemberType {
+                role,
+                member: member.to_owned(),
+                expected,
+            }),
+            None => Err(BindFault::UnknownMember {
+                role,
+                member: member.to_owned(),
+            }),
+        }
+    }
+
+    fn location(&self, template: &str) -> Result<Location, BindFault> {
+        let template = Template::parse(template).map_err(BindFault::Location)?;
+        let mut members = Vec::new();
+        for name in template.parameters() {
+            let member = self.find("location", Some(name), "a scalar", Type::is_scalar)?;
+            if let (Some(index), Some(record)) = (member, self.0) {
+                members.push((index, record.fields[index].ty.clone()));
+            }
+        }
+        Ok(Location { template, members })
+    }
+}
+
+/// A problem, read by its members' names: it may gain members in later versions.
+fn problem(value: &Val) -> Problem {
+    let members: &[(String, Val)] = match value {
+        Val::Record(members) => members,
+        _ => &[],
+    };
+    let status = match find(members, "status") {
+        Some(Val::U16(status @ 400..=599)) => *status,
+        _ => 500,
+    };
+    let string = |name| find(members, name).and_then(text);
+    let list = |name| match find(members, name) {
+        Some(Val::List(items)) => items.as_slice(),
+        _ => &[],
+    };
+    let field_error = |item: &Val| match item {
+        Val::Record(members) => Some(FieldError {
+            pointer: find(members, "pointer").and_then(text)?,
+            detail: find(members, "detail").and_then(text)?,
+        }),
+        _ => None,
+    };
+    let extension = |item: &Val| match item {
+        Val::Tuple(pair) => match &pair[..] {
+            [Val::String(name), Val::String(value)] => Some((name.clone(), value.clone())),
+            _ => None,
+        },
+        _ => None,
+    };
+    Problem {
+        status,
+        code: string("code").unwrap_or_default(),
+        title: string("title").unwrap_or_default(),
+        detail: string("detail"),
+        errors: list("errors").iter().filter_map(field_error).collect(),
+        extensions: list("extensions").iter().filter_map(extension).collect(),
+    }
+}
+
+fn find<'a>(members: &'a [(String, Val)], name: &str) -> Option<&'a Val> {
+    let (_, value) = members.iter().find(|(known, _)| known == name)?;
+    Some(value)
+}
+
+/// A string, or the string in an option.
+fn text(value: &Val) -> Option<String> {
+    match value {
+        Val::String(text) => Some(text.clone()),
+        Val::Option(Some(inner)) => text(inner),
+        _ => None,
+    }
+}

@@ -1,0 +1,185 @@
+//! Arrays and objects. Each reads all of its parts, also after a fault in one of them.
+
+use std::borrow::Cow;
+
+use wasmtime::component::Val;
+
+use super::place::{Faults, Place};
+use super::scalar::{case, one_of, scalar};
+use super::value;
+use crate::json::Json;
+use crate::types::{Enum, Record, ResultType, Type, Variant};
+
+/// An object's members.
+type Members<'a> = Vec<(Cow<'a, str>, Json<'a>)>;
+
+pub(super) fn list(
+    item: &Type,
+    items: Vec<Json<'_>>,
+    place: Place<'_>,
+    faults: &mut Faults,
+) -> Option<Val> {
+    let mut values = Some(Vec::with_capacity(items.len()));
+    for (index, json) in items.into_iter().enumerate() {
+        collect(
+            &mut values,
+            value(item, json, Place::Item(&place, index), faults),
+        );
+    }
+    values.map(Val::List)
+}
+
+pub(super) fn map(
+    item: &Type,
+    members: Members<'_>,
+    place: Place<'_>,
+    faults: &mut Faults,
+) -> Option<Val> {
+    let mut values = Some(Vec::with_capacity(members.len()));
+    for (name, json) in members {
+        let place = Place::Member(&place, &name);
+        let key = faults.keep(place, scalar(&Type::String, Cow::Borrowed(&name)));
+        let value = value(item, json, place, faults);
+        let entry = key
+            .zip(value)
+            .map(|(key, value)| Val::Tuple(vec![key, value]));
+        collect(&mut values, entry);
+    }
+    values.map(Val::List)
+}
+
+pub(super) fn tuple(
+    types: &[Type],
+    items: Vec<Json<'_>>,
+    place: Place<'_>,
+    faults: &mut Faults,
+) -> Option<Val> {
+    if items.len() != types.len() {
+        return faults.add(place, format!("must have exactly {} items", types.len()));
+    }
+    let mut values = Some(Vec::with_capacity(items.len()));
+    for (index, (ty, json)) in types.iter().zip(items).enumerate() {
+        collect(
+            &mut values,
+            value(ty, json, Place::Item(&place, index), faults),
+        );
+    }
+    values.map(Val::Tuple)
+}
+
+pub(super) fn record(
+    ty: &Record,
+    mut members: Members<'_>,
+    place: Place<'_>,
+    faults: &mut Faults,
+) -> Option<Val> {
+    let mut values = Some(Vec::with_capacity(ty.fields.len()));
+    for field in &ty.fields {
+        let place = Place::Member(&place, &field.json_name);
+        let value = match take(&mut members, &field.json_name) {
+            Some(json) => value(&field.ty, json, place, faults),
+            None if field.ty.is_optional() => Some(Val::Option(None)),
+            None => faults.add(place, "is required"),
+        };
+        collect(&mut values, value.map(|value| (field.name.clone(), value)));
+    }
+    values.map(Val::Record)
+}
+
+pub(super) fn variant(
+    ty: &Variant,
+    mut members: Members<'_>,
+    place: Place<'_>,
+    faults: &mut Faults,
+) -> Option<Val> {
+    let at_case = Place::Member(&place, "case");
+    let name = match take(&mut members, "case") {
+        Some(Json::String(name)) => name,
+        Some(_) => return faults.add(at_case, "must be a string"),
+        None => return faults.add(at_case, "is required"),
+    };
+    let Some(case) = ty.cases.iter().find(|case| case.json_name == name) else {
+        return faults.add(at_case, one_of(&ty.cases));
+    };
+    let json = take(&mut members, "value");
+    let payload = payload(
+        case.payload.as_ref(),
+        json,
+        Place::Member(&place, "value"),
+        faults,
+    )?;
+    Some(Val::Variant(case.name.clone(), payload))
+}
+
+pub(super) fn result(
+    ty: &ResultType,
+    mut members: Members<'_>,
+    place: Place<'_>,
+    faults: &mut Faults,
+) -> Option<Val> {
+    let (ok, error) = (take(&mut members, "ok"), take(&mut members, "error"));
+    Some(Val::Result(match (ok, error) {
+        (Some(json), None) => {
+            let place = Place::Member(&place, "ok");
+            Ok(payload(ty.ok.as_ref(), Some(json), place, faults)?)
+        }
+        (None, Some(json)) => {
+            let place = Place::Member(&place, "error");
+            Err(payload(ty.error.as_ref(), Some(json), place, faults)?)
+        }
+        _ => return faults.add(place, "must have either ok or error"),
+    }))
+}
+
+/// A case's payload. One without a type must be absent or null.
+fn payload(
+    ty: Option<&Type>,
+    json: Option<Json<'_>>,
+    place: Place<'_>,
+    faults: &mut Faults,
+) -> Option<Option<Box<Val>>> {
+    match (ty, json) {
+        (None, None | Some(Json::Null)) => Some(None),
+        (None, Some(_)) => faults.add(place, "must be absent"),
+        (Some(Type::Option(_)), None) => Some(Some(Box::new(Val::Option(None)))),
+        (Some(_), None) => faults.add(place, "is required"),
+        (Some(ty), Some(json)) => Some(Some(Box::new(value(ty, json, place, faults)?))),
+    }
+}
+
+pub(super) fn flags(
+    ty: &Enum,
+    items: Vec<Json<'_>>,
+    place: Place<'_>,
+    faults: &mut Faults,
+) -> Option<Val> {
+    let mut names = Some(Vec::<String>::with_capacity(items.len()));
+    for (index, json) in items.into_iter().enumerate() {
+        let place = Place::Item(&place, index);
+        let name = match json {
+            Json::String(text) => faults.keep(place, case(ty, &text)),
+            _ => faults.add(place, "must be a string"),
+        };
+        let repeated = |name: &&str| names.iter().flatten().any(|known| known == name);
+        let name = match name {
+            Some(name) if repeated(&name) => faults.add(place, "must not be repeated"),
+            name => name.map(str::to_owned),
+        };
+        collect(&mut names, name);
+    }
+    names.map(Val::Flags)
+}
+
+/// Takes a member's value out of an object.
+fn take<'a>(members: &mut [(Cow<'_, str>, Json<'a>)], name: &str) -> Option<Json<'a>> {
+    let (_, json) = members.iter_mut().find(|(known, _)| known == name)?;
+    Some(std::mem::take(json))
+}
+
+/// Adds a value to a collection, which is lost once one of its values is.
+fn collect<T>(values: &mut Option<Vec<T>>, value: Option<T>) {
+    match (values.as_mut(), value) {
+        (Some(values), Some(value)) => values.push(value),
+        _ => *values = None,
+    }
+}

@@ -1,0 +1,71 @@
+//! Places in a request, and what is wrong there.
+
+use contract::FieldError;
+
+/// How many faults one answer names; the rest would only amplify a hostile request.
+const MAX_FAULTS: usize = 100;
+
+/// Where a value stands in the request.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'a> {
+    /// The body, `#`.
+    Body,
+    /// A path parameter.
+    Path(&'a str),
+    /// A query parameter.
+    Query(&'a str),
+    /// A member of an object.
+    Member(&'a Place<'a>, &'a str),
+    /// An item of an array.
+    Item(&'a Place<'a>, usize),
+}
+
+impl Place<'_> {
+    /// The place as a JSON pointer (RFC 6901) after `#`.
+    fn pointer(self) -> String {
+        let mut pointer = match self {
+            Place::Body => return "#".to_owned(),
+            Place::Path(_) => "#/path".to_owned(),
+            Place::Query(_) => "#/query".to_owned(),
+            Place::Member(parent, _) | Place::Item(parent, _) => parent.pointer(),
+        };
+        pointer.push('/');
+        match self {
+            Place::Path(name) | Place::Query(name) | Place::Member(_, name) => {
+                pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+            }
+            Place::Item(_, index) => pointer.push_str(&index.to_string()),
+            Place::Body => {}
+        }
+        pointer
+    }
+}
+
+/// What is wrong with a request, in the order found.
+#[derive(Default)]
+pub(crate) struct Faults(pub(crate) Vec<FieldError>);
+
+impl Faults {
+    /// Notes a fault; `None` stands for the value that could not be read.
+    pub(crate) fn add<T>(&mut self, place: Place<'_>, detail: impl Into<String>) -> Option<T> {
+        if self.0.len() < MAX_FAULTS {
+            self.0.push(FieldError {
+                pointer: place.pointer(),
+                detail: detail.into(),
+            });
+        }
+        None
+    }
+
+    /// Notes a fault where there is one.
+    pub(super) fn keep<T>(
+        &mut self,
+        place: Place<'_>,
+        value: Result<T, impl Into<String>>,
+    ) -> Option<T> {
+        match value {
+            Ok(value) => Some(value),
+            Err(detail) => self.add(place, detail),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Single values from text.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use wasmtime::component::Val;
+
+use super::in_words;
+use crate::types::{Case, Enum, Epoch, Type};
+use crate::{datetime, json, number};
+
+/// The most bytes that a base64 string may stand for.
+const MAX_BYTES: usize = 1 << 20;
+
+/// Reads a scalar from text: a path segment, a query value, or a JSON string for the types
+/// that JSON writes as strings. The error says what is wrong.
+pub(crate) fn scalar(ty: &Type, text: Cow<'_, str>) -> Result<Val, String> {
+    if text.contains('\0') {
+        return Err("must not contain U+0000".to_owned());
+    }
+    match ty {
+        Type::String => Ok(Val::String(text.into_owned())),
+        Type::Bool => match &*text {
+            "true" => Ok(Val::Bool(true)),
+            "false" => Ok(Val::Bool(false)),
+            _ => Err("must be true or false".to_owned()),
+        },
+        Type::Char => {
+            let mut chars = text.chars();
+            match (chars.next(), chars.next()) {
+                (Some(only), None) => Ok(Val::Char(only)),
+                _ => Err(format!("must be {}", in_words(ty))),
+            }
+        }
+        Type::Enum(ty) => case(ty, &text).map(|name| Val::Enum(name.to_owned())),
+        Type::Datetime(epoch) => {
+            let moment = datetime::read(&text, *epoch)?;
+            let seconds = match epoch {
+                // `read` refused what is before 1970.
+                Epoch::Unsigned => Val::U64(moment.seconds.unsigned_abs()),
+                Epoch::Signed => Val::S64(moment.seconds),
+            };
+            Ok(Val::Record(vec![
+                ("seconds".to_owned(), seconds),
+                ("nanoseconds".to_owned(), Val::U32(moment.nanoseconds)),
+            ]))
+        }
+        _ if json::is_number(&text) => number::read(ty, &text),
+        _ => Err(format!("must be {}", in_words(ty))),
+    }
+}
+
+/// Reads base64.
+pub(super) fn bytes(text: &str) -> Result<Val, String> {
+    // Refused before it is decoded: each byte becomes a value of its own.
+    if text.len() > MAX_BYTES.div_ceil(3) * 4 {
+        return Err(format!("must stand for at most {MAX_BYTES} bytes"));
+    }
+    match BASE64.decode(text) {
+        Ok(bytes) if bytes.len() > MAX_BYTES => {
+            Err(format!("must stand for at most {MAX_BYTES} bytes"))
+        }
+        Ok(bytes) => Ok(Val::List(bytes.into_iter().map(Val::U8).collect())),
+        Err(_) => Err(format!("must be {}", in_words(&Type::Bytes))),
+    }
+}
+
+/// The WIT name of a case without a payload.
+pub(super) fn case<'a>(ty: &'a Enum, json_name: &str) -> Result<&'a str, String> {
+    match ty.cases.iter().find(|case| case.json_name == json_name) {
+        Some(case) => Ok(&case.name),
+        None => Err(one_of(&ty.cases)),
+    }
+}
+
+/// The end of a sentence on a name that is none of these.
+pub(super) fn one_of(cases: &[Case]) -> String {
+    let names: Vec<&str> = cases.iter().map(|case| case.json_name.as_str()).collect();
+    format!("must be one of: {}", names.join(", "))
+}

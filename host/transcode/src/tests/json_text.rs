@@ -1,0 +1,171 @@
+//! What is JSON, and where it is not.
+
+use std::borrow::Cow;
+
+use proptest::prelude::*;
+
+use crate::json::{Json, MAX_DEPTH, is_number, parse};
+
+fn error(text: &str) -> String {
+    parse(text.as_bytes()).unwrap_err().to_string()
+}
+
+#[test]
+fn values_are_read_and_numbers_keep_their_text() {
+    let text = br#" {"a": [1, -0.50e+3, true, false, null], "b": {}, "c": "x"} "#;
+    let member = |name: &'static str, value| (Cow::Borrowed(name), value);
+    let items = vec![
+        Json::Number("1"),
+        Json::Number("-0.50e+3"),
+        Json::Bool(true),
+        Json::Bool(false),
+        Json::Null,
+    ];
+    assert_eq!(
+        parse(text),
+        Ok(Json::Object(vec![
+            member("a", Json::Array(items)),
+            member("b", Json::Object(Vec::new())),
+            member("c", Json::String(Cow::Borrowed("x"))),
+        ]))
+    );
+}
+
+#[test]
+fn escapes_are_decoded() {
+    let text = r#""a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00z""#;
+    let decoded = "a\"\\/\u{8}\u{c}\n\r\t\u{e9}\u{1f600}z".to_owned();
+    assert_eq!(
+        parse(text.as_bytes()),
+        Ok(Json::String(Cow::Owned(decoded)))
+    );
+}
+
+#[test]
+fn faults_tell_their_place() {
+    assert_eq!(
+        error(""),
+        "the JSON ends where a value is expected at line 1, column 1"
+    );
+    assert_eq!(
+        error("{\n  \"é\": x}"),
+        "expected a value at line 2, column 8"
+    );
+    assert_eq!(
+        error("1 2"),
+        "unexpected text after the end of the JSON at line 1, column 3"
+    );
+    assert_eq!(error("[1,]"), "expected a value at line 1, column 4");
+    assert_eq!(
+        error("[1"),
+        "expected a comma or the end of the array at line 1, column 3"
+    );
+    assert_eq!(
+        error("{a: 1}"),
+        "expected a member's name in quotes at line 1, column 2"
+    );
+    assert_eq!(
+        error("{\"a\" 1}"),
+        "expected a colon after a member's name at line 1, column 6"
+    );
+    assert_eq!(
+        error("\"a"),
+        "the JSON ends within a string at line 1, column 3"
+    );
+    assert_eq!(
+        error("\"\n\""),
+        "a control character in a string must be escaped at line 1, column 2"
+    );
+    assert_eq!(
+        error(r#""\x""#),
+        "unknown escape in a string at line 1, column 2"
+    );
+    assert_eq!(
+        error(r#""\ud800""#),
+        "a surrogate without its other half at line 1, column 2"
+    );
+    assert_eq!(
+        error(r#""\u12G4""#),
+        "expected four hexadecimal digits after \\u at line 1, column 2"
+    );
+    assert_eq!(
+        error("01"),
+        "unexpected text after the end of the JSON at line 1, column 2"
+    );
+    assert_eq!(error("1."), "expected a digit at line 1, column 3");
+    assert_eq!(error("\u{feff}1"), "expected a value at line 1, column 1");
+}
+
+#[test]
+fn a_repeated_member_is_refused_wherever_it_stands() {
+    assert_eq!(
+        error(r#"{"x": {"a": 1, "\u0061": 2}}"#),
+        "the member \"a\" is repeated at line 1, column 16"
+    );
+    let mut many: Vec<String> = (0..100).map(|n| format!("\"m{n}\":0")).collect();
+    assert!(parse(format!("{{{}}}", many.join(",")).as_bytes()).is_ok());
+    many.push("\"m70\":0".to_owned());
+    let text = format!("{{{}}}", many.join(","));
+    assert!(error(&text).starts_with("the member \"m70\" is repeated"));
+}
+
+#[test]
+fn nesting_ends_at_the_limit() {
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let limit = MAX_DEPTH as usize;
+    assert!(parse(nested(limit).as_bytes()).is_ok());
+    assert_eq!(
+        error(&nested(limit + 1)),
+        "nested deeper than 64 levels at line 1, column 65"
+    );
+}
+
+#[test]
+fn invalid_utf8_is_told_with_its_place() {
+    let error = parse(b"\"a\xff\"").unwrap_err().to_string();
+    assert_eq!(error, "the body is not valid UTF-8 at line 1, column 3");
+}
+
+#[test]
+fn numbers_are_what_json_says() {
+    for number in ["0", "-0", "10", "1.5", "1e5", "1E-05", "-1.25e+3"] {
+        assert!(is_number(number), "{number}");
+    }
+    for other in [
+        "", "-", "+1", "01", ".5", "1.", "1e", "0x1", "1 ", "inf", "NaN",
+    ] {
+        assert!(!is_number(other), "{other}");
+    }
+}
+
+fn as_serde(json: Json<'_>) -> serde_json::Value {
+    match json {
+        Json::Null => serde_json::Value::Null,
+        Json::Bool(value) => value.into(),
+        Json::Number(text) => serde_json::from_str(text).unwrap(),
+        Json::String(text) => text.into_owned().into(),
+        Json::Array(items) => items.into_iter().map(as_serde).collect(),
+        Json::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| (name.into_owned(), as_serde(value)))
+            .collect(),
+    }
+}
+
+proptest! {
+    /// Texts of JSON's own alphabet, so that many are nearly JSON.
+    #[test]
+    fn what_is_json_is_what_serde_json_accepts(
+        text in r#"([\[\]{},:"\\/ \n01.eE+-]|true|null|"a"|"b":|\\u00e9|\\ud8|[a-f]|\u{1}|é){0,12}"#
+    ) {
+        let theirs = serde_json::from_str::<serde_json::Value>(&text);
+        match (parse(text.as_bytes()), theirs) {
+            (Ok(ours), Ok(theirs)) => prop_assert_eq!(as_serde(ours), theirs),
+            // serde_json keeps the last of repeated members.
+            (Err(error), Ok(_)) => prop_assert!(error.to_string().contains("is repeated")),
+            // serde_json refuses numbers that no double holds; here their type decides.
+            (Ok(_), Err(error)) => prop_assert!(error.to_string().contains("out of range")),
+            (Err(_), Err(_)) => {}
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Components made of WIT text, and routes over them.
+
+use std::path::Path;
+
+use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
+use wit_parser::{LiftLowerAbi, ManglingAndAbi, PackageId, PackageMetadata, Resolve};
+
+use crate::{Interface, Operation, Record, Type};
+use contract::{Access, Method, Route};
+
+/// The repository's own task API as a component, with its documentation.
+pub(crate) fn tasks() -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(wit("tasks")).unwrap();
+    encode(&mut resolve, package)
+}
+
+/// A component that exports `test:api/things` with those items, and imports the platform.
+pub(crate) fn component(items: &str) -> Vec<u8> {
+    package(&format!(
+        "package test:api@1.2.0;
+         interface things {{
+             use task-host:platform/types@1.0.0.{{problem}};
+             use wasi:clocks/wall-clock@0.2.0.{{datetime}};
+             {items}
+         }}
+         world test {{
+             import task-host:platform/log@1.0.0;
+             export things;
+         }}"
+    ))
+}
+
+/// A component of that package's only world.
+pub(crate) fn package(text: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    resolve.push_dir(wit("platform")).unwrap();
+    resolve.push_dir(wit("wasi/clocks")).unwrap();
+    let package = resolve.push_str("test.wit", text).unwrap();
+    encode(&mut resolve, package)
+}
+
+/// The interface of [`component`].
+pub(crate) fn interface(items: &str) -> Interface {
+    Interface::decode(&component(items)).unwrap()
+}
+
+/// A route to a function of `test:api/things`.
+pub(crate) fn route(method: Method, path: &str, function: &str) -> Route {
+    Route {
+        method,
+        path: path.to_owned(),
+        operation: format!("test:api/things#{function}"),
+        access: match method {
+            Method::Get => Access::Read,
+            _ => Access::Write,
+        },
+        success: 200,
+        location: None,
+        body: None,
+        etag: None,
+        next: None,
+    }
+}
+
+/// An operation of a component that has just those items.
+pub(crate) fn operation(items: &str, method: Method, path: &str, function: &str) -> Operation {
+    Operation::bind(&interface(items), &route(method, path, function)).unwrap()
+}
+
+/// The record that the body of an operation is.
+pub(crate) fn record_of(ty: &Type) -> &Record {
+    ty.as_record().expect("a record")
+}
+
+fn wit(folder: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../wit")
+        .join(folder)
+}
+
+fn encode(resolve: &mut Resolve, package: PackageId) -> Vec<u8> {
+    let world = resolve.select_world(&[package], None).unwrap();
+    let mangling = ManglingAndAbi::Legacy(LiftLowerAbi::Sync);
+    let mut module = dummy_module(resolve, world, mangling);
+    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8).unwrap();
+    let mut encoder = ComponentEncoder::default().module(&module).unwrap();
+    let mut component = encoder.encode().unwrap();
+    for (id, package) in resolve.packages.iter() {
+        let name = format!(
+            "package-docs:{}:{}",
+            package.name.namespace, package.name.name
+        );
+        let data = PackageMetadata::extract(resolve, id).encode().unwrap();
+        append_section(&mut component, &name, &data);
+    }
+    component
+}
+
+/// Appends a custom section: id 0, its size, its name's size and name, its data.
+fn append_section(component: &mut Vec<u8>, name: &str, data: &[u8]) {
+    let mut content = leb128(name.len());
+    content.extend(name.as_bytes());
+    content.extend(data);
+    component.push(0);
+    component.extend(leb128(content.len()));
+    component.extend(content);
+}
+
+fn leb128(mut value: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while value > 0x7f {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+    bytes
+}
