@@ -43,11 +43,12 @@ use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tracing::info;
 
 use self::admin::Access;
-pub use self::backend::{Admin, AdminError, Api};
+pub use self::backend::Api;
 pub use self::config::Config;
 use self::cors::Cors;
 use self::recent::Recent;
 pub use self::recent::{Failure, Figures, RevisionSecond};
+use deployment::Admin;
 use telemetry::metrics::Metrics;
 
 /// Builds the routers of both ports over one backend.

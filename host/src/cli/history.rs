@@ -54,14 +54,15 @@ pub(super) fn table(deployments: &[Deployment]) -> String {
         began.truncate(16);
         let note = match (&deployment.code, &deployment.reason) {
             (Some(code), Some(reason)) => Some(format!("{code}: {reason}")),
-            (code, reason) => code.clone().or_else(|| reason.clone()),
+            (Some(code), None) => Some(code.to_string()),
+            (None, reason) => reason.clone(),
         };
         let note = note.map(|note| show::cut(&note, REASON));
         let cells = [
             deployment.id.to_string(),
             show::digest(&deployment.digest).to_owned(),
-            deployment.kind.clone(),
-            deployment.outcome.clone(),
+            deployment.kind.to_string(),
+            deployment.outcome.to_string(),
             began,
             took.unwrap_or_else(|| "-".to_owned()),
             show::cut(&deployment.actor, ACTOR),

@@ -96,12 +96,13 @@ async fn set_up(database: &Arc<dyn Database>, component: Bundled) -> anyhow::Res
         compiler: Compiler::of_this_program().context("cannot find this program")?,
         cache: None,
         shared: None,
+        // Who may write the database file needs no signature.
+        keys: TrustedKeys::default(),
         database: database.clone(),
         patience: PATIENCE,
         migration_time: PATIENCE,
     };
-    // Who may write the database file needs no signature.
-    deployment::start(&gate, Some(component), &TrustedKeys::default(), None).await?;
+    deployment::start(&gate, Some(component), None).await?;
     Ok(())
 }
 

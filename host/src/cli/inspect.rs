@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use self::against::Comparison;
 use super::{Failure, block_on, oci, print};
 use contract::Description;
-use deployment::{Refused, check_description, digest_of};
+use contract::digest;
+use deployment::{Rejection, check_description};
 use runtime::{Compiler, Limits, Runtime};
 use transcode::{Interface, Operation};
 
@@ -93,7 +94,7 @@ struct Seen {
     digest: String,
     interface: Interface,
     description: Description,
-    operations: Result<Vec<Operation>, Refused>,
+    operations: Result<Vec<Operation>, Rejection>,
 }
 
 async fn read(component: &[u8]) -> anyhow::Result<Seen> {
@@ -110,7 +111,7 @@ async fn read(component: &[u8]) -> anyhow::Result<Seen> {
     let assets = runtime.assets(&program, deadline).await?;
     let operations = check_description(&interface, &description, &assets);
     Ok(Seen {
-        digest: digest_of(component),
+        digest: digest::sha256(component),
         interface,
         description,
         operations,

@@ -20,7 +20,7 @@ use oci_client::{Client, Reference};
 use serde_json::json;
 
 use super::{Failure, block_on, setting, tls};
-use deployment::digest_of;
+use contract::digest;
 use transcode::Interface;
 
 pub(super) const SCHEME: &str = "oci://";
@@ -95,7 +95,7 @@ impl Artifact {
             content.extend_from_slice(&piece);
             ensure!(content.len() <= LARGEST_BYTES, "{}", too_large());
         }
-        let digest = format!("sha256:{}", digest_of(&content));
+        let digest = format!("sha256:{}", digest::sha256(&content));
         ensure!(
             digest == layer.digest,
             "its content is {digest}, not {}",
@@ -217,7 +217,7 @@ fn config(content: &[u8]) -> anyhow::Result<Config> {
     let config = json!({
         "architecture": "wasm",
         "os": "wasip2",
-        "layerDigests": [format!("sha256:{}", digest_of(content))],
+        "layerDigests": [format!("sha256:{}", digest::sha256(content))],
         "component": {
             "exports": interface.exports(),
             "imports": interface.imports(),

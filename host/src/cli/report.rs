@@ -1,7 +1,7 @@
-//! What a deployment does, told while it happens: a line a stage for people, a line of JSON an
-//! event for machines. The last JSON object is the deployment as it ended.
+//! The report of a deployment while it runs: one line for each stage for people, one line of JSON for
+//! each event for programs. The last JSON object is the deployment as it ended.
 //!
-//! A reader that went away (`| head`) ends no deployment: what cannot be written is not.
+//! If the reader goes away (`| head`), the deployment goes on: lines that cannot be written are lost.
 
 use std::io::Write;
 
@@ -10,42 +10,44 @@ use serde_json::json;
 
 use super::client::{self, Progress};
 use super::{Failure, show};
+use contract::Word;
+use contract::deployment::{EventStatus, Outcome, Stage};
 use deployment::model::{Deployment, Event};
 
 /// Columns of a stage's name.
-const STAGE: usize = 9;
+const NAME: usize = 9;
 /// Columns of a stage's duration.
 const TOOK: usize = 8;
-/// Where the details of a stage stand.
-const INDENT: usize = 2 + STAGE + 2 + TOOK + 2;
-/// Goes back to the line's beginning and wipes it.
+/// The column of a stage's details.
+const INDENT: usize = 2 + NAME + 2 + TOOK + 2;
+/// Returns to the beginning of the line and clears it.
 const WIPE: &str = "\r\x1b[2K";
 
-/// For whom.
+/// The readers of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
-    /// People; what goes on is shown, and replaced when it is over.
+    /// People who watch. The running stage is shown, and replaced when it ends.
     Terminal,
-    /// People, later: in the log of a build.
+    /// People who read later, for example in the log of a build.
     Plain,
-    /// Machines.
+    /// Programs.
     Json,
 }
 
-/// Tells of one deployment.
+/// The report of one deployment.
 pub(super) struct Report<W> {
     out: W,
     style: Style,
     /// Whether the terminal's last line will be replaced.
     unfinished: bool,
-    /// Whether people have read what breaks clients.
-    told_breaking: bool,
-    /// Whether people have read why a stage failed.
-    told_failure: bool,
+    /// Whether the report has the changes that break clients.
+    shown_breaking: bool,
+    /// Whether the report has the reason why a stage failed.
+    shown_failure: bool,
 }
 
 impl Style {
-    /// The style for standard output.
+    /// Returns the style for standard output.
     pub(super) fn of_output(json: bool) -> Self {
         use std::io::IsTerminal as _;
         match (json, std::io::stdout().is_terminal()) {
@@ -57,32 +59,32 @@ impl Style {
 }
 
 impl<W: Write> Report<W> {
-    /// Writes to `out`.
+    /// Creates a report that is written to `out`.
     pub(super) fn new(out: W, style: Style) -> Self {
         Report {
             out,
             style,
             unfinished: false,
-            told_breaking: false,
-            told_failure: false,
+            shown_breaking: false,
+            shown_failure: false,
         }
     }
 
-    /// Tells people a sentence.
+    /// Writes a sentence, for people.
     pub(super) fn say(&mut self, sentence: &str) {
         if self.style != Style::Json {
             self.line(sentence);
         }
     }
 
-    /// Tells people of something that is over, as of a stage.
+    /// Writes something that is done, like a stage, for people.
     pub(super) fn done(&mut self, what: &str, ms: Option<f64>, detail: &str) {
         if self.style != Style::Json {
             self.stage('✓', what, ms, detail);
         }
     }
 
-    /// Tells what is heard of a deployment.
+    /// Writes the progress of a deployment.
     pub(super) fn progress(&mut self, progress: &Progress<'_>) {
         match (progress, self.style) {
             (Progress::Event(event), Style::Json) => self.json(event),
@@ -92,13 +94,13 @@ impl<W: Write> Report<W> {
         }
     }
 
-    /// Tells how the deployment ended. Where that is a failure, people are told by the error
-    /// that is returned; it does not repeat what they have read.
+    /// Writes how the deployment ended. If that is a failure, the returned error says it to people,
+    /// without a reason that the report has already.
     pub(super) fn outcome(&mut self, deployment: &Deployment, good: bool) -> anyhow::Result<()> {
         if self.style == Style::Json {
             self.json(deployment);
         }
-        let sentence = match self.told_failure {
+        let sentence = match self.shown_failure {
             true => sentence(deployment, None),
             false => sentence(deployment, deployment.reason.as_deref()),
         };
@@ -109,7 +111,8 @@ impl<W: Write> Report<W> {
         Ok(())
     }
 
-    /// The command's end. Machines are told where no outcome is known.
+    /// Ends the report with the command. If the deployment's outcome is not known, programs get an
+    /// object that says so.
     pub(super) fn end(&mut self, done: anyhow::Result<()>) -> Result<(), Failure> {
         self.wipe();
         let Err(error) = done else { return Ok(()) };
@@ -127,18 +130,18 @@ impl<W: Write> Report<W> {
 
     fn event(&mut self, event: &Event) {
         let mut detail = event.detail.as_deref().unwrap_or_default();
-        let mark = match event.status.as_str() {
-            // The outcome says it better.
-            _ if event.stage == "end" => return,
-            "passed" => '✓',
-            "failed" => {
-                if self.told_breaking && event.stage == "compare" {
+        let mark = match event.status.known() {
+            // The outcome has more to say.
+            _ if event.stage == Stage::End => return,
+            Some(EventStatus::Passed) => '✓',
+            Some(EventStatus::Failed) => {
+                if self.shown_breaking && event.stage == Stage::Compare {
                     detail = "--allow-breaking lets that through";
                 }
-                self.told_failure = true;
+                self.shown_failure = true;
                 '✗'
             }
-            "began" if !lasts(&event.stage) => {
+            Some(EventStatus::Began) if !lasts(&event.stage) => {
                 if self.style == Style::Terminal {
                     self.wipe();
                     let _ = write!(self.out, "… {}", event.stage);
@@ -147,11 +150,11 @@ impl<W: Write> Report<W> {
                 }
                 return;
             }
-            "began" => '…',
-            _ => '·',
+            Some(EventStatus::Began) => '…',
+            Some(EventStatus::Noted) | None => '·',
         };
-        self.stage(mark, &event.stage, event.duration_ms, detail);
-        self.told_breaking |= !event.breaking.is_empty();
+        self.stage(mark, event.stage.as_str(), event.duration_ms, detail);
+        self.shown_breaking |= !event.breaking.is_empty();
         for change in &event.breaking {
             for (number, line) in show::wrapped(change, 6).iter().enumerate() {
                 match number {
@@ -162,10 +165,10 @@ impl<W: Write> Report<W> {
         }
     }
 
-    /// A stage's line, and further ones where the detail is long.
+    /// Writes a stage's line, and further lines if the detail is long.
     fn stage(&mut self, mark: char, stage: &str, ms: Option<f64>, detail: &str) {
         let took = ms.map(show::duration).unwrap_or_default();
-        let first = format!("{mark} {stage:<STAGE$}  {took:>TOOK$}  ");
+        let first = format!("{mark} {stage:<NAME$}  {took:>TOOK$}  ");
         let lines = show::wrapped(detail, INDENT);
         let detail = lines.first().map(|line| line.trim_start());
         self.line(format!("{first}{}", detail.unwrap_or_default()).trim_end());
@@ -194,23 +197,26 @@ impl<W: Write> Report<W> {
     }
 }
 
-/// Whether a stage takes so long that its beginning is worth a line of its own.
-fn lasts(stage: &str) -> bool {
-    matches!(stage, "canary" | "shadow" | "probation")
+/// Returns whether a stage takes so long that its beginning gets a line of its own.
+fn lasts(stage: &Word<Stage>) -> bool {
+    matches!(
+        stage.known(),
+        Some(Stage::Canary | Stage::Shadow | Stage::Probation)
+    )
 }
 
-/// How a deployment ended, in a sentence.
+/// Describes how a deployment ended, in a sentence.
 fn sentence(deployment: &Deployment, reason: Option<&str>) -> String {
     let id = deployment.id;
     let digest = show::digest(&deployment.digest);
-    let because = match (deployment.code.as_deref(), reason) {
+    let because = match (&deployment.code, reason) {
         (Some(code), Some(reason)) => format!(" ({code}): {reason}"),
         (Some(code), None) => format!(" ({code})"),
         (None, Some(reason)) => format!(": {reason}"),
         (None, None) => String::new(),
     };
-    match deployment.outcome.as_str() {
-        "active" => {
+    match deployment.outcome.known() {
+        Some(Outcome::Active) => {
             let before = match &deployment.from {
                 Some(from) if *from != deployment.digest => {
                     format!(" instead of {}", show::digest(from))
@@ -224,16 +230,21 @@ fn sentence(deployment: &Deployment, reason: Option<&str>) -> String {
                 .unwrap_or_default();
             format!("deployment {id}: {digest} is active{before}{took}")
         }
-        "checked" => {
+        Some(Outcome::Checked) => {
             format!("deployment {id}: {digest} passed every check; nothing was switched")
         }
-        "rejected" => format!("deployment {id}: {digest} was rejected{because}"),
-        "rolled-back" => format!("deployment {id}: {digest} was rolled back{because}"),
-        "aborted" => format!("deployment {id}: {digest} was aborted{because}"),
-        "running" => format!(
+        Some(Outcome::Rejected) => format!("deployment {id}: {digest} was rejected{because}"),
+        Some(Outcome::RolledBack) => {
+            format!("deployment {id}: {digest} was rolled back{because}")
+        }
+        Some(Outcome::Aborted) => format!("deployment {id}: {digest} was aborted{because}"),
+        Some(Outcome::Running) => format!(
             "deployment {id}: {digest} is still on its way, at {}",
             deployment.stage
         ),
-        other => format!("deployment {id}: {digest} ended as {other}{because}"),
+        None => format!(
+            "deployment {id}: {digest} ended as {}{because}",
+            deployment.outcome
+        ),
     }
 }

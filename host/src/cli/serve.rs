@@ -60,6 +60,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         compiler: args.deployments.compiler()?,
         cache,
         shared: args.deployments.code_key()?,
+        keys,
         database: database.clone(),
         patience: PATIENCE,
         migration_time: args.migration_timeout,
@@ -74,12 +75,11 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
             }
             bundled => bundled,
         };
-        Ok(deployment::start(&gate, bundled, &keys, member).await?)
+        Ok(deployment::start(&gate, bundled, member).await?)
     };
     let settings = args.deployments.settings();
     let deployments = |service, member| {
-        let (gate, database, keys) = (gate.clone(), database.clone(), keys.clone());
-        let deployments = Deployments::new(gate, service, database, keys, settings, member);
+        let deployments = Deployments::new(gate.clone(), service, settings, member);
         args.declared.carry_out(&deployments);
         deployments
     };

@@ -195,7 +195,7 @@ impl Args {
         let deployments = deployments.map(|make| make(service.clone(), member));
         // From here on only the service holds the revision: it is freed when it is replaced.
         match &deployments {
-            Some(deployments) => start.resume(deployments).await,
+            Some(deployments) => deployments.resume(start).await,
             None => drop(start),
         }
         let retention = Retention {
@@ -234,7 +234,7 @@ async fn listen_and_drain(
     let (address, operators_address) = (listener.local_addr()?, operators.local_addr()?);
 
     if let Some((deployments, access)) = admin {
-        server = server.with_admin(Arc::new(deployments), access);
+        server = server.with_admin(deployments, access);
     }
     let limits = listen::Limits::from(config);
     let operators = OperatorsPort::serve(operators, server.operators(), limits.clone())?;

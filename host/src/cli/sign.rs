@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::{Failure, setting};
-use deployment::digest_of;
+use contract::digest;
 use deployment::signature::PrivateKey;
 
 /// Bytes of an ed25519 signature.
@@ -28,7 +28,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let key = PrivateKey::load(&args.key).map_err(|error| setting("--key", error))?;
     let component =
         fs::read(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
-    let digest = digest_of(&component);
+    let digest = digest::sha256(&component);
     let signature = key.sign(&digest).context("cannot sign")?;
     let path = signature_file(&args.file);
     fs::write(&path, format!("{}\n", BASE64_STANDARD.encode(signature)))
@@ -102,7 +102,10 @@ mod tests {
         let signature = BASE64_STANDARD.decode(text.trim()).unwrap();
         let trusted = TrustedKeys::load(&[folder.path().join("key.pub")]).unwrap();
         let signer = PrivateKey::load(&args.key).unwrap().id();
-        assert_eq!(trusted.verify(&digest_of(b"logic"), &signature), Ok(signer));
+        assert_eq!(
+            trusted.verify(&digest::sha256(b"logic"), &signature),
+            Ok(signer)
+        );
     }
 
     #[test]

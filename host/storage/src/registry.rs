@@ -7,6 +7,8 @@
 use async_trait::async_trait;
 
 use super::Error;
+use contract::Word;
+use contract::deployment::{Kind, Outcome, Progress, Reason};
 
 /// The memory of components and deployments.
 ///
@@ -68,15 +70,20 @@ pub trait Registry: Send + Sync {
     ///
     /// # Errors
     /// [`Error`]; [`Error::Conflict`] when it does not run here any more.
-    async fn advance_deployment(&self, id: i64, stage: &str, report: &str) -> Result<(), Error>;
+    async fn advance_deployment(
+        &self,
+        id: i64,
+        progress: Progress,
+        report: &str,
+    ) -> Result<(), Error>;
 
     /// In one transaction: makes the deployment's component the active one, raises the epoch and
-    /// records the stage. Returns the new epoch.
+    /// records its progress. Returns the new epoch.
     ///
     /// # Errors
     /// [`Error`]; [`Error::Conflict`] when the deployment does not run here any more, is one of
     /// another component, or the component is not kept. What is active is then the same as before.
-    async fn activate(&self, id: i64, digest: &str, stage: &str) -> Result<i64, Error>;
+    async fn activate(&self, id: i64, digest: &str, progress: Progress) -> Result<i64, Error>;
 
     /// In one transaction: ends a running deployment and, where `back_to` is given, makes that
     /// component the active one again, by this deployment, and raises the epoch.
@@ -164,8 +171,8 @@ pub struct NewDeployment {
     pub digest: String,
     /// What was active.
     pub from: Option<String>,
-    /// `deploy`, `rollback`, `dry-run`, `bundled`, `declared`, `fallback`; of a refused attempt also `upload`.
-    pub kind: String,
+    /// What was asked for.
+    pub kind: Word<Kind>,
     /// Who asked.
     pub actor: String,
     /// What was asked, as JSON.
@@ -175,10 +182,10 @@ pub struct NewDeployment {
 /// How a deployment ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct End {
-    /// `active`, `checked`, `rejected`, `rolled-back`, `aborted`.
-    pub outcome: String,
-    /// The reason's slug, for other outcomes than success.
-    pub code: Option<String>,
+    /// Never [`Outcome::Running`].
+    pub outcome: Word<Outcome>,
+    /// The reason's code, for other outcomes than success.
+    pub code: Option<Word<Reason>>,
     /// The reason for people.
     pub reason: Option<String>,
     /// The events of the deployment, as JSON.
@@ -192,8 +199,8 @@ pub struct DeploymentRow {
     pub id: i64,
     /// What was asked.
     pub new: NewDeployment,
-    /// How far it is, or was when it ended; empty where it recorded no stage.
-    pub stage: String,
+    /// How far it is, or was when it ended.
+    pub stage: Word<Progress>,
     /// How it ended; none: it runs.
     pub end: Option<End>,
     /// The events so far, as JSON; `[]` before the first.

@@ -1,4 +1,4 @@
-//! Reading what is sent: a component, or an order as JSON.
+//! Reading request bodies: a component, or an order as JSON.
 
 use axum::body::Body;
 use axum::http::HeaderMap;
@@ -10,75 +10,75 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use super::{Desk, Refused, unfit};
+use super::shared::{ProblemResponse, Shared, invalid};
 use crate::config::ByteSize;
 use crate::problem::Problem;
 use request::Refusal;
 
-/// What is received, each with limits of its own.
+/// The kinds of bodies, each with its own limits.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
     Component,
     Order,
 }
 
-/// Receives a component, as far as it is within the limits of size and time.
+/// Receives a component, within the limits of size and time.
 pub(super) async fn component(
-    desk: &Desk,
+    shared: &Shared,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Bytes, Refused> {
+) -> Result<Bytes, ProblemResponse> {
     expect_type(headers, "application/wasm")?;
-    Ok(receive(desk, headers, body, Kind::Component).await?)
+    Ok(receive(shared, headers, body, Kind::Component).await?)
 }
 
-/// Reads an order. Unlike the service's own API this one refuses members that it does not know:
+/// Reads an order. Unlike the service's API, this rejects unknown members, because an order with
 /// `dryrun` instead of `dry_run` would change production.
 ///
-/// `T` has to write each member that it reads.
+/// `T` must serialize every member that it deserializes: that is how unknown members are found.
 pub(super) async fn order<T: DeserializeOwned + Serialize>(
-    desk: &Desk,
+    shared: &Shared,
     headers: &HeaderMap,
     body: Body,
-) -> Result<T, Refused> {
+) -> Result<T, ProblemResponse> {
     expect_type(headers, "application/json")?;
-    parse(&receive(desk, headers, body, Kind::Order).await?)
+    parse(&receive(shared, headers, body, Kind::Order).await?)
 }
 
-/// The same, where no body means `{}`.
+/// Reads an order. An empty body counts as `{}`.
 pub(super) async fn optional_order<T: DeserializeOwned + Serialize>(
-    desk: &Desk,
+    shared: &Shared,
     headers: &HeaderMap,
     body: Body,
-) -> Result<T, Refused> {
+) -> Result<T, ProblemResponse> {
     use hyper::body::Body as _;
 
     if body.is_end_stream() {
         return parse(b"{}");
     }
-    order(desk, headers, body).await
+    order(shared, headers, body).await
 }
 
-fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, Refused> {
+fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, ProblemResponse> {
     let order = serde_json::from_slice::<T>(bytes).map_err(|error| {
         if error.is_data() {
-            unfit("#", error.to_string())
+            invalid("#", error.to_string())
         } else {
             Refusal::Malformed(error.to_string()).into()
         }
     })?;
-    // Also keeps out arrays, which serde reads as records.
+    // This also rejects arrays, which serde reads as records.
     let given = serde_json::from_slice::<Map<String, Value>>(bytes)
-        .map_err(|_| unfit("#", "an object is expected"))?;
+        .map_err(|_| invalid("#", "an object is expected"))?;
     let known = serde_json::to_value(&order).unwrap_or_default();
     if let Some(unknown) = given.keys().find(|name| known.get(name).is_none()) {
         let pointer = unknown.replace('~', "~0").replace('/', "~1");
-        return Err(unfit(format!("#/{pointer}"), "there is no such member"));
+        return Err(invalid(format!("#/{pointer}"), "there is no such member"));
     }
     Ok(order)
 }
 
-fn expect_type(headers: &HeaderMap, expected: &'static str) -> Result<(), Refused> {
+fn expect_type(headers: &HeaderMap, expected: &'static str) -> Result<(), ProblemResponse> {
     let given = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
@@ -89,10 +89,10 @@ fn expect_type(headers: &HeaderMap, expected: &'static str) -> Result<(), Refuse
     }
 }
 
-/// The whole body. One that says at once that it is too large is refused before a byte of it is
-/// read, so a client that waits for `100 Continue` never sends it.
+/// Receives the whole body. If its declared length is too large, it is rejected before a byte of it
+/// is read, so that a client that waits for `100 Continue` never sends it.
 async fn receive(
-    desk: &Desk,
+    shared: &Shared,
     headers: &HeaderMap,
     body: Body,
     kind: Kind,
@@ -103,7 +103,7 @@ async fn receive(
     {
         return Err(Problem::unsupported_coding());
     }
-    let config = &desk.app.config;
+    let config = &shared.app.config;
     let (limit, patience) = match kind {
         Kind::Component => (config.admin.component_limit, config.admin.component_timeout),
         Kind::Order => (config.body_limit, config.body_timeout),
@@ -112,19 +112,19 @@ async fn receive(
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|declared| declared > limit.0) {
-        return Err(too_large(desk, kind, limit));
+        return Err(too_large(shared, kind, limit));
     }
-    // Growing would copy, and hold twice the memory while it does.
+    // A buffer that grows is copied, and needs twice the memory during the copy.
     let room = BytesMut::with_capacity(declared.unwrap_or_default());
     match timeout(patience, fill(room, body, limit)).await {
         Ok(Ok(Some(received))) => Ok(received),
-        Ok(Ok(None)) => Err(too_large(desk, kind, limit)),
+        Ok(Ok(None)) => Err(too_large(shared, kind, limit)),
         Ok(Err(_)) => Err(Problem::body_incomplete()),
-        Err(_) => Err(too_slow(desk, kind)),
+        Err(_) => Err(too_slow(shared, kind)),
     }
 }
 
-/// The whole body; none where it is above the limit.
+/// Reads the whole body. Returns `None` if it is above the limit.
 async fn fill(
     mut room: BytesMut,
     mut body: Body,
@@ -142,20 +142,20 @@ async fn fill(
     Ok(Some(room.freeze()))
 }
 
-fn too_large(desk: &Desk, kind: Kind, limit: ByteSize) -> Problem {
+fn too_large(shared: &Shared, kind: Kind, limit: ByteSize) -> Problem {
     let (name, problem) = match kind {
         Kind::Component => ("component-too-large", Problem::component_too_large(limit)),
         Kind::Order => ("payload-too-large", Problem::body_too_large(limit)),
     };
-    desk.app.metrics.limit_hit(name);
+    shared.app.metrics.limit_hit(name);
     problem
 }
 
-fn too_slow(desk: &Desk, kind: Kind) -> Problem {
+fn too_slow(shared: &Shared, kind: Kind) -> Problem {
     let (name, problem) = match kind {
         Kind::Component => ("component-timeout", Problem::component_timeout()),
         Kind::Order => ("body-timeout", Problem::body_timeout()),
     };
-    desk.app.metrics.limit_hit(name);
+    shared.app.metrics.limit_hit(name);
     problem
 }

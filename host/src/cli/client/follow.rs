@@ -10,6 +10,7 @@ use reqwest::{Method, StatusCode};
 
 use super::messages::Messages;
 use super::{Client, Error};
+use contract::deployment::Stage;
 use deployment::model::{Deployment, Event};
 
 /// How long a host that does not answer is waited for.
@@ -62,7 +63,7 @@ impl Client {
             let before = after;
             let mut hear = |event: &Event| {
                 after = Some(event.number);
-                stage.clone_from(&event.stage);
+                stage = event.stage.to_string();
                 told(Progress::Event(event))
             };
             // The stream, and then the deployment: each may meet a host that restarts.
@@ -147,7 +148,7 @@ impl Client {
                     continue;
                 }
                 news = true;
-                if hear(&event).is_break() || event.stage == "end" {
+                if hear(&event).is_break() || event.stage == Stage::End {
                     return Ok(Heard::Enough);
                 }
             }

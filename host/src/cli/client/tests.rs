@@ -11,6 +11,7 @@ use super::fake::{
 };
 use super::*;
 use crate::cli::block_on;
+use contract::deployment::Outcome;
 
 #[derive(clap::Parser)]
 struct Command {
@@ -190,7 +191,7 @@ fn a_stream_that_broke_off_is_resumed_after_the_last_event_that_was_seen() {
     ]);
     let (told, ended) = follow(&fake, None);
     assert_eq!(told, ["verify passed", "interrupted", "end noted"]);
-    assert_eq!(ended.unwrap().outcome, "active");
+    assert_eq!(ended.unwrap().outcome, Outcome::Active);
     let resumed: Vec<Option<String>> = fake
         .received()
         .iter()
@@ -205,7 +206,7 @@ fn a_deployment_that_ended_unseen_is_asked_for() {
     let fake = Fake::answers([no_content(), ok(&deployment("rejected"))]);
     let (told, ended) = follow(&fake, Some(5));
     assert!(told.is_empty(), "{told:?}");
-    assert_eq!(ended.unwrap().outcome, "rejected");
+    assert_eq!(ended.unwrap().outcome, Outcome::Rejected);
     assert_eq!(fake.received()[0].header("last-event-id"), Some("5"));
 }
 
@@ -221,7 +222,7 @@ fn without_a_stream_the_deployment_counts_in_the_end() {
     ]);
     let (told, ended) = follow(&fake, None);
     assert_eq!(told, ["interrupted"]);
-    assert_eq!(ended.unwrap().outcome, "rolled-back");
+    assert_eq!(ended.unwrap().outcome, Outcome::RolledBack);
 }
 
 #[test]

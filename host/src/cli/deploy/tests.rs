@@ -114,7 +114,7 @@ fn what_was_read_is_not_told_again() {
     let mut failed = event(1, "compare", "failed");
     failed.detail = Some("the API breaks clients: GET /tasks: the path is gone".to_owned());
     let mut rejected = deployment("rejected");
-    rejected.code = Some("breaking-change".to_owned());
+    rejected.code = Some("breaking-change".into());
     rejected.reason.clone_from(&failed.detail);
     let fake = Fake::answers([
         ok(&component(DIGEST, false)),

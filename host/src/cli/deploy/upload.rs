@@ -13,7 +13,7 @@ use crate::cli::oci::{self, Artifact};
 use crate::cli::report::Report;
 use crate::cli::sign::read_signature;
 use crate::cli::{Failure, block_on, setting, show};
-use deployment::digest_of;
+use contract::digest;
 
 /// Characters of the progress bar.
 const BAR: usize = 30;
@@ -38,7 +38,7 @@ impl Component {
         let signature = signature.map_err(|reason| setting("--signature", reason))?;
         Ok(Component {
             path: path.to_owned(),
-            digest: digest_of(&content),
+            digest: digest::sha256(&content),
             content: content.into(),
             signature: signature.map(|signature| BASE64_STANDARD.encode(signature)),
         })
@@ -52,7 +52,7 @@ impl Component {
         let pulled = block_on(artifact.pull(registry))?;
         Ok(Component {
             path: reference.into(),
-            digest: digest_of(&pulled.content),
+            digest: digest::sha256(&pulled.content),
             content: pulled.content.into(),
             signature: pulled.signature,
         })

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cli::client::fake::deployment;
+use contract::deployment::Kind;
 
 #[test]
 fn deployments_fit_into_eighty_columns_with_their_reasons_below() {
@@ -16,7 +17,7 @@ fn deployments_fit_into_eighty_columns_with_their_reasons_below() {
             .to_owned(),
     );
     deployments[2].digest = String::new();
-    deployments[3].kind = "rollback".to_owned();
+    deployments[3].kind = Kind::Rollback.into();
     let text = table(&deployments);
     assert!(
         text.lines().all(|line| line.chars().count() <= show::WIDTH),

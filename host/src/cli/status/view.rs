@@ -6,6 +6,7 @@ use super::figures::last_minute;
 use super::{Seen, replicas};
 use crate::cli::table::{Align, Table};
 use crate::cli::{history, show};
+use contract::deployment::Outcome;
 use deployment::model::{Deployment, RevisionStatus, ShadowReport, Status};
 use server::Failure;
 
@@ -135,9 +136,16 @@ fn shadow(report: &ShadowReport) -> String {
 fn since(deployments: &[Deployment], digest: &str) -> Option<String> {
     let made = deployments
         .iter()
-        .find(|of| of.digest == digest && matches!(of.outcome.as_str(), "active" | "running"))?;
+        .find(|of| of.digest == digest && is_active(of))?;
     let at = made.ended_at.as_deref().unwrap_or(&made.began_at);
     Some(format!("since {} UTC, by {}", show::time(at), made.actor))
+}
+
+fn is_active(deployment: &Deployment) -> bool {
+    matches!(
+        deployment.outcome.known(),
+        Some(Outcome::Active | Outcome::Running)
+    )
 }
 
 fn row(name: &str, revision: &RevisionStatus) -> [String; 6] {

@@ -22,6 +22,7 @@ use super::transaction::SqliteTransaction;
 use crate::registry::{Active, DeploymentRow, End, NewDeployment, Registry, StoredComponent};
 use crate::{Budget, Error, Transaction, stats};
 use contract::Access;
+use contract::deployment::Progress;
 
 /// How long a method waits for the writer or a reader.
 const WAIT: Duration = Duration::from_secs(5);
@@ -115,13 +116,18 @@ impl Registry for Sqlite {
         Ok(row.is_some_and(|row| row.end.is_none()))
     }
 
-    async fn advance_deployment(&self, id: i64, stage: &str, report: &str) -> Result<(), Error> {
-        self.change_running(|sqlite| deployments::advance(sqlite, id, stage, report))
+    async fn advance_deployment(
+        &self,
+        id: i64,
+        progress: Progress,
+        report: &str,
+    ) -> Result<(), Error> {
+        self.change_running(|sqlite| deployments::advance(sqlite, id, progress, report))
             .await
     }
 
-    async fn activate(&self, id: i64, digest: &str, stage: &str) -> Result<i64, Error> {
-        self.change_running(|sqlite| deployments::activate(sqlite, id, digest, stage))
+    async fn activate(&self, id: i64, digest: &str, progress: Progress) -> Result<i64, Error> {
+        self.change_running(|sqlite| deployments::activate(sqlite, id, digest, progress))
             .await
     }
 

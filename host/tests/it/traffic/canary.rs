@@ -62,7 +62,7 @@ fn a_client_gets_the_same_revision_while_the_share_grows_to_everything() {
     done(&host, &["promote"]);
     assert_eq!(chosen(&host, &old).len(), CLIENTS as usize);
     assert_eq!(latest(&host)["outcome"], "active");
-    operate(&host, &["promote", "2"]).says(1, &["no canary and no shadow"]);
+    operate(&host, &["promote", "2"]).says(1, &["neither a canary nor a shadow"]);
 }
 
 #[test]

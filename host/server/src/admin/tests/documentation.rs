@@ -10,6 +10,7 @@ use crate::admin::openapi::description;
 use crate::admin::routes;
 use crate::admin::tests::ask;
 use crate::{Figures, RevisionSecond};
+use contract::deployment::{EventStatus, Stage};
 use deployment::model::Order;
 
 type Operations = BTreeSet<(String, String, String)>;
@@ -88,7 +89,7 @@ fn compare(schema: &str, value: &impl Serialize) {
 
 #[test]
 fn the_schemas_have_the_members_that_are_sent() {
-    let mut breaking = event(0, "compare", "noted");
+    let mut breaking = event(0, Stage::Compare, EventStatus::Noted);
     breaking.breaking.push("GET /things is gone".to_owned());
     compare("Event", &breaking);
     compare("ComponentSummary", &component());

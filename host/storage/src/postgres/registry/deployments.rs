@@ -8,6 +8,7 @@ use tokio_postgres::Row;
 use super::cell;
 use crate::Error;
 use crate::registry::{Active, DeploymentRow, End, NewDeployment};
+use contract::Word;
 
 /// Selects what [`read`] reads.
 macro_rules! select {
@@ -116,11 +117,12 @@ pub(in crate::postgres) fn read_active(row: &Row) -> Result<Active, Error> {
 pub(in crate::postgres) fn read(row: &Row) -> Result<DeploymentRow, Error> {
     let report: String = cell(row, 7)?;
     let outcome: Option<String> = cell(row, 8)?;
+    let code: Option<String> = cell(row, 9)?;
     let end = match outcome {
         None => None,
         Some(outcome) => Some(End {
-            outcome,
-            code: cell(row, 9)?,
+            outcome: outcome.into(),
+            code: code.map(Word::from),
             reason: cell(row, 10)?,
             report: report.clone(),
         }),
@@ -130,11 +132,11 @@ pub(in crate::postgres) fn read(row: &Row) -> Result<DeploymentRow, Error> {
         new: NewDeployment {
             digest: cell(row, 1)?,
             from: cell(row, 2)?,
-            kind: cell(row, 3)?,
+            kind: cell::<String>(row, 3)?.into(),
             actor: cell(row, 4)?,
             order: cell(row, 5)?,
         },
-        stage: cell(row, 6)?,
+        stage: cell::<String>(row, 6)?.into(),
         end,
         report,
         began_at: cell(row, 11)?,

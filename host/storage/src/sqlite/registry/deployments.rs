@@ -9,6 +9,8 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use super::super::schema::host;
 use super::now;
 use crate::registry::{Active, DeploymentRow, End, NewDeployment};
+use contract::Word;
+use contract::deployment::Progress;
 
 /// Selects what [`read`] reads.
 macro_rules! select {
@@ -35,7 +37,14 @@ pub(super) fn begin(
              VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING RETURNING id"
         ))?
         .query_row(
-            params![new.digest, new.from, new.kind, new.actor, new.order, now()],
+            params![
+                new.digest,
+                new.from,
+                new.kind.as_str(),
+                new.actor,
+                new.order,
+                now()
+            ],
             |row| row.get(0),
         )
         .optional()?;
@@ -54,7 +63,7 @@ pub(super) fn begin(
 pub(super) fn advance(
     sqlite: &Connection,
     id: i64,
-    stage: &str,
+    progress: Progress,
     report: &str,
 ) -> Result<Option<()>> {
     sqlite
@@ -62,7 +71,7 @@ pub(super) fn advance(
             "UPDATE task_host_deployments SET stage = ?2, report_json = ?3 \
              WHERE id = ?1 AND outcome IS NULL"
         ))?
-        .execute(params![id, stage, report])
+        .execute(params![id, progress.as_str(), report])
         .map(one)
 }
 
@@ -72,7 +81,7 @@ pub(super) fn activate(
     sqlite: &Connection,
     id: i64,
     digest: &str,
-    stage: &str,
+    progress: Progress,
 ) -> Result<Option<i64>> {
     let now = now();
     let changed = sqlite
@@ -80,7 +89,7 @@ pub(super) fn activate(
             "UPDATE task_host_deployments SET stage = ?3, activated_at = ?4 \
              WHERE id = ?1 AND digest = ?2 AND outcome IS NULL"
         ))?
-        .execute(params![id, digest, stage, now])?;
+        .execute(params![id, digest, progress.as_str(), now])?;
     match one(changed) {
         Some(()) => set_active(sqlite, digest, id, now).map(Some),
         None => Ok(None),
@@ -103,8 +112,8 @@ pub(super) fn end(
         ))?
         .execute(params![
             id,
-            end.outcome,
-            end.code,
+            end.outcome.as_str(),
+            end.code.as_ref().map(Word::as_str),
             end.reason,
             end.report,
             now
@@ -128,12 +137,12 @@ pub(super) fn record(sqlite: &Connection, new: &NewDeployment, end: &End) -> Res
             params![
                 new.digest,
                 new.from,
-                new.kind,
+                new.kind.as_str(),
                 new.actor,
                 new.order,
                 end.report,
-                end.outcome,
-                end.code,
+                end.outcome.as_str(),
+                end.code.as_ref().map(Word::as_str),
                 end.reason,
                 now()
             ],
@@ -232,11 +241,12 @@ fn one(changed: usize) -> Option<()> {
 fn read(row: &Row<'_>) -> Result<DeploymentRow> {
     let report: String = row.get(7)?;
     let outcome: Option<String> = row.get(8)?;
+    let code: Option<String> = row.get(9)?;
     let end = match outcome {
         None => None,
         Some(outcome) => Some(End {
-            outcome,
-            code: row.get(9)?,
+            outcome: outcome.into(),
+            code: code.map(Word::from),
             reason: row.get(10)?,
             report: report.clone(),
         }),
@@ -246,11 +256,11 @@ fn read(row: &Row<'_>) -> Result<DeploymentRow> {
         new: NewDeployment {
             digest: row.get(1)?,
             from: row.get(2)?,
-            kind: row.get(3)?,
+            kind: row.get::<_, String>(3)?.into(),
             actor: row.get(4)?,
             order: row.get(5)?,
         },
-        stage: row.get(6)?,
+        stage: row.get::<_, String>(6)?.into(),
         end,
         report,
         began_at: row.get(11)?,
