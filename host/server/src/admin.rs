@@ -16,6 +16,7 @@ mod events;
 mod guard;
 mod openapi;
 mod recent;
+mod respond;
 mod shared;
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderName};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use super::respond::ProblemResponse;
 use crate::problem::Problem;
 use request::Refusal;
 
@@ -31,17 +32,17 @@ pub enum Access {
 impl Access {
     /// Checks access, and returns who makes the request, for the history: `alice (token)`, or
     /// `loopback` if the request gives no name. The name is not checked, only what is in brackets.
-    pub(super) fn admit(&self, request: &Parts) -> Result<String, Problem> {
+    pub(super) fn admit(&self, request: &Parts) -> Result<String, ProblemResponse> {
         let proof = match self {
             Access::Token(token) => match bearer(&request.headers) {
                 Some(presented) if token.is(presented) => "token",
-                Some(_) => return Err(Problem::wrong_token()),
-                None => return Err(Problem::no_token()),
+                Some(_) => return Err(Problem::wrong_token().into()),
+                None => return Err(Problem::no_token().into()),
             },
             Access::Loopback => {
                 let host = local_host(request).ok_or_else(Problem::foreign_host)?;
                 if !is_own_origin(&request.headers, &host) {
-                    return Err(Problem::foreign_origin());
+                    return Err(Problem::foreign_origin().into());
                 }
                 "loopback"
             }

@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use super::shared::{ProblemResponse, Shared, invalid};
+use super::respond::{ProblemResponse, invalid};
+use super::shared::Shared;
 use crate::config::ByteSize;
 use crate::problem::Problem;
 use request::Refusal;

@@ -12,7 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::audit::Action;
 use super::body;
-use super::shared::{ProblemResponse, Shared, json, located};
+use super::respond::{ProblemResponse, json, located};
+use super::shared::Shared;
 use crate::problem::Problem;
 use contract::digest;
 use deployment::AdminError;

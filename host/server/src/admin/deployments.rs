@@ -12,7 +12,8 @@ use serde_json::json;
 
 use super::audit::Action;
 use super::body;
-use super::shared::{ProblemResponse, Shared, invalid, json, located};
+use super::respond::{ProblemResponse, invalid, json, located};
+use super::shared::Shared;
 use contract::digest;
 use deployment::AdminError;
 use deployment::model::Order;

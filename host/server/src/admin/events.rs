@@ -19,7 +19,8 @@ use futures_util::stream::{BoxStream, Stream, StreamExt, unfold};
 use tokio::time::{Instant, sleep_until};
 
 use super::deployments::{Id, unknown};
-use super::shared::{ProblemResponse, Shared};
+use super::respond::ProblemResponse;
+use super::shared::Shared;
 use deployment::model::Event;
 use request::Refusal;
 

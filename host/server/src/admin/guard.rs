@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::audit::{Action, Line};
-use super::shared::{ProblemResponse, Shared};
+use super::shared::Shared;
 use crate::problem::Problem;
 use crate::trace::Context;
 use contract::deployment::Kind;
@@ -45,7 +45,7 @@ pub(super) async fn guard(
             admitted = Some(action);
             next.run(Request::from_parts(parts, body)).await
         }
-        Err(problem) => ProblemResponse::from(problem).into_response(),
+        Err(problem) => problem.into_response(),
     };
     let problem = response.extensions_mut().remove::<Problem>();
     line.finish(response.status(), problem.as_ref());

@@ -6,7 +6,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 
-use super::shared::{ProblemResponse, Shared, invalid, json};
+use super::respond::{ProblemResponse, invalid, json};
+use super::shared::Shared;
 
 /// `GET /admin/figures`.
 pub(super) async fn figures(
