@@ -15,12 +15,12 @@ mod platform;
 mod revision;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Parser;
-use deployment::{Deployments, Member, Start};
-use request::Service;
-use task_host::cli::{self, Failure, serving};
+use deployment::Start;
+use task_host::app;
+use task_host::config::Process;
+use task_host::failure::{Failure, conclude};
 
 /// The allocator that the host has.
 #[global_allocator]
@@ -31,17 +31,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[command(name = "twin", version, about, max_term_width = 100)]
 struct Cli {
     #[command(flatten)]
-    serving: serving::Args,
+    process: Process,
 }
 
 fn main() -> ExitCode {
-    cli::conclude("twin", run(&Cli::parse().serving))
+    conclude("twin", run(&Cli::parse().process))
 }
 
-fn run(args: &serving::Args) -> Result<(), Failure> {
-    let _traces = args.start_logs()?;
-    let database = args.open_database()?;
-    let starting = async { Ok(Start::of(revision::open(&*database).await?)) };
-    let never = None::<fn(Arc<Service>, Option<Arc<Member>>) -> Arc<Deployments>>;
-    Ok(args.serve(database.clone(), starting, never)?)
+fn run(config: &Process) -> Result<(), Failure> {
+    let _traces = config.start_logs()?;
+    let database = config.open_database()?;
+    let start = async { Ok(Start::of(revision::open(&*database).await?)) };
+    Ok(app::run(config, database.clone(), start, None)?)
 }

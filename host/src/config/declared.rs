@@ -1,4 +1,5 @@
-//! The component that the configuration declares, for GitOps: a reference that names its content.
+//! Flags: the component that the configuration declares, for GitOps. The reference names the
+//! content by its digest.
 
 use std::sync::Arc;
 
@@ -6,17 +7,18 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::oci::{self, Artifact};
-use super::{Failure, setting};
+use crate::failure::Failure;
+use crate::oci::{self, Artifact};
 use deployment::{Bundled, Deployments};
 
 /// The component that the configuration declares
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
-pub(super) struct Args {
-    /// The component that is to be active, by its content: oci://REGISTRY/REPOSITORY@sha256:DIGEST.
-    /// It is deployed through the same gate as any other when it differs from the one declared
-    /// last, so that a restart undoes no later deployment
+pub struct Args {
+    /// The component that should be active, named by its digest:
+    /// oci://REGISTRY/REPOSITORY@sha256:DIGEST. It is deployed through the same gate as any other
+    /// component if it differs from the component that was declared last. So a restart does not
+    /// undo a later deployment
     #[arg(long, env = "TASK_HOST_DECLARED_COMPONENT", value_name = "REFERENCE")]
     declared_component: Option<Artifact>,
 
@@ -28,33 +30,34 @@ impl Args {
     /// Checks the flag.
     ///
     /// # Errors
-    /// The reference can become another component.
-    pub(super) fn check(&self) -> Result<(), Failure> {
+    /// [`Failure::Setting`] if the reference does not name the content by its digest.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
         match &self.declared_component {
             Some(artifact) if !artifact.is_pinned() => {
                 let reason = format!(
-                    "{artifact} may become another component; name its content by @sha256:DIGEST, \
-                     as `task-host publish` prints it"
+                    "{artifact} can be replaced by another component; name the content by \
+                     @sha256:DIGEST, as `task-host publish` prints it"
                 );
-                Err(setting("--declared-component", reason))
+                Err(Failure::setting("--declared-component", reason))
             }
             _ => Ok(()),
         }
     }
 
-    /// Fetches the declared component; none: nothing is declared.
+    /// Fetches the declared component; `None` if none is declared.
     ///
     /// # Errors
-    /// The registry, or what it holds.
-    pub(super) async fn fetch(&self) -> anyhow::Result<Option<Bundled>> {
+    /// The registry cannot be reached, or does not hold a component there.
+    pub(crate) async fn fetch(&self) -> anyhow::Result<Option<Bundled>> {
         match &self.declared_component {
             Some(artifact) => fetch(artifact, &self.registry).await.map(Some),
             None => Ok(None),
         }
     }
 
-    /// Has the declaration carried out for as long as the deployments do their work.
-    pub(super) fn carry_out(&self, deployments: &Arc<Deployments>) {
+    /// Deploys the declared component in the background. If the registry cannot be reached, it is
+    /// asked again until the deployments are stopped.
+    pub(crate) fn deploy_in_background(&self, deployments: &Arc<Deployments>) {
         let Some(artifact) = self.declared_component.clone() else {
             return;
         };

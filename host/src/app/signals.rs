@@ -1,19 +1,19 @@
-//! The signals that ask a serving process to end: SIGTERM and SIGINT. The first has it drain, the
-//! second has it end at once.
+//! The signals that ask a serving process to end: SIGTERM and SIGINT. The first one starts the
+//! drain, the second one ends the process at once.
 
 use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// Counts the signals from when it was made.
+/// Counts signals from its creation on.
 pub(super) struct Signals {
     count: watch::Receiver<u32>,
 }
 
 impl Signals {
-    /// From here on a signal is counted instead of killing. The task that counts ends with the
-    /// runtime.
+    /// Starts to count signals, which no longer kill the process. The counting task ends with the
+    /// async runtime.
     pub(super) fn listen() -> io::Result<Self> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -30,11 +30,11 @@ impl Signals {
         Ok(Signals { count })
     }
 
-    /// Returns when that many signals have come.
-    pub(super) fn come(&self, least: u32) -> impl Future<Output = ()> + Send + 'static {
+    /// Returns when at least `least` signals have been received.
+    pub(super) fn received(&self, least: u32) -> impl Future<Output = ()> + Send + 'static {
         let mut count = self.count.clone();
         async move {
-            // The task that counts lives as long as the runtime.
+            // The counting task lives as long as the async runtime.
             if count.wait_for(|count| *count >= least).await.is_err() {
                 std::future::pending::<()>().await;
             }

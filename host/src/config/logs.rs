@@ -1,5 +1,4 @@
-//! Where log lines go: text for people at a terminal, one JSON object a line otherwise. And where
-//! traces go.
+//! Flags: where log lines and traces go. Log lines are text on a terminal and JSON otherwise.
 
 use std::io::IsTerminal as _;
 
@@ -10,23 +9,25 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, registry};
 
+use crate::failure::Failure;
+use crate::tls;
 use telemetry::traces::Traces;
 
 /// Logging
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 #[command(next_help_heading = "Logs")]
-pub(super) struct Args {
+pub struct Args {
     /// What to log: a level (error, warn, info, debug) or a filter such as `info,logic=debug`,
     /// where `logic` is the component
     #[arg(long, env = "TASK_HOST_LOG", default_value = "info")]
     log: String,
-    /// How: text, json, or auto (text on a terminal, json otherwise)
+    /// The format of log lines: text, json, or auto (text on a terminal, json otherwise)
     #[arg(long, env = "TASK_HOST_LOG_FORMAT", value_enum, default_value_t = Format::Auto)]
     log_format: Format,
-    /// The OpenTelemetry collector that gets a trace of each request, such as
-    /// http://localhost:4318 (OTLP over HTTP); none unless given. The SDK's other standard
-    /// variables apply too, such as OTEL_TRACES_SAMPLER
+    /// The OpenTelemetry collector that receives a trace of each request, such as
+    /// http://localhost:4318 (OTLP over HTTP). Without it no traces are sent. The SDK's other
+    /// standard variables apply too, such as OTEL_TRACES_SAMPLER
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     otlp_endpoint: Option<String>,
 }
@@ -38,18 +39,17 @@ enum Format {
     Json,
 }
 
-/// Sends the process's log lines to standard error from now on, and its spans to a collector where
-/// one is named.
-pub(super) fn init(args: &Args) -> Result<Option<Traces>, super::Failure> {
-    let filter = EnvFilter::try_new(&args.log).map_err(|error| super::setting("--log", error))?;
-    super::tls::prepare();
+/// Starts to send log lines to standard error, and spans to the collector if one is named.
+pub(super) fn init(args: &Args) -> Result<Option<Traces>, Failure> {
+    let filter = EnvFilter::try_new(&args.log).map_err(|error| Failure::setting("--log", error))?;
+    tls::prepare();
     let traces = args.otlp_endpoint.as_deref().map(Traces::start);
     let traces = traces
         .transpose()
-        .map_err(|error| super::setting("--otlp-endpoint", error))?;
+        .map_err(|error| Failure::setting("--otlp-endpoint", error))?;
     let format = args.log_format;
     match &traces {
-        // Each has a filter of its own: what only the collector wants is in no log.
+        // Two filters: spans for the collector alone must not reach the log.
         Some(traces) => registry()
             .with(lines(format).with_filter(filter))
             .with(traces.layer())
@@ -69,8 +69,8 @@ where
         Format::Json => false,
         Format::Auto => is_terminal,
     };
-    // Errors of writing would be told to standard error, which is gone then, and panic over that:
-    // who stops reading the log must not stop the service.
+    // By default a failed write is reported on standard error, which panics if that is closed.
+    // A log that nobody reads any more must not stop the service.
     if text {
         let lines = tracing_subscriber::fmt::layer()
             .with_writer(std::io::stderr)

@@ -5,7 +5,7 @@ use reqwest::{Client, ClientBuilder, Url};
 
 /// What a client of that address begins with. Plain HTTP asks the system for no certificates: an
 /// image may have none, and its health check needs none.
-pub(super) fn client(to: &Url) -> ClientBuilder {
+pub(crate) fn client(to: &Url) -> ClientBuilder {
     prepare();
     match to.scheme() {
         "https" => Client::builder(),
@@ -14,7 +14,7 @@ pub(super) fn client(to: &Url) -> ClientBuilder {
 }
 
 /// Says which cryptography rustls uses. To be called before a client is made; again is harmless.
-pub(super) fn prepare() {
+pub(crate) fn prepare() {
     // An error says that it was said before.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }

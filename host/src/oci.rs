@@ -8,7 +8,7 @@ mod credentials;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ use oci_client::manifest::{OciDescriptor, OciImageManifest};
 use oci_client::{Client, Reference};
 use serde_json::json;
 
-use super::{Failure, block_on, setting, tls};
+use crate::tls;
 use deployment::digest_of;
 use transcode::Interface;
 
-pub(super) const SCHEME: &str = "oci://";
+pub(crate) const SCHEME: &str = "oci://";
 /// The type of the layer with the component.
 const WASM: &str = "application/wasm";
 const WASM_CONFIG: &str = "application/vnd.wasm.config.v0+json";
@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The credentials for registries
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
-pub(super) struct Args {
+pub(crate) struct Args {
     /// A file with credentials for registries, as `docker login` writes it; the user's own
     /// unless given
     #[arg(long, env = "TASK_HOST_REGISTRY_AUTH_FILE", value_name = "FILE")]
@@ -46,37 +46,25 @@ pub(super) struct Args {
 
 /// A component in a registry: `oci://REGISTRY/REPOSITORY`, with `:TAG`, `@sha256:DIGEST` or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Artifact(Reference);
+pub(crate) struct Artifact(Reference);
 
 /// What a registry had under a reference.
 #[derive(Debug)]
-pub(super) struct Pulled {
+pub(crate) struct Pulled {
     /// The component.
-    pub(super) content: Vec<u8>,
+    pub(crate) content: Vec<u8>,
     /// Its signature in base64, if it was published with one.
-    pub(super) signature: Option<String>,
-}
-
-/// A component's content from where `flag` says it is: a file, or a reference to a registry.
-pub(super) fn read(source: &Path, flag: &str, args: &Args) -> Result<Vec<u8>, Failure> {
-    let reference = source.to_str().filter(|text| text.starts_with(SCHEME));
-    let Some(reference) = reference else {
-        let content = std::fs::read(source)
-            .map_err(|error| setting(flag, format!("cannot read {}: {error}", source.display())));
-        return content;
-    };
-    let artifact: Artifact = reference.parse().map_err(|reason| setting(flag, reason))?;
-    Ok(block_on(artifact.pull(args))?.content)
+    pub(crate) signature: Option<String>,
 }
 
 impl Artifact {
     /// Whether the reference names its content, so that it can never become another one.
-    pub(super) fn is_pinned(&self) -> bool {
+    pub(crate) fn is_pinned(&self) -> bool {
         self.0.digest().is_some()
     }
 
     /// Fetches the component. What comes is what the digests name.
-    pub(super) async fn pull(&self, args: &Args) -> anyhow::Result<Pulled> {
+    pub(crate) async fn pull(&self, args: &Args) -> anyhow::Result<Pulled> {
         self.pulled(args)
             .await
             .with_context(|| format!("cannot pull {self}"))
@@ -109,7 +97,7 @@ impl Artifact {
     }
 
     /// Hands a component over, and returns the reference that names its content.
-    pub(super) async fn push(
+    pub(crate) async fn push(
         &self,
         args: &Args,
         content: Vec<u8>,

@@ -1,4 +1,4 @@
-//! The flags of where the data is and how it is reached.
+//! Flags: where the data is and how to reach it.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use storage::postgres::Url;
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 #[command(next_help_heading = "Database")]
-pub(super) struct Args {
-    /// Where the data is: sqlite:PATH for a file, sqlite::memory: for a trial that ends with the
-    /// process, postgres://USER:PASSWORD@HOST/DATABASE for many hosts. Certificates are checked
-    /// (?sslrootcert=FILE for an authority of your own; ?sslmode=disable to go without)
+pub struct Args {
+    /// Where the data is: sqlite:PATH for a file, sqlite::memory: for data that is lost when the
+    /// process ends, postgres://USER:PASSWORD@HOST/DATABASE for several hosts. Certificates are
+    /// checked (?sslrootcert=FILE names your own authority; ?sslmode=disable turns TLS off)
     #[arg(
         long = "database",
         env = "TASK_HOST_DATABASE",
@@ -23,8 +23,8 @@ pub(super) struct Args {
     )]
     pub(super) location: Location,
 
-    /// The same PostgreSQL database past a pooler such as PgBouncer, for what does not go through
-    /// one: setting up and migrations
+    /// The same PostgreSQL database without the pooler (such as PgBouncer) in between, for set-up
+    /// and migrations, which a pooler does not support
     #[arg(
         long = "database-direct",
         env = "TASK_HOST_DATABASE_DIRECT",
@@ -33,19 +33,19 @@ pub(super) struct Args {
     )]
     pub(super) direct: Option<Url>,
 
-    /// PostgreSQL connections for requests, one half for reads and the other for writes; five more
-    /// are for the host itself. Requests beyond wait for their turn
+    /// PostgreSQL connections for requests, half of them for reads and half for writes. The host
+    /// uses five more for itself. Requests wait while all connections are in use
     #[arg(long = "database-connections", env = "TASK_HOST_DATABASE_CONNECTIONS",
         default_value_t = 24, value_parser = clap::value_parser!(u16).range(2..=1000))]
     pub(super) connections: u16,
 
-    /// How long a PostgreSQL connection stays open that nobody needs
+    /// How long an unused PostgreSQL connection stays open
     #[arg(long = "database-idle-timeout", env = "TASK_HOST_DATABASE_IDLE_TIMEOUT",
         default_value = "5m", value_parser = parse_duration)]
     pub(super) idle: Duration,
 
-    /// How long a start waits for a PostgreSQL server that does not answer yet, as where both are
-    /// started at once; 0s: a start ends then
+    /// How long the host waits at start for a PostgreSQL server that does not answer yet, for
+    /// example because both were started together; 0s: the host ends at once
     #[arg(long = "database-wait", env = "TASK_HOST_DATABASE_WAIT",
         default_value = "0s", value_parser = parse_duration)]
     pub(super) wait: Duration,
