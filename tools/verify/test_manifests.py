@@ -113,14 +113,14 @@ def test_they_are_sound_beyond_their_schemas(objects):
 
 
 REFUSED = {
-    "replicas on SQLite": (["--set=database.kind=sqlite"], "one file for one host"),
+    "replicas on SQLite": (["--set=database.kind=sqlite"], "allows only one host"),
     "autoscaling on SQLite": (
         ["--set=database.kind=sqlite,replicas=1,autoscaling.enabled=true"],
-        "one file for one host",
+        "allows only one host",
     ),
     "bounds the wrong way round": (
         ["--set=autoscaling.enabled=true,autoscaling.minReplicas=11"],
-        "above autoscaling.maxReplicas",
+        "greater than autoscaling.maxReplicas",
     ),
     "no URL": (["--set=database.kind=external"], "needs a URL"),
     "a URL that nothing reads": ([URL], "is used only with"),
@@ -142,7 +142,7 @@ REFUSED = {
     "a port outside the range": (["--set=service.nodePort=80"], "nodePort"),
     "a setting that the chart makes": (
         ["--set=config.TASK_HOST_ADDR=1.2.3.4:80"],
-        "the chart's own",
+        "because the chart sets it",
     ),
     "something else than a setting": (["--set=config.PATH=/bin"], "config"),
 }
