@@ -163,12 +163,12 @@ def test_logic_is_published_deployed_by_its_digest_and_then_the_release(
     ran, done, _ = first.run("deploy", reference=outputs["reference"])
     assert done.returncode == 0, done.stdout + done.stderr
     assert ran == [
-        "Reach the registry",
-        "Reach the cluster",
-        "Check against what is active",
+        "Set up access to the registry",
+        "Set up access to the cluster",
+        "Check against the active logic",
         "Deploy and watch",
         "Release",
-        "Forget the cluster",
+        "Remove the credentials",
     ]
     assert first.tag("stage") == first.tag(COMMIT)
     assert digest_of(tmp_path / "first.wasm").startswith(first.active())
@@ -224,7 +224,7 @@ def test_a_person_may_let_a_breaking_change_through_but_not_past_the_schema(rele
     _, done, outputs = push.run("publish", allow_breaking=True)
     assert done.returncode == 0, done.stderr
     ran, done, _ = push.run("deploy", allow_breaking=True, reference=outputs["reference"])
-    assert (ran[-1], done.returncode) == ("Check against what is active", 1)
+    assert (ran[-1], done.returncode) == ("Check against the active logic", 1)
     assert "migration" in done.stdout + done.stderr
     assert (push.tag("stage"), push.active()) == (digest, before)
 
@@ -236,6 +236,6 @@ def test_what_could_not_be_deployed_is_no_release(released, component, tmp_path)
     assert done.returncode == 0, done.stderr
     push.machine.environment["ANSWERS"] = json.dumps({"kubectl get secret": [1, "Forbidden"]})
     ran, done, _ = push.run("deploy", reference=outputs["reference"])
-    assert (ran[-1], done.returncode) == ("Check against what is active", 1)
+    assert (ran[-1], done.returncode) == ("Check against the active logic", 1)
     assert push.tag("stage") == digest
     assert not (tmp_path / "next/kubeconfig").exists()
