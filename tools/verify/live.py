@@ -1,4 +1,5 @@
-"""A host and a Prometheus as processes of a test: started on free ports, ended by SIGTERM."""
+"""Runs the processes of a test (a host, Prometheus, nginx): starts them on free ports and ends them with
+SIGTERM."""
 
 import json
 import os
@@ -13,14 +14,14 @@ START = 60
 
 
 def wait_for(what, condition, deadline=START):
-    """The first true value of a condition; it is asked again until the deadline."""
+    """Evaluates a condition until it is true or the deadline has passed. Returns its value."""
     until = time.monotonic() + deadline
     while True:
         found = condition()
         if found:
             return found
         if time.monotonic() > until:
-            raise AssertionError(f"{what}: not after {deadline} s")
+            raise AssertionError(f"{what}: did not happen within {deadline} s")
         time.sleep(0.05)
 
 
@@ -36,8 +37,8 @@ def get_json(url):
 
 
 class Process:
-    """One process with its log. Leaving the block asks it to end and expects success, but for one
-    that was killed."""
+    """A process with its log. Leaving the block stops the process and expects that it succeeds, unless it
+    was killed."""
 
     def __init__(self, command, log, environment=None):
         self.log, self.expected = log, 0
@@ -67,18 +68,18 @@ class Process:
             assert status == self.expected, self.log.read_text()
 
     def kill(self):
-        """Ends it at once, as the death of its machine would."""
+        """Kills the process, as if its machine had died."""
         self.child.kill()
         self.expected = -signal.SIGKILL
 
     def running(self):
-        """Its log so far; a failure where it has ended."""
+        """Returns the log so far. Fails if the process has ended."""
         assert self.child.poll() is None, self.log.read_text()
         return self.log.read_text()
 
 
 class Host(Process):
-    """`task-host serve` on free ports, ready."""
+    """A running `task-host serve` on free ports."""
 
     def __init__(self, binary, settings, log, arguments=("serve",)):
         kept = {name: value for name, value in os.environ.items() if "TASK_HOST_" not in name}

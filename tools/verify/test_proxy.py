@@ -1,5 +1,5 @@
-"""nginx with the compose file's own configuration in front of two hosts: what a client follows
-behind /staging and /prod leads back through nginx."""
+"""Runs nginx with the configuration of the compose file in front of two hosts, and checks that every address
+that clients get behind /staging and /prod leads back through nginx."""
 
 import json
 import re
@@ -64,7 +64,7 @@ def create(url):
 
 
 @pytest.mark.parametrize("name", ["staging", "prod"])
-def test_what_a_client_follows_leads_back_through_the_proxy(name, proxy):
+def test_addresses_in_answers_lead_back_through_the_proxy(name, proxy):
     paths = [create(f"{proxy}/{name}/tasks") for _ in range(2)]
     for path in paths:
         assert path.startswith(f"/{name}/tasks/")
@@ -75,7 +75,7 @@ def test_what_a_client_follows_leads_back_through_the_proxy(name, proxy):
     assert get_json(f"{proxy}/{name}/openapi.json")["servers"] == [{"url": f"/{name}"}]
 
 
-def test_the_environments_do_not_see_each_others_tasks(proxy):
+def test_the_environments_have_separate_tasks(proxy):
     path = create(f"{proxy}/staging/tasks")
     before = len(get_json(f"{proxy}/prod/tasks?limit=1000"))
     create(f"{proxy}/staging/tasks")
@@ -84,7 +84,7 @@ def test_the_environments_do_not_see_each_others_tasks(proxy):
 
 
 @pytest.mark.parametrize("name", ["staging", "prod"])
-def test_the_prefix_alone_leads_to_the_page(name, proxy):
+def test_the_prefix_without_a_slash_redirects_to_the_page(name, proxy):
     with urllib.request.urlopen(f"{proxy}/{name}", timeout=10) as page:
         assert page.url == f"{proxy}/{name}/"
         assert "Task Manager" in page.read().decode()
