@@ -58,7 +58,7 @@ def test_faults_appear_at_their_fields(page, host):
     dialog.get_by_label("Tags").fill("x" * 51)
     dialog.get_by_role("button", name="Save").click()
     expect(dialog.get_by_label("Estimated hours")).to_have_accessible_description(
-        "Hours are between 0 and 1000."
+        "Hours must be between 0 and 1000."
     )
     expect(dialog.get_by_label("Tags")).to_have_attribute("aria-invalid", "true")
     dialog.get_by_label("Estimated hours").fill("")
@@ -67,7 +67,7 @@ def test_faults_appear_at_their_fields(page, host):
     find.fill("#2")
     dialog.get_by_role("option", name="#2 Two tasks").click()
     dialog.get_by_role("button", name="Save").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("would have to be done before itself")
+    expect(dialog.get_by_role("alert")).to_contain_text("would depend on itself")
 
 
 def test_changes_to_different_members_are_both_kept(page, host):

@@ -143,7 +143,7 @@ def test_what_is_wrong_is_said_at_its_field(page, host):
     expect(title).to_have_accessible_description("Give the task a title.")
     expect(title).to_be_focused()
     add(page, "ab", description="kept")
-    expect(title).to_have_accessible_description("The title has at least 3 characters.")
+    expect(title).to_have_accessible_description("The title must have at least 3 characters.")
     expect(form(page).get_by_label("Description")).to_have_value("kept")
     assert host.tasks() == []
 

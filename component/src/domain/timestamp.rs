@@ -1,23 +1,24 @@
-//! Points in time: microseconds since 1970-01-01T00:00:00Z, the precision that is stored.
+//! Timestamps: microseconds since 1970-01-01T00:00:00Z, the precision of the database.
 //!
-//! The calendar is computed here: it takes ten lines, where a library's time zones would
-//! outweigh the rest of the component.
+//! The calendar is computed here in ten lines, because a library with its time zones would be larger
+//! than the rest of the component.
 
 use crate::contract::Datetime;
 
-/// The last second of the year 9999, the end of what RFC 3339 can write.
+/// The last second of the year 9999, the latest that RFC 3339 can represent.
 pub const LAST_SECOND: u64 = 253_402_300_799;
 
 /// Microseconds in a day.
-pub const DAY: i64 = 86_400_000_000;
+pub const DAY_MICROS: i64 = 86_400_000_000;
 
-/// Converts to microseconds; what is finer is cut off, what is past the year 9999 moved to it.
-pub fn micros(moment: Datetime) -> i64 {
-    let seconds = moment.seconds.min(LAST_SECOND);
-    (seconds * 1_000_000 + u64::from(moment.nanoseconds / 1_000)) as i64
+/// Converts to microseconds. Finer digits are truncated. Times after the year 9999 become the last
+/// second of that year.
+pub fn micros(time: Datetime) -> i64 {
+    let seconds = time.seconds.min(LAST_SECOND);
+    (seconds * 1_000_000 + u64::from(time.nanoseconds / 1_000)) as i64
 }
 
-/// Converts from microseconds; what is before 1970 becomes 1970.
+/// Converts from microseconds. Times before 1970 become the start of 1970.
 pub fn datetime(micros: i64) -> Datetime {
     let micros = u64::try_from(micros).unwrap_or(0);
     Datetime {
@@ -26,28 +27,28 @@ pub fn datetime(micros: i64) -> Datetime {
     }
 }
 
-/// Cuts off what is finer than a microsecond, as storing does.
-pub fn truncate(moment: Datetime) -> Datetime {
-    datetime(micros(moment))
+/// Truncates to microseconds, as storing does.
+pub fn truncate(time: Datetime) -> Datetime {
+    datetime(micros(time))
 }
 
-/// Writes a number of days since 1970-01-01 as `YYYY-MM-DD`.
+/// Formats a number of days since 1970-01-01 as `YYYY-MM-DD`.
 pub fn date(days: i64) -> String {
     let (year, month, day) = civil(days);
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-/// Writes a moment as `YYYY-MM-DD HH:MM`, UTC.
-pub fn minute(moment: Datetime) -> String {
-    let (year, month, day) = civil((moment.seconds / 86_400) as i64);
-    let minutes = moment.seconds % 86_400 / 60;
+/// Formats a time as `YYYY-MM-DD HH:MM`, UTC.
+pub fn minute(time: Datetime) -> String {
+    let (year, month, day) = civil((time.seconds / 86_400) as i64);
+    let minutes = time.seconds % 86_400 / 60;
     let (hour, minute) = (minutes / 60, minutes % 60);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
 }
 
-/// Year, month and day of a number of days since 1970-01-01, in the proleptic Gregorian
+/// Returns year, month and day for a number of days since 1970-01-01, in the proleptic Gregorian
 /// calendar. After Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin
-/// in March, so that the leap day is the last, and 400 of them are an era of 146,097 days.
+/// in March, so that the leap day comes last. 400 years are an era of 146,097 days.
 fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
@@ -71,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_are_written_in_the_gregorian_calendar() {
+    fn days_are_formatted_in_the_gregorian_calendar() {
         assert_eq!(date(0), "1970-01-01");
         assert_eq!(date(59), "1970-03-01");
         assert_eq!(date(11_016), "2000-02-29");
@@ -81,21 +82,21 @@ mod tests {
     }
 
     #[test]
-    fn minutes_are_written_without_seconds() {
-        let moment = Datetime {
+    fn minutes_are_formatted_without_seconds() {
+        let time = Datetime {
             seconds: 1_772_323_259,
             nanoseconds: 999_999_999,
         };
-        assert_eq!(minute(moment), "2026-03-01 00:00");
+        assert_eq!(minute(time), "2026-03-01 00:00");
     }
 
     #[test]
-    fn microseconds_are_kept_and_nanoseconds_cut_off() {
-        let moment = Datetime {
+    fn microseconds_are_kept_and_nanoseconds_truncated() {
+        let time = Datetime {
             seconds: 5,
             nanoseconds: 123_456_789,
         };
-        assert_eq!(micros(moment), 5_123_456);
-        assert_eq!(truncate(moment).nanoseconds, 123_456_000);
+        assert_eq!(micros(time), 5_123_456);
+        assert_eq!(truncate(time).nanoseconds, 123_456_000);
     }
 }

@@ -1,70 +1,76 @@
-//! Why an operation was refused, and the problem that the client reads.
+//! Why an operation failed, and the problem that the client receives.
 //!
-//! This is the one place that maps a refusal to a status. Contract 1 says the same things with
-//! other statuses and a member `error`.
+//! This is the only file that maps an error to a status. Contract 1 reports the same errors with
+//! other statuses and an additional member `error`.
 
 use crate::contract::log::Level;
 use crate::contract::sql::Failure;
 use crate::contract::types::{FieldError, Problem};
 use crate::platform::Platform;
 
-/// Why an operation did not do what it was asked. The transaction must be rolled back.
+/// Why an operation failed. The caller must roll the transaction back.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Refusal {
-    /// Members or parameters break the rules; at least one, each with its place.
+pub enum Error {
+    /// Fields or parameters break the rules. At least one, each with its location.
     Invalid(Vec<FieldError>),
     /// No task has this id.
     TaskNotFound(String),
     /// Tasks that were named as dependencies do not exist.
     MissingDependencies(Vec<FieldError>),
-    /// The task would depend on itself, through others or not.
+    /// The task with this id would depend on itself, directly or through other tasks.
     DependencyCycle(i64),
-    /// More tasks at once than [`crate::operations::BULK_LIMIT`].
-    TooManyTasks(usize),
-    /// A statement failed: a defect of the logic, because it checks before it writes.
+    /// One request creates too many tasks.
+    TooManyTasks {
+        /// The number of tasks in the request.
+        count: usize,
+        /// The largest number that is allowed.
+        limit: usize,
+    },
+    /// A statement failed. This is a defect in the logic, because it checks before it writes.
     Database(Failure),
-    /// The database holds or returned what the logic never wrote.
+    /// The database holds or returned something that the logic never wrote.
     Corrupt(&'static str),
 }
 
-impl Refusal {
-    /// The answer in contract 2. A defect is logged here and its detail kept from the client.
+impl Error {
+    /// Converts the error to the problem that contract 2 returns. If the error is a defect, its
+    /// detail is logged and not sent to the client.
     pub fn into_problem(self, platform: &mut impl Platform) -> Problem {
         match self {
-            Refusal::Invalid(errors) => Problem {
+            Error::Invalid(errors) => Problem {
                 errors,
-                ..problem(422, "validation-failed", "The request breaks the rules")
+                ..problem(422, "validation-failed", "The request is not valid")
             },
-            Refusal::TaskNotFound(id) => Problem {
+            Error::TaskNotFound(id) => Problem {
                 detail: Some(format!("There is no task {id}.")),
                 ..problem(404, "task-not-found", "Task not found")
             },
-            Refusal::MissingDependencies(errors) => Problem {
+            Error::MissingDependencies(errors) => Problem {
                 errors,
                 ..problem(400, "dependency-not-found", "A dependency does not exist")
             },
-            Refusal::DependencyCycle(id) => Problem {
-                detail: Some(format!("Task {id} would have to be done before itself.")),
+            Error::DependencyCycle(id) => Problem {
+                detail: Some(format!("Task {id} would depend on itself.")),
                 ..problem(409, "dependency-cycle", "The dependencies form a cycle")
             },
-            Refusal::TooManyTasks(count) => Problem {
+            Error::TooManyTasks { count, limit } => Problem {
                 detail: Some(format!(
-                    "{count} tasks are more than the {} of one request.",
-                    crate::operations::BULK_LIMIT
+                    "The request has {count} tasks. At most {limit} are allowed."
                 )),
-                ..problem(400, "too-many-tasks", "Too many tasks at once")
+                ..problem(400, "too-many-tasks", "Too many tasks in one request")
             },
-            Refusal::Database(failure) => {
+            Error::Database(failure) => {
                 let constraint = failure.constraint.unwrap_or_default();
                 defect(platform, &failure.detail, &constraint)
             }
-            Refusal::Corrupt(what) => defect(platform, what, ""),
+            Error::Corrupt(what) => defect(platform, what, ""),
         }
     }
 
-    /// The answer in contract 1: what is wrong with the request is 400, and `error` names it.
+    /// Converts the error to the problem that contract 1 returns. An invalid request has status
+    /// 400, and the member `error` says what is wrong.
     pub fn into_simple_problem(self, platform: &mut impl Platform) -> Problem {
-        let invalid = matches!(self, Refusal::Invalid(_));
+        let invalid = matches!(self, Error::Invalid(_));
         let mut problem = self.into_problem(platform);
         if invalid {
             problem.status = 400;
@@ -78,9 +84,9 @@ impl Refusal {
     }
 }
 
-impl From<Failure> for Refusal {
+impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        Refusal::Database(failure)
+        Error::Database(failure)
     }
 }
 

@@ -1,52 +1,16 @@
-//! Requests into arguments, by serde. Refusals are coarser than the host's, which name each
-//! fault by its place; what is measured is accepted by both.
+//! Reads path parameters and JSON bodies with serde.
+//!
+//! Errors are less detailed than the host's, which report each error at its location. The benchmark
+//! sends only requests that both accept.
 
 use contract::FieldError;
-use serde::{Deserialize, Deserializer, de};
-use tasks::contract::Datetime;
+use serde::{Deserialize, Deserializer};
 use tasks::contract::tasks::{Category, Priority, Status, TaskDraft, TaskFilter, TaskUpdate};
 use transcode::{Input, Rejection};
 
-use crate::filter;
-use crate::logic::Operation;
+use crate::timestamp::Timestamp;
 
-/// An operation with its arguments.
-pub enum Arguments {
-    Get(i64),
-    List(Box<TaskFilter>),
-    Create(Box<TaskDraft>),
-    CreateBulk(Vec<TaskDraft>),
-    Update(i64, Box<TaskUpdate>),
-    Delete(i64),
-    Summarize,
-}
-
-impl Arguments {
-    /// Reads what a request brings.
-    ///
-    /// # Errors
-    /// [`Rejection`]: what the client sent does not fit the operation.
-    pub fn read(operation: Operation, input: &Input<'_>) -> Result<Self, Rejection> {
-        Ok(match operation {
-            Operation::Get => Arguments::Get(id(input)?),
-            Operation::Delete => Arguments::Delete(id(input)?),
-            Operation::List => {
-                Arguments::List(Box::new(filter::read(input.query.unwrap_or_default())?))
-            }
-            Operation::Create => Arguments::Create(Box::new(body::<Draft>(input, false)?.0)),
-            Operation::CreateBulk => {
-                let drafts = body::<Vec<Draft>>(input, false)?;
-                Arguments::CreateBulk(drafts.into_iter().map(|draft| draft.0).collect())
-            }
-            Operation::Summarize => Arguments::Summarize,
-            Operation::Update => {
-                Arguments::Update(id(input)?, Box::new(body::<Update>(input, true)?.into()))
-            }
-        })
-    }
-}
-
-/// A value that does not fit, and where.
+/// Returns the rejection of a value that does not fit, with its location.
 pub fn invalid(pointer: &str, detail: impl ToString) -> Rejection {
     Rejection::Invalid(vec![FieldError {
         pointer: pointer.to_owned(),
@@ -54,13 +18,22 @@ pub fn invalid(pointer: &str, detail: impl ToString) -> Rejection {
     }])
 }
 
-fn id(input: &Input<'_>) -> Result<i64, Rejection> {
+/// Reads the path parameter `id`.
+///
+/// # Errors
+/// Returns [`Rejection::Invalid`] if it is missing or not an integer.
+pub fn id(input: &Input<'_>) -> Result<i64, Rejection> {
     let id = input.parameters.iter().find(|(name, _)| name == "id");
     let id = id.and_then(|(_, id)| id.parse().ok());
     id.ok_or_else(|| invalid("#/path/id", "must be an integer"))
 }
 
-fn body<'a, T: Deserialize<'a>>(input: &Input<'a>, patches: bool) -> Result<T, Rejection> {
+/// Reads the JSON body. If `patches` is true, it can also have the media type of a JSON merge patch.
+///
+/// # Errors
+/// Returns [`Rejection::UnsupportedMediaType`] for other media types, [`Rejection::Malformed`] if the
+/// body is not JSON, and [`Rejection::Invalid`] if it does not fit the type.
+pub fn body<'a, T: Deserialize<'a>>(input: &Input<'a>, patches: bool) -> Result<T, Rejection> {
     let media_type = input.media_type.unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     let readable = essence.eq_ignore_ascii_case("application/json")
@@ -74,8 +47,8 @@ fn body<'a, T: Deserialize<'a>>(input: &Input<'a>, patches: bool) -> Result<T, R
     })
 }
 
-/// A new task. The contract's own type owns its texts, so they are read straight into it.
-struct Draft(TaskDraft);
+/// A new task. Its texts are read directly into the contract's own type.
+pub struct Draft(pub TaskDraft);
 
 impl<'de> Deserialize<'de> for Draft {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -89,7 +62,7 @@ impl<'de> Deserialize<'de> for Draft {
             estimated_hours: Option<f64>,
             tags: Option<Vec<String>>,
             dependencies: Option<Vec<i64>>,
-            due_at: Option<Moment>,
+            due_at: Option<Timestamp>,
         }
         let json = Json::deserialize(deserializer)?;
         Ok(Draft(TaskDraft {
@@ -101,16 +74,16 @@ impl<'de> Deserialize<'de> for Draft {
             estimated_hours: json.estimated_hours,
             tags: json.tags,
             dependencies: json.dependencies,
-            due_at: json.due_at.map(|moment| moment.0),
+            due_at: json.due_at.map(|time| time.0),
         }))
     }
 }
 
-/// A change to a task: what is absent stays, null clears.
+/// A change to a task. Absent fields keep their values; null clears a field.
 #[derive(Deserialize)]
 #[serde(default)]
 #[derive(Default)]
-struct Update {
+pub struct Update {
     #[serde(deserialize_with = "present")]
     title: Option<Option<String>>,
     #[serde(deserialize_with = "present")]
@@ -132,10 +105,10 @@ struct Update {
     #[serde(deserialize_with = "present")]
     dependencies: Option<Option<Vec<i64>>>,
     #[serde(deserialize_with = "present")]
-    due_at: Option<Option<Moment>>,
+    due_at: Option<Option<Timestamp>>,
 }
 
-/// A member that is there, be it null.
+/// Reads a field that is present, even if it is null.
 fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -157,39 +130,12 @@ impl From<Update> for TaskUpdate {
             actual_hours: update.actual_hours,
             tags: update.tags,
             dependencies: update.dependencies,
-            due_at: update.due_at.map(|due| due.map(|moment| moment.0)),
+            due_at: update.due_at.map(|due| due.map(|time| time.0)),
         }
     }
 }
 
-/// A moment after RFC 3339, from 1970 on.
-pub struct Moment(pub Datetime);
-
-impl std::str::FromStr for Moment {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let moment: jiff::Timestamp = text.parse().map_err(|error| format!("{error}"))?;
-        let seconds = moment.as_second().try_into();
-        let nanoseconds = moment.subsec_nanosecond().try_into();
-        match (seconds, nanoseconds) {
-            (Ok(seconds), Ok(nanoseconds)) => Ok(Moment(Datetime {
-                seconds,
-                nanoseconds,
-            })),
-            _ => Err("must not be before 1970-01-01T00:00:00Z".to_owned()),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Moment {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
-    }
-}
-
-/// The JSON names of a contract's enum, read by serde and from a query.
+/// Defines an enum that reads the JSON names of a contract's enum, with serde or from a query.
 macro_rules! names {
     ($json:ident, $contract:ident { $($name:ident),* $(,)? }) => {
         #[derive(Deserialize)]
@@ -240,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn absent_null_and_present_members_of_a_change_are_told_apart() {
+    fn absent_null_and_present_fields_of_a_change_are_distinguished() {
         let update: Update = serde_json::from_str(r#"{"title": "new", "assignee": null}"#).unwrap();
         let change = TaskUpdate::from(update);
         assert_eq!(change.title, Some(Some("new".to_owned())));
@@ -249,14 +195,14 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_json_and_one_that_does_not_fit_are_told_apart() {
+    fn invalid_json_and_a_body_that_does_not_fit_are_distinguished() {
         let read = |body: &str| {
             let input = Input {
                 media_type: Some("application/json"),
                 body: body.as_bytes(),
                 ..Input::default()
             };
-            Arguments::read(Operation::Create, &input).err()
+            body::<Draft>(&input, false).err()
         };
         assert!(matches!(read("{"), Some(Rejection::Malformed(_))));
         assert!(matches!(read("{}"), Some(Rejection::Invalid(_))));

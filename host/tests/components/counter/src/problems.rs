@@ -1,24 +1,24 @@
-//! The problems that the logic answers with.
+//! The problems that the logic returns.
 
 use crate::bindings::task_host::platform::log;
 use crate::bindings::task_host::platform::sql::Failure;
 use crate::bindings::task_host::platform::types::{FieldError, Problem};
 
-/// There is no counter of that name.
+/// No counter has this name.
 pub fn not_found(name: &str) -> Problem {
     let detail = format!("There is no counter {name}.");
     problem(404, "counter-not-found", "Counter not found", detail)
 }
 
-/// There is a counter of that name already.
+/// A counter with this name already exists.
 pub fn exists(name: &str) -> Problem {
-    let detail = format!("There is a counter {name} already.");
+    let detail = format!("A counter {name} already exists.");
     problem(409, "counter-exists", "Counter exists", detail)
 }
 
-/// The sum does not fit.
+/// The sum does not fit in 64 bits.
 pub fn overflow(name: &str) -> Problem {
-    let detail = format!("The counter {name} would pass the largest 64-bit number.");
+    let detail = format!("The counter {name} would exceed the largest 64-bit number.");
     problem(409, "counter-overflow", "Counter overflow", detail)
 }
 
@@ -32,15 +32,15 @@ pub fn invalid(pointer: &str, detail: &str) -> Problem {
     problem
 }
 
-/// A statement failed that never should: the engine's words go to the log alone.
+/// A statement failed, which is a defect. The engine's message is only logged.
 pub fn defect(failure: Failure) -> Problem {
     let fields = [("db.error".to_owned(), failure.detail)];
     log::write(log::Level::Error, "a statement failed", &fields);
-    let detail = "The service cannot do this now.".to_owned();
+    let detail = "The service cannot do this at the moment.".to_owned();
     problem(500, "defect", "Internal error", detail)
 }
 
-/// A problem without fields.
+/// Creates a problem without field errors.
 pub fn problem(status: u16, code: &str, title: &str, detail: String) -> Problem {
     Problem {
         status,
