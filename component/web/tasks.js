@@ -31,7 +31,7 @@ export function tasksChanged() {
     batchTimer = null;
     dataVersion.value += 1;
     readSummary();
-  }, GATHER_MS);
+  }, BATCH_MS);
 }
 
 /** Loads the figures. If that fails, the old ones stay, and the page shows that it is offline. */
