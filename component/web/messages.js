@@ -121,7 +121,6 @@ export const messages = {
   },
 
   board: {
-    label: (status, count) => `${status}, ${plural(count, "task", "tasks")}`,
     hint: "Drag a card to another column, or use the arrows on it.",
     empty: "No tasks",
     move: (title, status) => `Move to ${status}: ${title}`,
