@@ -5,7 +5,7 @@
 
 use contract::FieldError;
 use serde::{Deserialize, Deserializer};
-use tasks::contract::tasks::{Category, Priority, Status, TaskDraft, TaskFilter, TaskUpdate};
+use tasks::contract::tasks::{Category, Priority, Status, TaskDraft, TaskUpdate};
 use transcode::{Input, Rejection};
 
 use crate::timestamp::Timestamp;
@@ -196,10 +196,10 @@ mod tests {
 
     #[test]
     fn invalid_json_and_a_body_that_does_not_fit_are_distinguished() {
-        let read = |body: &str| {
+        let read = |text: &str| {
             let input = Input {
                 media_type: Some("application/json"),
-                body: body.as_bytes(),
+                body: text.as_bytes(),
                 ..Input::default()
             };
             body::<Draft>(&input, false).err()
