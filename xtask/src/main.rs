@@ -7,24 +7,19 @@
 
 mod bench;
 mod browser;
-mod component;
 mod dev;
 mod fuzz;
 mod postgres;
-mod python;
 mod run;
-mod step;
 mod summary;
 mod test;
-mod toolchain;
 mod verify;
-mod workspace;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
-use crate::workspace::Workspace;
+use xtask::component;
+use xtask::workspace::Workspace;
 
 /// Builds, runs and tests task-host.
 #[derive(Parser)]
@@ -66,7 +61,7 @@ fn main() -> ExitCode {
         Command::Fuzz => test::fuzz_only(&workspace),
         Command::Browser(arguments) => test::browser_only(&workspace, &arguments),
         Command::Verify(arguments) => test::verify_only(&workspace, &arguments),
-        Command::Bench(arguments) => bench::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
+        Command::Bench(arguments) => bench::run(&workspace, arguments).map(|never| match never {}),
     });
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
