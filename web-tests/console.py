@@ -9,7 +9,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from hosts import HTTP, Host, built, twin
+from hosts import Host, built
+from task_host_testkit import HTTP, with_note
 
 TOKEN = "the-token-of-the-tests"
 
@@ -24,7 +25,7 @@ class Operated(Host):
 
     @property
     def console(self):
-        return f"{self.operators}/console"
+        return f"{self.admin_url}/console"
 
     def get(self, path, headers={}):
         """The status and the headers of an answer of the API."""
@@ -54,7 +55,7 @@ class Operated(Host):
             "task-host-actor": "somebody-else",
             "content-type": media_type,
         }
-        request = urllib.request.Request(f"{self.operators}/admin/{path}", body, headers)
+        request = urllib.request.Request(f"{self.admin_url}/admin/{path}", body, headers)
         with HTTP.open(request, timeout=20) as answer:
             return json.loads(answer.read() or b"null")
 
@@ -62,7 +63,7 @@ class Operated(Host):
 def variant(folder: Path, name: str, of="counter") -> Path:
     """The same component under another name and digest."""
     path = folder / f"{name}.wasm"
-    path.write_bytes(twin(built(of).read_bytes(), name))
+    path.write_bytes(with_note(built(of).read_bytes(), name.encode()))
     return path
 
 

@@ -8,7 +8,7 @@ use clap::builder::PossibleValuesParser;
 use crate::store::Engine;
 use crate::workload::WORKLOADS;
 
-/// How to measure.
+/// Measures the host against its native twin and its peers.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask bench")]
 pub struct Arguments {

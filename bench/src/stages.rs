@@ -22,6 +22,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     step::run(
         python
             .program("python")
+            .env("PYTHONPATH", workspace.root.join("testkit/python"))
             .arg(workspace.root.join("bench/stages.py"))
             .arg(binaries.join("task-host"))
             .arg(component),

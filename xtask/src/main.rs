@@ -1,5 +1,4 @@
-//! Build, toolchain and test automation: `cargo xtask run | dev | test | build | components |
-//! fuzz | browser | verify | bench`.
+//! The commands of `cargo xtask`: run, dev, test, build, components, fuzz, browser, verify, bench.
 //!
 //! Each subcommand is a module. Steps are announced on standard error as they begin, and the
 //! tools that they start write to the terminal themselves, so that a long build shows its
