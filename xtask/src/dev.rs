@@ -37,6 +37,9 @@ const ROOTS: [&str; 5] = [
 /// Limit for a start: the host compiles the component first.
 const START: Duration = Duration::from_secs(60);
 
+/// The folders that hold [`ROOTS`]. A file is watched through its folder, because editors replace it.
+const FOLDERS: [&str; 2] = ["component", "wit"];
+
 /// The task service, built in a second rather than to run fast.
 const IN_WORK: Component = Component {
     profile: "component-dev",
@@ -72,8 +75,9 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     for signal in [SIGTERM, SIGINT, SIGHUP] {
         flag::register(signal, stopped.clone())?;
     }
-    let sources = Sources::new(ROOTS.map(|root| workspace.root.join(root)));
-    let mut seen = sources.snapshot();
+    let below_root =
+        |names: &[&str]| -> Vec<_> { names.iter().map(|name| workspace.root.join(name)).collect() };
+    let sources = Sources::watch(&below_root(&FOLDERS), below_root(&ROOTS))?;
     let mut host = None;
     let mut live = Vec::new();
     let mut saved = SystemTime::now();
@@ -98,10 +102,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
             },
             None => Ok(true),
         };
-        let Some(change) = sources.changed(&seen, go_on)? else {
-            return Ok(());
-        };
-        (seen, saved) = change;
+        match sources.changed(go_on)? {
+            Some(change) => saved = change,
+            None => return Ok(()),
+        }
     }
 }
 
