@@ -80,7 +80,7 @@ impl Artifact {
         let (client, auth) = (self.client(), credentials::find(args, self.registry())?);
         let (manifest, digest) = client.pull_image_manifest(&self.0, &auth).await?;
         if let Some(expected) = self.0.digest() {
-            ensure!(expected == digest, "the registry returned {digest}");
+            ensure!(expected == digest, "the registry returned {digest} instead");
         }
         let layer = only_layer(&manifest)?;
         let mut content = Vec::with_capacity(layer.size.try_into().unwrap_or_default());

@@ -196,11 +196,11 @@ impl Client {
         self.read(self.request(Method::GET, "admin/failures")).await
     }
 
-    /// Returns the full digest of the host's only component whose digest begins with `prefix`. A
-    /// full digest is returned without asking the host.
+    /// Completes the first digits of a digest to the full digest of a component that the host has. A
+    /// digest that is already complete is returned without asking the host.
     ///
     /// # Errors
-    /// `prefix` is not hex, or it matches no component or several.
+    /// `prefix` is not hex, or matches no component, or matches several.
     pub(in crate::cli) async fn resolve_digest(&self, prefix: &str) -> anyhow::Result<String> {
         let prefix = prefix.strip_prefix("sha256:").unwrap_or(prefix);
         let prefix = prefix.to_ascii_lowercase();

@@ -104,8 +104,8 @@ impl Error {
 }
 
 impl Problem {
-    /// Returns whether the admin API says that the resource does not exist. A 404 of anything else,
-    /// such as the public port, is not meant.
+    /// Returns whether the admin API says that the resource does not exist. False for a 404 from
+    /// anything else, such as the public port.
     pub(super) fn is_not_found(&self) -> bool {
         self.status == StatusCode::NOT_FOUND && self.code() == Some("not-found")
     }
