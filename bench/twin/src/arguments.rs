@@ -5,7 +5,7 @@ use contract::FieldError;
 use serde::{Deserialize, Deserializer, de};
 use tasks::contract::Datetime;
 use tasks::contract::tasks::{Category, Priority, Status, TaskDraft, TaskFilter, TaskUpdate};
-use transcode::{Input, Rejection};
+use transcode::{Input, InputError};
 
 use crate::filter;
 use crate::logic::Operation;
@@ -25,8 +25,8 @@ impl Arguments {
     /// Reads what a request brings.
     ///
     /// # Errors
-    /// [`Rejection`]: what the client sent does not fit the operation.
-    pub fn read(operation: Operation, input: &Input<'_>) -> Result<Self, Rejection> {
+    /// [`InputError`]: what the client sent does not fit the operation.
+    pub fn read(operation: Operation, input: &Input<'_>) -> Result<Self, InputError> {
         Ok(match operation {
             Operation::Get => Arguments::Get(id(input)?),
             Operation::Delete => Arguments::Delete(id(input)?),
@@ -47,30 +47,30 @@ impl Arguments {
 }
 
 /// A value that does not fit, and where.
-pub fn invalid(pointer: &str, detail: impl ToString) -> Rejection {
-    Rejection::Invalid(vec![FieldError {
+pub fn invalid(pointer: &str, detail: impl ToString) -> InputError {
+    InputError::Invalid(vec![FieldError {
         pointer: pointer.to_owned(),
         detail: detail.to_string(),
     }])
 }
 
-fn id(input: &Input<'_>) -> Result<i64, Rejection> {
+fn id(input: &Input<'_>) -> Result<i64, InputError> {
     let id = input.parameters.iter().find(|(name, _)| name == "id");
     let id = id.and_then(|(_, id)| id.parse().ok());
     id.ok_or_else(|| invalid("#/path/id", "must be an integer"))
 }
 
-fn body<'a, T: Deserialize<'a>>(input: &Input<'a>, patches: bool) -> Result<T, Rejection> {
+fn body<'a, T: Deserialize<'a>>(input: &Input<'a>, patches: bool) -> Result<T, InputError> {
     let media_type = input.media_type.unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     let readable = essence.eq_ignore_ascii_case("application/json")
         || patches && essence.eq_ignore_ascii_case("application/merge-patch+json");
     if !readable {
-        return Err(Rejection::UnsupportedMediaType("application/json"));
+        return Err(InputError::UnsupportedMediaType("application/json"));
     }
     serde_json::from_slice(input.body).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => invalid("#", error),
-        _ => Rejection::Malformed(error.to_string()),
+        _ => InputError::Malformed(error.to_string()),
     })
 }
 
@@ -258,8 +258,8 @@ mod tests {
             };
             Arguments::read(Operation::Create, &input).err()
         };
-        assert!(matches!(read("{"), Some(Rejection::Malformed(_))));
-        assert!(matches!(read("{}"), Some(Rejection::Invalid(_))));
+        assert!(matches!(read("{"), Some(InputError::Malformed(_))));
+        assert!(matches!(read("{}"), Some(InputError::Invalid(_))));
         assert_eq!(read(r#"{"title": "new", "category": "bugfix"}"#), None);
     }
 }

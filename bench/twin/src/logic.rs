@@ -8,7 +8,7 @@ use runtime::{Call, Cost, Interruption};
 use tasks::contract::types::Problem;
 use tasks::operations;
 use tasks::refusal::Refusal;
-use transcode::{Input, Outcome, Rejection, Reply};
+use transcode::{Input, InputError, Outcome, Reply};
 
 use crate::arguments::Arguments;
 use crate::json;
@@ -50,7 +50,7 @@ pub struct Native {
 
 #[async_trait]
 impl Logic for Native {
-    fn prepare(&self, route: usize, input: &Input<'_>) -> Result<Box<dyn Invocation>, Rejection> {
+    fn prepare(&self, route: usize, input: &Input<'_>) -> Result<Box<dyn Invocation>, InputError> {
         let arguments = Arguments::read(self.operations[route], input)?;
         Ok(Box::new(Prepared(arguments)))
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::logic::{Finished, Invocation, Logic};
 use runtime::{Answer, Call, Export, Fault, Interruption, Program, Runtime, ServiceError};
-use transcode::{Input, Memory, Operation, Rejection, Unreadable, Val};
+use transcode::{Input, InputError, Memory, Operation, Unreadable, Val};
 
 /// A program with the operations that its routes name.
 pub struct Component {
@@ -60,7 +60,7 @@ pub struct MissingExport(String);
 
 #[async_trait]
 impl Logic for Component {
-    fn prepare(&self, route: usize, input: &Input<'_>) -> Result<Box<dyn Invocation>, Rejection> {
+    fn prepare(&self, route: usize, input: &Input<'_>) -> Result<Box<dyn Invocation>, InputError> {
         let bound = self.operations[route].clone();
         Ok(Box::new(Prepared {
             arguments: bound.operation.read(input)?,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use runtime::{Call, Cost, Interruption};
 use storage::Transaction;
-use transcode::{Input, Outcome, Rejection};
+use transcode::{Input, InputError, Outcome};
 
 /// One version of the logic.
 #[async_trait]
@@ -16,8 +16,8 @@ pub trait Logic: Send + Sync + 'static {
     /// is made and nothing is begun.
     ///
     /// # Errors
-    /// [`Rejection`]: what the client sent does not fit the operation.
-    fn prepare(&self, route: usize, input: &Input<'_>) -> Result<Box<dyn Invocation>, Rejection>;
+    /// [`InputError`]: what the client sent does not fit the operation.
+    fn prepare(&self, route: usize, input: &Input<'_>) -> Result<Box<dyn Invocation>, InputError>;
 
     /// Whether what runs the logic can still end a call at its deadline.
     fn alive(&self) -> bool;

@@ -20,7 +20,7 @@ use contract::{Access, Asset, Description, Method, Route};
 use request::{Answer, Client, Health, Invocation, Logic, Refusal, Request, Revision, Template};
 use runtime::{Call, Interruption};
 use telemetry::metrics::Metrics;
-use transcode::{Input, Rejection};
+use transcode::{Input, InputError};
 
 /// Answers each operation as the test says.
 pub(super) struct Fake {
@@ -166,7 +166,7 @@ struct NoLogic;
 
 #[async_trait]
 impl Logic for NoLogic {
-    fn prepare(&self, _: usize, _: &Input<'_>) -> Result<Box<dyn Invocation>, Rejection> {
+    fn prepare(&self, _: usize, _: &Input<'_>) -> Result<Box<dyn Invocation>, InputError> {
         unreachable!("the fake answers by itself")
     }
 

@@ -18,7 +18,7 @@ use storage::sqlite::{Config, Durability, LogSync, Sqlite};
 use storage::{Budget, Database};
 use telemetry::metrics::Metrics;
 use tokio::sync::Semaphore;
-use transcode::{Input, Outcome, Rejection, Reply};
+use transcode::{Input, InputError, Outcome, Reply};
 
 use crate::harness::eventually;
 
@@ -57,7 +57,7 @@ struct Step {
 
 #[async_trait]
 impl Logic for Scripted {
-    fn prepare(&self, _: usize, _: &Input<'_>) -> Result<Box<dyn Invocation>, Rejection> {
+    fn prepare(&self, _: usize, _: &Input<'_>) -> Result<Box<dyn Invocation>, InputError> {
         Ok(Box::new(Step {
             begun: self.begun.clone(),
             release: self.release.clone(),

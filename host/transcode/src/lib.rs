@@ -47,6 +47,6 @@ pub use self::layout::{Memory, Unreadable};
 pub use self::openapi::{openapi, problem_schema};
 pub use wasmtime::component::Val;
 
-pub use self::operation::{BindError, BindFault, Input, Operation, Outcome, Rejection, Reply};
+pub use self::operation::{BindError, BindFault, Input, InputError, Operation, Outcome, Reply};
 pub use self::template::{Template, TemplateError};
 pub use self::types::{Case, Enum, Epoch, Field, Record, ResultType, Type, TypeName, Variant};

@@ -26,7 +26,7 @@ use wasmtime::component::Val;
 
 pub use self::error::{BindError, BindFault};
 pub(super) use self::query::QueryParam;
-pub use self::read::{Input, Rejection};
+pub use self::read::{Input, InputError};
 use self::reply::ReplyPlan;
 pub use self::reply::{Outcome, Reply};
 use super::interface::{Function, Interface};
@@ -100,8 +100,8 @@ impl Operation {
     /// The function's arguments from a request.
     ///
     /// # Errors
-    /// [`Rejection`]: no instance need be made.
-    pub fn read(&self, input: &Input<'_>) -> Result<Vec<Val>, Rejection> {
+    /// [`InputError`]: no instance need be made.
+    pub fn read(&self, input: &Input<'_>) -> Result<Vec<Val>, InputError> {
         read::arguments(self, input)
     }
 

@@ -26,7 +26,7 @@ pub struct Input<'a> {
 
 /// Why a request has no arguments for its operation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
+pub enum InputError {
     /// The body is missing or is not JSON: 400. The text says what and where.
     #[error("{0}")]
     Malformed(String),
@@ -39,7 +39,7 @@ pub enum Rejection {
     UnsupportedMediaType(&'static str),
 }
 
-pub(super) fn arguments(operation: &Operation, input: &Input<'_>) -> Result<Vec<Val>, Rejection> {
+pub(super) fn arguments(operation: &Operation, input: &Input<'_>) -> Result<Vec<Val>, InputError> {
     let query = Query::parse(input.query.unwrap_or_default());
     let mut faults = Faults::default();
     let mut arguments = Vec::with_capacity(operation.sources.len());
@@ -63,7 +63,7 @@ pub(super) fn arguments(operation: &Operation, input: &Input<'_>) -> Result<Vec<
     if faults.0.is_empty() {
         Ok(arguments)
     } else {
-        Err(Rejection::Invalid(faults.0))
+        Err(InputError::Invalid(faults.0))
     }
 }
 
@@ -83,19 +83,19 @@ fn body(
     ty: &Type,
     input: &Input<'_>,
     faults: &mut Faults,
-) -> Result<Option<Val>, Rejection> {
+) -> Result<Option<Val>, InputError> {
     if input.body.is_empty() {
         return match ty {
             Type::Option(_) => Ok(Some(Val::Option(None))),
-            _ => Err(Rejection::Malformed(
+            _ => Err(InputError::Malformed(
                 "the body is empty; send JSON".to_owned(),
             )),
         };
     }
     if !is_readable(operation.route.method, input.media_type) {
-        return Err(Rejection::UnsupportedMediaType(operation.media_types()));
+        return Err(InputError::UnsupportedMediaType(operation.media_types()));
     }
-    let json = json::parse(input.body).map_err(|error| Rejection::Malformed(error.to_string()))?;
+    let json = json::parse(input.body).map_err(|error| InputError::Malformed(error.to_string()))?;
     Ok(read::value(ty, json, Place::Body, faults))
 }
 

@@ -3,7 +3,7 @@
 use wasmtime::component::Val;
 
 use super::support::operation;
-use crate::{Input, Operation, Rejection};
+use crate::{Input, InputError, Operation};
 use contract::Method;
 
 /// Pointers and details.
@@ -36,8 +36,8 @@ fn find(query: &str) -> Result<Vec<(String, Val)>, Told> {
 }
 
 fn arguments(operation: &Operation, input: &Input<'_>) -> Result<Vec<Val>, Told> {
-    operation.read(input).map_err(|rejection| match rejection {
-        Rejection::Invalid(errors) => errors
+    operation.read(input).map_err(|error| match error {
+        InputError::Invalid(errors) => errors
             .into_iter()
             .map(|error| (error.pointer, error.detail))
             .collect(),

@@ -3,7 +3,7 @@
 use wasmtime::component::Val;
 
 use super::support::operation;
-use crate::{Input, Rejection};
+use crate::{Input, InputError};
 use contract::Method;
 
 const ITEMS: &str = "
@@ -30,7 +30,7 @@ const ITEMS: &str = "
     notify: func(id: s64, thing: a, loud: option<bool>, tags: list<string>) -> result<_, problem>;
 ";
 
-fn read(method: Method, function: &str, body: &str) -> Result<Val, Rejection> {
+fn read(method: Method, function: &str, body: &str) -> Result<Val, InputError> {
     let operation = operation(ITEMS, method, "/x", function);
     let input = Input {
         media_type: Some("application/json"),
@@ -48,7 +48,7 @@ fn post(function: &str, body: &str) -> Val {
 
 fn faults(function: &str, body: &str) -> Vec<(String, String)> {
     match read(Method::Post, function, body).unwrap_err() {
-        Rejection::Invalid(errors) => errors
+        InputError::Invalid(errors) => errors
             .into_iter()
             .map(|error| (error.pointer, error.detail))
             .collect(),
@@ -219,7 +219,7 @@ fn payloads_fit_their_cases() {
         match read(Method::Post, "add", &body) {
             Ok(Val::Record(members)) => Ok(members[8].1.clone()),
             Ok(other) => panic!("{other:?}"),
-            Err(Rejection::Invalid(errors)) => {
+            Err(InputError::Invalid(errors)) => {
                 Err((errors[0].pointer.clone(), errors[0].detail.clone()))
             }
             Err(other) => panic!("{other:?}"),
@@ -271,7 +271,7 @@ fn a_flood_of_faults_is_cut_off() {
 #[test]
 fn malformed_bodies_come_before_invalid_ones() {
     let malformed = |body| match read(Method::Post, "add-a", body).unwrap_err() {
-        Rejection::Malformed(text) => text,
+        InputError::Malformed(text) => text,
         other => panic!("{other:?}"),
     };
     assert_eq!(malformed(""), "the body is empty; send JSON");
@@ -311,7 +311,7 @@ fn media_types_are_checked() {
         read(Method::Post, Some("Application/JSON ; charset=utf-8")),
         Ok(())
     );
-    let json = Err(Rejection::UnsupportedMediaType("application/json"));
+    let json = Err(InputError::UnsupportedMediaType("application/json"));
     assert_eq!(read(Method::Post, None), json);
     assert_eq!(read(Method::Post, Some("text/plain")), json);
     assert_eq!(
@@ -323,7 +323,7 @@ fn media_types_are_checked() {
         let both = "application/json, application/merge-patch+json";
         assert_eq!(
             read(method, Some("application/xml")),
-            Err(Rejection::UnsupportedMediaType(both))
+            Err(InputError::UnsupportedMediaType(both))
         );
     }
 }

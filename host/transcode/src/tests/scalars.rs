@@ -3,7 +3,7 @@
 use wasmtime::component::Val;
 
 use super::support::operation;
-use crate::{Input, Rejection};
+use crate::{Input, InputError};
 use contract::{FieldError, Method};
 
 const ITEMS: &str = "
@@ -14,7 +14,7 @@ const ITEMS: &str = "
     add-at: func(at: datetime) -> result<_, problem>;
 ";
 
-fn read(function: &str, body: &str) -> Result<Val, Rejection> {
+fn read(function: &str, body: &str) -> Result<Val, InputError> {
     let input = Input {
         media_type: Some("application/json"),
         body: body.as_bytes(),
@@ -30,13 +30,13 @@ fn accepted(function: &str, body: &str) -> Val {
 
 fn refused(function: &str, body: &str) -> String {
     match read(function, body).unwrap_err() {
-        Rejection::Invalid(mut errors) if errors.len() == 1 => errors.remove(0).detail,
+        InputError::Invalid(mut errors) if errors.len() == 1 => errors.remove(0).detail,
         other => panic!("{other:?}"),
     }
 }
 
-fn told(detail: &str) -> Result<Val, Rejection> {
-    Err(Rejection::Invalid(vec![FieldError {
+fn told(detail: &str) -> Result<Val, InputError> {
+    Err(InputError::Invalid(vec![FieldError {
         pointer: "#".to_owned(),
         detail: detail.to_owned(),
     }]))
