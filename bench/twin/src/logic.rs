@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use contract::RouteIndex;
 use request::{Fault, Finished, Invocation, Logic};
 use runtime::{Call, Cost, Interruption};
 use tasks::contract::types::Problem;
@@ -50,8 +51,12 @@ pub struct Native {
 
 #[async_trait]
 impl Logic for Native {
-    fn prepare(&self, route: usize, input: &Input<'_>) -> Result<Box<dyn Invocation>, InputError> {
-        let arguments = Arguments::read(self.operations[route], input)?;
+    fn prepare(
+        &self,
+        route: RouteIndex,
+        input: &Input<'_>,
+    ) -> Result<Box<dyn Invocation>, InputError> {
+        let arguments = Arguments::read(self.operations[route.get()], input)?;
         Ok(Box::new(Prepared(arguments)))
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::logic::{Finished, Invocation, Logic};
+use contract::RouteIndex;
 use runtime::{Answer, Call, Export, Fault, Interruption, Program, Runtime, ServiceError};
 use transcode::{Input, InputError, Memory, Operation, Unreadable, Val};
 
@@ -60,8 +61,12 @@ pub struct MissingExport(String);
 
 #[async_trait]
 impl Logic for Component {
-    fn prepare(&self, route: usize, input: &Input<'_>) -> Result<Box<dyn Invocation>, InputError> {
-        let bound = self.operations[route].clone();
+    fn prepare(
+        &self,
+        route: RouteIndex,
+        input: &Input<'_>,
+    ) -> Result<Box<dyn Invocation>, InputError> {
+        let bound = self.operations[route.get()].clone();
         Ok(Box::new(Prepared {
             arguments: bound.operation.read(input)?,
             bound,

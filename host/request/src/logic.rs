@@ -5,6 +5,7 @@
 
 use async_trait::async_trait;
 
+use contract::RouteIndex;
 use runtime::{Call, Cost, Interruption};
 use storage::Transaction;
 use transcode::{Input, InputError, Outcome};
@@ -12,12 +13,16 @@ use transcode::{Input, InputError, Outcome};
 /// One version of the logic.
 #[async_trait]
 pub trait Logic: Send + Sync + 'static {
-    /// Reads what a request brings for the route of that index in the description. No instance
-    /// is made and nothing is begun.
+    /// Reads the arguments for a route of the description from a request. No instance is made and
+    /// no transaction is begun.
     ///
     /// # Errors
     /// [`InputError`]: what the client sent does not fit the operation.
-    fn prepare(&self, route: usize, input: &Input<'_>) -> Result<Box<dyn Invocation>, InputError>;
+    fn prepare(
+        &self,
+        route: RouteIndex,
+        input: &Input<'_>,
+    ) -> Result<Box<dyn Invocation>, InputError>;
 
     /// Whether what runs the logic can still end a call at its deadline.
     fn alive(&self) -> bool;

@@ -25,8 +25,7 @@ use super::shadow::Job;
 use super::traffic::Traffic;
 use super::work::{Moment, Work, clock, entity_tag};
 use super::{Answer, Fault, Invocation, Lease, Limits, Refusal, Request, Revision};
-use contract::Access;
-use contract::DETAIL;
+use contract::{Access, DETAIL, RouteIndex};
 use runtime::Call;
 use storage::{Budget, Database, Error, Transaction};
 use telemetry::metrics::{self, Metrics};
@@ -96,7 +95,7 @@ impl Service {
     pub async fn answer(
         &self,
         revision: &Arc<Revision>,
-        route: usize,
+        route: RouteIndex,
         request: Request,
     ) -> Result<Answer, Refusal> {
         let arrived = Instant::now();
@@ -135,7 +134,7 @@ impl Service {
     async fn answer_in_time(
         &self,
         revision: &Revision,
-        route: usize,
+        route: RouteIndex,
         request: &Request,
         arrived: Instant,
         moment: Option<Moment>,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use contract::{Access, Description, Method, Migration, Route};
+use contract::{Access, Description, Method, Migration, Route, RouteIndex};
 use request::{
     Answer, Finished, Invocation, Lease, Limits, Logic, Refusal, Request, Revision, Service,
 };
@@ -57,7 +57,7 @@ struct Step {
 
 #[async_trait]
 impl Logic for Scripted {
-    fn prepare(&self, _: usize, _: &Input<'_>) -> Result<Box<dyn Invocation>, InputError> {
+    fn prepare(&self, _: RouteIndex, _: &Input<'_>) -> Result<Box<dyn Invocation>, InputError> {
         Ok(Box::new(Step {
             begun: self.begun.clone(),
             release: self.release.clone(),
@@ -198,7 +198,9 @@ impl Held {
                 if_match: None,
                 idempotency_key: None,
             };
-            service.answer(&service.active(), 0, request).await
+            service
+                .answer(&service.active(), RouteIndex::new(0), request)
+                .await
         })
     }
 
