@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::logic::{Finished, Invocation, Logic};
 use contract::RouteIndex;
 use runtime::{Answer, Call, Export, Fault, Interruption, Program, Runtime, ServiceError};
-use transcode::{Input, InputError, Memory, Operation, Unreadable, Val};
+use transcode::{Input, InputError, Memory, Operation, ResultError, Val};
 
 /// A program with the operations that its routes name.
 pub struct Component {
@@ -120,10 +120,10 @@ impl Invocation for Prepared {
 }
 
 /// The fault of logic whose result cannot be read.
-fn fault_of(unreadable: Unreadable) -> Fault {
-    match unreadable {
-        Unreadable::Value(reason) => Fault::Value(reason),
-        Unreadable::Abi(reason) => Fault::Trap(reason.to_owned()),
-        Unreadable::TooLarge => Fault::Handover,
+fn fault_of(error: ResultError) -> Fault {
+    match error {
+        ResultError::Value(reason) => Fault::Value(reason),
+        ResultError::Abi(reason) => Fault::Trap(reason.to_owned()),
+        ResultError::TooLarge => Fault::Handover,
     }
 }
