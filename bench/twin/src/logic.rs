@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use contract::RouteIndex;
-use request::{Fault, Finished, Invocation, Logic};
+use request::{Finished, Invocation, Logic};
 use runtime::{Call, Cost, Interruption};
 use tasks::contract::types::Problem;
 use tasks::operations;
@@ -65,7 +65,7 @@ impl Logic for Native {
     }
 
     async fn health(&self, call: Call) -> Result<Result<Vec<(String, i64)>, String>, Interruption> {
-        let mut platform = Platform::new(call)?;
+        let mut platform = Platform::new(call);
         let figures = tasks::service::health(&mut platform);
         match platform.interruption {
             Some(interruption) => Err(interruption),
@@ -80,16 +80,7 @@ struct Prepared(Arguments);
 impl Invocation for Prepared {
     async fn run(&self, call: Call) -> Finished {
         let began = Instant::now();
-        let mut platform = match Platform::new(call) {
-            Ok(platform) => platform,
-            Err(interruption) => {
-                return Finished {
-                    transaction: None,
-                    outcome: Err(interruption),
-                    cost: Cost::default(),
-                };
-            }
-        };
+        let mut platform = Platform::new(call);
         let result = self.0.call(&mut platform);
         // A statement that was interrupted reads as a failed one to the logic: the interruption
         // is the truth.
@@ -107,7 +98,7 @@ impl Invocation for Prepared {
                 guest: began.elapsed().saturating_sub(platform.host_time),
                 host: platform.host_time,
             },
-            transaction: Some(platform.transaction),
+            transaction: platform.transaction,
         }
     }
 }
@@ -172,11 +163,6 @@ impl Arguments {
             }
         }
     }
-}
-
-/// A call that came without a transaction, which no request does.
-pub fn without_transaction() -> Interruption {
-    Fault::Trap("the call has no transaction".to_owned()).into()
 }
 
 fn problem(problem: Problem) -> contract::Problem {

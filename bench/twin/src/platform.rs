@@ -14,8 +14,6 @@ use tasks::contract::log::Level;
 use tasks::contract::{Datetime, sql};
 use tasks::platform::Platform;
 
-use crate::logic::without_transaction;
-
 /// One call's outside.
 pub struct Native {
     /// The call's transaction.
@@ -30,17 +28,14 @@ pub struct Native {
 
 impl Native {
     /// The outside of a call.
-    ///
-    /// # Errors
-    /// Where the call has no transaction.
-    pub fn new(call: Call) -> Result<Self, Interruption> {
-        Ok(Native {
-            transaction: call.transaction.ok_or_else(without_transaction)?,
+    pub fn new(call: Call) -> Self {
+        Native {
+            transaction: call.transaction,
             interruption: None,
             host_time: Duration::ZERO,
             now: call.now,
             span: call.span,
-        })
+        }
     }
 
     /// What a statement came to, for the logic.

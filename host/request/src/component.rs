@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::logic::{Finished, Invocation, Logic};
 use contract::RouteIndex;
-use runtime::{Answer, Call, Export, Fault, Interruption, Program, Runtime, ServiceError};
+use runtime::{Call, Export, Fault, Interruption, Program, ReturnValue, Runtime, ServiceError};
 use transcode::{Input, InputError, Memory, Operation, ResultError, Val};
 
 /// A program with the operations that its routes name.
@@ -100,11 +100,11 @@ impl Invocation for Prepared {
     async fn run(&self, call: Call) -> Finished {
         let Bound { operation, export } = &*self.bound;
         let limit_bytes = self.runtime.limits().handover_bytes;
-        let write = |answer: Answer<'_>| match answer {
-            Answer::Nothing => Err(Fault::Value("nothing".into())),
-            Answer::Value(value) => operation.write(&value).map_err(Fault::Value),
-            Answer::Memory { bytes, address } => operation
-                .write_in(&mut Memory::new(bytes, limit_bytes), address)
+        let write = |returned: ReturnValue<'_>| match returned {
+            ReturnValue::Nothing => Err(Fault::Value("nothing".into())),
+            ReturnValue::Value(value) => operation.write(&value).map_err(Fault::Value),
+            ReturnValue::InMemory { memory, address } => operation
+                .write_in(&mut Memory::new(memory, limit_bytes), address)
                 .map_err(fault_of),
         };
         let returned = self

@@ -45,7 +45,7 @@ pub trait Invocation: Send + Sync {
 /// What an operation came to.
 pub struct Finished {
     /// The call's transaction, to be committed or dropped.
-    pub transaction: Option<Box<dyn Transaction>>,
+    pub transaction: Box<dyn Transaction>,
     /// A reply, a problem, or what ended the call.
     pub outcome: Result<Outcome, Interruption>,
     /// What it took.

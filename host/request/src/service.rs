@@ -299,9 +299,7 @@ impl Service {
         self.metrics.instantiated(finished.cost.instantiation);
         self.metrics.call(finished.cost.guest, finished.cost.host);
         let access = work.route.access;
-        let Some(transaction) = finished.transaction else {
-            return Err(Refusal::Unavailable("the call lost its transaction".into()).into());
-        };
+        let transaction = finished.transaction;
         match finished.outcome {
             Ok(Outcome::Reply(reply)) => Ok((transaction, Ok(reply))),
             Ok(Outcome::Problem(problem)) => {
@@ -382,7 +380,7 @@ impl Service {
         Call {
             dialect: self.database.dialect(),
             deadline: transaction.deadline().min(arrived + self.limits.deadline),
-            transaction: Some(transaction),
+            transaction,
             now: moment.map_or_else(clock, |moment| moment.now),
             seed: moment.map(|moment| moment.seed),
             span: tracing::Span::current(),

@@ -78,11 +78,11 @@ impl Invocation for Step {
     async fn run(&self, call: Call) -> Finished {
         self.begun.add_permits(1);
         self.release.acquire().await.unwrap().forget();
-        let mut transaction = call.transaction.unwrap();
+        let mut transaction = call.transaction;
         let statement = "INSERT INTO marks DEFAULT VALUES";
         transaction.execute(statement, &[]).await.unwrap().unwrap();
         Finished {
-            transaction: Some(transaction),
+            transaction,
             outcome: Ok(Outcome::Reply(Reply::default())),
             cost: Cost::default(),
         }

@@ -123,7 +123,7 @@ impl Service {
         let call = self.call(transaction, work.arrived, Some(moment));
         let finished = work.invocation.run(call).await;
         drop(lives);
-        let transaction = finished.transaction.filter(|used| !used.spent());
+        let transaction = Some(finished.transaction).filter(|used| !used.spent());
         let answered = match finished.outcome {
             Ok(Outcome::Reply(_)) if transaction.is_none() => {
                 Err(Fault::Transaction("a statement had failed".into()).into())
