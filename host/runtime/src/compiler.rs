@@ -196,8 +196,8 @@ impl Compiler {
     }
 }
 
-/// The child's side: compiles standard input to standard output. If limits are given, it runs within
-/// that address space and CPU time.
+/// The child's side: compiles standard input to standard output. If limits are given, it runs
+/// within that address space and CPU time.
 ///
 /// # Errors
 /// Returns the reason why this host cannot compile the input.

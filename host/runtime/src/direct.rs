@@ -8,19 +8,19 @@
 //! of the instance's memory, the host writes JSON straight from that memory.
 //!
 //! # What is added
-//! An exported function is a core function with a type, "lifted" by a `canon lift` definition. By the
-//! canonical ABI, a core function whose result does not fit into one flat value returns the address
-//! of the result in linear memory. So the same core function can be lifted a second time, with the
-//! result type `u32`. For an interface `a:b/c` with a function `f`, and once for the component, the
-//! following exports are added behind the component's own sections:
+//! An exported function is a core function with a type, "lifted" by a `canon lift` definition. By
+//! the canonical ABI, a core function whose result does not fit into one flat value returns the
+//! address of the result in linear memory. So the same core function can be lifted a second time,
+//! with the result type `u32`. For an interface `a:b/c` with a function `f`, and once for the
+//! component, the following exports are added behind the component's own sections:
 //!
 //! ```text
 //! direct-a:b/c                 f: func(<the parameters of f>) -> u32
 //! direct-memory:direct/memory  view: func() -> list<u8>
 //! ```
 //!
-//! `view` returns a list with the address 0 and the length of the whole memory. wasmtime gives such a
-//! list to the host as a slice of the memory, without a copy.
+//! `view` returns a list with the address 0 and the length of the whole memory. wasmtime gives such
+//! a list to the host as a slice of the memory, without a copy.
 //!
 //! # How they are used
 //! 1. The compiler child calls [`with_direct_functions`] and compiles the result.
@@ -67,8 +67,8 @@ pub(super) const MEMORY_VIEW: FunctionName = FunctionName {
     function: "view",
 };
 
-/// Part of the engine's fingerprint. It must change whenever this module adds something else, so that
-/// code with other additions is compiled again.
+/// Part of the engine's fingerprint. It must change whenever this module adds something else, so
+/// that code with other additions is compiled again.
 pub(super) const VERSION: &[u8] = b"direct results 2";
 
 /// Returns the name of the interface with the direct variants of an interface's functions.
@@ -173,8 +173,8 @@ struct Inventory<'a> {
 }
 
 impl<'a> Inventory<'a> {
-    /// Records the items of a section. Must be called before the validator sees the section, so that
-    /// the validator's counts are the indices of the section's first items.
+    /// Records the items of a section. Must be called before the validator sees the section, so
+    /// that the validator's counts are the indices of the section's first items.
     fn record(&mut self, payload: &Payload<'a>, types: Option<TypesRef<'_>>) -> Option<()> {
         match payload {
             Payload::ComponentCanonicalSection(section) => {

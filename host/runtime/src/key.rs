@@ -71,8 +71,8 @@ impl CodeKey {
         [&mac.into_bytes(), code.bytes()].concat()
     }
 
-    /// Opens sealed code. Returns `None` if it was not sealed with this key for this digest and this
-    /// fingerprint.
+    /// Opens sealed code. Returns `None` if it was not sealed with this key for this digest and
+    /// this fingerprint.
     pub fn open(
         &self,
         digest: &str,
@@ -111,8 +111,8 @@ fn open(path: &Path) -> anyhow::Result<std::fs::File> {
     Ok(file)
 }
 
-/// Returns an error if another user may know the key, because anyone who knows it can make code that
-/// the host runs. The group may read it, because volumes of a cluster belong to a group.
+/// Returns an error if another user may know the key, because anyone who knows it can make code
+/// that the host runs. The group may read it, because volumes of a cluster belong to a group.
 fn check_permissions(key: &Metadata) -> anyhow::Result<()> {
     let own = rustix::process::geteuid().as_raw();
     anyhow::ensure!(

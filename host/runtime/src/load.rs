@@ -69,8 +69,8 @@ pub(super) fn load(
     Ok(program)
 }
 
-/// Why compiled code cannot be deserialized. The error of the pool's own check has no type, so it is
-/// recognized by its text.
+/// Why compiled code cannot be deserialized. The error of the pool's own check has no type, so it
+/// is recognized by its text.
 fn unusable(error: wasmtime::Error) -> LoadError {
     match format!("{error:#}") {
         text if text.contains("pooling allocator") => {

@@ -22,8 +22,9 @@ use super::state::State;
 use contract::DETAIL;
 use storage::Transaction;
 
-/// Number of ticks before a call is first interrupted. With one tick, a call that begins just before
-/// the next tick would yield at once. With two, every call that is shorter than a tick runs through.
+/// Number of ticks before a call is first interrupted. With one tick, a call that begins just
+/// before the next tick would yield at once. With two, every call that is shorter than a tick runs
+/// through.
 const FIRST_TICKS: u64 = 2;
 
 /// A component that is compiled and linked. It can be called any number of times concurrently.
@@ -110,8 +111,8 @@ impl Program {
         })
     }
 
-    /// Looks up an exported function like [`Program::export`]. If the function has a direct variant,
-    /// returns that one: its result is then [`ReturnValue::InMemory`].
+    /// Looks up an exported function like [`Program::export`]. If the function has a direct
+    /// variant, returns that one: its result is then [`ReturnValue::InMemory`].
     pub fn operation(&self, interface: &str, function: &str) -> Option<Export> {
         let plain = self.export(interface, function)?;
         let direct = self.export(&direct::interface_of(interface), function);
@@ -125,8 +126,8 @@ impl Program {
         })
     }
 
-    /// Calls an export on a fresh instance. If the future is dropped, the call ends and its state is
-    /// dropped.
+    /// Calls an export on a fresh instance. If the future is dropped, the call ends and its state
+    /// is dropped.
     pub(super) async fn call<T>(
         &self,
         engine: &Engine,

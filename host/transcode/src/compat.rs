@@ -1,21 +1,22 @@
 //! Compares two APIs: finds the changes that break clients of the earlier API.
 //!
-//! A change breaks requests if the new API accepts less than the old one. It breaks responses if the new
-//! API returns less than the old one, or something else. Clients see only HTTP and JSON, so the names of
-//! types, interfaces and functions, the order of members, documentation and access do not matter. Routes
-//! are matched by method and path, without the names of path parameters. If it is unclear whether a change
-//! breaks clients, it counts as breaking.
+//! A change breaks requests if the new API accepts less than the old one. It breaks responses if
+//! the new API returns less than the old one, or something else. Clients see only HTTP and JSON, so
+//! the names of types, interfaces and functions, the order of members, documentation and access do
+//! not matter. Routes are matched by method and path, without the names of path parameters. If it
+//! is unclear whether a change breaks clients, it counts as breaking.
 //!
 //! The rules:
 //! - A new route is compatible, even if its path was a value of a path parameter before.
 //! - A parameter or member that is no longer read breaks clients, because it is silently ignored.
-//! - Clients are expected to tolerate unknown cases of enums, variants and flags in responses, like new
-//!   members. A case that is no longer returned breaks nothing.
+//! - Clients are expected to tolerate unknown cases of enums, variants and flags in responses, like
+//!   new members. A case that is no longer returned breaks nothing.
 //! - JSON has one type of number, so integers in responses may become larger, but not 64 bits wide:
 //!   clients that read numbers as floats lose digits beyond 2^53.
 //! - On GET the host makes an entity tag if the logic returns none, so an `ETag` cannot be missing.
 //!
-//! `input` has the rules for requests, `output` those for responses; `direction` walks over the types.
+//! `input` has the rules for requests, `output` those for responses; `direction` walks over the
+//! types.
 
 mod change;
 mod direction;
@@ -33,11 +34,11 @@ use super::operation::Operation;
 
 /// Returns the changes in `after` that break clients of `before`.
 ///
-/// They are in the order of `before`'s routes. Within a route the order is path, query, body, response.
-/// Within a type the order is that of the type: first its old parts, then its new ones.
+/// They are in the order of `before`'s routes. Within a route the order is path, query, body,
+/// response. Within a type the order is that of the type: first its old parts, then its new ones.
 ///
-/// A named type that occurs at several places of one request or response is compared once. Its changes
-/// are reported at the first of these places.
+/// A named type that occurs at several places of one request or response is compared once. Its
+/// changes are reported at the first of these places.
 pub fn breaking_changes(before: &[Operation], after: &[Operation]) -> Vec<BreakingChange> {
     let shapes: Vec<(String, &Operation)> = after
         .iter()
@@ -72,8 +73,8 @@ pub fn breaking_changes(before: &[Operation], after: &[Operation]) -> Vec<Breaki
     changes
 }
 
-/// Returns what `after` adds to `before`, each as a sentence: routes, parameters and members. An addition
-/// can also be breaking, such as a new required parameter.
+/// Returns what `after` adds to `before`, each as a sentence: routes, parameters and members. An
+/// addition can also be breaking, such as a new required parameter.
 pub fn additions(before: &[Operation], after: &[Operation]) -> Vec<String> {
     // An addition is what a change in the opposite direction would remove.
     let reverted = breaking_changes(after, before).into_iter();

@@ -1,7 +1,7 @@
 //! Timestamps in RFC 3339, from year 0001 to 9999, in UTC.
 //!
-//! Days and dates are converted by Howard Hinnant's `days_from_civil` and `civil_from_days` (proleptic
-//! Gregorian calendar, years that begin in March).
+//! Days and dates are converted by Howard Hinnant's `days_from_civil` and `civil_from_days`
+//! (proleptic Gregorian calendar, years that begin in March).
 
 use super::types::Epoch;
 
@@ -21,8 +21,8 @@ pub(super) struct Timestamp {
     pub(super) nanoseconds: u32,
 }
 
-/// Reads a date and time with an offset. Digits after the nanoseconds are cut off. Second 60, a leap
-/// second, is read as the first second of the next minute.
+/// Reads a date and time with an offset. Digits after the nanoseconds are cut off. Second 60, a
+/// leap second, is read as the first second of the next minute.
 ///
 /// # Errors
 /// Returns what is wrong, as the end of a sentence about the value.
@@ -38,8 +38,8 @@ pub(super) fn read(text: &str, epoch: Epoch) -> Result<Timestamp, &'static str> 
     Ok(timestamp)
 }
 
-/// Appends a timestamp without quotes. Its fraction has 0, 3, 6 or 9 digits. Returns false and appends
-/// nothing if RFC 3339 cannot represent the timestamp.
+/// Appends a timestamp without quotes. Its fraction has 0, 3, 6 or 9 digits. Returns false and
+/// appends nothing if RFC 3339 cannot represent the timestamp.
 pub(super) fn write(out: &mut Vec<u8>, timestamp: Timestamp) -> bool {
     let in_range = (FIRST_SECOND..=LAST_SECOND).contains(&timestamp.seconds);
     if !in_range || timestamp.nanoseconds >= 1_000_000_000 {

@@ -2,8 +2,8 @@
 //!
 //! A component may export functions that no route names and that cannot be operations; its
 //! language's tool chain may add some. Decoding therefore fails only if the bytes are not a
-//! component. Why a function cannot be an operation is kept in its signature, and reported only if a
-//! route names it.
+//! component. Why a function cannot be an operation is kept in its signature, and reported only if
+//! a route names it.
 
 mod docs;
 mod lower;
@@ -68,8 +68,8 @@ pub struct Signature {
     pub params: Vec<Param>,
     /// The payload of a success, or `None` for `result<_, problem>`.
     pub ok: Option<Type>,
-    /// The platform's `problem` as this component defines it, or `None` if a later version of it has
-    /// a member that cannot be written as JSON.
+    /// The platform's `problem` as this component defines it, or `None` if a later version of it
+    /// has a member that cannot be written as JSON.
     pub problem: Option<Type>,
 }
 
@@ -118,8 +118,8 @@ impl Interface {
     /// Reads a component's interface.
     ///
     /// # Errors
-    /// Returns a [`DecodeError`] if the bytes are not a component, such as a core module, precompiled
-    /// code or damaged bytes.
+    /// Returns a [`DecodeError`] if the bytes are not a component, such as a core module,
+    /// precompiled code or damaged bytes.
     pub fn decode(component: &[u8]) -> Result<Interface, DecodeError> {
         // `decode` would accept a core module as a component without imports and exports.
         if !Parser::is_component(component) {

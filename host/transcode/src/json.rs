@@ -317,7 +317,8 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// An object's members. If there are too many to compare each name, their names are kept in a set too.
+/// An object's members. If there are too many to compare each name, their names are kept in a set
+/// too.
 #[derive(Default)]
 struct Members<'a> {
     list: Vec<(Cow<'a, str>, Json<'a>)>,

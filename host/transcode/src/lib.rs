@@ -12,8 +12,8 @@
 //! | for each request | turns the request into arguments | [`Operation::read`] |
 //! | for each result | turns the result into an [`Outcome`] | [`Operation::write`], [`Operation::write_in`] |
 //!
-//! Lifetimes: an [`Interface`] is needed only while a component is checked. An [`Operation`] lives as
-//! long as its revision and is immutable. [`Input`] and [`Memory`] borrow from one request.
+//! Lifetimes: an [`Interface`] is needed only while a component is checked. An [`Operation`] lives
+//! as long as its revision and is immutable. [`Input`] and [`Memory`] borrow from one request.
 //!
 //! This crate must not know sockets, SQL or any service's types, and it does no input or output. It
 //! depends on `wasmtime` only for [`Val`], the type of a component value.

@@ -1,7 +1,7 @@
 //! Converts JSON numbers to WIT numbers, exactly or not at all.
 //!
-//! An integer may be written as `1`, `1.0` or `1e2`. It is computed from its decimal digits and never
-//! from a float, which would round integers beyond 2^53.
+//! An integer may be written as `1`, `1.0` or `1e2`. It is computed from its decimal digits and
+//! never from a float, which would round integers beyond 2^53.
 
 use wasmtime::component::Val;
 

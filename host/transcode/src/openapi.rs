@@ -1,7 +1,7 @@
 //! The OpenAPI 3.1 document of a revision, made from its routes, types and doc comments.
 //!
-//! The document is a plain JSON value, so that the server can add the host's own paths. Each response
-//! that the host itself gives is listed. All other responses of the logic are `default`.
+//! The document is a plain JSON value, so that the server can add the host's own paths. Each
+//! response that the host itself gives is listed. All other responses of the logic are `default`.
 
 mod endpoint;
 mod responses;
@@ -68,8 +68,8 @@ fn tags(operations: &[Operation]) -> Value {
     interfaces.map(tag).collect()
 }
 
-/// Makes a unique id for each operation: `interface.function`. If several routes call the same function,
-/// the later ones get the method appended, and then a number.
+/// Makes a unique id for each operation: `interface.function`. If several routes call the same
+/// function, the later ones get the method appended, and then a number.
 fn operation_ids(operations: &[Operation]) -> Vec<String> {
     let mut taken = BTreeMap::new();
     let mut ids = Vec::with_capacity(operations.len());

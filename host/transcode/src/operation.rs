@@ -1,16 +1,16 @@
 //! An operation: one route bound to its function. It is the plan by which requests become arguments
 //! and results become outcomes.
 //!
-//! Everything that can be decided in advance is decided in [`Operation::bind`], against the function's
-//! actual signature. Reading and writing only follow the plan.
+//! Everything that can be decided in advance is decided in [`Operation::bind`], against the
+//! function's actual signature. Reading and writing only follow the plan.
 //!
 //! Parameters are bound in this order:
 //! 1. `{name}` in the path is the function parameter with that name, which must be a scalar.
-//! 2. On GET and DELETE all other parameters come from the query. A record comes field by field, each
-//!    field under its own name; any other parameter comes under its own name.
-//! 3. On POST, PUT and PATCH, if one parameter remains, it is the body, whatever its type. If several
-//!    remain, exactly one must have a type that a query cannot hold (a record, a list of records, …):
-//!    it is the body, and the others come from the query.
+//! 2. On GET and DELETE all other parameters come from the query. A record comes field by field,
+//!    each field under its own name; any other parameter comes under its own name.
+//! 3. On POST, PUT and PATCH, if one parameter remains, it is the body, whatever its type. If
+//!    several remain, exactly one must have a type that a query cannot hold (a record, a list of
+//!    records, …): it is the body, and the others come from the query.
 //!
 //! A query can hold scalars, lists of scalars, and options of either.
 
@@ -114,8 +114,8 @@ impl Operation {
         self.reply.outcome(result)
     }
 
-    /// Converts the function's result like [`Operation::write`], but reads it in the instance's memory
-    /// at an address. Neither the address nor the memory has to be valid.
+    /// Converts the function's result like [`Operation::write`], but reads it in the instance's
+    /// memory at an address. Neither the address nor the memory has to be valid.
     ///
     /// # Errors
     /// Returns any [`ResultError`].
@@ -127,8 +127,8 @@ impl Operation {
         self.reply.outcome_in(memory, address)
     }
 
-    /// Returns the media types that the operation's body may have, comma-separated. The text is used
-    /// in messages and in a header.
+    /// Returns the media types that the operation's body may have, comma-separated. The text is
+    /// used in messages and in a header.
     pub(super) fn media_types(&self) -> &'static str {
         match self.route.method {
             Method::Put | Method::Patch => "application/json, application/merge-patch+json",

@@ -1,7 +1,7 @@
 //! Reads WIT values from JSON and text, and collects every error with its place.
 //!
-//! If a value cannot be read, the error is added to the [`FieldErrors`] and the result is `None`. The
-//! other values are read all the same, so that one response reports all errors to the client. A
+//! If a value cannot be read, the error is added to the [`FieldErrors`] and the result is `None`.
+//! The other values are read all the same, so that one response reports all errors to the client. A
 //! [`Place`] is a chain on the stack. Its JSON pointer is built only for an error.
 
 mod composite;

@@ -109,8 +109,8 @@ impl Template {
     }
 }
 
-/// Returns whether a text can be the name of a parameter: letters, digits, `-` and `_`, beginning with
-/// a letter.
+/// Returns whether a text can be the name of a parameter: letters, digits, `-` and `_`, beginning
+/// with a letter.
 fn is_name(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic())
         && text

@@ -245,8 +245,8 @@ impl Type {
     }
 }
 
-/// Converts a WIT name to its JSON name. Two WIT names never differ only in case, so the conversion is
-/// one to one.
+/// Converts a WIT name to its JSON name. Two WIT names never differ only in case, so the conversion
+/// is one to one.
 pub(super) fn snake_case(name: &str) -> String {
     name.replace('-', "_").to_ascii_lowercase()
 }

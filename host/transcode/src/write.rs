@@ -2,8 +2,8 @@
 //!
 //! This is a hot path: the JSON is written straight into bytes, without a tree in between, and the
 //! escaped names of members come from the type. wasmtime lifted the value with the same component's
-//! types. So if a value does not fit its type, that is a bug in the host; it returns an error like the
-//! logic's faults instead of panicking.
+//! types. So if a value does not fit its type, that is a bug in the host; it returns an error like
+//! the logic's faults instead of panicking.
 
 use std::collections::HashSet;
 
@@ -18,8 +18,8 @@ use super::types::{Field, Record, ResultType, Type, Variant};
 /// Appends a value's JSON.
 ///
 /// # Errors
-/// Returns a description of what cannot be written as JSON: NaN, an infinity, a timestamp outside the
-/// years 0001 to 9999, a repeated map key. Part of the value may have been written then.
+/// Returns a description of what cannot be written as JSON: NaN, an infinity, a timestamp outside
+/// the years 0001 to 9999, a repeated map key. Part of the value may have been written then.
 pub(super) fn value(out: &mut Vec<u8>, ty: &Type, val: &Val) -> Result<(), String> {
     match (ty, val) {
         (Type::Bool, Val::Bool(true)) => out.extend_from_slice(b"true"),

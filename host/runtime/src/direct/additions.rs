@@ -1,5 +1,5 @@
-//! Builds the sections that are added behind a component's last section: types, functions, instances
-//! and exports.
+//! Builds the sections that are added behind a component's last section: types, functions,
+//! instances and exports.
 
 use std::collections::HashMap;
 
@@ -102,9 +102,9 @@ impl<'a> Additions<'a> {
         );
     }
 
-    /// Lifts a core function again, with the same parameters and `u32` as its result: the address of
-    /// the actual result. `instance` and `function` name the function that the component made of it.
-    /// Returns the index of the new function, or `None` if its shape is not known here.
+    /// Lifts a core function again, with the same parameters and `u32` as its result: the address
+    /// of the actual result. `instance` and `function` name the function that the component made of
+    /// it. Returns the index of the new function, or `None` if its shape is not known here.
     pub(super) fn lift_again(
         &mut self,
         lifted: &LiftedFunction,
@@ -134,9 +134,9 @@ impl<'a> Additions<'a> {
     }
 
     /// Returns whether the core function returns the result's address. That is the case for every
-    /// result that needs more than one flat value, such as one whose error is a record of two fields
-    /// or more. The core function of a smaller result returns the value, which must not be taken for
-    /// an address.
+    /// result that needs more than one flat value, such as one whose error is a record of two
+    /// fields or more. The core function of a smaller result returns the value, which must not be
+    /// taken for an address.
     fn is_returned_by_address(&self, result: Known) -> bool {
         let Known::Type(id) = result else {
             return false;
@@ -151,9 +151,9 @@ impl<'a> Additions<'a> {
         matches!(&self.known[err], ComponentDefinedType::Record(record) if record.fields.len() > 1)
     }
 
-    /// Returns a type that is equal to a known one and can be used in an exported function, or `None`
-    /// if there is no such type. An exported function may only use named types that are imported or
-    /// exported themselves.
+    /// Returns a type that is equal to a known one and can be used in an exported function, or
+    /// `None` if there is no such type. An exported function may only use named types that are
+    /// imported or exported themselves.
     fn value(&mut self, known: Known) -> Option<ComponentValType> {
         let id = match known {
             Known::Primitive(ty) => return primitive(ty).map(ComponentValType::Primitive),

@@ -8,8 +8,8 @@ use wasm_encoder::{
 /// Makes the module.
 ///
 /// By the canonical ABI a list is two words, its address and its length, and a function returns the
-/// address of these two words. `view` allocates the words in the guest's memory and writes 0 and the
-/// size of the memory in bytes.
+/// address of these two words. `view` allocates the words in the guest's memory and writes 0 and
+/// the size of the memory in bytes.
 pub(super) fn module() -> Module {
     let mut types = TypeSection::new();
     types.ty().function([ValType::I32; 4], [ValType::I32]);

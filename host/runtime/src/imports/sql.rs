@@ -15,7 +15,8 @@ impl State {
     /// Charges a statement and pauses the CPU meter, then returns the transaction to run it in.
     ///
     /// # Errors
-    /// Returns an interruption if the guest has passed too much data, or a trap if the call is pure.
+    /// Returns an interruption if the guest has passed too much data, or a trap if the call is
+    /// pure.
     fn begin_statement(
         &mut self,
         statement: &str,

@@ -1,5 +1,5 @@
-//! `wasi:clocks/wall-clock` and `wasi:random/random`. The clock shows the same time during the whole
-//! call, and random bytes can be repeated from a seed.
+//! `wasi:clocks/wall-clock` and `wasi:random/random`. The clock shows the same time during the
+//! whole call, and random bytes can be repeated from a seed.
 
 use crate::bindings::wasi::clocks::wall_clock;
 use crate::bindings::wasi::random::random;

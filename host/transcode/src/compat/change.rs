@@ -15,8 +15,8 @@ pub struct BreakingChange {
     pub kind: ChangeKind,
     /// Method and path template, as clients know them.
     pub route: String,
-    /// The place in the request or the response, such as `the body's member tags[]`. `None`: the route
-    /// itself.
+    /// The place in the request or the response, such as `the body's member tags[]`. `None`: the
+    /// route itself.
     pub place: Option<String>,
     /// The rest of the sentence.
     pub detail: String,

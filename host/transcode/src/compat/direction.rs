@@ -26,7 +26,8 @@ pub(crate) trait Direction {
     /// Compares types without parts, and types of different structure.
     fn scalars(findings: &mut Findings<'_>, place: Place<'_>, before: &Type, after: &Type);
 
-    /// Compares types of the same structure part by part. Options are left to [`Direction::compare`].
+    /// Compares types of the same structure part by part. Options are left to
+    /// [`Direction::compare`].
     fn parts(findings: &mut Findings<'_>, place: Place<'_>, before: &Type, after: &Type) {
         match (before, after) {
             (Type::List(before), Type::List(after)) => {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// Where a value is. Displays as the subject of a sentence: `the body`, `the query parameter limit`, `the
-/// response's member tasks[].due_at`.
+/// Where a value is. Displays as the subject of a sentence: `the body`, `the query parameter
+/// limit`, `the response's member tasks[].due_at`.
 #[derive(Clone, Copy)]
 pub(crate) enum Place<'a> {
     /// A path parameter.

@@ -7,8 +7,8 @@ use super::place::Place;
 use crate::operation::Operation;
 use contract::Method;
 
-/// Returns the breaking changes in the successful responses of one route. Problems have the same form on
-/// every route.
+/// Returns the breaking changes in the successful responses of one route. Problems have the same
+/// form on every route.
 pub(super) fn changes(route: &str, before: &Operation, after: &Operation) -> Vec<BreakingChange> {
     let mut findings = Findings::new(route);
     status(&mut findings, before.route().success, after.route().success);

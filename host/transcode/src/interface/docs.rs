@@ -1,8 +1,8 @@
 //! Doc comments. A component does not contain them, so the build adds them in custom sections.
 //!
 //! The section `package-docs:<namespace>:<name>` contains wit-parser's `PackageMetadata` of that
-//! package: a version byte, then JSON. wit-parser's own `inject` fails if one item is missing, but a
-//! component contains only the items that it uses. So the JSON is applied here item by item.
+//! package: a version byte, then JSON. wit-parser's own `inject` fails if one item is missing, but
+//! a component contains only the items that it uses. So the JSON is applied here item by item.
 //! Documentation is best effort: if something does not fit, it is left out and nothing fails.
 
 use serde_json::Value;

@@ -220,9 +220,9 @@ impl<'a> Lowering<'a> {
     }
 
     /// Returns the type of the seconds if this record is the timestamp of any version of
-    /// `wasi:clocks`. It is recognized by its name and members and not by its package: tools that stub
-    /// WASI out of a component move the definition to the interface that uses it, and the API must
-    /// stay the same.
+    /// `wasi:clocks`. It is recognized by its name and members and not by its package: tools that
+    /// stub WASI out of a component move the definition to the interface that uses it, and the API
+    /// must stay the same.
     fn epoch(&self, definition: &TypeDef, record: &wit_parser::Record) -> Option<Epoch> {
         let name = self.name(definition);
         let standard = matches!(name.name.as_str(), "datetime" | "instant");

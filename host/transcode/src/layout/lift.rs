@@ -1,5 +1,6 @@
-//! Lifts values as wasmtime would. Used for the few values that do not become JSON, such as an entity
-//! tag or a problem. Also finds and checks the parts of a value, for all code that reads them.
+//! Lifts values as wasmtime would. Used for the few values that do not become JSON, such as an
+//! entity tag or a problem. Also finds and checks the parts of a value, for all code that reads
+//! them.
 
 use wasmtime::component::Val;
 

@@ -13,8 +13,8 @@ pub struct Memory<'a> {
 pub enum ResultError {
     /// A part of it cannot be written as JSON. The text describes that part.
     Value(String),
-    /// It is not a value of its type, or lies outside the memory. By the canonical ABI that is a trap.
-    /// The text says what is wrong.
+    /// It is not a value of its type, or lies outside the memory. By the canonical ABI that is a
+    /// trap. The text says what is wrong.
     Abi(&'static str),
     /// It is larger than the limit.
     TooLarge,
@@ -44,8 +44,8 @@ impl<'a> Memory<'a> {
         self.slice(address, layout.size, layout.align)
     }
 
-    /// Returns the bytes of a list's elements. `header` is the list itself: the address of its elements
-    /// and their number.
+    /// Returns the bytes of a list's elements. `header` is the list itself: the address of its
+    /// elements and their number.
     pub(super) fn list(
         &mut self,
         header: &[u8],

@@ -1,8 +1,8 @@
-//! Computes where the parts of a type lie in memory: the canonical ABI's alignments, sizes and field
-//! offsets.
+//! Computes where the parts of a type lie in memory: the canonical ABI's alignments, sizes and
+//! field offsets.
 //!
-//! The tree of layouts has the same form as the tree of types. It also contains the names in WIT and in
-//! JSON, so that reading a value needs nothing else.
+//! The tree of layouts has the same form as the tree of types. It also contains the names in WIT
+//! and in JSON, so that reading a value needs nothing else.
 
 use crate::types::{Case, Epoch, Type};
 

@@ -1,5 +1,5 @@
-//! Writes JSON straight from memory. The output is byte for byte that of `crate::write` for the same
-//! value, lifted.
+//! Writes JSON straight from memory. The output is byte for byte that of `crate::write` for the
+//! same value, lifted.
 
 use std::collections::HashSet;
 

@@ -1,9 +1,9 @@
 //! JSON Schemas (2020-12) of types.
 //!
-//! Named types are components of the document and are described once. A type that occurs in any request
-//! is described as input, for what clients may send: optional members are not required, and strings
-//! exclude U+0000. A type that occurs only in responses is described as output: every member is required,
-//! except for those whose absence means something.
+//! Named types are components of the document and are described once. A type that occurs in any
+//! request is described as input, for what clients may send: optional members are not required, and
+//! strings exclude U+0000. A type that occurs only in responses is described as output: every
+//! member is required, except for those whose absence means something.
 
 mod naming;
 
@@ -321,8 +321,8 @@ fn names(ty: &Enum) -> Vec<&str> {
         .collect()
 }
 
-/// Appends the documentation of an enum's cases to the enum's own, as a list. JSON Schema has no place for
-/// it.
+/// Appends the documentation of an enum's cases to the enum's own, as a list. JSON Schema has no
+/// place for it.
 fn with_case_docs(docs: &Option<String>, cases: &[Case]) -> Option<String> {
     let line = |case: &Case| {
         let docs = case.docs.as_deref()?;

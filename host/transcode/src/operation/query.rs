@@ -1,8 +1,8 @@
 //! Query strings: `status=pending&tags=a,b&tags=c`.
 //!
-//! As in HTML forms, `+` is a space and escapes are UTF-8. Unknown parameters are ignored. A list is
-//! comma-separated, repeated, or both. An escaped comma separates too, because most clients escape
-//! commas automatically.
+//! As in HTML forms, `+` is a space and escapes are UTF-8. Unknown parameters are ignored. A list
+//! is comma-separated, repeated, or both. An escaped comma separates too, because most clients
+//! escape commas automatically.
 
 use std::borrow::Cow;
 
@@ -48,8 +48,8 @@ impl QueryParam {
         self.optional && !self.list && self.scalar == Type::String
     }
 
-    /// Reads the parameter. An absent list is none if it is optional, and empty otherwise. A list with
-    /// an empty value is empty.
+    /// Reads the parameter. An absent list is none if it is optional, and empty otherwise. A list
+    /// with an empty value is empty.
     pub(super) fn read(&self, query: &Query<'_>, errors: &mut FieldErrors) -> Option<Val> {
         let place = Place::Query(&self.name);
         let mut values = query.values(&self.name);

@@ -33,8 +33,8 @@ pub enum InputError {
     /// Values do not fit their types: 422. Lists every error, at most 100.
     #[error("the request does not fit the operation's types")]
     Invalid(Vec<FieldError>),
-    /// The operation does not accept the body's media type: 415. The text lists the media types that
-    /// it accepts, comma-separated.
+    /// The operation does not accept the body's media type: 415. The text lists the media types
+    /// that it accepts, comma-separated.
     #[error("the operation accepts {0}")]
     UnsupportedMediaType(&'static str),
 }
@@ -99,8 +99,8 @@ fn body(
     Ok(read::value(ty, json, Place::Body, errors))
 }
 
-/// Returns whether a `Content-Type` is JSON for this method. Its parameters are ignored: JSON is always
-/// UTF-8 (RFC 8259, section 8.1).
+/// Returns whether a `Content-Type` is JSON for this method. Its parameters are ignored: JSON is
+/// always UTF-8 (RFC 8259, section 8.1).
 fn is_accepted(method: Method, media_type: Option<&str>) -> bool {
     let Some(media_type) = media_type else {
         return false;

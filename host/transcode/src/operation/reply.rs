@@ -44,8 +44,8 @@ pub(crate) struct ReplyPlan {
     etag: Option<usize>,
     next: Option<usize>,
     location: Option<Location>,
-    /// How the result lies in memory. `None`: the type of the problem is not known, so the layout is
-    /// not known either.
+    /// How the result lies in memory. `None`: the type of the problem is not known, so the layout
+    /// is not known either.
     layout: Option<Layout>,
 }
 

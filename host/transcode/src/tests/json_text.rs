@@ -163,7 +163,8 @@ proptest! {
             (Ok(ours), Ok(theirs)) => prop_assert_eq!(as_serde(ours), theirs),
             // serde_json accepts repeated members and keeps the last one.
             (Err(error), Ok(_)) => prop_assert!(error.to_string().contains("is repeated")),
-            // serde_json rejects numbers that do not fit in a double. Here that depends on their type.
+            // serde_json rejects numbers that do not fit in a double. Here that depends on their
+            // type.
             (Ok(_), Err(error)) => prop_assert!(error.to_string().contains("out of range")),
             (Err(_), Err(_)) => {}
         }

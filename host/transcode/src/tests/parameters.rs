@@ -27,7 +27,7 @@ fn find(query: &str) -> Result<Vec<(String, Val)>, Errors> {
     let operation = operation(ITEMS, Method::Get, "/x", "find");
     let input = Input {
         query: Some(query),
-        ..Input::deerror()
+        ..Input::default()
     };
     match arguments(&operation, &input)?.remove(0) {
         Val::Record(members) => Ok(members),
@@ -78,7 +78,7 @@ fn path(function: &str, template: &str, values: &[(&str, &str)]) -> Result<Vec<V
         &operation,
         &Input {
             parameters: &parameters,
-            ..Input::deerror()
+            ..Input::default()
         },
     )
 }
@@ -184,13 +184,13 @@ fn a_parameter_that_is_not_optional_is_required() {
     let operation = operation(ITEMS, Method::Get, "/x", "get-all");
     let input = Input {
         query: Some("count=1"),
-        ..Input::deerror()
+        ..Input::default()
     };
     let required = ("#/query/name".to_owned(), "is required".to_owned());
     assert_eq!(arguments(&operation, &input), Err(vec![required]));
     let input = Input {
         query: Some("count=1&name=n"),
-        ..Input::deerror()
+        ..Input::default()
     };
     assert_eq!(
         arguments(&operation, &input),
@@ -261,7 +261,7 @@ fn a_delete_takes_its_parameters_from_the_query() {
     let input = Input {
         parameters: &parameters,
         query: Some("count=3"),
-        ..Input::deerror()
+        ..Input::default()
     };
     assert_eq!(
         arguments(&operation, &input),

@@ -7,8 +7,8 @@ use super::support::{component, route};
 use crate::{Input, Interface, Operation};
 use contract::Method;
 
-/// Functions whose arguments need no memory, which the module behind them cannot allocate: at most 16
-/// flat values each.
+/// Functions whose arguments need no memory, which the module behind them cannot allocate: at most
+/// 16 flat values each.
 const ITEMS: &str = "
     enum color { red, dark-blue }
     flags rights { may-read, may-write }

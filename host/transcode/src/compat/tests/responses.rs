@@ -4,7 +4,8 @@ use super::{api, changes, sentences};
 use crate::tests::support::route;
 use contract::{Method, Route};
 
-/// Compares two types of a response's member `m`. Definitions may precede a type, up to its last `;`.
+/// Compares two types of a response's member `m`. Definitions may precede a type, up to its last
+/// `;`.
 fn member(before: &str, after: &str) -> Vec<String> {
     let items = |text: &str| {
         let (definitions, ty) = text.rsplit_once(';').unwrap_or(("", text));

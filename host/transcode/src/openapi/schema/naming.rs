@@ -47,9 +47,9 @@ pub(super) fn named_types(ty: &Type, types: &mut BTreeMap<TypeName, Type>) {
     }
 }
 
-/// Chooses a component's name for each type: the type's name in PascalCase. If several interfaces have a
-/// type with that name, the interface's name is prepended to each. If a name is still taken, a number is
-/// appended.
+/// Chooses a component's name for each type: the type's name in PascalCase. If several interfaces
+/// have a type with that name, the interface's name is prepended to each. If a name is still taken,
+/// a number is appended.
 pub(super) fn component_names<'a>(
     types: impl Iterator<Item = &'a TypeName>,
 ) -> BTreeMap<TypeName, String> {
