@@ -222,7 +222,7 @@ fn routes_that_do_not_fit_are_refused() {
         (
             vault.routes([operation("/keys/{id}", "test:probe/vault#take")]),
             "unreadable-type",
-            &["test:probe/vault#take", "no JSON form"],
+            &["test:probe/vault#take", "cannot be represented in JSON"],
         ),
         (
             Probe::good().routes([get("/metrics")]),
