@@ -1,4 +1,4 @@
-//! The query of a list into its filter.
+//! Reads the filter of a list from the query.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -10,12 +10,13 @@ use serde::de::value::{Error, StrDeserializer};
 use tasks::contract::tasks::{Direction, SortKey, TaskFilter};
 use transcode::Rejection;
 
-use crate::arguments::{CategoryJson, Moment, PriorityJson, StatusJson, invalid};
+use crate::timestamp::Timestamp;
+use crate::values::{CategoryJson, PriorityJson, StatusJson, invalid};
 
-/// Reads a query string without `?`. Parameters that no filter has are ignored.
+/// Reads a query string without `?`. Unknown parameters are ignored.
 ///
 /// # Errors
-/// [`Rejection::Invalid`] names the first parameter that does not fit.
+/// Returns [`Rejection::Invalid`] with the first parameter that does not fit.
 pub fn read(query: &str) -> Result<TaskFilter, Rejection> {
     let mut filter = TaskFilter {
         status: None,
@@ -45,8 +46,8 @@ pub fn read(query: &str) -> Result<TaskFilter, Rejection> {
                 .tags
                 .get_or_insert_default()
                 .extend(text.split(',').map(str::to_owned)),
-            "due_before" => filter.due_before = Some(parse::<Moment>(name, &text)?.0),
-            "due_after" => filter.due_after = Some(parse::<Moment>(name, &text)?.0),
+            "due_before" => filter.due_before = Some(parse::<Timestamp>(name, &text)?.0),
+            "due_after" => filter.due_after = Some(parse::<Timestamp>(name, &text)?.0),
             "overdue" => filter.overdue = Some(parse(name, &text)?),
             "q" => filter.q = Some(text.into_owned()),
             "sort_by" => {
@@ -55,14 +56,14 @@ pub fn read(query: &str) -> Result<TaskFilter, Rejection> {
                     "updated_at" => SortKey::UpdatedAt,
                     "priority" => SortKey::Priority,
                     "status" => SortKey::Status,
-                    _ => return Err(unfit(name, "is no sort key")),
+                    _ => return Err(unfit(name, "is not a sort key")),
                 });
             }
             "order" => {
                 filter.order = Some(match &*text {
                     "asc" => Direction::Asc,
                     "desc" => Direction::Desc,
-                    _ => return Err(unfit(name, "is no direction")),
+                    _ => return Err(unfit(name, "is not a direction")),
                 });
             }
             "limit" => filter.limit = Some(parse(name, &text)?),
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_does_not_fit_is_named_by_its_place() {
+    fn a_value_that_does_not_fit_is_reported_at_its_location() {
         for (query, pointer) in [
             ("limit=many", "#/query/limit"),
             ("status=done", "#/query/status"),

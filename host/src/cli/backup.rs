@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Failure, print};
+use super::print;
+use crate::failure::Failure;
 use storage::{Location, transfer};
 
 /// Copy the whole database into a new file, the host's own tables included; the host may be

@@ -4,8 +4,9 @@ use std::io::{BufWriter, Write as _};
 
 use anyhow::Context as _;
 
+use super::block_on;
 use super::transfer::{Header, Progress, write};
-use super::{Failure, block_on};
+use crate::failure::Failure;
 use storage::{Location, transfer};
 
 /// Write all data of the logic to standard output, as JSON Lines; the host may be running

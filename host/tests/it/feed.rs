@@ -94,7 +94,7 @@ fn a_place_that_is_gone_begins_with_a_reset() {
         host.log
             .all()
             .into_iter()
-            .find(|line| line["message"] == "forgot 2 events")
+            .find(|line| line["message"] == "deleted 2 expired events")
     });
     for gone in [&*begin, "no cursor at all", "ffffffffffffffff"] {
         let mut follower = Follower::begin(&host, "/events", Some(gone));

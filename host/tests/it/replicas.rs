@@ -7,8 +7,9 @@ pub mod cluster;
 mod faults;
 mod history;
 mod idempotency;
-pub mod proxy;
 mod registers;
 mod rollout;
 mod storm;
 mod web;
+
+pub use testkit::proxy::network as proxy;

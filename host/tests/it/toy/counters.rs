@@ -94,7 +94,7 @@ fn its_documentation_is_its_own() {
     let text = openapi.to_string();
     for own in [
         "/counters/{name}/increment",
-        "What one increment adds where it says nothing else.",
+        "The amount that an increment adds by default.",
         "sky_blue",
         "see_history",
     ] {

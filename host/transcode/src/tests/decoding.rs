@@ -62,7 +62,7 @@ fn the_tasks_of_this_repository_have_their_types() {
 fn documentation_comes_from_the_sections_that_the_build_adds() {
     let interface = Interface::decode(&tasks()).unwrap();
     let get = interface.function("tasks:api/tasks#get").unwrap();
-    assert_eq!(get.docs.as_deref(), Some("Reads one task."));
+    assert_eq!(get.docs.as_deref(), Some("Returns one task."));
     let interface_docs = get.interface.docs.as_deref().unwrap();
     assert!(interface_docs.starts_with("The task management API"));
     let task = record_of(get.signature.as_ref().unwrap().ok.as_ref().unwrap());
@@ -70,7 +70,7 @@ fn documentation_comes_from_the_sections_that_the_build_adds() {
     let title = task.field("title").unwrap();
     assert_eq!(
         title.docs.as_deref(),
-        Some("3 to 200 characters; shorter where contract 1 made it so.")
+        Some("3 to 200 characters. Contract 1 (`/api/tasks`) allows shorter titles.")
     );
 }
 

@@ -134,7 +134,7 @@ fn an_operation_tells_its_documentation_parameters_and_answers() {
     assert_eq!(tags["schema"]["items"]["type"], "string");
     assert_eq!(
         tags["description"],
-        "Tasks with any of these labels, at most 50."
+        "Only tasks with at least one of these tags. At most 50 tags."
     );
     assert_eq!(
         keys(&list["responses"]),
@@ -183,7 +183,7 @@ fn input_binds_clients_and_output_binds_the_service() {
         json!({
             "type": "string",
             "pattern": "^[^\\u0000]*$",
-            "description": "3 to 200 characters; white space around it does not count towards the 3.",
+            "description": "3 to 200 characters. White space at either end does not count towards the 3.",
         })
     );
     let task = &schemas["Task"];
@@ -193,7 +193,7 @@ fn input_binds_clients_and_output_binds_the_service() {
         json!({
             "type": ["string", "null"],
             "format": "date-time",
-            "description": "When the task is to be done, to the microsecond.",
+            "description": "When the task is due, with microsecond precision.",
         })
     );
     assert_eq!(
@@ -203,7 +203,7 @@ fn input_binds_clients_and_output_binds_the_service() {
             "format": "int64",
             "minimum": i64::MIN,
             "maximum": i64::MAX,
-            "description": "Assigned at creation, from 1 upward, never used again.",
+            "description": "Assigned by the service at creation. Starts at 1 and is never reused.",
         })
     );
     assert_eq!(
