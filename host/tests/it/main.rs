@@ -8,6 +8,7 @@ mod client;
 mod harness;
 mod metrics;
 mod postgres;
+mod stop;
 
 mod contract1;
 mod contract2;
