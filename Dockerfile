@@ -26,7 +26,6 @@ RUN --mount=type=cache,target=/source/target,sharing=locked \
 FROM toolchain AS build-component
 RUN --mount=type=cache,target=/source/target,sharing=locked \
     --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
-    rustup target add wasm32-unknown-unknown && \
     cargo xtask components && \
     install -D -m 0644 target/components/tasks.wasm /out/tasks.wasm
 

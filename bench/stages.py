@@ -8,9 +8,7 @@ figures.
 
 import http.client
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -19,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from task_host_testkit import Host
 
 TASKS = 1000
 WARM_UP = 200
@@ -68,16 +67,6 @@ def ask(client, method, path, body):
     assert answer.status in (200, 201), answer.status
 
 
-def listening(host):
-    """Returns the address of the API from the host's log. Reads and discards the rest of the log."""
-    for line in host.stderr:
-        address = json.loads(line).get("server.address")
-        if address:
-            threading.Thread(target=lambda: all(True for _ in host.stderr), daemon=True).start()
-            return address
-    raise SystemExit("the host did not start: its log contains no server.address")
-
-
 def by_stage(spans):
     """Yields the microseconds of each stage, for each request."""
     children = defaultdict(list)
@@ -104,24 +93,23 @@ def main(host_binary, component):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as folder:
-        command = [host_binary, "serve", "--component", component, "--workers", "1"]
-        command += ["--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--log-format", "json"]
-        command += ["--database", f"sqlite:{Path(folder)}/tasks.sqlite"]
-        command += ["--otlp-endpoint", f"http://127.0.0.1:{server.server_port}"]
-        # A queue large enough that no span is dropped.
-        settings = os.environ | {"OTEL_BSP_MAX_QUEUE_SIZE": "100000"}
-        piped = {"stderr": subprocess.PIPE, "text": True}
-        with subprocess.Popen(command, cwd=folder, env=settings, **piped) as host:
-            address = listening(host)
+        settings = {
+            "TASK_HOST_DATABASE": f"sqlite:{folder}/tasks.sqlite",
+            "TASK_HOST_COMPONENT": component,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
+            # No span is dropped because many are sent at once.
+            "OTEL_BSP_MAX_QUEUE_SIZE": "100000",
+        }
+        log = Path(folder, "host.log")
+        # The host sends the last spans when it stops.
+        with Host(host_binary, settings, log, ["serve", "--workers", "1"]) as host:
+            address = host.url.removeprefix("http://")
             client = http.client.HTTPConnection(address, timeout=30)
             for _ in range(TASKS // 100):
                 ask(client, "POST", "/tasks/bulk", [DRAFT] * 100)
             for _, request in REQUESTS.values():
                 for _ in range(WARM_UP + COUNT):
                     ask(client, *request)
-            # The host sends the remaining spans when it stops.
-            host.terminate()
-            assert host.wait() == 0
     columns = []
     for root, (title, _) in REQUESTS.items():
         own = {span.trace_id for span in Collector.spans if span.name == root}

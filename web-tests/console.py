@@ -9,7 +9,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from hosts import HTTP, Host, built, twin
+from hosts import Host, built
+from task_host_testkit import HTTP, with_note
 
 TOKEN = "the-token-of-the-tests"
 
@@ -24,7 +25,7 @@ class ConsoleHost(Host):
 
     @property
     def console(self):
-        return f"{self.operators}/console"
+        return f"{self.admin_url}/console"
 
     def get(self, path, headers={}):
         """Sends a GET request to the API and returns the response's status and headers."""
@@ -54,15 +55,15 @@ class ConsoleHost(Host):
             "task-host-actor": "somebody-else",
             "content-type": media_type,
         }
-        request = urllib.request.Request(f"{self.operators}/admin/{path}", body, headers)
-        with HTTP.open(request, timeout=20) as response:
-            return json.loads(response.read() or b"null")
+        request = urllib.request.Request(f"{self.admin_url}/admin/{path}", body, headers)
+        with HTTP.open(request, timeout=20) as answer:
+            return json.loads(answer.read() or b"null")
 
 
 def variant(folder: Path, name: str, of="counter") -> Path:
     """Writes a copy of a component that differs only in its digest, and returns its path."""
     path = folder / f"{name}.wasm"
-    path.write_bytes(twin(built(of).read_bytes(), name))
+    path.write_bytes(with_note(built(of).read_bytes(), name.encode()))
     return path
 
 

@@ -25,7 +25,7 @@ def page(open_page, host):
 def test_nothing_is_shown_without_the_token_and_the_token_stays_in_its_tab(
     open_page, host, assert_accessible
 ):
-    page = open_page(host.operators, ready=False)
+    page = open_page(host.admin_url, ready=False)
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
     assert_accessible(page)
     press(page, "Log in")

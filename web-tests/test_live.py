@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from hosts import twin
+from task_host_testkit import with_note
 from steps import add, edit, expect_counts, form, row
 
 
@@ -120,7 +120,7 @@ def test_a_new_version_is_offered_and_interrupts_nothing(open_page, host):
     host.create("Stays")
     page = open_page()
     form(page).get_by_label("Title").fill("Half a tit")
-    host.deploy(twin(host.component.read_bytes()))
+    host.deploy(with_note(host.component.read_bytes(), b"other"))
     host.create("Made by the new version")
     expect(row(page, "Made by the new version")).to_be_visible()
     expect(page.get_by_text("A new version of this page is available.")).to_be_visible()

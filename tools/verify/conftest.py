@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from task_host_testkit import with_note
+
 ROOT = Path(__file__).resolve().parents[2]
 OVERLAYS = ("dev", "stage", "prod")
 
@@ -87,8 +89,7 @@ def chart(*arguments, namespace="default"):
 
 def other(component, path, content=b"other"):
     """The same component under another digest: with a custom section that nothing reads."""
-    note = b"\x04note" + content
-    path.write_bytes(component.read_bytes() + b"\x00" + bytes([len(note)]) + note)
+    path.write_bytes(with_note(component.read_bytes(), content))
     return path
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, left_out, needs, run, tool
-from live import free_port, wait_for
+from task_host_testkit import free_port, wait_for
 
 IMAGE = "localhost/task-host-verify"
 # The largest size of the unpacked image.

@@ -16,7 +16,7 @@ import hosting
 import inventory
 import manifests
 from conftest import OVERLAYS, ROOT, chart, cluster_tools, helm_template, kustomize, run
-from live import Host
+from task_host_testkit import Host
 
 KUBERNETES = "1.32"
 VALUES = ROOT / "k8s/helm/task-api/environments"
@@ -255,7 +255,7 @@ def test_the_host_starts_with_the_settings_and_answers_the_probes(
     unknown = set(values) - flags(host_binary)
     assert unknown == set(), "the host does not read these variables"
     with Host(host_binary, values | here, tmp_path / "log", container["args"]) as host:
-        urls = {"http": host.api, "operators": host.operators}
+        urls = {"http": host.url, "operators": host.admin_url}
         for probe in manifests.PROBES:
             ask = container[probe]["httpGet"]
             with urllib.request.urlopen(urls[ask["port"]] + ask["path"], timeout=5) as answer:

@@ -12,7 +12,7 @@ import yaml
 
 import inventory
 from conftest import ROOT, kustomize, needs, other, run
-from live import Host, Process, free_port, get_json, wait_for
+from task_host_testkit import Host, Process, free_port, get_json, wait_for
 
 MONITORING = ROOT / "k8s/monitoring"
 VARIABLES = {"$namespace": "live", "$job": "task-api", "$__rate_interval": "10s"}
@@ -95,12 +95,9 @@ def prometheus(rules, host_binary, component, tmp_path_factory):
     program = needs("prometheus", "prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
     settings = {
-        "TASK_HOST_ADDR": "127.0.0.1:0",
-        "TASK_HOST_ADMIN_ADDR": "127.0.0.1:0",
         "TASK_HOST_DATABASE": f"sqlite:{folder}/data.sqlite",
         "TASK_HOST_COMPONENT": str(component),
         "TASK_HOST_PROBATION": "0s",
-        "TASK_HOST_LOG_FORMAT": "json",
     }
     with Host(host_binary, settings, folder / "host.log") as host:
         config = {
@@ -111,7 +108,7 @@ def prometheus(rules, host_binary, component, tmp_path_factory):
                     "job_name": "task-api",
                     "static_configs": [
                         {
-                            "targets": [host.operators.removeprefix("http://")],
+                            "targets": [host.admin_url.removeprefix("http://")],
                             "labels": {"namespace": "live"},
                         }
                     ],
@@ -129,15 +126,15 @@ def prometheus(rules, host_binary, component, tmp_path_factory):
         with Process(command, folder / "prometheus.log") as server:
             wait_for("Prometheus scrapes", lambda: server.running() and scraped(address))
             task = {"title": "Measured", "category": "testing"}
-            deploy = [host_binary, "deploy", "--to", host.operators]
-            assert post(f"{host.api}/tasks", task) == 201
+            deploy = [host_binary, "deploy", "--to", host.admin_url]
+            assert post(f"{host.url}/tasks", task) == 201
             run(*deploy, other(component, folder / "other.wasm"))
             (folder / "broken.wasm").write_bytes(component.read_bytes()[:1000])
             refused = subprocess.run(
                 [*deploy, folder / "broken.wasm"], capture_output=True, text=True, check=False
             )
             assert refused.returncode != 0, refused.stdout
-            yield address, lambda: (post(f"{host.api}/tasks", task), get_json(f"{host.api}/tasks"))
+            yield address, lambda: (post(f"{host.url}/tasks", task), get_json(f"{host.url}/tasks"))
 
 
 def scraped(address):

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from conftest import ROOT, needs, other
-from live import Host, Process, free_port, wait_for
+from task_host_testkit import Host, Process, free_port, wait_for
 from scripts import Machine
 from workflow import Workflow
 
@@ -51,21 +51,17 @@ def registry(tmp_path_factory):
         wait_for("the registry serves", answers)
         yield address
     finally:
-        server.child.kill()
-        server.child.wait()
+        server.kill()
 
 
 @pytest.fixture(scope="module")
 def host(host_binary, component, tmp_path_factory):
     folder = tmp_path_factory.mktemp("host")
     settings = {
-        "TASK_HOST_ADDR": "127.0.0.1:0",
-        "TASK_HOST_ADMIN_ADDR": "127.0.0.1:0",
         "TASK_HOST_ADMIN_TOKEN": ADMIN,
         "TASK_HOST_DATABASE": "sqlite::memory:",
         "TASK_HOST_COMPONENT": str(component),
         "TASK_HOST_PROBATION": "1s",
-        "TASK_HOST_LOG_FORMAT": "json",
     }
     with Host(host_binary, settings, folder / "host.log") as host:
         yield host
@@ -86,7 +82,7 @@ class Pipeline:
             folder,
             ["kubectl"],
             {"kubectl get secret": [0, ADMIN]},
-            TARGET=host.operators.removeprefix("http://"),
+            TARGET=host.admin_url.removeprefix("http://"),
             GITHUB_ACTOR="robot",
             GITHUB_SHA=COMMIT,
             GITHUB_REPOSITORY=repository,
@@ -122,7 +118,7 @@ class Pipeline:
             return None
 
     def active(self):
-        with urllib.request.urlopen(f"{self.host.api}/tasks", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.host.url}/tasks", timeout=10) as answer:
             return answer.headers["task-host-revision"]
 
 

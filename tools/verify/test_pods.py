@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from conftest import needs
-from live import Host, Process, free_port, wait_for
+from task_host_testkit import Host, Process, free_port, wait_for
 
 DRAFT = json.dumps({"title": "Through an Ingress", "category": "testing"})
 
@@ -22,16 +22,13 @@ def pods(host_binary, component, tmp_path):
         hosts = []
         for name in ("one", "other"):
             settings = {
-                "TASK_HOST_ADDR": "127.0.0.1:0",
-                "TASK_HOST_ADMIN_ADDR": "127.0.0.1:0",
                 "TASK_HOST_DATABASE": "sqlite::memory:",
                 "TASK_HOST_COMPONENT": str(component),
                 "TASK_HOST_DRAIN_DELAY": "1s",
-                "TASK_HOST_LOG_FORMAT": "json",
             }
             host = Host(host_binary, settings, tmp_path / f"{name}.log")
             hosts.append(all_of_them.enter_context(host))
-        servers = " ".join(f"server {host.api.removeprefix('http://')};" for host in hosts)
+        servers = " ".join(f"server {host.url.removeprefix('http://')};" for host in hosts)
         port = free_port()
         (tmp_path / "nginx.conf").write_text(
             f"daemon off; worker_processes 1; pid {tmp_path}/pid; error_log stderr;\n"

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from conftest import ROOT, needs
-from live import Host, Process, free_port, get_json, wait_for
+from task_host_testkit import Host, Process, free_port, get_json, wait_for
 
 COMPOSE = ROOT / "k8s/compose"
 
@@ -23,11 +23,8 @@ def proxy(host_binary, component, tmp_path_factory):
     def host(name):
         settings = {
             "TASK_HOST_PUBLIC_PATH": services[name]["environment"]["TASK_HOST_PUBLIC_PATH"],
-            "TASK_HOST_ADDR": "127.0.0.1:0",
-            "TASK_HOST_ADMIN_ADDR": "127.0.0.1:0",
             "TASK_HOST_DATABASE": "sqlite::memory:",
             "TASK_HOST_COMPONENT": str(component),
-            "TASK_HOST_LOG_FORMAT": "json",
         }
         return Host(host_binary, settings, folder / f"{name}.log")
 
@@ -36,7 +33,7 @@ def proxy(host_binary, component, tmp_path_factory):
         config = (COMPOSE / "nginx.conf").read_text()
         config = re.sub(r"listen \d+", f"listen 127.0.0.1:{port}", config)
         for name, at in (("staging", staging), ("prod", prod)):
-            config = config.replace(f"http://{name}:8000/", f"{at.api}/")
+            config = config.replace(f"http://{name}:8000/", f"{at.url}/")
         (folder / "nginx.conf").write_text(
             f"daemon off; worker_processes 1; pid {folder}/pid; error_log stderr;\n"
             f"events {{}}\nhttp {{ access_log off; {config} }}\n"

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from conftest import OVERLAYS, ROOT, cluster_tools, kustomize, other, run
-from live import Host
+from task_host_testkit import Host
 from scripts import Machine
 
 TOKEN = "a-token-for-operators"
@@ -203,13 +203,10 @@ def test_no_secret_is_created_in_a_cluster_that_does_not_answer(tmp_path):
 def host(host_binary, component, tmp_path_factory):
     folder = tmp_path_factory.mktemp("host")
     settings = {
-        "TASK_HOST_ADDR": "127.0.0.1:0",
-        "TASK_HOST_ADMIN_ADDR": "127.0.0.1:0",
         "TASK_HOST_ADMIN_TOKEN": TOKEN,
         "TASK_HOST_DATABASE": "sqlite::memory:",
         "TASK_HOST_COMPONENT": str(component),
         "TASK_HOST_PROBATION": "4s",
-        "TASK_HOST_LOG_FORMAT": "json",
     }
     with Host(host_binary, settings, folder / "host.log") as host:
         yield host
@@ -221,7 +218,7 @@ def operator(folder, host, binary, answers=None, **environment):
         folder,
         ["kubectl"],
         {"kubectl get secret": [0, TOKEN]} | (answers or {}),
-        TARGET=host.operators.removeprefix("http://"),
+        TARGET=host.admin_url.removeprefix("http://"),
         TASK_HOST=str(binary),
         **environment,
     )

@@ -5,10 +5,11 @@ use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::python::{Missing, Python};
-use crate::step;
+use xtask::python::{Missing, Python};
+use xtask::step;
+use xtask::workspace::Workspace;
+
 use crate::summary::Outcome;
-use crate::workspace::Workspace;
 
 /// What the tests are called in a summary.
 pub const NAME: &str = "web pages in a browser (Playwright, Chromium)";

@@ -4,27 +4,26 @@
 //! unless `--to` names another; the data of the local one is apart from that of `run`, because
 //! migrations that are still being written would be in the way there.
 
-mod host;
 mod sources;
 
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
+use testkit::{Process, client};
+use xtask::component::{self, Component};
+use xtask::step;
+use xtask::workspace::Workspace;
 
-use self::host::LocalHost;
 use self::sources::Sources;
-use crate::component::{self, Component};
 use crate::run;
-use crate::step;
-use crate::workspace::Workspace;
 
 /// What the logic is made of. Its tests are no part of it.
 const ROOTS: [&str; 5] = [
@@ -34,6 +33,12 @@ const ROOTS: [&str; 5] = [
     "component/web",
     "wit",
 ];
+
+/// Limit for a start: the host compiles the component first.
+const START: Duration = Duration::from_secs(60);
+
+/// The folders that hold [`ROOTS`]. A file is watched through its folder, because editors replace it.
+const FOLDERS: [&str; 2] = ["component", "wit"];
 
 /// The task service, built in a second rather than to run fast.
 const IN_WORK: Component = Component {
@@ -70,8 +75,9 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     for signal in [SIGTERM, SIGINT, SIGHUP] {
         flag::register(signal, stopped.clone())?;
     }
-    let sources = Sources::new(ROOTS.map(|root| workspace.root.join(root)));
-    let mut seen = sources.snapshot();
+    let below_root =
+        |names: &[&str]| -> Vec<_> { names.iter().map(|name| workspace.root.join(name)).collect() };
+    let sources = Sources::watch(&below_root(&FOLDERS), below_root(&ROOTS))?;
     let mut host = None;
     let mut live = Vec::new();
     let mut saved = SystemTime::now();
@@ -90,13 +96,16 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         step::announce("Waiting for a change…");
         let go_on = || match &mut host {
             _ if stopped.load(Ordering::Relaxed) => Ok(false),
-            Some(host) => host.alive().map(|()| true),
+            Some(host) => match host.poll()? {
+                None => Ok(true),
+                Some(status) => bail!("the host has ended ({status})"),
+            },
             None => Ok(true),
         };
-        let Some(change) = sources.changed(&seen, go_on)? else {
-            return Ok(());
-        };
-        (seen, saved) = change;
+        match sources.changed(go_on)? {
+            Some(change) => saved = change,
+            None => return Ok(()),
+        }
     }
 }
 
@@ -111,12 +120,14 @@ fn build(workspace: &Workspace) -> Option<std::path::PathBuf> {
     }
 }
 
+/// Starts the local host and waits until it is ready. Dropping it drains it; Ctrl-C reaches it directly,
+/// too, and ends it at once.
 fn start(
     workspace: &Workspace,
     arguments: &Arguments,
     binary: &Path,
     file: &Path,
-) -> Result<LocalHost> {
+) -> Result<Process> {
     let data = workspace.root.join("data");
     fs::create_dir_all(&data).with_context(|| format!("cannot create {}", data.display()))?;
     step::announce("Starting a local host; Ctrl-C stops it…");
@@ -132,8 +143,12 @@ fn start(
         .args(["--drain-delay", "0s"])
         .arg("--component")
         .arg(file)
-        .current_dir(&workspace.root);
-    LocalHost::start(&mut command, binary, &to(arguments))
+        .current_dir(&workspace.root)
+        .stdin(Stdio::null());
+    let mut host = Process::start(&mut command)?.draining();
+    let ready = || client::is_ready(arguments.admin_addr);
+    host.wait_until(START, ready).context("the host")?;
+    Ok(host)
 }
 
 /// Deploys a component and says how long ago it was saved. False: the host refused it.

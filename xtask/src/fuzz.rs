@@ -5,19 +5,18 @@
 //! good and bad ones, and looks for server errors and for answers that the document does not
 //! allow. At the end the host must drain and exit with 0. The seed is fixed: a failure repeats.
 
-mod host;
-
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use testkit::{Host, Settings};
+use xtask::component::{COUNTER, TASKS};
+use xtask::python::{Missing, Python};
+use xtask::step;
+use xtask::workspace::Workspace;
 
-use self::host::Host;
-use crate::component::{COUNTER, TASKS};
-use crate::python::{Missing, Python};
-use crate::step;
 use crate::summary::Outcome;
-use crate::workspace::Workspace;
 
 /// What the check is called in a summary.
 pub const NAME: &str = "API against its OpenAPI document (schemathesis)";
@@ -84,13 +83,17 @@ fn check(workspace: &Workspace, python: &Python, target: &Target) -> Result<()> 
     let file =
         |folder: PathBuf, extension: &str| folder.join(target.component).with_extension(extension);
     let component = file(workspace.components(), "wasm");
-    let log = file(workspace.target.join("fuzz"), "log");
-    let host = Host::start(&workspace.host_binary("debug"), &component, &log);
-    let outcome = host.and_then(|host| {
-        let addresses = host.addresses();
-        let url = format!("http://{}/openapi.json", addresses.api);
-        let operators = format!("http://{}/admin/openapi.json", addresses.operators);
-        let answers = validate(workspace, python, &operators)
+    let folder = workspace.target.join("fuzz");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let log = file(folder, "log");
+    let settings = Settings::new(workspace.host_binary("debug"))?
+        .component(component)
+        .database("sqlite::memory:")
+        .log_file(&log);
+    let outcome = Host::start(&settings).and_then(|host| {
+        let url = format!("http://{}/openapi.json", host.address);
+        let admin = format!("http://{}/admin/openapi.json", host.admin_address);
+        let answers = validate(workspace, python, &admin)
             .and_then(|()| validate(workspace, python, &url))
             .and_then(|()| step::run(&mut schemathesis(workspace, python, &url, target)));
         let stopped = host.stop();

@@ -1,5 +1,4 @@
-//! Build, toolchain and test automation: `cargo xtask run | dev | test | build | components |
-//! fuzz | browser | verify | bench`.
+//! The commands of `cargo xtask`: run, dev, test, build, components, fuzz, browser, verify, bench.
 //!
 //! Each subcommand is a module. Steps are announced on standard error as they begin, and the
 //! tools that they start write to the terminal themselves, so that a long build shows its
@@ -7,24 +6,19 @@
 
 mod bench;
 mod browser;
-mod component;
 mod dev;
 mod fuzz;
 mod postgres;
-mod python;
 mod run;
-mod step;
 mod summary;
 mod test;
-mod toolchain;
 mod verify;
-mod workspace;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
-use crate::workspace::Workspace;
+use xtask::component;
+use xtask::workspace::Workspace;
 
 /// Builds, runs and tests task-host.
 #[derive(Parser)]
@@ -66,7 +60,7 @@ fn main() -> ExitCode {
         Command::Fuzz => test::fuzz_only(&workspace),
         Command::Browser(arguments) => test::browser_only(&workspace, &arguments),
         Command::Verify(arguments) => test::verify_only(&workspace, &arguments),
-        Command::Bench(arguments) => bench::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
+        Command::Bench(arguments) => bench::run(&workspace, arguments).map(|never| match never {}),
     });
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -3,12 +3,11 @@
 //! They are the same programs: a variable tells them which database the hosts are given. What is
 //! missing without PostgreSQL is more than this: the tests of the storage layer pass over it too.
 
-use std::env;
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::step;
+use testkit::postgres::Programs;
+use xtask::step;
+
 use crate::summary::Outcome;
 
 /// What it is called in the summary.
@@ -32,7 +31,7 @@ const NOT: [&str; 3] = [
 
 /// Runs the API's tests on PostgreSQL, where it is installed.
 pub fn run(mut tests: Command) -> Outcome {
-    if programs().is_none() {
+    if Programs::find().is_none() {
         return Outcome::LeftOut {
             why: "PostgreSQL 15 or newer is missing".into(),
             remedy: "apt install postgresql (its server need not run; the tests start their own)"
@@ -47,19 +46,4 @@ pub fn run(mut tests: Command) -> Outcome {
         Ok(()) => Outcome::Passed,
         Err(error) => Outcome::Failed(format!("{error:#}")),
     }
-}
-
-/// Where the server's programs are: in PATH, or where Debian puts them.
-pub fn programs() -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
-    env::split_paths(&path)
-        .chain(debian.flatten().map(|entry| entry.path().join("bin")))
-        .find(|directory| is_there(directory))
-}
-
-fn is_there(directory: &Path) -> bool {
-    ["initdb", "postgres", "psql"]
-        .iter()
-        .all(|name| directory.join(name).is_file())
 }

@@ -8,10 +8,9 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-
-use crate::component;
-use crate::step;
-use crate::workspace::Workspace;
+use xtask::component;
+use xtask::step;
+use xtask::workspace::Workspace;
 
 /// What `run` passes on.
 #[derive(Debug, clap::Args)]

@@ -9,15 +9,15 @@ use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
+use xtask::component;
+use xtask::step;
+use xtask::workspace::Workspace;
 
 use crate::browser;
-use crate::component;
 use crate::fuzz;
 use crate::postgres;
-use crate::step;
 use crate::summary::{Outcome, Summary};
 use crate::verify;
-use crate::workspace::Workspace;
 
 /// The variable that tells the host's tests where the built components are.
 const COMPONENTS_VARIABLE: &str = "TASK_HOST_TEST_COMPONENTS";

@@ -5,11 +5,12 @@
 //! carry are pinned in `tools/requirements.txt`; a test that needs another program of the system
 //! is left out where that is missing, with its package's name, and fails in CI.
 
-use crate::component::TASKS;
-use crate::python::{Missing, Python};
-use crate::step;
+use xtask::component::TASKS;
+use xtask::python::{Missing, Python};
+use xtask::step;
+use xtask::workspace::Workspace;
+
 use crate::summary::Outcome;
-use crate::workspace::Workspace;
 
 /// What the checks are called in a summary.
 pub const NAME: &str = "manifests, chart, alerts, dashboard, image, workflows";

@@ -4,10 +4,10 @@
 //! at the same time. Nothing here knows the host's code: what these tests assert is what a
 //! client or an operator can see. The components come from `cargo xtask test`.
 
-mod client;
+use testkit::{client, postgres};
+
 mod harness;
 mod metrics;
-mod postgres;
 mod stop;
 
 mod contract1;

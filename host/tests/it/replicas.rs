@@ -7,8 +7,9 @@ mod dependencies;
 mod faults;
 mod idempotency;
 mod linearizability;
-pub mod proxy;
 mod registers;
 mod rollout;
 mod transfers;
 mod workload;
+
+pub use testkit::proxy::network as proxy;

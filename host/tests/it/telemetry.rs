@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use prost::Message as _;
 use serde_json::json;
 
-use crate::harness::server::{Told, serve};
+use crate::harness::server::{Reply, serve};
 use crate::harness::{Setup, eventually};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -112,15 +112,15 @@ impl Collector {
     fn start() -> Collector {
         let spans: Arc<Mutex<Vec<Span>>> = Arc::default();
         let kept = spans.clone();
-        let address = serve(move |asked| {
-            assert_eq!(asked.target, "/v1/traces");
-            let sent = ExportTraceServiceRequest::decode(&asked.body[..]).unwrap();
+        let address = serve(move |received| {
+            assert_eq!(received.target, "/v1/traces");
+            let sent = ExportTraceServiceRequest::decode(&received.body[..]).unwrap();
             let scopes = sent
                 .resource_spans
                 .into_iter()
                 .flat_map(|of| of.scope_spans);
             kept.lock().unwrap().extend(scopes.flat_map(|of| of.spans));
-            Told::status(200)
+            Reply::status(200)
         });
         let endpoint = format!("http://{address}");
         Collector { endpoint, spans }
