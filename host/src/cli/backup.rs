@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::process::print;
 use crate::failure::Failure;
-use storage::{Location, transfer};
+use storage::Location;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -21,7 +21,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    transfer::backup(&args.database, &args.file).map_err(anyhow::Error::from)?;
+    storage::backup(&args.database, &args.file).map_err(anyhow::Error::from)?;
     let (from, to) = (&args.database, args.file.display());
     Ok(print(&format!("copied {from} to {to}\n"))?)
 }

@@ -9,7 +9,7 @@ use super::export_format::{Header, write_row};
 use super::output::progress::Progress;
 use super::process::block_on;
 use crate::failure::Failure;
-use storage::{Location, transfer};
+use storage::Location;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -28,7 +28,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 async fn export(location: &Location) -> anyhow::Result<()> {
-    let mut export = transfer::export(location).await?;
+    let mut export = storage::export(location).await?;
     let tables = &export.manifest.tables;
     let mut progress = Progress::new("exported", tables);
     let mut output = BufWriter::new(std::io::stdout().lock());
