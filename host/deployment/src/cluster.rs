@@ -64,14 +64,16 @@ impl Cluster {
             let view = views.borrow_and_update().clone();
             let mut missing = Vec::new();
             for other in view.others(member.id()) {
-                match &other.beat.staged {
-                    staged if staged.deployment != id => missing.push(other.beat.name.as_str()),
+                match &other.heartbeat.staged {
+                    staged if staged.deployment != id => {
+                        missing.push(other.heartbeat.name.as_str())
+                    }
                     Staged {
                         problem: Some(reason),
                         ..
                     } => {
                         return Err(Rejection::Replica {
-                            name: other.beat.name.clone(),
+                            name: other.heartbeat.name.clone(),
                             reason: reason.clone(),
                         });
                     }
@@ -119,9 +121,10 @@ impl Cluster {
         };
         let view = member.view();
         let others = view.others(member.id());
-        for other in others.filter(|other| other.beat.staged.deployment == id) {
-            for (sum, (requests, failures)) in
-                counts.iter_mut().zip([other.beat.new, other.beat.old])
+        for other in others.filter(|other| other.heartbeat.staged.deployment == id) {
+            for (sum, (requests, failures)) in counts
+                .iter_mut()
+                .zip([other.heartbeat.new, other.heartbeat.old])
             {
                 sum.requests += requests;
                 sum.failures += failures;
@@ -136,7 +139,7 @@ impl Cluster {
     /// Returns the database's error.
     pub(crate) async fn set_share(&self, id: i64, percent: f64) -> Result<(), storage::Error> {
         match &self.member {
-            Some(member) => member.replicas().share(id, percent).await,
+            Some(member) => member.replicas().set_canary_percent(id, percent).await,
             None => Ok(()),
         }
     }
@@ -179,21 +182,26 @@ impl Cluster {
         let status = |replica: Replica| {
             let Replica {
                 id,
-                beat,
+                heartbeat,
                 age,
-                lives,
+                has_lease,
                 ..
             } = replica;
             ReplicaStatus {
                 this: id == member.id(),
                 id,
-                state: if lives { beat.state.name() } else { "gone" }.to_owned(),
-                name: beat.name,
-                digest: beat.digest,
-                epoch: beat.epoch,
+                state: if has_lease {
+                    heartbeat.state.name()
+                } else {
+                    "gone"
+                }
+                .to_owned(),
+                name: heartbeat.name,
+                digest: heartbeat.digest,
+                epoch: heartbeat.epoch,
                 heartbeat_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
-                host_version: beat.host_version,
-                problem: beat.staged.problem,
+                host_version: heartbeat.host_version,
+                problem: heartbeat.staged.problem,
             }
         };
         Ok(replicas.into_iter().map(status).collect())

@@ -20,7 +20,7 @@ use contract::Word;
 use contract::deployment::{Outcome, Progress, Stage};
 use request::{Revision, Share, Trial};
 use storage::registry::{Active, DeploymentRow};
-use storage::replicas::{Running, Staged, View};
+use storage::replicas::{RunningDeployment, Staged, View};
 
 /// The pause before an active component that did not load is loaded again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -69,7 +69,7 @@ impl Follower {
             Some(running) if coordinator(&running.row) == self.member.id() => {
                 self.carry_out_command(running).await;
             }
-            Some(running) if view.lives(coordinator(&running.row)) => {
+            Some(running) if view.has_lease(coordinator(&running.row)) => {
                 self.take_part(running).await;
                 self.catch_up(view).await;
             }
@@ -89,7 +89,7 @@ impl Follower {
     }
 
     /// Prepares the component of another host's deployment, and follows its canary.
-    async fn take_part(&mut self, running: &Running) {
+    async fn take_part(&mut self, running: &RunningDeployment) {
         let row = &running.row;
         if needs_component(&row.stage) && self.member.staged() != row.id {
             let prepared = self.prepare(&row.new.digest).await;
@@ -212,8 +212,10 @@ impl Follower {
     }
 
     /// Carries out another host's command for a deployment that runs here.
-    async fn carry_out_command(&self, running: &Running) {
-        let Some(command) = &running.wish else { return };
+    async fn carry_out_command(&self, running: &RunningDeployment) {
+        let Some(command) = &running.command else {
+            return;
+        };
         let id = running.row.id;
         match serde_json::from_str(command) {
             Ok(Command::Interrupt { reason }) => {
@@ -228,7 +230,7 @@ impl Follower {
                 tracing::warn!("cannot read another host's command for deployment {id}: {error}");
             }
         }
-        if let Err(error) = self.member.replicas().fulfil(id).await {
+        if let Err(error) = self.member.replicas().clear_command(id).await {
             tracing::warn!("cannot clear the command for deployment {id}: {error}");
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use contract::RouteIndex;
 use request::{Answer, Client, Health, Refusal, Request, Revision, Service};
 
 /// Answers requests with the active revision. The methods are those of [`Service`].
@@ -24,7 +25,7 @@ pub trait Api: Send + Sync + 'static {
     async fn answer(
         &self,
         revision: &Arc<Revision>,
-        route: usize,
+        route: RouteIndex,
         request: Request,
     ) -> Result<Answer, Refusal>;
 
@@ -57,7 +58,7 @@ impl Api for Service {
     async fn answer(
         &self,
         revision: &Arc<Revision>,
-        route: usize,
+        route: RouteIndex,
         request: Request,
     ) -> Result<Answer, Refusal> {
         Service::answer(self, revision, route, request).await

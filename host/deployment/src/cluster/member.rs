@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use request::{Counts, Lease, Moment, RevisionStats};
-use storage::replicas::{Beat, OLDEST_PROTOCOL, Staged, State, View};
+use storage::replicas::{Heartbeat, OLDEST_PROTOCOL, Staged, State, View};
 use storage::{self, Database, Replicas};
 
 /// Heartbeats in a lease. The lease expires when all of them fail.
@@ -57,7 +57,7 @@ pub enum JoinError {
 
 /// The content of the next heartbeat.
 struct Report {
-    beat: Beat,
+    heartbeat: Heartbeat,
     /// The revisions whose requests are reported: the deployed one and the previous one.
     watched: Option<[Watched; 2]>,
 }
@@ -83,7 +83,7 @@ impl Member {
         let Some(replicas) = database.replicas() else {
             return Ok(None);
         };
-        let beat = Beat {
+        let heartbeat = Heartbeat {
             name,
             host_version: env!("CARGO_PKG_VERSION").to_owned(),
             state: State::Starting,
@@ -94,21 +94,21 @@ impl Member {
             old: (0, 0),
             lease,
         };
-        let view = replicas.beat(&beat).await?;
-        let mut living = view.replicas.iter().filter(|replica| replica.lives);
+        let view = replicas.heartbeat(&heartbeat).await?;
+        let mut living = view.replicas.iter().filter(|replica| replica.has_lease);
         if let Some(old) = living.find(|replica| replica.protocol < OLDEST_PROTOCOL) {
             // If this fails, the membership expires.
             let _ = replicas.leave().await;
             return Err(JoinError::TooOld {
-                name: old.beat.name.clone(),
-                version: old.beat.host_version.clone(),
+                name: old.heartbeat.name.clone(),
+                version: old.heartbeat.host_version.clone(),
             });
         }
         let member = Arc::new(Member {
             database: database.clone(),
             lease: Arc::new(Lease::none()),
             report: Mutex::new(Report {
-                beat,
+                heartbeat,
                 watched: None,
             }),
             view: watch::Sender::new(Arc::new(view)),
@@ -142,22 +142,22 @@ impl Member {
 
     /// Returns the epoch that this host serves.
     pub(crate) fn epoch(&self) -> i64 {
-        self.report.lock().beat.epoch
+        self.report.lock().heartbeat.epoch
     }
 
     /// Returns how long a lease lasts.
     pub(crate) fn lease_time(&self) -> Duration {
-        self.report.lock().beat.lease
+        self.report.lock().heartbeat.lease
     }
 
     /// Reports that every request that begins from now on is answered by this component, of this
     /// epoch.
     pub(crate) fn serves(&self, epoch: i64, digest: &str) {
-        self.replicas().serve(epoch);
+        self.replicas().set_epoch(epoch);
         let mut report = self.report.lock();
-        report.beat.state = State::Serving;
-        report.beat.epoch = epoch;
-        report.beat.digest = Some(digest.to_owned());
+        report.heartbeat.state = State::Serving;
+        report.heartbeat.epoch = epoch;
+        report.heartbeat.digest = Some(digest.to_owned());
         drop(report);
         self.changed.notify_one();
     }
@@ -166,7 +166,7 @@ impl Member {
     /// answers nothing until it can serve the component.
     pub(crate) fn fails(&self) {
         let mut report = self.report.lock();
-        report.beat.state = State::Failed;
+        report.heartbeat.state = State::Failed;
         self.lease.end();
         drop(report);
         self.changed.notify_one();
@@ -176,7 +176,7 @@ impl Member {
     /// requests to that component and to the previous one.
     pub(crate) fn stages(&self, staged: Staged, revisions: Option<[&Arc<RevisionStats>; 2]>) {
         let mut report = self.report.lock();
-        report.beat.staged = staged;
+        report.heartbeat.staged = staged;
         report.watched = revisions.map(|both| both.map(Watched::from_now_on));
         drop(report);
         self.changed.notify_one();
@@ -184,7 +184,7 @@ impl Member {
 
     /// Returns the deployment of the last call of [`Member::stages`]. 0: none.
     pub(crate) fn staged(&self) -> i64 {
-        self.report.lock().beat.staged.deployment
+        self.report.lock().heartbeat.staged.deployment
     }
 
     /// Returns whether no other host serves, according to the latest view.
@@ -238,26 +238,26 @@ impl Member {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.changed.notified() => {}
-                () = self.replicas().awaken() => {}
+                () = self.replicas().wait_for_change() => {}
             }
         }
     }
 
     /// Sends one heartbeat, and returns the pause until the next.
     async fn send_heartbeat(&self) -> Result<Duration, storage::Error> {
-        let beat = self.report.lock().beat();
+        let heartbeat = self.report.lock().heartbeat();
         let asked = Moment::now();
-        let view = self.replicas().beat(&beat).await?;
-        let granted = beat.state == State::Serving && beat.epoch >= view.fence;
+        let view = self.replicas().heartbeat(&heartbeat).await?;
+        let granted = heartbeat.state == State::Serving && heartbeat.epoch >= view.fence;
         let report = self.report.lock();
         // `Member::fails` may have ended the lease in the meantime.
-        if granted && report.beat.state == State::Serving {
-            self.lease.extend(asked, beat.lease);
+        if granted && report.heartbeat.state == State::Serving {
+            self.lease.extend(asked, heartbeat.lease);
         }
         drop(report);
         let pause = match &view.running {
-            Some(_) => WHILE_DEPLOYING.min(beat.lease / HEARTBEATS),
-            None => beat.lease / HEARTBEATS,
+            Some(_) => WHILE_DEPLOYING.min(heartbeat.lease / HEARTBEATS),
+            None => heartbeat.lease / HEARTBEATS,
         };
         self.view.send_replace(Arc::new(view));
         Ok(pause)
@@ -265,12 +265,12 @@ impl Member {
 }
 
 impl Report {
-    fn beat(&self) -> Beat {
-        let mut beat = self.beat.clone();
+    fn heartbeat(&self) -> Heartbeat {
+        let mut heartbeat = self.heartbeat.clone();
         if let Some([new, old]) = &self.watched {
-            (beat.new, beat.old) = (new.counts(), old.counts());
+            (heartbeat.new, heartbeat.old) = (new.counts(), old.counts());
         }
-        beat
+        heartbeat
     }
 }
 

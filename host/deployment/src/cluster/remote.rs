@@ -90,12 +90,12 @@ impl<'a> Remote<'a> {
     async fn send(&self, command: &Command) -> Result<bool, AdminError> {
         let (id, replicas) = (self.row.id, self.member.replicas());
         let text = serde_json::to_string(command).unwrap_or_default();
-        if !replicas.wish(id, &text).await? {
+        if !replicas.send_command(id, &text).await? {
             return Ok(false);
         }
         // If the deployment's host is gone, another host takes the deployment over after a lease.
         let until = Instant::now() + 2 * self.member.lease_time();
-        while !replicas.is_fulfilled(id).await? {
+        while !replicas.is_command_handled(id).await? {
             if Instant::now() >= until {
                 return Err(AdminError::Unavailable(format!(
                     "the host that runs deployment {id} has not answered"
