@@ -20,7 +20,6 @@ mod lifecycle;
 mod limits;
 mod replicas;
 mod request;
-mod storage;
 mod telemetry;
 mod toy;
 mod traffic;

@@ -177,14 +177,12 @@ fn a_crash_before_anything_was_active_starts_over() {
     let setup = Probe::good().setup();
     // What the machine's death leaves behind in a new database: a deployment that never ended.
     drop(setup.start());
-    let sqlite = rusqlite::Connection::open(setup.directory().join("data.sqlite")).expect("opens");
-    sqlite
-        .execute_batch(
-            "DELETE FROM task_host_active;
-             UPDATE task_host_deployments SET outcome = NULL, ended_at = NULL, stage = 'check';",
-        )
-        .expect("changed");
-    drop(sqlite);
+    storage::sqlite::testing::run_unchecked(
+        &setup.directory().join("data.sqlite"),
+        "DELETE FROM task_host_active;
+         UPDATE task_host_deployments SET outcome = NULL, ended_at = NULL, stage = 'check';",
+    )
+    .expect("changed");
     let host = setup.start();
     host.get("/things/1").expect(200);
     let deployment = latest(&host);

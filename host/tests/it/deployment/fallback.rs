@@ -12,8 +12,7 @@ use crate::hostile::probe::Probe;
 /// Changes the service's database behind the host's back.
 fn change(setup: &Setup, statements: &str) {
     let path = setup.directory().join("data.sqlite");
-    let sqlite = rusqlite::Connection::open(path).expect("it opens");
-    sqlite.execute_batch(statements).expect("they run");
+    storage::sqlite::testing::run_unchecked(&path, statements).expect("they run");
 }
 
 /// Overwrites the content of the component whose digest begins so.
