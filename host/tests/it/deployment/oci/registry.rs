@@ -1,4 +1,4 @@
-//! A registry in memory, as much of one as `publish`, `deploy` and `inspect` use.
+//! An OCI registry in memory that supports what `publish`, `deploy` and `inspect` use.
 
 use std::collections::HashMap;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::harness::{Refused, run, task_host};
 const USER: &str = "robot:secret";
 const TOKEN: &str = "a-token-of-the-registry";
 
-/// A registry for one repository, in memory, which asks for a token.
+/// A registry with one repository that requires a token.
 pub(super) struct Registry {
     address: SocketAddr,
     held: Arc<Mutex<Held>>,
@@ -50,8 +50,8 @@ impl Registry {
         }
     }
 
-    /// The command with the credentials for this registry.
-    pub(super) fn known_to(&self, mut command: Command) -> Command {
+    /// Adds the credentials for this registry to a command.
+    pub(super) fn with_credentials(&self, mut command: Command) -> Command {
         command.env("TASK_HOST_REGISTRY_AUTH_FILE", self.auth_file());
         command
     }
@@ -73,10 +73,10 @@ impl Registry {
         publish
             .args(["publish", component.path()])
             .arg(format!("oci://{}:{tag}", self.repository()));
-        run(self.known_to(publish))
+        run(self.with_credentials(publish))
     }
 
-    /// Publishes and returns the reference by content alone.
+    /// Publishes a component and returns its reference by digest.
     #[track_caller]
     pub(super) fn published(&self, component: &Built, tag: &str) -> String {
         self.publish(component, tag).says(0, &[]);
@@ -96,14 +96,15 @@ impl Registry {
         digest_of(&self.manifest(tag))
     }
 
-    /// Has another manifest where the digest of a tag's is asked for.
+    /// Serves another manifest under the digest of a tag's manifest.
     pub(super) fn replace(&self, tag: &str, manifest: &[u8]) {
         let digest = format!("sha256:{}", self.digest(tag));
         let mut held = self.held.lock().unwrap();
         held.manifests.insert(digest, manifest.to_vec());
     }
 
-    pub(super) fn be_away(&self, away: bool) {
+    /// If `away`, every request fails with 503.
+    pub(super) fn set_away(&self, away: bool) {
         self.held.lock().unwrap().away = away;
     }
 

@@ -1,10 +1,12 @@
-//! Going back while a deployment runs.
+//! Rollbacks while a deployment runs.
 
-use super::{begin, built, command, deploy, latest, numbered, other, quick, revision, status};
+use super::{
+    begin, built, command, deploy, latest, numbered, other, revision, short_probation, status,
+};
 use crate::harness::{Host, Setup, run};
 use crate::hostile::probe::Probe;
 
-fn watched() -> Setup {
+fn long_probation() -> Setup {
     Probe::good().setup().flag("--probation", "60s")
 }
 
@@ -18,10 +20,10 @@ fn in_probation(setup: &Setup) -> (Host, String) {
 }
 
 #[test]
-fn a_rollback_in_probation_ends_it_by_going_back() {
-    // Also where nothing before is kept compiled.
+fn a_rollback_in_probation_activates_the_revision_before() {
+    // With 0, the earlier revision is not kept compiled.
     for keep in ["3", "0"] {
-        let setup = watched().flag("--keep-revisions", keep);
+        let setup = long_probation().flag("--keep-revisions", keep);
         let (host, before) = in_probation(&setup);
         let output = run(command(&host, &["rollback"]));
         assert_eq!(output.code, Some(0), "{output:#?}");
@@ -37,7 +39,7 @@ fn a_rollback_in_probation_ends_it_by_going_back() {
 }
 
 #[test]
-fn a_rollback_in_probation_takes_the_digest_of_the_revision_before_and_no_other() {
+fn a_rollback_in_probation_accepts_only_the_digest_of_the_revision_before() {
     let setup = Probe::good().setup();
     let host = setup.clone().flag("--probation", "100ms").start();
     let first = status(&host)["active"]["digest"].clone();
@@ -47,19 +49,19 @@ fn a_rollback_in_probation_takes_the_digest_of_the_revision_before_and_no_other(
     let host = setup.flag("--probation", "60s").start();
     let second = status(&host)["active"]["digest"].clone();
     begin(&host, &["deploy", built(&numbered(2)).path()], "probation");
-    let ask = |digest: &serde_json::Value| {
+    let roll_back_to = |digest: &serde_json::Value| {
         let order = serde_json::json!({ "digest": digest });
         host.admin("POST", "/admin/rollback").json(&order).send()
     };
-    let refused = ask(&first);
+    let refused = roll_back_to(&first);
     assert_eq!(refused.problem(409, "deployment-running")["deployment"], 3);
-    assert_eq!(ask(&second).expect(202).json()["id"], 3);
+    assert_eq!(roll_back_to(&second).expect(202).json()["id"], 3);
     assert_eq!(status(&host)["active"]["digest"], second);
 }
 
 #[test]
-fn a_rollback_before_the_switch_is_refused_with_the_id_of_what_runs() {
-    let setup = quick();
+fn a_rollback_before_the_switch_is_refused_with_the_id_of_the_running_deployment() {
+    let setup = short_probation();
     let host = setup.start();
     let output = deploy(&host, &built(&numbered(1)), &[]);
     assert_eq!(output.code, Some(0), "{output:#?}");
@@ -76,12 +78,12 @@ fn a_rollback_before_the_switch_is_refused_with_the_id_of_what_runs() {
 }
 
 #[test]
-fn a_rollback_ends_what_is_tried_beside_the_active_revision() {
+fn a_rollback_ends_a_trial() {
     for (flags, stage) in [
         (["--canary", "10%"].as_slice(), "canary"),
         (&["--shadow"], "shadow"),
     ] {
-        let host = quick().flag("--pause-before", stage).start();
+        let host = short_probation().flag("--pause-before", stage).start();
         let before = revision(&host);
         let component = built(&other());
         let arguments = [&["deploy", component.path()], flags].concat();
@@ -97,8 +99,8 @@ fn a_rollback_ends_what_is_tried_beside_the_active_revision() {
 }
 
 #[test]
-fn an_abort_between_the_registrys_switch_and_that_of_the_requests_leaves_both_on_the_old_one() {
-    let setup = quick();
+fn an_abort_after_the_registry_switched_and_before_requests_do_undoes_the_switch() {
+    let setup = short_probation();
     let before = revision(&setup.start());
     let host = setup.clone().flag("--pause-before", "activated").start();
     begin(&host, &["deploy", built(&other()).path()], "activated");
@@ -110,8 +112,8 @@ fn an_abort_between_the_registrys_switch_and_that_of_the_requests_leaves_both_on
 }
 
 #[test]
-fn deploying_what_is_active_already_does_not_hide_the_way_back() {
-    let host = quick().start();
+fn deploying_the_active_component_again_keeps_the_rollback_target() {
+    let host = short_probation().start();
     let before = revision(&host);
     let component = built(&other());
     for _ in 0..2 {

@@ -1,5 +1,5 @@
-//! The order of a request's steps, with logic that the test holds and a sync that it holds: who
-//! waits for whom cannot be seen from outside of the process.
+//! The order of a request's steps. The tests hold the logic and the sync of the log, because it
+//! cannot be seen from outside of the process which request waits for which.
 
 use std::fs::File;
 use std::io;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use contract::{Access, Description, Method, Migration, Route};
+use contract::{Access, Description, Method, Migration, Route, RouteIndex};
 use request::{
     Answer, Finished, Invocation, Lease, Limits, Logic, Refusal, Request, Revision, Service,
 };
@@ -18,11 +18,11 @@ use storage::sqlite::{Config, Durability, LogSync, Sqlite};
 use storage::{Budget, Database};
 use telemetry::metrics::Metrics;
 use tokio::sync::Semaphore;
-use transcode::{Input, Outcome, Rejection, Reply};
+use transcode::{Input, InputError, Outcome, Reply};
 
-use crate::harness::eventually;
+use testkit::eventually;
 
-/// A sync that waits for the test.
+/// A sync that waits while the test holds it.
 #[derive(Default)]
 struct HeldSync {
     held: Mutex<bool>,
@@ -44,7 +44,7 @@ impl LogSync for HeldSync {
     }
 }
 
-/// Logic that runs one statement, once the test lets it.
+/// Logic that waits until the test releases it, and then runs one statement.
 struct Scripted {
     begun: Arc<Semaphore>,
     release: Arc<Semaphore>,
@@ -57,7 +57,7 @@ struct Step {
 
 #[async_trait]
 impl Logic for Scripted {
-    fn prepare(&self, _: usize, _: &Input<'_>) -> Result<Box<dyn Invocation>, Rejection> {
+    fn prepare(&self, _: RouteIndex, _: &Input<'_>) -> Result<Box<dyn Invocation>, InputError> {
         Ok(Box::new(Step {
             begun: self.begun.clone(),
             release: self.release.clone(),
@@ -78,18 +78,18 @@ impl Invocation for Step {
     async fn run(&self, call: Call) -> Finished {
         self.begun.add_permits(1);
         self.release.acquire().await.unwrap().forget();
-        let mut transaction = call.transaction.unwrap();
+        let mut transaction = call.transaction;
         let statement = "INSERT INTO marks DEFAULT VALUES";
         transaction.execute(statement, &[]).await.unwrap().unwrap();
         Finished {
-            transaction: Some(transaction),
+            transaction,
             outcome: Ok(Outcome::Reply(Reply::default())),
             cost: Cost::default(),
         }
     }
 }
 
-/// A service with one route, which writes.
+/// A service with one route that writes.
 struct Held {
     service: Arc<Service>,
     database: Arc<dyn Database>,
@@ -198,7 +198,9 @@ impl Held {
                 if_match: None,
                 idempotency_key: None,
             };
-            service.answer(&service.active(), 0, request).await
+            service
+                .answer(&service.active(), RouteIndex::new(0), request)
+                .await
         })
     }
 
@@ -208,17 +210,20 @@ impl Held {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn others_run_while_a_request_waits_for_the_disk() {
+async fn a_request_that_waits_for_the_disk_frees_its_slot() {
     let held = Held::new(1, 10).await;
     held.release.add_permits(2);
     held.sync.set(true);
     let before = held.commits();
     let requests = [held.post(), held.post()];
-    eventually("both commit, in the one slot there is", || {
+    eventually("both requests commit in the only slot", || {
         (held.commits() == before + 2).then_some(())
     });
     for request in &requests {
-        assert!(!request.is_finished(), "acknowledged before it is durable");
+        assert!(
+            !request.is_finished(),
+            "the request was acknowledged before it was durable"
+        );
     }
     held.sync.set(false);
     for request in requests {
@@ -227,15 +232,15 @@ async fn others_run_while_a_request_waits_for_the_disk() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_who_has_to_wait_takes_a_place_in_the_queue() {
+async fn a_request_that_can_start_at_once_skips_the_queue() {
     for waiting in [0, 1, 3] {
         let held = Held::new(1, waiting).await;
         let mut admitted = vec![held.post()];
         held.begun.acquire().await.unwrap().forget();
-        // One runs; so many wait; the next one is turned away.
+        // One request runs and `waiting` requests wait, so two of these are turned away.
         let mut turned_away = 0;
         let others: Vec<_> = (0..waiting + 2).map(|_| held.post()).collect();
-        eventually("two are turned away", || {
+        eventually("two requests are turned away", || {
             let over = others.iter().filter(|request| request.is_finished());
             (over.count() == 2).then_some(())
         });
@@ -260,13 +265,13 @@ async fn only_who_has_to_wait_takes_a_place_in_the_queue() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_leaves_anywhere_frees_the_slot_the_writer_and_the_place() {
+async fn a_cancelled_request_frees_its_slot_the_writer_and_its_place_in_the_queue() {
     let held = Held::new(1, 1).await;
     for _ in 0..20 {
         let running = held.post();
         held.begun.acquire().await.unwrap().forget();
         let waiting = held.post();
-        eventually("the second one waits", || {
+        eventually("the second request waits for the writer", || {
             let waiting = &held.database.stats().writer_waiting;
             (waiting.load(SeqCst) == 1).then_some(())
         });
@@ -278,9 +283,5 @@ async fn who_leaves_anywhere_frees_the_slot_the_writer_and_the_place() {
     held.release.add_permits(1);
     let before = held.commits();
     assert_eq!(held.post().await.unwrap().unwrap().status, 204);
-    assert_eq!(
-        held.commits(),
-        before + 1,
-        "nothing that was left committed"
-    );
+    assert_eq!(held.commits(), before + 1, "no cancelled request committed");
 }

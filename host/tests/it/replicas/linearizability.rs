@@ -1,40 +1,41 @@
-//! Whether what clients saw of one register could have been seen if every operation had happened at
-//! one moment between its call and its answer (Herlihy and Wing), searched for as Wing and Gong do,
-//! with Lowe's memory of what was tried.
+//! Checks that the history of a register is linearizable: that the answers are possible if every
+//! operation took effect at one moment between its call and its answer (Herlihy and Wing). The
+//! search is that of Wing and Gong, with Lowe's memory of visited states.
 //!
-//! An operation without an answer happened at any time after its call, or never. As each value is
-//! written once at most, such a one is needed only right before somebody sees it: reads and swaps
-//! name the value that they need, so hardly anything is left to be guessed.
+//! An operation without an answer took effect at any time after its call, or never. Each value is
+//! written at most once, and reads and swaps name the value that they saw. The search therefore
+//! assumes an unanswered write only immediately before an operation that saw its value, which leaves
+//! few choices.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
-/// What a client did. The register holds 0 at first.
+/// An operation's effect and result. The register's initial value is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     Read(u64),
     Write(u64),
-    /// Writes where the first value still stands.
+    /// Wrote the second value, because the register still had the first.
     Swap(u64, u64),
-    /// Did not write, because this value stood there no more.
-    Refused(u64),
+    /// Did not write, because the register no longer had this value.
+    RejectedSwap(u64),
 }
 
-/// An action, and when it was called and answered.
+/// An action with the times of its call and its answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Operation {
     pub called: u64,
-    /// None: it was never answered. Only for what writes.
+    /// `None` if it was never answered, which is possible only for writes and swaps.
     pub answered: Option<u64>,
     pub action: Action,
 }
 
-/// How far a search came.
+/// A state of the search.
 #[derive(Clone)]
 struct State {
-    /// Those that happened: a bit for each operation.
+    /// The operations that have taken effect: one bit for each.
     done: Vec<u64>,
-    /// All before this one happened, or were never answered.
+    /// Index of an operation before which all others have taken effect or were never answered.
     first: usize,
     value: u64,
 }
@@ -42,19 +43,19 @@ struct State {
 struct Search {
     /// In the order of their calls.
     operations: Vec<Operation>,
-    /// Of those without an answer: by the value that they write.
+    /// Indices of the operations without an answer, by the value that they write.
     open: HashMap<u64, usize>,
     seen: HashSet<(Vec<u64>, u64)>,
 }
 
-/// Looks for an order.
+/// Checks that an order of the operations explains all of their results.
 ///
 /// # Errors
-/// There is none. The text shows where the search ended.
+/// Returns a text that shows where the search ended if no such order exists.
 ///
 /// # Panics
-/// Where a value is written twice, which this search is not made for.
-pub fn linearizable(mut operations: Vec<Operation>) -> Result<(), String> {
+/// If a value is written twice, which this search does not support.
+pub fn check_linearizable(mut operations: Vec<Operation>) -> Result<(), String> {
     operations.sort_by_key(|operation| operation.called);
     let mut written = HashSet::new();
     let mut open = HashMap::new();
@@ -101,7 +102,7 @@ impl Search {
         Err(text)
     }
 
-    /// The first operation that was answered and did not happen yet.
+    /// Returns the index of the first answered operation that has not taken effect yet.
     fn skip(&self, state: &State) -> usize {
         let rest = &self.operations[state.first..];
         let waits = |(offset, operation): (usize, &Operation)| {
@@ -111,9 +112,9 @@ impl Search {
         found.map_or(self.operations.len(), |offset| state.first + offset)
     }
 
-    /// Every state after one more answered operation.
+    /// Pushes every state that one more answered operation can lead to.
     fn successors(&self, state: &State, stack: &mut Vec<State>) {
-        // Whatever happens next was called before the first of the others was answered.
+        // The next operation was called before the first of the remaining ones was answered.
         let rest = || self.operations.iter().enumerate().skip(state.first);
         let waiting = rest().filter(|(index, _)| !state.has(*index));
         let until = waiting
@@ -124,7 +125,7 @@ impl Search {
             .take_while(|(_, operation)| operation.called <= until)
             .filter(|(index, operation)| operation.answered.is_some() && !state.has(*index));
         let mut candidates: Vec<_> = candidates.collect();
-        // What was answered first is tried first: it is on top of the stack.
+        // The operation that was answered first goes on top of the stack, so it is tried first.
         candidates.sort_by_key(|(_, operation)| std::cmp::Reverse(operation.answered));
         for (index, operation) in candidates {
             match operation.action {
@@ -135,10 +136,10 @@ impl Search {
                 Action::Swap(from, to) => {
                     stack.extend(self.at(state, from, until).map(|s| s.after(index, to)));
                 }
-                Action::Refused(value) if state.value != value => {
+                Action::RejectedSwap(value) if state.value != value => {
                     stack.push(state.after(index, state.value));
                 }
-                Action::Refused(_) => {
+                Action::RejectedSwap(_) => {
                     for written in self.open.keys().filter(|written| **written != state.value) {
                         let other = self.at(state, *written, until);
                         stack.extend(other.map(|s| s.after(index, *written)));
@@ -148,7 +149,8 @@ impl Search {
         }
     }
 
-    /// The state with that value: this one, or after operations that were never answered.
+    /// Returns a state in which the register has `value`: this one, or one after unanswered
+    /// operations. Returns `None` if there is no such state.
     fn at(&self, state: &State, value: u64, until: u64) -> Option<State> {
         if state.value == value {
             return Some(state.clone());
@@ -160,7 +162,7 @@ impl Search {
         }
         match operation.action {
             Action::Swap(from, to) => {
-                // Marked first: it cannot be needed for itself.
+                // Marked as done first, so that it is not used to produce its own precondition.
                 let before = self.at(&state.after(index, state.value), from, until)?;
                 Some(before.after(index, to))
             }
@@ -184,10 +186,11 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::Action::{Read, Refused, Swap, Write};
+    use super::Action::{Read, RejectedSwap, Swap, Write};
     use super::*;
 
-    /// Operations by their call, their answer (0: none) and what they did.
+    /// Checks operations that are given by the time of their call, the time of their answer (0: no
+    /// answer) and their action.
     fn check(operations: &[(u64, u64, Action)]) -> bool {
         let operations = operations
             .iter()
@@ -196,15 +199,15 @@ mod tests {
                 answered: (*answered > 0).then_some(*answered),
                 action: *action,
             });
-        linearizable(operations.collect()).is_ok()
+        check_linearizable(operations.collect()).is_ok()
     }
 
     #[test]
-    fn what_happens_one_after_the_other_is_seen_so() {
+    fn sequential_operations_take_effect_in_order() {
         assert!(check(&[]));
         assert!(check(&[(1, 2, Read(0)), (3, 4, Write(1)), (5, 6, Read(1))]));
         assert!(!check(&[(1, 2, Write(1)), (3, 4, Read(0))]), "a stale read");
-        assert!(!check(&[(1, 2, Read(7))]), "a value from nowhere");
+        assert!(!check(&[(1, 2, Read(7))]), "a value that was never written");
         assert!(!check(&[
             (1, 2, Write(1)),
             (3, 4, Write(2)),
@@ -213,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happens_at_the_same_time_is_seen_in_one_order_by_all() {
+    fn concurrent_writes_take_effect_in_one_order_for_all_readers() {
         let writes = [(1, 10, Write(1)), (1, 10, Write(2))];
         let seen = |reads: &[(u64, u64, Action)]| check(&[&writes, reads].concat());
         assert!(seen(&[(2, 3, Read(1)), (4, 5, Read(2)), (11, 12, Read(2))]));
@@ -223,11 +226,14 @@ mod tests {
             (4, 5, Read(2)),
             (11, 12, Read(1))
         ]));
-        assert!(!seen(&[(2, 3, Read(1)), (4, 5, Read(0))]), "it went back");
+        assert!(
+            !seen(&[(2, 3, Read(1)), (4, 5, Read(0))]),
+            "the initial value came back"
+        );
     }
 
     #[test]
-    fn an_unanswered_write_happens_late_or_never_and_once() {
+    fn an_unanswered_write_takes_effect_at_most_once_at_any_later_time() {
         let lost = (1, 0, Write(1));
         assert!(check(&[lost, (2, 3, Read(0)), (8, 9, Read(0))]));
         assert!(check(&[lost, (2, 3, Read(0)), (8, 9, Read(1))]));
@@ -236,16 +242,16 @@ mod tests {
         let overwritten = [(2, 3, Read(1)), (4, 5, Write(2)), (6, 7, Read(1))];
         assert!(
             !check(&[&[lost][..], &overwritten].concat()),
-            "it came back"
+            "an overwritten value came back"
         );
         assert!(
             !check(&[(1, 2, Read(1)), (3, 0, Write(1))]),
-            "before its call"
+            "the value was read before its write began"
         );
     }
 
     #[test]
-    fn a_swap_writes_over_what_it_names_only() {
+    fn a_swap_replaces_only_the_value_that_it_names() {
         assert!(check(&[(1, 2, Swap(0, 1)), (3, 4, Read(1))]));
         assert!(!check(&[(1, 2, Write(1)), (3, 4, Swap(0, 2))]));
         let both = [(1, 4, Swap(0, 1)), (2, 5, Swap(0, 2))];
@@ -253,24 +259,30 @@ mod tests {
     }
 
     #[test]
-    fn unanswered_swaps_follow_each_other() {
+    fn unanswered_swaps_can_build_on_each_other() {
         let lost = [(1, 0, Swap(0, 1)), (2, 0, Swap(1, 2)), (3, 0, Swap(9, 3))];
         let seen = |action| check(&[&lost[..], &[(5, 6, action)]].concat());
         assert!(seen(Read(0)));
         assert!(seen(Read(1)));
         assert!(seen(Read(2)));
-        assert!(!seen(Read(3)), "nobody wrote what it names");
+        assert!(
+            !seen(Read(3)),
+            "the swap names a value that was never written"
+        );
         assert!(seen(Swap(2, 4)));
     }
 
     #[test]
-    fn a_swap_is_refused_for_a_reason_only() {
-        assert!(!check(&[(1, 2, Refused(0))]));
-        assert!(check(&[(1, 2, Write(1)), (3, 4, Refused(0))]));
-        assert!(check(&[(1, 0, Write(1)), (3, 4, Refused(0))]));
-        let seen_not = [(1, 0, Write(1)), (3, 4, Refused(0)), (5, 6, Read(0))];
-        assert!(!check(&seen_not), "what refused it went away");
-        assert!(!check(&[(1, 2, Refused(0)), (3, 4, Write(1))]));
+    fn a_swap_is_rejected_only_if_the_value_changed() {
+        assert!(!check(&[(1, 2, RejectedSwap(0))]));
+        assert!(check(&[(1, 2, Write(1)), (3, 4, RejectedSwap(0))]));
+        assert!(check(&[(1, 0, Write(1)), (3, 4, RejectedSwap(0))]));
+        let without_reason = [(1, 0, Write(1)), (3, 4, RejectedSwap(0)), (5, 6, Read(0))];
+        assert!(
+            !check(&without_reason),
+            "the value that rejected the swap disappeared"
+        );
+        assert!(!check(&[(1, 2, RejectedSwap(0)), (3, 4, Write(1))]));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Double entry: every transfer is two tasks that come together, of one amount and on two sides.
-//! Whoever looks, at whatever moment, finds both sides equal.
+//! Double-entry bookkeeping: one request creates the two tasks of a transfer, with the same amount
+//! in two categories, the sides. At any time, the totals of both sides are equal.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -7,21 +7,21 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::json;
 
-use super::client::{Ask, Client, Outcome};
+use super::client::{Client, Outcome, RequestSpec};
 
-/// What the sides are told apart by.
+/// The categories of the two sides.
 const SIDES: [&str; 2] = ["bugfix", "feature"];
 const PAGE: usize = 1000;
 
-pub struct Books<'a> {
+pub struct Transfers<'a> {
     client: &'a Client<'a>,
     next: AtomicU64,
-    /// The acknowledged transfers: the ids of both sides.
+    /// The acknowledged transfers: the ids of both tasks, by title.
     acknowledged: Mutex<BTreeMap<String, [i64; 2]>>,
     audits: AtomicU64,
 }
 
-impl<'a> Books<'a> {
+impl<'a> Transfers<'a> {
     pub fn new(client: &'a Client<'a>) -> Self {
         Self {
             client,
@@ -31,9 +31,9 @@ impl<'a> Books<'a> {
         }
     }
 
-    /// Makes transfers until it is over. Each is tried until it is acknowledged.
-    pub fn transfer(&self, over: &AtomicBool) {
-        while !over.load(Relaxed) {
+    /// Creates transfers until `stop` is set. Retries each until it is acknowledged.
+    pub fn create(&self, stop: &AtomicBool) {
+        while !stop.load(Relaxed) {
             let number = self.next.fetch_add(1, Relaxed);
             let name = format!("transfer-{number}");
             let side = |category: &str| {
@@ -41,24 +41,25 @@ impl<'a> Books<'a> {
                     "title": name,
                     "category": category,
                     "estimated_hours": number % 50,
-                    "tags": ["books"],
+                    "tags": ["transfers"],
                 })
             };
-            let ask = Ask::new("POST", "/tasks/bulk")
+            let request = RequestSpec::new("POST", "/tasks/bulk")
                 .header("idempotency-key", name.as_str())
                 .json(SIDES.map(side).into());
-            let answer = self.client.insist(&ask).expect(200).json();
+            let answer = self.client.send_until_answered(&request);
+            let answer = answer.expect(200).json();
             let ids = serde_json::from_value(answer["task_ids"].clone()).expect("two ids");
             let mut acknowledged = self.acknowledged.lock().expect("no worker panics");
             acknowledged.insert(name, ids);
         }
     }
 
-    /// Compares the sides until it is over.
-    pub fn audit(&self, over: &AtomicBool) {
-        while !over.load(Relaxed) {
-            let ask = Ask::new("GET", "/tasks/analytics/productivity");
-            let Outcome::Answered(answer) = self.client.once(&ask) else {
+    /// Compares the totals of both sides until `stop` is set.
+    pub fn audit(&self, stop: &AtomicBool) {
+        while !stop.load(Relaxed) {
+            let request = RequestSpec::new("GET", "/tasks/analytics/productivity");
+            let Outcome::Answered(answer) = self.client.try_once(&request) else {
                 continue;
             };
             let figures = &answer.expect(200).json()["category_performance"];
@@ -68,17 +69,18 @@ impl<'a> Books<'a> {
         }
     }
 
-    /// Whether enough was looked at for a check to mean something.
+    /// Whether enough audits ran for [`Transfers::check`] to be meaningful.
     pub fn has_run(&self) -> bool {
         self.audits.load(Relaxed) > 10
     }
 
-    /// Finds each acknowledged transfer whole and once, and nothing else.
+    /// Asserts that each acknowledged transfer exists completely and once, and no other.
     pub fn check(&self) {
         let mut found: BTreeMap<String, Vec<i64>> = BTreeMap::new();
         for offset in (0..).step_by(PAGE) {
-            let target = format!("/tasks?tags=books&order=asc&limit={PAGE}&offset={offset}");
-            let page = self.client.insist(&Ask::new("GET", target)).expect(200);
+            let target = format!("/tasks?tags=transfers&order=asc&limit={PAGE}&offset={offset}");
+            let request = RequestSpec::new("GET", target);
+            let page = self.client.send_until_answered(&request).expect(200);
             let page = page.json();
             let page = page.as_array().expect("a list");
             for entry in page {
@@ -102,6 +104,6 @@ impl<'a> Books<'a> {
         assert_eq!(found, expected);
         let audits = self.audits.load(Relaxed);
         let count = expected.len();
-        println!("{count} transfers are there once, {audits} audits found the sides equal");
+        println!("{count} transfers exist once, {audits} audits found the sides equal");
     }
 }
