@@ -10,12 +10,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use contract::{Access, Description, Method, Migration, Route, RouteIndex};
-use request::{
-    Answer, Finished, Invocation, Lease, Limits, Logic, Refusal, Request, Revision, Service,
-};
 use runtime::{Call, Cost, Interruption};
 use storage::sqlite::{Config, Durability, LogSync, Sqlite};
 use storage::{Budget, Database};
+use task_host_request::{
+    Answer, Finished, Invocation, Lease, Limits, Logic, Refusal, Request, Revision, Service,
+};
 use telemetry::metrics::Metrics;
 use tokio::sync::Semaphore;
 use transcode::{Input, InputError, Outcome, Reply};
