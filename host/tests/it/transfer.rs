@@ -159,7 +159,7 @@ fn an_import_that_does_not_fit_changes_nothing() {
     import(&to, &torn, None).says(1, &["line", "not a row"]);
     // None of these left any rows, so the complete export can be imported.
     assert_eq!(import(&to, &lines, None).code, Some(0));
-    import(&to, &lines, None).says(1, &["has rows already"]);
+    import(&to, &lines, None).says(1, &["already has rows"]);
     let copy = to.start();
     assert_eq!(copy.get("/health").expect(200).json()["total_tasks"], 2);
     import(&to, &lines, None).says(2, &["--database", "in use"]);
@@ -216,7 +216,7 @@ fn a_host_starts_on_a_backup() {
     };
     let ended = backup();
     assert_eq!(ended.code, Some(0), "{ended:#?}");
-    backup().says(1, &["is there already"]);
+    backup().says(1, &["already exists"]);
     // A task that is created after the backup is not in it.
     let later = json!({"title": "Later on", "category": "feature"});
     host.post("/tasks", &later).expect(201);

@@ -177,15 +177,12 @@ fn after_a_crash_before_the_first_activation_the_host_starts_over() {
     let setup = Probe::good().setup();
     // The state of a new database after a crash: the first deployment never ended.
     drop(setup.start());
-    let path = setup.directory().join("data.sqlite");
-    let sqlite = rusqlite::Connection::open(path).expect("the database opens");
-    sqlite
-        .execute_batch(
-            "DELETE FROM task_host_active;
-             UPDATE task_host_deployments SET outcome = NULL, ended_at = NULL, stage = 'check';",
-        )
-        .expect("valid statements");
-    drop(sqlite);
+    storage::sqlite::testing::run_unchecked(
+        &setup.directory().join("data.sqlite"),
+        "DELETE FROM task_host_active;
+         UPDATE task_host_deployments SET outcome = NULL, ended_at = NULL, stage = 'check';",
+    )
+    .expect("valid statements");
     let host = setup.start();
     host.get("/things/1").expect(200);
     let deployment = latest(&host);

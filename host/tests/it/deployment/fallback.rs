@@ -13,8 +13,7 @@ use crate::hostile::probe::Probe;
 /// Changes the service's database without the host.
 fn change(setup: &Setup, statements: &str) {
     let path = setup.directory().join("data.sqlite");
-    let sqlite = rusqlite::Connection::open(path).expect("the database opens");
-    sqlite.execute_batch(statements).expect("valid statements");
+    storage::sqlite::testing::run_unchecked(&path, statements).expect("valid statements");
 }
 
 /// Overwrites the content of the component whose digest begins with `digest`.

@@ -372,11 +372,11 @@ fn nothing_of_a_refused_component_stays_in_the_schema() {
     assert!(!tables.contains(&"x".to_owned()), "{tables:?}");
 }
 
+/// Returns the names of the logic's tables.
 fn tables(database: &Path) -> Vec<String> {
-    let sqlite = rusqlite::Connection::open(database).expect("the database opens");
-    let mut select = sqlite
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        .expect("valid SQL");
-    let rows = select.query_map([], |row| row.get(0)).expect("rows");
-    rows.map(|row| row.expect("a name")).collect()
+    let location = storage::Location::Sqlite(database.into());
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let export = runtime.block_on(storage::export(&location));
+    let tables = export.expect("a readable database").manifest.tables;
+    tables.into_iter().map(|table| table.name).collect()
 }

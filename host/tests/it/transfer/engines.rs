@@ -240,7 +240,7 @@ fn an_import_into_postgres_that_does_not_fit_changes_nothing() {
     // None of these left any rows, so the complete export can be imported.
     let ended = to.import(&lines, None);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
-    to.import(&lines, None).says(1, &["has rows already"]);
+    to.import(&lines, None).says(1, &["already has rows"]);
     let copy = to.setup.start();
     assert_eq!(copy.get("/health").expect(200).json()["total_tasks"], 2);
 }

@@ -1,16 +1,16 @@
-//! What is forgotten, and what has to stay.
+//! What is deleted and what must stay.
 
 use super::*;
 
 conformance! {
-    components_that_nobody_needs_are_forgotten,
-    what_is_uploaded_while_others_are_forgotten_stays,
-    what_a_running_deployment_names_is_kept,
-    deployments_beyond_the_latest_are_forgotten,
-    what_was_active_or_rolled_back_is_not_forgotten,
+    components_that_are_not_needed_are_deleted,
+    a_component_that_is_uploaded_during_a_deletion_stays,
+    components_of_a_running_deployment_stay,
+    deployments_beyond_the_newest_are_deleted,
+    deployments_that_were_active_or_rolled_back_stay,
 }
 
-async fn components_that_nobody_needs_are_forgotten(engine: Engine) {
+async fn components_that_are_not_needed_are_deleted(engine: Engine) {
     let database = fresh(engine).await;
     let registry = database.registry();
     deploy(registry, "active").await;
@@ -19,7 +19,7 @@ async fn components_that_nobody_needs_are_forgotten(engine: Engine) {
     }
     let mut gone = registry.components().await.unwrap();
     gone.retain(|one| one.digest != "b");
-    gone.push(component("unheard of"));
+    gone.push(component("unknown"));
     assert_eq!(registry.forget_components(&gone).await, Ok(2));
     assert_eq!(digests(registry).await, ["b", "active"]);
     assert_eq!(registry.component("a").await, Ok(None));
@@ -27,20 +27,20 @@ async fn components_that_nobody_needs_are_forgotten(engine: Engine) {
     assert_eq!(registry.forget_components(&[]).await, Ok(0));
     assert_eq!(forget_all(registry).await, Ok(1));
     assert_eq!(digests(registry).await, ["active"]);
-    // One that was forgotten may come again, whole.
+    // A deleted component may be uploaded again.
     assert_eq!(registry.put_component(&component("a")).await, Ok(true));
     let again = registry.component("a").await.unwrap().unwrap();
     assert_eq!(again.content, component("a").content);
 }
 
-async fn what_is_uploaded_while_others_are_forgotten_stays(engine: Engine) {
+async fn a_component_that_is_uploaded_during_a_deletion_stays(engine: Engine) {
     let database = fresh(engine).await;
     let registry = database.registry();
     for digest in ["a", "b"] {
         put(registry, digest).await;
     }
     let listed = registry.components().await.unwrap();
-    // One that nobody had listed, and one that somebody is about to deploy after all.
+    // A component that was not listed, and one that somebody uploads again to deploy it.
     for digest in ["new", "a"] {
         put(registry, digest).await;
     }
@@ -49,13 +49,13 @@ async fn what_is_uploaded_while_others_are_forgotten_stays(engine: Engine) {
     assert_eq!(forget_all(registry).await, Ok(2));
 }
 
-/// Forgets what is listed, as far as nobody needs it.
+/// Deletes all listed components that are not needed.
 async fn forget_all(registry: &dyn Registry) -> Result<u64, Error> {
     let listed = registry.components().await?;
     registry.forget_components(&listed).await
 }
 
-async fn what_a_running_deployment_names_is_kept(engine: Engine) {
+async fn components_of_a_running_deployment_stay(engine: Engine) {
     let database = fresh(engine).await;
     let registry = database.registry();
     for digest in ["before", "a", "b"] {
@@ -71,29 +71,29 @@ async fn what_a_running_deployment_names_is_kept(engine: Engine) {
     assert_eq!(digests(registry).await, ["a"]);
 }
 
-async fn deployments_beyond_the_latest_are_forgotten(engine: Engine) {
+async fn deployments_beyond_the_newest_are_deleted(engine: Engine) {
     let database = fresh(engine).await;
     let registry = database.registry();
     let mut recorded = vec![];
     for _ in 0..5 {
-        recorded.insert(0, refuse(registry, "a").await);
+        recorded.insert(0, reject(registry, "a").await);
     }
     assert_eq!(registry.forget_deployments(5).await, Ok(0));
     assert_eq!(registry.forget_deployments(3).await, Ok(2));
     assert_eq!(ids(registry).await, recorded[..3]);
-    // A running one neither counts nor goes.
+    // A running deployment is not counted and not deleted.
     let running = begin(registry, "a").await;
     assert_eq!(registry.forget_deployments(1).await, Ok(2));
     assert_eq!(ids(registry).await, [running, recorded[0]]);
     assert_eq!(registry.forget_deployments(0).await, Ok(1));
     assert_eq!(ids(registry).await, [running]);
     finish(registry, running, "aborted", None).await.unwrap();
-    // No id is given twice.
+    // No id is used twice.
     assert_eq!(registry.forget_deployments(0).await, Ok(0));
     assert_eq!(begin(registry, "a").await, running + 1);
 }
 
-async fn what_was_active_or_rolled_back_is_not_forgotten(engine: Engine) {
+async fn deployments_that_were_active_or_rolled_back_stay(engine: Engine) {
     let database = fresh(engine).await;
     let registry = database.registry();
     let first = deploy(registry, "a").await;
@@ -108,7 +108,7 @@ async fn what_was_active_or_rolled_back_is_not_forgotten(engine: Engine) {
     finish(registry, canary, "rolled-back", None).await.unwrap();
     let mut last = 0;
     for digest in ["a", "b", "c"] {
-        last = refuse(registry, digest).await;
+        last = reject(registry, digest).await;
     }
     assert_eq!(registry.forget_deployments(0).await, Ok(3));
     assert_eq!(ids(registry).await, [last, canary, switched, second]);

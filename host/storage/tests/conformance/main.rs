@@ -1,22 +1,27 @@
-//! What every storage engine has to do, written against the traits alone: each test runs for each
-//! engine. What only one of them has stands in tests of its own: SQLite's files, and a sync that a
-//! test can hold, in `files` and `durability`; PostgreSQL's logins, and connections that are lost,
-//! in `postgres`.
+//! The conformance suite: what every engine must do, tested through the traits only. Each of these
+//! tests runs for each engine.
+//!
+//! Tests of what only one engine has are separate: SQLite's files in `files` and its durability in
+//! `durability`, with a sync that the test can block; PostgreSQL's logins and lost connections in
+//! `postgres`. If PostgreSQL is missing, its tests say so and pass, except in CI.
 
-/// Runs each of the tests for each engine.
+// The short name that the workspace uses, also inside of the package itself.
+extern crate task_host_storage as storage;
+
+/// Makes a test for each engine from each of the functions.
 macro_rules! conformance {
     ($($name:ident),+ $(,)?) => {
         mod on_sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                super::$name(crate::storage::Engine::Sqlite).await;
+                super::$name(crate::Engine::Sqlite).await;
             })+
         }
         mod on_postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                if crate::postgres::server().is_some() {
-                    super::$name(crate::storage::Engine::Postgres).await;
+                if testkit::postgres::server().is_some() {
+                    super::$name(crate::Engine::Postgres).await;
                 }
             })+
         }
@@ -74,32 +79,32 @@ fn schema(engine: Engine) -> String {
     )
 }
 
-/// The first step of every list of migrations here.
+/// The first migration of every list in these tests.
 fn tables(engine: Engine) -> Migration {
     step("0001-tables", &schema(engine))
 }
 
-/// An empty database that has the tables of [`schema`].
+/// Returns a new database with the tables of [`schema`], without rows.
 async fn fresh(engine: Engine) -> Arc<dyn Database> {
     let location = match engine {
         Engine::Sqlite => Location::Temporary,
         Engine::Postgres => {
-            let server = crate::postgres::server().expect("it was asked for before");
+            let server = testkit::postgres::server().expect("checked by the caller");
             server.url(&server.database()).parse().unwrap()
         }
     };
-    let trial = Options {
+    let options = Options {
         readers: 4,
         connections: 8,
         result_bytes: 8 << 20,
         ..Options::default()
     };
-    let database = connect(&location, trial).unwrap();
+    let database = connect(&location, options).unwrap();
     prepare(&*database, engine).await;
     database
 }
 
-/// Gives a database the tables of [`schema`].
+/// Creates the tables of [`schema`].
 async fn prepare(database: &dyn Database, engine: Engine) {
     let mut transaction = database.begin_migration(generous()).await.unwrap();
     let steps = [tables(engine)];
@@ -116,7 +121,7 @@ fn step(name: &str, text: &str) -> Migration {
     }
 }
 
-/// More than any test uses.
+/// Returns a budget that no test exceeds.
 fn generous() -> Budget {
     Budget {
         deadline: Instant::now() + Duration::from_secs(60),
@@ -140,7 +145,7 @@ async fn reader(database: &dyn Database) -> Box<dyn Transaction> {
     database.begin(Access::Read, generous()).await.unwrap()
 }
 
-/// Runs one statement that changes something, in a transaction of its own.
+/// Runs one statement as one write transaction.
 async fn write(database: &dyn Database, statement: &str) {
     let mut transaction = writer(database).await;
     execute(&mut *transaction, statement).await.unwrap();
@@ -155,7 +160,7 @@ async fn query(transaction: &mut dyn Transaction, statement: &str) -> Result<Row
     transaction.query(statement, &[]).await.unwrap()
 }
 
-/// The one integer that a statement returns.
+/// Returns the only cell of a result, an integer.
 async fn integer(transaction: &mut dyn Transaction, statement: &str) -> i64 {
     match query(transaction, statement).await.unwrap().cells[..] {
         [Cell::Integer(value)] => value,
@@ -163,7 +168,7 @@ async fn integer(transaction: &mut dyn Transaction, statement: &str) -> i64 {
     }
 }
 
-/// The number of notes that a new transaction sees.
+/// Returns the number of notes that a new transaction sees.
 async fn notes(database: &dyn Database) -> i64 {
     integer(&mut *reader(database).await, "SELECT count(*) FROM notes").await
 }

@@ -1,4 +1,4 @@
-//! SQLite's files: who may open them, and what is in them afterwards.
+//! SQLite's files: which process may open them, and what they contain afterwards.
 
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
@@ -13,7 +13,7 @@ fn open(path: &Path) -> Result<Sqlite, OpenError> {
 }
 
 #[tokio::test]
-async fn what_was_committed_is_there_after_reopening() {
+async fn committed_data_survives_reopening() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("data/notes.sqlite");
     let database = open(&path).unwrap();
@@ -26,7 +26,7 @@ async fn what_was_committed_is_there_after_reopening() {
 }
 
 #[tokio::test]
-async fn a_second_host_is_refused_until_the_first_is_gone() {
+async fn a_second_host_is_refused_until_the_first_has_closed_the_database() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("notes.sqlite");
     let first = open(&path).unwrap();
@@ -44,7 +44,7 @@ async fn a_second_host_is_refused_until_the_first_is_gone() {
 }
 
 #[test]
-fn what_is_no_database_is_refused_and_left_alone() {
+fn a_file_that_is_not_a_database_is_refused_and_not_changed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("letter.txt");
     let letter = "Dear reader, ".repeat(100);
@@ -84,7 +84,8 @@ async fn the_log_starts_over_under_writes_that_do_not_pause() {
     }
     let log = std::fs::metadata(directory.path().join("notes.sqlite-wal")).unwrap();
     assert!(log.len() < 80 << 20, "{} bytes", log.len());
-    // Each syncs twice and writes pages anew: one for every 4 MiB of log, not for every commit of 2.
+    // Each checkpoint syncs twice and writes pages again, so there must be one for every 4 MiB of
+    // log, not for every commit of 2 MiB.
     let checkpoints = database.stats().checkpoints.load(Relaxed);
     assert!((4..=80).contains(&checkpoints), "{checkpoints} checkpoints");
     assert_eq!(notes(&database).await, 120);

@@ -1,12 +1,12 @@
-//! Many writers at a time: conflicts, keys that lock, migrations that wait for each other.
+//! Several writers at a time: conflicts, locked keys, and migrations that wait for each other.
 
 use storage::{MigrationError, RecordedAnswer};
+use testkit::eventually;
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::harness::eventually;
 
-/// Raises the rank by one, again and again until no other transaction is in the way.
+/// Raises the rank by one, and retries until it does not conflict.
 async fn raise(database: &dyn Database) -> u32 {
     let mut conflicts = 0;
     loop {
@@ -57,7 +57,7 @@ async fn many_writers_conflict_and_lose_no_update() {
 }
 
 #[tokio::test]
-async fn what_two_writers_decide_by_each_others_rows_is_a_conflict() {
+async fn two_writers_that_read_each_others_rows_conflict() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };
@@ -84,7 +84,7 @@ async fn what_two_writers_decide_by_each_others_rows_is_a_conflict() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_that_is_in_use_is_waited_for_over_all_hosts() {
+async fn a_key_that_is_in_use_on_another_host_is_waited_for() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };
@@ -104,7 +104,7 @@ async fn a_key_that_is_in_use_is_waited_for_over_all_hosts() {
     eventually("the second one waits for the key", || {
         let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
                        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-        (fixture.ask(waiting) == "1").then_some(())
+        (fixture.administer(waiting) == "1").then_some(())
     });
     first.record("key", &answer).await.unwrap();
     first.commit().await.unwrap();
@@ -112,7 +112,7 @@ async fn a_key_that_is_in_use_is_waited_for_over_all_hosts() {
 }
 
 #[tokio::test]
-async fn waiting_for_a_connection_ends_at_the_bound() {
+async fn waiting_for_a_connection_ends_at_the_limit() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };
@@ -124,7 +124,7 @@ async fn waiting_for_a_connection_ends_at_the_bound() {
     let short = Budget { wait, ..generous() };
     let late = fixture.database.begin(Access::Write, short).await;
     assert_eq!(late.err(), Some(Error::Busy));
-    // Reads have connections of their own.
+    // Reads have separate connections.
     assert_eq!(notes(&*fixture.database).await, 0);
     drop(held);
     drop(fixture.database.begin(Access::Write, short).await.unwrap());
@@ -157,7 +157,7 @@ async fn two_hosts_apply_a_migration_once() {
     eventually("the second one waits", || {
         let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                        AND wait_event_type = 'Lock'";
-        (fixture.ask(waiting) == "1").then_some(())
+        (fixture.administer(waiting) == "1").then_some(())
     });
     first.commit().await.unwrap();
     assert_eq!(second.await.unwrap(), Ok(Ok(vec![])));
@@ -189,7 +189,7 @@ async fn a_statement_that_was_prepared_before_a_migration_runs_again_on_the_new_
 }
 
 #[tokio::test]
-async fn a_migration_that_requests_hold_up_gives_up_and_says_so() {
+async fn a_migration_that_requests_block_gives_up_and_reports_it() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };

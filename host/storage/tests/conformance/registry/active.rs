@@ -1,4 +1,4 @@
-//! Which component is active, and which ones were.
+//! Which component is active, and which ones were active before.
 
 use storage::registry::Active;
 
@@ -6,11 +6,11 @@ use super::*;
 
 conformance! {
     a_new_database_has_no_active_component,
-    every_change_of_what_is_active_raises_the_epoch,
-    what_ends_without_a_way_back_leaves_the_active_component,
+    every_change_of_the_active_component_raises_the_epoch,
+    a_deployment_that_ends_without_going_back_keeps_the_active_component,
     a_deployment_that_has_ended_activates_nothing,
-    only_the_deployments_own_component_and_only_one_that_is_kept_becomes_active,
-    what_was_switched_to_was_active_however_it_ended,
+    a_deployment_activates_only_its_own_component_and_only_if_it_is_stored,
+    a_component_counts_as_active_after_a_switch_however_the_deployment_ended,
 }
 
 async fn a_new_database_has_no_active_component(engine: Engine) {
@@ -18,7 +18,7 @@ async fn a_new_database_has_no_active_component(engine: Engine) {
     assert_eq!(database.registry().active().await, Ok(None));
 }
 
-async fn every_change_of_what_is_active_raises_the_epoch(engine: Engine) {
+async fn every_change_of_the_active_component_raises_the_epoch(engine: Engine) {
     let database = fresh(engine).await;
     let registry = database.registry();
     let first = deploy(registry, "a").await;
@@ -51,7 +51,7 @@ async fn every_change_of_what_is_active_raises_the_epoch(engine: Engine) {
     assert_eq!(active, expected);
 }
 
-async fn what_ends_without_a_way_back_leaves_the_active_component(engine: Engine) {
+async fn a_deployment_that_ends_without_going_back_keeps_the_active_component(engine: Engine) {
     let database = fresh(engine).await;
     let registry = database.registry();
     deploy(registry, "a").await;
@@ -75,9 +75,7 @@ async fn a_deployment_that_has_ended_activates_nothing(engine: Engine) {
     assert_eq!(registry.active().await.unwrap(), before);
 }
 
-async fn only_the_deployments_own_component_and_only_one_that_is_kept_becomes_active(
-    engine: Engine,
-) {
+async fn a_deployment_activates_only_its_own_component_and_only_if_it_is_stored(engine: Engine) {
     let database = fresh(engine).await;
     let registry = database.registry();
     deploy(registry, "a").await;
@@ -96,7 +94,7 @@ async fn only_the_deployments_own_component_and_only_one_that_is_kept_becomes_ac
     assert_eq!(registry.was_active("absent").await, Ok(false));
 }
 
-async fn what_was_switched_to_was_active_however_it_ended(engine: Engine) {
+async fn a_component_counts_as_active_after_a_switch_however_the_deployment_ended(engine: Engine) {
     let database = fresh(engine).await;
     let registry = database.registry();
     let was_active = |digest: &'static str| async move { registry.was_active(digest).await };
@@ -124,14 +122,14 @@ async fn what_was_switched_to_was_active_however_it_ended(engine: Engine) {
     assert_eq!(was_active("switched").await, Ok(true));
     assert_eq!(was_active("bundled").await, Ok(true));
 
-    // Rolled back, refused, checked and given up before it.
+    // Rolled back, rejected, checked and aborted before its switch.
     for outcome in ["rolled-back", "rejected", "checked", "aborted"] {
         put(registry, "tried").await;
         let id = begin(registry, "tried").await;
         finish(registry, id, outcome, None).await.unwrap();
         assert_eq!(was_active("tried").await, Ok(false), "{outcome}");
     }
-    refuse(registry, "refused").await;
-    assert_eq!(was_active("refused").await, Ok(false));
-    assert_eq!(was_active("unheard of").await, Ok(false));
+    reject(registry, "rejected").await;
+    assert_eq!(was_active("rejected").await, Ok(false));
+    assert_eq!(was_active("unknown").await, Ok(false));
 }

@@ -1,4 +1,4 @@
-//! All or nothing, snapshots, the order of writers, and transactions that are spent.
+//! Atomicity, snapshots, the order of writers, and spent transactions.
 
 use std::time::{Duration, Instant};
 
@@ -91,7 +91,7 @@ async fn writers_are_served_in_order_of_arrival() {
             )
             .await;
         });
-        // The next one arrives when this one stands in the queue.
+        // The next one arrives after this one has joined the queue.
         while database
             .stats()
             .writer_waiting
@@ -109,7 +109,7 @@ async fn writers_are_served_in_order_of_arrival() {
 }
 
 #[tokio::test]
-async fn waiting_for_the_writer_ends_at_the_bound_or_the_deadline() {
+async fn waiting_for_the_writer_ends_at_the_limit_or_the_deadline() {
     let database = fresh(Engine::Sqlite).await;
     let held = writer(&*database).await;
     let begun = Instant::now();
@@ -134,7 +134,7 @@ async fn waiting_for_the_writer_ends_at_the_bound_or_the_deadline() {
 }
 
 #[tokio::test]
-async fn who_stops_waiting_does_not_hold_up_the_queue() {
+async fn a_write_that_stops_waiting_does_not_block_the_queue() {
     let database = fresh(Engine::Sqlite).await;
     let held = writer(&*database).await;
     let gone = tokio::time::timeout(Duration::from_millis(10), writer(&*database));
@@ -172,7 +172,7 @@ async fn a_failed_statement_spends_the_transaction(engine: Engine) {
 }
 
 #[tokio::test]
-async fn a_statement_that_rolls_back_by_itself_leaves_nothing_behind() {
+async fn a_statement_that_rolls_the_transaction_back_changes_nothing() {
     let database = fresh(Engine::Sqlite).await;
     write(&*database, "INSERT INTO notes (title) VALUES ('a')").await;
     let mut rolled_back = writer(&*database).await;
@@ -195,7 +195,7 @@ async fn a_deferred_constraint_is_the_logics_fault_at_the_commit(engine: Engine)
         .await
         .unwrap();
     let Err(Error::Rejected(failure)) = promising.commit().await else {
-        panic!("a broken promise was committed")
+        panic!("a violated constraint was committed")
     };
     assert_eq!(failure.cause, Cause::ForeignKey);
     let mut reading = reader(&*database).await;

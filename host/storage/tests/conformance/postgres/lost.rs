@@ -1,11 +1,12 @@
-//! Connections that are lost: before the commit nothing was kept, and after it nothing is guessed.
+//! Lost connections: before the commit nothing was kept, and after it the outcome is found out.
 
 use std::task::{Context, Poll, Waker};
 
-use super::proxy::{Cut, Proxy};
+use testkit::eventually;
+use testkit::proxy::commit::{Cut, Proxy};
+use testkit::proxy::network;
+
 use super::*;
-use crate::harness::eventually;
-use crate::replicas::proxy::Proxy as Way;
 
 async fn insert(database: &dyn Database, title: &str) -> Box<dyn Transaction> {
     let mut writing = writer(database).await;
@@ -15,12 +16,12 @@ async fn insert(database: &dyn Database, title: &str) -> Box<dyn Transaction> {
 }
 
 #[tokio::test]
-async fn what_was_lost_before_the_commit_may_run_again() {
+async fn a_transaction_that_was_lost_before_its_commit_may_run_again() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };
     let mut writing = insert(&*fixture.database, "a").await;
-    fixture.cut_off();
+    fixture.end_sessions();
     let lost = writing
         .execute("INSERT INTO notes (title) VALUES ('b')", &[])
         .await;
@@ -32,7 +33,7 @@ async fn what_was_lost_before_the_commit_may_run_again() {
 }
 
 #[tokio::test]
-async fn connections_that_were_lost_while_idle_are_passed_over() {
+async fn connections_that_were_lost_while_idle_are_skipped() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };
@@ -41,19 +42,19 @@ async fn connections_that_were_lost_while_idle_are_passed_over() {
         reader(&*fixture.database).await,
     );
     drop(both);
-    fixture.cut_off();
+    fixture.end_sessions();
     assert_eq!(notes(&*fixture.database).await, 0);
 }
 
 #[tokio::test]
-async fn connections_that_were_lost_without_a_word_are_replaced_all_at_once() {
+async fn connections_that_were_lost_without_a_notice_are_replaced_all_at_once() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };
-    let way = Way::new(fixture.server.directory());
+    let network = network::Proxy::new(fixture.server.directory());
     let database = open(&format!(
         "postgres://host:secret@{}/{}",
-        way.address(),
+        network.address(),
         fixture.name
     ));
     let idle = [
@@ -65,7 +66,7 @@ async fn connections_that_were_lost_without_a_word_are_replaced_all_at_once() {
     drop(idle);
     let (one, other) = tokio::join!(database.ping(), database.ping());
     assert_eq!((one, other), (Ok(()), Ok(())));
-    way.forget();
+    network.forget();
     let begun = Instant::now();
     insert(&*database, "a").await.commit().await.unwrap();
     assert_eq!(notes(&*database).await, 1);
@@ -77,7 +78,7 @@ async fn connections_that_were_lost_without_a_word_are_replaced_all_at_once() {
 }
 
 #[tokio::test]
-async fn a_commit_that_was_not_answered_is_found_out_about() {
+async fn the_outcome_of_a_commit_whose_answer_was_lost_is_found_out() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };
@@ -99,7 +100,7 @@ async fn a_commit_that_was_not_answered_is_found_out_about() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_that_reaches_the_server_after_it_was_asked_about_does_not_happen() {
+async fn a_commit_that_reaches_the_server_after_its_outcome_was_found_out_has_no_effect() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };
@@ -108,7 +109,7 @@ async fn a_commit_that_reaches_the_server_after_it_was_asked_about_does_not_happ
     let writing = insert(&*database, "late").await;
     proxy.cut_next(Cut::AroundCommit);
     assert_eq!(writing.commit().await, Err(Error::Conflict));
-    // The request would run again now; what comes late must not apply it a second time.
+    // The request would run again now, so the late commit must not have an effect.
     drop(database);
     proxy.release();
     eventually("the server has read it to its end", || {
@@ -118,7 +119,7 @@ async fn a_commit_that_reaches_the_server_after_it_was_asked_about_does_not_happ
 }
 
 #[tokio::test]
-async fn a_commit_that_did_not_happen_is_not_believed_in_when_the_answer_about_it_is_lost_too() {
+async fn a_lost_answer_about_the_outcome_does_not_make_a_failed_commit_look_successful() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };
@@ -133,7 +134,7 @@ async fn a_commit_that_did_not_happen_is_not_believed_in_when_the_answer_about_i
 }
 
 #[tokio::test]
-async fn who_goes_away_after_the_commit_began_does_not_undo_it() {
+async fn dropping_a_commit_that_began_does_not_undo_it() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };
@@ -150,7 +151,7 @@ async fn who_goes_away_after_the_commit_began_does_not_undo_it() {
 }
 
 #[tokio::test]
-async fn who_goes_away_in_a_statement_leaves_nothing_behind() {
+async fn dropping_a_statement_that_runs_rolls_back() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };
@@ -168,7 +169,7 @@ async fn who_goes_away_in_a_statement_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn without_a_server_the_reason_is_told() {
+async fn if_the_server_is_gone_the_error_says_why() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };

@@ -1,5 +1,5 @@
-//! What is remembered outlives the host, also one that is killed, and comes to databases that
-//! were made before there was anything to remember. SQLite alone: it has files.
+//! The registry survives a restart and a kill of the host, and is added to databases of earlier
+//! versions. Only for SQLite, which has files.
 
 use std::path::Path;
 
@@ -13,25 +13,25 @@ fn open(path: &Path) -> Sqlite {
 }
 
 #[tokio::test]
-async fn everything_is_there_after_reopening() {
+async fn everything_survives_reopening() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("notes.sqlite");
     let database = open(&path);
     deploy(&database, "a").await;
     put(&database, "b").await;
     let running = begin(&database, "b").await;
-    let before = remembered(&database).await;
+    let before = stored(&database).await;
     drop(database);
 
     let database = open(&path);
-    assert_eq!(remembered(&database).await, before);
+    assert_eq!(stored(&database).await, before);
     let refused = database.begin_deployment(&new("c")).await;
     assert_eq!(refused, Ok(Err(running)));
     assert_eq!(database.activate(running, "b", "switch").await, Ok(2));
 }
 
 #[tokio::test]
-async fn a_host_that_was_killed_left_all_that_it_was_told_of() {
+async fn what_a_killed_host_had_recorded_is_stored() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("notes.sqlite");
     let database = open(&path);
@@ -48,14 +48,14 @@ async fn a_host_that_was_killed_left_all_that_it_was_told_of() {
                     .unwrap();
             }
         }
-        // A killed process leaves its files as they are: nothing is closed, nothing moved from
-        // the log into the database.
+        // A killed process leaves its files as they are: it does not close them, and does not move
+        // the log into the database file.
         let left = tempfile::tempdir().unwrap();
         for name in ["notes.sqlite", "notes.sqlite-wal"] {
             std::fs::copy(directory.path().join(name), left.path().join(name)).unwrap();
         }
         let found = open(&left.path().join("notes.sqlite"));
-        assert_eq!(remembered(&found).await, remembered(&database).await);
+        assert_eq!(stored(&found).await, stored(&database).await);
         assert_eq!(active_digest(&found).await.as_deref(), Some(active));
         let running = found.running_deployment().await.unwrap();
         let expected = (stage != "ended").then(|| stage.to_owned());
@@ -64,7 +64,7 @@ async fn a_host_that_was_killed_left_all_that_it_was_told_of() {
 }
 
 #[tokio::test]
-async fn a_database_of_before_gains_the_hosts_new_tables() {
+async fn new_tables_of_the_host_are_added_to_an_older_database() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("notes.sqlite");
     let old = rusqlite::Connection::open(&path).unwrap();
@@ -89,14 +89,14 @@ async fn a_database_of_before_gains_the_hosts_new_tables() {
     assert_eq!(integer(&mut *reading, "SELECT x FROM kept").await, 7);
 }
 
-/// All that a registry tells: components, deployments and the active component.
-type Memory = (
+/// Everything that a registry stores: components, deployments and the active component.
+type Stored = (
     Vec<Option<StoredComponent>>,
     Vec<DeploymentRow>,
     Option<Active>,
 );
 
-async fn remembered(registry: &dyn Registry) -> Memory {
+async fn stored(registry: &dyn Registry) -> Stored {
     let mut components = vec![];
     for digest in digests(registry).await {
         components.push(registry.component(&digest).await.unwrap());

@@ -1,10 +1,9 @@
-//! What only PostgreSQL has: logins, values of more types, many writers, and connections that are
-//! lost.
+//! What only PostgreSQL has: logins, more types of values, several writers, several hosts, and lost
+//! connections.
 
 mod encryption;
 mod escapes;
 mod lost;
-mod proxy;
 mod replicas;
 mod retention;
 mod setup;
@@ -12,10 +11,11 @@ mod transfer;
 mod values;
 mod writers;
 
+use storage::OpenError;
 use storage::postgres::{Config, Postgres};
+use testkit::postgres::{Server, server};
 
 use super::*;
-use crate::postgres::{Server, server};
 
 /// A database on the tests' server.
 struct Fixture {
@@ -25,7 +25,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// A database with the tables of [`schema`]; none where PostgreSQL is missing.
+    /// Returns a database with the tables of [`schema`]. `None` if PostgreSQL is missing.
     async fn new() -> Option<Self> {
         let server = server()?;
         let name = server.database();
@@ -38,20 +38,20 @@ impl Fixture {
         })
     }
 
-    /// The database as another host sees it.
+    /// Opens the database as another host.
     fn another_host(&self) -> Arc<dyn Database> {
         open(&self.server.url(&self.name))
     }
 
-    /// Asks the server as its administrator.
+    /// Runs a statement as the server's administrator and returns what it prints.
     #[track_caller]
-    fn ask(&self, statement: &str) -> String {
+    fn administer(&self, statement: &str) -> String {
         self.server.run(&self.name, statement)
     }
 
     /// Ends every session of the logic's login, as a restart would.
-    fn cut_off(&self) {
-        let ended = self.ask(&format!(
+    fn end_sessions(&self) {
+        let ended = self.administer(&format!(
             "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity \
              WHERE usename = '{}_logic'",
             self.name
@@ -60,8 +60,8 @@ impl Fixture {
     }
 }
 
-fn open(url: &str) -> Arc<dyn Database> {
-    let config = Config {
+fn config(url: &str) -> Config {
+    Config {
         url: url.parse().unwrap(),
         direct: None,
         connections: 8,
@@ -69,9 +69,20 @@ fn open(url: &str) -> Arc<dyn Database> {
         wait: Duration::ZERO,
         result_bytes: 1 << 20,
         no_sync: false,
-    };
-    match Postgres::open(&config) {
+    }
+}
+
+fn open(url: &str) -> Arc<dyn Database> {
+    match Postgres::open(&config(url)) {
         Ok(database) => Arc::new(database),
         Err(error) => panic!("{error}"),
+    }
+}
+
+/// Returns why a database cannot be opened.
+fn open_error(url: &str) -> OpenError {
+    match Postgres::open(&config(url)) {
+        Ok(_) => panic!("{url} was opened"),
+        Err(error) => error,
     }
 }

@@ -1,27 +1,6 @@
-//! What a database needs is made where the host may, and told where it may not.
-
-use storage::OpenError;
+//! The host sets a database up if it has the rights, and otherwise says what to run.
 
 use super::*;
-
-fn config(url: &str) -> Config {
-    Config {
-        url: url.parse().unwrap(),
-        direct: None,
-        connections: 2,
-        idle: Duration::from_secs(60),
-        wait: Duration::ZERO,
-        result_bytes: 1 << 20,
-        no_sync: false,
-    }
-}
-
-pub(super) fn refusal(url: &str) -> OpenError {
-    match Postgres::open(&config(url)) {
-        Ok(_) => panic!("{url} was opened"),
-        Err(error) => error,
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_starts_later_is_waited_for() {
@@ -37,7 +16,7 @@ async fn a_server_that_starts_later_is_waited_for() {
         ..config(&url)
     };
     let opening = tokio::task::spawn_blocking(move || Postgres::open(&config));
-    // Whoever came before the server was there is sent away.
+    // A connection that arrives before the server has started is closed.
     drop(early.accept().unwrap());
     std::fs::remove_file(&socket).unwrap();
     std::os::unix::fs::symlink(server.directory().join(".s.PGSQL.5432"), &socket).unwrap();
@@ -73,7 +52,7 @@ fn statements(error: OpenError) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_hosts_set_one_database_up_at_once() {
+async fn many_hosts_may_set_one_database_up_at_once() {
     let Some(server) = server() else {
         return;
     };
@@ -95,7 +74,7 @@ async fn many_hosts_set_one_database_up_at_once() {
 }
 
 #[tokio::test]
-async fn a_host_that_may_not_make_logins_tells_what_to_run() {
+async fn a_host_that_may_not_create_logins_says_what_to_run() {
     let Some(server) = server() else {
         return;
     };
@@ -105,14 +84,14 @@ async fn a_host_that_may_not_make_logins_tells_what_to_run() {
         &format!("CREATE ROLE {name}_plain LOGIN PASSWORD 'plain'"),
     );
     let url = server.url_as(&format!("{name}_plain"), "plain", &name);
-    // It may not even make a schema.
-    let first = statements(refusal(&url));
+    // At first it may not even create a schema.
+    let first = statements(open_error(&url));
     assert_eq!(
         first,
         format!("GRANT CREATE ON DATABASE \"{name}\" TO \"{name}_plain\";")
     );
     server.run(&name, &first);
-    let second = statements(refusal(&url));
+    let second = statements(open_error(&url));
     assert!(second.starts_with(&format!(
         "CREATE ROLE \"{name}_logic\" LOGIN PASSWORD 'SCRAM-"
     )));
@@ -126,7 +105,7 @@ async fn a_host_that_may_not_make_logins_tells_what_to_run() {
 }
 
 #[tokio::test]
-async fn a_login_that_was_changed_is_made_right_again() {
+async fn a_login_that_was_changed_is_repaired() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };
@@ -139,18 +118,18 @@ async fn a_login_that_was_changed_is_made_right_again() {
         ),
         format!("REVOKE ALL ON SCHEMA logic FROM {role}"),
     ] {
-        fixture.ask(&change);
+        fixture.administer(&change);
         let database = fixture.another_host();
         assert_eq!(notes(&*database).await, 0, "{change}");
     }
-    // What nobody made by mistake is not put right, and not worked with.
-    fixture.ask(&format!("ALTER ROLE {role} SUPERUSER"));
-    let error = refusal(&fixture.server.url(&fixture.name)).to_string();
+    // Additional rights are hardly a mistake. They are not removed, and the login is not used.
+    fixture.administer(&format!("ALTER ROLE {role} SUPERUSER"));
+    let error = open_error(&fixture.server.url(&fixture.name)).to_string();
     assert!(error.contains("may do more than use tables"), "{error}");
 }
 
 #[tokio::test]
-async fn what_cannot_be_opened_says_why_and_keeps_the_password() {
+async fn an_error_says_why_and_does_not_show_the_password() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };
@@ -170,7 +149,7 @@ async fn what_cannot_be_opened_says_why_and_keeps_the_password() {
             "sslrootcert=/nowhere.pem cannot be used",
         ),
     ] {
-        let error = refusal(&url).to_string();
+        let error = open_error(&url).to_string();
         assert!(error.contains(reason), "{error}");
         assert!(!error.contains("wrong"), "{error}");
     }

@@ -1,17 +1,17 @@
-//! The feed: what a commit published, in order, and nothing else.
+//! The feed has exactly the events of committed transactions, in order.
 
 use storage::{Cursor, Published};
+use testkit::{DEADLINE, eventually};
 
 use super::*;
-use crate::harness::{DEADLINE, eventually};
 
 conformance!(
     events_come_in_the_order_of_the_commits,
-    what_was_not_committed_is_not_told,
+    events_of_other_transactions_are_not_delivered,
     a_read_publishes_nothing,
-    who_waits_is_woken_by_the_next_event,
-    old_events_are_forgotten_and_their_readers_are_told,
-    what_is_no_place_of_the_feed_is_told_apart,
+    a_reader_that_waits_is_woken_by_the_next_event,
+    old_events_are_deleted_and_their_readers_are_told,
+    an_invalid_place_is_reported,
 );
 
 fn event(kind: &str, subject: &str) -> Event {
@@ -19,8 +19,8 @@ fn event(kind: &str, subject: &str) -> Event {
     Event::new(kind.into(), subject.into(), attributes).unwrap()
 }
 
-/// Publishes events in a transaction of their own, and waits until they can be read: on
-/// PostgreSQL another test's open transaction holds them back.
+/// Publishes events in one transaction and waits until they can be read. In PostgreSQL an open
+/// transaction of another test delays them.
 async fn publish(database: &dyn Database, subjects: &[&str]) {
     let before = database.feed().end().await.unwrap();
     let mut transaction = writer(database).await;
@@ -72,7 +72,7 @@ async fn events_come_in_the_order_of_the_commits(engine: Engine) {
     );
 }
 
-async fn what_was_not_committed_is_not_told(engine: Engine) {
+async fn events_of_other_transactions_are_not_delivered(engine: Engine) {
     let database = fresh(engine).await;
     let start = database.feed().end().await.unwrap();
     let mut dropped = writer(&*database).await;
@@ -84,7 +84,7 @@ async fn what_was_not_committed_is_not_told(engine: Engine) {
     let mut trial = database.begin_migration(generous()).await.unwrap();
     trial.publish(event("note.made", "trial")).unwrap();
     drop(trial);
-    // A deferred constraint fails at the very end, after the events were written.
+    // A deferred constraint fails at the end, after the events were written.
     let mut broken = writer(&*database).await;
     let promise = "INSERT INTO promises (note) VALUES (404)";
     execute(&mut *broken, promise).await.unwrap();
@@ -112,7 +112,7 @@ async fn a_read_publishes_nothing(engine: Engine) {
     assert_eq!(database.feed().end().await.unwrap(), start);
 }
 
-async fn who_waits_is_woken_by_the_next_event(engine: Engine) {
+async fn a_reader_that_waits_is_woken_by_the_next_event(engine: Engine) {
     let database = fresh(engine).await;
     let start = database.feed().end().await.unwrap();
     let waiting = tokio::spawn({
@@ -126,11 +126,11 @@ async fn who_waits_is_woken_by_the_next_event(engine: Engine) {
     assert!(!waiting.is_finished());
     publish(&*database, &["a"]).await;
     assert_eq!(waiting.await.unwrap(), ["a"]);
-    // What is there already needs no waiting.
+    // If there are events, it does not wait.
     database.feed().wait_for_events(&start).await.unwrap();
 }
 
-async fn old_events_are_forgotten_and_their_readers_are_told(engine: Engine) {
+async fn old_events_are_deleted_and_their_readers_are_told(engine: Engine) {
     let database = fresh(engine).await;
     let feed = database.feed();
     let start = feed.end().await.unwrap();
@@ -144,21 +144,21 @@ async fn old_events_are_forgotten_and_their_readers_are_told(engine: Engine) {
         subjects(&*database, &events[0].cursor).await,
         ["b", "c", "d"]
     );
-    // The newest stays: the order of what comes after it depends on it.
+    // The newest stays, because the place of the next event depends on it.
     assert_eq!(feed.forget_events(hour, 0).await, Ok(2));
     assert_eq!(feed.forget_events(Duration::ZERO, 9).await, Ok(0));
     assert_eq!(after(&*database, &events[1].cursor).await, None);
     assert_eq!(subjects(&*database, &events[2].cursor).await, ["d"]);
     publish(&*database, &["e"]).await;
     assert_eq!(subjects(&*database, &events[3].cursor).await, ["e"]);
-    // More than are deleted at a time.
+    // More than one batch.
     let many: Vec<String> = (0..1200).map(|number| number.to_string()).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     publish(&*database, &many).await;
     assert_eq!(feed.forget_events(hour, 7).await, Ok(1195));
 }
 
-async fn what_is_no_place_of_the_feed_is_told_apart(engine: Engine) {
+async fn an_invalid_place_is_reported(engine: Engine) {
     let database = fresh(engine).await;
     publish(&*database, &["a"]).await;
     let end = database.feed().end().await.unwrap();
@@ -186,14 +186,14 @@ async fn what_is_no_place_of_the_feed_is_told_apart(engine: Engine) {
 }
 
 #[tokio::test]
-async fn events_survive_the_process() {
+async fn events_survive_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let location = Location::Sqlite(directory.path().join("data.sqlite"));
     let database = connect(&location, Options::default()).unwrap();
     let start = database.feed().end().await.unwrap();
     publish(&*database, &["a"]).await;
     drop(database);
-    // A process that another test has just forked holds the lock until it has begun.
+    // A process that another test has just forked holds the lock until it has started.
     let database = eventually("the lock is free", || {
         connect(&location, Options::default()).ok()
     });

@@ -1,4 +1,5 @@
-//! An answer goes out when what it says is on the disk: shown with a sync that the test holds.
+//! A request is answered only when what the answer says is durable. The tests block the sync to show
+//! this.
 
 use std::fs::File;
 use std::io;
@@ -12,26 +13,26 @@ use storage::sqlite::{Config, Durability, LogSync, Sqlite};
 
 use super::*;
 
-/// A sync that waits for the test.
+/// A sync that the test can block.
 #[derive(Default)]
-struct Held {
+struct BlockedSync {
     state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    held: bool,
+    blocked: bool,
     begun: u64,
     fails: bool,
 }
 
-impl LogSync for Held {
+impl LogSync for BlockedSync {
     fn sync(&self, _log: &File) -> io::Result<()> {
         let mut state = self.state.lock().unwrap();
         state.begun += 1;
         self.changed.notify_all();
-        while state.held {
+        while state.blocked {
             state = self.changed.wait(state).unwrap();
         }
         match state.fails {
@@ -41,9 +42,9 @@ impl LogSync for Held {
     }
 }
 
-impl Held {
-    fn set(&self, held: bool) {
-        self.state.lock().unwrap().held = held;
+impl BlockedSync {
+    fn set_blocked(&self, blocked: bool) {
+        self.state.lock().unwrap().blocked = blocked;
         self.changed.notify_all();
     }
 
@@ -51,8 +52,8 @@ impl Held {
         self.state.lock().unwrap().begun
     }
 
-    /// Waits until that many syncs have begun since the database was opened.
-    fn await_begun(&self, number: u64) {
+    /// Waits until this many syncs have begun since the database was opened.
+    fn wait_until_begun(&self, number: u64) {
         let mut state = self.state.lock().unwrap();
         while state.begun < number {
             let (next, late) = self
@@ -65,28 +66,28 @@ impl Held {
     }
 }
 
-/// Polls once, as a request does whose client may go away.
+/// Polls once. A request whose client disconnects is not polled again.
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 struct Fixture {
     database: Sqlite,
-    sync: Arc<Held>,
+    sync: Arc<BlockedSync>,
     _directory: tempfile::TempDir,
 }
 
 impl Drop for Fixture {
-    /// Lets go of the sync, which closing the database waits for, also when a test has failed.
+    /// Unblocks the sync, also after a failed test, because closing the database waits for it.
     fn drop(&mut self) {
-        self.sync.set(false);
+        self.sync.set_blocked(false);
     }
 }
 
-/// A database whose syncs pass until the test holds them.
+/// Returns a database whose syncs succeed until the test blocks them.
 async fn fixture() -> Fixture {
     let directory = tempfile::tempdir().unwrap();
-    let sync = Arc::new(Held::default());
+    let sync = Arc::new(BlockedSync::default());
     let database = Sqlite::open(Config {
         durability: Durability::With(sync.clone()),
         ..Config::file(directory.path().join("notes.sqlite"))
@@ -112,18 +113,18 @@ async fn a_commit_waits_for_a_sync_that_began_after_it() {
     let fixture = fixture().await;
     let (database, sync) = (&fixture.database, &fixture.sync);
     let before = sync.begun();
-    sync.set(true);
+    sync.set_blocked(true);
     let mut first = std::pin::pin!(insert(database, "a").await.commit());
     assert_eq!(poll(first.as_mut()), Poll::Pending);
-    sync.await_begun(before + 1);
-    // These two come while the first sync runs: it is not theirs, and they share the next.
+    sync.wait_until_begun(before + 1);
+    // These two commit while the first sync runs. It does not cover them, and they share the next.
     let mut second = std::pin::pin!(insert(database, "b").await.commit());
     assert_eq!(poll(second.as_mut()), Poll::Pending);
     let mut third = std::pin::pin!(insert(database, "c").await.commit());
     assert_eq!(poll(third.as_mut()), Poll::Pending);
     assert_eq!(poll(first.as_mut()), Poll::Pending);
     assert_eq!(sync.begun(), before + 1);
-    sync.set(false);
+    sync.set_blocked(false);
     assert_eq!(first.await, Ok(()));
     assert_eq!(second.await, Ok(()));
     assert_eq!(third.await, Ok(()));
@@ -139,28 +140,28 @@ async fn a_read_waits_for_what_it_saw_and_for_nothing_else() {
     assert_eq!(integer(&mut *before, "SELECT count(*) FROM notes").await, 0);
     let mut late = reader(database).await;
     assert_eq!(integer(&mut *late, "SELECT 0").await, 0);
-    sync.set(true);
+    sync.set_blocked(true);
     let mut writing = std::pin::pin!(insert(database, "a").await.commit());
     assert_eq!(poll(writing.as_mut()), Poll::Pending);
 
     let mut unaffected = std::pin::pin!(before.commit());
     assert_eq!(poll(unaffected.as_mut()), Poll::Ready(Ok(())));
-    // Its first statement read no table, so its snapshot is that of the second.
+    // Its first statement read no table, so the second one took the snapshot.
     assert_eq!(integer(&mut *late, "SELECT count(*) FROM notes").await, 1);
     let mut reading = std::pin::pin!(late.commit());
     assert_eq!(poll(reading.as_mut()), Poll::Pending);
-    // A problem tells of what was seen as well.
+    // An answer after a rollback shows what was seen, too.
     let mut problem = insert(database, "b").await;
     execute(&mut *problem, "INSERT INTO notes (title) VALUES ('a')")
         .await
         .unwrap_err();
     let mut refusing = std::pin::pin!(problem.rollback());
     assert_eq!(poll(refusing.as_mut()), Poll::Pending);
-    // A write that changed nothing saw it too.
+    // So may one of a write that changed nothing.
     let mut idle = std::pin::pin!(writer(database).await.commit());
     assert_eq!(poll(idle.as_mut()), Poll::Pending);
 
-    sync.set(false);
+    sync.set_blocked(false);
     assert_eq!(reading.await, Ok(()));
     assert_eq!(refusing.await, Ok(()));
     assert_eq!(idle.await, Ok(()));
@@ -171,17 +172,17 @@ async fn a_read_waits_for_what_it_saw_and_for_nothing_else() {
 async fn after_a_failed_sync_nothing_is_acknowledged() {
     let fixture = fixture().await;
     let (database, sync) = (&fixture.database, &fixture.sync);
-    sync.set(true);
+    sync.set_blocked(true);
     let mut writing = std::pin::pin!(insert(database, "a").await.commit());
     assert_eq!(poll(writing.as_mut()), Poll::Pending);
     sync.state.lock().unwrap().fails = true;
-    sync.set(false);
-    // It was committed, and may be gone after a power cut: nobody may run it again unseen.
+    sync.set_blocked(false);
+    // It was committed but may be lost after a power failure, so it must not run again unchecked.
     let reason = "syncing the write-ahead log failed: the disk is gone";
     let unknown = Err(Error::OutcomeUnknown(reason.into()));
     assert_eq!(writing.await, unknown);
     let error = Error::Unavailable(reason.into());
-    // Also when the disk seems to be back.
+    // This holds even if the disk seems to work again.
     sync.state.lock().unwrap().fails = false;
     assert_eq!(database.ping().await, Err(error.clone()));
     let refused = database.begin(Access::Write, generous()).await;
@@ -192,36 +193,36 @@ async fn after_a_failed_sync_nothing_is_acknowledged() {
 }
 
 #[tokio::test]
-async fn who_goes_away_after_the_commit_began_does_not_undo_it() {
+async fn dropping_a_commit_that_began_does_not_undo_it() {
     let fixture = fixture().await;
     let (database, sync) = (&fixture.database, &fixture.sync);
-    sync.set(true);
+    sync.set_blocked(true);
     {
         let mut gone = std::pin::pin!(insert(database, "a").await.commit());
         assert_eq!(poll(gone.as_mut()), Poll::Pending);
     }
-    sync.set(false);
-    // And it holds nothing up.
+    sync.set_blocked(false);
+    // It does not block others either.
     insert(database, "b").await.commit().await.unwrap();
     assert_eq!(notes(database).await, 2);
 }
 
 #[tokio::test]
-async fn what_the_registry_tells_is_on_the_disk() {
+async fn what_the_registry_returns_is_durable() {
     let fixture = fixture().await;
     let (database, sync) = (&fixture.database, &fixture.sync);
     let new = registry::new("a");
-    sync.set(true);
+    sync.set_blocked(true);
     let mut beginning = std::pin::pin!(database.begin_deployment(&new));
     assert_eq!(poll(beginning.as_mut()), Poll::Pending);
-    // Also what it tells of somebody else's change, and that there is nothing to do.
+    // This includes what another call changed, and the result that nothing was changed.
     let mut reading = std::pin::pin!(database.running_deployment());
     assert_eq!(poll(reading.as_mut()), Poll::Pending);
     let mut refused = std::pin::pin!(database.begin_deployment(&new));
     assert_eq!(poll(refused.as_mut()), Poll::Pending);
     let mut conflict = std::pin::pin!(database.advance_deployment(7, "compile", "[]"));
     assert_eq!(poll(conflict.as_mut()), Poll::Pending);
-    sync.set(false);
+    sync.set_blocked(false);
     let begun = beginning.await.unwrap();
     assert_eq!(begun, Ok(1));
     assert_eq!(refused.await, Ok(Err(1)));
@@ -230,21 +231,21 @@ async fn what_the_registry_tells_is_on_the_disk() {
 }
 
 #[tokio::test]
-async fn a_deployment_whose_caller_goes_away_has_begun() {
+async fn a_deployment_whose_future_is_dropped_has_begun() {
     let fixture = fixture().await;
     let (database, sync) = (&fixture.database, &fixture.sync);
     let new = registry::new("a");
-    sync.set(true);
+    sync.set_blocked(true);
     {
         let mut gone = std::pin::pin!(database.begin_deployment(&new));
         assert_eq!(poll(gone.as_mut()), Poll::Pending);
     }
-    sync.set(false);
+    sync.set_blocked(false);
     assert_eq!(database.begin_deployment(&new).await, Ok(Err(1)));
 }
 
 #[tokio::test]
-async fn the_disk_is_asked_once_for_each_commit_alone() {
+async fn each_commit_that_is_alone_is_synced_once() {
     let directory = tempfile::tempdir().unwrap();
     let database = Sqlite::open(Config::file(directory.path().join("notes.sqlite"))).unwrap();
     prepare(&database, Engine::Sqlite).await;
@@ -262,9 +263,9 @@ async fn the_disk_is_asked_once_for_each_commit_alone() {
 }
 
 #[tokio::test]
-async fn what_was_left_in_the_log_is_synced_before_anything_is_served() {
+async fn the_log_of_an_earlier_process_is_synced_at_the_start() {
     let directory = tempfile::tempdir().unwrap();
-    let sync = Arc::new(Held::default());
+    let sync = Arc::new(BlockedSync::default());
     sync.state.lock().unwrap().fails = true;
     let refused = Sqlite::open(Config {
         durability: Durability::With(sync.clone()),
@@ -276,26 +277,26 @@ async fn what_was_left_in_the_log_is_synced_before_anything_is_served() {
 }
 
 #[tokio::test]
-async fn an_event_is_told_when_its_commit_is_durable() {
+async fn an_event_is_delivered_when_its_commit_is_durable() {
     let fixture = fixture().await;
     let (database, sync) = (&fixture.database, &fixture.sync);
     let feed = database.feed();
     let start = feed.end().await.unwrap();
     let before = sync.begun();
-    sync.set(true);
+    sync.set_blocked(true);
     let mut writing = insert(database, "a").await;
     let event = Event::new("note.made".into(), "a".into(), Vec::new()).unwrap();
     writing.publish(event.clone()).unwrap();
     let mut commit = pin!(writing.commit());
     assert!(poll(commit.as_mut()).is_pending());
-    sync.await_begun(before + 1);
-    // Whoever waits for it may wake up, and still may not tell.
+    sync.wait_until_begun(before + 1);
+    // Waiting for the event may end now, but reading it must still wait.
     feed.wait_for_events(&start).await.unwrap();
     let mut reading = pin!(feed.after(&start, 10));
     assert!(poll(reading.as_mut()).is_pending());
-    sync.set(false);
+    sync.set_blocked(false);
     commit.await.unwrap();
-    let told = reading.await.unwrap().unwrap();
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0].event, event);
+    let delivered = reading.await.unwrap().unwrap();
+    assert_eq!(delivered.len(), 1);
+    assert_eq!(delivered[0].event, event);
 }

@@ -1,4 +1,4 @@
-//! Answers under idempotency keys commit with the request.
+//! Answers under idempotency keys are committed with the request.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use storage::RecordedAnswer;
 use super::*;
 
 conformance! {
-    an_answer_is_recalled_whole_once_it_was_committed,
+    an_answer_is_recalled_after_it_was_committed,
     a_key_has_one_answer,
     answers_are_not_charged,
-    old_answers_are_forgotten_in_parts,
+    old_answers_are_deleted_in_batches,
 }
 
 fn answer(body: &str) -> RecordedAnswer {
@@ -25,7 +25,7 @@ fn answer(body: &str) -> RecordedAnswer {
     }
 }
 
-async fn an_answer_is_recalled_whole_once_it_was_committed(engine: Engine) {
+async fn an_answer_is_recalled_after_it_was_committed(engine: Engine) {
     let database = fresh(engine).await;
     let mut dropped = writer(&*database).await;
     dropped.record("a", &answer("lost")).await.unwrap();
@@ -65,7 +65,7 @@ async fn answers_are_not_charged(engine: Engine) {
     assert_eq!(free.commit().await, Ok(()));
 }
 
-async fn old_answers_are_forgotten_in_parts(engine: Engine) {
+async fn old_answers_are_deleted_in_batches(engine: Engine) {
     let database = fresh(engine).await;
     let mut many = writer(&*database).await;
     for number in 0..1201 {
@@ -78,7 +78,7 @@ async fn old_answers_are_forgotten_in_parts(engine: Engine) {
         database.forget_answers(Duration::from_secs(3600)).await,
         Ok(0)
     );
-    // An answer is older than nothing one millisecond after it was recorded.
+    // An answer is older than zero only one millisecond after it was recorded.
     let begun = Instant::now();
     let mut forgotten = 0;
     while forgotten < 1201 && begun.elapsed() < Duration::from_secs(10) {

@@ -1,10 +1,10 @@
-//! The logic's SQL reaches its own tables and nothing else: each way out of SQLite is tried here.
+//! The logic's SQL can access only its own tables. These tests try every way out of SQLite.
 
 use storage::{Cause, MigrationError, RecordedAnswer};
 
 use super::*;
 
-/// Tries a statement on databases that have views and triggers over what is out of reach.
+/// Tries a statement on a database with views and triggers on tables that the logic may not access.
 async fn refused(statement: &str) {
     let database = fresh(Engine::Sqlite).await;
     let mut setup = database.begin_migration(generous()).await.unwrap();
@@ -32,7 +32,7 @@ async fn refused(statement: &str) {
     assert_eq!(after.recall("key").await, Ok(Some(answer)), "{statement}");
 }
 
-/// Names of the host's inside of views and triggers: refused when they are used.
+/// Views and triggers on tables of the host. They are refused when they are used.
 const TRAPS: &str = "
     CREATE VIEW peek AS SELECT body FROM task_host_answers;
     CREATE VIEW tables AS SELECT name FROM sqlite_schema;
@@ -72,7 +72,7 @@ refused! {
         "SELECT * FROM peek",
         "SELECT * FROM tables",
         "INSERT INTO bait VALUES (1)";
-    the_memory_of_deployments_is_not_reached:
+    components_and_deployments_are_not_accessed:
         "SELECT * FROM task_host_components",
         "SELECT bytes FROM task_host_component_parts",
         "SELECT count(*) FROM task_host_deployments",
@@ -85,7 +85,7 @@ refused! {
         "DELETE FROM task_host_component_parts",
         "DELETE FROM task_host_deployments",
         "DELETE FROM task_host_active";
-    sqlites_own_tables_are_not_touched:
+    sqlites_own_tables_are_not_accessed:
         "SELECT * FROM sqlite_schema",
         "SELECT count(*) FROM sqlite_master",
         "SELECT * FROM SQLITE_TEMP_SCHEMA",
@@ -103,7 +103,7 @@ refused! {
         "SELECT * FROM pragma_table_info('notes')",
         "SELECT * FROM pragma_database_list",
         "SELECT * FROM PRAGMA_FUNCTION_LIST";
-    other_files_are_not_reached:
+    other_files_are_not_accessed:
         "ATTACH ':memory:' AS other",
         "ATTACH '/tmp/x' AS other",
         "DETACH main",
@@ -114,7 +114,7 @@ refused! {
         "SELECT writefile('/tmp/x', 'x')",
         "SELECT edit('x')",
         "SELECT fts3_tokenizer('simple')";
-    transactions_stay_the_hosts:
+    the_logic_does_not_control_transactions:
         "BEGIN",
         "COMMIT",
         "END",
@@ -122,7 +122,7 @@ refused! {
         "SAVEPOINT mine",
         "RELEASE mine",
         "ROLLBACK TO mine";
-    the_schema_changes_only_by_migrations:
+    only_migrations_change_the_schema:
         "CREATE TABLE mine (x)",
         "CREATE TEMP TABLE mine (x)",
         "CREATE TEMP VIEW mine AS SELECT 1",
@@ -139,11 +139,11 @@ refused! {
         "ANALYZE",
         "EXPLAIN SELECT 1",
         "EXPLAIN QUERY PLAN SELECT 1";
-    nothing_is_told_of_earlier_requests:
+    nothing_is_revealed_of_earlier_requests:
         "SELECT last_insert_rowid()",
         "SELECT changes()",
         "SELECT total_changes()";
-    lengths_and_depths_are_bounded:
+    lengths_and_depths_are_limited:
         "SELECT randomblob(1000000000)",
         "SELECT zeroblob(1000000000)",
         "SELECT printf('%1000000000d', 1)",
@@ -154,7 +154,7 @@ refused! {
         &format!("SELECT 'x' LIKE '{}'", "%x".repeat(2000));
 }
 
-/// Tries a migration; it must fail and leave nothing.
+/// Tries a migration, which must fail and change nothing.
 async fn refused_migration(text: &str) {
     let database = fresh(Engine::Sqlite).await;
     let mut migrating = database.begin_migration(generous()).await.unwrap();

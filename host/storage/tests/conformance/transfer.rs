@@ -1,12 +1,12 @@
-//! Copies: every value crosses as it is, and what must not happen again does not.
+//! Copies of a SQLite database: every value is copied exactly, and triggers do not run again.
 
 use storage::export;
 use storage::transfer::{Export, Row, TransferError};
 
 use super::*;
 
-/// Tables that refer to each other and to themselves, that count, and that do something of
-/// their own when a row comes.
+/// Tables that refer to each other and to themselves, that number their rows, and that have a
+/// trigger.
 const WEB: &str = "
     CREATE TABLE people (
         name TEXT PRIMARY KEY,
@@ -27,7 +27,7 @@ const WEB: &str = "
         INSERT INTO audit (what) VALUES (NEW.name);
     END;";
 
-/// A file with those tables.
+/// Returns a database file with these tables.
 async fn web(
     directory: &tempfile::TempDir,
     name: &str,
@@ -57,11 +57,11 @@ async fn filled(directory: &tempfile::TempDir) -> (Location, Arc<dyn Database>) 
     (location, database)
 }
 
-/// Everything that an export holds, each row with the index of its table.
-async fn all(export: &mut Export) -> Vec<(usize, Row)> {
+/// Returns all rows of an export, each with the index of its table.
+pub(crate) async fn all(export: &mut Export) -> Vec<(usize, Row)> {
     let mut all = Vec::new();
-    while let Some(part) = export.rows.recv().await {
-        let (table, rows) = part.unwrap();
+    while let Some(batch) = export.rows.recv().await {
+        let (table, rows) = batch.unwrap();
         all.extend(rows.into_iter().map(|row| (table, row)));
     }
     all
@@ -94,7 +94,7 @@ async fn a_copy_has_every_row_and_value() {
     for (table, row) in rows.clone() {
         import.add(table, vec![row]).await.unwrap();
     }
-    // Nothing is there before the end, and all of it after.
+    // No row is visible before the end, and all rows are visible after it.
     let count = "SELECT count(*) FROM audit";
     assert_eq!(integer(&mut *reader(&*database).await, count).await, 0);
     import.finish().await.unwrap();
@@ -102,14 +102,14 @@ async fn a_copy_has_every_row_and_value() {
     let mut again = export(&to).await.unwrap();
     assert_eq!(again.manifest, copy.manifest);
     assert_eq!(all(&mut again).await, rows);
-    // Numbers go on where they stood.
+    // The numbering continues.
     let mut next = writer(&*database).await;
     let insert = "INSERT INTO teams DEFAULT VALUES RETURNING id";
     assert_eq!(integer(&mut *next, insert).await, 10);
 }
 
 #[tokio::test]
-async fn an_import_that_is_dropped_leaves_nothing() {
+async fn an_import_that_is_dropped_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let (from, _database) = filled(&directory).await;
     let mut copy = export(&from).await.unwrap();
@@ -148,7 +148,7 @@ async fn another_schema_is_refused() {
         refused,
         Some(TransferError::ChangedMigration("0001-web".into()))
     );
-    // As from another engine, where the texts of migrations differ.
+    // As if the copy came from another engine, where the texts of migrations differ.
     manifest.dialect = Dialect::Postgres;
     let refused = other.import(&manifest).await.err().unwrap();
     assert!(
@@ -161,6 +161,6 @@ async fn another_schema_is_refused() {
     assert!(
         refused
             .to_string()
-            .contains("its columns are name, and in the copy boss")
+            .contains("its columns are name, but in the copy they are boss")
     );
 }

@@ -1,17 +1,17 @@
-//! Deployments: one runs at a time, and all that is asked and comes of it is remembered.
+//! Deployments: one runs at a time, and the registry records what was ordered and how it ended.
 
 use super::*;
 
 conformance! {
-    a_deployment_is_remembered_from_its_beginning_to_its_end,
+    a_deployment_is_recorded_from_its_beginning_to_its_end,
     while_one_deployment_runs_no_other_begins,
-    of_many_that_begin_at_once_one_runs,
-    what_does_not_run_does_not_change,
-    an_attempt_that_never_ran_is_recorded_beside_the_one_that_runs,
-    the_latest_deployments_come_first,
+    of_many_deployments_that_begin_at_once_one_runs,
+    a_deployment_that_is_not_running_does_not_change,
+    an_attempt_that_never_ran_is_recorded_while_another_deployment_runs,
+    the_newest_deployments_are_listed_first,
 }
 
-async fn a_deployment_is_remembered_from_its_beginning_to_its_end(engine: Engine) {
+async fn a_deployment_is_recorded_from_its_beginning_to_its_end(engine: Engine) {
     let database = fresh(engine).await;
     let registry = database.registry();
     assert_eq!(registry.running_deployment().await, Ok(None));
@@ -67,7 +67,7 @@ async fn while_one_deployment_runs_no_other_begins(engine: Engine) {
     assert!(begin(registry, "b").await > first);
 }
 
-async fn of_many_that_begin_at_once_one_runs(engine: Engine) {
+async fn of_many_deployments_that_begin_at_once_one_runs(engine: Engine) {
     let database = fresh(engine).await;
     let contenders: Vec<_> = (0..8)
         .map(|number| {
@@ -91,7 +91,7 @@ async fn of_many_that_begin_at_once_one_runs(engine: Engine) {
     assert_eq!(ids(database.registry()).await, begun);
 }
 
-async fn what_does_not_run_does_not_change(engine: Engine) {
+async fn a_deployment_that_is_not_running_does_not_change(engine: Engine) {
     let database = fresh(engine).await;
     let registry = database.registry();
     let ended = deploy(registry, "a").await;
@@ -109,7 +109,7 @@ async fn what_does_not_run_does_not_change(engine: Engine) {
     assert_eq!(registry.deployment(absent).await, Ok(None));
 }
 
-async fn an_attempt_that_never_ran_is_recorded_beside_the_one_that_runs(engine: Engine) {
+async fn an_attempt_that_never_ran_is_recorded_while_another_deployment_runs(engine: Engine) {
     let database = fresh(engine).await;
     let registry = database.registry();
     let running = begin(registry, "a").await;
@@ -134,12 +134,12 @@ async fn an_attempt_that_never_ran_is_recorded_beside_the_one_that_runs(engine: 
     assert_eq!(still.map(|row| row.id), Some(running));
 }
 
-async fn the_latest_deployments_come_first(engine: Engine) {
+async fn the_newest_deployments_are_listed_first(engine: Engine) {
     let database = fresh(engine).await;
     let registry = database.registry();
     assert_eq!(registry.deployments(10).await, Ok(vec![]));
     for digest in ["a", "b"] {
-        refuse(registry, digest).await;
+        reject(registry, digest).await;
     }
     begin(registry, "c").await;
     for (limit, expected) in [(0, &[][..]), (2, &["c", "b"]), (10, &["c", "b", "a"])] {

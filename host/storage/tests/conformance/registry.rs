@@ -1,9 +1,9 @@
-//! What the host remembers of components and deployments, against the trait.
+//! The registry of components and deployments, tested through its trait.
 
 mod active;
 mod components;
 mod deployments;
-mod lasting;
+mod persistence;
 mod retention;
 
 use storage::Registry;
@@ -11,7 +11,7 @@ use storage::registry::{DeploymentRow, End, NewDeployment, StoredComponent};
 
 use super::*;
 
-/// Keeps a component of a few bytes under a made-up digest.
+/// Stores a component of a few bytes under an invented digest.
 async fn put(registry: &dyn Registry, digest: &str) {
     registry.put_component(&component(digest)).await.unwrap();
 }
@@ -49,10 +49,10 @@ fn end(outcome: &str) -> End {
 
 async fn begin(registry: &dyn Registry, digest: &str) -> i64 {
     let begun = registry.begin_deployment(&new(digest)).await.unwrap();
-    begun.expect("no other deployment runs")
+    begun.expect("no other deployment is running")
 }
 
-/// A component that was deployed, from its upload to its end as the active one.
+/// Deploys a component, from its upload until it is active and the deployment has ended.
 async fn deploy(registry: &dyn Registry, digest: &str) -> i64 {
     put(registry, digest).await;
     let id = begin(registry, digest).await;
@@ -71,8 +71,8 @@ async fn finish(
     registry.end_deployment(id, &end(outcome), back_to).await
 }
 
-/// Records an attempt that was refused before it ran.
-async fn refuse(registry: &dyn Registry, digest: &str) -> i64 {
+/// Records a deployment that was rejected before it ran.
+async fn reject(registry: &dyn Registry, digest: &str) -> i64 {
     let (new, end) = (new(digest), end("rejected"));
     registry.record_attempt(&new, &end).await.unwrap()
 }
@@ -85,13 +85,13 @@ async fn row(registry: &dyn Registry, id: i64) -> DeploymentRow {
     registry.deployment(id).await.unwrap().unwrap()
 }
 
-/// The kept deployments' ids, the latest first.
+/// Returns the ids of the stored deployments, the newest first.
 async fn ids(registry: &dyn Registry) -> Vec<i64> {
     let rows = registry.deployments(u32::MAX).await.unwrap();
     rows.iter().map(|row| row.id).collect()
 }
 
-/// The kept components' digests, the latest upload first.
+/// Returns the digests of the stored components, the latest upload first.
 async fn digests(registry: &dyn Registry) -> Vec<String> {
     let listed = registry.components().await.unwrap();
     listed.into_iter().map(|listed| listed.digest).collect()

@@ -6,7 +6,7 @@ use storage::replicas::{Heartbeat, Staged, State};
 
 use super::*;
 
-fn beat(state: State, epoch: i64, lease: Duration) -> Heartbeat {
+fn heartbeat(state: State, epoch: i64, lease: Duration) -> Heartbeat {
     Heartbeat {
         name: "a host".into(),
         host_version: "1.0.0".into(),
@@ -23,7 +23,7 @@ fn beat(state: State, epoch: i64, lease: Duration) -> Heartbeat {
 const LONG: Duration = Duration::from_secs(60);
 
 fn replicas(database: &Arc<dyn Database>) -> &dyn Replicas {
-    database.replicas().expect("hosts share it")
+    database.replicas().expect("hosts can share it")
 }
 
 /// Makes a component active and returns the epoch.
@@ -59,7 +59,7 @@ async fn begin(database: &Arc<dyn Database>, digest: &str) -> i64 {
         order: "{}".into(),
     };
     let begun = database.registry().begin_deployment(&new).await;
-    begun.unwrap().expect("no other one runs")
+    begun.unwrap().expect("no other deployment is running")
 }
 
 async fn add(database: &Arc<dyn Database>, title: &str) -> Result<(), Error> {
@@ -70,20 +70,20 @@ async fn add(database: &Arc<dyn Database>, title: &str) -> Result<(), Error> {
 }
 
 #[tokio::test]
-async fn the_fence_follows_the_epoch_when_every_lease_holder_has_confirmed_it() {
+async fn the_fence_is_raised_when_every_host_with_a_lease_has_confirmed_the_epoch() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };
     let (one, other) = (fixture.database.clone(), fixture.another_host());
-    let serving = |epoch| beat(State::Serving, epoch, LONG);
+    let serving = |epoch| heartbeat(State::Serving, epoch, LONG);
     for host in [&one, &other] {
         replicas(host)
-            .heartbeat(&beat(State::Starting, 0, LONG))
+            .heartbeat(&heartbeat(State::Starting, 0, LONG))
             .await
             .unwrap();
     }
     let first = switch(&one, "a").await;
-    // Who starts is not waited for.
+    // A host that is starting is not waited for.
     let view = replicas(&one).heartbeat(&serving(first)).await.unwrap();
     assert_eq!((view.fence, view.active.unwrap().epoch), (first, first));
     replicas(&other).heartbeat(&serving(first)).await.unwrap();
@@ -101,10 +101,10 @@ async fn the_fence_follows_the_epoch_when_every_lease_holder_has_confirmed_it() 
     let view = replicas(&other).heartbeat(&serving(second)).await.unwrap();
     assert_eq!(view.fence, second);
 
-    // One that cannot serve it does not hold the others up, nor does one that has left.
+    // A host that cannot serve the component is not waited for, nor is one that has left.
     let third = switch(&other, "a").await;
     replicas(&one)
-        .heartbeat(&beat(State::Failed, second, LONG))
+        .heartbeat(&heartbeat(State::Failed, second, LONG))
         .await
         .unwrap();
     let view = replicas(&other).heartbeat(&serving(third)).await.unwrap();
@@ -114,7 +114,7 @@ async fn the_fence_follows_the_epoch_when_every_lease_holder_has_confirmed_it() 
 }
 
 #[tokio::test]
-async fn a_host_below_the_fence_writes_nothing_and_one_that_switches_late_loses_nothing() {
+async fn a_host_below_the_fence_cannot_commit_and_one_that_switches_late_loses_nothing() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };
@@ -122,23 +122,23 @@ async fn a_host_below_the_fence_writes_nothing_and_one_that_switches_late_loses_
     let first = switch(&one, "a").await;
     for host in [&one, &late] {
         replicas(host).set_epoch(first);
-        let short = beat(State::Serving, first, Duration::from_millis(300));
+        let short = heartbeat(State::Serving, first, Duration::from_millis(300));
         replicas(host).heartbeat(&short).await.unwrap();
     }
     let second = switch(&one, "b").await;
     replicas(&one).set_epoch(second);
-    // Until its lease is over, what it writes is kept: it may not have heard yet.
+    // While it has a lease, its writes are committed: it may not know of the switch yet.
     add(&late, "before").await.unwrap();
     let mut open = writer(&*late).await;
     execute(&mut *open, "INSERT INTO notes (title) VALUES ('between')")
         .await
         .unwrap();
     let until = Instant::now() + Duration::from_secs(20);
-    let serving = beat(State::Serving, second, LONG);
+    let serving = heartbeat(State::Serving, second, LONG);
     while replicas(&one).heartbeat(&serving).await.unwrap().fence < second {
-        assert!(Instant::now() < until, "its lease never runs out");
+        assert!(Instant::now() < until, "its lease never ends");
     }
-    // What began before the fence is of that time.
+    // This transaction began before the fence was raised.
     open.commit().await.unwrap();
     assert_eq!(add(&late, "after").await, Err(Error::Fenced));
     add(&one, "new").await.unwrap();
@@ -148,14 +148,14 @@ async fn a_host_below_the_fence_writes_nothing_and_one_that_switches_late_loses_
 }
 
 #[tokio::test]
-async fn a_deployment_belongs_to_the_host_that_began_it_for_as_long_as_that_lives() {
+async fn a_deployment_belongs_to_the_host_that_began_it_while_that_host_has_a_lease() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };
     let (one, other) = (fixture.database.clone(), fixture.another_host());
     switch(&one, "a").await;
     replicas(&one)
-        .heartbeat(&beat(State::Serving, 1, LONG))
+        .heartbeat(&heartbeat(State::Serving, 1, LONG))
         .await
         .unwrap();
     let id = begin(&one, "a").await;
@@ -170,7 +170,7 @@ async fn a_deployment_belongs_to_the_host_that_began_it_for_as_long_as_that_live
 
     assert_eq!(replicas(&other).send_command(id, "\"end\"").await, Ok(true));
     let view = replicas(&one)
-        .heartbeat(&beat(State::Serving, 1, LONG))
+        .heartbeat(&heartbeat(State::Serving, 1, LONG))
         .await
         .unwrap();
     let running = view.running.unwrap();
@@ -185,30 +185,30 @@ async fn a_deployment_belongs_to_the_host_that_began_it_for_as_long_as_that_live
     replicas(&one).leave().await.unwrap();
     assert_eq!(registry.take_over(id).await, Ok(true));
     let late = one.registry().activate(id, "a", "probation").await;
-    assert_eq!(late, Err(Error::Conflict), "it was away for too long");
+    assert_eq!(late, Err(Error::Conflict), "another host took it over");
     assert!(registry.activate(id, "a", "probation").await.is_ok());
     assert_eq!(one.registry().take_over(id + 1).await, Ok(false));
 }
 
 #[tokio::test]
-async fn a_host_hears_of_what_another_one_changes() {
+async fn a_host_is_notified_when_another_one_changes_something() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };
     let (one, other) = (fixture.database.clone(), fixture.another_host());
-    let hears = replicas(&other).wait_for_change();
+    let change = replicas(&other).wait_for_change();
     let changes = async {
-        // Listening may begin after the first changes.
+        // The other host may begin to listen after the first changes.
         loop {
             switch(&one, "a").await;
         }
     };
-    let heard = async {
+    let notified = async {
         tokio::select! {
-            () = hears => {}
+            () = change => {}
             () = changes => {}
         }
     };
-    let heard = tokio::time::timeout(Duration::from_secs(20), heard).await;
-    heard.expect("nothing was heard");
+    let notified = tokio::time::timeout(Duration::from_secs(20), notified).await;
+    notified.expect("the other host was not notified");
 }

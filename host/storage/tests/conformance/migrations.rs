@@ -1,4 +1,4 @@
-//! Migrations run once, in order, and are recorded.
+//! Migrations run once and in order.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use super::*;
 conformance! {
     steps_run_once_and_in_order,
     a_list_that_disagrees_is_refused,
-    a_rollback_across_a_migration_leaves_the_way_forward_open,
-    a_step_that_could_not_be_committed_fails_before,
-    a_step_that_fails_leaves_nothing,
-    a_self_test_runs_on_the_new_schema_and_changes_no_schema,
+    after_a_rollback_across_a_migration_the_new_list_is_accepted_again,
+    a_step_that_could_not_be_committed_fails_before_the_commit,
+    a_step_that_fails_changes_nothing,
+    a_self_test_uses_the_new_schema_and_cannot_change_it,
     a_deadline_ends_a_migration,
     other_transactions_do_not_migrate,
 }
@@ -98,7 +98,7 @@ async fn a_list_that_disagrees_is_refused(engine: Engine) {
     );
 }
 
-async fn a_rollback_across_a_migration_leaves_the_way_forward_open(engine: Engine) {
+async fn after_a_rollback_across_a_migration_the_new_list_is_accepted_again(engine: Engine) {
     let database = fresh(engine).await;
     let old = [tables(engine)];
     let more = "ALTER TABLE notes ADD COLUMN more INTEGER DEFAULT 4; \
@@ -106,10 +106,10 @@ async fn a_rollback_across_a_migration_leaves_the_way_forward_open(engine: Engin
     let new = [tables(engine), step("0002-more", more)];
     migrate(&*database, &new, false).await.unwrap();
 
-    // Back: nothing is undone, and the old statements run on the new schema.
+    // The rollback undoes nothing, and the old statements run on the new schema.
     assert_eq!(migrate(&*database, &old, true).await, Ok(vec![]));
     write(&*database, "INSERT INTO notes (title) VALUES ('c')").await;
-    // Without a word of a rollback, or with another list, it stays refused.
+    // Without `rollback`, or with another list, it is refused.
     let unknown = MigrationError::Unknown {
         name: "0002-more".into(),
     };
@@ -132,14 +132,14 @@ async fn a_rollback_across_a_migration_leaves_the_way_forward_open(engine: Engin
         assert_eq!(refused, Err(reordered.clone()));
     }
 
-    // Forward again: no step runs twice.
+    // With the new list again, no step runs twice.
     assert_eq!(migrate(&*database, &new, false).await, Ok(vec![]));
     let mut reading = reader(&*database).await;
     let sum = "SELECT sum(more) FROM notes";
     assert_eq!(integer(&mut *reading, sum).await, 8);
 }
 
-async fn a_step_that_could_not_be_committed_fails_before(engine: Engine) {
+async fn a_step_that_could_not_be_committed_fails_before_the_commit(engine: Engine) {
     let database = fresh(engine).await;
     let good = step("0002-good", "INSERT INTO promises VALUES (1)");
     let bad = step("0003-bad", "INSERT INTO promises VALUES (9)");
@@ -147,7 +147,7 @@ async fn a_step_that_could_not_be_committed_fails_before(engine: Engine) {
     let failed = MigrationError::Failed {
         name: "0003-bad".into(),
         detail: match engine {
-            Engine::Sqlite => "a foreign key of promises refers to nothing",
+            Engine::Sqlite => "a foreign key of promises refers to a missing row",
             Engine::Postgres => {
                 "insert or update on table \"promises\" violates foreign key constraint \
                  \"promises_note_fkey\""
@@ -157,13 +157,13 @@ async fn a_step_that_could_not_be_committed_fails_before(engine: Engine) {
     };
     let steps = [tables(engine), good.clone(), bad];
     assert_eq!(migrate(&*database, &steps, false).await, Err(failed));
-    // A later step may keep the promise of an earlier one.
+    // A later step may add the row that an earlier one refers to.
     let steps = [tables(engine), good, kept];
     let applied = migrate(&*database, &steps, false).await;
     assert_eq!(applied.unwrap(), ["0002-good", "0003-kept"]);
 }
 
-async fn a_step_that_fails_leaves_nothing(engine: Engine) {
+async fn a_step_that_fails_changes_nothing(engine: Engine) {
     let database = fresh(engine).await;
     let steps = [
         tables(engine),
@@ -240,7 +240,7 @@ async fn every_common_change_of_a_schema_is_allowed() {
 }
 
 #[tokio::test]
-async fn requests_in_flight_see_the_new_schema_when_they_may() {
+async fn a_request_sees_the_new_schema_only_if_it_began_after_the_migration() {
     let database = fresh(Engine::Sqlite).await;
     write(&*database, "INSERT INTO notes (title) VALUES ('a')").await;
     let all = "SELECT * FROM notes";
@@ -266,7 +266,7 @@ async fn requests_in_flight_see_the_new_schema_when_they_may() {
     assert_eq!((rows.width, rows.cells[3]), (4, Cell::Integer(4)));
 }
 
-async fn a_self_test_runs_on_the_new_schema_and_changes_no_schema(engine: Engine) {
+async fn a_self_test_uses_the_new_schema_and_cannot_change_it(engine: Engine) {
     let database = fresh(engine).await;
     let mut trial = database.begin_migration(generous()).await.unwrap();
     let steps = [

@@ -1,13 +1,15 @@
-//! Copies of more types than the logic has values, and of tables that are hard to fill.
+//! Copies of a PostgreSQL database, with every type, and with tables that refer to each other in a
+//! circle.
 
-use storage::Cause;
-use storage::export;
 use storage::transfer::{Export, Row, TransferError};
+use storage::{Cause, export};
+use testkit::eventually;
 
 use super::*;
-use crate::harness::eventually;
+use crate::transfer::all;
 
-/// A column for each kind of type, rows that refer to later ones, and tables in a circle.
+/// A column of every type, rows that refer to later ones, and tables that refer to each other in a
+/// circle.
 const WEB: &str = "
     CREATE DOMAIN grade AS integer CHECK (VALUE > 0);
     CREATE TABLE \"odd \"\"name\" (
@@ -27,7 +29,7 @@ const WEB: &str = "
     );
     ALTER TABLE people ADD FOREIGN KEY (team) REFERENCES teams (id);";
 
-/// The same for SQLite.
+/// The same tables for SQLite.
 const EMBEDDED: &str = "
     CREATE TABLE \"odd \"\"name\" (
         flag INTEGER, small INTEGER, big INTEGER, amount REAL, exact REAL, price TEXT,
@@ -50,7 +52,7 @@ fn migration() -> Migration {
     }
 }
 
-/// A database with those tables, and where it is.
+/// Returns a database with these tables, and its location.
 async fn web(location: Location) -> (Location, Arc<dyn Database>) {
     let database = connect(&location, Options::default()).unwrap();
     let mut transaction = database.begin_migration(generous()).await.unwrap();
@@ -85,16 +87,7 @@ async fn filled(server: &Server) -> (Location, Arc<dyn Database>) {
     (location, database)
 }
 
-async fn all(export: &mut Export) -> Vec<(usize, Row)> {
-    let mut all = Vec::new();
-    while let Some(part) = export.rows.recv().await {
-        let (table, rows) = part.unwrap();
-        all.extend(rows.into_iter().map(|row| (table, row)));
-    }
-    all
-}
-
-/// Imports rows one at a time, the last first: their order does not matter.
+/// Imports rows one at a time, the last one first, because their order must not matter.
 async fn import(
     database: &dyn Database,
     copy: &Export,
@@ -108,7 +101,7 @@ async fn import(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_type_is_copied_and_comes_back() {
+async fn every_type_is_copied_in_both_directions() {
     let Some(server) = server() else {
         return;
     };
@@ -155,7 +148,7 @@ async fn every_type_is_copied_and_comes_back() {
         .for_each(|rows| rows.sort_by_key(|row| format!("{row:?}")));
     assert_eq!(sorted[0], sorted[1]);
 
-    // Over the other engine, and back from there.
+    // To SQLite and back.
     let directory = tempfile::tempdir().unwrap();
     let (file, embedded) = web(Location::Sqlite(directory.path().join("web.sqlite"))).await;
     import(&*embedded, &copy, &rows).await.unwrap();
@@ -172,7 +165,7 @@ async fn every_type_is_copied_and_comes_back() {
     home.iter_mut()
         .for_each(|rows| rows.sort_by_key(|row| format!("{row:?}")));
     assert_eq!(home[0], home[1]);
-    // Numbers go on where they stood, and the foreign keys are what they were.
+    // The numbering continues, and the foreign keys are restored.
     let mut next = writer(&*database).await;
     let insert = "INSERT INTO teams DEFAULT VALUES RETURNING id";
     assert_eq!(integer(&mut *next, insert).await, 4);
@@ -181,7 +174,7 @@ async fn every_type_is_copied_and_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_import_keeps_writers_out_and_leaves_nothing_when_it_is_dropped() {
+async fn an_import_blocks_writers_and_changes_nothing_when_it_is_dropped() {
     let Some(server) = server() else {
         return;
     };
@@ -212,7 +205,7 @@ async fn an_import_keeps_writers_out_and_leaves_nothing_when_it_is_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sequence_without_a_column_is_not_copied_in_silence() {
+async fn a_sequence_without_a_column_is_refused() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };

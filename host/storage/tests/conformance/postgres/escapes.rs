@@ -1,6 +1,6 @@
-//! The logic's SQL reaches its own tables and nothing else: each way out of PostgreSQL is tried
-//! here, first past the host's rules and then, on a connection of the logic's own login, past the
-//! server's.
+//! The logic's SQL can access only its own tables. These tests try every way out of PostgreSQL:
+//! first through the host, with its policy, then on a connection with the logic's login, where only
+//! the server's rights apply.
 
 use storage::{Cause, MigrationError, RecordedAnswer};
 use tokio_postgres::NoTls;
@@ -9,7 +9,7 @@ use super::*;
 
 const ANSWER: &str = "secret";
 
-/// A database with an answer that nobody but the host may reach.
+/// Returns a database with an answer that only the host may access.
 async fn fixture() -> Option<Fixture> {
     let fixture = Fixture::new().await?;
     let mut writing = writer(&*fixture.database).await;
@@ -28,7 +28,7 @@ fn answer() -> RecordedAnswer {
 }
 
 #[tokio::test]
-async fn statements_do_not_leave_the_logics_tables() {
+async fn statements_access_only_the_logics_tables() {
     let Some(fixture) = fixture().await else {
         return;
     };
@@ -53,7 +53,7 @@ async fn statements_do_not_leave_the_logics_tables() {
         "SELECT lo_create(0)",
         "SELECT query_to_xml('DELETE FROM notes', true, true, '')",
         "SELECT ts_stat('SELECT 1')",
-        // The session and the others.
+        // This session and others.
         "SELECT set_config('role', 'host', true)",
         "SELECT set_config('statement_timeout', '0', false)",
         "SELECT \"set_config\"('search_path', 'task_host', false)",
@@ -173,17 +173,17 @@ async fn migrations_do_not_escape_either() {
         assert!(migrating.commit().await.is_err());
     }
     assert_eq!(
-        fixture.ask("SELECT count(*) FROM pg_class WHERE relname = 'mine'"),
+        fixture.administer("SELECT count(*) FROM pg_class WHERE relname = 'mine'"),
         "0"
     );
 }
 
 #[tokio::test]
-async fn the_logics_login_may_do_nothing_else_on_the_server_itself() {
+async fn the_logics_login_has_no_other_rights_on_the_server() {
     let Some(fixture) = fixture().await else {
         return;
     };
-    let password = fixture.ask("SELECT logic_password FROM task_host.settings");
+    let password = fixture.administer("SELECT logic_password FROM task_host.settings");
     let user = format!("{}_logic", fixture.name);
     let url = fixture.server.url_as(&user, &password, &fixture.name);
     let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
@@ -222,7 +222,7 @@ async fn the_logics_login_may_do_nothing_else_on_the_server_itself() {
         "SELECT task_host.applied_migrations(''::bytea)",
         "SELECT task_host.note_migration(''::bytea, 9, 'x', ''::bytea)",
     ] {
-        // A host of the same server's other databases is there to be signalled.
+        // Makes sure that a session of the host exists, which a statement tries to end.
         fixture.database.ping().await.unwrap();
         match client.simple_query(statement).await {
             Err(error) => {
@@ -236,7 +236,7 @@ async fn the_logics_login_may_do_nothing_else_on_the_server_itself() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_too_long_does_not_reach_the_hosts_memory() {
+async fn a_row_that_is_too_long_is_not_read_into_memory() {
     let Some(fixture) = fixture().await else {
         return;
     };

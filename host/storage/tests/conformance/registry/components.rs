@@ -1,18 +1,18 @@
-//! Components are kept as they were uploaded, once each.
+//! Components are stored as they were uploaded, each once.
 
 use storage::Limit;
 
 use super::*;
 
 conformance! {
-    a_component_comes_back_as_it_was_uploaded,
-    the_first_upload_stays_and_gains_a_signature_once,
+    a_component_is_returned_as_it_was_uploaded,
+    the_first_upload_stays_and_a_signature_can_be_added_once,
     a_component_that_is_uploaded_again_is_the_latest_upload,
-    components_are_listed_without_their_content_the_latest_first,
+    components_are_listed_without_their_content_the_latest_upload_first,
     a_component_may_be_far_larger_than_the_logics_values,
 }
 
-async fn a_component_comes_back_as_it_was_uploaded(engine: Engine) {
+async fn a_component_is_returned_as_it_was_uploaded(engine: Engine) {
     let database = fresh(engine).await;
     let registry = database.registry();
     let component = StoredComponent {
@@ -32,7 +32,7 @@ async fn a_component_comes_back_as_it_was_uploaded(engine: Engine) {
     assert_eq!(registry.component("b").await, Ok(None));
 }
 
-async fn the_first_upload_stays_and_gains_a_signature_once(engine: Engine) {
+async fn the_first_upload_stays_and_a_signature_can_be_added_once(engine: Engine) {
     let database = fresh(engine).await;
     let registry = database.registry();
     assert_eq!(registry.put_component(&component("a")).await, Ok(true));
@@ -72,7 +72,7 @@ async fn a_component_that_is_uploaded_again_is_the_latest_upload(engine: Engine)
     assert!(listed.is_sorted_by(|later, earlier| later.uploaded_at > earlier.uploaded_at));
 }
 
-async fn components_are_listed_without_their_content_the_latest_first(engine: Engine) {
+async fn components_are_listed_without_their_content_the_latest_upload_first(engine: Engine) {
     let database = fresh(engine).await;
     let registry = database.registry();
     assert_eq!(registry.components().await, Ok(vec![]));
@@ -97,7 +97,7 @@ async fn a_component_may_be_far_larger_than_the_logics_values(engine: Engine) {
         content: (0..64 << 20).map(&mut noise).collect(),
         ..component("large")
     };
-    // Beside sizes at the ends of a part.
+    // In addition to sizes at the ends of a part.
     let sizes = [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1];
     let others = sizes.map(|size| StoredComponent {
         content: (0..size).map(&mut noise).collect(),
@@ -112,7 +112,7 @@ async fn a_component_may_be_far_larger_than_the_logics_values(engine: Engine) {
         assert!(kept.content == component.content, "{}", component.digest);
         assert_eq!(kept.size_bytes, component.content.len() as u64);
     }
-    // The logic's own limit is what it was.
+    // The limit of the logic's values has not changed.
     let mut reading = reader(&*database).await;
     let (statement, limit) = match engine {
         Engine::Sqlite => (

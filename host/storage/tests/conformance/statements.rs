@@ -10,13 +10,13 @@ use super::*;
 conformance! {
     parameters_bind_by_number_out_of_order_and_repeated,
     other_parameters_and_missing_ones_are_refused,
-    values_come_back_as_they_were_given,
-    sums_of_integers_are_integers_and_averages_reals,
-    a_statement_tells_what_it_changed_and_returns,
-    each_broken_rule_has_its_cause_and_its_name,
-    a_call_is_one_statement,
+    values_are_returned_as_they_were_given,
+    sums_of_integers_are_integers_and_averages_are_reals,
+    a_statement_returns_its_rows_and_how_many_it_changed,
+    each_violated_constraint_has_its_cause_and_its_name,
+    a_call_runs_one_statement,
     each_limit_ends_the_transaction,
-    a_deadline_interrupts_a_statement_that_never_ends,
+    a_deadline_interrupts_an_endless_statement,
     an_id_is_never_used_again,
 }
 
@@ -45,7 +45,7 @@ async fn parameters_bind_by_number_out_of_order_and_repeated(engine: Engine) {
 
 async fn other_parameters_and_missing_ones_are_refused(engine: Engine) {
     let one = [Value::Integer(1)];
-    // In PostgreSQL the others are operators, and no operand stands before them.
+    // In PostgreSQL the other names are operators without a left operand.
     let names: &[&str] = match engine {
         Engine::Sqlite => &["?", "?1", ":a", "@a", "$a", "$0", "$01"],
         Engine::Postgres => &["$0", "$01", "$32767"],
@@ -53,19 +53,19 @@ async fn other_parameters_and_missing_ones_are_refused(engine: Engine) {
     for name in names {
         let detail = refusal(engine, &format!("SELECT {name}"), &one).await;
         assert!(
-            detail.ends_with("is no parameter; write $1, $2 and so on"),
+            detail.ends_with("is not a parameter; write $1, $2 and so on"),
             "{detail}"
         );
     }
     let detail = refusal(engine, "SELECT $1, $3", &one).await;
-    assert_eq!(detail, "$3 stands in the statement, which has 1 parameters");
+    assert_eq!(detail, "the statement uses $3 but has 1 parameters");
     let detail = refusal(engine, "SELECT $1", &[text("a\0b")]).await;
     assert_eq!(detail, "$1 contains U+0000");
     let detail = refusal(engine, "SELECT $1", &[Value::Real(f64::NAN)]).await;
-    assert_eq!(detail, "$1 is not a number");
+    assert_eq!(detail, "$1 is NaN");
 }
 
-async fn values_come_back_as_they_were_given(engine: Engine) {
+async fn values_are_returned_as_they_were_given(engine: Engine) {
     let database = fresh(engine).await;
     let mut reading = reader(&*database).await;
     let params = [
@@ -103,7 +103,7 @@ async fn values_come_back_as_they_were_given(engine: Engine) {
     );
 }
 
-async fn sums_of_integers_are_integers_and_averages_reals(engine: Engine) {
+async fn sums_of_integers_are_integers_and_averages_are_reals(engine: Engine) {
     let database = fresh(engine).await;
     let mut reading = reader(&*database).await;
     let statement = "WITH n (i) AS (VALUES (1), (2)) SELECT sum(i), avg(i), count(*) FROM n";
@@ -122,7 +122,7 @@ async fn sums_of_integers_are_integers_and_averages_reals(engine: Engine) {
         "integer overflow"
     );
     if engine == Engine::Sqlite {
-        // PostgreSQL has no text that is not UTF-8.
+        // In PostgreSQL every text is UTF-8.
         assert_eq!(
             refusal(engine, "SELECT CAST(x'ff' AS TEXT)", &[]).await,
             "a text in the result is not UTF-8"
@@ -130,7 +130,7 @@ async fn sums_of_integers_are_integers_and_averages_reals(engine: Engine) {
     }
 }
 
-async fn a_statement_tells_what_it_changed_and_returns(engine: Engine) {
+async fn a_statement_returns_its_rows_and_how_many_it_changed(engine: Engine) {
     let database = fresh(engine).await;
     let mut writing = writer(&*database).await;
     let two = "INSERT INTO notes (title) VALUES ('a'), ('b')";
@@ -154,7 +154,7 @@ async fn a_statement_tells_what_it_changed_and_returns(engine: Engine) {
     assert_eq!(execute(&mut *writing, "DELETE FROM notes").await, Ok(2));
 }
 
-async fn each_broken_rule_has_its_cause_and_its_name(engine: Engine) {
+async fn each_violated_constraint_has_its_cause_and_its_name(engine: Engine) {
     let database = fresh(engine).await;
     write(&*database, "INSERT INTO notes (title) VALUES ('a')").await;
     write(
@@ -162,7 +162,7 @@ async fn each_broken_rule_has_its_cause_and_its_name(engine: Engine) {
         "INSERT INTO marks (note, label) VALUES (1, 'x')",
     )
     .await;
-    // PostgreSQL has names for what SQLite tells by the columns.
+    // PostgreSQL reports a constraint's name, SQLite its columns.
     let named = |sqlite, postgres| match engine {
         Engine::Sqlite => sqlite,
         Engine::Postgres => Some(postgres),
@@ -219,19 +219,17 @@ async fn each_broken_rule_has_its_cause_and_its_name(engine: Engine) {
     }
 }
 
-async fn a_call_is_one_statement(engine: Engine) {
-    assert_eq!(
-        refusal(engine, "SELECT 1; SELECT 2", &[]).await,
-        "one statement a call"
-    );
+async fn a_call_runs_one_statement(engine: Engine) {
+    let several = "a call runs one statement, and the text has several";
+    assert_eq!(refusal(engine, "SELECT 1; SELECT 2", &[]).await, several);
     assert_eq!(
         refusal(engine, "SELECT 1; ; -- x\n SELECT 2", &[]).await,
-        "one statement a call"
+        several
     );
     for nothing in ["", "  ", ";", "-- x", "/* x */"] {
         assert_eq!(
             refusal(engine, nothing, &[]).await,
-            "there is no statement in the text"
+            "the text contains no statement"
         );
     }
     assert_eq!(
@@ -296,7 +294,7 @@ async fn each_limit_ends_the_transaction(engine: Engine) {
     }
 }
 
-async fn a_deadline_interrupts_a_statement_that_never_ends(engine: Engine) {
+async fn a_deadline_interrupts_an_endless_statement(engine: Engine) {
     let database = fresh(engine).await;
     let endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
                    SELECT max(i) FROM n";
@@ -310,18 +308,18 @@ async fn a_deadline_interrupts_a_statement_that_never_ends(engine: Engine) {
         let mut late = database.begin(access, budget).await.unwrap();
         assert_eq!(late.query(endless, &[]).await, Err(Error::Deadline));
         assert_eq!(late.query("SELECT 1", &[]).await, Err(Error::Deadline));
-        // The rest may have gone into opening a connection.
+        // The rest of the time may have been spent on opening a connection.
         assert!(late.busy() >= Duration::from_millis(40));
         assert_eq!(late.commit().await, Err(Error::Deadline));
         assert!(begun.elapsed() < Duration::from_secs(10));
     }
-    // The connections are as good as new.
+    // The connections can be used again.
     write(&*database, "INSERT INTO notes (title) VALUES ('a')").await;
     assert_eq!(notes(&*database).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_slow_statement_leaves_the_worker_to_others() {
+async fn a_slow_statement_does_not_block_the_worker_thread() {
     let database = fresh(Engine::Sqlite).await;
     let slow = tokio::spawn(async move {
         let deadline = Instant::now() + Duration::from_secs(2);
@@ -345,10 +343,10 @@ async fn a_slow_statement_leaves_the_worker_to_others() {
 }
 
 #[tokio::test]
-async fn one_call_of_a_function_takes_no_longer_than_its_texts() {
+async fn a_function_call_takes_linear_time() {
     let database = fresh(Engine::Sqlite).await;
     let mut reading = reader(&*database).await;
-    // Each would take SQLite's own function from minutes to days.
+    // SQLite's own functions would need minutes to days for each.
     let long = "printf('%.*c', 4000000, 'a')";
     let part = "printf('%.*c', 2000000, 'a') || 'b'";
     for (statement, expected) in [
@@ -370,7 +368,7 @@ async fn one_call_of_a_function_takes_no_longer_than_its_texts() {
 }
 
 #[tokio::test]
-async fn the_functions_on_texts_answer_as_sqlites_own() {
+async fn the_replaced_functions_return_the_same_as_sqlites_own() {
     let database = fresh(Engine::Sqlite).await;
     for (expression, expected) in [
         ("instr('späte', 't')", "4"),
@@ -403,7 +401,7 @@ async fn the_functions_on_texts_answer_as_sqlites_own() {
 }
 
 #[tokio::test]
-async fn what_logic_needs_is_there() {
+async fn common_statements_are_allowed() {
     let database = fresh(Engine::Sqlite).await;
     let mut writing = writer(&*database).await;
     for statement in [
