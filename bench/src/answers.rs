@@ -1,4 +1,4 @@
-//! The proof that two servers answer alike before their speed is compared.
+//! Checks that two servers give the same answers before their speed is compared.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -6,43 +6,50 @@ use testkit::client::Request;
 
 use crate::kind::Kind;
 use crate::setup::{Options, Setup};
-use crate::workload::{Ask, Workload};
+use crate::workload::{RequestKind, Workload};
 
-/// A task that is there.
+/// The id of an existing task.
 const ID: u64 = 500;
-/// Members that no two servers give alike where something was written or refused: they come from
-/// the clock, or name the request.
-const OF_THE_MOMENT: [&str; 4] = ["created_at", "updated_at", "checksum", "request_id"];
+/// Members that differ between two servers if a task was written or a request refused: they come from
+/// the clock, or identify the request.
+const VOLATILE: [&str; 4] = ["created_at", "updated_at", "checksum", "request_id"];
 
-/// Compares the host with each of the other servers, by what the loads ask of both.
+/// Compares the host's answers with each of the other servers', for the requests of their common
+/// workloads.
 ///
 /// # Errors
-/// Where they differ, with both answers.
+/// If two answers differ. The text has both.
 pub fn compare(setup: &Setup, workloads: &[Workload], options: Options<'_>) -> Result<()> {
     for kind in [Kind::Twin, Kind::FastApi, Kind::Flask, Kind::WasmtimeServe] {
-        let mut asks: Vec<Ask> = Vec::new();
+        let mut requests: Vec<RequestKind> = Vec::new();
         for workload in workloads {
             if setup.has(kind, options.engine) && workload.servers.contains(&kind) {
-                let new = |ask: &&Ask| !asks.iter().any(|known| alike(known, ask));
-                let new: Vec<Ask> = workload.asks.iter().filter(new).copied().collect();
-                asks.extend(new);
+                let new =
+                    |request: &&RequestKind| !requests.iter().any(|known| alike(known, request));
+                let new: Vec<RequestKind> = workload.requests.iter().filter(new).copied().collect();
+                requests.extend(new);
             }
         }
-        if !asks.is_empty() {
-            compare_with(setup, kind, &asks, options)?;
+        if !requests.is_empty() {
+            compare_with(setup, kind, &requests, options)?;
         }
     }
     Ok(())
 }
 
-fn alike(one: &Ask, other: &Ask) -> bool {
+fn alike(one: &RequestKind, other: &RequestKind) -> bool {
     (one.method, one.path, one.body) == (other.method, other.path, other.body)
 }
 
-fn compare_with(setup: &Setup, kind: Kind, asks: &[Ask], options: Options<'_>) -> Result<()> {
-    let [host, other] = [Kind::Host, kind].map(|kind| answers(setup, kind, asks, options));
-    for ((host, other), ask) in host?.into_iter().zip(other?).zip(asks) {
-        // Others may set their spaces otherwise.
+fn compare_with(
+    setup: &Setup,
+    kind: Kind,
+    requests: &[RequestKind],
+    options: Options<'_>,
+) -> Result<()> {
+    let [host, other] = [Kind::Host, kind].map(|kind| answers(setup, kind, requests, options));
+    for ((host, other), request) in host?.into_iter().zip(other?).zip(requests) {
+        // Other servers may write JSON with other spaces.
         let same = match kind.is_own() {
             true => host == other,
             false => host.status == other.status && parsed(&host)? == parsed(&other)?,
@@ -50,8 +57,8 @@ fn compare_with(setup: &Setup, kind: Kind, asks: &[Ask], options: Options<'_>) -
         ensure!(
             same,
             "{} {}: the servers differ, so comparing their speed means nothing\nhost: {host:?}\n{}: {other:?}",
-            ask.method,
-            ask.path,
+            request.method,
+            request.path,
             kind.name()
         );
     }
@@ -65,31 +72,36 @@ struct Answer {
     body: String,
 }
 
-fn answers(setup: &Setup, kind: Kind, asks: &[Ask], options: Options<'_>) -> Result<Vec<Answer>> {
+fn answers(
+    setup: &Setup,
+    kind: Kind,
+    requests: &[RequestKind],
+    options: Options<'_>,
+) -> Result<Vec<Answer>> {
     let server = setup.start(kind, options)?;
-    let answer = |ask: &Ask| {
-        let (path, body) = (ask.path(ID), ask.body());
-        let mut request = Request::new(server.api, ask.method, &path);
+    let answer = |request: &RequestKind| {
+        let (path, body) = (request.path(ID), request.body());
+        let mut sent = Request::new(server.api, request.method, &path);
         if !body.is_empty() {
-            request = request.body("application/json", body);
+            sent = sent.body("application/json", body);
         }
-        let answer = request
+        let answer = sent
             .try_send()
-            .with_context(|| format!("{} {path}", ask.method))?;
+            .with_context(|| format!("{} {path}", request.method))?;
         let mut answer = Answer {
             status: answer.status,
             body: answer.text(),
         };
         ensure!(answer.status < 500 && answer.status != 404, "{answer:?}");
-        if ask.method != "GET" {
-            for member in OF_THE_MOMENT {
+        if request.method != "GET" {
+            for member in VOLATILE {
                 answer.body = without(&answer.body, member);
             }
         }
         Ok(answer)
     };
-    let answers = asks.iter().map(answer).collect::<Result<_>>();
-    let answers = answers.with_context(|| format!("asking {}", kind.name()))?;
+    let answers = requests.iter().map(answer).collect::<Result<_>>();
+    let answers = answers.with_context(|| format!("requests to {}", kind.name()))?;
     server.stop()?;
     Ok(answers)
 }
@@ -98,7 +110,7 @@ fn parsed(answer: &Answer) -> Result<Value> {
     Ok(serde_json::from_str(&answer.body)?)
 }
 
-/// A JSON object with one string member's value emptied.
+/// Returns a JSON object with the value of one string member emptied.
 fn without(json: &str, member: &str) -> String {
     let key = format!("\"{member}\":\"");
     let Some((before, rest)) = json.split_once(&key) else {

@@ -12,70 +12,70 @@ use crate::workload::WORKLOADS;
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask bench")]
 pub struct Arguments {
-    /// Shorter and fewer rounds, with wider spreads.
+    /// Run fewer and shorter rounds, whose results spread wider.
     #[arg(long)]
     pub quick: bool,
 
-    /// Every load, on both databases, instead of the usual ones on SQLite: an hour and more.
+    /// Measure every workload on both databases, instead of the usual ones on SQLite. Takes more than
+    /// an hour.
     #[arg(long, conflicts_with_all = ["workload", "database"])]
     pub full: bool,
 
-    /// Only this load, or these, and neither starts nor memory.
+    /// Measure only these workloads, and neither starts nor memory.
     #[arg(long, value_name = "KEY",
         value_parser = PossibleValuesParser::new(WORKLOADS.map(|workload| workload.key)))]
     pub workload: Vec<String>,
 
-    /// On this database, or these.
+    /// Databases to measure on.
     #[arg(long, value_enum, default_value = "sqlite")]
     pub database: Vec<Engine>,
 
-    /// So many rounds instead of the plan's.
+    /// Number of rounds.
     #[arg(long)]
     pub rounds: Option<usize>,
 
-    /// Writes JSON to standard output instead of tables.
+    /// Write JSON to standard output instead of tables.
     #[arg(long)]
     pub json: bool,
 
-    /// Measures how latency grows with the number of tasks, on both engines, instead.
+    /// Instead, measure how latency grows with the number of tasks, on both databases.
     #[arg(long)]
     pub scale: bool,
 
-    /// Measures what a request costs on several hosts, and a deployment to many, instead.
+    /// Instead, measure what a request costs on several hosts, and how long a deployment to many takes.
     #[arg(long)]
     pub replicas: bool,
 
-    /// The numbers of tasks that `--scale` compares; the first is what the others are put in
-    /// proportion to.
+    /// Numbers of tasks that `--scale` compares. The table has the ratio of the last to the first.
     #[arg(long, value_delimiter = ',', default_value = "1000,100000,1000000")]
     pub sizes: Vec<u64>,
 
-    /// Writes the tables and the chart into docs/BENCHMARKS.md, too.
+    /// Also write the tables and the chart into docs/BENCHMARKS.md.
     #[arg(long)]
     pub publish: bool,
 
-    /// Shows where a request's time goes, by the host's own spans, instead.
+    /// Instead, show where the time of a request goes, from the host's own spans.
     #[arg(long)]
     pub stages: bool,
 
-    /// Counts the instructions of a request instead, and fails where they became more.
+    /// Instead, count the instructions of a request, and fail if they are more than recorded.
     #[arg(long, conflicts_with_all = ["quick", "json"])]
     pub instructions: bool,
 
-    /// Writes what was counted to bench/instructions.json instead of comparing with it.
+    /// Write the counts to bench/instructions.json instead of comparing them with it.
     #[arg(long, requires = "instructions")]
     pub record: bool,
 
-    /// The profile that both servers are built with. Anything but dist is for work on the
-    /// benchmark itself.
+    /// Profile that host and twin are built with. Other profiles than dist are for work on the benchmark
+    /// itself.
     #[arg(long, default_value = "dist", hide = true)]
     pub profile: String,
 
-    /// Leaves `wasmtime serve` out, whose build takes a quarter of an hour.
+    /// Leave out `wasmtime serve`, whose build takes a quarter of an hour.
     #[arg(long)]
     pub without_wasmtime: bool,
 
-    /// Takes host and twin from this folder instead of building them: static ones, for example.
+    /// Take host and twin from this folder instead of building them, for example static binaries.
     #[arg(long, value_name = "FOLDER")]
     pub binaries: Option<PathBuf>,
 }

@@ -1,23 +1,23 @@
 //! Keeps the cores from going to sleep while something is measured.
 //!
-//! Who sends to a process that waits wakes the core that it will run on. Between the cores of a
-//! virtual machine that is a call of the hypervisor, and the server pays for it with every answer
-//! that finds the load generator waiting: a slow server with nearly each, a fast one with few. On a
-//! network nobody pays for the other side, so here the generator's core stays awake.
+//! A process that sends to a waiting process wakes the core of the receiver. Between the cores of a
+//! virtual machine that is a call of the hypervisor, and the server pays for it with every answer that
+//! finds the load generator waiting: a slow server with nearly every answer, a fast one with few. On a
+//! network a server does not pay for its client's core, so here the generator's core is kept awake.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 
 use xtask::step;
 
-/// How long waking up may take, as Linux wants to hear it: as a 32-bit number, in microseconds.
+/// The longest permitted wake-up time, in the form that Linux expects: a 32-bit number of microseconds.
 const NO_SLEEP: [u8; 4] = 0_i32.to_ne_bytes();
 
-/// As long as it lives, cores stay awake, where the system allows to ask for it.
+/// Keeps the cores awake until it is dropped, if the system permits that.
 pub struct Awake(Option<File>);
 
 impl Awake {
-    /// Asks for it, and says where that is refused.
+    /// Asks the system for it, and prints a note if it refuses.
     pub fn keep() -> Self {
         let file = OpenOptions::new().write(true).open("/dev/cpu_dma_latency");
         let asked = file.and_then(|mut file| file.write_all(&NO_SLEEP).map(|()| file));
@@ -29,8 +29,8 @@ impl Awake {
         Self(asked.ok())
     }
 
-    /// Whether they stay awake, for people.
-    pub fn in_words(&self) -> &'static str {
+    /// Says whether the cores are kept awake, for the report.
+    pub fn label(&self) -> &'static str {
         match self.0 {
             Some(_) => "kept awake (`/dev/cpu_dma_latency`)",
             None => "free to go to sleep, so that answers pay for waking the load generator",

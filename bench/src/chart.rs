@@ -1,4 +1,4 @@
-//! The report as a picture: requests a second of each server, a group of bars for each load.
+//! The report as a chart: requests per second of each server, a group of bars for each workload.
 
 use std::fmt::Write as _;
 
@@ -6,14 +6,15 @@ use crate::kind::Kind;
 use crate::outcome::Outcome;
 
 const WIDTH: f64 = 760.0;
-/// Where the bars begin, behind the servers' names.
+/// Where the bars begin, after the servers' names.
 const LEFT: f64 = 130.0;
-/// The longest bar; its figure stands behind it.
+/// Length of the longest bar. Its number follows it.
 const LONGEST: f64 = 480.0;
 const ROW: f64 = 20.0;
 const HEADING: f64 = 34.0;
 
-/// An SVG. Each group has a scale of its own: its fastest server's bar is the longest.
+/// Returns the chart as SVG. Each group has its own scale, in which the fastest server has the longest
+/// bar.
 pub fn svg(outcomes: &[Outcome]) -> String {
     let rows: usize = outcomes.iter().map(|outcome| outcome.figures.len()).sum();
     let height = rows as f64 * ROW + outcomes.len() as f64 * HEADING + 12.0;
@@ -51,7 +52,7 @@ pub fn svg(outcomes: &[Outcome]) -> String {
                  <rect x=\"{LEFT}\" y=\"{}\" width=\"{length:.1}\" height=\"{}\" fill=\"{}\"/>\
                  <text x=\"{:.1}\" y=\"{middle}\">{rate:.0}</text>",
                 LEFT - 8.0,
-                kind.in_words(),
+                kind.label(),
                 y + 3.0,
                 ROW - 6.0,
                 color(kind),

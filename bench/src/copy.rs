@@ -1,4 +1,4 @@
-//! Many tasks in the form that `task-host import` reads: the same ones for the same number.
+//! Generated tasks in the format that `task-host import` reads. The same number gives the same tasks.
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
@@ -8,33 +8,34 @@ use serde_json::{Value, json};
 
 use crate::random::Random;
 
-/// People that tasks belong to.
+/// Number of people that tasks are assigned to.
 pub const ASSIGNEES: u64 = 50;
-/// A word of 20 tasks, however many there are.
+/// A word in 20 tasks, whatever their number.
 pub const NEEDLE: &str = "needle";
-/// A word of six tasks in ten.
+/// A word in six of ten tasks.
 pub const COMMON: &str = "word0000";
-/// How many tasks have the needle.
+/// Number of tasks with the needle.
 const NEEDLES: u64 = 20;
-/// Different words.
+/// Number of different words.
 const WORDS: f64 = 2000.0;
-/// Words of a title and of a description.
+/// Number of words in a title and in a description.
 const LENGTHS: [usize; 2] = [4, 8];
-/// When the first task was made, in microseconds; the others follow a second apart.
+/// Creation time of the first task, in microseconds. The others follow a second apart.
 const BEGAN: u64 = 1_700_000_000_000_000;
 
-/// A task to be created through the API.
+/// Returns a task to create through the API, as JSON.
 pub fn draft(random: &mut Random) -> String {
     let words: Vec<String> = (0..6).map(|_| word(random)).collect();
     let title = words.join(" ");
     json!({"title": title, "category": "testing", "tags": ["new"]}).to_string()
 }
 
-/// Writes an export of so many tasks, described as `empty` describes one of none. Terms come in the
-/// order of their key, as SQLite exports them: both engines take them so in two thirds of the time.
+/// Writes an export of that many tasks. Its header is that of `empty`, the export of an empty database,
+/// with other counts. Terms are in the order of their key, as SQLite exports them: that order takes both
+/// engines two thirds of the time.
 ///
 /// # Errors
-/// Where the tables are not those that are known here, or nobody reads.
+/// If the header names other tables or columns than the ones known here, or the reader ends.
 pub fn write(empty: &str, tasks: u64, output: impl Write) -> Result<()> {
     let mut output = BufWriter::new(output);
     let mut header: Value = serde_json::from_str(empty.lines().next().unwrap_or_default())?;
@@ -83,10 +84,10 @@ pub fn write(empty: &str, tasks: u64, output: impl Write) -> Result<()> {
             _ => {}
         }
     }
-    output.flush().context("the import does not read on")
+    output.flush().context("the import ended early")
 }
 
-/// A word: some are far more common than others.
+/// Returns a random word. Some words are far more common than others.
 fn word(random: &mut Random) -> String {
     let place = (random.next() >> 11) as f64 / (1_u64 << 53) as f64;
     format!("word{:04}", (WORDS * place.powi(3)) as u32)
@@ -105,7 +106,7 @@ impl Task {
         let mut random = Random::new(id);
         let [mut title, description] =
             LENGTHS.map(|length| (0..length).map(|_| word(&mut random)).collect::<Vec<_>>());
-        // Spread over all of them.
+        // Spread over all tasks.
         if id.is_multiple_of((of / NEEDLES).max(1)) {
             title.push(NEEDLE.to_owned());
         }
@@ -143,7 +144,7 @@ impl Task {
                 "updated_at" => json!(0),
                 "checksum" => json!(format!("{random:016x}")),
                 "actual_hours" | "due_at" | "completed_at" => Value::Null,
-                other => bail!("a column {other} is not known here"),
+                other => bail!("unknown column {other}"),
             });
         }
         Ok(Value::Array(row))
@@ -155,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_has_the_rows_that_its_header_says() {
+    fn an_export_has_the_rows_that_its_header_states() {
         let empty = r#"{"tables":[{"name":"task_terms","columns":["term","task_id"]},
             {"name":"tasks","columns":["id","title","tags"]}]}"#;
         let mut lines = Vec::new();

@@ -1,26 +1,26 @@
-//! What making fresh instances took, from the host's own histogram.
+//! How long the host takes to make an instance, from its own histogram.
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 
 const METRIC: &str = "task_host_instantiation_duration_seconds";
 
-/// What making an instance took, over all calls since the host started.
+/// Time to make an instance, over all calls since the host started.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Instantiation {
     /// The mean, in microseconds.
     pub mean_us: f64,
     /// The upper bound of the bucket that holds the median, in microseconds.
     pub median_at_most_us: f64,
-    /// Instances made.
+    /// Number of instances.
     pub count: f64,
 }
 
 impl Instantiation {
-    /// Reads Prometheus text.
+    /// Reads the histogram from metrics in the Prometheus text format.
     ///
     /// # Errors
-    /// Where the histogram is missing or empty.
+    /// If the histogram is missing or empty.
     pub fn read(metrics: &str) -> Result<Self> {
         let of = |suffix: &str| {
             let name = format!("{METRIC}_{suffix}");
@@ -49,7 +49,7 @@ impl Instantiation {
     }
 }
 
-/// The bound in `{le="5e-06"}`.
+/// Returns the bound in `{le="5e-06"}`.
 fn bound(labels: &str) -> Option<f64> {
     let (_, rest) = labels.split_once("le=\"")?;
     let (bound, _) = rest.split_once('"')?;
@@ -70,7 +70,7 @@ task_host_instantiation_duration_seconds_bucket{le=\"+Inf\"} 100
 ";
 
     #[test]
-    fn the_mean_and_the_medians_bucket_are_read() {
+    fn the_mean_and_the_bucket_of_the_median_are_read() {
         let read = Instantiation::read(METRICS).unwrap();
         assert!((read.mean_us - 8.0).abs() < 1e-9, "{read:?}");
         assert!((read.median_at_most_us - 10.0).abs() < 1e-9, "{read:?}");
@@ -78,7 +78,7 @@ task_host_instantiation_duration_seconds_bucket{le=\"+Inf\"} 100
     }
 
     #[test]
-    fn a_histogram_that_counted_nothing_says_nothing() {
+    fn an_empty_histogram_is_an_error() {
         let empty = METRICS.replace("count 100", "count 0");
         assert!(Instantiation::read(&empty).is_err());
         assert!(Instantiation::read("").is_err());

@@ -1,12 +1,13 @@
 //! `cargo xtask bench --instructions`: how many instructions a request costs, for CI.
 //!
-//! The real host serves one connection under `valgrind --tool=callgrind`, which counts what it
-//! executes outside the kernel, the guest's compiled code included. That is a figure of the code
-//! and hardly of the machine: a slow-down shows as a number in review, however busy the machine is.
-//! What remains of it is the ticker, which interrupts the guest more often the slower valgrind is.
+//! The real host serves one connection under `valgrind --tool=callgrind`, which counts every
+//! instruction outside the kernel, the guest's compiled code included. The count depends on the code
+//! and hardly on the machine: a slow-down shows as a number in review, however busy the machine is.
+//! The one remaining influence is the epoch ticker, which interrupts the guest more often if valgrind
+//! is slower.
 //!
-//! The figures hold for one toolchain and one family of processors: libraries choose their fastest
-//! loops at run time. Where they changed for a good reason, `--record` writes them anew.
+//! The counts hold for one toolchain and one family of processors, because libraries choose their
+//! fastest loops at run time. If they changed for a good reason, `--record` records the new ones.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,17 +27,17 @@ use crate::setup::{Options, Setup, Within};
 use crate::store::Engine;
 use crate::workload::TASKS;
 
-/// How far a figure may lie above the recorded one. Runs on one machine differed by less than 1 %,
-/// and another processor takes other ways through the libraries.
+/// How far a count may exceed the recorded one. Runs on one machine differed by less than 1 %, and
+/// libraries run other code on another processor.
 const TOLERANCE: f64 = 0.05;
 
-/// A request that is counted.
+/// A request whose instructions are counted.
 struct Counted {
     key: &'static str,
     path: &'static str,
-    /// What is posted; none: it is a GET.
+    /// The body of a POST. `None` for a GET.
     body: Option<String>,
-    /// Counted so often, after a fifth as many that warm up.
+    /// Number of requests that are counted, after a fifth as many that warm up.
     times: u32,
 }
 
@@ -59,17 +60,18 @@ fn counted() -> [Counted; 3] {
     ]
 }
 
-/// Fails where valgrind is missing, and says how to get it.
+/// Fails if valgrind is missing, and says how to install it.
 fn require() -> Result<()> {
     step::read(Command::new("valgrind").arg("--version"))
         .context("valgrind is missing: apt-get install valgrind")?;
     Ok(())
 }
 
-/// Counts, and compares with the recorded figures or writes them.
+/// Counts, and compares the counts with the recorded ones, or records them.
 ///
 /// # Errors
-/// Where a figure lies above the recorded one by more than the tolerance.
+/// If valgrind is missing, a build fails, or a count exceeds the recorded one by more than the
+/// tolerance.
 pub fn run(workspace: &Workspace, record: bool) -> Result<()> {
     require()?;
     let binaries = binaries::build(workspace, "release", &["task-host"])?;
@@ -92,7 +94,7 @@ pub fn run(workspace: &Workspace, record: bool) -> Result<()> {
     };
     step::announce("Counting instructions under valgrind…");
     let server = setup.start(Kind::Host, options)?;
-    // Starting is not counted, and so much faster.
+    // The start is not counted, which makes it much faster.
     monitor(&server, &["instrumentation", "on"])?;
     let mut figures = BTreeMap::new();
     let mut dumps = 0;
@@ -115,8 +117,8 @@ pub fn run(workspace: &Workspace, record: bool) -> Result<()> {
     print!("{table}");
     ensure!(
         above.is_empty(),
-        "{} takes more instructions than recorded in bench/instructions.json. Where that is worth \
-         it: cargo xtask bench --instructions --record, and say why in the commit",
+        "{} takes more instructions than recorded in bench/instructions.json. If that is worth it, \
+         run `cargo xtask bench --instructions --record`, and say why in the commit",
         above.join(", ")
     );
     Ok(())
@@ -135,14 +137,14 @@ fn count(server: &Server, counted: &Counted, out: &Path, dumps: &mut u32) -> Res
         Ok(())
     };
     send(counted.times / 5)?;
-    // A dump also begins to count from zero.
+    // A dump also resets the counter.
     dump(server, out, dumps)?;
     send(counted.times)?;
     let total = dump(server, out, dumps)?;
     Ok(total / u64::from(counted.times))
 }
 
-/// Has callgrind write what it counted since the last time.
+/// Makes callgrind write what it has counted since the last dump, and returns the total.
 fn dump(server: &Server, out: &Path, dumps: &mut u32) -> Result<u64> {
     monitor(server, &["dump"])?;
     *dumps += 1;
@@ -158,7 +160,7 @@ fn dump(server: &Server, out: &Path, dumps: &mut u32) -> Result<u64> {
     Ok(total.trim().parse()?)
 }
 
-/// Tells valgrind something.
+/// Sends a command to valgrind.
 fn monitor(server: &Server, command: &[&str]) -> Result<()> {
     let pid = format!("--pid={}", server.id());
     step::read(Command::new("vgdb").arg(pid).args(command))?;
@@ -172,7 +174,7 @@ fn compare(known: &BTreeMap<String, u64>, now: &BTreeMap<String, u64>) -> (Strin
     for (key, now) in now {
         let recorded = known.get(key).copied().unwrap_or(0);
         let change = *now as f64 / recorded as f64 - 1.0;
-        // Also where none is recorded: the quotient is infinite then.
+        // Also true if nothing is recorded: the quotient is infinite then.
         if change > TOLERANCE {
             above.push(key.clone());
         }
@@ -193,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_above_the_tolerance_is_named() {
+    fn a_count_above_the_tolerance_is_named() {
         let known = figures([("create", 1000), ("get_one", 100)]);
         let now = figures([("create", 1010), ("get_one", 106)]);
         let (table, above) = compare(&known, &now);
@@ -202,13 +204,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_recorded_is_named() {
+    fn a_count_that_was_never_recorded_is_named() {
         let now = figures([("create", 1), ("get_one", 1)]);
         assert_eq!(compare(&BTreeMap::new(), &now).1, ["create", "get_one"]);
     }
 
     #[test]
-    fn fewer_instructions_are_welcome() {
+    fn fewer_instructions_are_accepted() {
         let known = figures([("create", 1000), ("get_one", 100)]);
         let now = figures([("create", 10), ("get_one", 10)]);
         assert!(compare(&known, &now).1.is_empty());

@@ -1,24 +1,24 @@
 //! The servers that are compared.
 
-/// Which server.
+/// A kind of server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// task-host with the component.
     Host,
     /// task-host that does not wait for the disk.
     HostWithoutSync,
-    /// The logic compiled in.
+    /// The native twin: the host with the logic compiled in.
     Twin,
-    /// FastAPI under uvicorn, over the same tables. It only reads.
+    /// FastAPI under uvicorn, on the same tables. It only reads.
     FastApi,
-    /// Flask under gunicorn, the same.
+    /// Flask under gunicorn, on the same tables. It only reads.
     Flask,
     /// `wasmtime serve` with the rules as a `wasi:http` component. It has no database.
     WasmtimeServe,
 }
 
 impl Kind {
-    /// The server's name in a log's file name and in messages.
+    /// Returns the name in log file names and messages.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Host => "host",
@@ -30,8 +30,8 @@ impl Kind {
         }
     }
 
-    /// Its name for people.
-    pub fn in_words(self) -> &'static str {
+    /// Returns the name in tables.
+    pub fn label(self) -> &'static str {
         match self {
             Kind::Host => "host",
             Kind::HostWithoutSync => "host, syncs off",
@@ -42,7 +42,7 @@ impl Kind {
         }
     }
 
-    /// What the host is compared with, as the JSON names it.
+    /// Returns the name in the JSON for the server that the host is compared with.
     pub fn key(self) -> &'static str {
         match self {
             Kind::Host => "host",
@@ -54,7 +54,7 @@ impl Kind {
         }
     }
 
-    /// Whether it is this project's server, the twin included.
+    /// Whether the server is part of this project: the host or the twin.
     pub fn is_own(self) -> bool {
         matches!(self, Kind::Host | Kind::HostWithoutSync | Kind::Twin)
     }

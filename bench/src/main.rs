@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: what the host costs, measured against its native twin and its peers.
 //!
-//! Each run has a module: [`ratios`] unless a flag asks for another one. The modules below a run are
-//! its parts; none imports the run that uses it.
+//! Each kind of run has a module: [`ratios`], or [`scale`], [`replicas`], [`stages`] or
+//! [`instructions`] if a flag asks for it. The other modules are their parts.
 
 mod answers;
 mod arguments;
@@ -9,6 +9,7 @@ mod awake;
 mod binaries;
 mod chart;
 mod copy;
+mod hosts;
 mod instantiation;
 mod instructions;
 mod kind;

@@ -1,8 +1,8 @@
-//! Measures loads in rounds that take turns: host, twin, host, twin.
+//! Measures workloads in rounds that take turns: host, twin, host, twin.
 //!
-//! What slows the machine for a while slows both alike, so the ratios of a round hold where the
-//! rates do not. Each turn starts its server anew, on a copy of the same data. After all rounds
-//! at full load come those at a constant rate, which the slowest server can keep.
+//! If something slows the machine for a while, it slows both alike, so the ratios of a round hold even
+//! if the rates do not. Each turn starts its server again, on a copy of the same data. After the rounds
+//! at full load follow rounds at a constant rate, which the slowest server can keep.
 
 use std::path::PathBuf;
 
@@ -22,24 +22,24 @@ use crate::workload::Workload;
 use crate::wrk::{self, Generator};
 use crate::{paced, requests};
 
-/// The constant rate, as a part of what the slowest server answers at full load.
+/// The constant rate, as a fraction of what the slowest server answers at full load.
 pub const PACE: f64 = 0.6;
-/// Whose latency at a constant rate is measured.
+/// The servers whose latency at a constant rate is measured.
 const PACED: [Kind; 3] = [Kind::Host, Kind::Twin, Kind::WasmtimeServe];
 
-/// What all loads are measured with.
-pub struct Bench<'a> {
+/// What all workloads are measured with.
+pub struct Measurement<'a> {
     /// What servers are started from.
     pub setup: &'a Setup,
     /// How long and how often.
     pub plan: Plan,
-    /// How servers are started, but for the database.
+    /// How servers are started, except for the database.
     pub options: Options<'a>,
-    /// wrk's script.
+    /// The script of wrk.
     pub script: PathBuf,
 }
 
-/// A load, and what it is sent with.
+/// A workload and the load generator for it.
 struct Load {
     workload: Workload,
     generator: Generator,
@@ -47,13 +47,13 @@ struct Load {
 
 type Servers = Vec<(Kind, Rounds)>;
 
-impl Bench<'_> {
-    /// Measures a workload over a database.
+impl Measurement<'_> {
+    /// Measures a workload on a database.
     ///
     /// # Errors
-    /// Where a server does not start, or any answer was not what it is to be.
+    /// If a server does not start, or an answer has an unexpected status.
     pub fn measure(&self, workload: Workload, engine: Engine) -> Result<Outcome> {
-        let (title, name) = (workload.title, engine.in_words());
+        let (title, name) = (workload.title, engine.label());
         step::announce(&format!("{name}: {title}, {} rounds…", self.plan.rounds));
         let options = Options {
             engine,
@@ -93,7 +93,7 @@ impl Bench<'_> {
         })
     }
 
-    /// Rounds at full load. Returns what making instances took in the host's last one.
+    /// Runs the rounds at full load. Returns the time to make an instance in the host's last round.
     fn at_full_load(
         &self,
         load: &Load,
@@ -117,7 +117,10 @@ impl Bench<'_> {
                 rounds.full.push(round);
                 if *kind == Kind::Host {
                     let metrics = Request::new(server.admin, "GET", "/metrics").try_send()?;
-                    ensure!(metrics.status == 200, "the host tells no metrics");
+                    ensure!(
+                        metrics.status == 200,
+                        "the host does not answer with its metrics"
+                    );
                     instantiation = Some(Instantiation::read(&metrics.text())?);
                 }
                 server.stop()?;
@@ -145,7 +148,7 @@ impl Bench<'_> {
         })
     }
 
-    /// Rounds at a constant rate, which is returned; none without oha.
+    /// Runs the rounds at a constant rate, and returns the rate. `None` if oha is missing.
     fn at_a_rate(
         &self,
         load: &Load,
@@ -183,7 +186,7 @@ impl Bench<'_> {
     }
 }
 
-/// The rate for all whose latency is measured.
+/// Returns the constant rate for all servers whose latency is measured.
 fn pace(servers: &Servers) -> Result<f64> {
     let paced = servers.iter().filter(|(kind, _)| PACED.contains(kind));
     let medians = paced.filter_map(|(_, rounds)| {

@@ -1,4 +1,4 @@
-//! What a load came to: each server's figures, and the host's in relation to the others'.
+//! The outcome of a workload: each server's figures, and the ratios of the host's to the others'.
 
 use std::time::Duration;
 
@@ -13,89 +13,89 @@ use crate::store::Engine;
 use crate::workload::Workload;
 use crate::wrk;
 
-/// Under this share of its core a server was not the bottleneck of a load that only computes:
-/// the ratio of two throughputs then flatters the slower one.
+/// If a server used less than this fraction of its core, it was not the bottleneck of a workload that
+/// only computes. The ratio of two throughputs then flatters the slower server.
 const SATURATED: f64 = 0.9;
 
-/// What was measured in one round at full load.
+/// The measurements of one round at full load.
 #[derive(Debug, Clone, Copy)]
 pub struct Round {
-    /// What wrk found.
+    /// What wrk measured.
     pub load: wrk::Measured,
-    /// CPU time of the server for each request, in microseconds.
+    /// The server's CPU time for each request, in microseconds.
     pub cpu_us: f64,
-    /// How much of its core the server used.
+    /// The fraction of its core that the server used.
     pub core_used: f64,
 }
 
 /// All rounds of a server.
 #[derive(Debug, Clone, Default)]
 pub struct Rounds {
-    /// Those at full load.
+    /// The rounds at full load.
     pub full: Vec<Round>,
-    /// Those at a constant rate; none: it was not measured.
+    /// The rounds at a constant rate. Empty if it was not measured.
     pub paced: Vec<Paced>,
 }
 
-/// What one server reached, over the rounds.
+/// The figures of one server over all rounds.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
-    /// Requests answered in a second.
+    /// Answered requests per second.
     pub requests_per_second: Spread,
     /// The median latency in milliseconds at full load, as wrk sees it.
     pub full_load_p50_ms: Spread,
-    /// The latency in milliseconds that 99 % stay within, the same.
+    /// The 99th percentile of the latency in milliseconds at full load, as wrk sees it.
     pub full_load_p99_ms: Spread,
-    /// CPU time of the server for each request, in microseconds.
+    /// The server's CPU time for each request, in microseconds.
     pub cpu_us: Spread,
-    /// How much of its core the server had and used. Well below 1 it waited: for the disk, or
-    /// for others who had the core, or for a load generator that had none.
+    /// The fraction of its core that the server used. Well below 1, the server waited for the disk, for
+    /// other processes on the core, or for a load generator that had no core.
     pub core_used: Spread,
-    /// At a constant rate; none: it was not measured.
+    /// The figures at a constant rate. `None` if it was not measured.
     pub paced: Option<PacedFigures>,
 }
 
-/// What one server took at a constant rate, from when a request was to be sent.
+/// The latency of one server at a constant rate, counted from the time at which a request is due.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct PacedFigures {
     /// The median latency in milliseconds.
     pub p50_ms: Spread,
-    /// The latency in milliseconds that 99 % stay within.
+    /// The 99th percentile of the latency in milliseconds.
     pub p99_ms: Spread,
-    /// Answers as a part of the requests that should have been sent.
+    /// Answers as a fraction of the requests that were due.
     pub kept: Spread,
 }
 
-/// The host in relation to another server, round by round.
+/// The host in relation to another server, over all rounds.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Ratio {
-    /// Its throughput as a part of the other's.
+    /// The host's throughput divided by the other's.
     pub throughput: Spread,
-    /// The other's CPU time for each request as a part of the host's. On a machine that has
-    /// other work to do this is the steadier one.
+    /// The other's CPU time for each request divided by the host's. This ratio is steadier on a machine
+    /// that does other work, too.
     pub cpu: Spread,
-    /// Its 99th percentile at the constant rate as a multiple of the other's.
+    /// The host's 99th percentile at the constant rate divided by the other's.
     pub p99: Option<Spread>,
 }
 
-/// What a workload came to.
+/// The outcome of a workload.
 #[derive(Debug)]
 pub struct Outcome {
     /// The workload.
     pub workload: Workload,
-    /// Over which database.
+    /// The database.
     pub engine: Engine,
-    /// Each server's figures, the host's first.
+    /// The figures of each server, the host's first.
     pub figures: Vec<(Kind, Figures)>,
     /// The host in relation to each other server.
     pub ratios: Vec<(Kind, Ratio)>,
-    /// The constant rate, in requests a second; none: it was not measured.
+    /// The constant rate in requests per second. `None` if it was not measured.
     pub rate: Option<f64>,
-    /// What making instances took in the host's last round.
+    /// The time to make an instance in the host's last round.
     pub instantiation: Instantiation,
 }
 
-/// What a ratio is judged by.
+/// Which of the two ratios counts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
@@ -106,7 +106,7 @@ pub enum Basis {
 }
 
 impl Outcome {
-    /// Its key in the JSON.
+    /// Returns the key in the JSON.
     pub fn key(&self) -> String {
         match self.engine {
             Engine::Sqlite => self.workload.key.to_owned(),
@@ -114,7 +114,7 @@ impl Outcome {
         }
     }
 
-    /// What it is, for people.
+    /// Returns the title in tables.
     pub fn title(&self) -> String {
         match self.engine {
             Engine::Sqlite => self.workload.title.to_owned(),
@@ -122,8 +122,8 @@ impl Outcome {
         }
     }
 
-    /// Throughput where host and other had and used all of their core, CPU time otherwise. A
-    /// write waits for the disk: there throughput is what counts.
+    /// Returns which ratio to another server counts: throughput if both servers used their whole core,
+    /// and CPU time otherwise. A write waits for the disk, so its throughput always counts.
     pub fn basis(&self, other: Kind) -> Basis {
         let saturated = self
             .figures
@@ -137,7 +137,7 @@ impl Outcome {
         }
     }
 
-    /// A server's figures.
+    /// Returns the figures of a server.
     pub fn of(&self, kind: Kind) -> Option<&Figures> {
         let mut figures = self.figures.iter();
         figures.find_map(|(known, figures)| (*known == kind).then_some(figures))
@@ -145,7 +145,7 @@ impl Outcome {
 }
 
 impl Basis {
-    /// The ratio that counts.
+    /// Returns the ratio that counts.
     pub fn figure(self, ratio: &Ratio) -> Spread {
         match self {
             Basis::Throughput => ratio.throughput,
@@ -153,8 +153,8 @@ impl Basis {
         }
     }
 
-    /// The ratio that counts, and the other one.
-    pub fn in_words(self, ratio: &Ratio) -> String {
+    /// Returns both ratios as text, first the one that counts.
+    pub fn label(self, ratio: &Ratio) -> String {
         let Ratio {
             throughput, cpu, ..
         } = ratio;
@@ -167,10 +167,10 @@ impl Basis {
     }
 }
 
-/// The figures of a server's rounds.
+/// Returns the figures of a server's rounds.
 ///
 /// # Errors
-/// Where there were none.
+/// If there were no rounds.
 pub fn figures(rounds: &Rounds) -> Result<Figures> {
     let full = |figure: fn(&Round) -> f64| spread(rounds.full.iter().map(figure));
     let paced = |figure: fn(&Paced) -> f64| spread(rounds.paced.iter().map(figure));
@@ -191,10 +191,10 @@ pub fn figures(rounds: &Rounds) -> Result<Figures> {
     })
 }
 
-/// The host in relation to another, round by round.
+/// Returns the ratios of the host to another server, computed round by round.
 ///
 /// # Errors
-/// Where there were none.
+/// If there were no rounds.
 pub fn ratio(host: &Rounds, other: &Rounds) -> Result<Ratio> {
     let full = |of: fn(&Round, &Round) -> f64| {
         let pairs = host.full.iter().zip(&other.full);

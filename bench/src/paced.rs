@@ -1,8 +1,8 @@
-//! Latency at a constant rate, from when a request was to be sent: `oha`, on the load's core.
+//! Measures latency at a constant rate with `oha`, on the load generator's core.
 //!
-//! A server that stalls makes every request late that should have gone out meanwhile, and each is
-//! counted from the tick in which it was due (no coordinated omission). oha's clock ticks in
-//! milliseconds, and the requests of one leave together: alike for every server.
+//! If a server stalls, every request that is due meanwhile is late, and its latency is counted from the
+//! tick in which it was due (no coordinated omission). The clock of oha ticks in milliseconds, and all
+//! requests of one tick are sent together: the same for every server.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -13,28 +13,28 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::requests;
-use crate::workload::{Ask, Workload};
+use crate::workload::{RequestKind, Workload};
 use crate::wrk::CORE;
 
-/// What is left out at the start, where connections are made.
+/// Seconds at the start that do not count, because connections are made then.
 const SETTLE: f64 = 0.5;
 
-/// What was measured.
+/// The measurements at a constant rate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Paced {
-    /// Half of the answers came within this, in milliseconds.
+    /// The median latency in milliseconds.
     pub p50_ms: f64,
-    /// 99 % of the answers came within this, in milliseconds.
+    /// The 99th percentile of the latency in milliseconds.
     pub p99_ms: f64,
-    /// Answers, as a part of the requests that should have been sent. Below 1 the server did not
-    /// keep up, and the latencies are too small.
+    /// Answers as a fraction of the requests that were due. Below 1 the server did not keep up, and the
+    /// latencies are too small.
     pub kept: f64,
 }
 
-/// Sends a load at a rate for some time.
+/// Sends a workload's requests at a constant rate.
 ///
 /// # Errors
-/// Where oha fails, or an answer was not what it is to be.
+/// If oha fails, or an answer has an unexpected status.
 pub fn load(
     oha: &Path,
     folder: &Path,
@@ -44,11 +44,11 @@ pub fn load(
     duration: Duration,
 ) -> Result<Paced> {
     let mut running = Vec::new();
-    for (number, ask) in workload.asks.iter().enumerate() {
+    for (number, request) in workload.requests.iter().enumerate() {
         let file = |what: &str| folder.join(format!("paced-{number}.{what}"));
         let (urls, out) = (file("urls"), file("csv"));
-        requests::write_urls(&urls, ask, workload.tasks, server)?;
-        let child = command(oha, workload, ask, rate, duration, [&urls, &out]).spawn();
+        requests::write_urls(&urls, request, workload.tasks, server)?;
+        let child = command(oha, workload, request, rate, duration, [&urls, &out]).spawn();
         running.push((Running(child.context("cannot start oha")?), out));
     }
     let mut durations = Vec::new();
@@ -65,12 +65,12 @@ pub fn load(
 fn command(
     oha: &Path,
     workload: &Workload,
-    ask: &Ask,
+    request: &RequestKind,
     rate: f64,
     duration: Duration,
     [urls, out]: [&PathBuf; 2],
 ) -> Command {
-    let share = f64::from(ask.share) / 100.0;
+    let share = f64::from(request.share) / 100.0;
     let connections = (f64::from(workload.connections) * share).ceil();
     let mut command = Command::new("taskset");
     command
@@ -81,10 +81,10 @@ fn command(
         .args(["-z", &format!("{}s", duration.as_secs())])
         .args(["-q", &format!("{:.1}", rate * share)])
         .args(["-c", &connections.to_string()])
-        .args(["-m", ask.method])
+        .args(["-m", request.method])
         .args(["--output-format", "csv", "-o"])
         .arg(out);
-    let body = ask.body();
+    let body = request.body();
     if !body.is_empty() {
         command.args(["-T", "application/json", "-d", &body]);
     }
@@ -96,7 +96,7 @@ fn command(
     command
 }
 
-/// A load generator. Dropping it ends it.
+/// A running load generator. Dropping it kills the process.
 struct Running(Child);
 
 impl Drop for Running {
@@ -106,7 +106,7 @@ impl Drop for Running {
     }
 }
 
-/// Reads how long each answer took, in seconds, from oha's table.
+/// Reads the duration of each answer in seconds from oha's table.
 fn read(table: &str, refused: bool, durations: &mut Vec<f64>) -> Result<()> {
     for line in table.lines().skip(1) {
         let mut cells = line.split(',');
@@ -147,7 +147,7 @@ request-start,DNS,DNS+dialup,Response-delay,request-duration,bytes,status
 ";
 
     #[test]
-    fn durations_are_read_after_the_connections_were_made() {
+    fn durations_count_after_the_connections_are_made() {
         let mut durations = Vec::new();
         read(TABLE, false, &mut durations).unwrap();
         assert_eq!(durations, [0.002, 0.004]);
@@ -156,7 +156,7 @@ request-start,DNS,DNS+dialup,Response-delay,request-duration,bytes,status
     }
 
     #[test]
-    fn an_answer_that_is_not_what_it_is_to_be_fails_the_run() {
+    fn an_answer_with_an_unexpected_status_fails_the_run() {
         assert!(read(TABLE, true, &mut Vec::new()).is_err());
         let failed = TABLE.replace("120,200", "120,503");
         assert!(read(&failed, true, &mut Vec::new()).is_err());
@@ -165,7 +165,7 @@ request-start,DNS,DNS+dialup,Response-delay,request-duration,bytes,status
     }
 
     #[test]
-    fn nothing_answered_is_no_measurement() {
+    fn a_run_without_answers_is_an_error() {
         assert!(summary(Vec::new(), 10.0).is_err());
     }
 }

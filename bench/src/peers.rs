@@ -1,7 +1,7 @@
-//! The peers: what other servers take for the same requests.
+//! The peers: other servers that answer the same requests.
 //!
-//! Their code is in `bench/`. They run as their documentation deploys them, with one worker for the
-//! one core, and without a line of log for each request, which host and twin write.
+//! Their code is in `bench/peers` and `bench/wasi-http`. They run as their documentation recommends,
+//! with one worker for the one core. Unlike host and twin, they log no line for each request.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use xtask::workspace::Workspace;
 use crate::kind::Kind;
 use crate::postgres;
 
-/// The task rules as a component that speaks HTTP and JSON itself.
+/// The task rules as a component that handles HTTP and JSON itself.
 const WASI_HTTP: Component = Component {
     name: "wasi-http",
     wit: None,
@@ -26,7 +26,7 @@ const WASI_HTTP: Component = Component {
 
 /// What the peers are started from.
 pub struct Peers {
-    /// FastAPI and Flask; none where their packages cannot be had.
+    /// FastAPI and Flask. `None` if their packages cannot be installed.
     pub frameworks: Option<Frameworks>,
     component: PathBuf,
 }
@@ -38,10 +38,11 @@ pub struct Frameworks {
 }
 
 impl Peers {
-    /// Builds and installs. What cannot be had is left out, which is said.
+    /// Builds the component and installs the packages. If the packages cannot be installed, it prints a
+    /// note and leaves FastAPI and Flask out.
     ///
     /// # Errors
-    /// Where the component does not build.
+    /// If the component does not build.
     pub fn prepare(workspace: &Workspace) -> Result<Self> {
         let component = component::build(workspace, WASI_HTTP)?;
         let python = Python::prepare_with(workspace, "bench/peers/requirements.txt", "peers-venv");
@@ -61,7 +62,7 @@ impl Peers {
         })
     }
 
-    /// None of them.
+    /// Returns no peers.
     pub fn none() -> Self {
         Peers {
             frameworks: None,
@@ -69,8 +70,8 @@ impl Peers {
         }
     }
 
-    /// A command that runs the component: a fresh instance for each request, which is its default,
-    /// from a pool that is cleared in the cheapest way known, which is the host's.
+    /// Returns a command that serves the component: with a fresh instance for each request, which is the
+    /// default, from a pool that is cleared in the cheapest known way, as the host's is.
     pub fn wasmtime_serve(&self, wasmtime: &Path, api: SocketAddr) -> Command {
         let mut command = Command::new(wasmtime);
         command
@@ -84,7 +85,7 @@ impl Peers {
 }
 
 impl Frameworks {
-    /// A command that serves a database.
+    /// Returns a command that serves a database.
     pub fn command(&self, kind: Kind, api: SocketAddr, database: &str) -> Command {
         let mut command = if kind == Kind::FastApi {
             let mut uvicorn = self.python.program("uvicorn");
@@ -99,7 +100,7 @@ impl Frameworks {
         };
         let database = match database.strip_prefix("sqlite:") {
             Some(file) => file.to_owned(),
-            None => postgres::for_others(database),
+            None => postgres::url_for_peers(database),
         };
         command
             .current_dir(&self.code)

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-/// How long and how often.
+/// How long and how often to measure.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// Rounds of each workload.
+    /// Number of rounds of each workload.
     pub rounds: usize,
-    /// Load before each measurement.
+    /// Duration of the load before each measurement.
     pub warm_up: Duration,
-    /// One measurement.
+    /// Duration of one measurement.
     pub measured: Duration,
-    /// Starts of each kind.
+    /// Number of starts of each kind.
     pub starts: usize,
 }
 

@@ -1,37 +1,38 @@
-//! The PostgreSQL server that is measured: with PostgreSQL's own settings except for larger caches.
+//! The PostgreSQL server of the benchmark. It has PostgreSQL's default settings, except for a larger
+//! cache and write-ahead log.
 
 use anyhow::Result;
 use testkit::postgres::Server;
 
-/// What differs from PostgreSQL's own settings.
+/// What differs from PostgreSQL's default settings.
 const SETTINGS: [&str; 2] = ["shared_buffers=1GB", "max_wal_size=4GB"];
 
-/// A running server. Dropping it ends it and removes its data.
+/// A running server. Dropping it ends the server and removes its data.
 pub struct Cluster(Server);
 
 impl Cluster {
     /// Makes a server and starts it.
     ///
     /// # Errors
-    /// Where PostgreSQL is missing or does not start.
+    /// If PostgreSQL is missing or does not start.
     pub fn start() -> Result<Self> {
         Ok(Self(Server::start(&SETTINGS)?))
     }
 
-    /// Makes a database for so many tasks, and returns its URL.
+    /// Makes a database named after a number of tasks, and returns its URL.
     ///
     /// # Errors
-    /// Where it is there already.
+    /// If it exists.
     pub fn database(&self, tasks: u64) -> Result<String> {
         let name = format!("tasks{tasks}");
         self.query(&format!("CREATE DATABASE {name} OWNER host"))?;
         Ok(self.0.url(&name))
     }
 
-    /// Makes a database anew, empty or as a copy of another, and returns its URL.
+    /// Replaces a database by an empty one or by a copy of another, and returns its URL.
     ///
     /// # Errors
-    /// Where there is no such other, or it is in use.
+    /// If the other database does not exist, or is in use.
     pub fn fresh(&self, name: &str, template: Option<&str>) -> Result<String> {
         let template = template.unwrap_or("template1");
         self.query(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))?;
@@ -41,10 +42,10 @@ impl Cluster {
         Ok(self.0.url(name))
     }
 
-    /// Gives a database another name, in the place of one that had it.
+    /// Renames a database. A database that has the new name is removed.
     ///
     /// # Errors
-    /// Where it is in use.
+    /// If one of them is in use.
     pub fn rename(&self, name: &str, to: &str) -> Result<()> {
         self.query(&format!("DROP DATABASE IF EXISTS {to}"))?;
         self.query(&format!("ALTER DATABASE {name} RENAME TO {to}"))?;
@@ -56,9 +57,9 @@ impl Cluster {
     }
 }
 
-/// The URL by which one who is no host reads the tasks that a host's URL leads to: as one who may
-/// read everything, in the schema of the logic.
-pub fn for_others(url: &str) -> String {
+/// Returns the URL by which a peer reads the tasks of the database in a host's URL: as the superuser, in
+/// the schema of the logic.
+pub fn url_for_peers(url: &str) -> String {
     let url = url.replacen("//host:", "//admin:", 1);
     format!("{url}?options=-csearch_path%3Dlogic")
 }

@@ -1,4 +1,4 @@
-//! Writes what was found into `docs/BENCHMARKS.md`.
+//! Writes the report into `docs/BENCHMARKS.md`.
 
 use std::fs;
 use std::path::Path;
@@ -8,10 +8,10 @@ use anyhow::{Context as _, Result};
 const BEGIN: &str = "<!-- cargo xtask bench --publish writes from here -->\n";
 const END: &str = "<!-- to here -->";
 
-/// Replaces what stands between the two marks, and the chart beside the file.
+/// Replaces the text between the two marks, and the chart next to the file.
 ///
 /// # Errors
-/// Where a mark is missing.
+/// If a mark is missing.
 pub fn publish(docs: &Path, tables: &str, chart: &str) -> Result<()> {
     let path = docs.join("BENCHMARKS.md");
     let text = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_between_the_marks_is_replaced_and_the_rest_kept() {
+    fn the_text_between_the_marks_is_replaced_and_the_rest_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("BENCHMARKS.md");
         fs::write(&path, format!("before\n{BEGIN}old\n{END}\nafter\n")).unwrap();

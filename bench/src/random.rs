@@ -1,15 +1,15 @@
 //! Pseudorandom numbers that are the same in every run.
 
-/// Numbers that look random and are the same every time (SplitMix64).
+/// A sequence of pseudorandom numbers (SplitMix64). The same seed gives the same sequence.
 pub struct Random(u64);
 
 impl Random {
-    /// Begins a sequence.
+    /// Starts the sequence of a seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The next number.
+    /// Returns the next number.
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

@@ -1,9 +1,9 @@
 //! The benchmark's main run: throughput, latency, start and memory of the host in relation to its
 //! native twin and its peers.
 //!
-//! The twin (`bench/twin`) is the same server with the logic compiled in. Both are built with
-//! the profile `dist`, seeded alike, compared answer by answer, and loaded in turns; so are the
-//! peers (`bench/peers`, `bench/wasi-http`), for what they can do.
+//! The twin (`bench/twin`) is the same server with the logic compiled in. Both are built with the
+//! profile `dist`, get the same data, are compared answer by answer, and are loaded in turns. So are
+//! the peers (`bench/peers`, `bench/wasi-http`), with the requests that they support.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,7 @@ use xtask::workspace::Workspace;
 use crate::arguments::Arguments;
 use crate::awake::Awake;
 use crate::kind::Kind;
-use crate::measure::Bench;
+use crate::measure::Measurement;
 use crate::peers::Peers;
 use crate::plan::Plan;
 use crate::report::Report;
@@ -30,8 +30,8 @@ use crate::{answers, binaries, chart, publish, seed, start, wrk};
 /// Builds, measures, and writes `result.md`, `result.json` and `result.svg` to `target/bench`.
 ///
 /// # Errors
-/// Where something is missing, the servers do not answer alike, or any answer under load was not
-/// what it is to be.
+/// If a program is missing, two servers give different answers, or an answer under load has an
+/// unexpected status.
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     wrk::require()?;
     let cores = thread::available_parallelism()?.get();
@@ -68,7 +68,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// What is measured, each database with its loads.
+/// Returns the databases to measure on, each with its workloads.
 fn loads(arguments: &Arguments) -> Vec<(Engine, Vec<Workload>)> {
     let wanted = |workload: &Workload| {
         if arguments.workload.is_empty() {
@@ -82,10 +82,13 @@ fn loads(arguments: &Arguments) -> Vec<(Engine, Vec<Workload>)> {
         false => arguments.database.iter().copied().collect(),
     };
     let loads = engines.into_iter().map(|engine| {
-        // What the rules refuse never reaches a database.
-        let asks = |workload: &&Workload| engine == Engine::Sqlite || !workload.refused;
+        // A request that the rules refuse never reaches a database.
+        let reaches_database = |workload: &&Workload| engine == Engine::Sqlite || !workload.refused;
         let workloads = WORKLOADS.iter().filter(|workload| wanted(workload));
-        (engine, workloads.filter(asks).copied().collect())
+        (
+            engine,
+            workloads.filter(reaches_database).copied().collect(),
+        )
     });
     loads.collect()
 }
@@ -119,7 +122,7 @@ fn measure(
     let starts = (usual && on_sqlite)
         .then(|| start::measure(setup, plan.starts, options, &script))
         .transpose()?;
-    let bench = Bench {
+    let measurement = Measurement {
         setup,
         plan,
         options: Options {
@@ -131,12 +134,12 @@ fn measure(
     let (mut outcomes, mut failed) = (Vec::new(), Vec::new());
     for (engine, workloads) in loads {
         for workload in workloads {
-            // One that fails costs none of the others, which may have taken an hour.
-            match bench.measure(*workload, *engine) {
+            // If one workload fails, the others still count: they may have taken an hour.
+            match measurement.measure(*workload, *engine) {
                 Ok(outcome) => outcomes.push(outcome),
                 Err(error) => {
                     step::note(&format!("failed: {error:#}"));
-                    failed.push(format!("{}, {error}", engine.in_words()));
+                    failed.push(format!("{}, {error}", engine.label()));
                 }
             }
         }
@@ -144,12 +147,12 @@ fn measure(
     let mut commands: Vec<(Kind, String)> = Vec::new();
     for (kind, _) in outcomes.iter().flat_map(|outcome| &outcome.figures) {
         if commands.iter().all(|(known, _)| known != kind) {
-            commands.push((*kind, setup.shown(*kind, bench.options)?));
+            commands.push((*kind, setup.shown(*kind, measurement.options)?));
         }
     }
     Ok(Report {
         cores,
-        sleep: awake.in_words(),
+        sleep: awake.label(),
         plan,
         built: match &arguments.binaries {
             Some(folder) => format!("the binaries of `{}`", workspace.shown(folder)),
@@ -168,9 +171,9 @@ fn seed_and_compare(
     workloads: &[Workload],
     cache: &Path,
 ) -> Result<()> {
-    let name = engine.in_words();
+    let name = engine.label();
     step::announce(&format!(
-        "{name}: seeding, and comparing the servers' answers…"
+        "{name}: filling the database, and comparing the servers' answers…"
     ));
     let empty = Options {
         engine,

@@ -1,105 +1,89 @@
 //! `cargo xtask bench --replicas`: what a request costs on one, two and three hosts over one
-//! PostgreSQL database, and how long a deployment to ten takes.
+//! PostgreSQL database, and how long a deployment to ten hosts takes.
 //!
-//! Two cores show no more throughput with more hosts, so it is the hosts' CPU time for each request
-//! that is compared: were it to grow with the number of hosts, they would not scale. The groups
-//! take turns, each on a database of its own.
+//! Two cores show no more throughput with more hosts, so the hosts' CPU time for each request is
+//! compared. If it grew with the number of hosts, they would not scale. The groups take turns, each on
+//! a database of its own.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
-use testkit::Settings;
 use testkit::client::Connection;
-use xtask::component;
 use xtask::step;
 use xtask::workspace::Workspace;
 
 use crate::arguments::Arguments;
-use crate::binaries;
 use crate::copy::draft;
+use crate::hosts::Hosts;
 use crate::postgres::Cluster;
 use crate::random::Random;
-use crate::server::{Server, free_addresses};
+use crate::server::Server;
+use crate::statistics::Spread;
 
-/// Hosts of a group.
+/// Number of hosts in each group.
 const GROUPS: [u64; 3] = [1, 2, 3];
 /// Rounds that are measured, after one that is not.
 const ROUNDS: usize = 5;
-/// Clients for each host of a group, as a group is made larger for more of them, and requests of each
-/// client in a round: one of four is a write.
+/// Clients for each host of a group: a group gets larger because it has more clients.
 const CLIENTS: u64 = 6;
+/// Requests of each client in a round. One of four is a write.
 const REQUESTS: u64 = 1000;
-/// Hosts that are deployed to.
+/// Number of hosts that are deployed to.
 const MANY: u64 = 10;
-/// Deployments to them.
+/// Number of deployments to them.
 const DEPLOYMENTS: u8 = 5;
 
 /// Measures, and writes `replicas.md` to `target/bench`.
 ///
 /// # Errors
-/// Where PostgreSQL is missing, a host does not answer, or a deployment is refused.
+/// If PostgreSQL is missing, a host does not answer, or a deployment is refused.
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    let component = component::build(workspace, component::TASKS)?;
-    let binaries = binaries::folder(workspace, arguments, &["task-host"])?;
-    let folder = workspace.target.join("bench/replicas");
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    fs::create_dir_all(&folder)?;
-    let bench = Bench {
-        host: binaries.join("task-host"),
-        component,
+    let hosts = Hosts::prepare(workspace, arguments, "replicas")?;
+    let file = hosts.folder.with_file_name("replicas.md");
+    let groups = Groups {
+        hosts,
         cluster: Cluster::start()?,
-        folder,
     };
-    let mut markdown = bench.cost()?;
-    markdown += &bench.deployments()?;
-    fs::write(bench.folder.with_file_name("replicas.md"), &markdown)?;
+    let mut markdown = groups.cost()?;
+    markdown += &groups.deployments()?;
+    fs::write(file, &markdown)?;
     print!("{markdown}");
     Ok(())
 }
 
-struct Bench {
-    host: PathBuf,
-    component: PathBuf,
+/// What groups of hosts are started from.
+struct Groups {
+    hosts: Hosts,
     cluster: Cluster,
-    folder: PathBuf,
 }
 
-impl Bench {
-    /// CPU time for a request, by the number of hosts.
+impl Groups {
+    /// Measures the CPU time for a request, by the number of hosts.
     fn cost(&self) -> Result<String> {
-        let groups = GROUPS.map(|count| self.group(count, count));
+        let groups = GROUPS.map(|count| self.start(count));
         let groups = groups.into_iter().collect::<Result<Vec<_>>>()?;
         let mut costs = vec![Vec::new(); groups.len()];
         for round in 0..=ROUNDS {
             for (hosts, costs) in groups.iter().zip(&mut costs) {
-                let before = cpu(hosts)?;
-                ask(hosts)?;
+                let before = cpu_seconds(hosts)?;
+                load(hosts)?;
                 let requests = CLIENTS * hosts.len() as u64 * REQUESTS;
-                let micros = (cpu(hosts)? - before) * 1e6 / requests as f64;
+                let micros = (cpu_seconds(hosts)? - before) * 1e6 / requests as f64;
                 costs.extend((round > 0).then_some(micros));
             }
         }
         let mut text =
             "| hosts | CPU us a request | of one host |\n| --- | --- | --- |\n".to_owned();
-        for (number, count) in GROUPS.iter().enumerate() {
-            let ratios = costs[number]
-                .iter()
-                .zip(&costs[0])
-                .map(|(some, one)| some / one);
-            let _ = writeln!(
-                text,
-                "| {count} | {} | {} |",
-                spread(costs[number].clone(), 0),
-                spread(ratios.collect(), 2)
-            );
+        for (count, cost) in GROUPS.iter().zip(&costs) {
+            let ratios = cost.iter().zip(&costs[0]).map(|(some, one)| some / one);
+            let ratios = Spread::of(ratios).context("no rounds")?;
+            let cost = Spread::of(cost.iter().copied()).context("no rounds")?;
+            let _ = writeln!(text, "| {count} | {cost:.0} | {ratios} |");
         }
         for server in groups.into_iter().flatten() {
             server.stop()?;
@@ -107,19 +91,19 @@ impl Bench {
         Ok(text + "\n")
     }
 
-    /// How long a deployment takes, from the upload to where all serve it.
+    /// Measures how long a deployment takes, from the upload until all hosts serve it.
     fn deployments(&self) -> Result<String> {
         step::announce(&format!("Deploying to {MANY} hosts…"));
-        let hosts = self.group(MANY, MANY)?;
-        let component = fs::read(&self.component)?;
+        let hosts = self.start(MANY)?;
+        let component = fs::read(&self.hosts.component)?;
         let mut seconds = Vec::new();
         for number in 0..DEPLOYMENTS {
-            // Another digest, by a custom section more.
+            // One more custom section gives the component another digest.
             let next = [&component[..], &[0, 3, 1, b'x', number]].concat();
-            let file = self.folder.join("next.wasm");
+            let file = self.hosts.folder.join("next.wasm");
             fs::write(&file, next)?;
             let admin = hosts[usize::from(number) % hosts.len()].admin;
-            let mut deploy = Command::new(&self.host);
+            let mut deploy = Command::new(&self.hosts.binary);
             deploy.arg("deploy").arg(&file);
             deploy.args(["--to", &format!("http://{admin}")]);
             let began = Instant::now();
@@ -129,46 +113,43 @@ impl Bench {
         for server in hosts {
             server.stop()?;
         }
+        let seconds = Spread::of(seconds).context("no deployments")?;
         Ok(format!(
-            "A deployment to {MANY} hosts, compiled once: {} s of {DEPLOYMENTS}.\n",
-            spread(seconds, 2)
+            "A deployment to {MANY} hosts, compiled once: {seconds} s of {DEPLOYMENTS}.\n",
         ))
     }
 
-    /// So many hosts over a database of their own, each with a disk of its own.
-    fn group(&self, count: u64, database: u64) -> Result<Vec<Server>> {
-        let url = self.cluster.database(database)?;
-        let key = self.folder.join("code.key");
+    /// Starts a group over a database of its own. Each host has a cache of its own, as on a machine of
+    /// its own.
+    fn start(&self, count: u64) -> Result<Vec<Server>> {
+        let url = self.cluster.database(count)?;
+        let folder = &self.hosts.folder;
+        let key = folder.join("code.key");
         fs::write(&key, "the same for all hosts of the benchmark")?;
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
         (0..count)
             .map(|number| {
-                let (api, admin) = free_addresses()?;
-                let name = format!("{database}-{number}");
-                let log = File::create(self.folder.join(format!("{name}.log")))?;
-                let settings = Settings::new(&self.host)?
-                    .addresses(api, admin)
-                    .database(&url)
-                    .component(&self.component)
-                    .cache(self.folder.join(format!("code-{name}")))
-                    .flag("--replicas", count.to_string())
-                    .flag("--replica-name", &name)
-                    .flag("--probation", "0s")
-                    .flag("--database-connections", "4")
-                    .flag("--code-key-file", key.display().to_string());
-                let mut command = settings.command();
-                Server::start(command.stdout(Stdio::null()).stderr(log), api, admin)
-                    .with_context(|| format!("see {name}.log in {}", self.folder.display()))
+                let name = format!("{count}-{number}");
+                self.hosts.start(&name, |settings| {
+                    settings
+                        .database(&url)
+                        .cache(folder.join(format!("code-{name}")))
+                        .flag("--replicas", count.to_string())
+                        .flag("--replica-name", &name)
+                        .flag("--probation", "0s")
+                        .flag("--database-connections", "4")
+                        .flag("--code-key-file", key.display().to_string())
+                })
             })
             .collect()
     }
 }
 
-/// Asks the hosts in turns, from several clients.
-fn ask(hosts: &[Server]) -> Result<()> {
+/// Sends requests to the hosts in turns, from several clients.
+fn load(hosts: &[Server]) -> Result<()> {
     thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS * hosts.len() as u64)
-            .map(|number| scope.spawn(move || ask_from(hosts, number)))
+            .map(|number| scope.spawn(move || load_from(hosts, number)))
             .collect();
         for client in clients {
             client.join().unwrap_or_else(|_| bail!("a client failed"))?;
@@ -177,17 +158,17 @@ fn ask(hosts: &[Server]) -> Result<()> {
     })
 }
 
-fn ask_from(hosts: &[Server], number: u64) -> Result<()> {
-    let clients = hosts.iter().map(|host| Connection::open(host.api));
-    let mut clients = clients.collect::<Result<Vec<_>, _>>()?;
-    let mut random = Random::new(number);
+fn load_from(hosts: &[Server], client: u64) -> Result<()> {
+    let connections = hosts.iter().map(|host| Connection::open(host.api));
+    let mut connections = connections.collect::<Result<Vec<_>, _>>()?;
+    let mut random = Random::new(client);
     for request in 0..REQUESTS {
-        // Shifted, or one of two hosts would get all writes.
-        let turn = ((request + request / 4) % clients.len() as u64) as usize;
-        let client = &mut clients[turn];
+        // Shifted, because otherwise one of two hosts would get all writes.
+        let turn = ((request + request / 4) % connections.len() as u64) as usize;
+        let connection = &mut connections[turn];
         let answer = match request % 4 {
-            0 => client.send("POST", "/tasks", &draft(&mut random))?,
-            _ => client.send("GET", "/tasks?limit=10", "")?,
+            0 => connection.post("/tasks", &draft(&mut random))?,
+            _ => connection.get("/tasks?limit=10")?,
         };
         if !matches!(answer.status, 200 | 201) {
             bail!("an answer was {}", answer.status);
@@ -196,29 +177,6 @@ fn ask_from(hosts: &[Server], number: u64) -> Result<()> {
     Ok(())
 }
 
-fn cpu(hosts: &[Server]) -> Result<f64> {
+fn cpu_seconds(hosts: &[Server]) -> Result<f64> {
     hosts.iter().map(Server::cpu_seconds).sum()
-}
-
-/// The median, and the smallest and largest.
-fn spread(mut figures: Vec<f64>, digits: usize) -> String {
-    figures.sort_by(f64::total_cmp);
-    match figures[..] {
-        [] => "-".to_owned(),
-        [first, ..] => {
-            let (median, last) = (figures[figures.len() / 2], figures[figures.len() - 1]);
-            format!("{median:.digits$} ({first:.digits$}..{last:.digits$})")
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_spread_is_the_median_and_both_ends() {
-        assert_eq!(spread(vec![3.0, 1.0, 2.0], 1), "2.0 (1.0..3.0)");
-        assert_eq!(spread(Vec::new(), 1), "-");
-    }
 }

@@ -1,4 +1,4 @@
-//! What a run found: tables for people, JSON for programs.
+//! The results of a run: tables for people, JSON for programs.
 
 pub mod aims;
 #[cfg(test)]
@@ -15,28 +15,28 @@ use crate::plan::Plan;
 use crate::start::Starts;
 use crate::{setup, tools, workload, wrk};
 
-/// What a run found.
+/// The results of a run.
 pub struct Report {
-    /// Cores of the machine.
+    /// Number of cores of the machine.
     pub cores: usize,
-    /// Whether they stayed awake, for people.
+    /// Whether the cores were kept awake, as text.
     pub sleep: &'static str,
     /// How it was measured.
     pub plan: Plan,
-    /// What the servers were built with.
+    /// What the servers were built with, as text.
     pub built: String,
-    /// Each workload's outcome.
+    /// The outcome of each workload.
     pub outcomes: Vec<Outcome>,
-    /// Loads that could not be measured, each with why.
+    /// Workloads that could not be measured, each with the reason.
     pub failed: Vec<String>,
-    /// What starting takes; none: it was not measured.
+    /// Times and memory of starts. `None` if they were not measured.
     pub starts: Option<Starts>,
-    /// How each server was started under load.
+    /// The command that started each server under load.
     pub commands: Vec<(Kind, String)>,
 }
 
 impl Report {
-    /// The ratios, each the one that it is judged by, and all figures behind them.
+    /// Returns the ratio that counts for each pair of servers, and all figures.
     pub fn json(&self) -> Value {
         let mut ratios = Map::new();
         let mut workloads = Map::new();
@@ -74,7 +74,7 @@ impl Report {
         })
     }
 
-    /// The tables.
+    /// Returns the tables.
     pub fn markdown(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
@@ -109,7 +109,7 @@ impl Report {
                 writeln!(
                     text,
                     "| {title} | {} | {requests_per_second:.0} | {cpu_us:.1} | {core_used} | {} |",
-                    kind.in_words(),
+                    kind.label(),
                     latency(outcome.rate, figures),
                 )?;
             }
@@ -146,13 +146,13 @@ impl Report {
         )?;
         writeln!(text, "\n| server | started as |\n| --- | --- |")?;
         for (kind, command) in &self.commands {
-            writeln!(text, "| {} | `{command}` |", kind.in_words())?;
+            writeln!(text, "| {} | `{command}` |", kind.label())?;
         }
         Ok(())
     }
 }
 
-/// Latency at the rate, and whether the rate was kept.
+/// Returns the latency at the constant rate, and a remark if the rate was not kept.
 fn latency(rate: Option<f64>, figures: &Figures) -> String {
     let (Some(rate), Some(paced)) = (rate, &figures.paced) else {
         return "-".to_owned();

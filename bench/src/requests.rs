@@ -1,7 +1,7 @@
-//! The requests of a load, written out for the load generators.
+//! Writes the requests of a workload for the load generators.
 //!
-//! wrk takes them one after the other from a file of all, in an order that looks random and is
-//! the same every time; oha, which keeps to one method and one body, from a file for each kind.
+//! wrk reads them one after the other from a single file, in a pseudorandom order that is the same in
+//! every run. oha sends one method and one body, so it reads a file for each kind of request.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,18 +12,18 @@ use anyhow::Result;
 
 use crate::random::Random;
 use crate::seed;
-use crate::workload::{Ask, Body, Workload};
+use crate::workload::{Body, RequestKind, Workload};
 
-/// Requests in a file: enough that the ids in them differ, and every share of 100 comes out even.
+/// Number of requests in a file: enough for different ids, and a multiple of 100 for the shares.
 const COUNT: u32 = 1000;
 
-impl Ask {
-    /// Its path for some task.
+impl RequestKind {
+    /// Returns the path for a task.
     pub fn path(&self, id: u64) -> String {
         self.path.replace("{id}", &id.to_string())
     }
 
-    /// What it sends: the same each time.
+    /// Returns the body, which is always the same.
     pub fn body(&self) -> String {
         match self.body {
             Body::None => String::new(),
@@ -39,7 +39,7 @@ impl Ask {
         }
     }
 
-    /// Paths of which it takes any, one a line, behind what begins them.
+    /// Returns paths for random tasks, one per line, each after a prefix.
     fn paths(&self, before: &str, tasks: usize, random: &mut Random) -> String {
         let mut text = String::new();
         let count = if self.path.contains('{') { COUNT } else { 1 };
@@ -51,18 +51,19 @@ impl Ask {
     }
 }
 
-/// Writes a load's requests for wrk, one a line: method, path and body, parted by tabs.
+/// Writes a workload's requests for wrk and returns the file. A line has method, path and body,
+/// separated by tabs.
 ///
 /// # Errors
-/// Where they cannot be written.
+/// If the file cannot be written.
 pub fn write_all(folder: &Path, workload: &Workload) -> Result<PathBuf> {
     let mut random = Random::new(1);
     let mut lines: Vec<String> = Vec::new();
-    for ask in workload.asks {
-        let body = ask.body();
-        for _ in 0..ask.share * COUNT / 100 {
-            let path = ask.path(any(workload.tasks, &mut random));
-            lines.push(format!("{}\t{path}\t{body}\n", ask.method));
+    for request in workload.requests {
+        let body = request.body();
+        for _ in 0..request.share * COUNT / 100 {
+            let path = request.path(any(workload.tasks, &mut random));
+            lines.push(format!("{}\t{path}\t{body}\n", request.method));
         }
     }
     for at in (1..lines.len()).rev() {
@@ -74,12 +75,17 @@ pub fn write_all(folder: &Path, workload: &Workload) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// Writes the URLs of one kind of request for oha, one a line.
+/// Writes the URLs of one kind of request for oha, one per line.
 ///
 /// # Errors
-/// Where they cannot be written.
-pub fn write_urls(file: &Path, ask: &Ask, tasks: usize, server: SocketAddr) -> Result<()> {
-    let urls = ask.paths(&format!("http://{server}"), tasks, &mut Random::new(2));
+/// If the file cannot be written.
+pub fn write_urls(
+    file: &Path,
+    request: &RequestKind,
+    tasks: usize,
+    server: SocketAddr,
+) -> Result<()> {
+    let urls = request.paths(&format!("http://{server}"), tasks, &mut Random::new(2));
     fs::write(file, urls)?;
     Ok(())
 }
@@ -96,7 +102,7 @@ mod tests {
     use crate::workload::WORKLOADS;
 
     #[test]
-    fn the_requests_come_in_their_shares() {
+    fn each_kind_of_request_has_its_share() {
         let folder = tempfile::tempdir().unwrap();
         let mixed = WORKLOADS.iter().find(|load| load.key == "mixed").unwrap();
         let lines = fs::read_to_string(write_all(folder.path(), mixed).unwrap()).unwrap();
@@ -110,12 +116,12 @@ mod tests {
 
     #[test]
     fn every_body_is_json_and_one_title_is_too_short() {
-        for ask in WORKLOADS.iter().flat_map(|load| load.asks) {
-            if ask.body != Body::None {
-                let body: Value = serde_json::from_str(&ask.body()).unwrap();
+        for request in WORKLOADS.iter().flat_map(|load| load.requests) {
+            if request.body != Body::None {
+                let body: Value = serde_json::from_str(&request.body()).unwrap();
                 let title = body["title"].as_str().map(str::len);
                 assert_eq!(
-                    ask.body == Body::Unfit,
+                    request.body == Body::Unfit,
                     title.is_some_and(|length| length < 3)
                 );
             }
@@ -123,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn one_path_of_many_is_written_once() {
+    fn a_path_without_an_id_is_written_once() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("urls.txt");
         let server = "127.0.0.1:1".parse().unwrap();
@@ -131,10 +137,10 @@ mod tests {
             .iter()
             .find(|load| load.key == "list_100")
             .unwrap();
-        write_urls(&file, &list.asks[0], 10, server).unwrap();
+        write_urls(&file, &list.requests[0], 10, server).unwrap();
         let urls = fs::read_to_string(&file).unwrap();
         assert_eq!(urls, "http://127.0.0.1:1/tasks?limit=100\n");
-        write_urls(&file, &WORKLOADS[0].asks[0], 10, server).unwrap();
+        write_urls(&file, &WORKLOADS[0].requests[0], 10, server).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 1000);
     }
 }

@@ -1,40 +1,38 @@
 //! `cargo xtask bench --scale`: how long one request takes with few and with many tasks.
 //!
-//! A host runs for each number of tasks, on a database of its own, and they are asked in turns by
-//! one client: so the load that the machine has besides falls on all of them alike, and the
-//! proportions hold where the figures themselves do not. The data goes in by `task-host import`.
+//! A host runs for each number of tasks, on a database of its own. One client sends to them in turns,
+//! so that other load on the machine affects all of them alike: the ratios hold even if the times
+//! themselves do not. `task-host import` fills the databases.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::path::PathBuf;
+use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use testkit::Settings;
 use testkit::client::Connection;
-use xtask::component;
 use xtask::step;
 use xtask::workspace::Workspace;
 
 use crate::arguments::Arguments;
+use crate::copy;
+use crate::hosts::Hosts;
 use crate::postgres::Cluster;
 use crate::random::Random;
-use crate::server::{Server, free_addresses};
-use crate::{binaries, copy};
+use crate::server::Server;
 
 /// Requests of each kind to each host in a round.
-const REQUESTS: u64 = 100;
-/// When a turn ends early.
+const REQUESTS_A_TURN: u64 = 100;
+/// After this time a turn ends early.
 const TURN: Duration = Duration::from_secs(1);
 /// Rounds that are measured, after one that is not.
 const ROUNDS: u64 = 10;
 
-/// A request's method and path, from a number that is drawn anew for each and the number of tasks.
-type Kind = fn(u64, u64) -> (&'static str, String);
+/// Returns a request's method and path for a random number and the number of tasks.
+type Draw = fn(u64, u64) -> (&'static str, String);
 
-/// What is asked.
-const KINDS: [(&str, Kind); 9] = [
+/// The kinds of requests, each with its title.
+const REQUESTS: [(&str, Draw); 9] = [
     ("get one", |random, tasks| {
         ("GET", format!("/tasks/{}", random % tasks + 1))
     }),
@@ -63,66 +61,54 @@ const KINDS: [(&str, Kind); 9] = [
 /// Measures, and writes `scale.md` to `target/bench`.
 ///
 /// # Errors
-/// Where PostgreSQL is missing, data is refused, or a host does not answer.
+/// If PostgreSQL is missing, data is refused, or a host does not answer.
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    let component = component::build(workspace, component::TASKS)?;
-    let binaries = binaries::folder(workspace, arguments, &["task-host"])?;
-    let folder = workspace.target.join("bench/scale");
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    fs::create_dir_all(&folder)?;
-    let bench = Bench {
-        host: binaries.join("task-host"),
-        component,
-        folder,
-    };
+    let hosts = Hosts::prepare(workspace, arguments, "scale")?;
     let cluster = Cluster::start()?;
     let mut markdown = String::new();
     for engine in ["SQLite", "PostgreSQL"] {
-        let places = arguments.sizes.iter().map(|tasks| {
+        let filled = arguments.sizes.iter().map(|tasks| {
             let url = match engine {
-                "SQLite" => format!("sqlite:{}/{tasks}.sqlite", bench.folder.display()),
+                "SQLite" => format!("sqlite:{}/{tasks}.sqlite", hosts.folder.display()),
                 _ => cluster.database(*tasks)?,
             };
-            bench.place(url, *tasks)
+            Filled::start(&hosts, url, *tasks)
         });
-        let mut places = places.collect::<Result<Vec<Place>>>()?;
-        step::announce(&format!("Asking hosts on {engine} in turns…"));
-        let rows = measure(&mut places)?;
-        markdown += &table(engine, &places, &rows);
-        for place in places {
-            place.server.stop()?;
+        let mut filled = filled.collect::<Result<Vec<_>>>()?;
+        step::announce(&format!("Sending requests to hosts on {engine} in turns…"));
+        let rows = measure(&mut filled)?;
+        markdown += &table(engine, &filled, &rows);
+        for host in filled {
+            host.server.stop()?;
         }
     }
-    fs::write(bench.folder.with_file_name("scale.md"), &markdown)?;
+    fs::write(hosts.folder.with_file_name("scale.md"), &markdown)?;
     print!("{markdown}");
     Ok(())
 }
 
-struct Bench {
-    host: PathBuf,
-    component: PathBuf,
-    folder: PathBuf,
-}
-
-/// A host on so many tasks.
-struct Place {
+/// A host on a database with a number of tasks.
+struct Filled {
     tasks: u64,
     server: Server,
     client: Connection,
 }
 
-impl Bench {
+impl Filled {
     /// Fills a database and starts a host on it.
-    fn place(&self, url: String, tasks: u64) -> Result<Place> {
+    fn start(hosts: &Hosts, url: String, tasks: u64) -> Result<Self> {
         step::announce(&format!("Importing {tasks} tasks…"));
-        // Its first start makes the tables.
-        self.start(&url)?.stop()?;
-        let empty = step::read(&mut self.command("export", &url))?;
+        let start = || {
+            hosts.start("host", |settings| {
+                let cache = hosts.folder.join("code-cache");
+                settings.database(&url).cache(cache)
+            })
+        };
+        // The first start makes the tables.
+        start()?.stop()?;
+        let empty = step::read(&mut command(hosts, "export", &url))?;
         let began = Instant::now();
-        let mut import = self.command("import", &url);
-        let mut child = import
+        let mut child = command(hosts, "import", &url)
             .arg("-")
             .stdin(Stdio::piped())
             .stderr(Stdio::null())
@@ -134,93 +120,80 @@ impl Bench {
         }
         written?;
         step::note(&format!("{:.1} s", began.elapsed().as_secs_f64()));
-        let server = self.start(&url)?;
+        let server = start()?;
         let client = Connection::open(server.api)?;
-        Ok(Place {
+        Ok(Self {
             tasks,
             server,
             client,
         })
     }
-
-    fn start(&self, url: &str) -> Result<Server> {
-        let (api, admin) = free_addresses()?;
-        let log = File::create(self.folder.join("host.log"))?;
-        let settings = Settings::new(&self.host)?
-            .addresses(api, admin)
-            .database(url)
-            .component(&self.component)
-            .cache(self.folder.join("code-cache"));
-        let mut command = settings.command();
-        Server::start(command.stdout(Stdio::null()).stderr(log), api, admin)
-            .with_context(|| format!("see host.log in {}", self.folder.display()))
-    }
-
-    fn command(&self, name: &str, url: &str) -> Command {
-        let mut command = Command::new(&self.host);
-        // A developer's own settings must not decide what is measured.
-        testkit::without_settings(&mut command)
-            .args([name, "--database", url])
-            .stdin(Stdio::null());
-        command
-    }
 }
 
-/// The times of one kind of request, for each place; none where it was refused.
+/// A subcommand of the host on a database.
+fn command(hosts: &Hosts, name: &str, url: &str) -> Command {
+    let mut command = Command::new(&hosts.binary);
+    testkit::without_settings(&mut command)
+        .args([name, "--database", url])
+        .stdin(Stdio::null());
+    command
+}
+
+/// The times of one kind of request on each host. `None` for a host that refused it.
 type Times = Vec<Option<Vec<Duration>>>;
 
-fn measure(places: &mut [Place]) -> Result<Vec<Times>> {
-    let mut rows = Vec::with_capacity(KINDS.len());
-    for (name, kind) in KINDS {
-        let mut times: Times = vec![Some(Vec::new()); places.len()];
+fn measure(hosts: &mut [Filled]) -> Result<Vec<Times>> {
+    let mut rows = Vec::with_capacity(REQUESTS.len());
+    for (title, draw) in REQUESTS {
+        let mut times: Times = vec![Some(Vec::new()); hosts.len()];
         let mut random = Random::new(7);
         for round in 0..=ROUNDS {
-            for (place, times) in places.iter_mut().zip(&mut times) {
+            for (host, times) in hosts.iter_mut().zip(&mut times) {
                 let turn = Instant::now();
-                for _ in 0..REQUESTS {
+                for _ in 0..REQUESTS_A_TURN {
                     if turn.elapsed() > TURN {
                         break;
                     }
-                    let (method, path) = kind(random.next(), place.tasks);
+                    let (method, path) = draw(random.next(), host.tasks);
                     let body = match method {
                         "POST" => copy::draft(&mut random),
                         _ => String::new(),
                     };
                     let began = Instant::now();
-                    let answered = place.client.send(method, &path, &body);
+                    let answered = host.client.send(method, &path, &body);
                     let took = began.elapsed();
                     let status = answered.with_context(|| format!("{method} {path}"))?.status;
                     match times {
                         Some(times) if matches!(status, 200 | 201) => {
                             times.extend((round > 0).then_some(took));
                         }
-                        // Past its deadline, now or before.
+                        // It missed its deadline, in this round or in an earlier one.
                         _ if matches!(status, 200 | 504) => *times = None,
                         _ => bail!("{method} {path}: {status}"),
                     }
                 }
             }
         }
-        step::note(name);
+        step::note(title);
         rows.push(times);
     }
     Ok(rows)
 }
 
-fn table(engine: &str, places: &[Place], rows: &[Times]) -> String {
+fn table(engine: &str, hosts: &[Filled], rows: &[Times]) -> String {
     let mut text = format!("| {engine}, ms: p50, p99");
-    for place in places {
+    for host in hosts {
         // Writing to a string cannot fail.
-        let _ = write!(text, " | {} tasks", place.tasks);
+        let _ = write!(text, " | {} tasks", host.tasks);
     }
     let _ = writeln!(text, " | last to first, p50 |");
-    let _ = writeln!(text, "{}", "| --- ".repeat(places.len() + 2) + "|");
-    for ((name, _), times) in KINDS.iter().zip(rows) {
+    let _ = writeln!(text, "{}", "| --- ".repeat(hosts.len() + 2) + "|");
+    for ((title, _), times) in REQUESTS.iter().zip(rows) {
         let figures: Vec<_> = times
             .iter()
             .map(|times| times.as_deref().map(percentiles))
             .collect();
-        let _ = write!(text, "| {name}");
+        let _ = write!(text, "| {title}");
         for figure in &figures {
             let _ = match figure {
                 Some((p50, p99)) => write!(text, " | {p50:.2}, {p99:.2}"),
@@ -235,7 +208,7 @@ fn table(engine: &str, places: &[Place], rows: &[Times]) -> String {
     text + "\n"
 }
 
-/// The median and the 99th percentile in milliseconds.
+/// Returns the median and the 99th percentile in milliseconds.
 fn percentiles(times: &[Duration]) -> (f64, f64) {
     let mut times: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1e3).collect();
     times.sort_by(f64::total_cmp);

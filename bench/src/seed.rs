@@ -1,4 +1,4 @@
-//! The data that every round begins with.
+//! The data that every round starts with.
 
 use std::ops::Range;
 
@@ -11,11 +11,11 @@ use crate::setup::{Options, Setup};
 /// A number that no seeded task has.
 pub const OTHER: usize = 1_000_001;
 
-/// Makes the database of so many tasks that rounds copy, through the API. `options` are of an
-/// empty one.
+/// Creates that many tasks through the API, and keeps the database for the rounds to copy. The `options`
+/// are those of an empty database.
 ///
 /// # Errors
-/// Where a task is refused.
+/// If a task is refused.
 pub fn make(setup: &Setup, options: Options<'_>, tasks: usize) -> Result<()> {
     let server = setup.start(Kind::HostWithoutSync, options)?;
     let mut connection = Connection::open(server.api)?;
@@ -32,12 +32,12 @@ pub fn make(setup: &Setup, options: Options<'_>, tasks: usize) -> Result<()> {
     setup.stores.keep(options.engine, tasks)
 }
 
-/// A task of common size, each a little different.
+/// Returns a task of common size as JSON, a little different for each number.
 pub fn draft(number: usize) -> String {
     titled(&format!("Task number {number} of the benchmark"), number)
 }
 
-/// The same with another title.
+/// Returns the same task with another title.
 pub fn titled(title: &str, number: usize) -> String {
     let priority = ["low", "medium", "high", "critical"][number % 4];
     let category = ["development", "testing", "documentation", "bugfix"][number / 4 % 4];
@@ -49,7 +49,7 @@ pub fn titled(title: &str, number: usize) -> String {
     )
 }
 
-/// Several in an array.
+/// Returns several tasks as a JSON array.
 pub fn drafts(numbers: Range<usize>) -> String {
     let drafts: Vec<String> = numbers.map(draft).collect();
     format!("[{}]", drafts.join(","))

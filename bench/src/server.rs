@@ -1,4 +1,4 @@
-//! One server under measurement: a process that is started, watched and stopped.
+//! A server that is measured: a process with its addresses, CPU time and memory.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -8,23 +8,23 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use testkit::{Process, client};
 
-/// How long a server may take until it is ready.
+/// Limit for a start.
 const START: Duration = Duration::from_secs(180);
-/// How long a server may take to drain and go.
+/// Limit for a drain.
 const STOP: Duration = Duration::from_secs(30);
-/// The unit of CPU time in /proc: Linux gives programs hundredths of a second on every machine.
+/// The unit of CPU time in /proc: Linux reports hundredths of a second on every machine.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// A running server. Dropping it kills it.
+/// A running server. Dropping it kills the process.
 pub struct Server {
     process: Process,
-    /// Whether it may end with the signal that asks it to.
+    /// Whether SIGTERM may end the process, instead of an exit with status 0.
     pub ends_by_signal: bool,
-    /// Where the API is served.
+    /// The address of the API.
     pub api: SocketAddr,
-    /// Where the admin port is served.
+    /// The address of the admin port.
     pub admin: SocketAddr,
-    /// From its start to its first readiness.
+    /// The time from the start until it was ready.
     pub ready_after: Duration,
 }
 
@@ -32,7 +32,7 @@ impl Server {
     /// Starts a command that serves at these addresses, and waits until it is ready.
     ///
     /// # Errors
-    /// Where it ends or does not become ready. It is gone then.
+    /// If the process ends or does not become ready. It is gone then.
     pub fn start(command: &mut Command, api: SocketAddr, admin: SocketAddr) -> Result<Server> {
         let began = Instant::now();
         let mut process = Process::start(command)?;
@@ -47,23 +47,23 @@ impl Server {
         })
     }
 
-    /// The process.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
 
-    /// Resident memory in bytes.
+    /// Returns the resident memory in bytes.
     ///
     /// # Errors
-    /// Where the system does not tell.
+    /// If the system does not report it.
     pub fn resident_bytes(&self) -> Result<u64> {
         self.memory("VmRSS:")
     }
 
-    /// The most resident memory that there was since the start, in bytes.
+    /// Returns the peak of resident memory since the start, in bytes.
     ///
     /// # Errors
-    /// Where the system does not tell.
+    /// If the system does not report it.
     pub fn most_resident_bytes(&self) -> Result<u64> {
         self.memory("VmHWM:")
     }
@@ -72,13 +72,14 @@ impl Server {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-        Ok(kib.context("/proc does not tell the memory")? * 1024)
+        Ok(kib.context("/proc does not report the memory")? * 1024)
     }
 
-    /// CPU time of all threads since the start, in seconds, to a hundredth; of child processes, too.
+    /// Returns the CPU time since the start in seconds, to a hundredth, of all threads and of child
+    /// processes.
     ///
     /// # Errors
-    /// Where the system does not tell.
+    /// If the system does not report it.
     pub fn cpu_seconds(&self) -> Result<f64> {
         let id = self.process.id().to_string();
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
@@ -90,10 +91,10 @@ impl Server {
         Ok(seconds)
     }
 
-    /// Asks the server to drain and go, and waits for it.
+    /// Sends SIGTERM and waits until the server has drained and ended.
     ///
     /// # Errors
-    /// Where it takes too long (it is killed then), or does not exit with 0.
+    /// If it takes too long (it is killed then), or exits with another status than 0.
     pub fn stop(mut self) -> Result<()> {
         let status = self.process.terminate(STOP).context("the server")?;
         let well = status.success() || self.ends_by_signal;
@@ -102,8 +103,8 @@ impl Server {
     }
 }
 
-/// User and system time in `/proc/PID/stat`: the 14th and 15th field. The second, a name in
-/// parentheses, may hold spaces.
+/// Returns the sum of user and system time in `/proc/PID/stat`, the fields 14 and 15. The second field, a
+/// name in parentheses, may contain spaces.
 fn cpu_seconds(stat: &str) -> Option<f64> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11);
@@ -111,8 +112,11 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
     Some((ticks()? + ticks()?) / TICKS_PER_SECOND)
 }
 
-/// Two addresses that are free now. The servers do not say theirs before they are ready, and
-/// readiness is what is timed.
+/// Returns two addresses that are free now. A server reports its own addresses only when it is ready, and
+/// readiness is timed by polling.
+///
+/// # Errors
+/// If no port is free.
 pub fn free_addresses() -> Result<(SocketAddr, SocketAddr)> {
     let (first, second) = (
         TcpListener::bind("127.0.0.1:0")?,

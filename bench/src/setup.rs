@@ -1,4 +1,5 @@
-//! What servers are started from, and how: each by a command that the report shows.
+//! What servers are started from, and the command that starts each of them. The report shows the
+//! commands.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -16,9 +17,9 @@ use crate::server::{Server, free_addresses};
 use crate::store::{Engine, Stores};
 use crate::tools::Tools;
 
-/// The core that the server runs on while it is loaded; the load generator has another.
+/// The core that the server runs on under load. The load generator has another one.
 pub const CORE: &str = "0";
-/// Requests that are held at a time where memory is read under load.
+/// Number of concurrent requests when memory is measured under load.
 pub const CROWD: u32 = 500;
 
 /// What servers are started from.
@@ -29,26 +30,26 @@ pub struct Setup {
     pub twin: PathBuf,
     /// The component that the host runs.
     pub component: PathBuf,
-    /// Where all data goes: `target/bench`.
+    /// The folder of all data: `target/bench`.
     pub folder: PathBuf,
     /// The databases.
     pub stores: Stores,
-    /// The other servers, as far as they can be had.
+    /// The other servers, as far as they are installed.
     pub peers: Peers,
-    /// The programs that are no part of the repository, as far as they can be had.
+    /// The programs from the package registry, as far as they are installed.
     pub tools: Tools,
 }
 
-/// What differs between one start and another.
+/// The options of one start.
 #[derive(Debug, Clone, Copy)]
 pub struct Options<'a> {
-    /// Which database.
+    /// The database.
     pub engine: Engine,
-    /// The seeded database of so many tasks. None: an empty one.
+    /// The number of tasks in the seeded database. `None` for an empty one.
     pub seed: Option<usize>,
-    /// What it runs in.
+    /// What the server runs in.
     pub within: Within<'a>,
-    /// Where the host keeps compiled code.
+    /// The host's folder of compiled code.
     pub cache: &'a Path,
 }
 
@@ -57,20 +58,20 @@ pub struct Options<'a> {
 pub enum Within<'a> {
     /// All of the machine.
     Nothing,
-    /// All of the machine, with room for [`CROWD`] requests that run at a time.
+    /// All of the machine, with room for [`CROWD`] concurrent requests.
     Crowd,
-    /// One worker on a core of its own, as under load.
+    /// One worker on a core of its own.
     Core,
-    /// One worker under callgrind, which writes there.
+    /// One worker under callgrind, which writes to files of this name.
     Callgrind(&'a Path),
 }
 
 impl Setup {
-    /// Builds the component and opens the databases. The binaries' folder has the host and, if it is
-    /// measured, the twin. Peers and tools are added by who measures them.
+    /// Builds the component and opens the databases. The folder of binaries has the host and, if it is
+    /// measured, the twin. Peers and tools are missing until the caller adds them.
     ///
     /// # Errors
-    /// If the component does not build, or PostgreSQL is asked for and does not start.
+    /// If the component does not build, or PostgreSQL is needed and does not start.
     pub fn prepare(workspace: &Workspace, binaries: &Path, engines: &[Engine]) -> Result<Self> {
         let component = component::build(workspace, component::TASKS)?;
         let folder = workspace.target.join("bench");
@@ -87,22 +88,22 @@ impl Setup {
         })
     }
 
-    /// Whether a server can be had over that database.
+    /// Whether a server is installed and supports the database.
     pub fn has(&self, kind: Kind, engine: Engine) -> bool {
         match kind {
             Kind::Host | Kind::HostWithoutSync => true,
-            // Its logic is synchronous, and so are statements on SQLite alone.
+            // Its logic is synchronous, and only SQLite has synchronous statements.
             Kind::Twin => engine == Engine::Sqlite,
             Kind::FastApi | Kind::Flask => self.peers.frameworks.is_some(),
             Kind::WasmtimeServe => engine == Engine::Sqlite && self.tools.wasmtime.is_some(),
         }
     }
 
-    /// Starts a server on fresh data and waits until it is ready. One at a time: a next one
-    /// takes the data of the last.
+    /// Starts a server on fresh data and waits until it is ready. Only one server may run at a time: the
+    /// next start replaces its data.
     ///
     /// # Errors
-    /// Where it ends or does not become ready. It is gone then.
+    /// If it ends or does not become ready. It is gone then.
     pub fn start(&self, kind: Kind, options: Options<'_>) -> Result<Server> {
         let database = self.stores.fresh(options.engine, options.seed)?;
         let log = self.folder.join(kind.name()).with_extension("log");
@@ -114,7 +115,7 @@ impl Setup {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
-        // A developer's own settings must not decide what is measured.
+        // The developer's own settings must not change what is measured.
         testkit::without_settings(&mut command);
         let mut server = Server::start(&mut command, api, admin)
             .with_context(|| format!("see {}.log in {}", kind.name(), self.folder.display()))?;
@@ -122,10 +123,10 @@ impl Setup {
         Ok(server)
     }
 
-    /// How a server is started under load, for people: files without their folders.
+    /// Returns the command of a server as the report shows it: files without their folders.
     ///
     /// # Errors
-    /// Where it cannot be had.
+    /// If the server is not installed.
     pub fn shown(&self, kind: Kind, options: Options<'_>) -> Result<String> {
         let addresses = [8000, 9000].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         let command = self.command(kind, options, addresses, "DATABASE")?;
@@ -151,10 +152,10 @@ impl Setup {
             (Kind::FastApi | Kind::Flask, Some(frameworks)) => {
                 return Ok(frameworks.command(kind, api, database));
             }
-            (Kind::FastApi | Kind::Flask, None) => bail!("{} cannot be had", kind.in_words()),
+            (Kind::FastApi | Kind::Flask, None) => bail!("{} is not installed", kind.label()),
             (Kind::WasmtimeServe, _) => {
                 let wasmtime = self.tools.wasmtime.as_ref();
-                let wasmtime = wasmtime.context("wasmtime cannot be had")?;
+                let wasmtime = wasmtime.context("wasmtime is not installed")?;
                 return Ok(self.peers.wasmtime_serve(wasmtime, api));
             }
             (Kind::Twin, _) => Command::new(&self.twin),
@@ -179,14 +180,14 @@ impl Setup {
 }
 
 impl Within<'_> {
-    /// The flags of this project's servers in it.
+    /// Returns the flags of host and twin.
     fn flags(self) -> &'static [&'static str] {
         match self {
             Within::Nothing => &[],
-            // Each of 500 at a time takes its time.
+            // Each of 500 concurrent requests takes long.
             Within::Crowd => &["--max-concurrency", "500", "--request-timeout", "30s"],
             Within::Core => &["--workers", "1"],
-            // Valgrind leaves 64 GiB of address space to reserve.
+            // Under valgrind only 64 GiB of address space can be reserved.
             Within::Callgrind(_) => &[
                 "--workers",
                 "1",
@@ -198,12 +199,12 @@ impl Within<'_> {
         }
     }
 
-    /// A command that runs another in it.
+    /// Returns a command that runs `program` in it.
     fn around(self, program: &Command) -> Command {
         let around: &[&str] = match self {
             Within::Nothing | Within::Crowd => &[],
             Within::Core => &["taskset", "-c", CORE],
-            // Its compiler, too: it must see the processor that valgrind shows.
+            // Child processes, too: the compiler must see the processor that valgrind emulates.
             Within::Callgrind(_) => &[
                 "valgrind",
                 "--tool=callgrind",

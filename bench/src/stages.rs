@@ -1,5 +1,5 @@
-//! `cargo xtask bench --stages`: where a request's time goes. `bench/stages.py` collects the host's
-//! traces and sums them up.
+//! `cargo xtask bench --stages`: where the time of a request goes. `bench/stages.py` collects the host's
+//! traces and summarises them.
 
 use anyhow::{Result, anyhow};
 use xtask::component;
@@ -13,7 +13,7 @@ use crate::binaries;
 /// Measures, and prints a table.
 ///
 /// # Errors
-/// Where Python's packages cannot be had, or the host does not answer.
+/// If Python's packages cannot be installed, or the host does not answer.
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let component = component::build(workspace, component::TASKS)?;
     let binaries = binaries::folder(workspace, arguments, &["task-host"])?;

@@ -1,4 +1,4 @@
-//! How long the host takes until it is ready, and what it holds when it is idle.
+//! How long the host takes until it is ready, and its memory when idle and under load.
 
 use std::fs;
 use std::path::Path;
@@ -15,30 +15,29 @@ use crate::setup::{CROWD, Options, Setup, Within};
 use crate::statistics::Spread;
 use crate::wrk::{self, Generator};
 
-/// How long the host is left alone before its memory is read.
+/// How long the host is left alone before its memory is measured.
 const SETTLE: Duration = Duration::from_secs(2);
 /// How long [`CROWD`] requests are in flight.
 const CROWDED: Duration = Duration::from_secs(3);
 
-/// What starting the host takes.
+/// Times and memory of starts.
 #[derive(Debug, Clone, Serialize)]
 pub struct Starts {
-    /// From start to ready in milliseconds, the compiled code cached.
+    /// From start to ready in milliseconds, with compiled code in the cache.
     pub cached_ms: Spread,
-    /// From start to ready in milliseconds, compiling first.
+    /// From start to ready in milliseconds, with an empty cache.
     pub compiling_ms: Spread,
     /// Resident memory in MB after the start and a few requests.
     pub idle_mb: Spread,
-    /// The most resident memory in MB while [`CROWD`] requests for lists of 100 tasks are in
-    /// flight all the time, and may all run.
+    /// The peak of resident memory in MB while [`CROWD`] requests for lists of 100 tasks are always in
+    /// flight, and all of them may run at once.
     pub crowd_mb: Spread,
 }
 
-/// Starts the host again and again, on all cores. `options` name a cache that is filled, and a
-/// seeded database.
+/// Starts the host several times, on all cores. The `options` name a filled cache and a seeded database.
 ///
 /// # Errors
-/// Where it does not start.
+/// If the host does not start.
 pub fn measure(setup: &Setup, times: usize, options: Options<'_>, script: &Path) -> Result<Starts> {
     step::announce(&format!("Starting the host, {times} times each way…"));
     let empty = setup.folder.join("empty-cache");

@@ -1,4 +1,4 @@
-//! The data that servers run on: fresh for each start, empty or a copy of a seeded database.
+//! The databases that servers run on: fresh for each start, empty or a copy of a seeded database.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,21 +7,21 @@ use anyhow::{Context as _, Result};
 
 use crate::postgres::Cluster;
 
-/// The PostgreSQL database that is served; seeded ones wait under names of their own.
+/// The PostgreSQL database that is served. Seeded databases have other names.
 const SERVED: &str = "served";
 
-/// Which database.
+/// A database engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Engine {
     /// A file.
     Sqlite,
-    /// A server of the benchmark's own.
+    /// A server that the benchmark starts.
     Postgres,
 }
 
 impl Engine {
-    /// Its name for people.
-    pub fn in_words(self) -> &'static str {
+    /// Returns the name in tables.
+    pub fn label(self) -> &'static str {
         match self {
             Engine::Sqlite => "SQLite",
             Engine::Postgres => "PostgreSQL",
@@ -29,17 +29,17 @@ impl Engine {
     }
 }
 
-/// Where databases lie. One server at a time uses one: the next takes the data of the last.
+/// The databases. Only one server may run at a time: [`Stores::fresh`] replaces its data.
 pub struct Stores {
     folder: PathBuf,
     cluster: Option<Cluster>,
 }
 
 impl Stores {
-    /// Databases below a folder; those of PostgreSQL in a server that is started here.
+    /// Keeps SQLite's databases in a folder, and starts PostgreSQL if it is one of the engines.
     ///
     /// # Errors
-    /// Where PostgreSQL is asked for and does not start.
+    /// If PostgreSQL does not start.
     pub fn open(folder: PathBuf, engines: &[Engine]) -> Result<Self> {
         let postgres = engines.contains(&Engine::Postgres);
         Ok(Stores {
@@ -48,10 +48,11 @@ impl Stores {
         })
     }
 
-    /// A fresh database: empty, or the kept one of so many tasks. Returns its URL.
+    /// Makes a fresh database and returns its URL. It is empty, or a copy of the kept one with that many
+    /// tasks.
     ///
     /// # Errors
-    /// Where none of so many tasks was kept.
+    /// If no database with that many tasks was kept.
     pub fn fresh(&self, engine: Engine, tasks: Option<usize>) -> Result<String> {
         match engine {
             Engine::Sqlite => {
@@ -73,13 +74,13 @@ impl Stores {
         }
     }
 
-    /// Keeps what a server has left, as the database of so many tasks.
+    /// Keeps the database of the last server, as the one with that many tasks.
     ///
     /// # Errors
-    /// Where it cannot be copied.
+    /// If it cannot be copied.
     pub fn keep(&self, engine: Engine, tasks: usize) -> Result<()> {
         match engine {
-            // A server leaves everything in the one file: the log is folded into it at the end.
+            // When the server ends, it writes its log into the database file.
             Engine::Sqlite => {
                 fs::copy(self.file(), self.kept_file(tasks))?;
                 Ok(())
@@ -110,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_kept_is_served_again_and_the_rest_is_gone() {
+    fn a_kept_database_is_served_again_without_later_changes() {
         let folder = tempfile::tempdir().unwrap();
         let stores = Stores::open(folder.path().to_owned(), &[Engine::Sqlite]).unwrap();
         let url = stores.fresh(Engine::Sqlite, None).unwrap();

@@ -1,11 +1,12 @@
-//! Programs from the package registry, pinned, built once and kept below the target folder.
+//! Programs from the package registry. Their versions are pinned, and they are built once into the target
+//! folder.
 
 use std::path::PathBuf;
 
 use xtask::step;
 use xtask::workspace::Workspace;
 
-/// The load generator at a constant rate. It does not build without encryption.
+/// Sends requests at a constant rate. It does not build without encryption.
 const OHA: Tool = Tool {
     package: "oha",
     binary: "oha",
@@ -13,7 +14,7 @@ const OHA: Tool = Tool {
     features: "rustls",
 };
 
-/// The release that the host has, with what `serve` needs: it does not build without async.
+/// Serves `wasi:http` components, with the release that the host links. It does not build without async.
 const WASMTIME: Tool = Tool {
     package: "wasmtime-cli",
     binary: "wasmtime",
@@ -28,7 +29,7 @@ struct Tool {
     features: &'static str,
 }
 
-/// Where the programs are; none: they cannot be had.
+/// The paths of the programs. `None` if one could not be installed.
 #[derive(Default)]
 pub struct Tools {
     /// Sends requests at a constant rate.
@@ -38,7 +39,7 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// Builds what is missing, as `cargo install` does.
+    /// Builds the missing programs with `cargo install`. If one does not build, it prints a note.
     pub fn prepare(workspace: &Workspace, wasmtime: bool) -> Self {
         Tools {
             oha: OHA.install(workspace),
@@ -47,7 +48,7 @@ impl Tools {
     }
 }
 
-/// The pinned versions, for people.
+/// Returns the pinned versions, for the report.
 pub fn versions() -> String {
     [OHA, WASMTIME]
         .map(|tool| format!("{} {}", tool.package, tool.version))
@@ -80,7 +81,7 @@ impl Tool {
             .arg(&root)
             .arg("--target-dir")
             .arg(root.join("build"))
-            // As the profile `dist` has it.
+            // As in the profile `dist`.
             .env("CARGO_PROFILE_RELEASE_LTO", "fat")
             .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
         match step::run(&mut command) {

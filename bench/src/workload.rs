@@ -1,52 +1,52 @@
-//! What is asked of the servers: each kind of load an entry in a table.
+//! The workloads that the servers are measured with, in a table.
 
 use crate::kind::Kind;
 
-/// Tasks in the database at the start of each round, unless a load says otherwise.
+/// Number of tasks in the database at the start of each round, unless a workload says otherwise.
 pub const TASKS: usize = 1000;
 
-/// One kind of load.
+/// A workload.
 #[derive(Debug, Clone, Copy)]
 pub struct Workload {
-    /// Its key on the command line and in the JSON.
+    /// The key on the command line and in the JSON.
     pub key: &'static str,
-    /// What it is, for people.
+    /// The title in tables.
     pub title: &'static str,
-    /// What is asked.
-    pub asks: &'static [Ask],
-    /// Connections, each with one request at a time.
+    /// The kinds of requests.
+    pub requests: &'static [RequestKind],
+    /// Number of connections, each with one request at a time.
     pub connections: u32,
-    /// Tasks in the database at the start of each round.
+    /// Number of tasks in the database at the start of each round.
     pub tasks: usize,
-    /// Whether every answer is a refusal, which otherwise fails the run.
+    /// Whether every answer must be a refusal. Otherwise a refusal fails the run.
     pub refused: bool,
-    /// Which servers it is asked of, the host first.
+    /// The servers to measure, the host first.
     pub servers: &'static [Kind],
-    /// Whether it is measured unless others are asked for.
+    /// Whether it is measured by default.
     pub usual: bool,
 }
 
-/// A request, and how often it comes in relation to the load's others.
+/// A kind of request, and its share of the workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ask {
-    /// Its part of 100.
+pub struct RequestKind {
+    /// The share in percent.
     pub share: u32,
     /// The HTTP method.
     pub method: &'static str,
-    /// The path; `{id}` stands for any task's id.
+    /// The path, in which `{id}` stands for the id of any task.
     pub path: &'static str,
-    /// What is sent.
+    /// The body.
     pub body: Body,
 }
 
-/// What a request sends.
+/// The body of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body {
     /// Nothing.
     None,
     /// A new task, with every member that clients commonly send.
     Task,
-    /// A hundred new tasks.
+    /// 100 new tasks.
     Tasks,
     /// A change to a task.
     Change,
@@ -57,16 +57,16 @@ pub enum Body {
 impl Workload {
     /// Whether its answers wait for the disk.
     pub fn writes(&self) -> bool {
-        !self.refused && self.asks.iter().any(|ask| ask.method != "GET")
+        !self.refused && self.requests.iter().any(|request| request.method != "GET")
     }
 }
 
-const fn whole(method: &'static str, path: &'static str, body: Body) -> Ask {
+const fn whole(method: &'static str, path: &'static str, body: Body) -> RequestKind {
     part(100, method, path, body)
 }
 
-const fn part(share: u32, method: &'static str, path: &'static str, body: Body) -> Ask {
-    Ask {
+const fn part(share: u32, method: &'static str, path: &'static str, body: Body) -> RequestKind {
+    RequestKind {
         share,
         method,
         path,
@@ -74,16 +74,16 @@ const fn part(share: u32, method: &'static str, path: &'static str, body: Body) 
     }
 }
 
-const GET_ONE: &[Ask] = &[whole("GET", "/tasks/{id}", Body::None)];
+const GET_ONE: &[RequestKind] = &[whole("GET", "/tasks/{id}", Body::None)];
 const LIST_20: &str = "/tasks?status=pending&assignee=person-3&limit=20";
-const CREATE: &[Ask] = &[whole("POST", "/tasks", Body::Task)];
+const CREATE: &[RequestKind] = &[whole("POST", "/tasks", Body::Task)];
 const OWN: &[Kind] = &[Kind::Host, Kind::Twin];
 const ALL: &[Kind] = &[Kind::Host, Kind::Twin, Kind::FastApi, Kind::Flask];
 
 const USUAL: Workload = Workload {
     key: "",
     title: "",
-    asks: GET_ONE,
+    requests: GET_ONE,
     connections: 64,
     tasks: TASKS,
     refused: false,
@@ -95,7 +95,7 @@ const UNUSUAL: Workload = Workload {
     ..USUAL
 };
 
-/// Every kind of load, in the order in which they are measured.
+/// All workloads, in the order in which they are measured.
 pub const WORKLOADS: [Workload; 14] = [
     Workload {
         key: "get_one",
@@ -124,21 +124,21 @@ pub const WORKLOADS: [Workload; 14] = [
     Workload {
         key: "list_20",
         title: "GET a list of 20 tasks, by status and assignee, 64 connections",
-        asks: &[whole("GET", LIST_20, Body::None)],
+        requests: &[whole("GET", LIST_20, Body::None)],
         servers: ALL,
         ..USUAL
     },
     Workload {
         key: "list_100",
         title: "GET a list of 100 tasks, 64 connections",
-        asks: &[whole("GET", "/tasks?limit=100", Body::None)],
+        requests: &[whole("GET", "/tasks?limit=100", Body::None)],
         servers: ALL,
         ..USUAL
     },
     Workload {
         key: "statistics",
         title: "GET statistics of 10,000 tasks, 16 connections",
-        asks: &[whole("GET", "/tasks/stats/summary", Body::None)],
+        requests: &[whole("GET", "/tasks/stats/summary", Body::None)],
         connections: 16,
         tasks: 10_000,
         ..UNUSUAL
@@ -146,34 +146,34 @@ pub const WORKLOADS: [Workload; 14] = [
     Workload {
         key: "create",
         title: "Durable create, 1 connection",
-        asks: CREATE,
+        requests: CREATE,
         connections: 1,
         ..USUAL
     },
     Workload {
         key: "create_64",
         title: "Durable create, 64 connections",
-        asks: CREATE,
+        requests: CREATE,
         servers: &[Kind::Host, Kind::Twin, Kind::HostWithoutSync],
         ..USUAL
     },
     Workload {
         key: "update",
         title: "Durable update, 64 connections",
-        asks: &[whole("PUT", "/tasks/{id}", Body::Change)],
+        requests: &[whole("PUT", "/tasks/{id}", Body::Change)],
         ..UNUSUAL
     },
     Workload {
         key: "bulk_100",
         title: "Durable create of 100 at once, 4 connections",
-        asks: &[whole("POST", "/tasks/bulk", Body::Tasks)],
+        requests: &[whole("POST", "/tasks/bulk", Body::Tasks)],
         connections: 4,
         ..UNUSUAL
     },
     Workload {
         key: "mixed",
         title: "Mixed: 40 % one, 40 % list of 20, 10 % create, 10 % update, 64 connections",
-        asks: &[
+        requests: &[
             part(40, "GET", "/tasks/{id}", Body::None),
             part(40, "GET", LIST_20, Body::None),
             part(10, "POST", "/tasks", Body::Task),
@@ -184,7 +184,7 @@ pub const WORKLOADS: [Workload; 14] = [
     Workload {
         key: "refused",
         title: "Create refused by the rules, 64 connections",
-        asks: &[whole("POST", "/tasks", Body::Unfit)],
+        requests: &[whole("POST", "/tasks", Body::Unfit)],
         refused: true,
         servers: &[Kind::Host, Kind::Twin, Kind::WasmtimeServe],
         ..USUAL
@@ -192,7 +192,7 @@ pub const WORKLOADS: [Workload; 14] = [
     Workload {
         key: "refused_1",
         title: "Create refused by the rules, 1 connection",
-        asks: &[whole("POST", "/tasks", Body::Unfit)],
+        requests: &[whole("POST", "/tasks", Body::Unfit)],
         connections: 1,
         refused: true,
         servers: &[Kind::Host, Kind::WasmtimeServe],
@@ -205,12 +205,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_load_has_a_key_of_its_own_and_asks_for_the_whole() {
+    fn every_workload_has_a_key_of_its_own_and_shares_of_100() {
         for (number, workload) in WORKLOADS.iter().enumerate() {
             let before = WORKLOADS[..number].iter();
             assert!(before.clone().all(|other| other.key != workload.key));
             assert!(before.clone().all(|other| other.title != workload.title));
-            let shares: u32 = workload.asks.iter().map(|ask| ask.share).sum();
+            let shares: u32 = workload.requests.iter().map(|request| request.share).sum();
             assert_eq!(shares, 100, "{}", workload.key);
             assert_eq!(workload.servers[0], Kind::Host, "{}", workload.key);
         }

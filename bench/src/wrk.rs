@@ -1,8 +1,8 @@
 //! The load generator: `wrk`, on a core of its own.
 //!
-//! It keeps every connection busy with one request at a time, so what it measures is the
-//! server's throughput. It waits for an answer before it asks again, so its latencies leave out
-//! the waits that a slow answer makes for others: `paced` measures those.
+//! It keeps every connection busy with one request at a time, so it measures the server's throughput.
+//! It waits for an answer before it sends the next request, so its latencies leave out the delay that a
+//! slow answer causes for later requests: `paced` measures that.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,26 +12,26 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use xtask::step;
 
-/// The core that wrk runs on; the server has another.
+/// The core that the load generator runs on. The server has another one.
 pub const CORE: &str = "1";
 
-/// What wrk measured.
+/// The measurements of wrk.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Measured {
-    /// Requests answered in a second.
+    /// Answered requests per second.
     pub requests_per_second: f64,
-    /// Half of the answers came within this.
+    /// The median latency.
     pub p50: Duration,
-    /// 99 % of the answers came within this.
+    /// The 99th percentile of the latency.
     pub p99: Duration,
 }
 
-/// Fails where wrk or taskset is missing, and says how to get it.
+/// Checks that wrk and taskset are installed.
 ///
 /// # Errors
-/// As it says.
+/// If one is missing. The text says how to install it.
 pub fn require() -> Result<()> {
-    // wrk ends with 1 on --version, as on no arguments: that it can be started is enough.
+    // wrk exits with 1 for --version, so it is enough that it can be started.
     Command::new("wrk")
         .arg("--version")
         .output()
@@ -41,10 +41,10 @@ pub fn require() -> Result<()> {
     Ok(())
 }
 
-/// Sends the requests of a file (see `requests`) to a server.
+/// Sends the requests of a file, which the module `requests` writes, to a server.
 ///
 /// # Errors
-/// Where wrk fails, or any answer was not what it is to be.
+/// If wrk fails, or an answer has an unexpected status.
 pub fn load(
     generator: &Generator,
     server: SocketAddr,
@@ -62,17 +62,17 @@ pub fn load(
         .arg("--")
         .arg(&generator.requests);
     let output = step::read(&mut command)?;
-    parse(&output, generator.refused).with_context(|| format!("wrk said:\n{output}"))
+    parse(&output, generator.refused).with_context(|| format!("the report of wrk:\n{output}"))
 }
 
 /// What wrk sends.
 #[derive(Debug, Clone)]
 pub struct Generator {
-    /// The script that sends a file's requests.
+    /// The script that sends the requests of a file.
     pub script: PathBuf,
-    /// The file.
+    /// The file of requests.
     pub requests: PathBuf,
-    /// Whether every answer is to be a refusal; otherwise none may be.
+    /// Whether every answer must be a refusal. Otherwise no answer may be one.
     pub refused: bool,
 }
 
@@ -123,11 +123,11 @@ fn duration(text: &str) -> Result<Duration> {
         "ms" => 1e-3,
         "s" => 1.0,
         "m" => 60.0,
-        _ => bail!("{text} is no duration"),
+        _ => bail!("{text} is not a duration"),
     };
     let count: f64 = digits
         .parse()
-        .with_context(|| format!("{text} is no duration"))?;
+        .with_context(|| format!("{text} is not a duration"))?;
     Ok(Duration::try_from_secs_f64(count * seconds)?)
 }
 
@@ -152,7 +152,7 @@ Transfer/sec:     15.05MB
 ";
 
     #[test]
-    fn a_report_tells_rate_and_latencies() {
+    fn rate_and_latencies_are_read_from_a_report() {
         let measured = parse(REPORT, false).unwrap();
         assert_eq!(measured.requests_per_second, 25199.07);
         assert_eq!(measured.p50, Duration::from_micros(2410));
@@ -160,7 +160,7 @@ Transfer/sec:     15.05MB
     }
 
     #[test]
-    fn answers_that_were_no_success_fail_the_run() {
+    fn unexpected_refusals_fail_the_run() {
         let report = format!("{REPORT}  Non-2xx or 3xx responses: 17\n");
         let error = parse(&report, false).unwrap_err();
         let said = "17 of 50412 answers were refusals, and 0 should have been";
@@ -171,7 +171,7 @@ Transfer/sec:     15.05MB
     }
 
     #[test]
-    fn connections_that_failed_fail_the_run() {
+    fn failed_connections_fail_the_run() {
         let report = format!("{REPORT}  Socket errors: connect 0, read 3, write 0, timeout 0\n");
         let error = parse(&report, false).unwrap_err();
         assert_eq!(
@@ -181,7 +181,7 @@ Transfer/sec:     15.05MB
     }
 
     #[test]
-    fn a_report_without_its_figures_is_no_measurement() {
+    fn a_report_without_figures_is_an_error() {
         assert!(parse("Running 2s test", false).is_err());
     }
 

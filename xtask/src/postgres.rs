@@ -1,7 +1,7 @@
-//! The API's tests once more, on PostgreSQL.
+//! Runs the tests of the API again, on PostgreSQL.
 //!
-//! They are the same programs: a variable tells them which database the hosts are given. What is
-//! missing without PostgreSQL is more than this: the tests of the storage layer pass over it too.
+//! They are the same test programs: a variable says which database the hosts get. If PostgreSQL is
+//! missing, the storage tests on PostgreSQL are left out, too.
 
 use std::process::Command;
 
@@ -10,10 +10,10 @@ use xtask::step;
 
 use crate::summary::Outcome;
 
-/// What it is called in the summary.
+/// The name of the tests in a summary.
 pub const NAME: &str = "PostgreSQL: storage, and the API's tests on it";
 
-/// Which tests run again: those that a client or an operator would notice a difference in.
+/// The tests that run again: those of behaviour that a client or an operator could see change.
 const TESTS: [&str; 5] = [
     "contract1::",
     "contract2::",
@@ -22,14 +22,14 @@ const TESTS: [&str; 5] = [
     "http::",
 ];
 
-/// What of them breaks SQLite's file by hand, to see what the host makes of it.
+/// Tests among them that damage the SQLite file on purpose.
 const NOT: [&str; 3] = [
     "deployment::crash::",
     "deployment::fallback::",
     "deployment::gate::nothing_of_a_refused_component_stays_in_the_schema",
 ];
 
-/// Runs the API's tests on PostgreSQL, where it is installed.
+/// Runs the tests, if PostgreSQL is installed.
 pub fn run(mut tests: Command) -> Outcome {
     if Programs::find().is_none() {
         return Outcome::LeftOut {

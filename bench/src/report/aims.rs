@@ -1,4 +1,4 @@
-//! The figures to reach, and whether they were.
+//! The aims of the benchmark, and whether they were met.
 
 use crate::kind::Kind;
 use crate::outcome::{Outcome, Ratio};
@@ -6,18 +6,18 @@ use crate::start::Starts;
 use crate::statistics::Spread;
 use crate::store::Engine;
 
-/// What part of a constant rate has to be answered for its latencies to count.
+/// Fraction of a constant rate that must be answered for its latencies to count.
 pub const KEPT: f64 = 0.98;
 
-/// A figure to reach.
+/// An aim.
 pub struct Aim {
-    /// What is to be reached.
+    /// The title.
     pub title: String,
-    /// The figure.
+    /// The figure to reach.
     pub aim: &'static str,
-    /// What was reached.
+    /// The figure that was reached.
     pub reached: String,
-    /// Whether that is it.
+    /// Whether the aim was met.
     pub verdict: &'static str,
 }
 
@@ -32,7 +32,7 @@ impl Aim {
     }
 }
 
-/// Every aim that something was measured for.
+/// Returns every aim for which something was measured.
 pub fn all(outcomes: &[Outcome], starts: Option<&Starts>) -> Vec<Aim> {
     let mut aims = Vec::new();
     for outcome in outcomes {
@@ -82,14 +82,14 @@ fn throughput(outcome: &Outcome, kind: Kind, ratio: &Ratio) -> Option<Aim> {
     };
     let basis = outcome.basis(kind);
     Some(Aim::new(
-        format!("{}: in relation to {}", outcome.title(), kind.in_words()),
+        format!("{}: in relation to {}", outcome.title(), kind.label()),
         aim,
-        basis.in_words(ratio),
+        basis.label(ratio),
         basis.figure(ratio).median >= least,
     ))
 }
 
-/// The 99th percentile in relation to the twin's.
+/// The aim for the 99th percentile in relation to the twin's.
 fn tail(outcome: &Outcome, kind: Kind, ratio: &Ratio) -> Option<Aim> {
     let p99 = ratio.p99.filter(|_| kind == Kind::Twin)?;
     let kept = [Kind::Host, kind].iter().all(|kind| {
@@ -118,13 +118,13 @@ fn instance(outcome: &Outcome) -> Aim {
             "mean {:.1} us, median at most {:.0} us",
             made.mean_us, made.median_at_most_us
         ),
-        // Where the bucket of the median is too wide to tell, the mean decides.
+        // If the bucket of the median is too wide, the mean decides.
         made.median_at_most_us.min(made.mean_us) <= 8.0,
     )
 }
 
-/// Creates at 64 connections in relation to those at one, where each has a sync of its own because
-/// no other waits with it.
+/// The aim for creates at 64 connections in relation to creates at one connection, where every create has
+/// a sync of its own.
 fn shared_syncs(outcome: &Outcome, outcomes: &[Outcome]) -> Option<Aim> {
     let alone = outcomes
         .iter()

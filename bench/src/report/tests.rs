@@ -1,4 +1,4 @@
-//! What a report says of figures that are made up.
+//! Reports of invented figures.
 
 use super::*;
 use crate::chart;
@@ -16,7 +16,7 @@ fn always(figure: f64) -> Spread {
     }
 }
 
-/// A load with these ratios to the twin, and so many requests a second.
+/// A workload with these ratios to the twin and that many requests per second.
 fn outcome(key: &str, ratio: [f64; 2], core_used: f64, rate: f64) -> Outcome {
     let workload = WORKLOADS.iter().find(|load| load.key == key).unwrap();
     let figures = Figures {
@@ -84,7 +84,7 @@ fn the_json_has_the_ratio_of_throughputs_where_scripts_look_for_it() {
 }
 
 #[test]
-fn what_ran_on_postgresql_has_a_key_of_its_own() {
+fn a_workload_on_postgresql_has_a_key_of_its_own() {
     let mut outcome = outcome("get_one", [0.5, 0.5], 1.0, 1000.0);
     outcome.engine = Engine::Postgres;
     let json = report(vec![outcome]).json();
@@ -92,7 +92,7 @@ fn what_ran_on_postgresql_has_a_key_of_its_own() {
 }
 
 #[test]
-fn a_table_says_what_was_met_and_what_was_missed() {
+fn a_table_says_which_aims_were_met_and_missed() {
     let text = get_one(0.78, 0.6, 1.0).markdown();
     assert!(text.contains("| 0.75 | 0.78 (0.78..0.78); by CPU time 0.60 (0.60..0.60) | met |"));
     assert!(text.contains("| 1.5 | 1.25 (1.25..1.25) at 600/s | met |"));

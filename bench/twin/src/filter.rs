@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer as _;
 use serde::de::value::{Error, StrDeserializer};
 use tasks::contract::tasks::{Direction, SortKey, TaskFilter};
-use transcode::Rejection;
+use transcode::InputError;
 
 use crate::timestamp::Timestamp;
 use crate::values::{CategoryJson, PriorityJson, StatusJson, invalid};
@@ -16,8 +16,8 @@ use crate::values::{CategoryJson, PriorityJson, StatusJson, invalid};
 /// Reads a query string without `?`. Unknown parameters are ignored.
 ///
 /// # Errors
-/// Returns [`Rejection::Invalid`] with the first parameter that does not fit.
-pub fn read(query: &str) -> Result<TaskFilter, Rejection> {
+/// Returns [`InputError::Invalid`] with the first parameter that does not fit.
+pub fn read(query: &str) -> Result<TaskFilter, InputError> {
     let mut filter = TaskFilter {
         status: None,
         priority: None,
@@ -75,7 +75,7 @@ pub fn read(query: &str) -> Result<TaskFilter, Rejection> {
     Ok(filter)
 }
 
-fn decode<'a>(name: &str, raw: &'a str) -> Result<Cow<'a, str>, Rejection> {
+fn decode<'a>(name: &str, raw: &'a str) -> Result<Cow<'a, str>, InputError> {
     let text = if raw.contains('+') {
         let spaced = raw.replace('+', " ");
         let decoded = percent_decode_str(&spaced).decode_utf8();
@@ -86,16 +86,16 @@ fn decode<'a>(name: &str, raw: &'a str) -> Result<Cow<'a, str>, Rejection> {
     text.map_err(|_| unfit(name, "is not valid UTF-8"))
 }
 
-fn parse<T: FromStr>(name: &str, text: &str) -> Result<T, Rejection> {
+fn parse<T: FromStr>(name: &str, text: &str) -> Result<T, InputError> {
     text.parse().map_err(|_| unfit(name, "does not fit"))
 }
 
-fn case<'a, T: Deserialize<'a>>(name: &str, text: &'a str) -> Result<T, Rejection> {
+fn case<'a, T: Deserialize<'a>>(name: &str, text: &'a str) -> Result<T, InputError> {
     let deserializer: StrDeserializer<'a, Error> = text.into_deserializer();
     T::deserialize(deserializer).map_err(|error| unfit(name, error))
 }
 
-fn unfit(name: &str, detail: impl ToString) -> Rejection {
+fn unfit(name: &str, detail: impl ToString) -> InputError {
     invalid(&format!("#/query/{name}"), detail)
 }
 
@@ -122,7 +122,7 @@ mod tests {
             ("due_before=soon", "#/query/due_before"),
             ("q=%ff", "#/query/q"),
         ] {
-            let Err(Rejection::Invalid(errors)) = read(query) else {
+            let Err(InputError::Invalid(errors)) = read(query) else {
                 panic!("{query} was accepted");
             };
             assert_eq!(errors[0].pointer, pointer);

@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use request::{Fault, Finished, Invocation, Logic};
+use contract::RouteIndex;
+use request::{Finished, Invocation, Logic};
 use runtime::{Call, Cost, Interruption};
 use tasks::contract::types::Problem;
 use tasks::error::Error;
 use tasks::operations;
-use transcode::{Input, Outcome, Rejection, Reply};
+use transcode::{Input, InputError, Outcome, Reply};
 
 use crate::json;
 use crate::operation::{Arguments, Operation};
@@ -22,8 +23,12 @@ pub struct NativeLogic {
 
 #[async_trait]
 impl Logic for NativeLogic {
-    fn prepare(&self, route: usize, input: &Input<'_>) -> Result<Box<dyn Invocation>, Rejection> {
-        let arguments = Arguments::read(self.operations[route], input)?;
+    fn prepare(
+        &self,
+        route: RouteIndex,
+        input: &Input<'_>,
+    ) -> Result<Box<dyn Invocation>, InputError> {
+        let arguments = Arguments::read(self.operations[route.get()], input)?;
         Ok(Box::new(Prepared(arguments)))
     }
 
@@ -32,7 +37,7 @@ impl Logic for NativeLogic {
     }
 
     async fn health(&self, call: Call) -> Result<Result<Vec<(String, i64)>, String>, Interruption> {
-        let mut platform = TwinPlatform::new(call).ok_or_else(without_transaction)?;
+        let mut platform = TwinPlatform::new(call);
         let figures = tasks::service::health(&mut platform);
         match platform.interruption {
             Some(interruption) => Err(interruption),
@@ -47,13 +52,7 @@ struct Prepared(Arguments);
 impl Invocation for Prepared {
     async fn run(&self, call: Call) -> Finished {
         let began = Instant::now();
-        let Some(mut platform) = TwinPlatform::new(call) else {
-            return Finished {
-                transaction: None,
-                outcome: Err(without_transaction()),
-                cost: Cost::default(),
-            };
-        };
+        let mut platform = TwinPlatform::new(call);
         let result = self.0.call(&mut platform);
         // The logic sees an interrupted statement as a failed one. The interruption is what counts.
         let outcome = match (platform.interruption.take(), result) {
@@ -68,7 +67,7 @@ impl Invocation for Prepared {
                 guest: began.elapsed().saturating_sub(platform.host_time),
                 host: platform.host_time,
             },
-            transaction: Some(platform.transaction),
+            transaction: platform.transaction,
         }
     }
 }
@@ -133,11 +132,6 @@ impl Arguments {
             }
         }
     }
-}
-
-/// The interruption of a call that has no transaction. Every request has one.
-fn without_transaction() -> Interruption {
-    Fault::Trap("the call has no transaction".to_owned()).into()
 }
 
 fn problem(problem: Problem) -> contract::Problem {

@@ -1,7 +1,7 @@
 //! The operations that the twin serves, and their arguments, read from a request.
 
 use tasks::contract::tasks::{TaskDraft, TaskFilter, TaskUpdate};
-use transcode::{Input, Rejection};
+use transcode::{Input, InputError};
 
 use crate::filter;
 use crate::values::{Draft, Update, body, id};
@@ -49,8 +49,8 @@ impl Arguments {
     /// Reads the arguments of an operation from a request.
     ///
     /// # Errors
-    /// Returns [`Rejection`] if the request does not fit the operation.
-    pub fn read(operation: Operation, input: &Input<'_>) -> Result<Self, Rejection> {
+    /// Returns [`InputError`] if the request does not fit the operation.
+    pub fn read(operation: Operation, input: &Input<'_>) -> Result<Self, InputError> {
         Ok(match operation {
             Operation::Get => Arguments::Get(id(input)?),
             Operation::Delete => Arguments::Delete(id(input)?),

@@ -27,15 +27,15 @@ pub struct TwinPlatform {
 }
 
 impl TwinPlatform {
-    /// Creates the platform of a call, or returns `None` if the call has no transaction.
-    pub fn new(call: Call) -> Option<Self> {
-        Some(TwinPlatform {
-            transaction: call.transaction?,
+    /// Creates the platform of a call.
+    pub fn new(call: Call) -> Self {
+        TwinPlatform {
+            transaction: call.transaction,
             interruption: None,
             host_time: Duration::ZERO,
             now: call.now,
             span: call.span,
-        })
+        }
     }
 
     /// Converts the result of a statement for the logic, and records the time and the interruption.

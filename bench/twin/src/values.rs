@@ -6,13 +6,13 @@
 use contract::FieldError;
 use serde::{Deserialize, Deserializer};
 use tasks::contract::tasks::{Category, Priority, Status, TaskDraft, TaskUpdate};
-use transcode::{Input, Rejection};
+use transcode::{Input, InputError};
 
 use crate::timestamp::Timestamp;
 
-/// Returns the rejection of a value that does not fit, with its location.
-pub fn invalid(pointer: &str, detail: impl ToString) -> Rejection {
-    Rejection::Invalid(vec![FieldError {
+/// Returns the error of a value that does not fit, with its location.
+pub fn invalid(pointer: &str, detail: impl ToString) -> InputError {
+    InputError::Invalid(vec![FieldError {
         pointer: pointer.to_owned(),
         detail: detail.to_string(),
     }])
@@ -21,8 +21,8 @@ pub fn invalid(pointer: &str, detail: impl ToString) -> Rejection {
 /// Reads the path parameter `id`.
 ///
 /// # Errors
-/// Returns [`Rejection::Invalid`] if it is missing or not an integer.
-pub fn id(input: &Input<'_>) -> Result<i64, Rejection> {
+/// Returns [`InputError::Invalid`] if it is missing or not an integer.
+pub fn id(input: &Input<'_>) -> Result<i64, InputError> {
     let id = input.parameters.iter().find(|(name, _)| name == "id");
     let id = id.and_then(|(_, id)| id.parse().ok());
     id.ok_or_else(|| invalid("#/path/id", "must be an integer"))
@@ -31,19 +31,19 @@ pub fn id(input: &Input<'_>) -> Result<i64, Rejection> {
 /// Reads the JSON body. If `patches` is true, it can also have the media type of a JSON merge patch.
 ///
 /// # Errors
-/// Returns [`Rejection::UnsupportedMediaType`] for other media types, [`Rejection::Malformed`] if the
-/// body is not JSON, and [`Rejection::Invalid`] if it does not fit the type.
-pub fn body<'a, T: Deserialize<'a>>(input: &Input<'a>, patches: bool) -> Result<T, Rejection> {
+/// Returns [`InputError::UnsupportedMediaType`] for other media types, [`InputError::Malformed`] if the
+/// body is not JSON, and [`InputError::Invalid`] if it does not fit the type.
+pub fn body<'a, T: Deserialize<'a>>(input: &Input<'a>, patches: bool) -> Result<T, InputError> {
     let media_type = input.media_type.unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     let readable = essence.eq_ignore_ascii_case("application/json")
         || patches && essence.eq_ignore_ascii_case("application/merge-patch+json");
     if !readable {
-        return Err(Rejection::UnsupportedMediaType("application/json"));
+        return Err(InputError::UnsupportedMediaType("application/json"));
     }
     serde_json::from_slice(input.body).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => invalid("#", error),
-        _ => Rejection::Malformed(error.to_string()),
+        _ => InputError::Malformed(error.to_string()),
     })
 }
 
@@ -204,8 +204,8 @@ mod tests {
             };
             body::<Draft>(&input, false).err()
         };
-        assert!(matches!(read("{"), Some(Rejection::Malformed(_))));
-        assert!(matches!(read("{}"), Some(Rejection::Invalid(_))));
+        assert!(matches!(read("{"), Some(InputError::Malformed(_))));
+        assert!(matches!(read("{}"), Some(InputError::Invalid(_))));
         assert_eq!(read(r#"{"title": "new", "category": "bugfix"}"#), None);
     }
 }

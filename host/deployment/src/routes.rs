@@ -11,7 +11,7 @@ use request::Template;
 /// [`Refused`] names the first path that cannot be served, or not beside another.
 pub fn router(description: &Description) -> Result<matchit::Router<Template>, Refused> {
     let mut templates: Vec<Template> = Vec::new();
-    for (index, route) in description.routes.iter().enumerate() {
+    for (index, route) in description.indexed_routes() {
         refuse_reserved(&route.path)?;
         let same = |template: &&mut Template| shape(&template.path) == shape(&route.path);
         match templates.iter_mut().find(same) {
@@ -109,7 +109,7 @@ fn shape(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Refused, router};
-    use contract::{Access, Description, Method, Route};
+    use contract::{Access, Description, Method, Route, RouteIndex};
 
     fn description(routes: &[(Method, &str)]) -> Description {
         let route = |(method, path): &(Method, &str)| Route {
@@ -140,9 +140,12 @@ mod tests {
         ];
         let router = router(&description(&routes)).unwrap();
         let matched = router.at("/a/7").unwrap();
-        assert_eq!(matched.value.methods, [(Method::Get, 0), (Method::Put, 1)]);
+        let of = |method, position| (method, RouteIndex::new(position));
+        let expected = [of(Method::Get, 0), of(Method::Put, 1)];
+        assert_eq!(matched.value.methods, expected);
         assert_eq!(matched.params.get("id"), Some("7"));
-        assert_eq!(router.at("/a/b").unwrap().value.methods, [(Method::Get, 2)]);
+        let expected = [of(Method::Get, 2)];
+        assert_eq!(router.at("/a/b").unwrap().value.methods, expected);
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::logic::{Finished, Invocation, Logic};
-use runtime::{Answer, Call, Export, Fault, Interruption, Program, Runtime, ServiceError};
-use transcode::{Input, Memory, Operation, Rejection, Unreadable, Val};
+use contract::RouteIndex;
+use runtime::{Call, Export, Fault, Interruption, Program, ReturnValue, Runtime, ServiceError};
+use transcode::{Input, InputError, Memory, Operation, ResultError, Val};
 
 /// A program with the operations that its routes name.
 pub struct Component {
@@ -60,8 +61,12 @@ pub struct MissingExport(String);
 
 #[async_trait]
 impl Logic for Component {
-    fn prepare(&self, route: usize, input: &Input<'_>) -> Result<Box<dyn Invocation>, Rejection> {
-        let bound = self.operations[route].clone();
+    fn prepare(
+        &self,
+        route: RouteIndex,
+        input: &Input<'_>,
+    ) -> Result<Box<dyn Invocation>, InputError> {
+        let bound = self.operations[route.get()].clone();
         Ok(Box::new(Prepared {
             arguments: bound.operation.read(input)?,
             bound,
@@ -95,11 +100,11 @@ impl Invocation for Prepared {
     async fn run(&self, call: Call) -> Finished {
         let Bound { operation, export } = &*self.bound;
         let limit_bytes = self.runtime.limits().handover_bytes;
-        let write = |answer: Answer<'_>| match answer {
-            Answer::Nothing => Err(Fault::Value("nothing".into())),
-            Answer::Value(value) => operation.write(&value).map_err(Fault::Value),
-            Answer::Memory { bytes, address } => operation
-                .write_in(&mut Memory::new(bytes, limit_bytes), address)
+        let write = |returned: ReturnValue<'_>| match returned {
+            ReturnValue::Nothing => Err(Fault::Value("nothing".into())),
+            ReturnValue::Value(value) => operation.write(&value).map_err(Fault::Value),
+            ReturnValue::InMemory { memory, address } => operation
+                .write_in(&mut Memory::new(memory, limit_bytes), address)
                 .map_err(fault_of),
         };
         let returned = self
@@ -115,10 +120,10 @@ impl Invocation for Prepared {
 }
 
 /// The fault of logic whose result cannot be read.
-fn fault_of(unreadable: Unreadable) -> Fault {
-    match unreadable {
-        Unreadable::Value(reason) => Fault::Value(reason),
-        Unreadable::Abi(reason) => Fault::Trap(reason.to_owned()),
-        Unreadable::TooLarge => Fault::Handover,
+fn fault_of(error: ResultError) -> Fault {
+    match error {
+        ResultError::Value(reason) => Fault::Value(reason),
+        ResultError::Abi(reason) => Fault::Trap(reason.to_owned()),
+        ResultError::TooLarge => Fault::Handover,
     }
 }

@@ -5,19 +5,24 @@
 
 use async_trait::async_trait;
 
+use contract::RouteIndex;
 use runtime::{Call, Cost, Interruption};
 use storage::Transaction;
-use transcode::{Input, Outcome, Rejection};
+use transcode::{Input, InputError, Outcome};
 
 /// One version of the logic.
 #[async_trait]
 pub trait Logic: Send + Sync + 'static {
-    /// Reads what a request brings for the route of that index in the description. No instance
-    /// is made and nothing is begun.
+    /// Reads the arguments for a route of the description from a request. No instance is made and
+    /// no transaction is begun.
     ///
     /// # Errors
-    /// [`Rejection`]: what the client sent does not fit the operation.
-    fn prepare(&self, route: usize, input: &Input<'_>) -> Result<Box<dyn Invocation>, Rejection>;
+    /// [`InputError`]: what the client sent does not fit the operation.
+    fn prepare(
+        &self,
+        route: RouteIndex,
+        input: &Input<'_>,
+    ) -> Result<Box<dyn Invocation>, InputError>;
 
     /// Whether what runs the logic can still end a call at its deadline.
     fn alive(&self) -> bool;
@@ -40,7 +45,7 @@ pub trait Invocation: Send + Sync {
 /// What an operation came to.
 pub struct Finished {
     /// The call's transaction, to be committed or dropped.
-    pub transaction: Option<Box<dyn Transaction>>,
+    pub transaction: Box<dyn Transaction>,
     /// A reply, a problem, or what ended the call.
     pub outcome: Result<Outcome, Interruption>,
     /// What it took.

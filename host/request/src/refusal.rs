@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use contract::{FieldError, Problem};
 use runtime::{Fault, Interruption};
-use transcode::Rejection;
+use transcode::InputError;
 
 /// Why a request got no success. Nothing that the request wrote was kept, but for the one case
 /// where nobody knows.
@@ -58,12 +58,12 @@ pub enum Refusal {
     Fault(#[from] Fault),
 }
 
-impl From<Rejection> for Refusal {
-    fn from(rejection: Rejection) -> Self {
-        match rejection {
-            Rejection::Malformed(reason) => Refusal::Malformed(reason),
-            Rejection::Invalid(errors) => Refusal::Invalid(errors),
-            Rejection::UnsupportedMediaType(reads) => Refusal::UnsupportedMediaType(reads),
+impl From<InputError> for Refusal {
+    fn from(error: InputError) -> Self {
+        match error {
+            InputError::Malformed(reason) => Refusal::Malformed(reason),
+            InputError::Invalid(errors) => Refusal::Invalid(errors),
+            InputError::UnsupportedMediaType(reads) => Refusal::UnsupportedMediaType(reads),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::{Arc, OnceLock};
 
 use super::logic::Logic;
-use contract::{Asset, Description, Method, Route};
+use contract::{Asset, Description, Method, Route, RouteIndex};
 use telemetry::metrics::RevisionStats;
 use transcode::Operation;
 
@@ -37,25 +37,24 @@ pub struct Revision {
 pub struct Template {
     /// Such as `/tasks/{id}`: also the metric's label.
     pub path: String,
-    /// Each method's index into the description's routes.
-    pub methods: Vec<(Method, usize)>,
+    /// The route of each method.
+    pub methods: Vec<(Method, RouteIndex)>,
 }
 
 impl Revision {
     /// The route of the same method and path as a route of another revision.
-    pub(super) fn route_like(&self, other: &Route) -> Option<usize> {
-        self.description
-            .routes
-            .iter()
-            .position(|route| route.method == other.method && route.path == other.path)
+    pub(super) fn route_like(&self, other: &Route) -> Option<RouteIndex> {
+        self.find_route(other.method, &other.path)
     }
 
     /// The route that reads what another route of the same path writes.
-    pub(super) fn reader_of(&self, route: usize) -> Option<usize> {
-        let path = &self.description.routes[route].path;
-        self.description
-            .routes
-            .iter()
-            .position(|other| other.method == Method::Get && other.path == *path)
+    pub(super) fn reader_of(&self, route: RouteIndex) -> Option<RouteIndex> {
+        self.find_route(Method::Get, &self.description.route(route).path)
+    }
+
+    fn find_route(&self, method: Method, path: &str) -> Option<RouteIndex> {
+        let mut routes = self.description.indexed_routes();
+        let found = routes.find(|(_, route)| route.method == method && route.path == path);
+        found.map(|(index, _)| index)
     }
 }

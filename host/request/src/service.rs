@@ -25,8 +25,7 @@ use super::shadow::Job;
 use super::traffic::Traffic;
 use super::work::{Moment, Work, clock, entity_tag};
 use super::{Answer, Fault, Invocation, Lease, Limits, Refusal, Request, Revision};
-use contract::Access;
-use contract::DETAIL;
+use contract::{Access, DETAIL, RouteIndex};
 use runtime::Call;
 use storage::{Budget, Database, Error, Transaction};
 use telemetry::metrics::{self, Metrics};
@@ -96,7 +95,7 @@ impl Service {
     pub async fn answer(
         &self,
         revision: &Arc<Revision>,
-        route: usize,
+        route: RouteIndex,
         request: Request,
     ) -> Result<Answer, Refusal> {
         let arrived = Instant::now();
@@ -135,7 +134,7 @@ impl Service {
     async fn answer_in_time(
         &self,
         revision: &Revision,
-        route: usize,
+        route: RouteIndex,
         request: &Request,
         arrived: Instant,
         moment: Option<Moment>,
@@ -300,9 +299,7 @@ impl Service {
         self.metrics.instantiated(finished.cost.instantiation);
         self.metrics.call(finished.cost.guest, finished.cost.host);
         let access = work.route.access;
-        let Some(transaction) = finished.transaction else {
-            return Err(Refusal::Unavailable("the call lost its transaction".into()).into());
-        };
+        let transaction = finished.transaction;
         match finished.outcome {
             Ok(Outcome::Reply(reply)) => Ok((transaction, Ok(reply))),
             Ok(Outcome::Problem(problem)) => {
@@ -383,7 +380,7 @@ impl Service {
         Call {
             dialect: self.database.dialect(),
             deadline: transaction.deadline().min(arrived + self.limits.deadline),
-            transaction: Some(transaction),
+            transaction,
             now: moment.map_or_else(clock, |moment| moment.now),
             seed: moment.map(|moment| moment.seed),
             span: tracing::Span::current(),

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 pub(super) use self::difference::{Difference, Seen};
 use super::work::Moment;
 use super::{Answer, Refusal, Request, Revision};
+use contract::RouteIndex;
 
 /// Reads that wait for their turn in the shadow.
 const QUEUE: usize = 64;
@@ -36,7 +37,7 @@ pub struct Jobs(pub(super) mpsc::Receiver<Job>);
 pub(super) struct Job {
     /// What answered it.
     pub(super) revision: Arc<Revision>,
-    pub(super) route: usize,
+    pub(super) route: RouteIndex,
     pub(super) request: Request,
     pub(super) moment: Moment,
     pub(super) answered: Result<Answer, Refusal>,

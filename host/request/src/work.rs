@@ -9,7 +9,7 @@ use rand::Rng as _;
 use super::conditions::entity_tag_of;
 use super::idempotency::Key;
 use super::{Answer, Invocation, Refusal, Request, Revision};
-use contract::{Access, Method, Route};
+use contract::{Access, Method, Route, RouteIndex};
 use transcode::{Input, Reply};
 
 /// What a run sees of the world beside the data. One that is kept can be seen again.
@@ -54,11 +54,11 @@ pub(super) struct Work<'a> {
 impl<'a> Work<'a> {
     pub(super) fn read(
         revision: &'a Revision,
-        index: usize,
+        index: RouteIndex,
         request: &'a Request,
         arrived: Instant,
     ) -> Result<Self, Refusal> {
-        let route = &revision.description.routes[index];
+        let route = revision.description.route(index);
         let invocation = revision.logic.prepare(
             index,
             &Input {
@@ -104,7 +104,7 @@ impl<'a> Work<'a> {
 /// has nothing to compare with and is ignored (RFC 9110, 13.1.1).
 fn reader(
     revision: &Revision,
-    index: usize,
+    index: RouteIndex,
     request: &Request,
 ) -> Result<Option<Box<dyn Invocation>>, Refusal> {
     let Some(reader) = revision.reader_of(index) else {

@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use contract::{Access, Description, Method, Migration, Route};
-use request::{
-    Answer, Finished, Invocation, Lease, Limits, Logic, Refusal, Request, Revision, Service,
-};
+use contract::{Access, Description, Method, Migration, Route, RouteIndex};
 use runtime::{Call, Cost, Interruption};
 use storage::sqlite::{Config, Durability, LogSync, Sqlite};
 use storage::{Budget, Database};
+use task_host_request::{
+    Answer, Finished, Invocation, Lease, Limits, Logic, Refusal, Request, Revision, Service,
+};
 use telemetry::metrics::Metrics;
 use tokio::sync::Semaphore;
-use transcode::{Input, Outcome, Rejection, Reply};
+use transcode::{Input, InputError, Outcome, Reply};
 
 use testkit::eventually;
 
@@ -57,7 +57,7 @@ struct Step {
 
 #[async_trait]
 impl Logic for Scripted {
-    fn prepare(&self, _: usize, _: &Input<'_>) -> Result<Box<dyn Invocation>, Rejection> {
+    fn prepare(&self, _: RouteIndex, _: &Input<'_>) -> Result<Box<dyn Invocation>, InputError> {
         Ok(Box::new(Step {
             begun: self.begun.clone(),
             release: self.release.clone(),
@@ -78,11 +78,11 @@ impl Invocation for Step {
     async fn run(&self, call: Call) -> Finished {
         self.begun.add_permits(1);
         self.release.acquire().await.unwrap().forget();
-        let mut transaction = call.transaction.unwrap();
+        let mut transaction = call.transaction;
         let statement = "INSERT INTO marks DEFAULT VALUES";
         transaction.execute(statement, &[]).await.unwrap().unwrap();
         Finished {
-            transaction: Some(transaction),
+            transaction,
             outcome: Ok(Outcome::Reply(Reply::default())),
             cost: Cost::default(),
         }
@@ -198,7 +198,9 @@ impl Held {
                 if_match: None,
                 idempotency_key: None,
             };
-            service.answer(&service.active(), 0, request).await
+            service
+                .answer(&service.active(), RouteIndex::new(0), request)
+                .await
         })
     }
 

@@ -21,8 +21,7 @@ use super::problem::Problem;
 use super::surface::Surface;
 use super::trace::Context;
 use super::{App, assets, client};
-use contract::RESERVED_PATHS;
-use contract::{FieldError, Method};
+use contract::{FieldError, Method, RESERVED_PATHS, RouteIndex};
 use request::{self, Fault, Refusal, Revision, Template};
 
 /// What a path that is only read takes.
@@ -71,11 +70,9 @@ async fn find(
     let path = parts.uri.path();
     if let Ok(found) = revision.router.at(path) {
         let template = found.value;
-        let first = template
-            .methods
-            .first()
-            .map_or(usize::MAX, |(_, route)| *route);
-        context.matched(surface.template(first), surface.label.clone());
+        let first = template.methods.first();
+        let label = first.map(|(_, route)| surface.template(*route));
+        context.matched(label.unwrap_or_default(), surface.label.clone());
         if parts.method == HttpMethod::OPTIONS {
             return Ok(options(allow(template)));
         }
@@ -99,7 +96,7 @@ async fn call(
     revision: &Arc<Revision>,
     context: &Context,
     parts: &Parts,
-    route: usize,
+    route: RouteIndex,
     parameters: Vec<(String, String)>,
     body: bytes::Bytes,
 ) -> Result<Response, Problem> {
@@ -130,7 +127,7 @@ async fn call(
 }
 
 /// The route of that method; HEAD is answered as GET, and its body is left out on the way.
-fn route(template: &Template, method: &HttpMethod) -> Option<usize> {
+fn route(template: &Template, method: &HttpMethod) -> Option<RouteIndex> {
     let method = match *method {
         HttpMethod::GET | HttpMethod::HEAD => Method::Get,
         HttpMethod::POST => Method::Post,

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use serde_json::Value;
 
+use contract::RouteIndex;
 use deployment::Attempt;
 use deployment::model::{ComponentSummary, Deployment, Event, Order, Status};
 use request::{Answer, Client, Health, Refusal, Request, Revision, Service};
@@ -29,7 +30,7 @@ pub trait Api: Send + Sync + 'static {
     async fn answer(
         &self,
         revision: &Arc<Revision>,
-        route: usize,
+        route: RouteIndex,
         request: Request,
     ) -> Result<Answer, Refusal>;
 
@@ -62,7 +63,7 @@ impl Api for Service {
     async fn answer(
         &self,
         revision: &Arc<Revision>,
-        route: usize,
+        route: RouteIndex,
         request: Request,
     ) -> Result<Answer, Refusal> {
         Service::answer(self, revision, route, request).await

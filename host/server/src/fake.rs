@@ -16,11 +16,11 @@ use tokio::sync::Notify;
 use tower::ServiceExt;
 
 use super::{Api, Config, Server};
-use contract::{Access, Asset, Description, Method, Route};
+use contract::{Access, Asset, Description, Method, Route, RouteIndex};
 use request::{Answer, Client, Health, Invocation, Logic, Refusal, Request, Revision, Template};
 use runtime::{Call, Interruption};
 use telemetry::metrics::Metrics;
-use transcode::{Input, Rejection};
+use transcode::{Input, InputError};
 
 /// Answers each operation as the test says.
 pub(super) struct Fake {
@@ -30,7 +30,7 @@ pub(super) struct Fake {
     pub(super) ready: Mutex<Result<(), Refusal>>,
     pub(super) alive: AtomicBool,
     /// What the logic was asked last.
-    pub(super) asked: Mutex<Option<(usize, Request)>>,
+    pub(super) asked: Mutex<Option<(RouteIndex, Request)>>,
     /// Told when `/slow` was begun; the answer waits for `release`.
     pub(super) begun: Notify,
     pub(super) release: Notify,
@@ -122,7 +122,7 @@ fn revision() -> Revision {
     for path in ["/things", "/things/{id}", "/slow", "/panic"] {
         let routes = ROUTES.iter().enumerate().filter(|(_, (_, of))| *of == path);
         let methods = routes
-            .map(|(index, (method, _))| (*method, index))
+            .map(|(index, (method, _))| (*method, RouteIndex::new(index)))
             .collect();
         let template = Template {
             path: path.to_owned(),
@@ -166,7 +166,7 @@ struct NoLogic;
 
 #[async_trait]
 impl Logic for NoLogic {
-    fn prepare(&self, _: usize, _: &Input<'_>) -> Result<Box<dyn Invocation>, Rejection> {
+    fn prepare(&self, _: RouteIndex, _: &Input<'_>) -> Result<Box<dyn Invocation>, InputError> {
         unreachable!("the fake answers by itself")
     }
 
@@ -193,10 +193,10 @@ impl Api for Fake {
     async fn answer(
         &self,
         _: &Arc<Revision>,
-        route: usize,
+        route: RouteIndex,
         request: Request,
     ) -> Result<Answer, Refusal> {
-        match ROUTES[route].1 {
+        match ROUTES[route.get()].1 {
             "/panic" => panic!("a defect of the host"),
             "/slow" => {
                 self.begun.notify_one();

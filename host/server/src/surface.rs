@@ -12,6 +12,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
 use super::{Config, openapi};
+use contract::RouteIndex;
 use request::{Revision, entity_tag_of};
 
 const REVISION: HeaderName = HeaderName::from_static("task-host-revision");
@@ -141,8 +142,8 @@ impl Surface {
     }
 
     /// The template that the route of that index stands on.
-    pub(super) fn template(&self, route: usize) -> Arc<str> {
-        self.templates.get(route).cloned().unwrap_or_default()
+    pub(super) fn template(&self, route: RouteIndex) -> Arc<str> {
+        self.templates.get(route.get()).cloned().unwrap_or_default()
     }
 
     /// Names the revision in an answer of it.

@@ -62,7 +62,7 @@ impl Cluster {
         })
     }
 
-    /// Writes a file beside the data that only the server can read, as it demands of keys.
+    /// Writes a file into the data directory that only the server can read, which it requires of keys.
     pub fn place(&self, name: &str, text: &str) -> Result<()> {
         let path = self.directory.join("data").join(name);
         fs::write(&path, text)?;

@@ -10,7 +10,7 @@ use super::Service;
 use crate::shadow::{Difference, Job, Jobs, Seen, Shadow};
 use crate::work::{Moment, Work};
 use crate::{Answer, Fault, Refusal, Request, Revision, Trial};
-use contract::Access;
+use contract::{Access, RouteIndex};
 use storage::Transaction;
 use transcode::Outcome;
 
@@ -22,14 +22,14 @@ impl Service {
     pub(super) fn shadow_of(
         &self,
         revision: &Arc<Revision>,
-        route: usize,
+        route: RouteIndex,
         request: &Request,
     ) -> Option<Arc<Shadow>> {
         let traffic = self.traffic.load();
         let Trial::Shadow(shadow) = &traffic.candidate.as_ref()?.trial else {
             return None;
         };
-        let is_read = revision.description.routes[route].access == Access::Read;
+        let is_read = revision.description.route(route).access == Access::Read;
         // What a condition comes to is the host's matter.
         let compared =
             is_read && request.if_match.is_none() && Arc::ptr_eq(revision, &traffic.active);
@@ -68,7 +68,7 @@ impl Service {
                 }
                 Some(Some(difference)) => {
                     self.metrics.shadowed("different");
-                    let route = &job.revision.description.routes[job.route];
+                    let route = job.revision.description.route(job.route);
                     let route = format!("{} {}", route.method, route.path);
                     shadow.different(route, difference, job.request.id);
                 }
@@ -84,7 +84,7 @@ impl Service {
     /// What differs, if anything; none where that could not be found out.
     async fn compare(&self, candidate: &Revision, job: &Job) -> Option<Option<Difference>> {
         let answered = Seen::of(&job.answered)?;
-        let like = &job.revision.description.routes[job.route];
+        let like = job.revision.description.route(job.route);
         let Some(route) = candidate.route_like(like) else {
             return Some(Some(Difference::no_route()));
         };
@@ -123,7 +123,7 @@ impl Service {
         let call = self.call(transaction, work.arrived, Some(moment));
         let finished = work.invocation.run(call).await;
         drop(lives);
-        let transaction = finished.transaction.filter(|used| !used.spent());
+        let transaction = Some(finished.transaction).filter(|used| !used.spent());
         let answered = match finished.outcome {
             Ok(Outcome::Reply(_)) if transaction.is_none() => {
                 Err(Fault::Transaction("a statement had failed".into()).into())

@@ -28,7 +28,7 @@ async fn an_operation_gets_what_http_says_of_the_request() {
     )
     .await;
     let (route, request) = fake.asked.lock().unwrap().take().unwrap();
-    assert_eq!(route, 3);
+    assert_eq!(route.get(), 3);
     assert_eq!(request.parameters, [("id".to_owned(), "a b/c".to_owned())]);
     assert_eq!(request.path, "/things/a%20b%2Fc");
     assert_eq!(request.query.as_deref(), Some("x=1&y"));

@@ -225,7 +225,7 @@ fn invalid_routes_are_rejected() {
         (
             vault.routes([operation("/keys/{id}", "test:probe/vault#take")]),
             "unreadable-type",
-            &["test:probe/vault#take", "no JSON form"],
+            &["test:probe/vault#take", "cannot be represented in JSON"],
         ),
         (
             Probe::good().routes([get("/metrics")]),

@@ -62,7 +62,10 @@ fn an_operation_with_a_resource_is_refused() {
         ..get("/keys/{id}")
     };
     let probe = Probe::good().world("resourceful").routes([take]);
-    refused(&probe, &["test:probe/vault#take", "no JSON form"]);
+    refused(
+        &probe,
+        &["test:probe/vault#take", "cannot be represented in JSON"],
+    );
 }
 
 #[test]

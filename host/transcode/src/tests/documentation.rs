@@ -105,7 +105,7 @@ fn operation_ids_are_unique() {
 }
 
 #[test]
-fn an_operation_tells_its_documentation_parameters_and_answers() {
+fn an_operation_has_its_documentation_parameters_and_responses() {
     let document = tasks_document();
     let list = &document["paths"]["/tasks"]["get"];
     assert_eq!(list["summary"], "Lists tasks");
@@ -172,7 +172,7 @@ fn an_operation_tells_its_documentation_parameters_and_answers() {
 }
 
 #[test]
-fn input_binds_clients_and_output_binds_the_service() {
+fn input_and_output_have_different_schemas() {
     let document = tasks_document();
     let schemas = &document["components"]["schemas"];
     let draft = &schemas["TaskDraft"];
@@ -226,7 +226,7 @@ fn input_binds_clients_and_output_binds_the_service() {
 }
 
 #[test]
-fn every_reference_leads_somewhere() {
+fn every_reference_can_be_resolved() {
     fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
         match value {
             Value::Object(members) => {
@@ -248,7 +248,7 @@ fn every_reference_leads_somewhere() {
 }
 
 #[test]
-fn structures_have_their_schemas() {
+fn composite_types_have_their_schemas() {
     let interface = interface(
         "/// How it looks.
          variant shape { empty, circle(f32), named(option<string>) }
@@ -342,7 +342,7 @@ fn structures_have_their_schemas() {
 }
 
 #[test]
-fn types_of_one_name_are_told_apart_by_their_interfaces() {
+fn types_of_the_same_name_get_the_names_of_their_interfaces() {
     let component = package(
         "package test:api;
          interface fish {

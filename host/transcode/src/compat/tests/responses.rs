@@ -1,10 +1,11 @@
-//! What breaks in answers.
+//! Breaking changes in responses.
 
 use super::{api, changes, sentences};
 use crate::tests::support::route;
 use contract::{Method, Route};
 
-/// Compares two types of an answer's member `m`, each with the definitions before its last `;`.
+/// Compares two types of a response's member `m`. Definitions may precede a type, up to its last
+/// `;`.
 fn member(before: &str, after: &str) -> Vec<String> {
     let items = |text: &str| {
         let (definitions, ty) = text.rsplit_once(';').unwrap_or(("", text));
@@ -14,70 +15,70 @@ fn member(before: &str, after: &str) -> Vec<String> {
 }
 
 #[test]
-fn an_answer_that_clients_cannot_read_breaks() {
+fn a_response_that_clients_cannot_read_breaks() {
     let cases = [
-        ("u8", "option<u8>", "may be null now"),
-        ("u8", "option<option<u8>>", "may be absent or null now"),
-        ("option<u8>", "option<option<u8>>", "may be absent now"),
-        ("u8", "string", "is a string now, and was an integer"),
-        ("u8", "f32", "is a number now, and was an integer"),
+        ("u8", "option<u8>", "may now be null"),
+        ("u8", "option<option<u8>>", "may now be absent or null"),
+        ("option<u8>", "option<option<u8>>", "may now be absent"),
+        ("u8", "string", "is now a string instead of an integer"),
+        ("u8", "f32", "is now a number instead of an integer"),
         (
             "char",
             "string",
-            "is a string now, and was a single character",
+            "is now a string instead of a single character",
         ),
         (
             "enum e { a }; e",
             "string",
-            "is a string now, and was one of a set of strings",
+            "is now a string instead of one of a set of strings",
         ),
         (
             "string",
             "datetime",
-            "is a moment (RFC 3339) now, and was a string",
+            "is now a timestamp (RFC 3339) instead of a string",
         ),
         (
             "tuple<u8>",
             "tuple<u8, u8>",
-            "is a tuple of 2 now, and was a tuple of 1",
+            "is now a tuple of 2 instead of a tuple of 1",
         ),
         (
             "list<bool>",
             "tuple<bool>",
-            "is a tuple of 1 now, and was a list",
+            "is now a tuple of 1 instead of a list",
         ),
         (
             "option<u8>",
             "option<bool>",
-            "is a boolean now, and was an integer",
+            "is now a boolean instead of an integer",
         ),
         (
             "u32",
             "u64",
-            "is a 64-bit integer now: beyond 2^53 clients may lose its last digits",
+            "is now a 64-bit integer: clients may lose digits of values beyond 2^53",
         ),
         (
             "f64",
             "s64",
-            "is a 64-bit integer now: beyond 2^53 clients may lose its last digits",
+            "is now a 64-bit integer: clients may lose digits of values beyond 2^53",
         ),
         (
             "record r { a: u8 }; r",
             "variant r { a(u8) }; r",
-            "is an object with case and value now, and was an object",
+            "is now an object with case and value instead of an object",
         ),
     ];
     for (before, after, expected) in cases {
         assert_eq!(
             member(before, after),
-            [format!("the answer's member m {expected}")],
+            [format!("the response's member m {expected}")],
             "{before} -> {after}"
         );
     }
 }
 
 #[test]
-fn an_answer_that_says_more_does_not_break() {
+fn a_response_that_returns_more_does_not_break() {
     let cases = [
         ("option<u8>", "u8"),
         ("option<option<u8>>", "option<u8>"),
@@ -103,7 +104,7 @@ fn an_answer_that_says_more_does_not_break() {
 }
 
 #[test]
-fn a_member_that_is_gone_breaks_wherever_it_stands() {
+fn a_removed_member_breaks_at_any_depth() {
     let cases = [
         ("; list<r>", "m[].x"),
         ("; list<tuple<string, r>>", "m.*.x"),
@@ -117,46 +118,49 @@ fn a_member_that_is_gone_breaks_wherever_it_stands() {
         let after = format!("record r {{ y: u8 }} {ty}");
         assert_eq!(
             member(&before, &after),
-            [format!("the answer's member {place} is gone")]
+            [format!("the response's member {place} is gone")]
         );
     }
 }
 
 #[test]
-fn what_came_with_a_case_must_come_still() {
+fn the_payload_of_a_case_must_not_be_removed() {
     assert_eq!(
         member(
             "variant v { a(u8), b(option<u8>) }; v",
             "variant v { a, b }; v"
         ),
         [
-            "the answer's member m(a) is gone",
-            "the answer's member m(b) is gone",
+            "the response's member m(a) is gone",
+            "the response's member m(b) is gone",
         ]
     );
     assert_eq!(
         member("result<u8, u8>", "result<_, u8>"),
-        ["the answer's member m.ok is gone"]
+        ["the response's member m.ok is gone"]
     );
 }
 
 #[test]
-fn a_body_may_neither_go_nor_come() {
+fn a_body_must_be_neither_removed_nor_added() {
     let get = |before: &str, after: &str| {
         let items = |result: &str| format!("f: func() -> result<{result}, problem>;");
         changes(Method::Get, "/things", &items(before), &items(after))
     };
-    assert_eq!(get("u8", "_"), ["the answer has no body any more"]);
-    assert_eq!(get("_", "u8"), ["the answer has a body now, and had none"]);
-    assert_eq!(get("u8", "option<u8>"), ["the answer may be null now"]);
+    assert_eq!(get("u8", "_"), ["the response no longer has a body"]);
+    assert_eq!(
+        get("_", "u8"),
+        ["the response now has a body, but had none"]
+    );
+    assert_eq!(get("u8", "option<u8>"), ["the response may now be null"]);
     assert_eq!(
         get("list<bool>", "list<string>"),
-        ["the answer's member [] is a string now, and was a boolean"]
+        ["the response's member [] is now a string instead of a boolean"]
     );
 }
 
 #[test]
-fn status_and_headers_must_stay() {
+fn status_and_headers_must_not_change() {
     let items = "record page { tag: string, next: option<string>, items: list<u8> }
                  f: func(cursor: option<string>) -> result<page, problem>;";
     let bare = |method| route(method, "/things", "f");
@@ -171,15 +175,15 @@ fn status_and_headers_must_stay() {
     assert_eq!(
         compared(full(Method::Delete), bare(Method::Delete)),
         [
-            "the answer has the status 200 now, and had 201",
-            "the answer has no Location any more",
-            "the answer has no Link to the next page any more",
-            "the answer has no ETag any more",
+            "the response now has the status 200 instead of 201",
+            "the response no longer has the header Location",
+            "the response no longer has the header Link (next page)",
+            "the response no longer has the header ETag",
         ]
     );
     assert_eq!(
         compared(bare(Method::Delete), full(Method::Delete)),
-        ["the answer has the status 201 now, and had 200"]
+        ["the response now has the status 201 instead of 200"]
     );
     let tagged = Route {
         etag: Some("tag".to_owned()),
@@ -201,10 +205,10 @@ fn the_body_is_the_member_that_the_route_names() {
     };
     assert_eq!(
         sentences(&of(Some("old")), &of(Some("new"))),
-        ["the answer's member [] is a boolean now, and was an integer"]
+        ["the response's member [] is now a boolean instead of an integer"]
     );
     assert_eq!(
         sentences(&of(Some("old")), &of(None)),
-        ["the answer is an object now, and was a list"]
+        ["the response is now an object instead of a list"]
     );
 }

@@ -1,12 +1,16 @@
-//! The core module that gives the view of a memory, and WIT's plain types.
+//! The core module whose function `view` returns a list that covers the whole memory.
 
 use wasm_encoder::{
     CodeSection, EntityType, ExportKind, ExportSection, Function, FunctionSection, ImportSection,
-    MemArg, MemoryType, Module, PrimitiveValType, TypeSection, ValType,
+    MemArg, MemoryType, Module, TypeSection, ValType,
 };
 
-/// A module that writes the two words of a list, the whole memory, and returns their address.
-pub(super) fn view_module() -> Module {
+/// Makes the module.
+///
+/// By the canonical ABI a list is two words, its address and its length, and a function returns the
+/// address of these two words. `view` allocates the words in the guest's memory and writes 0 and
+/// the size of the memory in bytes.
+pub(super) fn module() -> Module {
     let mut types = TypeSection::new();
     types.ty().function([ValType::I32; 4], [ValType::I32]);
     types.ty().function([], [ValType::I32]);
@@ -32,7 +36,7 @@ pub(super) fn view_module() -> Module {
     };
     let mut view = Function::new([(1, ValType::I32)]);
     view.instructions()
-        // Eight bytes, at an address that is a multiple of four.
+        // realloc(old address, old size, alignment, new size): allocates 8 bytes, aligned to 4.
         .i32_const(0)
         .i32_const(0)
         .i32_const(4)
@@ -42,6 +46,7 @@ pub(super) fn view_module() -> Module {
         .i32_const(0)
         .i32_store(word(0))
         .local_get(0)
+        // The memory's size in pages of 64 KiB, shifted to bytes.
         .memory_size(0)
         .i32_const(16)
         .i32_shl()
@@ -59,24 +64,4 @@ pub(super) fn view_module() -> Module {
         .section(&exports)
         .section(&code);
     module
-}
-
-pub(super) fn primitive(ty: wasmparser::PrimitiveValType) -> Option<PrimitiveValType> {
-    use wasmparser::PrimitiveValType as Known;
-    Some(match ty {
-        Known::Bool => PrimitiveValType::Bool,
-        Known::S8 => PrimitiveValType::S8,
-        Known::U8 => PrimitiveValType::U8,
-        Known::S16 => PrimitiveValType::S16,
-        Known::U16 => PrimitiveValType::U16,
-        Known::S32 => PrimitiveValType::S32,
-        Known::U32 => PrimitiveValType::U32,
-        Known::S64 => PrimitiveValType::S64,
-        Known::U64 => PrimitiveValType::U64,
-        Known::F32 => PrimitiveValType::F32,
-        Known::F64 => PrimitiveValType::F64,
-        Known::Char => PrimitiveValType::Char,
-        Known::String => PrimitiveValType::String,
-        Known::ErrorContext => return None,
-    })
 }

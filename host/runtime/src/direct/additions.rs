@@ -1,4 +1,5 @@
-//! What is added behind a component's last section: types, functions, instances, exports.
+//! Builds the sections that are added behind a component's last section: types, functions,
+//! instances and exports.
 
 use std::collections::HashMap;
 
@@ -14,34 +15,35 @@ use wasmparser::component_types::{
 };
 use wasmparser::types::TypesRef;
 
-use super::view::{primitive, view_module};
-use super::{Lift, MEMORY, Options};
+use super::{CanonicalOptions, LiftedFunction, MEMORY_VIEW, memory_view};
 
-/// A memory, and the function that allocates in it.
+/// A memory and the function that allocates in it, by their core indices.
 #[derive(Clone, Copy)]
-pub(super) struct Memory {
+pub(super) struct GuestMemory {
     pub(super) memory: u32,
     pub(super) realloc: u32,
 }
 
-/// What is added behind the component's last section. Indices go on where it ended.
-pub(super) struct Added<'a> {
+/// The added sections. Indices continue where the component's own end.
+pub(super) struct Additions<'a> {
+    /// The component's own types.
     known: TypesRef<'a>,
-    memory: Memory,
-    /// Where a type that the component exports or imports can be had: from which instance, as what.
+    memory: GuestMemory,
+    /// The types that the component imports or exports: the instance that has the type, and the
+    /// type's name there.
     named: HashMap<ComponentDefinedTypeId, (u32, String)>,
-    /// The types that were added, by what they stand for.
+    /// The index of the added type or alias for each type of the component's.
     types: HashMap<ComponentDefinedTypeId, u32>,
     type_count: u32,
     function_count: u32,
-    /// Types and lifted functions, in the order in which they need each other.
+    /// Types and lifted functions, each after those that it uses.
     sections: Vec<u8>,
     instances: ComponentInstanceSection,
     exports: ComponentExportSection,
 }
 
-impl<'a> Added<'a> {
-    pub(super) fn new(known: TypesRef<'a>, memory: Memory) -> Self {
+impl<'a> Additions<'a> {
+    pub(super) fn new(known: TypesRef<'a>, memory: GuestMemory) -> Self {
         let mut named = HashMap::new();
         for index in 0..known.component_instance_count() {
             for (name, item) in &known[known.component_instance_at(index)].exports {
@@ -54,7 +56,7 @@ impl<'a> Added<'a> {
                 }
             }
         }
-        let mut added = Added {
+        let mut additions = Additions {
             named,
             memory,
             types: HashMap::new(),
@@ -65,15 +67,15 @@ impl<'a> Added<'a> {
             exports: ComponentExportSection::new(),
             known,
         };
-        added.view();
-        added
+        additions.add_memory_view();
+        additions
     }
 
-    /// The function that gives the view: a list whose address is 0 and whose length is all.
-    fn view(&mut self) {
+    /// Adds the function that returns a view of the whole memory, and exports it.
+    fn add_memory_view(&mut self) {
         let (module, instance) = (self.known.module_count(), self.known.core_instance_count());
         let core = self.known.function_count();
-        ModuleSection(&view_module()).append_to_component(&mut self.sections);
+        ModuleSection(&memory_view::module()).append_to_component(&mut self.sections);
         let mut instances = InstanceSection::new();
         instances.export_items([
             ("memory", ExportKind::Memory, self.memory.memory),
@@ -93,19 +95,31 @@ impl<'a> Added<'a> {
                 .params(no_parameters)
                 .result(Some(ComponentValType::Type(bytes)));
         });
-        let view = self.canonical(core, ty, Options::default());
-        self.interface(MEMORY.0.to_owned(), &[(MEMORY.1, view)]);
+        let view = self.lift(core, ty, CanonicalOptions::default());
+        self.export_interface(
+            MEMORY_VIEW.interface.to_owned(),
+            &[(MEMORY_VIEW.function, view)],
+        );
     }
 
-    /// Lifts a core function again: its parameters as they are, and the address of its result.
-    pub(super) fn lift(&mut self, lift: &Lift, instance: u32, function: &str) -> Option<u32> {
+    /// Lifts a core function again, with the same parameters and `u32` as its result: the address
+    /// of the actual result. `instance` and `function` name the function that the component made of
+    /// it. Returns the index of the new function, or `None` if its shape is not known here.
+    pub(super) fn lift_again(
+        &mut self,
+        lifted: &LiftedFunction,
+        instance: u32,
+        function: &str,
+    ) -> Option<u32> {
         let known = self.known;
         let exports = &known[known.component_instance_at(instance)].exports;
         let ComponentEntityType::Func(declared) = exports.get(function)?.ty else {
             return None;
         };
         let declared = &known[declared];
-        if lift.options.memory != Some(self.memory.memory) || !self.is_large(declared.result?) {
+        if lifted.options.memory != Some(self.memory.memory)
+            || !self.is_returned_by_address(declared.result?)
+        {
             return None;
         }
         let mut parameters = Vec::with_capacity(declared.params.len());
@@ -116,12 +130,14 @@ impl<'a> Added<'a> {
         let ty = self.define(|ty| {
             ty.function().params(parameters).result(Some(address));
         });
-        Some(self.canonical(lift.core, ty, lift.options))
+        Some(self.lift(lifted.core_function, ty, lifted.options))
     }
 
-    /// Whether a result is returned by its address, as one with a record inside always is; a
-    /// smaller one may be a number that is no address.
-    fn is_large(&self, result: Known) -> bool {
+    /// Returns whether the core function returns the result's address. That is the case for every
+    /// result that needs more than one flat value, such as one whose error is a record of two
+    /// fields or more. The core function of a smaller result returns the value, which must not be
+    /// taken for an address.
+    fn is_returned_by_address(&self, result: Known) -> bool {
         let Known::Type(id) = result else {
             return false;
         };
@@ -135,7 +151,9 @@ impl<'a> Added<'a> {
         matches!(&self.known[err], ComponentDefinedType::Record(record) if record.fields.len() > 1)
     }
 
-    /// A type that means the same as a known one, and may stand in an exported function.
+    /// Returns a type that is equal to a known one and can be used in an exported function, or
+    /// `None` if there is no such type. An exported function may only use named types that are
+    /// imported or exported themselves.
     fn value(&mut self, known: Known) -> Option<ComponentValType> {
         let id = match known {
             Known::Primitive(ty) => return primitive(ty).map(ComponentValType::Primitive),
@@ -193,12 +211,13 @@ impl<'a> Added<'a> {
         self.type_count - 1
     }
 
-    fn canonical(&mut self, core: u32, ty: u32, with: Options) -> u32 {
+    fn lift(&mut self, core: u32, ty: u32, options: CanonicalOptions) -> u32 {
+        let realloc = options.realloc;
         let mut options = vec![
             wasm_encoder::CanonicalOption::UTF8,
             wasm_encoder::CanonicalOption::Memory(self.memory.memory),
         ];
-        options.extend(with.realloc.map(wasm_encoder::CanonicalOption::Realloc));
+        options.extend(realloc.map(wasm_encoder::CanonicalOption::Realloc));
         let mut section = CanonicalFunctionSection::new();
         section.lift(core, ty, options);
         section.append_to_component(&mut self.sections);
@@ -206,7 +225,8 @@ impl<'a> Added<'a> {
         self.function_count - 1
     }
 
-    pub(super) fn interface(&mut self, name: String, functions: &[(&str, u32)]) {
+    /// Exports an instance with these functions.
+    pub(super) fn export_interface(&mut self, name: String, functions: &[(&str, u32)]) {
         let index = self.known.component_instance_count() + self.instances.len();
         let functions = functions.iter();
         self.instances.export_items(
@@ -216,9 +236,31 @@ impl<'a> Added<'a> {
             .export(name.as_str(), ComponentExportKind::Instance, index, None);
     }
 
+    /// Returns the encoded sections.
     pub(super) fn finish(mut self) -> Vec<u8> {
         self.instances.append_to_component(&mut self.sections);
         self.exports.append_to_component(&mut self.sections);
         self.sections
     }
+}
+
+/// Converts a primitive type, or returns `None` if an exported function cannot use it here.
+fn primitive(ty: wasmparser::PrimitiveValType) -> Option<PrimitiveValType> {
+    use wasmparser::PrimitiveValType as Known;
+    Some(match ty {
+        Known::Bool => PrimitiveValType::Bool,
+        Known::S8 => PrimitiveValType::S8,
+        Known::U8 => PrimitiveValType::U8,
+        Known::S16 => PrimitiveValType::S16,
+        Known::U16 => PrimitiveValType::U16,
+        Known::S32 => PrimitiveValType::S32,
+        Known::U32 => PrimitiveValType::U32,
+        Known::S64 => PrimitiveValType::S64,
+        Known::U64 => PrimitiveValType::U64,
+        Known::F32 => PrimitiveValType::F32,
+        Known::F64 => PrimitiveValType::F64,
+        Known::Char => PrimitiveValType::Char,
+        Known::String => PrimitiveValType::String,
+        Known::ErrorContext => return None,
+    })
 }

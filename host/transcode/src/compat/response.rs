@@ -1,4 +1,4 @@
-//! What a route no longer answers of what it answered.
+//! Compares the successful responses of one route.
 
 use super::change::{BreakingChange, ChangeKind, Findings};
 use super::direction::Direction;
@@ -7,24 +7,25 @@ use super::place::Place;
 use crate::operation::Operation;
 use contract::Method;
 
-/// The changes in the successful answers of one route. Problems have one form for all.
+/// Returns the breaking changes in the successful responses of one route. Problems have the same
+/// form on every route.
 pub(super) fn changes(route: &str, before: &Operation, after: &Operation) -> Vec<BreakingChange> {
     let mut findings = Findings::new(route);
     status(&mut findings, before.route().success, after.route().success);
     headers(&mut findings, before, after);
     match (before.reply().body(), after.reply().body()) {
         (Some(before), Some(after)) => {
-            Output::compare(&mut findings, Place::Answer, before, after);
+            Output::compare(&mut findings, Place::Response, before, after);
         }
         (Some(_), None) => findings.add(
             ChangeKind::BodyChanged,
-            Place::Answer,
-            "has no body any more",
+            Place::Response,
+            "no longer has a body",
         ),
         (None, Some(_)) => findings.add(
             ChangeKind::BodyChanged,
-            Place::Answer,
-            "has a body now, and had none",
+            Place::Response,
+            "now has a body, but had none",
         ),
         (None, None) => {}
     }
@@ -33,8 +34,8 @@ pub(super) fn changes(route: &str, before: &Operation, after: &Operation) -> Vec
 
 fn status(findings: &mut Findings<'_>, before: u16, after: u16) {
     if before != after {
-        let detail = format!("has the status {after} now, and had {before}");
-        findings.add(ChangeKind::StatusChanged, Place::Answer, detail);
+        let detail = format!("now has the status {after} instead of {before}");
+        findings.add(ChangeKind::StatusChanged, Place::Response, detail);
     }
 }
 
@@ -47,7 +48,7 @@ fn headers(findings: &mut Findings<'_>, before: &Operation, after: &Operation) {
             after.location.is_some(),
         ),
         (
-            "Link to the next page",
+            "Link (next page)",
             before.next.is_some(),
             after.next.is_some(),
         ),
@@ -57,8 +58,8 @@ fn headers(findings: &mut Findings<'_>, before: &Operation, after: &Operation) {
             after.etag.is_some() || after.method == Method::Get,
         ),
     ];
-    for (header, _, _) in given.into_iter().filter(|(_, was, is)| *was && !is) {
-        let detail = format!("has no {header} any more");
-        findings.add(ChangeKind::HeaderRemoved, Place::Answer, detail);
+    for (header, ..) in given.into_iter().filter(|(_, was, is)| *was && !is) {
+        let detail = format!("no longer has the header {header}");
+        findings.add(ChangeKind::HeaderRemoved, Place::Response, detail);
     }
 }
