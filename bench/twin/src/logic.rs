@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use request::{Fault, Finished, Invocation, Logic};
+use request::{Fault, Finished, Invocation, Logic, RouteIndex};
 use runtime::{Call, Cost, Interruption};
 use tasks::contract::types::Problem;
 use tasks::operations;
@@ -50,8 +50,12 @@ pub struct Native {
 
 #[async_trait]
 impl Logic for Native {
-    fn prepare(&self, route: usize, input: &Input<'_>) -> Result<Box<dyn Invocation>, Rejection> {
-        let arguments = Arguments::read(self.operations[route], input)?;
+    fn prepare(
+        &self,
+        route: RouteIndex,
+        input: &Input<'_>,
+    ) -> Result<Box<dyn Invocation>, Rejection> {
+        let arguments = Arguments::read(self.operations[route.0], input)?;
         Ok(Box::new(Prepared(arguments)))
     }
 

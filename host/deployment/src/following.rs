@@ -187,7 +187,7 @@ impl Deployments {
         if let (Some(tried), Some(staged)) = (self.service.candidate(), &following.staged)
             && Arc::ptr_eq(&tried.revision, staged)
         {
-            self.service.dismiss();
+            self.service.remove_candidate();
         }
     }
 
@@ -198,7 +198,7 @@ impl Deployments {
         {
             return;
         }
-        self.service.try_out(Candidate {
+        self.service.set_candidate(Candidate {
             revision: revision.clone(),
             trial: Trial::Canary(share),
         });

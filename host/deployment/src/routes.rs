@@ -3,7 +3,7 @@
 use super::Refused;
 use contract::RESERVED_PATHS;
 use contract::{Asset, Description, Method};
-use request::Template;
+use request::{RouteIndex, Template};
 
 /// Makes the router of a description's routes.
 ///
@@ -12,6 +12,7 @@ use request::Template;
 pub fn router(description: &Description) -> Result<matchit::Router<Template>, Refused> {
     let mut templates: Vec<Template> = Vec::new();
     for (index, route) in description.routes.iter().enumerate() {
+        let index = RouteIndex(index);
         refuse_reserved(&route.path)?;
         let same = |template: &&mut Template| shape(&template.path) == shape(&route.path);
         match templates.iter_mut().find(same) {
@@ -110,6 +111,7 @@ fn shape(path: &str) -> String {
 mod tests {
     use super::{Refused, router};
     use contract::{Access, Description, Method, Route};
+    use request::RouteIndex;
 
     fn description(routes: &[(Method, &str)]) -> Description {
         let route = |(method, path): &(Method, &str)| Route {
@@ -140,9 +142,15 @@ mod tests {
         ];
         let router = router(&description(&routes)).unwrap();
         let matched = router.at("/a/7").unwrap();
-        assert_eq!(matched.value.methods, [(Method::Get, 0), (Method::Put, 1)]);
+        assert_eq!(
+            matched.value.methods,
+            [(Method::Get, RouteIndex(0)), (Method::Put, RouteIndex(1))]
+        );
         assert_eq!(matched.params.get("id"), Some("7"));
-        assert_eq!(router.at("/a/b").unwrap().value.methods, [(Method::Get, 2)]);
+        assert_eq!(
+            router.at("/a/b").unwrap().value.methods,
+            [(Method::Get, RouteIndex(2))]
+        );
     }
 
     #[test]

@@ -1,61 +1,71 @@
-//! One version of the logic, with everything that HTTP needs to know of it.
+//! A revision: one compiled component that can serve.
 
-use std::any::Any;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::logic::Logic;
 use contract::{Asset, Description, Method, Route};
 use telemetry::metrics::RevisionStats;
 use transcode::Operation;
 
-/// One version of the logic, with everything that HTTP needs to know of it. Requests hold it
-/// until they end; it is freed with the last of them.
+/// One compiled component that can serve, with what HTTP needs to know about it.
+///
+/// Requests hold their revision until they end; the last holder frees it.
 pub struct Revision {
     /// SHA-256 of the component, in lower-case hex.
     pub digest: String,
-    /// What the component says of itself.
+    /// The component's description of itself.
     pub description: Description,
-    /// Path templates to their operations.
+    /// Maps paths to the templates that match them.
     pub router: matchit::Router<Template>,
     /// The OpenAPI document of this revision.
     pub openapi: serde_json::Value,
     /// The web UI's files.
     pub assets: Vec<Asset>,
-    /// The routes bound to their functions, in the description's order: what another revision's
-    /// API is compared with.
+    /// The routes bound to their functions, in the description's order. Another revision's API is
+    /// compared with these.
     pub operations: Vec<Operation>,
-    /// What it has done so far in this process. Metrics watch it until the revision is freed.
+    /// Counts this revision's requests in this process. Metrics watch it until the revision is
+    /// freed.
     pub stats: Arc<RevisionStats>,
-    /// What HTTP works out of the above when it first serves the revision, in its own types.
-    pub shown: OnceLock<Box<dyn Any + Send + Sync>>,
-    /// What answers.
+    /// Runs the requests.
     pub logic: Box<dyn Logic>,
 }
 
-/// One path template and the routes that stand on it.
+/// A route's position in its revision's description. It means nothing in another revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RouteIndex(pub usize);
+
+/// One path template and the routes that use it.
 #[derive(Debug, Clone)]
 pub struct Template {
-    /// Such as `/tasks/{id}`: also the metric's label.
+    /// Such as `/tasks/{id}`; also the label in metrics.
     pub path: String,
-    /// Each method's index into the description's routes.
-    pub methods: Vec<(Method, usize)>,
+    /// The route of each method.
+    pub methods: Vec<(Method, RouteIndex)>,
 }
 
 impl Revision {
-    /// The route of the same method and path as a route of another revision.
-    pub(super) fn route_like(&self, other: &Route) -> Option<usize> {
-        self.description
-            .routes
-            .iter()
-            .position(|route| route.method == other.method && route.path == other.path)
+    /// The route at an index of this revision.
+    pub(super) fn route(&self, index: RouteIndex) -> &Route {
+        &self.description.routes[index.0]
     }
 
-    /// The route that reads what another route of the same path writes.
-    pub(super) fn reader_of(&self, route: usize) -> Option<usize> {
-        let path = &self.description.routes[route].path;
+    /// The route with the same method and path as a route of another revision.
+    pub(super) fn route_like(&self, other: &Route) -> Option<RouteIndex> {
+        self.position(|route| route.method == other.method && route.path == other.path)
+    }
+
+    /// The GET route with the same path as another route.
+    pub(super) fn reader_of(&self, route: RouteIndex) -> Option<RouteIndex> {
+        let path = &self.route(route).path;
+        self.position(|other| other.method == Method::Get && other.path == *path)
+    }
+
+    fn position(&self, matches: impl Fn(&Route) -> bool) -> Option<RouteIndex> {
         self.description
             .routes
             .iter()
-            .position(|other| other.method == Method::Get && other.path == *path)
+            .position(matches)
+            .map(RouteIndex)
     }
 }

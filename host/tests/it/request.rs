@@ -11,7 +11,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use contract::{Access, Description, Method, Migration, Route};
 use request::{
-    Answer, Finished, Invocation, Lease, Limits, Logic, Refusal, Request, Revision, Service,
+    Answer, Error, Finished, Invocation, Lease, Limits, Logic, Request, Revision, RouteIndex,
+    Service,
 };
 use runtime::{Call, Cost, Interruption};
 use storage::sqlite::{Config, Durability, LogSync, Sqlite};
@@ -57,7 +58,7 @@ struct Step {
 
 #[async_trait]
 impl Logic for Scripted {
-    fn prepare(&self, _: usize, _: &Input<'_>) -> Result<Box<dyn Invocation>, Rejection> {
+    fn prepare(&self, _: RouteIndex, _: &Input<'_>) -> Result<Box<dyn Invocation>, Rejection> {
         Ok(Box::new(Step {
             begun: self.begun.clone(),
             release: self.release.clone(),
@@ -154,7 +155,6 @@ impl Held {
             assets: Vec::new(),
             operations: Vec::new(),
             stats: Arc::default(),
-            shown: std::sync::OnceLock::new(),
             logic: Box::new(logic),
         };
         let limits = Limits {
@@ -184,7 +184,7 @@ impl Held {
         }
     }
 
-    fn post(&self) -> tokio::task::JoinHandle<Result<Answer, Refusal>> {
+    fn post(&self) -> tokio::task::JoinHandle<Result<Answer, Error>> {
         let service = self.service.clone();
         tokio::spawn(async move {
             let request = Request {
@@ -198,7 +198,9 @@ impl Held {
                 if_match: None,
                 idempotency_key: None,
             };
-            service.answer(&service.active(), 0, request).await
+            service
+                .answer(&service.active(), RouteIndex(0), request)
+                .await
         })
     }
 
@@ -244,7 +246,7 @@ async fn only_who_has_to_wait_takes_a_place_in_the_queue() {
                 true => {
                     assert!(matches!(
                         request.await.unwrap(),
-                        Err(Refusal::Overloaded { .. })
+                        Err(Error::Overloaded { .. })
                     ));
                     turned_away += 1;
                 }
