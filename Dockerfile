@@ -1,19 +1,19 @@
 # syntax=docker/dockerfile:1
-# The host's image: one static binary, certificates, /tmp, and the bundled component as a layer of
-# its own. It is based on nothing: there is no shell, no package manager and no library to patch.
+# The host's image: one static binary, certificates, /tmp, and the bundled component in a separate layer. It has
+# no base image, so it contains no shell, no package manager and no library to patch.
 #
 #   docker build --tag task-host .            podman build --format docker --tag task-host .
 #
-# Podman needs `--format docker`: the OCI format has no place for the health check. Each platform
-# builds natively; `host` (a root folder) and `component` (with tasks.wasm) may be replaced by folders
-# that hold what was built elsewhere: --build-context host=DIR --build-context component=DIR.
+# Podman needs `--format docker`, because the OCI format has no health check. Each platform builds natively. To
+# use files that were built elsewhere, replace the stages `host` (a root folder) and `component` (with
+# tasks.wasm) by folders: --build-context host=DIR --build-context component=DIR.
 
 FROM docker.io/library/rust:1.95.0-bookworm AS toolchain
 WORKDIR /source
 COPY . .
 
 FROM toolchain AS build-host
-# The target and the registry are kept between builds, outside every layer.
+# The target folder and cargo's registry are kept between builds, outside of all layers.
 RUN --mount=type=cache,target=/source/target,sharing=locked \
     --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     target="$(rustc --print host-tuple)" && \
@@ -26,7 +26,6 @@ RUN --mount=type=cache,target=/source/target,sharing=locked \
 FROM toolchain AS build-component
 RUN --mount=type=cache,target=/source/target,sharing=locked \
     --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
-    rustup target add wasm32-unknown-unknown && \
     cargo xtask components && \
     install -D -m 0644 target/components/tasks.wasm /out/tasks.wasm
 
@@ -45,11 +44,11 @@ LABEL org.opencontainers.image.title="task-host" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=component tasks.wasm /usr/share/task-host/tasks.wasm
-# The stage holds what the image does, and nothing else.
+# Copying the root is fine here: the stage contains only the files of the image.
 # hadolint ignore=DL3067
 COPY --from=host / /
 USER 65532:65532
-# Whatever has to be kept is here; nothing else but /tmp is written to.
+# All persistent data is here. Apart from it, only /tmp is written to.
 WORKDIR /data
 VOLUME ["/data"]
 ENV TASK_HOST_ADDR=0.0.0.0:8000 \

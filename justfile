@@ -1,4 +1,4 @@
-# The everyday commands. Each calls one tool, so that it can be typed without just.
+# The everyday commands. Each runs one command, which you can also type without just.
 
 task_host := "target/release/task-host"
 
@@ -6,27 +6,27 @@ task_host := "target/release/task-host"
 default:
     @{{ just_executable() }} --list --unsorted
 
-# Build everything and serve the task API on 127.0.0.1:8000, with further flags of `serve`.
+# Build everything and serve the task API on 127.0.0.1:8000. Takes flags of `serve`.
 run *flags:
     cargo xtask run -- {{ flags }}
 
-# Serve the task API, and bring every saved change of the logic into it; `--to URL`: elsewhere.
+# Serve the task API and deploy every saved change of the logic; `--to URL` deploys to another host.
 dev *flags:
     cargo xtask dev {{ flags }}
 
-# Build the logic and deploy it to a running host, with further flags such as `--to URL`.
+# Build the logic and deploy it to a running host. Takes flags such as `--to URL`.
 deploy-component *flags: components
     {{ task_host }} deploy target/components/tasks.wasm {{ flags }}
 
-# Build the logic and put it into an OCI registry: oci://REGISTRY/REPOSITORY:TAG.
+# Build the logic and publish it to an OCI registry: oci://REGISTRY/REPOSITORY:TAG.
 publish-component reference: components
     {{ task_host }} publish target/components/tasks.wasm {{ reference }}
 
-# Go back to the logic before, or to that of a digest's first digits.
+# Roll back to the previous logic, or to the one whose digest begins with the given digits.
 rollback *flags:
     {{ task_host }} rollback {{ flags }}
 
-# Say what a running host serves, and what is on its way.
+# Show what a running host serves and which deployment is running.
 status *flags:
     {{ task_host }} status {{ flags }}
 
@@ -34,7 +34,7 @@ status *flags:
 history *flags:
     {{ task_host }} history {{ flags }}
 
-# Build what the tests need and run every test, or those with a name like this.
+# Build what the tests need and run every test, or those whose names contain the filter.
 test *filter:
     cargo xtask test {{ filter }}
 
@@ -42,7 +42,7 @@ test *filter:
 build:
     cargo xtask build
 
-# Build only the components: new logic, the same host.
+# Build only the components, not the host.
 components:
     cargo xtask components
 
@@ -50,7 +50,7 @@ components:
 fuzz:
     cargo xtask fuzz
 
-# Use the web pages in a browser; `-- -k board`: only those tests.
+# Test the web pages in a browser; `-- -k board` runs only matching tests.
 browser *flags:
     cargo xtask browser {{ flags }}
 
@@ -58,19 +58,19 @@ browser *flags:
 verify *filter:
     cargo xtask verify {{ filter }}
 
-# From nothing to a running local cluster (kind) with the service: dev, stage or prod.
+# Create a local cluster (kind) with the service in it: dev, stage or prod.
 up environment="dev":
     k8s/up.sh {{ environment }}
 
-# Take the local cluster and everything in it away.
+# Delete the local cluster and everything in it.
 down:
     k8s/down.sh
 
-# Make the Secret of stage or prod, once; a second word is the URL of a managed PostgreSQL.
+# Create the Secret of stage or prod, once. The second argument is the URL of a managed PostgreSQL server.
 secrets environment *url:
     k8s/secrets.sh task-api-{{ environment }} {{ quote(url) }}
 
-# Build the logic and deploy it to a namespace of the cluster, with flags such as `--dry-run`.
+# Build the logic and deploy it to a namespace of the cluster. Takes flags such as `--dry-run`.
 deploy-to namespace *flags: components
     k8s/deploy.sh {{ namespace }} target/components/tasks.wasm {{ flags }}
 
@@ -87,10 +87,10 @@ lint:
 docs:
     cargo doc --no-deps --workspace --open
 
-# Check licences, duplicates, sources and advisories of the dependencies.
+# Check the dependencies: licences, duplicates, sources and advisories.
 deny:
     cargo deny check
 
-# Everything that CI checks.
+# Run everything that CI checks.
 ci:
     .ci/run

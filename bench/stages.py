@@ -1,15 +1,14 @@
-"""Where the time of a request goes, by the host's own spans: `cargo xtask bench --stages`.
+"""Measures where the time of a request goes, from the host's own spans: `cargo xtask bench --stages`.
 
-A host sends its traces to a collector in here, while one connection asks for one thing at a time.
-For each request the spans of a stage are summed up; the table has the medians, in microseconds.
-A span costs a microsecond or two itself, which its parent pays: proportions, not absolute figures.
+A host sends its traces to a collector in this process, while one connection sends one request at a time.
+For each request the spans of a stage are added up. The table shows the medians, in microseconds. A span
+itself costs a microsecond or two, which count for its parent: read the proportions, not the absolute
+figures.
 """
 
 import http.client
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -18,19 +17,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from task_host_testkit import Host
 
 TASKS = 1000
 WARM_UP = 200
 COUNT = 1000
 DRAFT = {"title": "A task among many", "description": "Something to be done", "category": "testing"}
-# By the name of their span: what they are called, and what is sent.
+# By span name: the title of the column, and the request to send.
 REQUESTS = {
     "GET /tasks/{id}": ("GET one", ("GET", "/tasks/500", None)),
     "GET /tasks": ("list of 100", ("GET", "/tasks?limit=100", None)),
     "POST /tasks": ("create", ("POST", "/tasks", DRAFT)),
 }
-# The stages in the order in which they happen, with the span of each. What a span holds beside the
-# spans within it is a stage of its own.
+# The stages in order, each with its span. The time of a span without the spans inside it counts as a stage.
 STAGES = (
     ("read arguments", "arguments"),
     ("admit, begin", "admit"),
@@ -68,18 +67,8 @@ def ask(client, method, path, body):
     assert answer.status in (200, 201), answer.status
 
 
-def listening(host):
-    """The address of the API, from the host's log; the rest of the log is read and dropped."""
-    for line in host.stderr:
-        address = json.loads(line).get("server.address")
-        if address:
-            threading.Thread(target=lambda: all(True for _ in host.stderr), daemon=True).start()
-            return address
-    raise SystemExit("the host did not start")
-
-
 def by_stage(spans):
-    """The microseconds of each stage, of each request."""
+    """Yields the microseconds of each stage, for each request."""
     children = defaultdict(list)
     for span in spans:
         children[span.parent_span_id].append(span)
@@ -104,30 +93,29 @@ def main(host_binary, component):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as folder:
-        command = [host_binary, "serve", "--component", component, "--workers", "1"]
-        command += ["--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--log-format", "json"]
-        command += ["--database", f"sqlite:{Path(folder)}/tasks.sqlite"]
-        command += ["--otlp-endpoint", f"http://127.0.0.1:{server.server_port}"]
-        # None is left out because there are many at once.
-        settings = os.environ | {"OTEL_BSP_MAX_QUEUE_SIZE": "100000"}
-        piped = {"stderr": subprocess.PIPE, "text": True}
-        with subprocess.Popen(command, cwd=folder, env=settings, **piped) as host:
-            address = listening(host)
+        settings = {
+            "TASK_HOST_DATABASE": f"sqlite:{folder}/tasks.sqlite",
+            "TASK_HOST_COMPONENT": component,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
+            # No span is dropped because many are sent at once.
+            "OTEL_BSP_MAX_QUEUE_SIZE": "100000",
+        }
+        log = Path(folder, "host.log")
+        # The host sends the last spans when it stops.
+        with Host(host_binary, settings, log, ["serve", "--workers", "1"]) as host:
+            address = host.url.removeprefix("http://")
             client = http.client.HTTPConnection(address, timeout=30)
             for _ in range(TASKS // 100):
                 ask(client, "POST", "/tasks/bulk", [DRAFT] * 100)
             for _, request in REQUESTS.values():
                 for _ in range(WARM_UP + COUNT):
                     ask(client, *request)
-            # It sends what is left when it stops.
-            host.terminate()
-            assert host.wait() == 0
     columns = []
     for root, (title, _) in REQUESTS.items():
         own = {span.trace_id for span in Collector.spans if span.name == root}
         found = list(by_stage([span for span in Collector.spans if span.trace_id in own]))
         found = found[-COUNT:]
-        assert len(found) == COUNT, f"{title}: {len(found)} of {COUNT} traces came"
+        assert len(found) == COUNT, f"{title}: received only {len(found)} of {COUNT} traces"
         columns.append((title, found))
     print("| us, median | " + " | ".join(title for title, _ in columns) + " |")
     print("| --- |" + " --- |" * len(columns))

@@ -1,14 +1,15 @@
-//! Lays out the component's memory: first the stack, then statics, then room to allocate in.
+//! Sets the layout of the component's memory: the stack, then the statics, then the heap.
 //!
-//! What a call writes to is cleared after it, from the lowest address up to what the host keeps of
-//! an instance; pages above that are given back, and the next call has to ask for them anew. In this
-//! order a small call has all its pages at the front, whatever a large one before it wrote to.
+//! After a call, the host clears the memory of the instance from the lowest address up to a fixed
+//! size, and returns the pages above that size to the operating system. The next call then has to
+//! request those pages again. With this layout a small call uses only pages at the front, even if a
+//! large call used the same memory before.
 
-/// Eight times what the tests of the API need. The stack grows towards address 0, so a call that
-/// needs more traps, and overwrites nothing.
+/// Eight times what the API's tests need. The stack grows towards address 0. If a call needs more, it
+/// traps and overwrites nothing.
 const STACK_BYTES: u32 = 128 << 10;
-/// All memory at the start. Behind stack and statics it leaves room for 100 ordinary tasks, so that
-/// hardly a call has to grow it.
+/// Initial size of the memory. After the stack and the statics it has room for 100 ordinary tasks, so
+/// that few calls need to grow it.
 const MEMORY_BYTES: u32 = 512 << 10;
 
 fn main() {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Takes the local cluster and everything in it away: `just down`. Where there is none, all is well.
+# Deletes the local cluster and everything in it: `just down`. Succeeds if there is no cluster.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=k8s/prerequisites.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the Secret that the overlays `stage` and `prod` and a chart with secret.existing expect,
-# with random values. One that is there stays as it is: the database was made with it.
+# Creates the Secret that the overlays `stage` and `prod`, and a chart with secret.existing, expect, with
+# random values. An existing Secret stays as it is, because the database was created with its password.
 #
 #   k8s/secrets.sh task-api-stage
 #   k8s/secrets.sh task-api-prod 'postgres://task_host:…@db.example.com/tasks'   # a managed server
@@ -8,28 +8,28 @@ set -euo pipefail
 # shellcheck source=k8s/prerequisites.sh
 . "$(dirname "$0")/prerequisites.sh"
 
-namespace=${1:?"which namespace, such as task-api-stage?"}
+namespace=${1:?"Give a namespace, such as task-api-stage"}
 url=${2:-}
 kubectl=${KUBECTL:-kubectl}
 
 need_kubectl
 have_all
 
-# A cluster that does not answer is no cluster without a Secret.
+# If the cluster does not answer, this fails: it does not mean that the Secret is missing.
 found=$("$kubectl" get secret task-api --namespace "$namespace" --ignore-not-found --output name)
 if [ -n "$found" ]; then
-    echo "Secret task-api in $namespace is there already, and stays as it is."
+    echo "The Secret task-api in namespace $namespace already exists and stays as it is."
     exit 0
 fi
 
-# Inside the namespace, behind its NetworkPolicy, the database has no certificate.
+# The database in the namespace is behind a NetworkPolicy and has no certificate: sslmode=disable.
 random() { head -c 30 /dev/urandom | base64 | tr '+/' '-_'; }
 password=$(random)
 token=$(random)
 code_key=$(random)
 url=${url:-postgres://task_host:$password@task-api-postgres:5432/tasks?sslmode=disable}
 
-# As the overlays label theirs. What is there already stays as it is.
+# The same labels as in the overlays. An existing namespace stays as it is.
 found=$("$kubectl" get namespace "$namespace" --ignore-not-found --output name)
 [ -n "$found" ] || "$kubectl" create --filename - <<MANIFEST
 apiVersion: v1
@@ -41,7 +41,7 @@ metadata:
     pod-security.kubernetes.io/audit: restricted
     pod-security.kubernetes.io/warn: restricted
 MANIFEST
-# By a manifest on standard input: arguments can be seen by other users of the machine.
+# A manifest on standard input, because other users of the machine can see arguments.
 "$kubectl" create --namespace "$namespace" --filename - <<MANIFEST
 apiVersion: v1
 kind: Secret

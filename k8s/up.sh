@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From nothing to a running local cluster with the service in it, and to the same state again when
-# it is repeated: `just up`, or `just up stage`.
+# Creates a local cluster with the service in it: `just up`, or `just up stage`. If you repeat it, it brings
+# the cluster to the same state and the new image to the pods.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=k8s/prerequisites.sh
@@ -12,7 +12,7 @@ dev) port=30080 ;;
 stage) port=30081 ;;
 prod) port=30082 ;;
 *)
-    echo "which environment: dev, stage or prod?" >&2
+    echo "Give an environment: dev, stage or prod" >&2
     exit 2
     ;;
 esac
@@ -28,27 +28,27 @@ docker_builds
 
 kind get clusters 2>/dev/null | grep -qx task-host ||
     kind create cluster --config k8s/kind/cluster.yaml --wait 120s
-# Makes it kubectl's context, also where that was lost or another one was chosen since: what follows
-# must not reach any other cluster.
+# Selects this cluster as kubectl's context, even if the context was lost or changed: the commands below must
+# not reach any other cluster.
 kind export kubeconfig --name task-host
 
-# The image that the overlay names, so that the cluster pulls nothing of ours.
+# Build the image under the name that the overlay uses, so that the cluster does not try to pull it.
 image=$(kubectl kustomize "k8s/overlays/$environment" |
     sed -n 's/^ *image: \(.*task-host:.*\)$/\1/p' | sort -u)
-# Without attestations, which `kind load` cannot read.
+# No attestations, because `kind load` cannot read them.
 BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build --tag "$image" .
 kind load docker-image --name task-host "$image"
 
 [ "$environment" = dev ] || k8s/secrets.sh "$namespace"
 ran=$(kubectl --namespace "$namespace" get deployment task-api --ignore-not-found --output name)
 kubectl apply --kustomize "k8s/overlays/$environment"
-# A new image under the same tag is no change that the cluster would see.
+# The cluster does not notice a new image under the same tag, so restart the pods.
 [ -z "$ran" ] || kubectl --namespace "$namespace" rollout restart deployment/task-api
 kubectl --namespace "$namespace" rollout status statefulset/task-api-postgres --timeout 300s
 kubectl --namespace "$namespace" rollout status deployment/task-api --timeout 300s
 
 curl --silent --show-error --fail --retry 30 --retry-delay 1 --retry-all-errors \
     --noproxy '*' "http://127.0.0.1:$port/readyz"
-printf '\ntask-api serves on http://127.0.0.1:%s/ (its documentation: /docs)\n' "$port"
-echo "new logic: just deploy-to $namespace"
-echo "away with it: just down"
+printf '\ntask-api serves on http://127.0.0.1:%s/ (API documentation: /docs)\n' "$port"
+echo "To deploy new logic: just deploy-to $namespace"
+echo "To delete the cluster: just down"

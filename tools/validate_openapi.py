@@ -1,6 +1,6 @@
-"""Fetches an OpenAPI document, validates it, and says what it describes.
+"""Fetches an OpenAPI document, validates it, and prints how much it describes.
 
-Usage: validate_openapi.py URL. Ends with 1 and the faults when the document is not valid.
+Usage: validate_openapi.py URL. If the document is not valid, prints the errors and exits with 1.
 """
 
 import json
@@ -18,7 +18,7 @@ def main(url: str) -> int:
 
     version = str(document.get("openapi"))
     if not version.startswith("3.1."):
-        print(f"{url}: OpenAPI {version} instead of 3.1", file=sys.stderr)
+        print(f"{url}: the document is OpenAPI {version}; expected 3.1", file=sys.stderr)
         return 1
 
     faults = list(OpenAPIV31SpecValidator(document).iter_errors())
@@ -31,7 +31,7 @@ def main(url: str) -> int:
     paths = document.get("paths", {})
     operations = sum(len(METHODS & item.keys()) for item in paths.values())
     if operations == 0:
-        print(f"{url}: describes no operation", file=sys.stderr)
+        print(f"{url}: the document describes no operations", file=sys.stderr)
         return 1
     print(f"    valid OpenAPI {version}: {operations} operations on {len(paths)} paths")
     return 0

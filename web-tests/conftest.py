@@ -1,6 +1,6 @@
-"""What the tests of the web pages share: one browser, and for each test a host and pages of its own.
+"""Fixtures of the tests of the web pages: one browser for all tests, a host and pages for each test.
 
-A page that throws, or that the content security policy stops at something, fails its test.
+If a page throws an error or violates the content security policy, its test fails.
 """
 
 import os
@@ -18,19 +18,19 @@ SIZES = {
     "narrow": {"viewport": {"width": 320, "height": 640}},
 }
 
-# Two cores may be busy with other things.
+# Generous, because two cores may be busy with other work.
 expect.set_options(timeout=10_000)
 
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 def pytest_addoption(parser):
-    parser.addoption("--screenshots", type=Path, help="a folder for the documentation's pictures")
+    parser.addoption("--screenshots", type=Path, help="folder for the screenshots of the documentation")
 
 
 @pytest.fixture(scope="session")
 def browser():
-    # Chromium has no sandbox for root.
+    # Chromium does not start with its sandbox as root.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -42,7 +42,7 @@ def browser():
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory):
-    """Compiled code, so that only the first host compiles."""
+    """A folder of compiled code, so that only the first host compiles."""
     return tmp_path_factory.mktemp("cache")
 
 
@@ -55,11 +55,11 @@ def host(tmp_path, cache):
 
 @pytest.fixture
 def open_page(browser, host):
-    """Opens the page, or what is at another path, in a browser profile of its own."""
+    """Opens the page at a path in a browser profile of its own."""
     contexts, faults = [], []
 
-    def hear(message):
-        # A failed request is the page's to handle, and it says so to the person.
+    def record(message):
+        # The page handles failed requests itself, and tells the user.
         if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
             faults.append(message.text)
 
@@ -67,12 +67,12 @@ def open_page(browser, host):
         context = browser.new_context(base_url=host.url, **{**SIZES[size], **options})
         contexts.append(context)
         page = context.new_page()
-        page.on("console", hear)
+        page.on("console", record)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(path)
         if ready:
             expect(page.locator("[data-count=total]")).not_to_have_text("–")
-            # The list comes by an answer of its own, which may be the later one.
+            # The list has an answer of its own, which may arrive later.
             expect(page.get_by_text("Loading the tasks…")).to_have_count(0)
         return page
 
@@ -89,10 +89,10 @@ def page(open_page):
 
 @pytest.fixture
 def assert_accessible():
-    """Checks a page by axe against WCAG 2.2 AA and axe's best practices."""
+    """Checks a page with axe against WCAG 2.2 AA and the best practices of axe."""
 
     def check(page):
-        # Animations end first: half-transparent text has little contrast.
+        # Wait for animations, because half-transparent text has little contrast.
         page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished))")
         results = Axe().run(page, options={"runOnly": WCAG})
         assert not results.response["violations"], results.generate_report()

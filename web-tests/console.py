@@ -1,4 +1,4 @@
-"""The console as operators use it: a host that has one, and what they do and look at."""
+"""The console as operators use it: a host with the counter component, and steps on the page."""
 
 import hashlib
 import json
@@ -9,13 +9,14 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from hosts import HTTP, Host, built, twin
+from hosts import Host, built
+from task_host_testkit import HTTP, with_note
 
 TOKEN = "the-token-of-the-tests"
 
 
-class Operated(Host):
-    """A host of the counter component, which fails on demand."""
+class ConsoleHost(Host):
+    """A host that serves the counter component, which fails on demand."""
 
     def __init__(self, folder, cache, token=TOKEN, probation="1s"):
         self.token = token
@@ -24,28 +25,28 @@ class Operated(Host):
 
     @property
     def console(self):
-        return f"{self.operators}/console"
+        return f"{self.admin_url}/console"
 
     def get(self, path, headers={}):
-        """The status and the headers of an answer of the API."""
+        """Sends a GET request to the API and returns the response's status and headers."""
         request = urllib.request.Request(f"{self.url}{path}", headers=headers)
         try:
-            with HTTP.open(request, timeout=20) as answer:
-                return answer.status, answer.headers
+            with HTTP.open(request, timeout=20) as response:
+                return response.status, response.headers
         except urllib.error.HTTPError as error:
             return error.code, error.headers
 
     def revision(self):
         return self.get("/counters")[1]["task-host-revision"]
 
-    def order(self, component: Path, **order):
-        """Orders a deployment as somebody else does, and returns its id."""
+    def deploy_as_other(self, component: Path, **options):
+        """Starts a deployment as another operator, and returns its id."""
         digest = self._admin("components", component.read_bytes(), "application/wasm")["digest"]
-        body = json.dumps({"digest": digest, **order}).encode()
+        body = json.dumps({"digest": digest, **options}).encode()
         return self._admin("deployments", body, "application/json")["id"]
 
-    def promote(self, number):
-        """Lets what is tried in a deployment take over, as somebody else does."""
+    def promote_as_other(self, number):
+        """Promotes the candidate of a deployment, as another operator."""
         self._admin(f"deployments/{number}/promote", b"", "application/json")
 
     def _admin(self, path, body, media_type):
@@ -54,20 +55,20 @@ class Operated(Host):
             "task-host-actor": "somebody-else",
             "content-type": media_type,
         }
-        request = urllib.request.Request(f"{self.operators}/admin/{path}", body, headers)
+        request = urllib.request.Request(f"{self.admin_url}/admin/{path}", body, headers)
         with HTTP.open(request, timeout=20) as answer:
             return json.loads(answer.read() or b"null")
 
 
 def variant(folder: Path, name: str, of="counter") -> Path:
-    """The same component under another name and digest."""
+    """Writes a copy of a component that differs only in its digest, and returns its path."""
     path = folder / f"{name}.wasm"
-    path.write_bytes(twin(built(of).read_bytes(), name))
+    path.write_bytes(with_note(built(of).read_bytes(), name.encode()))
     return path
 
 
 def digest(component: Path) -> str:
-    """The first digits of a component's digest, as the console shows it."""
+    """Returns the first digits of a component's digest, as the console shows them."""
     return hashlib.sha256(component.read_bytes()).hexdigest()[:12]
 
 
@@ -87,26 +88,27 @@ def press(page: Page, name: str):
     page.get_by_role("button", name=name, exact=True).click()
 
 
-def answer(page: Page, name: str):
-    """Answers the question that is asked."""
+def confirm(page: Page, name: str):
+    """Presses a button of the open dialog."""
     page.get_by_role("dialog").get_by_role("button", name=name).click()
 
 
 def revision(page: Page, role: str):
-    """The card of the active revision, or of the candidate."""
+    """Returns the card of the active revision or of the candidate."""
     return page.get_by_role("article", name=re.compile(f"^{role}"))
 
 
 def progress(page: Page):
-    """The deployment that runs, or ran last."""
+    """Returns the section of the running or latest deployment."""
     return page.get_by_role("region", name=re.compile(r"^Deployment \d+"))
 
 
 def stage(page: Page, name: str):
+    """Returns the line of a stage of that deployment."""
     return progress(page).get_by_role("listitem").filter(has_text=name).first
 
 
-def fits(page: Page):
-    """Nothing sticks out at the side."""
-    over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    assert over <= 0, f"the page is {over} pixels too wide"
+def assert_fits(page: Page):
+    """Checks that the page does not scroll sideways."""
+    excess = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert excess <= 0, f"the page is {excess} pixels too wide"

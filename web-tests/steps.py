@@ -1,4 +1,4 @@
-"""What a person does on the Task Manager page, and what they look at."""
+"""Steps on the Task Manager page, and the elements that the tests look at."""
 
 import re
 
@@ -6,13 +6,13 @@ from playwright.sync_api import Page, expect
 
 
 def row(page: Page, title: str):
-    """A task of the list."""
+    """Returns the row of a task in the list."""
     name = re.compile(f"^{re.escape(title)}$")
     return page.locator(".tasks .task").filter(has=page.locator(".name", has_text=name))
 
 
 def card(page: Page, title: str, status: str):
-    """A card in a column of the board."""
+    """Returns the card of a task in a column of the board."""
     return page.locator(f"[data-status={status}] li[data-task]").filter(has_text=title)
 
 
@@ -21,7 +21,7 @@ def form(page: Page):
 
 
 def add(page: Page, title: str, **fields):
-    """Fills the form for a new task and sends it."""
+    """Fills in and submits the form that adds a task."""
     form(page).get_by_label("Title").fill(title)
     details = form(page).get_by_role("button", name="Details")
     if fields and details.is_visible() and details.get_attribute("aria-expanded") == "false":
@@ -36,7 +36,7 @@ def add(page: Page, title: str, **fields):
 
 
 def edit(page: Page, title: str):
-    """Opens the dialog that changes a task."""
+    """Opens the dialog that edits a task, and waits until it has loaded."""
     page.get_by_role("button", name=f"Edit: {title}").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_label("Title", exact=True)).to_be_visible()
@@ -48,6 +48,6 @@ def expect_counts(page: Page, **counts):
         expect(page.locator(f"[data-count={name}]")).to_have_text(str(count))
 
 
-def expect_said(page: Page, text: str):
-    """A message told it."""
+def expect_notice(page: Page, text: str):
+    """Waits for a notice with this text."""
     expect(page.get_by_role("log").get_by_text(text)).to_be_visible()

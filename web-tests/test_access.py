@@ -1,4 +1,4 @@
-"""The page for everybody: each state by axe, everything by keyboard, every width, both schemes."""
+"""Accessibility: axe in each state, keyboard operation, narrow screens, light and dark schemes."""
 
 import re
 
@@ -43,7 +43,7 @@ def test_every_state_is_accessible(open_page, host, assert_accessible, size, sch
     dialog.get_by_label("Title", exact=True).fill("Ship it now")
     host.update(2, title="Ship it later")
     dialog.get_by_role("button", name="Save").click()
-    expect(dialog.get_by_text("Somebody else changed")).to_be_visible()
+    expect(dialog.get_by_text("Someone else changed")).to_be_visible()
     assert_accessible(page)
     dialog.get_by_role("button", name="Cancel").click()
 
@@ -52,7 +52,7 @@ def test_every_state_is_accessible(open_page, host, assert_accessible, size, sch
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
     assert_accessible(page)
-    page.get_by_role("button", name="Add several").click()
+    page.get_by_role("button", name="Add multiple").click()
     assert_accessible(page)
     page.keyboard.press("Escape")
     for view in ("Board", "Statistics"):
@@ -73,7 +73,7 @@ def test_nothing_is_cut_off_at_320_pixels(open_page, host, view):
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
-def test_a_task_lives_its_life_by_the_keyboard_alone(page, host):
+def test_a_task_can_be_added_completed_edited_and_deleted_by_keyboard_alone(page, host):
     def press(*keys):
         for key in keys:
             page.keyboard.press(key)
@@ -83,7 +83,7 @@ def test_a_task_lives_its_life_by_the_keyboard_alone(page, host):
             if target.evaluate("element => element === document.activeElement"):
                 return
             press("Tab")
-        raise AssertionError(f"no way to {target} by the keyboard")
+        raise AssertionError(f"{target} is not reachable by Tab")
 
     tab_to(form(page).get_by_label("Title"))
     page.keyboard.type("By hand")
@@ -101,7 +101,7 @@ def test_a_task_lives_its_life_by_the_keyboard_alone(page, host):
     page.keyboard.type("s")
     press("Enter")
     expect(row(page, "By hands")).to_be_visible()
-    # The focus is where it was before the dialog.
+    # The focus has returned to the button that opened the dialog.
     expect(page.get_by_role("button", name="Edit: By hands")).to_be_focused()
     press("Tab", "Enter")
     tab_to(page.get_by_role("dialog").get_by_role("button", name="Delete"))

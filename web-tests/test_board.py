@@ -1,4 +1,4 @@
-"""The board: cards move by dragging, by the keyboard, and on a phone; and the statistics."""
+"""The board (moving cards by mouse, keyboard and touch) and the statistics."""
 
 import re
 
@@ -48,7 +48,7 @@ def test_quick_moves_of_a_card_do_not_overtake_each_other(open_page, host):
     page.get_by_role("button", name="Move to In progress: Move me").click()
     page.get_by_role("button", name="Move to Blocked: Move me").click()
     expect(card(page, "Move me", "blocked")).to_be_visible()
-    # A second request would be on its way by now, and through before the first.
+    # If moves were not queued, the second request would have overtaken the first by now.
     page.wait_for_timeout(500)
     held[0].continue_()
     expect(page.get_by_role("log")).to_contain_text("“Move me” is now blocked.")
@@ -74,7 +74,7 @@ def test_a_task_is_deleted_from_its_dialog(open_page, host):
     assert host.tasks() == []
 
 
-def test_filters_hold_for_the_board_too(open_page, host):
+def test_filters_apply_to_the_board_too(open_page, host):
     host.create("Red car")
     host.create("Blue car")
     page = open_page("/")
@@ -93,10 +93,10 @@ def test_statistics_show_the_figures(open_page, host):
     host.update(1, status="completed", actual_hours=2)
     page = open_page("/?view=statistics")
     chart = lambda name: page.locator(".chart").filter(has=page.get_by_role("heading", name=name))
-    expect(page.locator(".statistics .counts")).to_contain_text("Completion rate50 %")
+    expect(page.locator(".statistics .counts")).to_contain_text("Completion rate50%")
     expect(chart("By category")).to_contain_text("Testing2")
     expect(chart("By assignee")).to_contain_text("Ada1Unassigned1")
-    expect(chart("Completed by day").get_by_role("img")).to_have_accessible_name(
+    expect(chart("Completed per day").get_by_role("img")).to_have_accessible_name(
         re.compile(r"^\d+ \w+: 1$")
     )
     host.create("Three", category="testing")

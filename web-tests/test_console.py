@@ -1,16 +1,16 @@
-"""The console: who gets in, what is shown, and what happens to a page while hosts come and go."""
+"""The console: logging in, figures and failures, other operators' deployments, and lost connections."""
 
 import re
 
 import pytest
 from playwright.sync_api import expect
 
-from console import TOKEN, Operated, fits, log_in, press, progress, revision, variant
+from console import TOKEN, ConsoleHost, assert_fits, log_in, press, progress, revision, variant
 
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory, cache):
-    host = Operated(tmp_path_factory.mktemp("console"), cache)
+    host = ConsoleHost(tmp_path_factory.mktemp("console"), cache)
     yield host
     host.kill()
 
@@ -22,17 +22,17 @@ def page(open_page, host):
     return page
 
 
-def test_nothing_is_shown_without_the_token_which_stays_in_its_tab(
+def test_nothing_is_shown_without_the_token_and_the_token_stays_in_its_tab(
     open_page, host, assert_accessible
 ):
-    page = open_page(host.operators, ready=False)
+    page = open_page(host.admin_url, ready=False)
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
     assert_accessible(page)
     press(page, "Log in")
     expect(page.get_by_role("alert")).to_have_text("Enter the token.")
     page.get_by_label("Admin token").fill("a-guess")
     press(page, "Log in")
-    expect(page.get_by_role("alert")).to_have_text("This is not the host's token.")
+    expect(page.get_by_role("alert")).to_have_text("Wrong token. Check it and try again.")
     expect(page.get_by_label("Admin token")).to_be_focused()
     assert_accessible(page)
     log_in(page)
@@ -60,49 +60,49 @@ def test_requests_are_charted_by_revision_and_failed_ones_are_listed(
     expect(page.get_by_role("row").filter(has_text=revision)).to_be_visible()
     chart = page.get_by_role("img", name=re.compile(f"^Traps per second.*{revision}"))
     line = chart.locator(".line").get_attribute("d")
-    assert len(set(re.findall(r" [0-9.]+", line))) > 1, "the line stays on the ground"
+    assert len(set(re.findall(r" [0-9.]+", line))) > 1, "the line is flat"
     assert_accessible(page)
 
 
-def test_what_somebody_else_deploys_is_followed(page, host, tmp_path):
-    # It runs until it is promoted: however late the page looks, it sees that.
-    number = host.order(variant(tmp_path, "elsewhere"), shadow=True)
+def test_a_deployment_of_another_operator_is_followed(page, host, tmp_path):
+    # It runs until it is promoted, so the page sees it however late it looks.
+    number = host.deploy_as_other(variant(tmp_path, "elsewhere"), shadow=True)
     followed = page.get_by_role("region", name=f"Deployment {number}")
     expect(followed).to_contain_text("somebody-else")
-    expect(page.get_by_text(f"Deployment {number} runs.")).to_be_visible()
+    expect(page.get_by_text(f"Deployment {number} is running.")).to_be_visible()
     expect(page.get_by_role("button", name="Deploy", exact=True)).to_be_disabled()
-    # It may still be compiled, and has nothing to promote until it is tried.
+    # It can be promoted only after it has been compiled and the trial has started.
     expect(revision(page, "Candidate")).to_contain_text("shadow")
-    host.promote(number)
+    host.promote_as_other(number)
     expect(progress(page)).to_contain_text("Active")
     expect(page.get_by_role("button", name="Deploy", exact=True)).to_be_enabled()
 
 
-def test_a_host_that_restarts_is_waited_for(page, host, assert_accessible):
+def test_the_page_reconnects_after_a_restart_of_the_host(page, host, assert_accessible):
     deploy = page.get_by_role("button", name="Deploy", exact=True)
     expect(deploy).to_be_enabled()
     host.stop()
-    expect(page.get_by_text("The host does not answer.")).to_be_visible()
-    expect(page.get_by_text("No answer", exact=True)).to_be_visible()
+    expect(page.get_by_text("The host is not responding.")).to_be_visible()
+    expect(page.get_by_text("Not responding", exact=True)).to_be_visible()
     expect(deploy).to_be_disabled()
     assert_accessible(page)
     host.start()
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
-    expect(page.get_by_text("The host does not answer.")).to_be_hidden()
+    expect(page.get_by_text("The host is not responding.")).to_be_hidden()
     expect(deploy).to_be_enabled()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_host_without_a_token_shows_itself_to_its_own_machine(
+def test_a_host_without_a_token_needs_no_login_on_its_own_machine(
     open_page, tmp_path, cache, scheme, assert_accessible
 ):
-    host = Operated(tmp_path, cache, token=None)
+    host = ConsoleHost(tmp_path, cache, token=None)
     try:
         page = open_page(host.console, size="narrow", ready=False, color_scheme=scheme)
         expect(page.get_by_role("heading", name="Revisions")).to_be_visible()
-        expect(page.get_by_text("None since this host started.")).to_be_visible()
+        expect(page.get_by_text("No failed requests since this host started.")).to_be_visible()
         expect(page.get_by_role("button", name="Log out")).to_have_count(0)
         assert_accessible(page)
-        fits(page)
+        assert_fits(page)
     finally:
         host.kill()

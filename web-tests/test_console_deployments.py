@@ -1,4 +1,4 @@
-"""The console: components on their way in and out, as operators send them."""
+"""The console: deploying, checking, aborting and rolling back components."""
 
 import base64
 
@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from console import (
-    Operated, answer, choose, digest, fits, log_in, press, progress, revision, stage, variant,
+    ConsoleHost, assert_fits, choose, confirm, digest, log_in, press, progress, revision, stage, variant,
 )
 
 GATE = ["Verify", "Compile", "Describe", "Bind routes", "Compare APIs", "Self-test"]
@@ -21,7 +21,7 @@ DROP = """(content) => {
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory, cache):
-    host = Operated(tmp_path_factory.mktemp("deployments"), cache)
+    host = ConsoleHost(tmp_path_factory.mktemp("deployments"), cache)
     yield host
     host.kill()
 
@@ -33,7 +33,7 @@ def page(open_page, host):
     return page
 
 
-def test_a_component_is_deployed_stage_by_stage_and_taken_back_after_a_question(
+def test_a_component_is_deployed_stage_by_stage_and_rolled_back_after_a_confirmation(
     page, host, tmp_path, assert_accessible
 ):
     before = host.revision()
@@ -59,14 +59,14 @@ def test_a_component_is_deployed_stage_by_stage_and_taken_back_after_a_question(
     expect(back).to_be_focused()
     assert host.revision() == digest(component)
     back.click()
-    answer(page, "Roll back")
+    confirm(page, "Roll back")
     expect(revision(page, "Active")).to_contain_text(before)
     assert host.revision() == before
     history = page.get_by_role("region", name="Deployments").get_by_role("listitem")
-    expect(history.filter(has_text="Roll back").first).to_contain_text(before)
+    expect(history.filter(has_text="Rollback").first).to_contain_text(before)
 
 
-def test_a_dropped_file_that_is_no_component_is_refused_with_the_reason(
+def test_a_dropped_file_that_is_not_a_component_is_rejected_with_the_reason(
     page, host, assert_accessible
 ):
     before = host.revision()
@@ -83,7 +83,7 @@ def test_a_dropped_file_that_is_no_component_is_refused_with_the_reason(
     assert host.revision() == before
 
 
-def test_a_check_lists_what_breaks_clients_and_it_may_be_let_through(
+def test_a_check_lists_the_changes_that_break_clients_and_they_can_be_allowed(
     page, host, tmp_path, assert_accessible
 ):
     before = host.revision()
@@ -93,14 +93,14 @@ def test_a_check_lists_what_breaks_clients_and_it_may_be_let_through(
     expect(changes).to_contain_text("GET /counters: the path is gone")
     expect(progress(page)).to_contain_text("Rejected")
     assert_accessible(page)
-    page.get_by_label("changes that break clients").check()
+    page.get_by_label("Changes that break clients").check()
     press(page, "Check only")
     expect(stage(page, "Compare APIs")).to_contain_text("passed")
     expect(changes).to_contain_text("GET /counters: the path is gone")
     assert host.revision() == before
 
 
-def test_logic_that_fails_is_taken_back_and_tried_again_only_on_purpose(
+def test_logic_that_fails_is_rolled_back_and_retried_only_on_request(
     page, host, tmp_path, assert_accessible
 ):
     before = host.revision()
@@ -114,13 +114,13 @@ def test_logic_that_fails_is_taken_back_and_tried_again_only_on_purpose(
     assert host.revision() == before
     press(page, "Deploy")
     refusal = page.get_by_role("alert").filter(has_text="was rolled back before")
-    expect(refusal).to_contain_text("Tick “an earlier rollback of this component”")
+    expect(refusal).to_contain_text("Select “Retry after an earlier rollback”")
     assert_accessible(page)
-    page.get_by_label("an earlier rollback of this component").check()
+    page.get_by_label("Retry after an earlier rollback").check()
     press(page, "Deploy")
     expect(stage(page, "Switch")).to_contain_text("passed")
     press(page, "Abort")
-    answer(page, "Abort")
+    confirm(page, "Abort")
     expect(progress(page)).to_contain_text("Aborted")
     assert host.revision() == before
 
@@ -130,24 +130,24 @@ def test_a_canary_gets_its_share_then_more_then_everything(
 ):
     component = variant(tmp_path, "canary")
     choose(page, component)
-    page.get_by_label("A share first").check()
-    page.get_by_label("Share of the clients").press("ArrowRight")
+    page.get_by_label("Canary").check()
+    page.get_by_label("Share of clients").press("ArrowRight")
     press(page, "Deploy")
     candidate = revision(page, "Candidate")
     expect(candidate).to_contain_text(digest(component))
-    expect(candidate).to_contain_text("canary: gets 11 % of the clients")
+    expect(candidate).to_contain_text("canary: 11% of clients")
     assert_accessible(page)
-    candidate.get_by_label("Share of the clients").press("End")
+    candidate.get_by_label("Share of clients").press("End")
     press(page, "Set share")
-    expect(candidate).to_contain_text("canary: gets 99 % of the clients")
+    expect(candidate).to_contain_text("canary: 99% of clients")
     press(page, "Promote to all requests")
-    answer(page, "Promote")
+    confirm(page, "Promote")
     expect(revision(page, "Active")).to_contain_text(digest(component))
     expect(progress(page)).to_contain_text("Active")
     assert host.revision() == digest(component)
 
 
-def test_a_shadow_tells_what_it_compared_and_answers_nobody(
+def test_a_shadow_reports_what_it_compared_and_never_answers_clients(
     page, host, tmp_path, assert_accessible
 ):
     before = host.revision()
@@ -161,8 +161,8 @@ def test_a_shadow_tells_what_it_compared_and_answers_nobody(
     compared = candidate.get_by_role("term").filter(has_text="Compared")
     expect(compared.locator("..").get_by_role("definition")).not_to_have_text("0")
     assert_accessible(page)
-    fits(page)
+    assert_fits(page)
     press(page, "Abort")
-    answer(page, "Abort")
+    confirm(page, "Abort")
     expect(candidate).to_be_hidden()
     assert host.revision() == before

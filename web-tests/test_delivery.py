@@ -1,4 +1,4 @@
-"""How the page comes to the browser: small, without foreign or inline code, behind any prefix."""
+"""How the page is delivered: its size, no third-party or inline code, and path prefixes."""
 
 from urllib.parse import urlsplit
 
@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from steps import add, row
 
 
-def test_the_page_is_small_and_its_first_paint_waits_for_no_script(open_page, host):
+def test_the_page_is_small_and_no_script_delays_its_first_paint(open_page, host):
     page = open_page(ready=False)
     page.wait_for_load_state("load")
     sizes = page.evaluate(
@@ -25,7 +25,7 @@ def test_the_page_is_small_and_its_first_paint_waits_for_no_script(open_page, ho
     assert blocking and all(path.startswith("/styles/") for path in blocking)
 
 
-def test_the_page_shows_its_heading_before_any_script_ran(open_page, host):
+def test_the_page_shows_its_heading_without_scripts(open_page, host):
     page = open_page(java_script_enabled=False, ready=False)
     expect(page.get_by_role("heading", level=1)).to_have_text("Task Manager")
 

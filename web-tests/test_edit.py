@@ -1,8 +1,8 @@
-"""The dialog that changes a task: every member, faults at their fields, and other people."""
+"""The dialog that edits a task: every member, errors at their fields, conflicts and drafts."""
 
 from playwright.sync_api import expect
 
-from steps import edit, expect_said, row
+from steps import edit, expect_notice, row
 
 
 def test_every_member_of_a_task_can_be_changed(page, host):
@@ -27,7 +27,7 @@ def test_every_member_of_a_task_can_be_changed(page, host):
     expect(dialog.locator(".chosen")).to_have_text("#2 Buy bricks×")
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).to_be_hidden()
-    expect_said(page, "Saved “Build the high wall”.")
+    expect_notice(page, "Saved “Build the high wall”.")
 
     task = host.api("GET", "/tasks/1")
     assert task["title"] == "Build the high wall"
@@ -38,10 +38,10 @@ def test_every_member_of_a_task_can_be_changed(page, host):
     assert task["dependencies"] == [2]
     assert task["due_at"].startswith("2020-05-01T")
     expect(row(page, "Build the high wall")).to_contain_text("Overdue since 1 May 2020")
-    expect(row(page, "Build the high wall")).to_contain_text("After #2")
+    expect(row(page, "Build the high wall")).to_contain_text("Depends on #2")
 
     dialog = edit(page, "Build the high wall")
-    dialog.get_by_role("button", name="No longer depend on: #2 Buy bricks").click()
+    dialog.get_by_role("button", name="Remove dependency: #2 Buy bricks").click()
     dialog.get_by_label("Description").fill("")
     dialog.get_by_label("Due").fill("")
     dialog.get_by_role("button", name="Save").click()
@@ -50,7 +50,7 @@ def test_every_member_of_a_task_can_be_changed(page, host):
     assert (task["dependencies"], task["description"], task["due_at"]) == ([], None, None)
 
 
-def test_faults_appear_at_their_fields(page, host):
+def test_errors_appear_at_their_fields(page, host):
     host.create("One task")
     host.create("Two tasks", dependencies=[1])
     dialog = edit(page, "One task")
@@ -58,7 +58,7 @@ def test_faults_appear_at_their_fields(page, host):
     dialog.get_by_label("Tags").fill("x" * 51)
     dialog.get_by_role("button", name="Save").click()
     expect(dialog.get_by_label("Estimated hours")).to_have_accessible_description(
-        "Hours are between 0 and 1000."
+        "Hours must be between 0 and 1000."
     )
     expect(dialog.get_by_label("Tags")).to_have_attribute("aria-invalid", "true")
     dialog.get_by_label("Estimated hours").fill("")
@@ -67,7 +67,7 @@ def test_faults_appear_at_their_fields(page, host):
     find.fill("#2")
     dialog.get_by_role("option", name="#2 Two tasks").click()
     dialog.get_by_role("button", name="Save").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("would have to be done before itself")
+    expect(dialog.get_by_role("alert")).to_contain_text("would depend on itself")
 
 
 def test_changes_to_different_members_are_both_kept(page, host):
@@ -81,15 +81,15 @@ def test_changes_to_different_members_are_both_kept(page, host):
     assert (task["assignee"], task["priority"]) == ("Ada", "critical")
 
 
-def test_where_both_changed_the_same_the_person_decides(page, host):
+def test_if_both_changed_the_same_member_the_user_decides(page, host):
     host.create("Shared task")
     dialog = edit(page, "Shared task")
     dialog.get_by_label("Title", exact=True).fill("My title")
     dialog.get_by_label("Assignee").fill("Ada")
     host.update(1, title="Their title")
     dialog.get_by_role("button", name="Save").click()
-    expect(dialog.get_by_role("alert").filter(has_text="Somebody else")).to_contain_text("Title is now: Their title")
-    dialog.get_by_role("button", name="Take theirs").click()
+    expect(dialog.get_by_role("alert").filter(has_text="Someone else")).to_contain_text("Title is now: Their title")
+    dialog.get_by_role("button", name="Use theirs").click()
     expect(dialog.get_by_label("Title", exact=True)).to_have_value("Their title")
     expect(dialog.get_by_label("Assignee")).to_have_value("Ada")
     dialog.get_by_label("Title", exact=True).fill("My title")
@@ -101,7 +101,7 @@ def test_where_both_changed_the_same_the_person_decides(page, host):
     assert (task["title"], task["assignee"]) == ("My title", "Ada")
 
 
-def test_what_was_typed_survives_closing_and_reloading(page, host):
+def test_unsaved_input_survives_closing_and_reloading(page, host):
     host.create("Long text")
     dialog = edit(page, "Long text")
     dialog.get_by_label("Description").fill("An hour's work")
@@ -110,15 +110,15 @@ def test_what_was_typed_survives_closing_and_reloading(page, host):
     page.reload()
     dialog = edit(page, "Long text")
     expect(dialog.get_by_label("Description")).to_have_value("An hour's work")
-    dialog.get_by_role("button", name="Discard it").click()
+    dialog.get_by_role("button", name="Discard changes").click()
     expect(dialog.get_by_label("Description")).to_have_value("")
 
 
-def test_a_task_deleted_meanwhile_is_said_to_be_gone(page, host):
+def test_saving_a_task_that_was_deleted_shows_that_it_is_gone(page, host):
     host.create("Short life")
     dialog = edit(page, "Short life")
     dialog.get_by_label("Description").fill("Too late")
     host.api("DELETE", "/tasks/1")
     dialog.get_by_role("button", name="Save").click()
-    expect(dialog.get_by_role("alert")).to_have_text("This task was deleted meanwhile.")
+    expect(dialog.get_by_role("alert")).to_have_text("This task has been deleted.")
     expect(dialog.get_by_label("Description")).to_have_value("Too late")

@@ -1,11 +1,11 @@
-"""The list: adding, completing, changing, deleting and finding tasks, on a desktop and a phone."""
+"""The list: adding, completing, editing, deleting and finding tasks, on a desktop and a phone."""
 
 import re
 
 import pytest
 from playwright.sync_api import expect
 
-from steps import add, edit, expect_counts, expect_said, form, row
+from steps import add, edit, expect_counts, expect_notice, form, row
 
 
 @pytest.fixture(params=["desktop", "phone"])
@@ -13,7 +13,7 @@ def page(request, open_page):
     return open_page(size=request.param)
 
 
-def test_a_task_is_added_completed_reopened_changed_and_deleted(page, host):
+def test_a_task_is_added_completed_reopened_edited_and_deleted(page, host):
     expect(page).to_have_title("Task Manager")
     expect(page.get_by_role("heading", level=1)).to_have_text("Task Manager")
     expect(page.get_by_text("No tasks yet")).to_be_visible()
@@ -43,7 +43,7 @@ def test_a_task_is_added_completed_reopened_changed_and_deleted(page, host):
 
     page.get_by_role("button", name="Delete: Write the long report").click()
     question = page.get_by_role("dialog", name="Delete this task?")
-    question.get_by_role("button", name="Keep it").click()
+    question.get_by_role("button", name="Cancel").click()
     expect(row(page, "Write the long report")).to_be_visible()
     page.get_by_role("button", name="Delete: Write the long report").click()
     question.get_by_role("button", name="Delete").click()
@@ -52,7 +52,7 @@ def test_a_task_is_added_completed_reopened_changed_and_deleted(page, host):
     assert host.tasks() == []
 
 
-def test_search_and_filters_narrow_the_list_and_live_in_the_address(page, host):
+def test_search_and_filters_narrow_the_list_and_are_kept_in_the_address(page, host):
     host.create("Paint the fence", priority="low", assignee="Ada", tags=["garden"])
     host.create("Paint the door", priority="high", category="bugfix")
     host.create("Mow the lawn", assignee="Ada", due_at="2020-01-01T00:00:00Z", tags=["garden"])
@@ -82,24 +82,24 @@ def test_search_and_filters_narrow_the_list_and_live_in_the_address(page, host):
     expect(row(page, "Mow the lawn")).to_contain_text("Overdue since 1 Jan 2020")
     search.get_by_label("Due").select_option(label="Any time")
     search.get_by_label("Tags").fill("garden")
-    search.get_by_label("Order").select_option(label="Most urgent first")
+    search.get_by_label("Sort by").select_option(label="Highest priority first")
     expect(page.get_by_text("2 tasks", exact=True)).to_be_visible()
     expect(page.get_by_role("listitem").locator(".name")).to_have_text(["Mow the lawn", "Paint the fence"])
     page.get_by_label("Search").fill("nothing like it")
-    expect(page.get_by_text("No task fits")).to_be_visible()
+    expect(page.get_by_text("No matching tasks")).to_be_visible()
 
 
-def test_a_deleted_task_comes_back_as_it_was(page, host):
+def test_undo_restores_a_deleted_task(page, host):
     first = host.create("First", tags=["a", "b"], estimated_hours=2, assignee="Ada", priority="high")
     host.update(first["id"], status="in_progress", actual_hours=1.5)
     host.create("Second", dependencies=[first["id"]])
-    expect(row(page, "Second")).to_contain_text(f"After #{first['id']}")
+    expect(row(page, "Second")).to_contain_text(f"Depends on #{first['id']}")
 
     page.get_by_role("button", name="Delete: First").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(row(page, "First")).to_be_hidden()
     page.get_by_role("button", name="Undo").click()
-    expect_said(page, "“First” is back, as #3.")
+    expect_notice(page, "Restored “First” as #3.")
     expect(row(page, "First")).to_contain_text("In progress")
     back = host.api("GET", "/tasks/3")
     before = host.api("GET", "/tasks/2")
@@ -109,9 +109,9 @@ def test_a_deleted_task_comes_back_as_it_was(page, host):
 
 
 def test_lines_become_tasks(page, host):
-    page.get_by_role("button", name="Add several").click()
-    dialog = page.get_by_role("dialog", name="Add several tasks")
-    lines = dialog.get_by_label("One task a line")
+    page.get_by_role("button", name="Add multiple").click()
+    dialog = page.get_by_role("dialog", name="Add multiple tasks")
+    lines = dialog.get_by_label("One task per line")
     lines.fill("- [ ] Buy paint !high #garden @Ada\n\n2. ab\n* Call the neighbour")
     dialog.get_by_role("button", name="Add 3 tasks").click()
     expect(dialog.get_by_role("alert")).to_contain_text("Line 2 (“ab”)")
@@ -125,7 +125,7 @@ def test_lines_become_tasks(page, host):
     assert (task["tags"], task["assignee"]) == (["garden"], "Ada")
 
 
-def test_lines_pasted_into_the_title_open_the_same_dialog(page, host):
+def test_pasting_lines_into_the_title_opens_the_dialog_for_multiple_tasks(page, host):
     form(page).get_by_label("Title").evaluate(
         """(field) => {
             const clipboardData = new DataTransfer();
@@ -137,13 +137,13 @@ def test_lines_pasted_into_the_title_open_the_same_dialog(page, host):
     expect_counts(page, total=2)
 
 
-def test_what_is_wrong_is_said_at_its_field(page, host):
+def test_an_error_is_shown_at_its_field(page, host):
     title = form(page).get_by_label("Title")
     form(page).get_by_role("button", name="Add task").click()
-    expect(title).to_have_accessible_description("Give the task a title.")
+    expect(title).to_have_accessible_description("Enter a title.")
     expect(title).to_be_focused()
     add(page, "ab", description="kept")
-    expect(title).to_have_accessible_description("The title has at least 3 characters.")
+    expect(title).to_have_accessible_description("The title must have at least 3 characters.")
     expect(form(page).get_by_label("Description")).to_have_value("kept")
     assert host.tasks() == []
 

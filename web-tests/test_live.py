@@ -1,12 +1,12 @@
-"""What happens while somebody uses the page: others, lost connections, restarts, deployments."""
+"""Changes while a page is open: other users, lost connections, restarts and deployments."""
 
 from playwright.sync_api import expect
 
-from hosts import twin
+from task_host_testkit import with_note
 from steps import add, edit, expect_counts, form, row
 
 
-def test_two_people_see_each_others_changes(open_page, host):
+def test_two_users_see_each_others_changes(open_page, host):
     ada, bob = open_page(), open_page(size="phone")
     add(ada, "Written by Ada")
     expect(row(bob, "Written by Ada")).to_be_visible()
@@ -18,7 +18,7 @@ def test_two_people_see_each_others_changes(open_page, host):
     expect(row(ada, "Written by Ada")).to_be_hidden()
 
 
-def test_a_change_elsewhere_takes_no_rows_from_somebody_who_scrolls(open_page, host):
+def test_a_change_elsewhere_removes_no_rows_while_the_user_scrolls(open_page, host):
     host.api("POST", "/tasks/bulk", [{"title": f"Task {n}", "category": "feature"} for n in range(100)])
     host.api("POST", "/tasks/bulk", [{"title": f"More {n}", "category": "feature"} for n in range(100)])
     page = open_page()
@@ -43,11 +43,11 @@ def test_a_change_elsewhere_takes_no_rows_from_somebody_who_scrolls(open_page, h
     assert "100 tasks, and more below" not in page.evaluate("counts")
 
 
-def test_nothing_typed_is_lost_while_the_service_is_away(open_page, host):
+def test_no_input_is_lost_while_the_service_cannot_be_reached(open_page, host):
     page = open_page()
     page.context.set_offline(True)
     add(page, "Typed offline", description="And not lost")
-    expect(page.get_by_text("The service cannot be reached. What you typed is kept")).to_be_visible()
+    expect(page.get_by_text("The service cannot be reached. Retrying…")).to_be_visible()
     expect(page.get_by_text("Offline", exact=True)).to_be_visible()
     expect(form(page).get_by_label("Title")).to_have_value("Typed offline")
     page.context.set_offline(False)
@@ -59,14 +59,14 @@ def test_nothing_typed_is_lost_while_the_service_is_away(open_page, host):
     assert len(host.tasks()) == 1
 
 
-def test_an_answer_that_got_lost_creates_nothing_twice(open_page, host):
+def test_a_retry_after_a_lost_response_creates_no_second_task(open_page, host):
     page = open_page()
 
-    def lose(route):
+    def lose_response(route):
         route.fetch()
         route.abort()
 
-    page.route("**/tasks", lose, times=1)
+    page.route("**/tasks", lose_response, times=1)
     add(page, "Only once")
     expect(form(page).get_by_role("alert")).to_contain_text("cannot be reached")
     form(page).get_by_role("button", name="Add task").click()
@@ -74,7 +74,7 @@ def test_an_answer_that_got_lost_creates_nothing_twice(open_page, host):
     assert [task["title"] for task in host.tasks()] == ["Only once"]
 
 
-def test_a_refused_move_goes_back_and_says_why(open_page, host):
+def test_a_refused_move_is_reverted_and_shows_why(open_page, host):
     host.create("Stay here")
     page = open_page("/?view=board")
     problem = {"status": 503, "title": "The service is overloaded"}
@@ -86,7 +86,7 @@ def test_a_refused_move_goes_back_and_says_why(open_page, host):
     expect(page.locator("[data-status=in_progress]")).to_contain_text("Stay here")
 
 
-def test_a_list_that_cannot_be_loaded_says_so_and_can_be_tried_again(open_page, host, assert_accessible):
+def test_a_list_that_cannot_be_loaded_shows_the_reason_and_can_be_retried(open_page, host, assert_accessible):
     host.create("Out of reach")
     page = open_page()
     problem = {"status": 503, "title": "The service is overloaded"}
@@ -100,7 +100,7 @@ def test_a_list_that_cannot_be_loaded_says_so_and_can_be_tried_again(open_page, 
     expect(page.get_by_text("could not be loaded")).to_be_hidden()
 
 
-def test_the_page_goes_on_after_a_restart_of_the_host(open_page, host):
+def test_the_page_continues_after_a_restart_of_the_host(open_page, host):
     host.create("From before")
     page = open_page()
     dialog = edit(page, "From before")
@@ -116,16 +116,16 @@ def test_the_page_goes_on_after_a_restart_of_the_host(open_page, host):
     expect(row(page, "From after")).to_be_visible()
 
 
-def test_a_deployment_is_offered_and_interrupts_nothing(open_page, host):
+def test_a_new_version_is_offered_and_interrupts_nothing(open_page, host):
     host.create("Stays")
     page = open_page()
     form(page).get_by_label("Title").fill("Half a tit")
-    host.deploy(twin(host.component.read_bytes()))
+    host.deploy(with_note(host.component.read_bytes(), b"other"))
     host.create("Made by the new version")
     expect(row(page, "Made by the new version")).to_be_visible()
-    expect(page.get_by_text("A new version of this page is there.")).to_be_visible()
+    expect(page.get_by_text("A new version of this page is available.")).to_be_visible()
     expect(form(page).get_by_label("Title")).to_have_value("Half a tit")
     page.get_by_role("button", name="Reload").click()
     expect(row(page, "Stays")).to_be_visible()
     expect(form(page).get_by_label("Title")).to_have_value("Half a tit")
-    expect(page.get_by_text("A new version of this page is there.")).to_be_hidden()
+    expect(page.get_by_text("A new version of this page is available.")).to_be_hidden()

@@ -1,4 +1,4 @@
-"""The pictures of the documentation, drawn anew: `cargo xtask browser --screenshots`."""
+"""Takes the screenshots of the documentation; `cargo xtask browser --screenshots` stores them."""
 
 import itertools
 import time
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from playwright.sync_api import expect
 
-from console import Operated, choose, log_in, press, variant
+from console import ConsoleHost, choose, log_in, press, variant
 
 LIMIT_BYTES = 150_000
 
@@ -31,7 +31,7 @@ TASKS = [
         ("phone", "/", {"size": "phone", "color_scheme": "dark"}),
     ],
 )
-def test_the_main_states_have_a_picture(open_page, host, request, tmp_path, name, path, options):
+def test_screenshots_of_the_main_states_are_small(open_page, host, request, tmp_path, name, path, options):
     now = datetime.now(timezone.utc)
     for title, category, priority, assignee, hours, due, tags, status in TASKS:
         due_at = due and (now + timedelta(days=due)).isoformat()
@@ -48,21 +48,21 @@ def test_the_main_states_have_a_picture(open_page, host, request, tmp_path, name
     assert file.stat().st_size < LIMIT_BYTES
 
 
-def test_the_console_has_a_picture(open_page, request, tmp_path_factory, tmp_path, cache):
+def test_the_screenshot_of_the_console_is_small(open_page, request, tmp_path_factory, tmp_path, cache):
     folder = request.config.getoption("--screenshots")
-    # Another host than the page's own has `tmp_path`.
-    host = Operated(tmp_path_factory.mktemp("console"), cache, probation="2s")
+    # `tmp_path` belongs to the host of the Task Manager page.
+    host = ConsoleHost(tmp_path_factory.mktemp("console"), cache, probation="2s")
     try:
         viewport = {"width": 1160, "height": 800}
         page = open_page(host.console, ready=False, viewport=viewport)
         log_in(page)
-        # A picture is worth some traffic, a test is not.
+        # A longer run makes a better picture, but a test does not need it.
         traffic(host, 40 if folder else 1)
         choose(page, variant(tmp_path, "next"))
-        page.get_by_label("A share first").check()
-        page.get_by_label("Share of the clients").fill("25")
+        page.get_by_label("Canary").check()
+        page.get_by_label("Share of clients").fill("25")
         press(page, "Deploy")
-        expect(page.get_by_text("canary: gets 25 % of the clients")).to_be_visible()
+        expect(page.get_by_text("canary: 25% of clients")).to_be_visible()
         traffic(host, 40 if folder else 1)
         page.evaluate("scrollTo(0, 0)")
         file = (folder or tmp_path) / "console.png"
@@ -73,7 +73,7 @@ def test_the_console_has_a_picture(open_page, request, tmp_path_factory, tmp_pat
 
 
 def traffic(host, seconds):
-    """Requests of many clients for that long, a few of which fail."""
+    """Sends requests of many clients for that many seconds. A few of them fail."""
     until = time.monotonic() + seconds
     for number in itertools.count():
         if time.monotonic() > until:

@@ -1,4 +1,4 @@
-"""The task API's reads by FastAPI, as its tutorial has them: models, plain `def` handlers.
+"""The read operations of the task API with FastAPI, written like its tutorial: models and plain `def` handlers.
 
     uvicorn fastapi_app:app --workers 1 --no-access-log
 """

@@ -1,4 +1,4 @@
-"""The task API's reads by Flask, as its documentation deploys it: gunicorn with threads.
+"""The read operations of the task API with Flask, deployed as its documentation says: gunicorn with threads.
 
     gunicorn flask_app:app --workers 1 --threads 4
 """

@@ -1,7 +1,7 @@
-"""The same tables as the component's, read with the same statements: what both peers share.
+"""Shared by both peers: reads the component's tables with the same statements as the component.
 
-Each thread keeps a connection of its own, with SQLite's settings as the host has them. On PostgreSQL
-statements are prepared when they come again, which psycopg does by itself.
+Each thread has its own connection. SQLite has the same settings as in the host. On PostgreSQL, psycopg
+prepares repeated statements automatically.
 """
 
 import os
@@ -23,7 +23,7 @@ _threads = threading.local()
 
 
 def connection():
-    """This thread's connection."""
+    """Returns this thread's connection."""
     if not hasattr(_threads, "connection"):
         database = os.environ["PEER_DATABASE"]
         postgres = database.startswith("postgres:")
@@ -47,7 +47,7 @@ def on_postgres(url):
 
 
 def run(statement, values):
-    """The rows of a statement."""
+    """Runs a statement and returns its rows."""
     opened = connection()
     if not isinstance(opened, sqlite3.Connection):
         statement = statement.replace("?", "%s")
@@ -55,13 +55,13 @@ def run(statement, values):
 
 
 def one(task_id):
-    """The task of that id, or None."""
+    """Returns the task with this id, or None."""
     row = run(ONE, (task_id,)).fetchone()
     return None if row is None else task(row)
 
 
 def page(limit, offset, status=None, assignee=None):
-    """Tasks, the newest first."""
+    """Returns a page of tasks, the newest first."""
     filters, values = [], []
     if status is not None:
         filters.append("status = ?")
@@ -77,7 +77,7 @@ def page(limit, offset, status=None, assignee=None):
 
 
 def task(row):
-    """A row as the API shows it."""
+    """Converts a row to the task that the API returns."""
     (number, title, description, status, priority, category, assignee, estimated, actual,
      tags, dependencies, due, created, updated, completed, checksum) = row
     return {
@@ -101,7 +101,7 @@ def task(row):
 
 
 def labels(text):
-    """Reads `3:api,2:db,`; the numbers count bytes."""
+    """Parses labels stored as `3:api,2:db,`, where each number is a length in bytes."""
     if text.isascii():
         found, at = [], 0
         while at < len(text):
@@ -120,7 +120,7 @@ def labels(text):
 
 
 def moment(micros):
-    """RFC 3339 of microseconds since 1970, in UTC; its fraction with 0, 3 or 6 digits."""
+    """Formats microseconds since 1970 as RFC 3339 in UTC, with 0, 3 or 6 digits for the fraction."""
     if micros is None:
         return None
     text = datetime.fromtimestamp(micros // 1_000_000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")

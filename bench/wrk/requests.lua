@@ -1,5 +1,5 @@
--- Sends the requests of a file one after the other, and again from the start: method, path and
--- body a line, parted by tabs.
+-- Sends the requests of a file in order, and then starts again. Each line has method, path and body,
+-- separated by tabs.
 local requests, at = {}, 0
 
 function init(arguments)

@@ -1,7 +1,7 @@
 //! The contract's types and functions, generated from `wit/`.
 //!
-//! The records are used as the domain's own types: there is no second set to convert to, and
-//! their documentation is the contract's.
+//! The domain uses these records directly, so there is no second set of types to convert to. Their
+//! documentation is in the WIT files.
 
 #![expect(missing_docs, reason = "generated: the documentation is in wit/")]
 
@@ -10,7 +10,7 @@ wit_bindgen::generate!({
     world: "tasks:api/task-management",
     generate_all,
     additional_derives: [PartialEq],
-    // The world's exports are described where `export!` is used, and not in what only links this
-    // as a library.
+    // The component's exports are defined where `export!` is used. A build that only links this crate
+    // as a library has no exports.
     pub_export_macro: true,
 });

@@ -1,10 +1,10 @@
-//! The rules for tasks, without a database: what is valid, what a change does, what a task is
-//! found by, and how it is fingerprinted.
+//! The rules for tasks, without a database: which values are valid, what a change does, which terms
+//! find a task, and how its checksum is computed.
 
 pub mod change;
 pub mod checksum;
 pub mod draft;
-pub mod moment;
 pub mod names;
 pub mod terms;
+pub mod timestamp;
 pub mod validation;

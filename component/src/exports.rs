@@ -1,4 +1,4 @@
-//! The component's edge: the contract's functions over the host's imports.
+//! The component's exports: the contract's functions, implemented with the host's imports.
 
 use crate::bindings::exports::task_host::platform::service::Guest as Service;
 use crate::bindings::exports::tasks::api::{simple_tasks, tasks};
@@ -14,8 +14,8 @@ use crate::contract::tasks::{
     BulkOutcome, Deletion, Productivity, Summary, Task, TaskDraft, TaskFilter, TaskPage, TaskUpdate,
 };
 use crate::contract::types::Problem;
+use crate::error::Error;
 use crate::platform::Platform;
-use crate::refusal::Refusal;
 use crate::{operations, service, simple};
 
 mod abi {
@@ -26,7 +26,7 @@ mod abi {
     crate::bindings::export!(Logic with_types_in crate::bindings);
 }
 
-/// The host's imports.
+/// The platform, implemented by the host's imports.
 struct Host;
 
 impl Platform for Host {
@@ -51,15 +51,15 @@ impl Platform for Host {
     }
 }
 
-fn problem(refusal: Refusal) -> Problem {
-    refusal.into_problem(&mut Host)
+fn problem(error: Error) -> Problem {
+    error.into_problem(&mut Host)
 }
 
-fn simple_problem(refusal: Refusal) -> Problem {
-    refusal.into_simple_problem(&mut Host)
+fn simple_problem(error: Error) -> Problem {
+    error.into_simple_problem(&mut Host)
 }
 
-/// What the component exports.
+/// The implementation of the exported interfaces.
 struct Logic;
 
 impl Service for Logic {

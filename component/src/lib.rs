@@ -1,22 +1,33 @@
 //! The task management logic: domain rules, SQL and migrations, without HTTP and JSON.
 //!
-//! Each function of [`operations`] and [`simple`] is one request inside a transaction that the
-//! caller began. They reach the outside through [`platform::Platform`] alone: in the component
-//! that is the host's imports, in a test or a native build whatever implements it.
+//! Each function of [`operations`] and [`simple`] handles one request inside a transaction that the
+//! caller has begun. They reach the outside only through [`platform::Platform`]. In the component,
+//! the host's imports implement that trait. Tests and native builds provide their own
+//! implementation.
 //!
-//! `bindings -> domain -> store -> operations, simple, service -> exports`: each knows only
-//! what stands left of it.
+//! Each module uses only modules above it in this list:
+//!
+//! - `bindings`, generated from the WIT, and `contract`, which gives its modules short names;
+//! - `platform`: what the logic needs from outside;
+//! - `error`: why an operation failed, and the problem that the client receives;
+//! - `domain`: the rules. It uses `contract` and `error`, and no database;
+//! - `store`: the SQL;
+//! - `operations`: contract 2;
+//! - `simple` (contract 1) and `service` (routes, migrations, web UI, self-test, health);
+//! - `exports`: the component's exported functions.
+//!
+//! `arena` is the component's allocator and uses none of them.
 
 #[cfg(any(target_arch = "wasm32", test))]
 mod arena;
 mod bindings;
 pub mod contract;
 mod domain;
+pub mod error;
 #[cfg(all(target_arch = "wasm32", feature = "exports"))]
 mod exports;
 pub mod operations;
 pub mod platform;
-pub mod refusal;
 pub mod service;
 pub mod simple;
 mod store;

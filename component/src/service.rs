@@ -1,5 +1,5 @@
-//! What the logic tells the host about itself: its routes, its schema, its web UI, its
-//! health.
+//! What the logic provides to the host about itself: its routes, its migrations, its web UI, its
+//! self-test and its health.
 
 mod assets;
 mod check;
@@ -9,11 +9,11 @@ pub use self::assets::assets;
 pub use self::check::check;
 
 use crate::contract::service::{Description, Migration};
+use crate::error::Error;
 use crate::platform::Platform;
-use crate::refusal::Refusal;
 use crate::store;
 
-/// Describes the logic: the same at every call.
+/// Describes the logic. Returns the same value at every call.
 pub fn describe() -> Description {
     Description {
         name: "Task Management API".to_owned(),
@@ -23,7 +23,8 @@ pub fn describe() -> Description {
     }
 }
 
-/// The steps of the schema. A step that was released never changes again: add one at the end.
+/// Returns the steps of the schema. Never change a step that was released, not even a comment in it:
+/// the host compares checksums. Add new steps at the end.
 fn migrations() -> Vec<Migration> {
     vec![Migration {
         name: "0001-tasks".to_owned(),
@@ -32,14 +33,14 @@ fn migrations() -> Vec<Migration> {
     }]
 }
 
-/// Figures for the health of the service.
+/// Returns the figures for the health endpoint.
 ///
 /// # Errors
-/// One sentence that says why the tasks cannot be counted.
+/// Returns a sentence that says why the tasks cannot be counted.
 pub fn health(platform: &mut impl Platform) -> Result<Vec<(String, i64)>, String> {
     match store::tasks::count(platform) {
         Ok(total) => Ok(vec![("total_tasks".to_owned(), total)]),
-        Err(Refusal::Database(failure)) => Err(failure.detail),
+        Err(Error::Database(failure)) => Err(failure.detail),
         Err(_) => Err("the tasks could not be counted".to_owned()),
     }
 }

@@ -1,7 +1,8 @@
 //! The operations of contract 1, `/api/tasks`: the same tasks in a smaller shape.
 //!
-//! Faults are answered as this contract's clients know them, see
-//! [`Refusal::into_simple_problem`](crate::refusal::Refusal::into_simple_problem).
+//! Errors are returned in the form that this contract's clients expect; see
+//! [`Error::into_simple_problem`](crate::error::Error::into_simple_problem). Every operation can also
+//! return [`Error::Database`] and [`Error::Corrupt`]; the `# Errors` sections list only the others.
 
 mod shape;
 
@@ -9,44 +10,44 @@ use crate::contract::simple_tasks::{
     SimpleDeletion, SimpleDraft, SimplePriority, SimpleTask, SimpleUpdate,
 };
 use crate::contract::tasks::{Category, Direction, SortKey, Status, Task, TaskDraft, TaskUpdate};
-use crate::domain::validation::{Faults, TITLE_MAX};
+use crate::domain::validation::{TITLE_MAX, Validator};
+use crate::error::Error;
 use crate::operations;
 use crate::platform::Platform;
-use crate::refusal::Refusal;
-use crate::simple::shape::{priority, read_priority, task};
+use crate::simple::shape::{from_simple_priority, to_simple, to_simple_priority};
 use crate::store;
 use crate::store::list::Query;
 
-/// Lists the newest tasks, at most [`LIST_LIMIT`].
+/// Lists the newest tasks, newest first, at most [`LIST_LIMIT`].
 ///
 /// # Errors
-/// Only what [`crate::operations`] says of every operation.
-pub fn list(platform: &mut impl Platform) -> Result<Vec<SimpleTask>, Refusal> {
+/// Only those that every operation can return.
+pub fn list(platform: &mut impl Platform) -> Result<Vec<SimpleTask>, Error> {
     let (key, direction) = (SortKey::CreatedAt, Direction::Desc);
     let tasks = Query::new().run(platform, key, direction, LIST_LIMIT, 0)?;
-    Ok(tasks.into_iter().map(task).collect())
+    Ok(tasks.into_iter().map(to_simple).collect())
 }
 
-/// Tasks in one answer, at most: this contract knows no pages, and an answer must end.
+/// Maximum number of tasks in a list. This contract has no pages, and a response must be bounded.
 pub const LIST_LIMIT: i64 = 10_000;
 
 /// Creates a task of the category `feature`.
 ///
 /// # Errors
-/// [`Refusal::Invalid`].
-pub fn create(platform: &mut impl Platform, draft: SimpleDraft) -> Result<SimpleTask, Refusal> {
-    let mut faults = Faults::in_body();
+/// Returns [`Error::Invalid`] if a field breaks the rules.
+pub fn create(platform: &mut impl Platform, draft: SimpleDraft) -> Result<SimpleTask, Error> {
+    let mut validator = Validator::in_body();
     let title = draft.title.unwrap_or_default();
-    check_title(&title, &mut faults);
+    check_title(&title, &mut validator);
     let description = draft.description.filter(|text| !text.is_empty());
     if let Some(description) = &description {
-        faults.description(description);
+        validator.description(description);
     }
-    faults.into_result()?;
+    validator.finish()?;
     let draft = TaskDraft {
         title,
         description,
-        priority: draft.priority.map(priority),
+        priority: draft.priority.map(from_simple_priority),
         category: Category::Feature,
         assignee: None,
         estimated_hours: None,
@@ -54,58 +55,61 @@ pub fn create(platform: &mut impl Platform, draft: SimpleDraft) -> Result<Simple
         dependencies: None,
         due_at: None,
     };
-    operations::create_valid(platform, draft).map(task)
+    operations::create_valid(platform, draft).map(to_simple)
 }
 
-/// Reads one task.
+/// Returns one task.
 ///
 /// # Errors
-/// [`Refusal::TaskNotFound`], also where the id is no number.
-pub fn get(platform: &mut impl Platform, id: &str) -> Result<SimpleTask, Refusal> {
-    find(platform, id).map(task)
+/// Returns [`Error::TaskNotFound`] if no task has this id or the id is not a number.
+pub fn get(platform: &mut impl Platform, id: &str) -> Result<SimpleTask, Error> {
+    find(platform, id).map(to_simple)
 }
 
-/// Changes a task. `completed` sets the status to completed, or from completed to pending. The
-/// priority of a critical task stays where the change says `high`, which it reads as.
+/// Changes a task. `completed: true` sets the status to completed. `completed: false` sets a completed
+/// task to pending. This contract returns the priority `critical` as `high`, so a change to `high`
+/// leaves a critical task critical.
 ///
 /// # Errors
-/// [`Refusal::Invalid`], [`Refusal::TaskNotFound`].
+/// Returns [`Error::Invalid`] if a field breaks the rules, and [`Error::TaskNotFound`] if no task has
+/// this id or the id is not a number.
 pub fn update(
     platform: &mut impl Platform,
     id: &str,
     change: SimpleUpdate,
-) -> Result<SimpleTask, Refusal> {
-    let mut faults = Faults::in_body();
+) -> Result<SimpleTask, Error> {
+    let mut validator = Validator::in_body();
     if let Some(title) = &change.title {
-        check_title(title, &mut faults);
+        check_title(title, &mut validator);
     }
     if let Some(description) = &change.description {
-        faults.description(description);
+        validator.description(description);
     }
-    faults.into_result()?;
+    validator.finish()?;
     let old = find(platform, id)?;
-    let change = full_change(&old, change);
-    operations::update_valid(platform, old, change).map(task)
+    let change = to_task_update(&old, change);
+    operations::update_valid(platform, old, change).map(to_simple)
 }
 
 /// Deletes a task.
 ///
 /// # Errors
-/// [`Refusal::TaskNotFound`].
-pub fn delete(platform: &mut impl Platform, id: &str) -> Result<SimpleDeletion, Refusal> {
-    operations::delete(platform, number(id)?)?;
+/// Returns [`Error::TaskNotFound`] if no task has this id or the id is not a number.
+pub fn delete(platform: &mut impl Platform, id: &str) -> Result<SimpleDeletion, Error> {
+    operations::delete(platform, parse_id(id)?)?;
     Ok(SimpleDeletion {
         message: "Task deleted successfully".to_owned(),
     })
 }
 
-fn full_change(old: &Task, change: SimpleUpdate) -> TaskUpdate {
+/// Converts a change of this contract to a change of contract 2.
+fn to_task_update(old: &Task, change: SimpleUpdate) -> TaskUpdate {
     let status = match change.completed {
         Some(true) => Some(Status::Completed),
         Some(false) if old.status == Status::Completed => Some(Status::Pending),
         _ => None,
     };
-    let differs = |new: &SimplePriority| *new != read_priority(old.priority);
+    let differs = |new: &SimplePriority| *new != to_simple_priority(old.priority);
     TaskUpdate {
         title: change.title.map(Some),
         description: change
@@ -115,7 +119,7 @@ fn full_change(old: &Task, change: SimpleUpdate) -> TaskUpdate {
         priority: change
             .priority
             .filter(differs)
-            .map(|new| Some(priority(new))),
+            .map(|new| Some(from_simple_priority(new))),
         category: None,
         assignee: None,
         estimated_hours: None,
@@ -126,25 +130,25 @@ fn full_change(old: &Task, change: SimpleUpdate) -> TaskUpdate {
     }
 }
 
-/// A title that is not blank, of any length up to contract 2's limit.
-fn check_title(title: &str, faults: &mut Faults) {
+/// Checks a title: not blank, at most as long as in contract 2.
+fn check_title(title: &str, validator: &mut Validator) {
     if title.trim().is_empty() {
-        faults.add("title", "Title is required");
+        validator.add("title", "Title is required");
     } else if title.chars().count() > TITLE_MAX {
-        faults.add(
+        validator.add(
             "title",
             format!("Title has more than {TITLE_MAX} characters"),
         );
     }
 }
 
-fn find(platform: &mut impl Platform, id: &str) -> Result<Task, Refusal> {
-    store::tasks::find(platform, number(id)?)
+fn find(platform: &mut impl Platform, id: &str) -> Result<Task, Error> {
+    store::tasks::find(platform, parse_id(id)?)
 }
 
-/// An id as it is written, and in no other way: `007` and `+7` are not task 7.
-fn number(id: &str) -> Result<i64, Refusal> {
+/// Parses an id. Only its canonical form is valid: `007` and `+7` are not task 7.
+fn parse_id(id: &str) -> Result<i64, Error> {
     let number: Option<i64> = id.parse().ok();
     let number = number.filter(|number| number.to_string() == id);
-    number.ok_or_else(|| Refusal::TaskNotFound(id.to_owned()))
+    number.ok_or_else(|| Error::TaskNotFound(id.to_owned()))
 }

@@ -1,11 +1,11 @@
-//! Tasks in the database: SQL that SQLite and PostgreSQL read alike.
+//! Tasks in the database: SQL that works on both SQLite and PostgreSQL.
 //!
-//! A task is one row, so that reading one or a hundred is one statement. What it is found by
-//! lies in two indexes beside it (`task_terms`, `task_dependencies`), which only this module
-//! writes. It checks before it writes: a failed statement would spend the transaction.
+//! A task is one row, so reading one task or a hundred takes one statement. Two more tables serve as
+//! indexes (`task_terms`, `task_dependencies`); only this module writes them. It checks before it
+//! writes, because the transaction cannot continue after a failed statement.
 //!
-//! The host counts statements, and engines cache them by their text: many rows go into one
-//! statement, whose number of places is a power of two ([`placeholders`]).
+//! The host limits the number of statements, and engines cache statements by their text. So many
+//! rows go into one statement, whose number of placeholders is a power of two ([`placeholders`]).
 
 pub mod dependencies;
 pub mod figures;

@@ -1,8 +1,9 @@
-// What the page shows, kept in its address: a link or a reload brings the same view back.
+// What the page shows (view, search, filters, sort order), stored in the page's address. A link or a
+// reload therefore restores the same view.
 
 import { state } from "./ui.js";
 
-/** The members of the address, with what each is where it is absent. */
+/** The query parameters of the address, each with its default value. */
 const DEFAULTS = {
   view: "list",
   q: "",
@@ -15,17 +16,20 @@ const DEFAULTS = {
   sort: "created_at-desc",
 };
 
-/** The filters among them. */
+/** The parameters that filter the tasks. */
 const FILTERS = ["q", "status", "priority", "category", "assignee", "tags", "due"];
 
 /** What the page shows now. */
-export const address = state(read());
+export const address = state(parseAddress());
 
-addEventListener("popstate", () => (address.value = read()));
+addEventListener("popstate", () => (address.value = parseAddress()));
 
-/** Shows something else. Another view can be gone back from; typing leaves no trail. */
-export function show(part) {
-  const next = { ...address.value, ...part };
+/**
+ * Changes some parameters of the address. Switching the view adds a history entry, so that the Back
+ * button returns to it. Changing a filter adds none.
+ */
+export function navigate(changes) {
+  const next = { ...address.value, ...changes };
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(next)) {
     if (value !== DEFAULTS[name]) query.set(name, value);
@@ -37,10 +41,10 @@ export function show(part) {
 }
 
 export function clearFilters() {
-  show(Object.fromEntries(FILTERS.map((name) => [name, ""])));
+  navigate(Object.fromEntries(FILTERS.map((name) => [name, ""])));
 }
 
-/** How many filters beside the search are set. */
+/** Returns the number of filters that are set, not counting the search. */
 export function countFilters(shown) {
   return FILTERS.filter((name) => name !== "q" && shown[name] !== "").length;
 }
@@ -49,7 +53,7 @@ export function isFiltered(shown) {
   return shown.q !== "" || countFilters(shown) > 0;
 }
 
-/** The query of `GET /tasks` for this view. */
+/** Returns the query parameters of `GET /tasks` for the address. */
 export function toQuery(shown) {
   const [sort_by, order] = shown.sort.split(/-(?=\w+$)/);
   const { q, status, priority, category, assignee, tags } = shown;
@@ -62,7 +66,7 @@ export function toQuery(shown) {
   return query;
 }
 
-function read() {
+function parseAddress() {
   const query = new URLSearchParams(location.search);
   return Object.fromEntries(
     Object.entries(DEFAULTS).map(([name, value]) => [name, query.get(name) ?? value]),

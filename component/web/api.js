@@ -1,54 +1,57 @@
-// Requests to the service, as the page's parts make them: an answer, a `Problem` that the
-// service told, or `Unreachable`.
+// Requests to the service. A request returns the response, or throws `Problem` if the service
+// responded with an error, or `Unreachable` if no response arrived.
 //
-// Every address is relative to the page, so that all of it works behind any path prefix.
+// All addresses are relative to the page, so the page works behind any path prefix.
 
 import { state } from "./ui.js";
 import { messages } from "./messages.js";
 
-/** How long an answer may take. */
+/** Time limit for one request. */
 const TIMEOUT_MS = 20_000;
 
 /** Whether the last request reached the service. */
 export const connected = state(true);
 
-/** The revision of the service that answers now; `outdated` once it is not the page's own. */
+/**
+ * `first` is the revision that answered the page's first request. `outdated` becomes true when another
+ * revision answers.
+ */
 export const revision = { first: null, outdated: state(false) };
 
-/** The service answered, and not with a success (RFC 9457). */
+/** The service responded with an error (RFC 9457). */
 export class Problem extends Error {
   constructor(status, body) {
     const errors = Array.isArray(body.errors) ? body.errors : [];
     super(body.detail ?? (errors[0]?.detail || body.title) ?? messages.failed(status));
     this.status = status;
     this.code = String(body.type ?? "").split(":").pop();
-    /** Each fault with the path to it in the body: `["tags", "0"]`. */
-    this.faults = errors.map(({ pointer, detail }) => ({
+    /** The individual errors, each with its path in the request body, such as `["tags", "0"]`. */
+    this.errors = errors.map(({ pointer, detail }) => ({
       path: String(pointer).replace(/^#\//, "").split("/"),
       detail,
     }));
   }
 
-  /** The faults by the body's members: what a form shows at its fields. */
+  /** The first error of each member of the body, for display next to the form's fields. */
   get byField() {
     const fields = {};
-    for (const { path, detail } of this.faults) fields[path[0]] ??= detail;
+    for (const { path, detail } of this.errors) fields[path[0]] ??= detail;
     return fields;
   }
 }
 
-/** No answer came: what was asked for may or may not have been done. */
+/** No response arrived. The service may or may not have processed the request. */
 export class Unreachable extends Error {
   constructor() {
     super(messages.unreachable);
   }
 }
 
-/** Makes a request and returns `{ body, etag, next }`; `next` is the next page's cursor. */
+/** Sends a request and returns `{ body, etag, next }`. `next` is the cursor of the next page, or null. */
 export async function request(method, path, { query = {}, body, headers = {}, signal } = {}) {
   const parameters = Object.entries(query).filter(([, value]) => value !== "" && value != null);
   const search = new URLSearchParams(parameters).toString();
-  const options = { method, headers: { ...headers }, signal: within(signal) };
+  const options = { method, headers: { ...headers }, signal: withTimeout(signal) };
   if (body !== undefined) {
     options.headers["content-type"] =
       method === "PATCH" ? "application/merge-patch+json" : "application/json";
@@ -65,34 +68,34 @@ export async function request(method, path, { query = {}, body, headers = {}, si
   }
   connected.value = true;
   compareRevision(response.headers.get("task-host-revision"));
-  const json = parsed(content);
+  const json = parseJson(content);
   if (!response.ok) throw new Problem(response.status, json ?? {});
   return {
     body: json,
     etag: response.headers.get("etag"),
-    next: cursorOf(response.headers.get("link")),
+    next: nextCursor(response.headers.get("link")),
   };
 }
 
-/** A key that lets a request be repeated without being carried out twice. */
+/** Returns a new idempotency key: repeating a request with the same key has no further effect. */
 export function idempotencyKey() {
-  // `randomUUID` is missing where the page came over plain HTTP from another machine.
+  // `crypto.randomUUID` is not available if the page came over plain HTTP from another machine.
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function within(signal) {
+function withTimeout(signal) {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   return signal ? AbortSignal.any([signal, timeout]) : timeout;
 }
 
-function compareRevision(now) {
-  if (!now) return;
-  revision.first ??= now;
-  revision.outdated.value = now !== revision.first;
+function compareRevision(current) {
+  if (!current) return;
+  revision.first ??= current;
+  revision.outdated.value = current !== revision.first;
 }
 
-function parsed(text) {
+function parseJson(text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -100,8 +103,11 @@ function parsed(text) {
   }
 }
 
-/** The link's path is the service's own; behind a prefix only its cursor is of use. */
-function cursorOf(link) {
+/**
+ * Returns the cursor of the link with `rel="next"`, or null. The link's path is unusable behind a path
+ * prefix, so only the cursor is taken.
+ */
+function nextCursor(link) {
   const target = /<[^>]*\?([^>]*)>\s*;\s*rel="?next"?/.exec(link ?? "");
   return target ? new URLSearchParams(target[1]).get("cursor") : null;
 }

@@ -1,15 +1,15 @@
-// The page: its header, the view that the address names, and what lies over it.
+// Renders the page: the header, the view that the address selects, the open dialog and the notices.
 
-import { address, show } from "./address.js";
+import { address, navigate } from "./address.js";
 import { connected } from "./api.js";
-import { follow } from "./feed.js";
+import { followChanges } from "./feed.js";
 import { messages } from "./messages.js";
 import { Banners, Notices } from "./notices.js";
 import { Add } from "./parts/add.js";
 import { Counts } from "./parts/counts.js";
-import { opened } from "./parts/dialog.js";
+import { openedDialog } from "./parts/dialog.js";
 import { Filters } from "./parts/filters.js";
-import { changed, readSummary } from "./tasks.js";
+import { readSummary, tasksChanged } from "./tasks.js";
 import { html, render, useShared } from "./ui.js";
 import { BoardView } from "./views/board.js";
 import { ListView } from "./views/list.js";
@@ -19,7 +19,7 @@ const VIEWS = { list: ListView, board: BoardView, statistics: StatisticsView };
 
 function App() {
   const { view } = useShared(address);
-  const draw = useShared(opened);
+  const renderDialog = useShared(openedDialog);
   const View = VIEWS[view] ?? ListView;
   return html`
     <a class="skip" href="#main">${messages.skip}</a>
@@ -31,7 +31,7 @@ function App() {
             key=${name}
             class="plain"
             aria-current=${VIEWS[name] === View ? "page" : null}
-            onClick=${() => show({ view: name })}
+            onClick=${() => navigate({ view: name })}
           >${messages.views[name]}</button>`,
         )}
       </nav>
@@ -43,7 +43,7 @@ function App() {
       ${View !== StatisticsView && html`<${Add} /><${Filters} />`}
       <${View} />
     </main>
-    ${draw?.()}
+    ${renderDialog?.()}
     <${Notices} />
   `;
 }
@@ -55,8 +55,8 @@ function Connection() {
     : html`<p class="connection away">${texts.away}</p>`;
 }
 
-const place = document.getElementById("app");
-place.replaceChildren();
-render(html`<${App} />`, place);
+const root = document.getElementById("app");
+root.replaceChildren();
+render(html`<${App} />`, root);
 readSummary();
-follow(changed);
+followChanges(tasksChanged);

@@ -1,10 +1,10 @@
-// What a person typed and the service does not have yet, kept for this tab: it survives a failed
-// request, a dialog that was closed, and a reload.
+// Unsaved form input, kept in the tab's session storage. It survives a failed request, closing the
+// dialog, and a reload.
 
 const PREFIX = "draft:";
 
-/** What was typed under this name; null where there is nothing. */
-export function draft(name) {
+/** Returns the draft with this name, or null. */
+export function readDraft(name) {
   try {
     return JSON.parse(sessionStorage.getItem(PREFIX + name));
   } catch {
@@ -12,12 +12,12 @@ export function draft(name) {
   }
 }
 
-/** Keeps it; null forgets it. A browser that stores nothing loses it at a reload only. */
+/** Stores a draft. A value of null deletes it. */
 export function keepDraft(name, value) {
   try {
     if (value === null) sessionStorage.removeItem(PREFIX + name);
     else sessionStorage.setItem(PREFIX + name, JSON.stringify(value));
   } catch {
-    // Storage is full or forbidden.
+    // The storage is full or disabled: the form keeps its input, but a reload loses it.
   }
 }

@@ -1,28 +1,28 @@
-// Says when tasks may have changed elsewhere: by the service's change feed, and where that does
-// not answer, by asking every few seconds. A page that nobody sees does neither.
+// Reports when tasks may have changed elsewhere. It listens to the service's change feed; while the
+// feed is not available, it polls. A hidden page does neither.
 
 import { connected } from "./api.js";
 
 const EVENTS = ["task.created", "task.updated", "task.deleted", "reset", "message"];
 
-/** How often to ask where there is no feed, and while the service cannot be reached. */
+/** Interval of polling without a feed, and of retries while the service cannot be reached. */
 const POLL_MS = 4_000;
 const RETRY_MS = 1_500;
-/** How long to ask before the feed is tried again. */
+/** How long to poll before trying the feed again. */
 const REOPEN_MS = 30_000;
 
-/** Calls back, from now on, whenever something may have changed. */
-export function follow(onChange) {
+/** Calls `onChange` whenever tasks may have changed, for as long as the page lives. */
+export function followChanges(onChange) {
   let source = null;
   let closedAt = -Infinity;
 
   function open() {
     source = new EventSource("events");
-    // What changed between the last answer and this moment is in no event.
+    // Changes between the last response and this moment are not in any event.
     source.addEventListener("open", onChange);
     for (const name of EVENTS) source.addEventListener(name, onChange);
     source.addEventListener("error", () => {
-      // The browser connects again by itself, unless the answer was no feed.
+      // The browser reconnects automatically, unless the response was not an event stream.
       if (source?.readyState === EventSource.CLOSED) close();
       onChange();
     });

@@ -1,4 +1,4 @@
-// Moments and numbers as people read them, and as form fields hold them.
+// Formats times and numbers for people, and converts times to and from form fields.
 
 const TIME = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
 const THIS_YEAR = new Intl.DateTimeFormat("en-GB", TIME);
@@ -6,17 +6,18 @@ const ANY_YEAR = new Intl.DateTimeFormat("en-GB", { ...TIME, year: "numeric" });
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 
-/** The year is left out where it is this one. */
-export function moment(text) {
+/** Formats a date and time in the local time zone. The current year is omitted. */
+export function formatTime(text) {
   const date = new Date(text);
   const isThisYear = date.getFullYear() === new Date().getFullYear();
   return (isThisYear ? THIS_YEAR : ANY_YEAR).format(date);
 }
 
-export const day = (date) => DAY.format(new Date(`${date}T00:00:00Z`));
-export const number = (value) => NUMBER.format(value);
+/** Formats a date such as `2030-01-31`. */
+export const formatDay = (date) => DAY.format(new Date(`${date}T00:00:00Z`));
+export const formatNumber = (value) => NUMBER.format(value);
 
-/** An RFC 3339 moment as `<input type="datetime-local">` holds it: in this place's time. */
+/** Converts an RFC 3339 time to the value of an `<input type="datetime-local">`, in local time. */
 export function toInput(text) {
   if (!text) return "";
   const date = new Date(text);
@@ -24,11 +25,11 @@ export function toInput(text) {
   return local.toISOString().slice(0, 16);
 }
 
-/** The way back; null where the field is empty. */
+/** Converts the value of an `<input type="datetime-local">` to RFC 3339. Returns null if it is empty. */
 export const fromInput = (text) => (text ? new Date(text).toISOString() : null);
 
-/** Whether a task is late: due in the past and still to be done. */
+/** Returns whether a task is open and its due time has passed. */
 export function isOverdue(task, now = Date.now()) {
-  const open = task.status !== "completed" && task.status !== "cancelled";
-  return open && task.due_at !== null && Date.parse(task.due_at) < now;
+  const isOpen = task.status !== "completed" && task.status !== "cancelled";
+  return isOpen && task.due_at !== null && Date.parse(task.due_at) < now;
 }

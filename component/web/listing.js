@@ -1,86 +1,89 @@
-// A list of tasks that grows page by page, and is read again where it was changed elsewhere.
+// A list of tasks that loads page by page, and reloads when tasks change.
 //
-// One request runs at a time: a new query aborts it, and what is shown stays until the answer is
-// there. Tasks that did not change keep their identity, so that their rows are not drawn again.
+// One request runs at a time. A new query aborts it; the tasks shown so far stay until the response
+// arrives. Tasks that did not change keep their object identity, so that their rows are not rendered
+// again.
 
 import { request } from "./api.js";
-import { changes } from "./tasks.js";
+import { dataVersion } from "./tasks.js";
 import { state, useEffect, useMemo, useShared } from "./ui.js";
 
-/** Tasks of a page. */
-const PAGE = 100;
-/** Tasks of one request at most, when what is shown is read again. */
-const REFRESH = 1_000;
+/** Number of tasks on a page. */
+const PAGE_SIZE = 100;
+/** Maximum number of tasks in one request when the list reloads. */
+const MAX_RELOAD_SIZE = 1_000;
 
-/** `version` is that of `changes` when the tasks were read. */
+/** `version` is the value of `dataVersion` when the tasks were requested. */
 const EMPTY = { tasks: [], next: null, version: 0, loading: true, error: null };
 
-/** A list: `shown` is what there is to see of it. */
+/** A list of tasks. `shown` is its current content. */
 export class Listing {
   shown = state(EMPTY);
-  /** How many of its first tasks are looked at: so many stay when it is read again. */
-  reach = 0;
+  /** How many tasks from the start of the list the user has viewed. A reload keeps at least these. */
+  viewedCount = 0;
   #query = {};
   #running = null;
-  #again = false;
+  #refreshRequested = false;
 
-  /** Shows the tasks of another query. */
+  /** Loads the tasks of another query. */
   load(query) {
     this.#query = query;
-    this.reach = 0;
-    return this.#run();
+    this.viewedCount = 0;
+    return this.#reload();
   }
 
-  /** Reads what is looked at again, after what runs now. */
+  /** Reloads the list, after the running request if there is one. */
   refresh() {
-    if (this.#running) this.#again = true;
-    else this.#run();
+    if (this.#running) this.#refreshRequested = true;
+    else this.#reload();
   }
 
-  /** Reads the next page, unless a request runs already. */
-  async more() {
+  /** Loads the next page. Does nothing while a request runs or if there is no next page. */
+  async loadMore() {
     const { tasks, next } = this.shown.value;
     if (next === null || this.#running) return;
-    await this.#guarded(async (signal) => {
-      const page = await this.#page(PAGE, next, signal);
+    await this.#exclusively(async (signal) => {
+      const page = await this.#fetchPage(PAGE_SIZE, next, signal);
       const { version } = this.shown.value;
       const longer = [...tasks, ...page.body];
-      // Whoever is at the end looks at them: a refresh that waits must not take them away again.
-      this.reach = longer.length;
+      // The user has scrolled to the end: a waiting refresh must not remove these tasks again.
+      this.viewedCount = longer.length;
       return { tasks: longer, next: page.next, version };
     });
   }
 
-  /** Ends what runs: the list is no longer looked at. */
+  /** Aborts the running request, when the list is no longer shown. */
   stop() {
     this.#running?.abort();
   }
 
-  #run() {
+  #reload() {
     this.#running?.abort();
-    return this.#guarded(async (signal) => {
-      const version = changes.value;
+    return this.#exclusively(async (signal) => {
+      const version = dataVersion.value;
       const tasks = [];
       let next = null;
       do {
-        const rest = Math.ceil((this.reach - tasks.length) / PAGE) * PAGE;
-        const page = await this.#page(Math.min(Math.max(rest, PAGE), REFRESH), next, signal);
+        const missing = Math.ceil((this.viewedCount - tasks.length) / PAGE_SIZE) * PAGE_SIZE;
+        const limit = Math.min(Math.max(missing, PAGE_SIZE), MAX_RELOAD_SIZE);
+        const page = await this.#fetchPage(limit, next, signal);
         tasks.push(...page.body);
         next = page.next;
-        // Asked anew: it may have been scrolled meanwhile.
-      } while (next !== null && tasks.length < this.reach);
-      return { tasks: sameWhereEqual(this.shown.value.tasks, tasks), next, version };
+        // Read `viewedCount` again: the user may have scrolled during the request.
+      } while (next !== null && tasks.length < this.viewedCount);
+      return { tasks: keepUnchanged(this.shown.value.tasks, tasks), next, version };
     });
   }
 
-  async #guarded(work) {
+  /** Runs `load` as the list's only request, and publishes its result unless another one replaced it. */
+  async #exclusively(load) {
     const controller = new AbortController();
     this.#running = controller;
     const { shown } = this;
     shown.value = { ...shown.value, loading: true };
     try {
-      const found = await work(controller.signal);
-      if (this.#running === controller) shown.value = { ...found, loading: false, error: null };
+      const result = await load(controller.signal);
+      if (this.#running === controller) shown.value = { ...result, loading: false, error: null };
     } catch (error) {
       const isCurrent = this.#running === controller && !controller.signal.aborted;
       if (isCurrent) shown.value = { ...shown.value, loading: false, error };
@@ -90,34 +93,34 @@ export class Listing {
   }
 
   #finish() {
-    const again = this.#again;
+    const refreshRequested = this.#refreshRequested;
     this.#running = null;
-    this.#again = false;
-    if (again) this.refresh();
+    this.#refreshRequested = false;
+    if (refreshRequested) this.refresh();
   }
 
-  #page(limit, cursor, signal) {
+  #fetchPage(limit, cursor, signal) {
     return request("GET", "tasks", { query: { ...this.#query, limit, cursor }, signal });
   }
 }
 
-/** The new list, with the old objects of tasks that are as they were. */
-function sameWhereEqual(old, now) {
+/** Returns the current list, reusing the old objects of tasks that did not change. */
+function keepUnchanged(old, current) {
   const known = new Map(old.map((task) => [task.id, task]));
-  const same = (task) => {
+  const reuse = (task) => {
     const before = known.get(task.id);
     return before?.checksum === task.checksum ? before : task;
   };
-  const merged = now.map(same);
+  const merged = current.map(reuse);
   const unchanged =
     merged.length === old.length && merged.every((task, index) => task === old[index]);
   return unchanged ? old : merged;
 }
 
-/** A listing of this query in a component, read again after each change. */
+/** Gives a component a listing of this query that reloads after each change. */
 export function useListing(query) {
   const listing = useMemo(() => new Listing(), []);
-  const version = useShared(changes);
+  const version = useShared(dataVersion);
   useEffect(() => {
     listing.load(query);
   }, [JSON.stringify(query)]);

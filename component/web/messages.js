@@ -1,4 +1,4 @@
-// Every text of the page, in English.
+// Every text of the page, in English. Functions insert the values that a text depends on.
 
 const plural = (count, one, many) => `${count} ${count === 1 ? one : many}`;
 
@@ -6,7 +6,7 @@ export const messages = {
   title: "Task Manager",
   views: { list: "List", board: "Board", statistics: "Statistics" },
   viewsLabel: "Views",
-  skip: "Skip to the tasks",
+  skip: "Skip to tasks",
 
   status: {
     pending: "Pending",
@@ -41,7 +41,7 @@ export const messages = {
   },
 
   counts: {
-    label: "Counts",
+    label: "Task counts",
     total: "Total",
     pending: "Pending",
     in_progress: "In progress",
@@ -51,44 +51,44 @@ export const messages = {
 
   add: {
     heading: "Add a task",
-    titleHint: "What is to be done?",
+    titleHint: "What needs to be done?",
     submit: "Add task",
     details: "Details",
-    several: "Add several…",
-    titleMissing: "Give the task a title.",
+    several: "Add multiple…",
+    titleMissing: "Enter a title.",
     added: (title) => `Added “${title}”.`,
   },
 
   bulk: {
-    heading: "Add several tasks",
-    lines: "One task a line",
+    heading: "Add multiple tasks",
+    lines: "One task per line",
     hint:
-      "A line may end in what else you know: !high or another priority, @name, #tag. " +
-      "List marks in front are left out.",
+      "End a line with !high (or another priority), @name for the assignee, or #tag. " +
+      "List markers at the start of a line are ignored.",
     submit: (count) => (count ? `Add ${plural(count, "task", "tasks")}` : "Add tasks"),
-    none: "Write at least one line.",
+    none: "Enter at least one task.",
     added: (count) => `Added ${plural(count, "task", "tasks")}.`,
-    fault: (line, title, detail) => `Line ${line} (“${title}”): ${detail}`,
-    partly: (count) => `${plural(count, "task was", "tasks were")} added; the rest is still here.`,
+    lineError: (line, title, detail) => `Line ${line} (“${title}”): ${detail}`,
+    partly: (count) => `${plural(count, "task was", "tasks were")} added. The remaining lines are still here.`,
   },
 
   filters: {
     label: "Filters",
     show: (count) => (count ? `Filters (${count})` : "Filters"),
     search: "Search",
-    searchHint: "Words in title or description",
+    searchHint: "Title or description",
     any: { status: "Any status", priority: "Any priority", category: "Any category" },
     assignee: "Anyone",
     tags: "Tags",
-    tagsHint: "One or more, with commas",
-    due: { label: "Due", "": "Any time", overdue: "Overdue", week: "In the next 7 days" },
+    tagsHint: "Comma-separated",
+    due: { label: "Due", "": "Any time", overdue: "Overdue", week: "Next 7 days" },
     sort: {
-      label: "Order",
+      label: "Sort by",
       "created_at-desc": "Newest first",
       "created_at-asc": "Oldest first",
-      "updated_at-desc": "Last changed first",
-      "priority-desc": "Most urgent first",
-      "status-asc": "By status",
+      "updated_at-desc": "Recently changed first",
+      "priority-desc": "Highest priority first",
+      "status-asc": "Status",
     },
     clear: "Clear filters",
   },
@@ -99,12 +99,12 @@ export const messages = {
     shown: (count, more) =>
       more ? `${count} tasks, and more below` : plural(count, "task", "tasks"),
     empty: "No tasks yet",
-    emptyHint: "Add the first one above.",
-    noMatch: "No task fits",
-    noMatchHint: "Try other words, or fewer filters.",
+    emptyHint: "Add your first task above.",
+    noMatch: "No matching tasks",
+    noMatchHint: "Change the search, or clear some filters.",
     more: "Show more",
     failed: (reason) => `The tasks could not be loaded: ${reason}`,
-    again: "Try again",
+    retry: "Try again",
   },
 
   task: {
@@ -115,15 +115,14 @@ export const messages = {
     removeLabel: (title) => `Delete: ${title}`,
     due: (when) => `Due ${when}`,
     overdue: (when) => `Overdue since ${when}`,
-    after: (ids) => `After ${ids.map((id) => `#${id}`).join(", ")}`,
+    after: (ids) => `Depends on ${ids.map((id) => `#${id}`).join(", ")}`,
     hours: (actual, estimated) =>
       actual === null ? `${estimated} h` : estimated === null ? `${actual} h spent` : `${actual} of ${estimated} h`,
   },
 
   board: {
-    label: (status, count) => `${status}, ${plural(count, "task", "tasks")}`,
-    hint: "Drag a card, or move it with the arrows on it.",
-    empty: "Nothing here",
+    hint: "Drag a card to another column, or use the arrows on it.",
+    empty: "No tasks",
     move: (title, status) => `Move to ${status}: ${title}`,
     moved: (title, status) => `“${title}” is now ${status.toLowerCase()}.`,
   },
@@ -134,16 +133,16 @@ export const messages = {
     save: "Save",
     cancel: "Cancel",
     close: "Close",
-    tagsHint: "With commas between them, at most 10",
+    tagsHint: "Comma-separated, at most 10",
     saved: (title) => `Saved “${title}”.`,
-    draftBack: "What you typed before is back.",
-    discard: "Discard it",
-    conflict: "Somebody else changed this task meanwhile",
+    draftRestored: "Your unsaved changes were restored.",
+    discard: "Discard changes",
+    conflict: "Someone else changed this task while you were editing it",
     conflictField: (field, theirs) => `${field} is now: ${theirs}`,
-    nothing: "nothing",
+    empty: "empty",
     keepMine: "Save mine anyway",
-    takeTheirs: "Take theirs",
-    gone: "This task was deleted meanwhile.",
+    useTheirs: "Use theirs",
+    gone: "This task has been deleted.",
     added: (when) => `Added ${when}`,
     changed: (when) => `Changed ${when}`,
     completed: (when) => `Completed ${when}`,
@@ -151,10 +150,10 @@ export const messages = {
 
   dependencies: {
     find: "Find a task to add",
-    hint: "Type words of its title, or its number",
+    hint: "Words from the task, or its number",
     none: "None",
-    remove: (title) => `No longer depend on: ${title}`,
-    found: (count) => (count ? plural(count, "task found", "tasks found") : "No task found"),
+    remove: (title) => `Remove dependency: ${title}`,
+    found: (count) => (count ? plural(count, "task found", "tasks found") : "No tasks found"),
     unknown: (id) => `Task #${id}`,
   },
 
@@ -162,45 +161,45 @@ export const messages = {
     question: "Delete this task?",
     text: (title) => `“${title}” will be deleted.`,
     confirm: "Delete",
-    cancel: "Keep it",
+    cancel: "Cancel",
     done: (title) => `Deleted “${title}”.`,
     undo: "Undo",
-    undone: (title, id) => `“${title}” is back, as #${id}.`,
+    undone: (title, id) => `Restored “${title}” as #${id}.`,
     unlinked: (count) =>
-      ` ${plural(count, "task that depended on it does", "tasks that depended on it do")} so no longer.`,
+      ` ${plural(count, "task no longer depends", "tasks no longer depend")} on it.`,
   },
 
   statistics: {
     completionRate: "Completion rate",
     averageEstimated: "Average estimate",
     averageActual: "Average time spent",
-    efficiency: "Estimated of spent",
+    efficiency: "Estimated / spent hours",
     blocked: "Blocked",
     hours: (value) => `${value} h`,
-    percent: (value) => `${value} %`,
+    percent: (value) => `${value}%`,
     byStatus: "By status",
     byPriority: "By priority",
     byCategory: "By category",
     byAssignee: "By assignee",
-    trend: "Completed by day",
-    trendNone: (days) => `Nothing was completed in the last ${days} days.`,
+    trend: "Completed per day",
+    trendNone: (days) => `No tasks were completed in the last ${days} days.`,
     trendDay: (day, count) => `${day}: ${count}`,
-    trendSpan: (first, last) => `${first} to ${last}, by days in UTC`,
+    trendSpan: (first, last) => `${first} to ${last} (UTC)`,
     others: "Others",
-    empty: "Nothing to count yet",
+    empty: "No data yet",
   },
 
   notices: {
-    label: "Messages",
+    label: "Notifications",
     dismiss: "Dismiss",
-    offline: "The service cannot be reached. What you typed is kept; trying again…",
-    outdated: "A new version of this page is there.",
+    offline: "The service cannot be reached. Retrying… Your input is kept.",
+    outdated: "A new version of this page is available.",
     reload: "Reload",
     live: "Live",
-    liveHint: "Changes appear as they are made",
+    liveHint: "Changes appear as they happen",
     away: "Offline",
   },
 
-  unreachable: "The service cannot be reached. Nothing you typed is lost.",
-  failed: (status) => `The service answered with status ${status}.`,
+  unreachable: "The service cannot be reached. Your input is kept. Try again in a moment.",
+  failed: (status) => `The request failed with status ${status}.`,
 };

@@ -1,4 +1,4 @@
-// What the page tells: messages that go away again, and banners that stay as long as they hold.
+// Notices that disappear after a while, and banners that stay as long as their condition holds.
 
 import { connected, revision } from "./api.js";
 import { messages } from "./messages.js";
@@ -6,46 +6,46 @@ import { html, state, useEffect, useRef, useShared } from "./ui.js";
 
 const texts = messages.notices;
 
-/** How long a message stays: longer where it offers something to do. */
+/** How long a notice stays. One with an action stays longer. */
 const PLAIN_MS = 6_000;
-const OFFER_MS = 20_000;
+const ACTION_MS = 20_000;
 
-/** The last messages, the newest last. */
-const said = state([]);
+/** The notices on the page, the newest last. */
+const current = state([]);
 let count = 0;
 
 /**
- * Tells something, in the place of what was told before. `undo` and `again` are what the person may
- * do about it: the last such offer stays.
+ * Shows a notice in place of the previous one. `undo` or `retry` is called if the user presses the
+ * notice's button. The latest notice with a button stays when a notice without one follows.
  */
-export function say(text, { undo, again } = {}) {
-  const act = undo ?? again;
-  const label = undo ? messages.remove.undo : messages.list.again;
+export function notify(text, { undo, retry } = {}) {
+  const act = undo ?? retry;
+  const label = undo ? messages.remove.undo : messages.list.retry;
   count += 1;
-  const offers = said.value.filter((notice) => notice.act).slice(-1);
-  said.value = [...(act ? [] : offers), { key: count, text, act, label }];
+  const withAction = current.value.filter((notice) => notice.act).slice(-1);
+  current.value = [...(act ? [] : withAction), { key: count, text, act, label }];
 }
 
-const dismiss = (notice) => (said.value = said.value.filter((other) => other !== notice));
+const dismiss = (notice) => (current.value = current.value.filter((other) => other !== notice));
 
 export function Notices() {
-  const notices = useShared(said);
+  const notices = useShared(current);
   return html`<section class="notices" role="log" aria-label=${texts.label}>
     ${notices.map((notice) => html`<${Notice} key=${notice.key} notice=${notice} />`)}
   </section>`;
 }
 
-/** A message waits while it is pointed at or has the focus. */
+/** Does not disappear while the pointer is over it or it has the focus. */
 function Notice({ notice }) {
   const timer = useRef(null);
-  const hold = () => clearTimeout(timer.current);
-  const leave = () => {
-    hold();
-    timer.current = setTimeout(() => dismiss(notice), notice.act ? OFFER_MS : PLAIN_MS);
+  const stopTimer = () => clearTimeout(timer.current);
+  const startTimer = () => {
+    stopTimer();
+    timer.current = setTimeout(() => dismiss(notice), notice.act ? ACTION_MS : PLAIN_MS);
   };
   useEffect(() => {
-    leave();
-    return hold;
+    startTimer();
+    return stopTimer;
   }, []);
   const act = () => {
     dismiss(notice);
@@ -53,10 +53,10 @@ function Notice({ notice }) {
   };
   return html`<div
     class="notice"
-    onMouseEnter=${hold}
-    onMouseLeave=${leave}
-    onFocusIn=${hold}
-    onFocusOut=${leave}
+    onMouseEnter=${stopTimer}
+    onMouseLeave=${startTimer}
+    onFocusIn=${stopTimer}
+    onFocusOut=${startTimer}
   >
     <p>${notice.text}</p>
     ${notice.act && html`<button class="plain" onClick=${act}>${notice.label}</button>`}
@@ -64,7 +64,7 @@ function Notice({ notice }) {
   </div>`;
 }
 
-/** Says that the service is away, or that the page is of yesterday. */
+/** Shows that the service cannot be reached, or that a new version of the page is available. */
 export function Banners() {
   const isConnected = useShared(connected);
   const isOutdated = useShared(revision.outdated);

@@ -1,55 +1,56 @@
-// What a person does to tasks, and who hears of it.
+// The operations on tasks, and the shared state that tells the views about their effects.
 
 import { idempotencyKey, Problem, request } from "./api.js";
 import { messages } from "./messages.js";
-import { say } from "./notices.js";
+import { notify } from "./notices.js";
 import { state } from "./ui.js";
 
-/** How many changes the page knows of: whoever shows tasks reads them again when it grows. */
-export const changes = state(0);
+/** Grows with each known change. Views that show tasks reload when it does. */
+export const dataVersion = state(0);
 
-/** Figures over all tasks; null until they are there. */
+/** Figures over all tasks. Null until they are loaded. */
 export const summary = state(null);
 
 /**
- * Tasks as a person just made them, by id, for lists that were read before. `since` is the first
- * version of `changes` whose lists hold it; infinite until the service has answered.
+ * Optimistic updates by task id: `{ task, since }`. Views show `task` instead of their own copy until
+ * they have loaded a list that includes the update. `since` is the first `dataVersion` of such a list;
+ * it is infinite until the service has responded.
  */
-export const pending = state(new Map());
+export const optimistic = state(new Map());
 
-/** Whether a list that was read at this version does not hold the entry yet. */
-export const isAhead = (entry, version) => entry !== undefined && version < entry.since;
+/** Returns whether an optimistic update is newer than a list of this version. */
+export const isNewer = (update, version) => update !== undefined && version < update.since;
 
-/** Changes that come quickly after each other are looked at together. */
-const GATHER_MS = 120;
-let gathering = null;
+/** Changes within this time cause one reload. */
+const BATCH_MS = 120;
+let batchTimer = null;
 
-/** Says that tasks may have changed. */
-export function changed() {
-  gathering ??= setTimeout(() => {
-    gathering = null;
-    changes.value += 1;
+/** Makes all views reload shortly, because tasks may have changed. */
+export function tasksChanged() {
+  batchTimer ??= setTimeout(() => {
+    batchTimer = null;
+    dataVersion.value += 1;
     readSummary();
-  }, GATHER_MS);
+  }, BATCH_MS);
 }
 
-/** Reads the figures. Where that fails, the old ones stay, and the page says it is offline. */
+/** Loads the figures. If that fails, the old ones stay, and the page shows that it is offline. */
 export async function readSummary() {
-  const answer = await request("GET", "tasks/stats/summary").catch(() => null);
-  if (answer) summary.value = answer.body;
+  const response = await request("GET", "tasks/stats/summary").catch(() => null);
+  if (response) summary.value = response.body;
 }
 
 export async function create(draft, key) {
   const headers = { "idempotency-key": key };
   const { body } = await request("POST", "tasks", { body: draft, headers });
-  changed();
+  tasksChanged();
   return body;
 }
 
 export async function createMany(drafts, key) {
   const headers = { "idempotency-key": key };
   const { body } = await request("POST", "tasks/bulk", { body: drafts, headers });
-  changed();
+  tasksChanged();
   return body.task_ids;
 }
 
@@ -57,87 +58,93 @@ export async function read(id) {
   return (await request("GET", `tasks/${id}`)).body;
 }
 
-/** Changes members of a task; with a checksum only if it is still that one. */
-export async function change(id, members, checksum) {
+/** Changes members of a task. If a checksum is given and the task no longer has it, fails with 412. */
+export async function update(id, members, checksum) {
   const headers = checksum ? { "if-match": `"${checksum}"` } : {};
   const { body } = await request("PATCH", `tasks/${id}`, { body: members, headers });
-  changed();
+  tasksChanged();
   return body;
 }
 
-/** The last move of each task that the service has not answered yet, by id. */
-const underway = new Map();
+/** The latest move of each task that is still in progress, by task id. */
+const lastMoves = new Map();
 
 /**
- * Moves a task to a status, at once for the eye; where the service refuses, back, and says so. Quick
- * moves of one task are sent one after the other: on connections of their own they could overtake.
+ * Moves a task to a status. The page shows the move immediately; if the service refuses it, the page
+ * reverts it and shows why. If the move succeeds, the page shows the text `done`, if there is one.
+ * Moves of one task are sent one after the other, because requests on separate connections could
+ * overtake each other.
  */
 export function move(task, status, done) {
-  setPending(task.id, { task: { ...task, status }, since: Infinity });
-  const isLast = () => underway.get(task.id) === sent;
-  const sent = Promise.resolve(underway.get(task.id)).then(async () => {
+  setOptimistic(task.id, { task: { ...task, status }, since: Infinity });
+  const isLast = () => lastMoves.get(task.id) === sent;
+  const sent = Promise.resolve(lastMoves.get(task.id)).then(async () => {
     try {
-      const moved = await change(task.id, { status });
-      if (isLast()) setPending(task.id, { task: moved, since: changes.value + 1 });
-      if (done) say(done);
+      const moved = await update(task.id, { status });
+      if (isLast()) setOptimistic(task.id, { task: moved, since: dataVersion.value + 1 });
+      if (done) notify(done);
     } catch (error) {
-      if (isLast()) setPending(task.id, null);
-      say(error.message, { again: () => move(task, status, done) });
+      if (isLast()) setOptimistic(task.id, null);
+      notify(error.message, { retry: () => move(task, status, done) });
     }
-    if (isLast()) underway.delete(task.id);
+    if (isLast()) lastMoves.delete(task.id);
   });
-  underway.set(task.id, sent);
+  lastMoves.set(task.id, sent);
   return sent;
 }
 
-/** Deletes a task and offers to undo it. `known` are tasks among which dependants are looked for. */
-export async function remove(task, known) {
+/**
+ * Deletes a task and offers to undo it. The undo also restores the dependencies on it, of those tasks
+ * that are in `loadedTasks`.
+ */
+export async function remove(task, loadedTasks) {
   try {
     const { body } = await request("DELETE", `tasks/${task.id}`);
-    const dependants = known.filter(({ dependencies }) => dependencies.includes(task.id));
+    const dependants = loadedTasks.filter(({ dependencies }) => dependencies.includes(task.id));
     const undo = () => restore(task, dependants, body.affected_tasks);
-    say(messages.remove.done(task.title), { undo });
+    notify(messages.remove.done(task.title), { undo });
   } catch (error) {
-    // Somebody else was faster: that is what was wanted.
+    // 404: someone else deleted the task first, which is the wanted result.
     if (!(error instanceof Problem && error.status === 404)) {
-      say(error.message, { again: () => remove(task, known) });
+      notify(error.message, { retry: () => remove(task, loadedTasks) });
       return;
     }
   }
-  changed();
+  tasksChanged();
 }
 
 /**
- * Brings a deleted task back as it was, under a new number: numbers are never used twice. Tasks
- * that depended on it do again as far as the page knew them, and the others are counted.
+ * Creates a deleted task again with the same members. It gets a new id, because ids are never reused.
+ * `dependants` depend on it again. `affected` is how many tasks depended on it; the notice says how
+ * many of them no longer do.
  */
 async function restore(task, dependants, affected, key = idempotencyKey()) {
   const { title, description, priority, category, assignee, estimated_hours, tags, due_at } = task;
   const draft = { title, description, priority, category, assignee, estimated_hours, tags, due_at };
   try {
-    const made = await create(draft, key);
+    const restored = await create(draft, key);
     const { status, actual_hours, dependencies } = task;
-    const rest = { status, actual_hours };
-    await change(made.id, rest);
-    // A task that it depended on may be gone as well.
-    await change(made.id, { dependencies }).catch(() => {});
+    await update(restored.id, { status, actual_hours });
+    // Fails if a task that it depended on was deleted as well.
+    await update(restored.id, { dependencies }).catch(() => {});
     let linked = 0;
     for (const { id } of dependants) {
-      const now = await read(id).catch(() => null);
-      if (now === null) continue;
-      await change(id, { dependencies: [...now.dependencies, made.id] });
+      const dependant = await read(id).catch(() => null);
+      if (dependant === null) continue;
+      await update(id, { dependencies: [...dependant.dependencies, restored.id] });
       linked += 1;
     }
-    const lost = affected - linked;
-    say(messages.remove.undone(title, made.id) + (lost > 0 ? messages.remove.unlinked(lost) : ""));
+    const unlinked = affected - linked;
+    const note = unlinked > 0 ? messages.remove.unlinked(unlinked) : "";
+    notify(messages.remove.undone(title, restored.id) + note);
   } catch (error) {
-    say(error.message, { again: () => restore(task, dependants, affected, key) });
+    notify(error.message, { retry: () => restore(task, dependants, affected, key) });
   }
 }
 
-function setPending(id, entry) {
-  const next = new Map(pending.value);
-  if (entry) next.set(id, entry);
+function setOptimistic(id, update) {
+  const next = new Map(optimistic.value);
+  if (update) next.set(id, update);
   else next.delete(id);
-  pending.value = next;
+  optimistic.value = next;
 }

@@ -1,5 +1,4 @@
-// What every part of the page is written with: Preact, its hooks, templates, and state that
-// several parts share.
+// What every part of the page is built with: Preact, its hooks, templates, and shared state.
 
 import { h, render } from "./vendor/preact.js";
 import {
@@ -14,10 +13,10 @@ import htm from "./vendor/htm.js";
 
 export { render, useEffect, useId, useLayoutEffect, useMemo, useRef, useState };
 
-/** Markup as a template. Texts in it are always texts: nothing here reads HTML from a value. */
+/** Builds markup from a template literal. Inserted values become text, never HTML. */
 export const html = htm.bind(h);
 
-/** A value that parts of the page share, and hear of when it changes. */
+/** Creates a value that several parts of the page share and can subscribe to. */
 export function state(value) {
   const listeners = new Set();
   return {
@@ -29,7 +28,7 @@ export function state(value) {
       value = next;
       for (const listener of [...listeners]) listener(value);
     },
-    /** Calls back at each change, until the returned function is called. */
+    /** Calls `listener` at each change, until the returned function is called. */
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -37,14 +36,14 @@ export function state(value) {
   };
 }
 
-/** The value of such a state in a component, which is rendered anew when it changes. */
+/** Returns the current value of a shared state, and renders the component again when it changes. */
 export function useShared(shared) {
-  // Wrapped: what is shared may be a function, which `set` would call.
-  const [now, set] = useState({ value: shared.value });
+  // Wrapped in an object, because the value may be a function, which `set` would call.
+  const [current, set] = useState({ value: shared.value });
   useLayoutEffect(() => {
-    const update = (value) => set((now) => (Object.is(now.value, value) ? now : { value }));
+    const update = (value) => set((current) => (Object.is(current.value, value) ? current : { value }));
     update(shared.value);
     return shared.subscribe(update);
   }, [shared]);
-  return now.value;
+  return current.value;
 }

@@ -7,37 +7,30 @@ mod call;
 mod candidate;
 mod client;
 mod compile;
-mod database;
-mod declared;
 mod deploy;
-mod deployments;
 mod export;
 mod healthcheck;
 mod history;
 mod import;
 mod inspect;
 mod keygen;
-mod limits;
-mod logs;
-mod oci;
 mod outcome;
 mod publish;
 mod report;
 mod rollback;
-mod serve;
-pub mod serving;
 mod show;
 mod sign;
-mod signals;
 mod status;
 mod table;
-mod tls;
 mod transfer;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::failure::conclude;
+use crate::{app, config};
 
 /// Runs a service whose logic is a WebAssembly component.
 #[derive(Debug, Parser)]
@@ -50,7 +43,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve a component over HTTP
-    Serve(Box<serve::Args>),
+    Serve(Box<config::Serve>),
     /// Deploy a component to a running host
     Deploy(deploy::Args),
     /// Go back to logic that was active before
@@ -86,30 +79,11 @@ enum Command {
     Compile(compile::Args),
 }
 
-/// What ended a command without success.
-pub enum Failure {
-    /// A flag or setting is wrong: 2.
-    Setting(anyhow::Error),
-    /// Anything else: 1.
-    Other(anyhow::Error),
-}
-
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
-        Failure::Other(error)
-    }
-}
-
-/// A setting that cannot be used; the message begins with the flag.
-fn setting(flag: &str, reason: impl std::fmt::Display) -> Failure {
-    Failure::Setting(anyhow::anyhow!("{flag}: {reason}"))
-}
-
 /// Parses the command line and runs the command. Wrong flags end the process with status 2, by
 /// clap.
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Serve(args) => serve::run(*args),
+        Command::Serve(args) => app::serve(&args),
         Command::Deploy(args) => deploy::run(&args),
         Command::Rollback(args) => rollback::run(&args),
         Command::Promote(args) => candidate::run(&args.candidate, args.verdict()),
@@ -128,17 +102,6 @@ pub fn run() -> ExitCode {
         Command::Compile(args) => compile::run(&args),
     };
     conclude("task-host", result)
-}
-
-/// Says on standard error why a command failed, if it did, and returns its exit status.
-pub fn conclude(program: &str, result: Result<(), Failure>) -> ExitCode {
-    let (error, status) = match result {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(Failure::Other(error)) => (error, 1),
-        Err(Failure::Setting(error)) => (error, 2),
-    };
-    eprintln!("{program}: {error:#}");
-    ExitCode::from(status)
 }
 
 /// A runtime for commands that talk to a host and end.

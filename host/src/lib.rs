@@ -1,5 +1,18 @@
-//! The `task-host` program: the command line and the composition of a serving process.
+//! The `task-host` program: the command line, its settings, and the composition of a serving
+//! process.
 //!
-//! Everything else is in the crates of the layers below; ARCHITECTURE.md has their map.
+//! [`app`] is the composition root: it builds the service from the layers, which are crates of
+//! their own (`server`, `deployment`, `request`, …), and is the place to see how they fit together.
+//! [`config`] holds the flags of a serving process, `cli` the subcommands. Only this crate reads
+//! the environment.
+//!
+//! The benchmark's native twin uses [`app`] and [`config`] too, so that it differs from the host in
+//! nothing but its logic.
 
+pub mod app;
 pub mod cli;
+pub mod config;
+pub mod failure;
+mod oci;
+mod signature_file;
+mod tls;

@@ -1,2 +1,2 @@
--- The second database; PostgreSQL's image makes the first one.
+-- The second database. PostgreSQL's image creates the first one.
 CREATE DATABASE staging;

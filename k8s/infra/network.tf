@@ -1,4 +1,4 @@
-# A network of its own: nothing from outside but what is written here.
+# A separate network. From outside, only the traffic allowed in this file can enter.
 resource "google_compute_network" "cluster" {
   name                    = "task-host"
   auto_create_subnetworks = false
@@ -11,7 +11,7 @@ resource "google_compute_subnetwork" "nodes" {
   private_ip_google_access = true
 }
 
-# Nodes talk to each other freely: kubelet, etcd, the pod network.
+# Nodes can reach each other on every port: kubelet, etcd, the pod network.
 resource "google_compute_firewall" "inside" {
   name          = "task-host-inside"
   network       = google_compute_network.cluster.id
@@ -22,7 +22,7 @@ resource "google_compute_firewall" "inside" {
   }
 }
 
-# SSH and the Kubernetes API, for operators alone.
+# SSH and the Kubernetes API, for operators only.
 resource "google_compute_firewall" "operators" {
   name          = "task-host-operators"
   network       = google_compute_network.cluster.id
@@ -35,7 +35,7 @@ resource "google_compute_firewall" "operators" {
   }
 }
 
-# The ingress controller, for everyone. The overlays' node ports stay closed.
+# The ingress controller, for everyone. The node ports of the overlays stay closed.
 resource "google_compute_firewall" "web" {
   name          = "task-host-web"
   network       = google_compute_network.cluster.id

@@ -1,10 +1,10 @@
 locals {
-  # The pod network's range, as kubeadm is told it.
+  # The pod network's range, which `kubeadm init` also gets.
   pods  = "10.244.0.0/16"
   nodes = merge({ control = "control" }, { for n in range(var.workers) : "worker-${n + 1}" => "worker" })
 }
 
-# May do nothing in the project: what runs on a node needs none of Google's API.
+# Has no rights in the project: nothing on a node needs Google's API.
 resource "google_service_account" "node" {
   account_id   = "task-host-node"
   display_name = "Nodes of the task-host cluster"
@@ -20,7 +20,7 @@ resource "google_compute_instance" "node" {
   name         = "task-host-${each.key}"
   machine_type = var.machine_type
   tags         = ["task-host", "task-host-${each.value}"]
-  # Pods have addresses of their own.
+  # Pods have their own addresses.
   can_ip_forward            = true
   allow_stopping_for_update = true
 
@@ -54,8 +54,8 @@ resource "google_compute_instance" "node" {
     block-project-ssh-keys = "TRUE"
   }
 
-  # containerd, kubeadm, kubelet and kubectl; `kubeadm init` and `join` stay with an operator, so
-  # that no join token is in the state.
+  # Installs containerd, kubeadm, kubelet and kubectl. An operator runs `kubeadm init` and `join`, so that
+  # the state contains no join token.
   metadata_startup_script = templatefile("${path.module}/node.sh.tftpl", {
     kubernetes = var.kubernetes
   })

@@ -4,11 +4,11 @@ output "control_plane" {
 }
 
 output "workers" {
-  description = "The workers' public addresses: where the ingress controller listens."
+  description = "The workers' public addresses, on which the ingress controller listens."
   value       = [for name, kind in local.nodes : google_compute_address.node[name].address if kind == "worker"]
 }
 
 output "init" {
-  description = "What an operator runs on the control plane, once."
+  description = "The command that an operator runs once on the control plane."
   value       = "sudo kubeadm init --pod-network-cidr=${local.pods} --apiserver-cert-extra-sans=${google_compute_address.node["control"].address}"
 }

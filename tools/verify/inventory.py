@@ -1,5 +1,5 @@
-"""Rendered objects, as the checks read them: who makes which pods, what settings a host gets, how many
-there may be, what a quantity comes to."""
+"""Reads rendered objects for the checks: the pods and their owners, the settings of a host, the number of
+replicas, and quantities."""
 
 import re
 
@@ -19,7 +19,7 @@ def workloads(objects):
 
 
 def pods(objects):
-    """Each pod, with the name of what makes it, its labels and its specification."""
+    """Yields each pod: the name of its owner, its labels and its specification."""
     for thing in workloads(objects):
         template = thing["spec"]["template"]
         yield name_of(thing), template["metadata"]["labels"], template["spec"]
@@ -46,7 +46,7 @@ def port_names(spec):
 
 
 def settings(objects, container):
-    """The plain environment of a container."""
+    """Returns the TASK_HOST_… variables of a container; None for those from a Secret."""
     found = {}
     maps = {thing["metadata"]["name"]: thing["data"] for thing in of_kind(objects, "ConfigMap")}
     for source in container.get("envFrom", []):
@@ -57,7 +57,7 @@ def settings(objects, container):
 
 
 def hosts(objects):
-    """The containers that serve, with their settings."""
+    """Yields the containers that run the host, with their settings."""
     for owner, spec, container in containers(objects):
         values = settings(objects, container)
         if "TASK_HOST_ADDR" in values:
@@ -65,7 +65,7 @@ def hosts(objects):
 
 
 def scale(objects):
-    """The least and the largest number of pods of each Deployment."""
+    """Yields each Deployment with the smallest and the largest number of its pods."""
     for thing in of_kind(objects, "Deployment"):
         name = thing["metadata"]["name"]
         scalers = [
@@ -91,7 +91,7 @@ def size(text):
 
 
 def quantity(text):
-    """A quantity as a number: CPUs or bytes."""
+    """Converts a quantity to a number of CPUs or bytes."""
     number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", str(text)).groups()
     powers = {"": 1, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
     powers |= {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40}

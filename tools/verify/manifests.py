@@ -1,7 +1,7 @@
-"""What schemas miss: each check takes a list of objects and yields what is wrong with it.
+"""Checks beyond schemas: each one takes a list of objects and yields the mistakes in it.
 
-An API server accepts most of these mistakes and the cluster then does not do what was meant; some
-it refuses, but only when somebody applies them.
+An API server accepts most of these mistakes, and the cluster then does not do what was intended. Others it
+refuses, but only when somebody applies the objects.
 """
 
 import admission
@@ -21,7 +21,7 @@ from inventory import (
 )
 
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
-# Put into every namespace by a person or a script: `k8s/secrets.sh`.
+# Secrets that a person or a script (`k8s/secrets.sh`) creates in every namespace, with their keys.
 OUTSIDE = {
     "task-api": {"admin-token", "database-url", "postgres-password", "code-key"},
     "task-api-registry": {".dockerconfigjson"},
@@ -46,7 +46,7 @@ def selectors_match(objects):
 
 
 def policies_match(objects):
-    """Policies select pods, name ports that those have, and peers in this namespace exist."""
+    """Checks that policies select pods, and that their named ports and local peers exist."""
     for thing in of_kind(objects, "NetworkPolicy"):
         spec = thing["spec"]
         targets = selected(objects, spec["podSelector"]["matchLabels"])
@@ -63,7 +63,7 @@ def policies_match(objects):
             ]
             for labels in local:
                 if "task-host.dev/client" not in labels and not selected(objects, labels):
-                    yield f"{name_of(thing)}: no pod is labelled {labels}"
+                    yield f"{name_of(thing)}: no pod has the labels {labels}"
             receivers = targets
             if direction == "to":
                 receivers = [pod for labels in local for pod in selected(objects, labels)]
@@ -74,7 +74,7 @@ def policies_match(objects):
                     yield f"{name_of(thing)}: no pod has a port named {port['port']}"
 
 
-def every_pod_is_policed(objects):
+def every_pod_has_policies(objects):
     for owner, labels, _ in pods(objects):
         if "task-host.dev/client" in labels:
             continue
@@ -83,7 +83,7 @@ def every_pod_is_policed(objects):
             if selects(policy["spec"]["podSelector"]["matchLabels"], labels):
                 types |= set(policy["spec"]["policyTypes"])
         if types != {"Ingress", "Egress"}:
-            yield f"{owner} is open: policies cover {sorted(types) or 'nothing'}"
+            yield f"{owner} is not restricted: policies cover only {sorted(types) or 'nothing'}"
 
 
 def services_reach_ports(objects):
@@ -95,7 +95,7 @@ def services_reach_ports(objects):
     for thing in of_kind(objects, "StatefulSet"):
         services = {service["metadata"]["name"] for service in of_kind(objects, "Service")}
         if thing["spec"]["serviceName"] not in services:
-            yield f"{name_of(thing)}: there is no Service {thing['spec']['serviceName']}"
+            yield f"{name_of(thing)}: the Service {thing['spec']['serviceName']} does not exist"
 
 
 def ingresses_reach_services(objects):
@@ -114,17 +114,17 @@ def ingresses_reach_services(objects):
                     if port["name"] == backend["port"].get("name")
                 ]
                 if not ports:
-                    yield f"{name_of(thing)}: no Service {backend['name']} with that port"
+                    yield f"{name_of(thing)}: no Service {backend['name']} has that port"
                 elif any(port["targetPort"] == "operators" for port in ports):
-                    yield f"{name_of(thing)} leads to the operators' port"
+                    yield f"{name_of(thing)} leads to the admin port"
 
 
-def operators_stay_inside(objects):
+def admin_port_stays_inside(objects):
     for thing in of_kind(objects, "Service"):
         inside = thing["spec"].get("type", "ClusterIP") == "ClusterIP"
         for port in thing["spec"]["ports"]:
             if port["targetPort"] == "operators" and not inside:
-                yield f"{name_of(thing)} opens the operators' port"
+                yield f"{name_of(thing)} exposes the admin port outside the cluster"
 
 
 def probes_reach_ports(objects):
@@ -134,7 +134,7 @@ def probes_reach_ports(objects):
             ask = container.get(probe, {})
             for way in ("httpGet", "tcpSocket"):
                 if way in ask and ask[way]["port"] not in ports:
-                    yield f"{owner}: {probe} asks port {ask[way]['port']}, which it has not"
+                    yield f"{owner}: {probe} uses port {ask[way]['port']}, which the container does not have"
         if ports:
             for probe in PROBES:
                 if probe not in container:
@@ -149,11 +149,11 @@ def references_exist(objects):
 
     def missing(kind, name, keys=()):
         if name not in known[kind]:
-            yield f"there is no {kind} {name}"
+            yield f"{kind} {name} does not exist"
         else:
             for key in keys:
                 if key not in known[kind][name]:
-                    yield f"{kind} {name} has no {key}"
+                    yield f"{kind} {name} has no key {key}"
 
     claims = {thing["metadata"]["name"] for thing in of_kind(objects, "PersistentVolumeClaim")}
     accounts = {thing["metadata"]["name"] for thing in of_kind(objects, "ServiceAccount")}
@@ -161,14 +161,14 @@ def references_exist(objects):
         problems = []
         account = spec.get("serviceAccountName")
         if account is not None and account not in accounts:
-            problems.append(f"there is no ServiceAccount {account}")
+            problems.append(f"ServiceAccount {account} does not exist")
         for volume in spec.get("volumes", []):
             if "secret" in volume:
                 keys = [item["key"] for item in volume["secret"].get("items", [])]
                 problems += missing("Secret", volume["secret"]["secretName"], keys)
             claim = volume.get("persistentVolumeClaim", {}).get("claimName")
             if claim is not None and claim not in claims:
-                problems.append(f"there is no claim {claim}")
+                problems.append(f"PersistentVolumeClaim {claim} does not exist")
         for container in spec["containers"]:
             for source in container.get("envFrom", []):
                 problems += missing("ConfigMap", source["configMapRef"]["name"])
@@ -190,7 +190,7 @@ def mounts_exist(objects):
         mounts = container.get("volumeMounts", [])
         for mount in mounts:
             if mount["name"] not in volumes:
-                yield f"{owner}: there is no volume {mount['name']}"
+                yield f"{owner}: the volume {mount['name']} does not exist"
         cache = settings(objects, container).get("TASK_HOST_CACHE_DIR")
         writable = [mount["mountPath"] for mount in mounts if not mount.get("readOnly")]
         if cache and not any(cache.startswith(path + "/") for path in writable):
@@ -198,7 +198,7 @@ def mounts_exist(objects):
     for owner, _, spec in pods(objects):
         for volume in spec.get("volumes", []):
             if "emptyDir" in volume and "sizeLimit" not in volume["emptyDir"]:
-                yield f"{owner}: volume {volume['name']} may fill the node"
+                yield f"{owner}: volume {volume['name']} has no size limit and could fill the node's disk"
 
 
 def autoscalers_work(objects):
@@ -206,13 +206,13 @@ def autoscalers_work(objects):
     for thing in of_kind(objects, "HorizontalPodAutoscaler"):
         spec = thing["spec"]
         if spec["minReplicas"] > spec["maxReplicas"]:
-            yield f"{name_of(thing)}: minReplicas is above maxReplicas"
+            yield f"{name_of(thing)}: minReplicas is greater than maxReplicas"
         target = targets.get(spec["scaleTargetRef"]["name"])
         if target is None:
-            yield f"{name_of(thing)}: there is no Deployment {spec['scaleTargetRef']['name']}"
+            yield f"{name_of(thing)}: the Deployment {spec['scaleTargetRef']['name']} does not exist"
             continue
         if "replicas" in target["spec"]:
-            yield f"{name_of(target)} names replicas beside its autoscaler"
+            yield f"{name_of(target)} sets replicas although it has an autoscaler"
         for metric in spec["metrics"]:
             resource = metric["resource"]["name"]
             for container in target["spec"]["template"]["spec"]["containers"]:
@@ -227,11 +227,11 @@ def budgets_allow_and_protect(objects):
             selects(budget["spec"]["selector"]["matchLabels"], labels)
             for budget in of_kind(objects, "PodDisruptionBudget")
         ):
-            yield f"{name_of(target)}: no budget protects its {least} pods"
+            yield f"{name_of(target)}: no PodDisruptionBudget protects its {least} pods"
     for thing in of_kind(objects, "PodDisruptionBudget"):
         spec = thing["spec"]
         if ("minAvailable" in spec) == ("maxUnavailable" in spec):
-            yield f"{name_of(thing)} needs one of minAvailable and maxUnavailable"
+            yield f"{name_of(thing)} must have either minAvailable or maxUnavailable"
             continue
         for target, least, _ in scale(objects):
             labels = target["spec"]["template"]["metadata"]["labels"]
@@ -239,19 +239,19 @@ def budgets_allow_and_protect(objects):
                 continue
             away = spec.get("maxUnavailable", least - spec.get("minAvailable", 0))
             if away < 1:
-                yield f"{name_of(thing)}: no pod may ever be evicted"
+                yield f"{name_of(thing)}: no pod could ever be evicted"
             elif away >= least:
-                yield f"{name_of(thing)}: all {least} pods may be evicted at once"
+                yield f"{name_of(thing)}: all {least} pods could be evicted at once"
 
 
 CHECKS = [
     admission.names_are_unique,
     selectors_match,
     policies_match,
-    every_pod_is_policed,
+    every_pod_has_policies,
     services_reach_ports,
     ingresses_reach_services,
-    operators_stay_inside,
+    admin_port_stays_inside,
     probes_reach_ports,
     references_exist,
     mounts_exist,
@@ -262,16 +262,16 @@ CHECKS = [
     hosting.connections_suffice,
     autoscalers_work,
     budgets_allow_and_protect,
-    hosting.replicas_are_told,
+    hosting.replicas_are_set,
     admission.pods_are_restricted,
-    admission.images_are_named,
+    admission.images_are_pinned,
     admission.names_are_valid,
-    admission.ports_of_nodes_are_free,
-    admission.an_api_server_takes_the_pods,
+    admission.node_ports_are_valid,
+    admission.an_api_server_accepts_the_pods,
     admission.objects_are_labelled,
 ]
 
 
 def problems(objects):
-    """Everything that any check finds."""
+    """Returns all mistakes that the checks find."""
     return [problem for check in CHECKS for problem in check(objects)]

@@ -1,4 +1,4 @@
-"""Shell scripts and workflows' steps, run against doubles of the programs that they call."""
+"""Runs shell scripts and workflow steps with doubles of the programs that they call."""
 
 import json
 import shutil
@@ -9,21 +9,22 @@ from pathlib import Path
 from conftest import ROOT
 
 DOUBLE = Path(__file__).parent / "doubles/program.py"
-# What a script may use without asking for it.
+# Programs that a script may use without checking for them.
 EVERYWHERE = (
     "base64 bash cat chmod dirname env grep head mktemp rm sed seq sleep sort tr"
 ).split()
 
 
 class Machine:
-    """A machine with nothing but those programs; `doubles` stand for the rest."""
+    """A machine that has only the programs above, and doubles of the programs in `doubles`."""
 
     def __init__(self, folder, doubles, answers=None, **environment):
         self.programs = folder / "programs"
         self.programs.mkdir()
         self.calls_file = folder / "calls"
         self.calls_file.touch()
-        # The doubles are Python; shims of version managers would need more programs.
+        # The doubles are Python scripts. Link the real interpreter, because the shims of version managers
+        # would need more programs.
         (self.programs / "python3").symlink_to(Path(sys.executable).resolve())
         for name in EVERYWHERE:
             (self.programs / name).symlink_to(Path(shutil.which(name)).resolve())
@@ -43,7 +44,7 @@ class Machine:
         return self._run([str(ROOT / script), *map(str, arguments)], ROOT)
 
     def run_step(self, text, folder, **environment):
-        """Runs a workflow's step as GitHub does, which says no more than `-e` to the shell."""
+        """Runs a step of a workflow as GitHub does, which passes only `-e` to the shell."""
         return self._run(["bash", "-e", "-c", text], folder, **environment)
 
     def _run(self, command, folder, **environment):
@@ -59,7 +60,7 @@ class Machine:
         )
 
     def left_running(self):
-        """The doubles that a script left behind."""
+        """Returns the command lines of doubles that still run after the script has ended."""
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
@@ -74,6 +75,6 @@ class Machine:
         return [json.loads(line) for line in self.calls_file.read_text().splitlines()]
 
     def calls(self):
-        """What was called, in order."""
+        """Returns the calls of doubles, in order."""
         return [" ".join(record["words"]) for record in self.records()]
 

@@ -1,7 +1,7 @@
-"""The checks themselves: each one finds the mistake that it is there for.
+"""Tests the checks themselves: each one finds the mistake that it is meant to find.
 
-A check that never fails proves nothing, so every one has a mutation of a sound overlay here; one
-without is told by the last test.
+A check that never fails proves nothing. So each check has a mutation of a sound overlay here, and a test
+fails if one has none.
 """
 
 import copy
@@ -45,7 +45,7 @@ BREAK = {
     manifests.policies_match: lambda o: one(o, "NetworkPolicy task-api-postgres")["spec"][
         "ingress"
     ][0]["ports"][0].update(port="postgresql"),
-    manifests.every_pod_is_policed: lambda o: o.remove(one(o, "NetworkPolicy task-api-postgres")),
+    manifests.every_pod_has_policies: lambda o: o.remove(one(o, "NetworkPolicy task-api-postgres")),
     manifests.services_reach_ports: lambda o: one(o, "Service task-api")["spec"]["ports"][
         0
     ].update(targetPort="web"),
@@ -54,7 +54,7 @@ BREAK = {
     ]["paths"][0]["backend"]["service"].update(
         name="task-api-operators", port={"name": "operators"}
     ),
-    manifests.operators_stay_inside: lambda o: one(o, "Service task-api-operators")["spec"].update(
+    manifests.admin_port_stays_inside: lambda o: one(o, "Service task-api-operators")["spec"].update(
         type="NodePort"
     ),
     manifests.probes_reach_ports: lambda o: host(o)["livenessProbe"]["httpGet"].update(port="http2"),
@@ -75,16 +75,16 @@ BREAK = {
     manifests.budgets_allow_and_protect: lambda o: one(o, "PodDisruptionBudget task-api")[
         "spec"
     ].update(maxUnavailable=3),
-    hosting.replicas_are_told: lambda o: environment(o).pop("TASK_HOST_REPLICAS"),
+    hosting.replicas_are_set: lambda o: environment(o).pop("TASK_HOST_REPLICAS"),
     admission.pods_are_restricted: lambda o: host(o)["securityContext"].pop("capabilities"),
-    admission.images_are_named: lambda o: host(o).update(image="ghcr.io/task-host/task-host"),
+    admission.images_are_pinned: lambda o: host(o).update(image="ghcr.io/task-host/task-host"),
     admission.names_are_valid: lambda o: one(o, "Service task-api")["metadata"]["labels"].update(
         {"app.kubernetes.io/version": "0.1.0+linux"}
     ),
-    admission.ports_of_nodes_are_free: lambda o: one(o, "Service task-api")["spec"].update(
+    admission.node_ports_are_valid: lambda o: one(o, "Service task-api")["spec"].update(
         type="ClusterIP"
     ),
-    admission.an_api_server_takes_the_pods: lambda o: host(o)["resources"]["requests"].update(
+    admission.an_api_server_accepts_the_pods: lambda o: host(o)["resources"]["requests"].update(
         memory="1025Mi"
     ),
     admission.objects_are_labelled: lambda o: one(o, "Service task-api")["metadata"].pop("labels"),
@@ -99,54 +99,54 @@ def test_a_mistake_is_found_by_its_check(check, sound):
     assert list(check(broken)) != []
 
 
-def test_every_check_is_proved_here():
+def test_every_check_has_a_mutation_here():
     assert set(BREAK) == set(manifests.CHECKS)
 
 
-def test_an_autoscaler_with_bounds_the_wrong_way_round_is_found(sound):
+def test_an_autoscaler_with_swapped_bounds_is_found(sound):
     broken = copy.deepcopy(sound)
     one(broken, "HorizontalPodAutoscaler task-api")["spec"].update(minReplicas=11)
     found = list(manifests.autoscalers_work(broken))
-    assert found == ["HorizontalPodAutoscaler task-api: minReplicas is above maxReplicas"]
+    assert found == ["HorizontalPodAutoscaler task-api: minReplicas is greater than maxReplicas"]
 
 
 def test_a_budget_with_both_limits_is_found(sound):
     broken = copy.deepcopy(sound)
     one(broken, "PodDisruptionBudget task-api")["spec"].update(minAvailable=1)
     found = list(manifests.budgets_allow_and_protect(broken))
-    assert found == ["PodDisruptionBudget task-api needs one of minAvailable and maxUnavailable"]
+    assert found == ["PodDisruptionBudget task-api must have either minAvailable or maxUnavailable"]
 
 
 def test_pods_without_a_budget_are_found(sound):
     broken = copy.deepcopy(sound)
     broken.remove(one(broken, "PodDisruptionBudget task-api"))
     found = list(manifests.budgets_allow_and_protect(broken))
-    assert found == ["Deployment task-api: no budget protects its 3 pods"]
+    assert found == ["Deployment task-api: no PodDisruptionBudget protects its 3 pods"]
 
 
 def test_replicas_on_sqlite_are_found(sound):
     broken = copy.deepcopy(sound)
     host(broken)["env"] = [{"name": "TASK_HOST_DATABASE", "value": "sqlite:/data/tasks.sqlite"}]
-    found = list(hosting.replicas_are_told(broken))
+    found = list(hosting.replicas_are_set(broken))
     assert found == ["Deployment task-api/task-host: 10 replicas on SQLite"]
 
 
 @pytest.mark.parametrize(
     ("member", "more", "found"),
     [
-        ("ports", {"name": "http", "containerPort": 8001}, "ports has one name twice"),
-        ("volumeMounts", {"name": "tmp", "mountPath": "/tmp"}, "volumeMounts has one mountPath twice"),
+        ("ports", {"name": "http", "containerPort": 8001}, "ports has the same name twice"),
+        ("volumeMounts", {"name": "tmp", "mountPath": "/tmp"}, "volumeMounts has the same mountPath twice"),
     ],
 )
-def test_what_a_container_has_twice_is_found(member, more, found, sound):
+def test_duplicates_in_a_container_are_found(member, more, found, sound):
     broken = copy.deepcopy(sound)
     host(broken)[member].append(more)
-    [problem] = admission.an_api_server_takes_the_pods(broken)
+    [problem] = admission.an_api_server_accepts_the_pods(broken)
     assert problem.endswith(found)
 
 
-def test_a_rollout_that_could_never_begin_is_found(sound):
+def test_a_rolling_update_that_could_never_begin_is_found(sound):
     broken = copy.deepcopy(sound)
     one(broken, "Deployment task-api")["spec"]["strategy"]["rollingUpdate"]["maxSurge"] = 0
-    found = list(admission.an_api_server_takes_the_pods(broken))
-    assert found == ["Deployment task-api: no rollout could begin"]
+    found = list(admission.an_api_server_accepts_the_pods(broken))
+    assert found == ["Deployment task-api: a rolling update could never begin"]

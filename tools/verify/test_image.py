@@ -1,8 +1,8 @@
-"""The image, really built and really run, with the host and the component that the tests built.
+"""Builds and runs the image, with the host and the component that the tests built.
 
-No registry is asked, so the stages that compile are left out. The tests' host is not static: its
-libraries are put beside it. What is proved is the recipe, its user, its health check and how it
-runs; its size is that of the static binary, where there is one.
+No registry is used, so the stages that compile are left out. The host of the tests is not static, so its
+libraries are copied into the image. These tests check the recipe, the user, the health check and how the
+image runs. The size is checked with the static binary, if there is one.
 """
 
 import json
@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, left_out, needs, run, tool
-from live import free_port, wait_for
+from task_host_testkit import free_port, wait_for
 
 IMAGE = "localhost/task-host-verify"
-# The whole image, as it lies on a node.
+# The largest size of the unpacked image.
 UNPACKED_BYTES = 25_000_000
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 STATIC = "static/*/dist/task-host"
@@ -29,13 +29,13 @@ HARDENED = [
     "--security-opt=no-new-privileges",
     "--tmpfs=/tmp",
 ]
-# Where the tests run there may be neither systemd, which podman's timer for the check needs, nor
-# the right to raise limits.
+# The machine that runs the tests may lack systemd, which podman's timer for the health check needs, and the
+# right to raise limits.
 HERE = ["--health-interval=disable", "--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024"]
 
 
 def as_root():
-    """What goes before a command that only root may run: building without user namespaces is one."""
+    """Returns the prefix for a command that only root may run, such as building without user namespaces."""
     if os.geteuid() == 0:
         return []
     sudo = ["sudo", "--non-interactive"]
@@ -46,7 +46,7 @@ def as_root():
 
 @pytest.fixture(scope="module")
 def podman():
-    """podman with the arguments that it needs on a machine without systemd."""
+    """The podman command with the arguments that it needs on a machine without systemd."""
     program = needs("podman", "podman runc")
     needs("buildah", "buildah")
     flags = ["--cgroup-manager=cgroupfs", "--runtime=runc", "--events-backend=file"]
@@ -89,7 +89,7 @@ def inspect(podman, image):
     return found
 
 
-def test_the_image_says_how_it_runs(podman, image):
+def test_the_image_has_the_right_configuration(podman, image):
     found = inspect(podman, image)
     config = found["Config"]
     assert config["User"] == "65532:65532"
@@ -100,7 +100,7 @@ def test_the_image_says_how_it_runs(podman, image):
     assert config["Labels"]["org.opencontainers.image.title"] == "task-host"
 
 
-def test_it_serves_without_rights_turns_healthy_and_drains(podman, image):
+def test_it_serves_without_privileges_becomes_healthy_and_drains(podman, image):
     port = free_port()
     name = "task-host-verify"
     run(
@@ -111,7 +111,7 @@ def test_it_serves_without_rights_turns_healthy_and_drains(podman, image):
         name,
         *HARDENED,
         *HERE,
-        # No bridge to make: the host's own network, on the loopback.
+        # Use the machine's own network, because the test may not create a bridge.
         "--network=host",
         f"--env=TASK_HOST_ADDR=127.0.0.1:{port}",
         "--env=TASK_HOST_ADMIN_ADDR=127.0.0.1:0",
@@ -134,7 +134,7 @@ def test_it_serves_without_rights_turns_healthy_and_drains(podman, image):
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
             assert answer.status == 201
-        # Without systemd nothing runs it by itself; podman runs the image's own check.
+        # Without systemd nothing runs the health check automatically, so run it with podman.
         check = [*podman, "healthcheck", "run", name]
         wait_for("it is healthy", lambda: subprocess.run(check, check=False).returncode == 0)
         process = json.loads(run(*podman, "inspect", name))[0]["State"]["Pid"]
@@ -151,12 +151,12 @@ def test_it_serves_without_rights_turns_healthy_and_drains(podman, image):
         run(*podman, "rm", "--force", "--volumes", name)
 
 
-def test_the_static_host_is_one_and_small(component):
-    """The binary that the Dockerfile makes, where somebody made it here: it takes a quarter of an hour.
-    `host.yml` looks at the image itself."""
+def test_the_static_host_is_static_and_small(component):
+    """Checks the binary that the Dockerfile builds, if someone has built it on this machine, which takes
+    fifteen minutes. `host.yml` checks the image itself."""
     binaries = list(Path(os.environ["TASK_HOST_VERIFY_DIR"]).parent.glob(STATIC))
     if not binaries:
-        pytest.skip(f"there is no target/{STATIC}: docs/DEPLOYMENT.md says how it is made")
+        pytest.skip(f"target/{STATIC} does not exist: docs/DEPLOYMENT.md says how to build it")
     [binary] = binaries
     program = run("readelf", "--program-headers", "--dynamic", binary)
     assert "INTERP" not in program
@@ -166,7 +166,7 @@ def test_the_static_host_is_one_and_small(component):
     assert unpacked <= UNPACKED_BYTES, f"{unpacked / 1e6:.1f} MB"
 
 
-def test_the_component_is_a_layer_of_its_own():
+def test_the_component_has_its_own_layer():
     copies = re.findall(r"^COPY --from=(\w+) ", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert copies[-2:] == ["component", "host"]
 

@@ -1,5 +1,5 @@
-"""The OpenTofu files: they parse, every reference leads somewhere, and nothing is open that should
-not be. `tofu validate` needs the provider from its registry, so that is left to whoever applies."""
+"""Checks the OpenTofu files: they parse, every reference is declared, and no port is open by mistake. `tofu
+validate` is not run, because it needs the provider from its registry."""
 
 import re
 import shutil
@@ -34,7 +34,7 @@ def test_every_reference_is_declared():
     assert set(re.findall(r"\blocal\.(\w+)", whole)) == declared
 
 
-def test_the_api_and_ssh_are_for_operators_alone():
+def test_only_operators_can_reach_ssh_and_the_kubernetes_api():
     rules = re.findall(
         r'^resource "google_compute_firewall" "(\w+)" \{(.*?)^\}', text(), re.MULTILINE | re.DOTALL
     )
@@ -43,7 +43,7 @@ def test_the_api_and_ssh_are_for_operators_alone():
     assert re.findall(r'"(\d+)"', open_to_all["web"]) == ["80", "443"]
 
 
-def test_every_variable_and_output_is_described():
+def test_every_variable_and_output_has_a_description():
     blocks = re.findall(
         r'^(?:variable|output) "(\w+)" \{(.*?)^\}', text(), re.MULTILINE | re.DOTALL
     )
@@ -51,7 +51,7 @@ def test_every_variable_and_output_is_described():
         assert "description" in body, name
 
 
-def test_shellcheck_finds_nothing_in_what_a_node_runs(tmp_path):
+def test_shellcheck_finds_nothing_in_the_script_of_a_node(tmp_path):
     template = (INFRA / "node.sh.tftpl").read_text()
     assert set(re.findall(r"(?<!\$)\$\{(\w+)", template)) == {"kubernetes"}
     script = tmp_path / "node.sh"

@@ -1,4 +1,4 @@
-"""Overlays and chart: valid against Kubernetes' schemas, sound beyond them, and the same."""
+"""Overlays and chart are valid against Kubernetes' schemas, pass the further checks, and agree."""
 
 import copy
 import os
@@ -16,32 +16,32 @@ import hosting
 import inventory
 import manifests
 from conftest import OVERLAYS, ROOT, chart, cluster_tools, helm_template, kustomize, run
-from live import Host
+from task_host_testkit import Host
 
 KUBERNETES = "1.32"
 VALUES = ROOT / "k8s/helm/task-api/environments"
 URL = "--set=secret.databaseUrl=postgres://me:secret@db.example.com/tasks"
 DIGEST = "sha256:" + "0" * 64
 PARTS = {
-    "by default": [],
-    "as many pods as the database takes": ["--set=replicas=13"],
+    "default values": [],
+    "as many pods as the database allows": ["--set=replicas=13"],
     "one replica": ["--set=replicas=1"],
     "SQLite": ["--set=database.kind=sqlite,replicas=1"],
     "SQLite on a storage class": [
         "--set=database.kind=sqlite,replicas=1,database.storage.className=fast"
     ],
     "an external database": ["--set=database.kind=external", URL],
-    "an external database by Secret": [
+    "an external database with an existing Secret": [
         "--set=database.kind=external,secret.existing=task-api"
     ],
     "autoscaling": ["--set=autoscaling.enabled=true"],
-    "autoscaling elsewhere": ["--set=autoscaling.enabled=true,database.kind=external", URL],
+    "autoscaling with an external database": ["--set=autoscaling.enabled=true,database.kind=external", URL],
     "an ingress": ["--set=ingress.enabled=true"],
     "an ingress without cert-manager": [
         "--set=ingress.enabled=true,ingress.clusterIssuer=",
         "--set=ingress.annotations.example\\.com/owner=me",
     ],
-    "a node's port": ["--set=service.type=NodePort,service.nodePort=30100"],
+    "a node port": ["--set=service.type=NodePort,service.nodePort=30100"],
     "a load balancer": ["--set=service.type=LoadBalancer"],
     "hosts that compile for themselves": ["--set=secret.codeKey=false"],
     "an image by digest": [f"--set=image.digest={DIGEST},imagePullSecrets[0]=registry"],
@@ -50,11 +50,11 @@ PARTS = {
         f"--set=component.declared=oci://registry.example:5000/tasks@{DIGEST}",
         "--set=component.registrySecret=task-api-registry,component.registryPort=5000",
     ],
-    "a file more": [
+    "an additional file": [
         "--set=extraVolumes[0].name=authority,extraVolumes[0].configMap.name=authority",
         "--set=extraVolumeMounts[0].name=authority,extraVolumeMounts[0].mountPath=/etc/authority",
     ],
-    "where it runs": [
+    "scheduling settings": [
         "--set=nodeSelector.disktype=ssd,priorityClassName=high,podAnnotations.a=b",
         "--set=tolerations[0].key=dedicated,tolerations[0].operator=Exists",
         "--set=affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution"
@@ -66,7 +66,7 @@ PARTS = {
 
 
 def declared():
-    """The overlay `stage` with the component that declares the logic, as somebody would write it."""
+    """Renders the overlay `stage` with a declared component, as a user would write it."""
     folder = Path(os.environ["TASK_HOST_VERIFY_DIR"]) / "declared"
     folder.mkdir(parents=True, exist_ok=True)
     k8s = os.path.relpath(ROOT / "k8s", folder.resolve())
@@ -103,48 +103,48 @@ def objects(request):
     return RENDERED[request.param]()
 
 
-def test_kubernetes_knows_every_member(objects):
+def test_kubernetes_schemas_know_every_member(objects):
     for thing in objects:
         kubernetes_validate.validate(thing, KUBERNETES, strict=True)
 
 
-def test_they_are_sound_beyond_their_schemas(objects):
+def test_the_further_checks_find_no_mistake(objects):
     assert manifests.problems(objects) == []
 
 
 REFUSED = {
-    "replicas on SQLite": (["--set=database.kind=sqlite"], "one file for one host"),
+    "replicas on SQLite": (["--set=database.kind=sqlite"], "allows only one host"),
     "autoscaling on SQLite": (
         ["--set=database.kind=sqlite,replicas=1,autoscaling.enabled=true"],
-        "one file for one host",
+        "allows only one host",
     ),
-    "bounds the wrong way round": (
+    "swapped bounds": (
         ["--set=autoscaling.enabled=true,autoscaling.minReplicas=11"],
-        "above autoscaling.maxReplicas",
+        "greater than autoscaling.maxReplicas",
     ),
     "no URL": (["--set=database.kind=external"], "needs a URL"),
-    "a URL that nothing reads": ([URL], "is used only with"),
-    "more pods than the database takes": (["--set=replicas=14"], "need 318 connections"),
-    "more connections than the database takes": (
+    "an unused URL": ([URL], "is used only with"),
+    "more pods than the database allows": (["--set=replicas=14"], "need 318 connections"),
+    "more connections than the database allows": (
         ["--set=config.TASK_HOST_DATABASE_CONNECTIONS=100"],
         "database.postgres.maxConnections",
     ),
-    "credentials that nothing uses": (
+    "unused credentials": (
         ["--set=component.registrySecret=task-api-registry"],
         "only with component.declared",
     ),
-    "a declaration that a registry could change": (
+    "a declaration by tag, which a registry could change": (
         ["--set=component.declared=oci://ghcr.io/acme/tasks:1.2"],
         "declared",
     ),
     "an unknown value": (["--set=replica=1"], "Additional property replica is not allowed"),
-    "another type": (["--set=replicas=two"], "replicas"),
+    "a value of the wrong type": (["--set=replicas=two"], "replicas"),
     "a port outside the range": (["--set=service.nodePort=80"], "nodePort"),
-    "a setting that the chart makes": (
+    "a setting that belongs to the chart": (
         ["--set=config.TASK_HOST_ADDR=1.2.3.4:80"],
-        "the chart's own",
+        "because the chart sets it",
     ),
-    "something else than a setting": (["--set=config.PATH=/bin"], "config"),
+    "a variable that is not a setting": (["--set=config.PATH=/bin"], "config"),
 }
 
 
@@ -156,14 +156,15 @@ def test_the_chart_refuses(case):
     assert reason in str(refusal.value)
 
 
-def test_helm_finds_nothing_to_say():
+def test_helm_lint_finds_nothing():
     helm = cluster_tools() / "helm/helm"
     assert "0 chart(s) failed" in run(helm, "lint", "--strict", ROOT / "k8s/helm/task-api")
 
 
 def comparable(objects):
-    """The objects by name, without what only a tool adds: its labels, the hash in a generated
-    name, the annotation that stands for it; Secrets and namespaces are not the chart's matter."""
+    """Returns the objects by name, without what only one tool adds: its labels, the hash in generated
+    names, and the annotation that replaces the hash. Leaves out Secrets and namespaces, which the chart
+    does not manage."""
     tools = ("helm.sh/chart", "app.kubernetes.io/managed-by", "app.kubernetes.io/version")
     found = {}
     for thing in copy.deepcopy(objects):
@@ -183,7 +184,7 @@ def comparable(objects):
 
 
 def unhashed(value):
-    """Generated names without their hash."""
+    """Removes the hash from generated names."""
     match value:
         case dict():
             return {key: unhashed(member) for key, member in value.items()}
@@ -195,7 +196,7 @@ def unhashed(value):
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
-def test_chart_and_overlay_make_the_same_objects(name):
+def test_chart_and_overlay_render_the_same_objects(name):
     ours, theirs = comparable(kustomize(f"overlays/{name}")), comparable(chart(environment(name)))
     assert set(ours) == set(theirs)
     for key, thing in ours.items():
@@ -224,7 +225,7 @@ def test_overlays_differ_where_they_should(name, namespace, replicas, port):
 
 
 @pytest.mark.parametrize("name", ["stage", "prod"])
-def test_no_secret_of_a_real_environment_is_written_down(name):
+def test_overlays_of_real_environments_contain_no_secret(name):
     assert inventory.of_kind(kustomize(f"overlays/{name}"), "Secret") == []
 
 
@@ -239,7 +240,7 @@ def test_the_host_starts_with_the_settings_and_answers_the_probes(
     key = tmp_path / "code-key"
     key.write_text("a secret that all hosts of this database know")
     key.chmod(0o440)
-    # What a cluster gives otherwise; every other setting is as it will be.
+    # Replace only the settings that depend on the cluster; the others stay as they are.
     here = {
         "TASK_HOST_ADDR": "127.0.0.1:0",
         "TASK_HOST_ADMIN_ADDR": "127.0.0.1:0",
@@ -252,9 +253,9 @@ def test_the_host_starts_with_the_settings_and_answers_the_probes(
         "TASK_HOST_DRAIN_DELAY": "0s",
     }
     unknown = set(values) - flags(host_binary)
-    assert unknown == set(), "the host does not read these"
+    assert unknown == set(), "the host does not read these variables"
     with Host(host_binary, values | here, tmp_path / "log", container["args"]) as host:
-        urls = {"http": host.api, "operators": host.operators}
+        urls = {"http": host.url, "operators": host.admin_url}
         for probe in manifests.PROBES:
             ask = container[probe]["httpGet"]
             with urllib.request.urlopen(urls[ask["port"]] + ask["path"], timeout=5) as answer:
@@ -263,7 +264,7 @@ def test_the_host_starts_with_the_settings_and_answers_the_probes(
     assert time.monotonic() - began < 10
 
 
-def test_the_component_compiles_within_what_the_containers_leave_for_it(host_binary, component):
+def test_the_component_compiles_within_the_memory_reserved_for_it(host_binary, component):
     with component.open("rb") as content:
         child = subprocess.Popen(
             [host_binary, "compile"], stdin=content, stdout=subprocess.DEVNULL
@@ -275,7 +276,7 @@ def test_the_component_compiles_within_what_the_containers_leave_for_it(host_bin
 
 
 def flags(binary):
-    """Every variable that `task-host serve` reads."""
+    """Returns every variable that `task-host serve` reads."""
     return set(re.findall(r"\[env:\s+(TASK_HOST_\w+)", run(binary, "serve", "--help")))
 
 
@@ -290,19 +291,19 @@ def test_hosts_that_share_a_database_get_the_key_of_compiled_code_from_its_secre
         path = f"{mount['mountPath']}/{item['path']}"
         assert (item["key"], values["TASK_HOST_CODE_KEY_FILE"]) == ("code-key", path)
         for secret in inventory.of_kind(objects, "Secret"):
-            # The host takes no shorter key.
+            # The host refuses shorter keys.
             assert len(secret.get("stringData", {}).get("code-key", "x" * 32)) >= 32
 
 
 @pytest.mark.parametrize(
     "values", ["secret.codeKey=false", "database.kind=sqlite,replicas=1"]
 )
-def test_the_chart_goes_without_the_key_where_it_is_not_wanted(values):
+def test_the_chart_sets_no_code_key_if_it_is_not_wanted(values):
     text = helm_template(f"--set={values}")
     assert "code-key" not in text and "CODE_KEY" not in text
 
 
-def test_chart_and_overlay_declare_a_component_alike():
+def test_chart_and_overlay_declare_a_component_the_same_way():
     reference = f"oci://ghcr.io/acme/tasks@{DIGEST}"
     rendered = chart(
         environment("stage"),

@@ -1,5 +1,5 @@
-"""Alerts and dashboard against real tools: promtool runs the rules' own tests, and every
-expression of the dashboard has to return data from a Prometheus that scraped a live host."""
+"""Tests alerts and dashboard with real tools: promtool runs the unit tests of the rules, and every
+expression of the dashboard must return data from a Prometheus that scraped a live host."""
 
 import json
 import re
@@ -12,7 +12,7 @@ import yaml
 
 import inventory
 from conftest import ROOT, kustomize, needs, other, run
-from live import Host, Process, free_port, get_json, wait_for
+from task_host_testkit import Host, Process, free_port, get_json, wait_for
 
 MONITORING = ROOT / "k8s/monitoring"
 VARIABLES = {"$namespace": "live", "$job": "task-api", "$__rate_interval": "10s"}
@@ -30,7 +30,7 @@ def alerts():
 
 @pytest.fixture(scope="session")
 def rules(tmp_path_factory):
-    """The rules as Prometheus reads them, with their tests beside them."""
+    """The folder with the rules, as Prometheus reads them, and their unit tests."""
     folder = tmp_path_factory.mktemp("rules")
     (folder / "rules.yaml").write_text(yaml.safe_dump(groups()))
     (folder / "rules_test.yaml").write_text((MONITORING / "rules_test.yaml").read_text())
@@ -52,7 +52,7 @@ def test_every_alert_has_a_test_that_sees_it_fire():
     assert fired == set(alerts())
 
 
-def test_every_alert_has_a_runbook_entry_and_no_entry_is_left_over():
+def test_every_alert_has_a_runbook_entry_and_every_entry_an_alert():
     text = (ROOT / "docs/OPERATIONS.md").read_text()
     entries = re.findall(r"^### (TaskApi\w+)$", text, re.MULTILINE)
     assert sorted(entries) == sorted(alerts())
@@ -65,7 +65,7 @@ def test_every_alert_says_what_happened_and_how_bad_it_is():
 
 
 @pytest.mark.parametrize("overlay", ["dev", "stage", "prod"])
-def test_the_service_monitor_finds_the_operators_port(overlay):
+def test_the_service_monitor_finds_the_admin_port(overlay):
     [monitor] = inventory.of_kind(kustomize("monitoring"), "ServiceMonitor")
     wanted = monitor["spec"]["selector"]["matchLabels"]
     found = [
@@ -76,7 +76,7 @@ def test_the_service_monitor_finds_the_operators_port(overlay):
     assert [service["metadata"]["name"] for service in found] == ["task-api-operators"]
     [endpoint] = monitor["spec"]["endpoints"]
     assert [port["name"] for port in found[0]["spec"]["ports"]] == [endpoint["port"]]
-    # The rules are about the job of that name, which the operator takes from this label.
+    # The rules use this job name, which the Prometheus operator takes from the label.
     assert found[0]["metadata"]["labels"][monitor["spec"]["jobLabel"]] == "task-api"
 
 
@@ -90,16 +90,14 @@ def post(url, body):
 
 @pytest.fixture(scope="session")
 def prometheus(rules, host_binary, component, tmp_path_factory):
-    """A Prometheus that scrapes a host with traffic and deployments behind it; its address."""
+    """The address of a Prometheus that scrapes a host which has had traffic and deployments, and a
+    function that makes more traffic."""
     program = needs("prometheus", "prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
     settings = {
-        "TASK_HOST_ADDR": "127.0.0.1:0",
-        "TASK_HOST_ADMIN_ADDR": "127.0.0.1:0",
         "TASK_HOST_DATABASE": f"sqlite:{folder}/data.sqlite",
         "TASK_HOST_COMPONENT": str(component),
         "TASK_HOST_PROBATION": "0s",
-        "TASK_HOST_LOG_FORMAT": "json",
     }
     with Host(host_binary, settings, folder / "host.log") as host:
         config = {
@@ -110,7 +108,7 @@ def prometheus(rules, host_binary, component, tmp_path_factory):
                     "job_name": "task-api",
                     "static_configs": [
                         {
-                            "targets": [host.operators.removeprefix("http://")],
+                            "targets": [host.admin_url.removeprefix("http://")],
                             "labels": {"namespace": "live"},
                         }
                     ],
@@ -128,15 +126,15 @@ def prometheus(rules, host_binary, component, tmp_path_factory):
         with Process(command, folder / "prometheus.log") as server:
             wait_for("Prometheus scrapes", lambda: server.running() and scraped(address))
             task = {"title": "Measured", "category": "testing"}
-            deploy = [host_binary, "deploy", "--to", host.operators]
-            assert post(f"{host.api}/tasks", task) == 201
+            deploy = [host_binary, "deploy", "--to", host.admin_url]
+            assert post(f"{host.url}/tasks", task) == 201
             run(*deploy, other(component, folder / "other.wasm"))
             (folder / "broken.wasm").write_bytes(component.read_bytes()[:1000])
             refused = subprocess.run(
                 [*deploy, folder / "broken.wasm"], capture_output=True, text=True, check=False
             )
             assert refused.returncode != 0, refused.stdout
-            yield address, lambda: (post(f"{host.api}/tasks", task), get_json(f"{host.api}/tasks"))
+            yield address, lambda: (post(f"{host.url}/tasks", task), get_json(f"{host.url}/tasks"))
 
 
 def scraped(address):
@@ -147,7 +145,7 @@ def scraped(address):
 
 
 def query(address, expression):
-    """The samples that are numbers."""
+    """Returns the samples whose values are numbers."""
     words = urllib.parse.urlencode({"query": expression})
     answer = get_json(f"http://{address}/api/v1/query?{words}")
     return [one for one in answer["data"]["result"] if one["value"][1] != "NaN"]
@@ -158,7 +156,7 @@ def dashboard():
 
 
 def expressions():
-    """Every expression of the dashboard by the panel that shows it."""
+    """Yields every expression of the dashboard with the panel that shows it."""
     for panel in dashboard()["panels"]:
         for target in panel.get("targets", []):
             yield f"{panel['title']} {target['refId']}", target["expr"]
@@ -171,13 +169,13 @@ def test_every_expression_of_the_dashboard_returns_data(panel, expression, prome
     address, traffic = prometheus
     for variable, value in VARIABLES.items():
         expression = expression.replace(variable, value)
-    assert "$" not in expression, "a variable that this test does not set"
+    assert "$" not in expression, "this test does not set a variable of the expression"
 
     def data():
         traffic()
         return query(address, expression)
 
-    wait_for(f"{panel}: {expression}", data, deadline=20)
+    wait_for(f"{panel} has data for {expression}", data, deadline=20)
 
 
 def test_the_variables_of_the_dashboard_have_values(prometheus):
@@ -192,7 +190,7 @@ def test_the_variables_of_the_dashboard_have_values(prometheus):
             assert [one["metric"][label] for one in found] == [VARIABLES["$" + variable["name"]]]
 
 
-def test_the_recorded_series_and_the_alert_of_a_refusal_are_live(prometheus):
+def test_recorded_series_and_the_alert_for_a_refusal_work_live(prometheus):
     address, traffic = prometheus
 
     def recorded():
@@ -201,11 +199,11 @@ def test_the_recorded_series_and_the_alert_of_a_refusal_are_live(prometheus):
 
     wait_for("the rate of requests is recorded", recorded)
     firing = 'ALERTS{alertname="TaskApiDeploymentRejected",alertstate="firing"}'
-    wait_for("the refusal is an alert", lambda: query(address, firing))
+    wait_for("the refusal raises an alert", lambda: query(address, firing))
 
 
-def test_a_host_has_every_metric_that_a_rule_is_about(prometheus):
-    """Also those that nothing has happened to yet: a rule about another name never fires."""
+def test_a_host_has_every_metric_that_a_rule_uses(prometheus):
+    """Includes metrics that were never incremented. A rule that uses a wrong name would never fire."""
     address, _ = prometheus
     expressions = [rule["expr"] for group in groups()["groups"] for rule in group["rules"]]
     named = {
@@ -219,7 +217,7 @@ def test_a_host_has_every_metric_that_a_rule_is_about(prometheus):
         known = get_json(f"http://{address}/api/v1/metadata")["data"]
         return named - {family(name) for name in known}
 
-    wait_for(f"every metric is known, of {named}", lambda: not missing(), deadline=20)
+    wait_for(f"Prometheus knows every metric of {named}", lambda: not missing(), deadline=20)
 
 
 def family(name):

@@ -1,5 +1,5 @@
-"""The logic's pipeline, `component.yml`: its own commands run, in their order, against a real OCI
-registry and a real host. Only the cluster between them is a double."""
+"""Tests the logic's pipeline, `component.yml`: its commands run in order, against a real OCI registry and a
+real host. Only the cluster between them is a double."""
 
 import hashlib
 import json
@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from conftest import ROOT, needs, other
-from live import Host, Process, free_port, wait_for
+from task_host_testkit import Host, Process, free_port, wait_for
 from scripts import Machine
 from workflow import Workflow
 
 ADMIN = "a-token-for-operators"
-# What GitHub gives a job to log in with; the registry knows it by its bcrypt.
+# The token that GitHub gives a job. The registry has its bcrypt hash.
 JOB = "a-token-of-the-job"
 KNOWN = "robot:$2b$05$sAch2Q5uuAE/xOpwCuFedeZn2E8czfljumZQkUmOBpLeD4VLKpr.q"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -24,7 +24,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory):
-    """The registry of Debian's package, which asks who one is."""
+    """The address of the registry from Debian's package. It requires a login."""
     program = needs("docker-registry", "docker-registry")
     folder = tmp_path_factory.mktemp("registry")
     address = f"127.0.0.1:{free_port()}"
@@ -51,28 +51,24 @@ def registry(tmp_path_factory):
         wait_for("the registry serves", answers)
         yield address
     finally:
-        server.child.kill()
-        server.child.wait()
+        server.kill()
 
 
 @pytest.fixture(scope="module")
 def host(host_binary, component, tmp_path_factory):
     folder = tmp_path_factory.mktemp("host")
     settings = {
-        "TASK_HOST_ADDR": "127.0.0.1:0",
-        "TASK_HOST_ADMIN_ADDR": "127.0.0.1:0",
         "TASK_HOST_ADMIN_TOKEN": ADMIN,
         "TASK_HOST_DATABASE": "sqlite::memory:",
         "TASK_HOST_COMPONENT": str(component),
         "TASK_HOST_PROBATION": "1s",
-        "TASK_HOST_LOG_FORMAT": "json",
     }
     with Host(host_binary, settings, folder / "host.log") as host:
         yield host
 
 
 class Pipeline:
-    """The workflow for one commit on `develop`, with a component as its build would leave it."""
+    """The workflow for one commit on `develop`, with a component in the place where its build puts it."""
 
     def __init__(self, folder, registry, host, binary, built, repository):
         self.registry, self.repository, self.host = registry, repository, host
@@ -86,7 +82,7 @@ class Pipeline:
             folder,
             ["kubectl"],
             {"kubectl get secret": [0, ADMIN]},
-            TARGET=host.operators.removeprefix("http://"),
+            TARGET=host.admin_url.removeprefix("http://"),
             GITHUB_ACTOR="robot",
             GITHUB_SHA=COMMIT,
             GITHUB_REPOSITORY=repository,
@@ -107,7 +103,7 @@ class Pipeline:
         return workflow.job(job, self.machine, self.folder, replaced)
 
     def tag(self, name):
-        """The digest of what the registry has under a tag."""
+        """Returns the digest that the registry has under a tag, or None."""
         path = f"{self.repository.lower()}/tasks/manifests/{name}"
         request = urllib.request.Request(f"http://{self.registry}/v2/{path}", method="HEAD")
         request.add_header("accept", "application/vnd.oci.image.manifest.v1+json")
@@ -122,13 +118,13 @@ class Pipeline:
             return None
 
     def active(self):
-        with urllib.request.urlopen(f"{self.host.api}/tasks", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.host.url}/tasks", timeout=10) as answer:
             return answer.headers["task-host-revision"]
 
 
 @pytest.fixture
 def pipeline(registry, host, host_binary, tmp_path):
-    """Makes pipelines of one repository, whose name no other test has."""
+    """A function that makes pipelines of one repository, whose name no other test uses."""
     repository = f"Acme/{tmp_path.name}"
 
     def make(built, name="next"):
@@ -142,7 +138,7 @@ def digest_of(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_without_a_release_to_compare_with_nothing_is_published(pipeline, component):
+def test_nothing_is_published_without_a_release_to_compare_with(pipeline, component):
     push = pipeline(component)
     ran, done, outputs = push.run("publish")
     assert ran[-1] == "Compare with the last release"
@@ -151,7 +147,7 @@ def test_without_a_release_to_compare_with_nothing_is_published(pipeline, compon
     assert (outputs, push.tag(COMMIT), push.tag("stage")) == ({}, None, None)
 
 
-def test_logic_is_published_deployed_by_its_digest_and_then_the_release(
+def test_logic_is_published_then_deployed_by_its_digest_then_tagged_as_the_release(
     pipeline, component, tmp_path
 ):
     first = pipeline(other(component, tmp_path / "first.wasm", b"first"), "first")
@@ -159,20 +155,20 @@ def test_logic_is_published_deployed_by_its_digest_and_then_the_release(
     assert done.returncode == 0, done.stderr
     assert "Compare with the last release" not in ran
     assert outputs["reference"].endswith(f"/tasks@{first.tag(COMMIT)}")
-    assert first.tag("stage") is None, "it is no release yet"
+    assert first.tag("stage") is None, "it is not a release yet"
     ran, done, _ = first.run("deploy", reference=outputs["reference"])
     assert done.returncode == 0, done.stdout + done.stderr
     assert ran == [
-        "Reach the registry",
-        "Reach the cluster",
-        "Check against what is active",
+        "Set up access to the registry",
+        "Set up access to the cluster",
+        "Check against the active logic",
         "Deploy and watch",
         "Release",
-        "Forget the cluster",
+        "Remove the credentials",
     ]
     assert first.tag("stage") == first.tag(COMMIT)
     assert digest_of(tmp_path / "first.wasm").startswith(first.active())
-    # Secrets do not stay on the machine.
+    # No credentials are left on the machine.
     assert not list((tmp_path / "first").glob("*.json"))
     assert not (tmp_path / "first/kubeconfig").exists()
 
@@ -188,7 +184,7 @@ def test_logic_is_published_deployed_by_its_digest_and_then_the_release(
 
 @pytest.fixture
 def released(pipeline, component, tmp_path):
-    """A pipeline's maker, and the digest of the release that it compares with."""
+    """A function that makes pipelines, and the digest of the release that they compare with."""
     old = pipeline(other(component, tmp_path / "old.wasm", request_name(tmp_path)), "old")
     _, done, outputs = old.run("publish", first_release=True)
     assert done.returncode == 0, done.stderr
@@ -198,12 +194,12 @@ def released(pipeline, component, tmp_path):
 
 
 def request_name(folder):
-    """Tells the components of tests apart: what was active before is no deployment."""
+    """Makes the component of each test different, because deploying the active component changes nothing."""
     return folder.name[-40:].encode()
 
 
 def counter(component):
-    """Logic of quite another API."""
+    """Returns a component with a completely different API."""
     return component.with_name("counter.wasm")
 
 
@@ -217,25 +213,25 @@ def test_logic_that_breaks_clients_is_not_published(released, component):
     assert (outputs, push.tag("stage")) == ({}, digest)
 
 
-def test_a_person_may_let_a_breaking_change_through_but_not_past_the_schema(released, component):
+def test_a_person_can_allow_a_breaking_change_but_not_a_schema_that_does_not_fit(released, component):
     make, digest = released
     push = make(counter(component))
     before = push.active()
     _, done, outputs = push.run("publish", allow_breaking=True)
     assert done.returncode == 0, done.stderr
     ran, done, _ = push.run("deploy", allow_breaking=True, reference=outputs["reference"])
-    assert (ran[-1], done.returncode) == ("Check against what is active", 1)
+    assert (ran[-1], done.returncode) == ("Check against the active logic", 1)
     assert "migration" in done.stdout + done.stderr
     assert (push.tag("stage"), push.active()) == (digest, before)
 
 
-def test_what_could_not_be_deployed_is_no_release(released, component, tmp_path):
+def test_logic_that_could_not_be_deployed_does_not_become_the_release(released, component, tmp_path):
     make, digest = released
     push = make(other(component, tmp_path / "new.wasm", b"new"))
     _, done, outputs = push.run("publish")
     assert done.returncode == 0, done.stderr
     push.machine.environment["ANSWERS"] = json.dumps({"kubectl get secret": [1, "Forbidden"]})
     ran, done, _ = push.run("deploy", reference=outputs["reference"])
-    assert (ran[-1], done.returncode) == ("Check against what is active", 1)
+    assert (ran[-1], done.returncode) == ("Check against the active logic", 1)
     assert push.tag("stage") == digest
     assert not (tmp_path / "next/kubeconfig").exists()

@@ -1,5 +1,5 @@
-"""nginx with kept connections in front of two hosts, as an Ingress is: what clients notice of a host
-that dies or drains."""
+"""Runs nginx with kept-alive connections in front of two hosts, like an Ingress. Checks what clients notice if a
+host dies or drains."""
 
 import contextlib
 import http.client
@@ -9,29 +9,26 @@ import threading
 import pytest
 
 from conftest import needs
-from live import Host, Process, free_port, wait_for
+from task_host_testkit import Host, Process, free_port, wait_for
 
 DRAFT = json.dumps({"title": "Through an Ingress", "category": "testing"})
 
 
 @pytest.fixture
 def pods(host_binary, component, tmp_path):
-    """The hosts, and the port of what is in front of them."""
+    """The two hosts, and the port of the nginx in front of them."""
     program = needs("nginx", "nginx-light")
     with contextlib.ExitStack() as all_of_them:
         hosts = []
         for name in ("one", "other"):
             settings = {
-                "TASK_HOST_ADDR": "127.0.0.1:0",
-                "TASK_HOST_ADMIN_ADDR": "127.0.0.1:0",
                 "TASK_HOST_DATABASE": "sqlite::memory:",
                 "TASK_HOST_COMPONENT": str(component),
                 "TASK_HOST_DRAIN_DELAY": "1s",
-                "TASK_HOST_LOG_FORMAT": "json",
             }
             host = Host(host_binary, settings, tmp_path / f"{name}.log")
             hosts.append(all_of_them.enter_context(host))
-        servers = " ".join(f"server {host.api.removeprefix('http://')};" for host in hosts)
+        servers = " ".join(f"server {host.url.removeprefix('http://')};" for host in hosts)
         port = free_port()
         (tmp_path / "nginx.conf").write_text(
             f"daemon off; worker_processes 1; pid {tmp_path}/pid; error_log stderr;\n"
@@ -59,7 +56,7 @@ def ask(client, method):
 
 
 class Clients:
-    """Some clients that ask on and on, and what they were told."""
+    """Clients that send requests continuously, and the statuses that they got."""
 
     def __init__(self, port, method, count=3):
         self.statuses, self.over = [], threading.Event()
@@ -86,7 +83,7 @@ class Clients:
         wait_for("answers come", lambda: len(self.statuses) >= before + count)
 
 
-def test_the_death_of_a_host_fails_no_request_that_may_be_repeated(pods):
+def test_if_a_host_dies_no_repeatable_request_fails(pods):
     (one, _), port = pods
     with Clients(port, "GET") as clients:
         clients.more()
@@ -95,7 +92,7 @@ def test_the_death_of_a_host_fails_no_request_that_may_be_repeated(pods):
     assert set(clients.statuses) == {200}
 
 
-def test_a_host_that_drains_fails_no_request_not_even_one_that_may_not_be_repeated(pods):
+def test_if_a_host_drains_no_request_fails_not_even_one_that_must_not_be_repeated(pods):
     (one, _), port = pods
     with Clients(port, "POST") as clients:
         clients.more()

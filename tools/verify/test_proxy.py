@@ -1,5 +1,5 @@
-"""nginx with the compose file's own configuration in front of two hosts: what a client follows
-behind /staging and /prod leads back through nginx."""
+"""Runs nginx with the configuration of the compose file in front of two hosts, and checks that every address
+that clients get behind /staging and /prod leads back through nginx."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from conftest import ROOT, needs
-from live import Host, Process, free_port, get_json, wait_for
+from task_host_testkit import Host, Process, free_port, get_json, wait_for
 
 COMPOSE = ROOT / "k8s/compose"
 
@@ -23,11 +23,8 @@ def proxy(host_binary, component, tmp_path_factory):
     def host(name):
         settings = {
             "TASK_HOST_PUBLIC_PATH": services[name]["environment"]["TASK_HOST_PUBLIC_PATH"],
-            "TASK_HOST_ADDR": "127.0.0.1:0",
-            "TASK_HOST_ADMIN_ADDR": "127.0.0.1:0",
             "TASK_HOST_DATABASE": "sqlite::memory:",
             "TASK_HOST_COMPONENT": str(component),
-            "TASK_HOST_LOG_FORMAT": "json",
         }
         return Host(host_binary, settings, folder / f"{name}.log")
 
@@ -36,7 +33,7 @@ def proxy(host_binary, component, tmp_path_factory):
         config = (COMPOSE / "nginx.conf").read_text()
         config = re.sub(r"listen \d+", f"listen 127.0.0.1:{port}", config)
         for name, at in (("staging", staging), ("prod", prod)):
-            config = config.replace(f"http://{name}:8000/", f"{at.api}/")
+            config = config.replace(f"http://{name}:8000/", f"{at.url}/")
         (folder / "nginx.conf").write_text(
             f"daemon off; worker_processes 1; pid {folder}/pid; error_log stderr;\n"
             f"events {{}}\nhttp {{ access_log off; {config} }}\n"
@@ -64,7 +61,7 @@ def create(url):
 
 
 @pytest.mark.parametrize("name", ["staging", "prod"])
-def test_what_a_client_follows_leads_back_through_the_proxy(name, proxy):
+def test_addresses_in_answers_lead_back_through_the_proxy(name, proxy):
     paths = [create(f"{proxy}/{name}/tasks") for _ in range(2)]
     for path in paths:
         assert path.startswith(f"/{name}/tasks/")
@@ -75,7 +72,7 @@ def test_what_a_client_follows_leads_back_through_the_proxy(name, proxy):
     assert get_json(f"{proxy}/{name}/openapi.json")["servers"] == [{"url": f"/{name}"}]
 
 
-def test_the_environments_do_not_see_each_others_tasks(proxy):
+def test_the_environments_have_separate_tasks(proxy):
     path = create(f"{proxy}/staging/tasks")
     before = len(get_json(f"{proxy}/prod/tasks?limit=1000"))
     create(f"{proxy}/staging/tasks")
@@ -84,7 +81,7 @@ def test_the_environments_do_not_see_each_others_tasks(proxy):
 
 
 @pytest.mark.parametrize("name", ["staging", "prod"])
-def test_the_prefix_alone_leads_to_the_page(name, proxy):
+def test_the_prefix_without_a_slash_redirects_to_the_page(name, proxy):
     with urllib.request.urlopen(f"{proxy}/{name}", timeout=10) as page:
         assert page.url == f"{proxy}/{name}/"
         assert "Task Manager" in page.read().decode()

@@ -1,5 +1,5 @@
-"""`just up`, `down`, `secrets` and `deploy-to`: what they call, in which order, what they say where
-something is missing or fails; a deployment by them reaches a real host, also when its pod goes."""
+"""Tests `just up`, `down`, `secrets` and `deploy-to`: which programs they call in which order, and what they
+report if something is missing or fails. A deployment reaches a real host, even if its pod goes away."""
 
 import json
 import re
@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from conftest import OVERLAYS, ROOT, cluster_tools, kustomize, other, run
-from live import Host
+from task_host_testkit import Host
 from scripts import Machine
 
 TOKEN = "a-token-for-operators"
@@ -33,7 +33,7 @@ def cluster(folder, overlay, answers):
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_up_makes_a_cluster_and_waits_for_what_it_brought(overlay, tmp_path):
+def test_up_creates_a_cluster_and_waits_until_the_service_runs(overlay, tmp_path):
     machine = cluster(tmp_path, overlay, {"kind get clusters": [0, "other"]})
     done = machine.run("k8s/up.sh", overlay)
     assert done.returncode == 0, done.stderr
@@ -72,7 +72,7 @@ def test_up_makes_a_cluster_and_waits_for_what_it_brought(overlay, tmp_path):
     } in mappings["extraPortMappings"]
 
 
-def test_up_again_keeps_the_cluster_and_brings_the_new_image_to_its_pods(tmp_path):
+def test_a_second_up_keeps_the_cluster_and_brings_the_new_image_to_its_pods(tmp_path):
     answers = {
         "kind get clusters": [0, "other\ntask-host"],
         "kubectl --namespace task-api-dev get deployment": [0, "deployment.apps/task-api"],
@@ -91,7 +91,7 @@ def test_up_again_keeps_the_cluster_and_brings_the_new_image_to_its_pods(tmp_pat
     "failing",
     ["kind create", "docker build --tag", "kind load", "kubectl apply", "kubectl --namespace", "curl"],
 )
-def test_up_ends_where_a_step_fails(failing, tmp_path):
+def test_up_stops_if_a_step_fails(failing, tmp_path):
     machine = cluster(tmp_path, "dev", {failing: [1, "it does not work"]})
     done = machine.run("k8s/up.sh")
     assert done.returncode == 1
@@ -100,7 +100,7 @@ def test_up_ends_where_a_step_fails(failing, tmp_path):
     assert "serves" not in done.stdout
 
 
-def test_up_asks_for_an_environment_that_exists(tmp_path):
+def test_up_refuses_an_unknown_environment(tmp_path):
     machine = cluster(tmp_path, "dev", {})
     done = machine.run("k8s/up.sh", "production")
     assert (done.returncode, machine.calls()) == (2, [])
@@ -128,7 +128,7 @@ ARGUMENTS = {"k8s/secrets.sh": ["task-api-stage"], "k8s/deploy.sh": ["task-api-s
 
 
 @pytest.mark.parametrize("script", NEEDS)
-def test_all_that_is_missing_is_named_with_how_to_get_it(script, tmp_path):
+def test_every_missing_program_is_reported_with_how_to_install_it(script, tmp_path):
     machine = Machine(tmp_path, [], TASK_HOST="target/no/task-host")
     done = machine.run(script, *ARGUMENTS.get(script, []))
     assert done.returncode == 1
@@ -137,27 +137,27 @@ def test_all_that_is_missing_is_named_with_how_to_get_it(script, tmp_path):
 
 
 @pytest.mark.parametrize("script", ["k8s/up.sh", "k8s/down.sh"])
-def test_a_docker_that_does_not_answer_is_told(script, tmp_path):
+def test_a_docker_that_does_not_answer_is_reported(script, tmp_path):
     machine = cluster(tmp_path, "dev", {"docker info": [1, "permission denied"]})
     done = machine.run(script)
     assert (done.returncode, machine.calls()) == (1, ["docker info"])
     assert "docker does not answer" in done.stderr
 
 
-def test_a_docker_without_buildkit_is_told(tmp_path):
+def test_a_docker_without_buildkit_is_reported(tmp_path):
     machine = cluster(tmp_path, "dev", {"docker buildx": [1, "is not a docker command"]})
     done = machine.run("k8s/up.sh")
     assert (done.returncode, machine.calls()[-1]) == (1, "docker buildx version")
     assert "missing: docker buildx. Debian, Ubuntu: apt install docker-buildx" in done.stderr
 
 
-def test_down_takes_this_cluster_away_and_no_other(tmp_path):
+def test_down_deletes_this_cluster_and_no_other(tmp_path):
     machine = cluster(tmp_path, "dev", {})
     assert machine.run("k8s/down.sh").returncode == 0
     assert machine.calls() == ["docker info", "kind delete cluster --name task-host"]
 
 
-def test_secrets_are_random_complete_and_made_where_pods_are_restricted(tmp_path):
+def test_secrets_are_random_and_complete_and_the_namespace_restricts_pods(tmp_path):
     seen = []
     for turn in ("one", "two"):
         (tmp_path / turn).mkdir()
@@ -178,22 +178,22 @@ def test_secrets_are_random_complete_and_made_where_pods_are_restricted(tmp_path
             f"postgres://task_host:{password}@task-api-postgres:5432/tasks?sslmode=disable"
         )
         assert re.fullmatch(r"[\w-]{40}", password)
-        # No secret is an argument, which other users of a machine may see.
+        # No secret is passed as an argument, because other users of the machine can see arguments.
         assert not any(value in "\n".join(machine.calls()) for value in values.values())
-        # The host takes no shorter key.
+        # The host refuses shorter keys.
         assert len(values["code-key"]) >= 32
         seen += [password, values["admin-token"], values["code-key"]]
     assert len(set(seen)) == 6
 
 
-def test_secrets_that_are_there_stay(tmp_path):
+def test_existing_secrets_stay_as_they_are(tmp_path):
     machine = Machine(tmp_path, ["kubectl"], {"kubectl get secret": [0, "secret/task-api"]})
     done = machine.run("k8s/secrets.sh", "task-api-prod", "postgres://elsewhere/tasks")
     assert (done.returncode, len(machine.calls())) == (0, 1)
     assert "stays as it is" in done.stdout
 
 
-def test_secrets_are_not_made_in_a_cluster_that_does_not_answer(tmp_path):
+def test_no_secret_is_created_in_a_cluster_that_does_not_answer(tmp_path):
     machine = Machine(tmp_path, ["kubectl"], {"kubectl get secret": [1, "connection refused"]})
     assert machine.run("k8s/secrets.sh", "task-api-prod").returncode == 1
     assert len(machine.calls()) == 1
@@ -203,25 +203,22 @@ def test_secrets_are_not_made_in_a_cluster_that_does_not_answer(tmp_path):
 def host(host_binary, component, tmp_path_factory):
     folder = tmp_path_factory.mktemp("host")
     settings = {
-        "TASK_HOST_ADDR": "127.0.0.1:0",
-        "TASK_HOST_ADMIN_ADDR": "127.0.0.1:0",
         "TASK_HOST_ADMIN_TOKEN": TOKEN,
         "TASK_HOST_DATABASE": "sqlite::memory:",
         "TASK_HOST_COMPONENT": str(component),
         "TASK_HOST_PROBATION": "4s",
-        "TASK_HOST_LOG_FORMAT": "json",
     }
     with Host(host_binary, settings, folder / "host.log") as host:
         yield host
 
 
 def operator(folder, host, binary, answers=None, **environment):
-    """A machine from which a cluster is reached whose pods are that host."""
+    """A machine whose kubectl reaches a cluster in which that host runs as the pods."""
     return Machine(
         folder,
         ["kubectl"],
         {"kubectl get secret": [0, TOKEN]} | (answers or {}),
-        TARGET=host.operators.removeprefix("http://"),
+        TARGET=host.admin_url.removeprefix("http://"),
         TASK_HOST=str(binary),
         **environment,
     )
@@ -230,21 +227,21 @@ def operator(folder, host, binary, answers=None, **environment):
 FORWARD = "kubectl port-forward --namespace task-api-stage deployment/task-api "
 
 
-def test_logic_is_checked_through_a_forwarded_port_with_the_token_of_the_secret(
+def test_logic_is_checked_through_a_forwarded_port_with_the_token_from_the_secret(
     host, host_binary, component, tmp_path
 ):
-    # What a person may have set for a host on this machine must not get in the way.
+    # Settings that a user has for a host on this machine must not interfere.
     machine = operator(tmp_path, host, host_binary, TASK_HOST_ADMIN_TOKEN_FILE="/no/such/file")
     done = machine.run("k8s/deploy.sh", "task-api-stage", component, "--dry-run")
     assert done.returncode == 0, done.stdout + done.stderr
     secret, forward = machine.calls()
     assert secret.startswith("kubectl get secret task-api --namespace task-api-stage ")
     assert forward == f"{FORWARD}:9000"
-    assert list(machine.folder.glob("tmp.*")) == [], "its log is gone"
+    assert list(machine.folder.glob("tmp.*")) == [], "the script removes its log"
     assert machine.left_running() == []
 
 
-def test_a_deployment_is_followed_on_through_another_pod_when_its_own_goes(
+def test_a_deployment_is_followed_through_another_pod_if_its_own_goes_away(
     host, host_binary, component, tmp_path
 ):
     new = other(component, tmp_path / "new.wasm")
@@ -260,7 +257,7 @@ def test_a_deployment_is_followed_on_through_another_pod_when_its_own_goes(
     assert machine.left_running() == []
 
 
-def test_refused_logic_is_a_failure(host, host_binary, tmp_path):
+def test_deploying_refused_logic_fails(host, host_binary, tmp_path):
     broken = tmp_path / "broken.wasm"
     broken.write_bytes(b"no component")
     machine = operator(tmp_path, host, host_binary)
@@ -269,16 +266,18 @@ def test_refused_logic_is_a_failure(host, host_binary, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("answers", "told"),
+    ("answers", "message"),
     [
         ({"kubectl get secret": [1, "NotFound"]}, "no admin token in namespace task-api-stage"),
         ({"kubectl port-forward": [1, "error: no pods"]}, "forwards no port"),
     ],
 )
-def test_what_the_cluster_lacks_is_told(answers, told, host, host_binary, component, tmp_path):
+def test_what_the_cluster_lacks_is_reported(
+    answers, message, host, host_binary, component, tmp_path
+):
     machine = operator(tmp_path, host, host_binary, answers)
     done = machine.run("k8s/deploy.sh", "task-api-stage", component)
     assert done.returncode == 1
     [reason] = answers.values()
     assert reason[1] in done.stderr
-    assert told in done.stderr
+    assert message in done.stderr

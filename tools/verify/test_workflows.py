@@ -1,5 +1,5 @@
-"""Workflows and shell scripts by the linters of their kind, and what those do not
-look at: pins, and that the component's workflow builds no image."""
+"""Runs the linters for workflows and shell scripts, and checks what they do not: pinned actions, bounded jobs,
+and that the component's workflow builds no image."""
 
 import re
 
@@ -25,14 +25,14 @@ def test_shellcheck_finds_nothing():
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
-def test_actions_are_pinned_by_commit_and_name_their_version(workflow):
+def test_actions_are_pinned_by_commit_with_their_version_in_a_comment(workflow):
     for line in workflow.read_text().splitlines():
         if "uses:" in line and "uses: ./" not in line:
             assert re.search(r"@[0-9a-f]{40} # v?\d+\.\d+\.\d+$", line), line
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
-def test_every_job_ends_by_itself_and_may_little(workflow):
+def test_every_job_has_a_time_limit_and_few_permissions(workflow):
     content = yaml.safe_load(workflow.read_text())
     assert "permissions" in content
     for name, job in content["jobs"].items():
@@ -40,13 +40,13 @@ def test_every_job_ends_by_itself_and_may_little(workflow):
         assert "write-all" != job.get("permissions"), name
 
 
-def test_new_logic_builds_no_image():
+def test_the_workflow_for_logic_builds_no_image():
     text = (ROOT / ".github/workflows/component.yml").read_text()
     assert "docker" not in text
     assert "helm" not in text
 
 
-def test_both_branches_deploy_to_their_environment_and_prod_alone_is_main():
+def test_only_main_deploys_to_prod():
     job = yaml.safe_load((ROOT / ".github/workflows/host.yml").read_text())["jobs"]["deploy"]
     assert job["environment"] == "${{ github.ref_name == 'main' && 'prod' || 'stage' }}"
     command = next(step["run"] for step in job["steps"] if "helm upgrade" in step.get("run", ""))

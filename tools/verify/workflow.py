@@ -1,5 +1,5 @@
-"""A GitHub workflow's jobs, carried out here: the steps with commands of their own, in order, until
-one fails. Actions are left out; what they would do, the test has done."""
+"""Runs the jobs of a GitHub workflow locally: all steps that have commands, in order, until one fails. Steps
+that use actions are skipped; the test does their work itself."""
 
 import re
 
@@ -9,7 +9,8 @@ EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 
 
 class Workflow:
-    """A workflow; `values` are its expressions' values, and one that is not among them is a mistake."""
+    """A workflow. `values` maps each of its expressions to a value; an expression that is missing there is an
+    error."""
 
     def __init__(self, path, values):
         self.content = yaml.safe_load(path.read_text())
@@ -22,8 +23,8 @@ class Workflow:
         return {name: self.value(text) for name, text in holder.get("env", {}).items()}
 
     def job(self, name, machine, folder, replaced, **given):
-        """Runs a job. Returns the names of the steps that ran, what the last one said on standard
-        error, whether all went well, and the job's outputs."""
+        """Runs a job. Returns the names of the steps that ran, the result of the last one (of the one that
+        failed, if any), and the job's outputs. Strings in `replaced` are replaced in all commands."""
         job = self.content["jobs"][name]
         environment = self.environment(self.content) | self.environment(job) | given
         files = {kind: folder / f"{name}.{kind}" for kind in ("GITHUB_ENV", "GITHUB_OUTPUT")}

@@ -1,22 +1,23 @@
-//! The web pages in a real browser: pytest drives the system's Chromium by Playwright, against
+//! Tests the web pages in a real browser: pytest drives the system's Chromium with Playwright, against
 //! the host that the tests built.
 
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::python::{Missing, Python};
-use crate::step;
-use crate::summary::Outcome;
-use crate::workspace::Workspace;
+use xtask::python::{Missing, Python};
+use xtask::step;
+use xtask::workspace::Workspace;
 
-/// What the tests are called in a summary.
+use crate::summary::Outcome;
+
+/// The name of the tests in a summary.
 pub const NAME: &str = "web pages in a browser (Playwright, Chromium)";
 
-/// The variable that names the browser where it is none of [`BROWSERS`].
+/// The variable that names the browser if it is none of [`BROWSERS`].
 const VARIABLE: &str = "TASK_HOST_TEST_CHROMIUM";
 
-/// What the browser is called in different places.
+/// The names of the browser in different distributions.
 const BROWSERS: [&str; 4] = [
     "chromium",
     "chromium-browser",
@@ -24,10 +25,10 @@ const BROWSERS: [&str; 4] = [
     "google-chrome",
 ];
 
-/// What `browser` runs.
+/// Arguments of `browser`.
 #[derive(Debug, Default, clap::Args)]
 pub struct Arguments {
-    /// Draw the pictures of the documentation anew, in docs/screenshots.
+    /// Take the screenshots of the documentation again, in docs/screenshots.
     #[arg(long)]
     screenshots: bool,
     /// Arguments for pytest, such as `-k board`.
@@ -49,7 +50,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
         Ok(python) => python,
         Err(Missing { why, remedy }) => return Outcome::LeftOut { why, remedy },
     };
-    step::announce("Using the web pages in a browser…");
+    step::announce("Testing the web pages in a browser…");
     let mut pytest = python.program("python");
     pytest
         .current_dir(workspace.root.join("web-tests"))
@@ -70,15 +71,15 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
     }
 }
 
-/// The browser that was named, or the first on the path.
+/// Returns the browser that the variable names, or the first one in `PATH`.
 fn find(named: Option<OsString>, path: OsString) -> Result<PathBuf, Missing> {
     let remedy =
-        format!("install it (Debian, Ubuntu: apt install chromium), or name it in {VARIABLE}");
+        format!("install it (Debian, Ubuntu: apt install chromium), or set {VARIABLE} to its path");
     if let Some(named) = named.map(PathBuf::from) {
         return match named.is_file() {
             true => Ok(named),
             false => Err(Missing {
-                why: format!("{VARIABLE} names {}, which is no file", named.display()),
+                why: format!("{VARIABLE} names {}, which is not a file", named.display()),
                 remedy,
             }),
         };
@@ -88,7 +89,7 @@ fn find(named: Option<OsString>, path: OsString) -> Result<PathBuf, Missing> {
         .iter()
         .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     candidates.find(|file| file.is_file()).ok_or(Missing {
-        why: "there is no Chromium".into(),
+        why: "Chromium is missing".into(),
         remedy,
     })
 }
@@ -100,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_browser_on_the_path_is_used_unless_another_is_named() {
+    fn the_browser_in_the_path_is_used_unless_another_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| {
             let file = folder.path().join(name);
@@ -114,9 +115,9 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_without_a_browser_is_told_what_to_install() {
+    fn a_missing_browser_is_named_with_its_package() {
         let missing = find(None, "/nowhere".into()).unwrap_err();
-        assert_eq!(missing.why, "there is no Chromium");
+        assert_eq!(missing.why, "Chromium is missing");
         assert!(missing.remedy.contains("apt install chromium"));
         let missing = find(Some("/nowhere/chromium".into()), "/nowhere".into()).unwrap_err();
         assert!(missing.why.contains("/nowhere/chromium"), "{}", missing.why);

@@ -1,7 +1,8 @@
-//! From a package of the workspace to a component file: compile, encode, document, write.
+//! Builds component files from packages of the workspace: compile, encode, add the docs, write.
 //!
-//! The same sources give the same bytes on every machine, so that a digest names a version of
-//! the logic and not the folder it was built in: paths are mapped away, no time is recorded.
+//! The same sources give the same bytes on every machine, so that a digest identifies a version of the
+//! logic and not the folder it was built in: the compiler replaces the machine's paths, and no time is
+//! recorded.
 
 mod docs;
 
@@ -20,18 +21,18 @@ use crate::workspace::Workspace;
 /// A package of the workspace that becomes a file below `target/components`.
 #[derive(Debug, Clone, Copy)]
 pub struct Component {
-    /// The package's name, and the file's.
+    /// The package's name.
     pub name: &'static str,
-    /// The folder of its world's WIT, from the root, with its `deps`; none: nobody reads its
+    /// The folder of its world's WIT and `deps`, relative to the root. `None` for a component without
     /// documentation.
     pub wit: Option<&'static str>,
-    /// The profile of the workspace's manifest that it is compiled with.
+    /// The Cargo profile that it is compiled with.
     pub profile: &'static str,
-    /// What it is written to, below `target/components`.
+    /// The file below `target/components`.
     pub file: &'static str,
 }
 
-/// The task management service.
+/// The task service.
 pub const TASKS: Component = Component {
     name: "tasks",
     wit: Some("wit/tasks"),
@@ -39,7 +40,7 @@ pub const TASKS: Component = Component {
     file: "tasks.wasm",
 };
 
-/// The toy service that the host's tests run beside it.
+/// The counter service of the host's tests.
 pub const COUNTER: Component = Component {
     name: "counter",
     wit: Some("host/tests/components/counter/wit"),
@@ -47,7 +48,7 @@ pub const COUNTER: Component = Component {
     file: "counter.wasm",
 };
 
-/// The service whose schema changes under load in the host's tests.
+/// The service of the host's tests whose schema changes under load.
 pub const CONTACTS: Component = Component {
     name: "contacts",
     wit: Some("host/tests/components/contacts/wit"),
@@ -58,7 +59,7 @@ pub const CONTACTS: Component = Component {
 /// Builds every component of the workspace.
 ///
 /// # Errors
-/// As [`build`], at the first that fails.
+/// If a component does not build: see [`build`]. The components after it are not built.
 pub fn build_all(workspace: &Workspace) -> Result<()> {
     for component in [TASKS, COUNTER, CONTACTS] {
         build(workspace, component)?;
@@ -66,12 +67,12 @@ pub fn build_all(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Builds a component and returns its file. A file from an earlier build is replaced at once
-/// and whole: a host that reads it sees the old bytes or the new ones.
+/// Builds a component and returns its file. A file from an earlier build is replaced atomically: a host
+/// that reads it sees either the old bytes or the new ones.
 ///
 /// # Errors
-/// Where the package does not compile, or what it exports does not fit its world. An earlier
-/// file stays as it was.
+/// If the package does not compile, or its exports do not match its world. An earlier file stays as it
+/// was.
 pub fn build(workspace: &Workspace, component: Component) -> Result<PathBuf> {
     toolchain::ensure_wasm_target(workspace)?;
     step::announce(&format!("Building the component {}…", component.name));
@@ -89,8 +90,8 @@ pub fn build(workspace: &Workspace, component: Component) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Compiles the package and returns the core module, which carries its component type in a
-/// custom section that the bindings put there.
+/// Compiles the package and returns the core module. The bindings have put its component type into a
+/// custom section.
 fn compile(workspace: &Workspace, component: Component) -> Result<Vec<u8>> {
     let Component { name, profile, .. } = component;
     let flags = path_mappings(workspace)?;
@@ -98,7 +99,7 @@ fn compile(workspace: &Workspace, component: Component) -> Result<Vec<u8>> {
     command
         .args(["--package", name, "--target", WASM_TARGET])
         .args(["--profile", profile, "--config", &flags])
-        // Flags meant for the host would replace the ones above, and change the bytes.
+        // Flags from the environment would replace the ones above and change the bytes.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS");
     step::run(&mut command)?;
@@ -112,8 +113,8 @@ fn compile(workspace: &Workspace, component: Component) -> Result<Vec<u8>> {
     fs::read(&file).with_context(|| format!("cannot read {}", file.display()))
 }
 
-/// Cargo configuration that keeps this machine's folders out of panic messages. It is joined
-/// with what `.cargo/config.toml` says for the target.
+/// Returns Cargo configuration that keeps this machine's folders out of panic messages. Cargo merges it
+/// with the settings of `.cargo/config.toml` for the target.
 fn path_mappings(workspace: &Workspace) -> Result<String> {
     let cargo_home = env::var_os("CARGO_HOME")
         .map(PathBuf::from)
@@ -139,7 +140,7 @@ fn encode(module: &[u8]) -> Result<Vec<u8>> {
         .map_err(|error| anyhow!("{error:?}"))
 }
 
-/// Writes a file by renaming a temporary one beside it.
+/// Writes a temporary file in the same folder and renames it.
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
@@ -155,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_whole_and_leaves_nothing_beside_it() {
+    fn a_file_is_replaced_and_no_temporary_one_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("components/tasks.wasm");
         replace(&path, b"first").unwrap();
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_replaced_leaves_no_temporary_one() {
+    fn a_failed_replacement_leaves_no_temporary_file() {
         let folder = tempfile::tempdir().unwrap();
         let occupied = folder.path().join("tasks.wasm");
         fs::create_dir_all(occupied.join("by-a-folder")).unwrap();
@@ -174,12 +175,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_module_is_refused() {
+    fn a_file_that_is_not_a_module_is_refused() {
         encode(b"\x7fELF").unwrap_err();
     }
 
     #[test]
-    fn this_machines_folders_are_mapped_away() {
+    fn paths_of_this_machine_are_replaced() {
         let workspace = Workspace::locate().unwrap();
         let mappings = path_mappings(&workspace).unwrap();
         let prefix = "target.wasm32-unknown-unknown.rustflags=[\"--remap-path-prefix=";

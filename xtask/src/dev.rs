@@ -1,32 +1,34 @@
-//! `cargo xtask dev`: every saved change of the logic is built and brought into a running host.
+//! `cargo xtask dev`: builds every saved change of the logic and deploys it to a running host.
 //!
-//! A build or a deployment that fails leaves the running logic alone. The host is a local one
-//! unless `--to` names another; the data of the local one is apart from that of `run`, because
-//! migrations that are still being written would be in the way there.
+//! If a build or a deployment fails, the active revision stays. The host is a local one unless `--to`
+//! names another. The local host has another database than `cargo xtask run`, because unfinished
+//! migrations would break the data there.
+//!
+//! Changes are reported by the system, so this does not work on a file system without notifications,
+//! such as a network share.
 
-mod host;
 mod sources;
 
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
+use testkit::{Process, client};
+use xtask::component::{self, Component};
+use xtask::step;
+use xtask::workspace::Workspace;
 
-use self::host::LocalHost;
 use self::sources::Sources;
-use crate::component::{self, Component};
 use crate::run;
-use crate::step;
-use crate::workspace::Workspace;
 
-/// What the logic is made of. Its tests are no part of it.
+/// The files and folders of the logic, without its tests.
 const ROOTS: [&str; 5] = [
     "component/Cargo.toml",
     "component/migrations",
@@ -35,43 +37,50 @@ const ROOTS: [&str; 5] = [
     "wit",
 ];
 
-/// The task service, built in a second rather than to run fast.
+/// Limit for a start: the host compiles the component first.
+const START: Duration = Duration::from_secs(60);
+
+/// The folders that hold [`ROOTS`]. A file is watched through its folder, because editors replace it.
+const FOLDERS: [&str; 2] = ["component", "wit"];
+
+/// The task service, compiled for a fast build and not for a fast run.
 const IN_WORK: Component = Component {
     profile: "component-dev",
     file: "dev/tasks.wasm",
     ..component::TASKS
 };
 
-/// Where the changes go.
+/// Arguments of `dev`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The operators' port of a host that runs already, such as http://127.0.0.1:9000. Its token
-    /// is read from TASK_HOST_ADMIN_TOKEN.
+    /// Admin port of a host that already runs, such as http://127.0.0.1:9000. The admin token is read from
+    /// TASK_HOST_ADMIN_TOKEN.
     #[arg(long, value_name = "URL")]
     to: Option<String>,
-    /// Where the local host serves the API.
+    /// API address of the local host.
     #[arg(long, default_value = "127.0.0.1:8000")]
     addr: SocketAddr,
-    /// Where the local host serves operators.
+    /// Admin address of the local host.
     #[arg(long, default_value = "127.0.0.1:9000")]
     admin_addr: SocketAddr,
 }
 
-/// Builds and deploys each change, until Ctrl-C or SIGTERM; the local host ends with it.
+/// Builds and deploys each change until Ctrl-C or SIGTERM. The local host ends with it.
 ///
 /// # Errors
-/// Where the host cannot be built or started, or has ended. A change that does not build or is
-/// refused is told, and is no error.
+/// If the host cannot be built or started, or has ended. If a change does not build or is refused, a
+/// message says so, and that is not an error.
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     run::build_host(workspace)?;
     let binary = workspace.host_binary("release");
-    // Not before the host is built: Cargo and the compiler end by themselves.
+    // Not before the host is built: a signal ends Cargo and the compiler directly.
     let stopped = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT, SIGHUP] {
         flag::register(signal, stopped.clone())?;
     }
-    let sources = Sources::new(ROOTS.map(|root| workspace.root.join(root)));
-    let mut seen = sources.snapshot();
+    let below_root =
+        |names: &[&str]| -> Vec<_> { names.iter().map(|name| workspace.root.join(name)).collect() };
+    let sources = Sources::watch(&below_root(&FOLDERS), below_root(&ROOTS))?;
     let mut host = None;
     let mut live = Vec::new();
     let mut saved = SystemTime::now();
@@ -82,7 +91,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
                 host = Some(start(workspace, arguments, &binary, &file)?);
             }
             if content == live {
-                step::announce("Nothing to deploy: the change is none to the component");
+                step::announce("The component did not change; nothing to deploy");
             } else if deploy(arguments, &binary, &file, saved)? {
                 live = content;
             }
@@ -90,17 +99,20 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         step::announce("Waiting for a change…");
         let go_on = || match &mut host {
             _ if stopped.load(Ordering::Relaxed) => Ok(false),
-            Some(host) => host.alive().map(|()| true),
+            Some(host) => match host.poll()? {
+                None => Ok(true),
+                Some(status) => bail!("the host has ended ({status})"),
+            },
             None => Ok(true),
         };
-        let Some(change) = sources.changed(&seen, go_on)? else {
-            return Ok(());
-        };
-        (seen, saved) = change;
+        match sources.changed(go_on)? {
+            Some(change) => saved = change,
+            None => return Ok(()),
+        }
     }
 }
 
-/// The component's file; none where it does not build.
+/// Builds the component and returns its file. `None` if it does not build.
 fn build(workspace: &Workspace) -> Option<std::path::PathBuf> {
     match component::build(workspace, IN_WORK) {
         Ok(file) => Some(file),
@@ -111,12 +123,14 @@ fn build(workspace: &Workspace) -> Option<std::path::PathBuf> {
     }
 }
 
+/// Starts the local host and waits until it is ready. Dropping the process drains it. Ctrl-C also reaches
+/// it directly.
 fn start(
     workspace: &Workspace,
     arguments: &Arguments,
     binary: &Path,
     file: &Path,
-) -> Result<LocalHost> {
+) -> Result<Process> {
     let data = workspace.root.join("data");
     fs::create_dir_all(&data).with_context(|| format!("cannot create {}", data.display()))?;
     step::announce("Starting a local host; Ctrl-C stops it…");
@@ -126,17 +140,21 @@ fn start(
         .args(["--addr", &arguments.addr.to_string()])
         .args(["--admin-addr", &arguments.admin_addr.to_string()])
         .args(["--database", "sqlite:data/dev.db"])
-        // Who writes logic wants to see it fail, not to see it go.
+        // A logic author wants to see failures of the new revision, not a rollback.
         .args(["--probation", "0s"])
-        // Nobody balances load over it.
+        // There is no load balancer that needs time to notice.
         .args(["--drain-delay", "0s"])
         .arg("--component")
         .arg(file)
-        .current_dir(&workspace.root);
-    LocalHost::start(&mut command, binary, &to(arguments))
+        .current_dir(&workspace.root)
+        .stdin(Stdio::null());
+    let mut host = Process::start(&mut command)?.draining();
+    let ready = || client::is_ready(arguments.admin_addr);
+    host.wait_until(START, ready).context("the host")?;
+    Ok(host)
 }
 
-/// Deploys a component and says how long ago it was saved. False: the host refused it.
+/// Deploys a component and prints how long ago it was saved. Returns false if the host refused it.
 fn deploy(arguments: &Arguments, binary: &Path, file: &Path, saved: SystemTime) -> Result<bool> {
     step::announce("Deploying…");
     let status = Command::new(binary)
@@ -157,7 +175,7 @@ fn deploy(arguments: &Arguments, binary: &Path, file: &Path, saved: SystemTime) 
             took.as_secs_f64()
         ));
     } else {
-        step::announce("Not deployed, so the running logic stays");
+        step::announce("Not deployed; the active revision stays");
     }
     Ok(status.success())
 }

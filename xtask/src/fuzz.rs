@@ -1,32 +1,30 @@
 //! Checks running services against their own OpenAPI documents.
 //!
-//! The host that the tests built serves each component on a free port, with a database in
-//! memory. A validator reads its /openapi.json; schemathesis then derives requests from it,
-//! good and bad ones, and looks for server errors and for answers that the document does not
-//! allow. At the end the host must drain and exit with 0. The seed is fixed: a failure repeats.
+//! The host that the tests built serves each component on a free port, with a database in memory. A
+//! validator reads its /openapi.json. Then schemathesis derives valid and invalid requests from it, and
+//! looks for server errors and for answers that the document does not allow. At the end the host must
+//! drain and exit with status 0. The seed is fixed, so a failure can be repeated.
 
-mod host;
-
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use testkit::{Host, Settings};
+use xtask::component::{COUNTER, TASKS};
+use xtask::python::{Missing, Python};
+use xtask::step;
+use xtask::workspace::Workspace;
 
-use self::host::Host;
-use crate::component::{COUNTER, TASKS};
-use crate::python::{Missing, Python};
-use crate::step;
 use crate::summary::Outcome;
-use crate::workspace::Workspace;
 
-/// What the check is called in a summary.
+/// The name of the check in a summary.
 pub const NAME: &str = "API against its OpenAPI document (schemathesis)";
 
-/// What schemathesis looks at in each answer.
+/// What schemathesis checks in each answer.
 ///
-/// Left out: `positive_data_acceptance` and what concerns resources after their deletion. A
-/// request may fit the document and still be refused for what the data says (a dependency
-/// that does not exist).
+/// Left out are `positive_data_acceptance` and the checks of deleted resources. A request may conform to
+/// the document and still be refused because of the data, for example if a dependency does not exist.
 const CHECKS: &[&str] = &[
     "not_a_server_error",
     "status_code_conformance",
@@ -40,9 +38,9 @@ const CHECKS: &[&str] = &[
 /// A component to check.
 struct Target {
     component: &'static str,
-    /// A pattern of the paths in it that answer 5xx on purpose.
+    /// A pattern of its paths that answer 5xx on purpose.
     left_out: Option<&'static str>,
-    /// What is checked of it beside [`CHECKS`].
+    /// A check in addition to [`CHECKS`].
     further_check: Option<&'static str>,
 }
 
@@ -55,8 +53,8 @@ const TARGETS: &[Target] = &[
     Target {
         component: COUNTER.name,
         left_out: Some("^/(naughty/|echo/problem$)"),
-        // schemathesis 4 takes 2^63 for more than a u64, and a list of one empty text in a
-        // query for something else than an empty list.
+        // `negative_data_rejection` fails by mistake: schemathesis 4 believes that 2^63 exceeds a u64, and
+        // that a list of one empty string differs from an empty list in a query.
         further_check: None,
     },
 ];
@@ -84,13 +82,17 @@ fn check(workspace: &Workspace, python: &Python, target: &Target) -> Result<()> 
     let file =
         |folder: PathBuf, extension: &str| folder.join(target.component).with_extension(extension);
     let component = file(workspace.components(), "wasm");
-    let log = file(workspace.target.join("fuzz"), "log");
-    let host = Host::start(&workspace.host_binary("debug"), &component, &log);
-    let outcome = host.and_then(|host| {
-        let addresses = host.addresses();
-        let url = format!("http://{}/openapi.json", addresses.api);
-        let operators = format!("http://{}/admin/openapi.json", addresses.operators);
-        let answers = validate(workspace, python, &operators)
+    let folder = workspace.target.join("fuzz");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let log = file(folder, "log");
+    let settings = Settings::new(workspace.host_binary("debug"))?
+        .component(component)
+        .database("sqlite::memory:")
+        .log_file(&log);
+    let outcome = Host::start(&settings).and_then(|host| {
+        let url = format!("http://{}/openapi.json", host.address);
+        let admin = format!("http://{}/admin/openapi.json", host.admin_address);
+        let answers = validate(workspace, python, &admin)
             .and_then(|()| validate(workspace, python, &url))
             .and_then(|()| step::run(&mut schemathesis(workspace, python, &url, target)));
         let stopped = host.stop();
@@ -105,7 +107,7 @@ fn validate(workspace: &Workspace, python: &Python, url: &str) -> Result<()> {
     step::run(without_proxy(&mut command).arg(script).arg(url))
 }
 
-/// The bounded run: a few minutes at most, the same at every repetition.
+/// Returns the command of a run that takes a few minutes and is the same every time.
 fn schemathesis(workspace: &Workspace, python: &Python, url: &str, target: &Target) -> Command {
     let checks: Vec<&str> = CHECKS.iter().copied().chain(target.further_check).collect();
     let mut command = python.program("schemathesis");
@@ -120,7 +122,7 @@ fn schemathesis(workspace: &Workspace, python: &Python, url: &str, target: &Targ
         .args(["--generation-database", "none", "--request-timeout", "10"])
         .args(["--continue-on-failure", "--no-color"])
         .args(["--suppress-health-check", "all"]);
-    // An answer without an end is no matter for it.
+    // It cannot read the event stream, an answer without an end.
     let left_out = match target.left_out {
         Some(paths) => format!("^/events$|{paths}"),
         None => "^/events$".to_owned(),

@@ -1,30 +1,24 @@
-//! Build, toolchain and test automation: `cargo xtask run | dev | test | build | components |
-//! fuzz | browser | verify | bench`.
+//! The commands of `cargo xtask`: run, dev, test, build, components, fuzz, browser, verify, bench.
 //!
-//! Each subcommand is a module. Steps are announced on standard error as they begin, and the
-//! tools that they start write to the terminal themselves, so that a long build shows its
-//! progress. Any failed step ends the command with a status other than zero.
+//! Each command is a module. A step is announced on standard error when it begins, and the tools that it
+//! starts write to the terminal directly, so that a long build shows its progress. If a step fails, the
+//! command exits with another status than zero.
 
 mod bench;
 mod browser;
-mod component;
 mod dev;
 mod fuzz;
 mod postgres;
-mod python;
 mod run;
-mod step;
 mod summary;
 mod test;
-mod toolchain;
 mod verify;
-mod workspace;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
-use crate::workspace::Workspace;
+use xtask::component;
+use xtask::workspace::Workspace;
 
 /// Builds, runs and tests task-host.
 #[derive(Parser)]
@@ -38,21 +32,21 @@ struct Cli {
 enum Command {
     /// Builds everything and serves the task API on 127.0.0.1:8000 until Ctrl-C.
     Run(run::Arguments),
-    /// Serves the task API, and brings every saved change of the logic into it until Ctrl-C.
+    /// Serves the task API and deploys every saved change of the logic, until Ctrl-C.
     Dev(dev::Arguments),
     /// Builds what the tests need and runs every test.
     Test(test::Arguments),
     /// Builds target/release/task-host and target/components/tasks.wasm.
     Build,
-    /// Builds only the components, the tasks' and the tests': seconds, and no host.
+    /// Builds only the components, in seconds: the task service and those of the tests.
     Components,
-    /// Checks the running API against its own OpenAPI document: a part of `test`.
+    /// Checks the running API against its own OpenAPI document. `test` includes it.
     Fuzz,
-    /// Uses the web pages in a browser: a part of `test`.
+    /// Tests the web pages in a browser. `test` includes it.
     Browser(browser::Arguments),
-    /// Checks what ships the service with real tools: manifests, chart, alerts, image, workflows.
+    /// Checks manifests, chart, alerts, image and workflows with real tools.
     Verify(verify::Arguments),
-    /// Measures the host against its native twin: the first time takes half an hour.
+    /// Measures the host against its native twin. The first time takes half an hour.
     Bench(bench::Arguments),
 }
 
@@ -66,7 +60,7 @@ fn main() -> ExitCode {
         Command::Fuzz => test::fuzz_only(&workspace),
         Command::Browser(arguments) => test::browser_only(&workspace, &arguments),
         Command::Verify(arguments) => test::verify_only(&workspace, &arguments),
-        Command::Bench(arguments) => bench::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
+        Command::Bench(arguments) => bench::run(&workspace, arguments).map(|never| match never {}),
     });
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -1,20 +1,19 @@
-//! The API's tests once more, on PostgreSQL.
+//! Runs the tests of the API again, on PostgreSQL.
 //!
-//! They are the same programs: a variable tells them which database the hosts are given. What is
-//! missing without PostgreSQL is more than this: the tests of the storage layer pass over it too.
+//! They are the same test programs: a variable says which database the hosts get. If PostgreSQL is
+//! missing, the storage tests on PostgreSQL are left out, too.
 
-use std::env;
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::step;
+use testkit::postgres::Programs;
+use xtask::step;
+
 use crate::summary::Outcome;
 
-/// What it is called in the summary.
+/// The name of the tests in a summary.
 pub const NAME: &str = "PostgreSQL: storage, and the API's tests on it";
 
-/// Which tests run again: those that a client or an operator would notice a difference in.
+/// The tests that run again: those of behaviour that a client or an operator could see change.
 const TESTS: [&str; 5] = [
     "contract1::",
     "contract2::",
@@ -23,16 +22,16 @@ const TESTS: [&str; 5] = [
     "http::",
 ];
 
-/// What of them breaks SQLite's file by hand, to see what the host makes of it.
+/// Tests among them that damage the SQLite file on purpose.
 const NOT: [&str; 3] = [
     "deployment::crash::",
     "deployment::fallback::",
     "deployment::gate::nothing_of_a_refused_component_stays_in_the_schema",
 ];
 
-/// Runs the API's tests on PostgreSQL, where it is installed.
+/// Runs the tests, if PostgreSQL is installed.
 pub fn run(mut tests: Command) -> Outcome {
-    if programs().is_none() {
+    if Programs::find().is_none() {
         return Outcome::LeftOut {
             why: "PostgreSQL 15 or newer is missing".into(),
             remedy: "apt install postgresql (its server need not run; the tests start their own)"
@@ -47,19 +46,4 @@ pub fn run(mut tests: Command) -> Outcome {
         Ok(()) => Outcome::Passed,
         Err(error) => Outcome::Failed(format!("{error:#}")),
     }
-}
-
-/// Where the server's programs are: in PATH, or where Debian puts them.
-pub fn programs() -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
-    env::split_paths(&path)
-        .chain(debian.flatten().map(|entry| entry.path().join("bin")))
-        .find(|directory| is_there(directory))
-}
-
-fn is_there(directory: &Path) -> bool {
-    ["initdb", "postgres", "psql"]
-        .iter()
-        .all(|name| directory.join(name).is_file())
 }

@@ -1,9 +1,9 @@
-//! The Python tools, pinned in `tools/requirements.txt`, in an environment of their own; and the
-//! benchmark's peers in another.
+//! Python environments: one for the tools that `tools/requirements.txt` pins, one for the benchmark's
+//! peers.
 //!
-//! Each lies in the target folder and is made anew whenever its pins change. Nothing of it is needed
-//! to build or to run the service, so what is missing here leaves a check out and fails no
-//! build; in CI the summary is strict.
+//! An environment is a folder in the target folder, and is made again when its pins change. No build and
+//! no running service needs it. If Python or a package is missing, a check is left out, which is a
+//! failure only in CI.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -16,12 +16,12 @@ use crate::workspace::Workspace;
 /// The oldest Python that the pinned packages support.
 const OLDEST: (u32, u32) = (3, 11);
 
-/// The environment's programs.
+/// An environment.
 pub struct Python {
     programs: PathBuf,
 }
 
-/// Why there is no environment, and what to do about it.
+/// Why something is missing, and what to do about it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Missing {
     /// What is missing.
@@ -31,15 +31,15 @@ pub struct Missing {
 }
 
 impl Python {
-    /// Makes the environment, or finds the one from earlier.
+    /// Makes the environment of the tools, or returns the existing one.
     ///
     /// # Errors
-    /// [`Missing`] where there is no suitable Python, or the packages cannot be had.
+    /// [`Missing`] if there is no suitable Python, or the packages cannot be installed.
     pub fn prepare(workspace: &Workspace) -> Result<Self, Missing> {
         Self::prepare_with(workspace, "tools/requirements.txt", "venv")
     }
 
-    /// Makes an environment of these pins in a folder of the target folder, or finds it.
+    /// Makes an environment with these pins in a folder of the target folder, or returns the existing one.
     ///
     /// # Errors
     /// As [`Python::prepare`].
@@ -64,7 +64,7 @@ impl Python {
         let interpreter = interpreter(OsStr::new("python3"))?;
         create(&interpreter, &folder)?;
         install(&python, &requirements)?;
-        // Written last: an interrupted installation is begun again.
+        // Written last, so that an interrupted installation is repeated.
         fs::write(&stamp, pins).map_err(|error| Missing {
             why: format!("cannot write {}: {error}", stamp.display()),
             remedy: "make the target folder writable".into(),
@@ -72,10 +72,10 @@ impl Python {
         Ok(python)
     }
 
-    /// A program of the environment, such as `schemathesis`.
+    /// Returns a command that runs a program of the environment, such as `schemathesis`.
     pub fn program(&self, name: &str) -> Command {
         let mut command = Command::new(self.programs.join(name));
-        // The environment's packages, and none of the user's.
+        // Only the environment's packages, not the user's.
         command.env_remove("PYTHONPATH").env_remove("PYTHONHOME");
         command
     }
@@ -102,7 +102,7 @@ fn interpreter(program: &OsStr) -> Result<PathBuf, Missing> {
     }
 }
 
-/// Reads `3 11`.
+/// Parses `3 11`.
 fn version(answer: &str) -> Option<(u32, u32)> {
     let (major, minor) = answer.split_once(' ')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
@@ -131,7 +131,7 @@ fn install(python: &Python, requirements: &Path) -> Result<(), Missing> {
         .arg(requirements);
     step::run(&mut command).map_err(|error| Missing {
         why: format!("{error:#}"),
-        remedy: "run it where Python's package index can be reached".into(),
+        remedy: "run it with access to Python's package index".into(),
     })
 }
 
@@ -141,7 +141,7 @@ mod tests {
 
     use super::*;
 
-    /// A program that answers as a Python of some version would.
+    /// A script that stands in for Python.
     fn python(script: &str) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("python3");
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_without_python_is_told_so() {
+    fn a_missing_python_is_named() {
         let missing = interpreter(OsStr::new("no-such-python")).unwrap_err();
         assert!(missing.why.contains("no-such-python"), "{}", missing.why);
     }

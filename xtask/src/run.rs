@@ -1,4 +1,4 @@
-//! `cargo xtask build` and `cargo xtask run`: what is given to a user, and the service itself.
+//! `cargo xtask build` and `cargo xtask run`: builds the release, and runs it.
 
 use std::convert::Infallible;
 use std::env;
@@ -8,12 +8,11 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use xtask::component;
+use xtask::step;
+use xtask::workspace::Workspace;
 
-use crate::component;
-use crate::step;
-use crate::workspace::Workspace;
-
-/// What `run` passes on.
+/// Arguments of `run`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Further arguments for `task-host serve`, such as `--addr 127.0.0.1:8080`.
@@ -21,19 +20,19 @@ pub struct Arguments {
     serve: Vec<OsString>,
 }
 
-/// Builds the component and the host as users get them.
+/// Builds the component and the release build of the host.
 ///
 /// # Errors
-/// Where either does not build.
+/// If one of them does not build.
 pub fn build(workspace: &Workspace) -> Result<()> {
     component::build(workspace, component::TASKS)?;
     build_host(workspace)
 }
 
-/// Builds the host as users get it.
+/// Builds the release build of the host.
 ///
 /// # Errors
-/// Where it does not build.
+/// If it does not build.
 pub fn build_host(workspace: &Workspace) -> Result<()> {
     step::announce("Building the host (the first time takes a few minutes)…");
     step::run(
@@ -46,11 +45,11 @@ pub fn build_host(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Builds everything and becomes the host: signals reach it directly, and its exit code is
-/// this command's.
+/// Builds everything and becomes the host: signals reach it directly, and its exit status is that of this
+/// command.
 ///
 /// # Errors
-/// Where the build fails or the host cannot be started. There is no other return.
+/// If the build fails or the host cannot be started. Otherwise it does not return.
 pub fn run(workspace: &Workspace, arguments: Arguments) -> Result<Infallible> {
     build(workspace)?;
     let data = workspace.root.join("data");
@@ -76,7 +75,7 @@ pub fn run(workspace: &Workspace, arguments: Arguments) -> Result<Infallible> {
     Err(error).context("cannot start the host")
 }
 
-/// Adds each default, a flag with its variable and value, that was given neither way.
+/// Adds each default (flag, variable, value) whose flag is not given and whose variable is not set.
 fn with_defaults<const N: usize>(
     mut given: Vec<OsString>,
     defaults: [(&str, &str, OsString); N],
@@ -107,13 +106,13 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_that_was_not_given_gets_its_default() {
+    fn a_missing_flag_gets_its_default() {
         let expected = ["--addr", "[::]:80", "--database", "sqlite:d"];
         assert_eq!(complete(&["--addr", "[::]:80"], &[]), expected);
     }
 
     #[test]
-    fn a_flag_that_was_given_stays_alone() {
+    fn a_given_flag_is_not_repeated() {
         let apart = ["--database", "sqlite:mine"];
         assert_eq!(complete(&apart, &[]), apart);
         let joined = ["--database=sqlite:mine"];
@@ -121,13 +120,13 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_that_only_begins_alike_does_not_count() {
+    fn a_flag_with_the_same_prefix_does_not_count() {
         let expected = ["--database-pool=3", "--database", "sqlite:d"];
         assert_eq!(complete(&["--database-pool=3"], &[]), expected);
     }
 
     #[test]
-    fn the_environment_counts_as_given() {
+    fn a_variable_counts_as_given() {
         assert!(complete(&[], &["TASK_HOST_DATABASE"]).is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! What a command is doing, in words, and the processes that do it.
+//! Announces the steps of a command, and runs the processes that do them.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-/// Says what begins now: `==> Building the host…`.
+/// Prints the step that begins: `==> Building the host…`.
 pub fn announce(text: &str) {
     if stderr().is_terminal() {
         eprintln!("\x1b[1m==> {text}\x1b[0m");
@@ -16,16 +16,15 @@ pub fn announce(text: &str) {
     }
 }
 
-/// Says a detail of the step that runs, indented below it.
+/// Prints a detail of the current step, indented.
 pub fn note(text: &str) {
     eprintln!("    {text}");
 }
 
-/// Runs a command that writes to the terminal itself.
+/// Runs a command that writes to the terminal directly.
 ///
 /// # Errors
-/// Where it cannot be started, or ends with anything but success: the text holds the whole
-/// command, to be repeated by hand.
+/// If it cannot be started or fails. The text has the whole command, so that it can be repeated by hand.
 pub fn run(command: &mut Command) -> Result<()> {
     let line = command_line(command);
     let status = command
@@ -38,10 +37,10 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command and returns what it wrote to standard output, without the last line's end.
+/// Runs a command and returns its standard output without trailing white space.
 ///
 /// # Errors
-/// As [`run`], with what it wrote to standard error.
+/// If it cannot be started or fails, as [`run`] does. The text also has its standard error.
 pub fn read(command: &mut Command) -> Result<String> {
     let line = command_line(command);
     let output = command
@@ -53,11 +52,11 @@ pub fn read(command: &mut Command) -> Result<String> {
         bail!("`{line}` failed ({}): {}", output.status, reason.trim());
     }
     let text = String::from_utf8(output.stdout)
-        .with_context(|| format!("`{line}` wrote something else than UTF-8"))?;
+        .with_context(|| format!("`{line}` did not write UTF-8"))?;
     Ok(text.trim_end().to_owned())
 }
 
-/// The command as a person would type it.
+/// Returns the command as a person would type it.
 fn command_line(command: &Command) -> String {
     let mut line = word(command.get_program());
     for argument in command.get_args() {
@@ -81,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_command_is_named_so_that_it_can_be_repeated() {
+    fn a_failed_command_is_named_in_full() {
         let error = run(Command::new("sh").args(["-c", "exit 3"])).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -96,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_failed_command_said_is_in_the_error() {
+    fn the_error_has_the_standard_error_of_the_command() {
         let error = read(Command::new("sh").args(["-c", "echo why >&2; exit 1"])).unwrap_err();
         assert!(
             error.to_string().ends_with("(exit status: 1): why"),
@@ -105,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_output_comes_without_its_last_line_end() {
+    fn the_output_has_no_trailing_newline() {
         let text = read(Command::new("printf").arg("a\nb\n")).unwrap();
         assert_eq!(text, "a\nb");
     }

@@ -1,7 +1,7 @@
-//! What ran, what failed, and, loudly, what was left out.
+//! The summary of a test run: what ran, what failed, and what was left out.
 //!
-//! A test run that leaves something out in silence reads like one that passed. On a developer's
-//! machine an omission is shown with the way to undo it; in CI (`CI=true`) it is a failure.
+//! A test run that silently leaves something out looks like one that passed. On a developer's machine
+//! the summary therefore shows what was left out and how to run it. In CI (`CI=true`) that is a failure.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -9,19 +9,19 @@ use std::process::ExitCode;
 /// How one part of a test run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It ran, and found nothing wrong.
+    /// It ran and found no fault.
     Passed,
-    /// It ran and found something wrong; the text says what.
+    /// It ran and found a fault. The text says which.
     Failed(String),
     /// It could not run here.
     LeftOut {
         /// What is missing.
         why: String,
-        /// What to do so that it runs.
+        /// What to do to run it.
         remedy: String,
     },
-    /// It was not asked for; the text says why.
-    NotAsked(&'static str),
+    /// It was skipped. The text says why.
+    Skipped(&'static str),
 }
 
 /// The parts of a test run in the order in which they ran.
@@ -36,23 +36,23 @@ impl Summary {
         self.parts.push((name, outcome));
     }
 
-    /// Whether the run as a whole passed. With `strict`, leaving something out is a failure.
+    /// Whether the whole run passed. If `strict`, a part that was left out is a failure.
     pub fn passed(&self, strict: bool) -> bool {
         self.parts.iter().all(|(_, outcome)| match outcome {
-            Outcome::Passed | Outcome::NotAsked(_) => true,
+            Outcome::Passed | Outcome::Skipped(_) => true,
             Outcome::Failed(_) => false,
             Outcome::LeftOut { .. } => !strict,
         })
     }
 
-    /// Prints the summary and returns the status for the whole run.
+    /// Prints the summary and returns the exit status for the whole run.
     pub fn finish(&self, strict: bool) -> ExitCode {
         eprint!("\n{self}");
         if self.passed(strict) {
             return ExitCode::SUCCESS;
         }
         if strict && self.passed(false) {
-            eprintln!("\nCI is set: what was left out counts as a failure.");
+            eprintln!("\nCI is set, so a part that was left out is a failure.");
         }
         ExitCode::FAILURE
     }
@@ -66,7 +66,7 @@ impl fmt::Display for Summary {
                 Outcome::Passed => writeln!(f, "    passed    {name}")?,
                 Outcome::Failed(reason) => writeln!(f, "    FAILED    {name}: {reason}")?,
                 Outcome::LeftOut { .. } => writeln!(f, "    LEFT OUT  {name}")?,
-                Outcome::NotAsked(reason) => writeln!(f, "    -         {name}: {reason}")?,
+                Outcome::Skipped(reason) => writeln!(f, "    -         {name}: {reason}")?,
             }
         }
         for (name, outcome) in &self.parts {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_out_is_said_with_the_way_to_run_it() {
+    fn a_part_that_was_left_out_is_shown_with_the_way_to_run_it() {
         let text = summary([left_out()]).to_string();
         assert!(text.contains("LEFT OUT  API check"), "{text}");
         assert!(text.contains("!!! API check did NOT run: python3 is missing"));
@@ -124,8 +124,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_asked_for_fails_nothing() {
-        let run = summary([Outcome::Passed, Outcome::NotAsked("a filter was given")]);
+    fn a_skipped_part_is_no_failure() {
+        let run = summary([Outcome::Passed, Outcome::Skipped("a filter was given")]);
         assert!(run.passed(true));
     }
 }

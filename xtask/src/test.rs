@@ -1,42 +1,42 @@
-//! `cargo xtask test`: the components, every Rust test of the workspace, the API's check,
-//! the web pages in a browser.
+//! `cargo xtask test`: builds the components, and runs every Rust test of the workspace, the API check
+//! and the browser tests.
 //!
-//! The tests find the components through `TASK_HOST_TEST_COMPONENTS` when they run, not when
-//! they are compiled: new logic does not rebuild the host or its tests.
+//! The tests read `TASK_HOST_TEST_COMPONENTS` when they run, not when they are compiled. New logic
+//! therefore rebuilds neither the host nor its tests.
 
 use std::env;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
+use xtask::component;
+use xtask::step;
+use xtask::workspace::Workspace;
 
 use crate::browser;
-use crate::component;
 use crate::fuzz;
 use crate::postgres;
-use crate::step;
 use crate::summary::{Outcome, Summary};
 use crate::verify;
-use crate::workspace::Workspace;
 
-/// The variable that tells the host's tests where the built components are.
+/// The variable with the folder of the built components, for the host's tests.
 const COMPONENTS_VARIABLE: &str = "TASK_HOST_TEST_COMPONENTS";
 
-/// What `test` runs.
+/// Arguments of `test`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Run only the Rust tests whose name contains this, and neither the API's check nor
-    /// the browser.
+    /// Run only the Rust tests whose name contains this text, and neither the API check nor the browser
+    /// tests.
     filter: Option<String>,
     /// Arguments for the test programs, such as `--nocapture`.
     #[arg(last = true)]
     test_program: Vec<OsString>,
 }
 
-/// Builds what the tests need, runs them, and says what ran.
+/// Builds what the tests need, runs them, and prints a summary.
 ///
 /// # Errors
-/// Where a component does not build: nothing ran then.
+/// If a component does not build. No test runs then.
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     component::build_all(workspace)?;
 
@@ -46,13 +46,13 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     tests.arg("--no-fail-fast").args(&arguments.filter);
     tests.arg("--").args(&arguments.test_program);
     let outcome = step::run(&mut tests).map_or_else(failed, |()| Outcome::Passed);
-    let left_out = match (&outcome, &arguments.filter) {
+    let skipped = match (&outcome, &arguments.filter) {
         (Outcome::Passed, None) => None,
         (Outcome::Passed, Some(_)) => Some("a filter was given"),
         _ => Some("the tests failed first"),
     };
     summary.add("Rust tests of all workspace members", outcome);
-    let further = |run: &dyn Fn() -> Outcome| left_out.map_or_else(run, Outcome::NotAsked);
+    let further = |run: &dyn Fn() -> Outcome| skipped.map_or_else(run, Outcome::Skipped);
     let on_postgres = || postgres::run(workspace_tests(workspace));
     summary.add(postgres::NAME, further(&on_postgres));
     summary.add(fuzz::NAME, further(&|| fuzz::run(workspace)));
@@ -61,10 +61,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     Ok(summary.finish(in_ci()))
 }
 
-/// Builds what the API's check needs, and runs it alone.
+/// Builds what the API check needs, and runs only that.
 ///
 /// # Errors
-/// Where the component or the host does not build.
+/// If a component or the host does not build.
 pub fn fuzz_only(workspace: &Workspace) -> Result<ExitCode> {
     build(workspace)?;
     let mut summary = Summary::default();
@@ -72,10 +72,10 @@ pub fn fuzz_only(workspace: &Workspace) -> Result<ExitCode> {
     Ok(summary.finish(in_ci()))
 }
 
-/// Builds what the browser tests need, and runs them alone.
+/// Builds what the browser tests need, and runs only those.
 ///
 /// # Errors
-/// Where the component or the host does not build.
+/// If a component or the host does not build.
 pub fn browser_only(workspace: &Workspace, arguments: &browser::Arguments) -> Result<ExitCode> {
     build(workspace)?;
     let mut summary = Summary::default();
@@ -83,11 +83,11 @@ pub fn browser_only(workspace: &Workspace, arguments: &browser::Arguments) -> Re
     Ok(summary.finish(in_ci()))
 }
 
-/// Builds what the checks of everything around the service need, and runs them alone: they take
-/// minutes, so `test` leaves them to CI.
+/// Builds what the checks of `tools/verify` need, and runs only those. They take minutes, so `test` leaves
+/// them to CI.
 ///
 /// # Errors
-/// Where the component or the host does not build.
+/// If a component or the host does not build.
 pub fn verify_only(workspace: &Workspace, arguments: &verify::Arguments) -> Result<ExitCode> {
     build(workspace)?;
     let mut summary = Summary::default();
@@ -97,8 +97,8 @@ pub fn verify_only(workspace: &Workspace, arguments: &verify::Arguments) -> Resu
 
 fn build(workspace: &Workspace) -> Result<()> {
     component::build_all(workspace)?;
-    step::announce("Building the host as the tests do…");
-    // `cargo build` would choose other features for dependencies, and build them once more.
+    step::announce("Building the host and its tests…");
+    // `cargo build` would choose other features for dependencies, and compile them again.
     step::run(workspace_tests(workspace).arg("--no-run"))
 }
 
@@ -114,7 +114,7 @@ fn failed(error: anyhow::Error) -> Outcome {
     Outcome::Failed(format!("{error:#}"))
 }
 
-/// Whether this is a CI machine, on which nothing may be left out.
+/// Whether this is a CI machine, where nothing may be left out.
 fn in_ci() -> bool {
     env::var("CI").is_ok_and(|value| value == "true" || value == "1")
 }

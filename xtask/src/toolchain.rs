@@ -1,7 +1,9 @@
-//! The one thing that a fresh Rust installation lacks: the WebAssembly target.
+//! The compiler's folder, and the WebAssembly target in it.
 //!
-//! It is looked for in the compiler's own folder, not asked of rustup: toolchains from a
-//! distribution's packages have no rustup, and are as welcome.
+//! `rust-toolchain.toml` names the target, so that rustup installs it with the toolchain. It is still
+//! missing if rustup is configured not to install anything by itself (`RUSTUP_AUTO_INSTALL=0`), or if
+//! another toolchain is chosen; then rustup is asked for it. A toolchain from a distribution's packages
+//! has no rustup, so the target is looked for in the compiler's folder.
 
 use std::env;
 use std::ffi::OsString;
@@ -17,11 +19,10 @@ use crate::workspace::Workspace;
 /// What the logic is compiled for: WebAssembly without any system interface.
 pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
-/// Makes sure that the WebAssembly target is there, and has rustup install it where it is not.
+/// Makes sure that the WebAssembly target is installed. If it is missing, rustup installs it.
 ///
 /// # Errors
-/// Where it is missing and could not be installed: the text says what was tried and what a
-/// person can do.
+/// If it is missing and cannot be installed. The text says what was tried and what a person can do.
 pub fn ensure_wasm_target(workspace: &Workspace) -> Result<()> {
     let sysroot = sysroot(workspace)?;
     if has_target(&sysroot) {
@@ -37,16 +38,16 @@ pub fn ensure_wasm_target(workspace: &Workspace) -> Result<()> {
         Ok(()) if has_target(&sysroot) => Ok(()),
         Ok(()) => bail!(advice(
             &sysroot,
-            "rustup installed it for another toolchain than the one that runs"
+            "rustup installed it for another toolchain than the active one"
         )),
         Err(error) => bail!(advice(&sysroot, &format!("{error:#}"))),
     }
 }
 
-/// The folder of the compiler in use.
+/// Returns the folder of the active compiler.
 ///
 /// # Errors
-/// Where there is no compiler.
+/// If there is no compiler.
 pub fn sysroot(workspace: &Workspace) -> Result<PathBuf> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
     let printed = step::read(
@@ -58,8 +59,8 @@ pub fn sysroot(workspace: &Workspace) -> Result<PathBuf> {
     Ok(PathBuf::from(printed))
 }
 
-/// Whether a toolchain holds the target's core library. The folder alone says nothing: an
-/// interrupted installation leaves it empty.
+/// Whether a toolchain has the target's core library. The folder alone proves nothing: an interrupted
+/// installation leaves it empty.
 fn has_target(sysroot: &Path) -> bool {
     let libraries = sysroot.join("lib/rustlib").join(WASM_TARGET).join("lib");
     fs::read_dir(libraries).is_ok_and(|entries| {
@@ -78,7 +79,7 @@ fn advice(sysroot: &Path, reason: &str) -> String {
   looked in: {}
   rustup:    {reason}
 
-It is needed to compile the task logic. One of these installs it:
+It is needed to compile the task logic. One of these commands installs it:
 
   with rustup (https://rustup.rs)   rustup target add {WASM_TARGET}
   Debian, Ubuntu                    apt install libstd-rust-dev-wasm32

@@ -1,23 +1,24 @@
-//! Checks what ships the service: `tools/verify`, run by pytest.
+//! Checks what ships the service: runs `tools/verify` with pytest.
 //!
-//! Real tools look at it: kubectl and helm render, promtool runs the alerts' tests, a Prometheus
-//! scrapes a live host, buildah builds the image and podman runs it. Those that Python packages
-//! carry are pinned in `tools/requirements.txt`; a test that needs another program of the system
-//! is left out where that is missing, with its package's name, and fails in CI.
+//! Real tools do the checks: kubectl and helm render the manifests, promtool runs the alerts' tests, a
+//! Prometheus scrapes a live host, buildah builds the image and podman runs it. Tools from Python
+//! packages are pinned in `tools/requirements.txt`. If a test needs a program of the system that is
+//! missing, it is skipped with the name of the package, and fails in CI.
 
-use crate::component::TASKS;
-use crate::python::{Missing, Python};
-use crate::step;
+use xtask::component::TASKS;
+use xtask::python::{Missing, Python};
+use xtask::step;
+use xtask::workspace::Workspace;
+
 use crate::summary::Outcome;
-use crate::workspace::Workspace;
 
-/// What the checks are called in a summary.
+/// The name of the checks in a summary.
 pub const NAME: &str = "manifests, chart, alerts, dashboard, image, workflows";
 
-/// What `verify` runs.
+/// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Run only the checks that this expression of pytest's names, such as `manifests`.
+    /// Run only the checks that match this pytest expression, such as `manifests`.
     filter: Option<String>,
 }
 

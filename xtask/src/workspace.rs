@@ -1,4 +1,4 @@
-//! Where the workspace and what it builds lie, and the cargo that builds it.
+//! The folders of the workspace, and the cargo that builds it.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -15,17 +15,17 @@ pub struct Workspace {
     /// The repository's root.
     #[serde(rename = "workspace_root")]
     pub root: PathBuf,
-    /// Where cargo builds: `target`, unless cargo was told otherwise.
+    /// The folder that cargo builds into: `target`, unless cargo is configured otherwise.
     #[serde(rename = "target_directory")]
     pub target: PathBuf,
 }
 
 impl Workspace {
-    /// Asks cargo, so that `CARGO_TARGET_DIR` and cargo's configuration are heeded, and the
-    /// commands work from any folder of the repository.
+    /// Reads the folders from `cargo metadata`, which respects `CARGO_TARGET_DIR` and cargo's
+    /// configuration. The commands therefore work from any folder of the repository.
     ///
     /// # Errors
-    /// Where cargo cannot say.
+    /// If `cargo metadata` fails.
     pub fn locate() -> Result<Self> {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
         let metadata = step::read(
@@ -37,30 +37,30 @@ impl Workspace {
         serde_json::from_str(&metadata).context("cannot read `cargo metadata`")
     }
 
-    /// A cargo command that runs at the root.
+    /// Returns a cargo command that runs at the root.
     pub fn cargo(&self, subcommand: &str) -> Command {
         let mut command = Command::new(cargo_path());
         command.arg(subcommand).current_dir(&self.root);
         command
     }
 
-    /// Where the encoded components go.
+    /// Returns the folder of the built components.
     pub fn components(&self) -> PathBuf {
         self.target.join("components")
     }
 
-    /// The host's binary in a profile's folder, `debug` or `release`.
+    /// Returns the path of the host's binary in a profile's folder, `debug` or `release`.
     pub fn host_binary(&self, folder: &str) -> PathBuf {
         self.target.join(folder).join("task-host")
     }
 
-    /// A path for messages: relative to the root where it lies below it.
+    /// Returns a path for messages: relative to the root if it is below the root.
     pub fn shown<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
         path.strip_prefix(&self.root).unwrap_or(path).display()
     }
 }
 
-/// The cargo that runs this program, which rustup chose for the repository's toolchain.
+/// Returns the path of the cargo that runs this program, which belongs to the repository's toolchain.
 fn cargo_path() -> PathBuf {
     env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
 }
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_workspace_is_the_one_that_holds_this_package() {
+    fn the_workspace_contains_this_package() {
         let workspace = Workspace::locate().unwrap();
         assert!(workspace.root.join("xtask/src/workspace.rs").is_file());
         assert_eq!(workspace.components(), workspace.target.join("components"));

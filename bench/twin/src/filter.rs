@@ -1,4 +1,4 @@
-//! The query of a list into its filter.
+//! Reads the filter of a list from the query.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -8,15 +8,16 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer as _;
 use serde::de::value::{Error, StrDeserializer};
 use tasks::contract::tasks::{Direction, SortKey, TaskFilter};
-use transcode::Rejection;
+use transcode::InputError;
 
-use crate::arguments::{CategoryJson, Moment, PriorityJson, StatusJson, invalid};
+use crate::timestamp::Timestamp;
+use crate::values::{CategoryJson, PriorityJson, StatusJson, invalid};
 
-/// Reads a query string without `?`. Parameters that no filter has are ignored.
+/// Reads a query string without `?`. Unknown parameters are ignored.
 ///
 /// # Errors
-/// [`Rejection::Invalid`] names the first parameter that does not fit.
-pub fn read(query: &str) -> Result<TaskFilter, Rejection> {
+/// Returns [`InputError::Invalid`] with the first parameter that does not fit.
+pub fn read(query: &str) -> Result<TaskFilter, InputError> {
     let mut filter = TaskFilter {
         status: None,
         priority: None,
@@ -45,8 +46,8 @@ pub fn read(query: &str) -> Result<TaskFilter, Rejection> {
                 .tags
                 .get_or_insert_default()
                 .extend(text.split(',').map(str::to_owned)),
-            "due_before" => filter.due_before = Some(parse::<Moment>(name, &text)?.0),
-            "due_after" => filter.due_after = Some(parse::<Moment>(name, &text)?.0),
+            "due_before" => filter.due_before = Some(parse::<Timestamp>(name, &text)?.0),
+            "due_after" => filter.due_after = Some(parse::<Timestamp>(name, &text)?.0),
             "overdue" => filter.overdue = Some(parse(name, &text)?),
             "q" => filter.q = Some(text.into_owned()),
             "sort_by" => {
@@ -55,14 +56,14 @@ pub fn read(query: &str) -> Result<TaskFilter, Rejection> {
                     "updated_at" => SortKey::UpdatedAt,
                     "priority" => SortKey::Priority,
                     "status" => SortKey::Status,
-                    _ => return Err(unfit(name, "is no sort key")),
+                    _ => return Err(unfit(name, "is not a sort key")),
                 });
             }
             "order" => {
                 filter.order = Some(match &*text {
                     "asc" => Direction::Asc,
                     "desc" => Direction::Desc,
-                    _ => return Err(unfit(name, "is no direction")),
+                    _ => return Err(unfit(name, "is not a direction")),
                 });
             }
             "limit" => filter.limit = Some(parse(name, &text)?),
@@ -74,7 +75,7 @@ pub fn read(query: &str) -> Result<TaskFilter, Rejection> {
     Ok(filter)
 }
 
-fn decode<'a>(name: &str, raw: &'a str) -> Result<Cow<'a, str>, Rejection> {
+fn decode<'a>(name: &str, raw: &'a str) -> Result<Cow<'a, str>, InputError> {
     let text = if raw.contains('+') {
         let spaced = raw.replace('+', " ");
         let decoded = percent_decode_str(&spaced).decode_utf8();
@@ -85,16 +86,16 @@ fn decode<'a>(name: &str, raw: &'a str) -> Result<Cow<'a, str>, Rejection> {
     text.map_err(|_| unfit(name, "is not valid UTF-8"))
 }
 
-fn parse<T: FromStr>(name: &str, text: &str) -> Result<T, Rejection> {
+fn parse<T: FromStr>(name: &str, text: &str) -> Result<T, InputError> {
     text.parse().map_err(|_| unfit(name, "does not fit"))
 }
 
-fn case<'a, T: Deserialize<'a>>(name: &str, text: &'a str) -> Result<T, Rejection> {
+fn case<'a, T: Deserialize<'a>>(name: &str, text: &'a str) -> Result<T, InputError> {
     let deserializer: StrDeserializer<'a, Error> = text.into_deserializer();
     T::deserialize(deserializer).map_err(|error| unfit(name, error))
 }
 
-fn unfit(name: &str, detail: impl ToString) -> Rejection {
+fn unfit(name: &str, detail: impl ToString) -> InputError {
     invalid(&format!("#/query/{name}"), detail)
 }
 
@@ -114,14 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_does_not_fit_is_named_by_its_place() {
+    fn a_value_that_does_not_fit_is_reported_at_its_location() {
         for (query, pointer) in [
             ("limit=many", "#/query/limit"),
             ("status=done", "#/query/status"),
             ("due_before=soon", "#/query/due_before"),
             ("q=%ff", "#/query/q"),
         ] {
-            let Err(Rejection::Invalid(errors)) = read(query) else {
+            let Err(InputError::Invalid(errors)) = read(query) else {
                 panic!("{query} was accepted");
             };
             assert_eq!(errors[0].pointer, pointer);

@@ -1,14 +1,11 @@
-//! Answers as JSON: the members, their order and their form are the host's.
+//! Writes responses as JSON, with the same fields, order and format as the host.
 
-use std::fmt;
-
-use jiff::Timestamp;
-use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Serialize, Serializer};
-use tasks::contract::Datetime;
 use tasks::contract::tasks::{BulkOutcome, Category, Deletion, Priority, Status, Summary, Task};
 
-/// A task, of which nothing is copied.
+use crate::timestamp::Timestamp;
+
+/// A task, by reference: nothing is copied.
 #[derive(Serialize)]
 struct TaskJson<'a> {
     id: i64,
@@ -22,10 +19,10 @@ struct TaskJson<'a> {
     actual_hours: Option<f64>,
     tags: &'a [String],
     dependencies: &'a [i64],
-    due_at: Option<Moment>,
-    created_at: Moment,
-    updated_at: Option<Moment>,
-    completed_at: Option<Moment>,
+    due_at: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Option<Timestamp>,
+    completed_at: Option<Timestamp>,
     checksum: &'a str,
 }
 
@@ -43,10 +40,10 @@ impl<'a> From<&'a Task> for TaskJson<'a> {
             actual_hours: task.actual_hours,
             tags: &task.tags,
             dependencies: &task.dependencies,
-            due_at: task.due_at.map(Moment),
-            created_at: Moment(task.created_at),
-            updated_at: task.updated_at.map(Moment),
-            completed_at: task.completed_at.map(Moment),
+            due_at: task.due_at.map(Timestamp),
+            created_at: Timestamp(task.created_at),
+            updated_at: task.updated_at.map(Timestamp),
+            completed_at: task.completed_at.map(Timestamp),
             checksum: &task.checksum,
         }
     }
@@ -78,7 +75,7 @@ struct SummaryJson<'a> {
     blocked_tasks: u64,
 }
 
-/// Numbers by name: an object.
+/// Counts by name, written as an object.
 struct Counts<'a>(&'a [(String, u64)]);
 
 impl Serialize for Counts<'_> {
@@ -87,12 +84,12 @@ impl Serialize for Counts<'_> {
     }
 }
 
-/// One task.
+/// Writes one task.
 pub fn task(task: &Task) -> Vec<u8> {
     write(512, &TaskJson::from(task))
 }
 
-/// An array of tasks.
+/// Writes an array of tasks.
 pub fn list(tasks: &[Task]) -> Vec<u8> {
     let mut out = Vec::with_capacity(tasks.len() * 512 + 2);
     out.push(b'[');
@@ -106,7 +103,7 @@ pub fn list(tasks: &[Task]) -> Vec<u8> {
     out
 }
 
-/// What a deletion did.
+/// Writes the result of a deletion.
 pub fn deletion(deletion: &Deletion) -> Vec<u8> {
     write(
         64,
@@ -117,7 +114,7 @@ pub fn deletion(deletion: &Deletion) -> Vec<u8> {
     )
 }
 
-/// What was created in bulk.
+/// Writes the result of a bulk creation.
 pub fn bulk(outcome: &BulkOutcome) -> Vec<u8> {
     write(
         1024,
@@ -128,7 +125,7 @@ pub fn bulk(outcome: &BulkOutcome) -> Vec<u8> {
     )
 }
 
-/// Figures over all tasks.
+/// Writes the figures over all tasks.
 pub fn summary(summary: &Summary) -> Vec<u8> {
     write(
         1024,
@@ -154,39 +151,8 @@ fn write(capacity: usize, value: &impl Serialize) -> Vec<u8> {
 }
 
 fn serialize(out: &mut Vec<u8>, value: &impl Serialize) {
-    // Nothing here is a map with keys that are no strings, and a Vec takes every byte.
-    serde_json::to_writer(out, value).expect("answers serialize");
-}
-
-/// A moment after RFC 3339, its fraction with 0, 3, 6 or 9 digits.
-struct Moment(Datetime);
-
-impl Serialize for Moment {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl fmt::Display for Moment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Datetime {
-            seconds,
-            nanoseconds,
-        } = self.0;
-        let digits = match nanoseconds {
-            0 => 0,
-            nanoseconds if nanoseconds % 1_000_000 == 0 => 3,
-            nanoseconds if nanoseconds % 1_000 == 0 => 6,
-            _ => 9,
-        };
-        let seconds = i64::try_from(seconds).map_err(|_| fmt::Error)?;
-        let nanoseconds = i32::try_from(nanoseconds).map_err(|_| fmt::Error)?;
-        let moment = Timestamp::new(seconds, nanoseconds).map_err(|_| fmt::Error)?;
-        DateTimePrinter::new()
-            .precision(Some(digits))
-            .print_timestamp(&moment, jiff::fmt::StdFmtWrite(f))
-            .map_err(|_| fmt::Error)
-    }
+    // All map keys are strings, and writing to a Vec cannot fail.
+    serde_json::to_writer(out, value).expect("responses serialize");
 }
 
 fn status(status: Status) -> &'static str {
@@ -216,26 +182,5 @@ fn category(category: Category) -> &'static str {
         Category::Deployment => "deployment",
         Category::Bugfix => "bugfix",
         Category::Feature => "feature",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_moment_has_as_many_digits_as_it_needs_in_threes() {
-        for (nanoseconds, text) in [
-            (0, "2026-03-01T10:20:30Z"),
-            (100_000_000, "2026-03-01T10:20:30.100Z"),
-            (123_456_000, "2026-03-01T10:20:30.123456Z"),
-            (1, "2026-03-01T10:20:30.000000001Z"),
-        ] {
-            let moment = Moment(Datetime {
-                seconds: 1_772_360_430,
-                nanoseconds,
-            });
-            assert_eq!(moment.to_string(), text);
-        }
     }
 }

@@ -1,61 +1,34 @@
-//! The operations, called directly: what stands in the place of `transcode` and `runtime`.
+//! Calls the operations directly. This replaces `transcode` and `runtime`.
 
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use request::{Fault, Finished, Invocation, Logic, RouteIndex};
+use contract::RouteIndex;
+use request::{Finished, Invocation, Logic};
 use runtime::{Call, Cost, Interruption};
 use tasks::contract::types::Problem;
+use tasks::error::Error;
 use tasks::operations;
-use tasks::refusal::Refusal;
-use transcode::{Input, Outcome, Rejection, Reply};
+use transcode::{Input, InputError, Outcome, Reply};
 
-use crate::arguments::Arguments;
 use crate::json;
-use crate::platform::Native as Platform;
-
-/// An operation that the twin serves.
-#[derive(Debug, Clone, Copy)]
-pub enum Operation {
-    Get,
-    List,
-    Create,
-    CreateBulk,
-    Update,
-    Delete,
-    Summarize,
-}
-
-impl Operation {
-    /// The operation that a route names. None: the twin does not serve it.
-    pub fn of(name: &str) -> Option<Self> {
-        match name {
-            "tasks:api/tasks#get" => Some(Operation::Get),
-            "tasks:api/tasks#list" => Some(Operation::List),
-            "tasks:api/tasks#create" => Some(Operation::Create),
-            "tasks:api/tasks#create-bulk" => Some(Operation::CreateBulk),
-            "tasks:api/tasks#update" => Some(Operation::Update),
-            "tasks:api/tasks#delete" => Some(Operation::Delete),
-            "tasks:api/tasks#summarize" => Some(Operation::Summarize),
-            _ => None,
-        }
-    }
-}
+use crate::operation::{Arguments, Operation};
+use crate::platform::TwinPlatform;
 
 /// The task logic, compiled in.
-pub struct Native {
-    /// One for each route of the description, in its order.
+pub struct NativeLogic {
+    /// One operation for each route of the description, in the same order.
     pub operations: Vec<Operation>,
 }
 
 #[async_trait]
-impl Logic for Native {
+impl Logic for NativeLogic {
     fn prepare(
         &self,
         route: RouteIndex,
         input: &Input<'_>,
-    ) -> Result<Box<dyn Invocation>, Rejection> {
-        let arguments = Arguments::read(self.operations[route.0], input)?;
+    ) -> Result<Box<dyn Invocation>, InputError> {
+        let arguments = Arguments::read(self.operations[route.get()], input)?;
         Ok(Box::new(Prepared(arguments)))
     }
 
@@ -64,7 +37,7 @@ impl Logic for Native {
     }
 
     async fn health(&self, call: Call) -> Result<Result<Vec<(String, i64)>, String>, Interruption> {
-        let mut platform = Platform::new(call)?;
+        let mut platform = TwinPlatform::new(call);
         let figures = tasks::service::health(&mut platform);
         match platform.interruption {
             Some(interruption) => Err(interruption),
@@ -79,25 +52,13 @@ struct Prepared(Arguments);
 impl Invocation for Prepared {
     async fn run(&self, call: Call) -> Finished {
         let began = Instant::now();
-        let mut platform = match Platform::new(call) {
-            Ok(platform) => platform,
-            Err(interruption) => {
-                return Finished {
-                    transaction: None,
-                    outcome: Err(interruption),
-                    cost: Cost::default(),
-                };
-            }
-        };
+        let mut platform = TwinPlatform::new(call);
         let result = self.0.call(&mut platform);
-        // A statement that was interrupted reads as a failed one to the logic: the interruption
-        // is the truth.
+        // The logic sees an interrupted statement as a failed one. The interruption is what counts.
         let outcome = match (platform.interruption.take(), result) {
             (Some(interruption), _) => Err(interruption),
             (None, Ok(reply)) => Ok(Outcome::Reply(reply)),
-            (None, Err(refusal)) => Ok(Outcome::Problem(problem(
-                refusal.into_problem(&mut platform),
-            ))),
+            (None, Err(error)) => Ok(Outcome::Problem(problem(error.into_problem(&mut platform)))),
         };
         Finished {
             outcome,
@@ -106,14 +67,14 @@ impl Invocation for Prepared {
                 guest: began.elapsed().saturating_sub(platform.host_time),
                 host: platform.host_time,
             },
-            transaction: Some(platform.transaction),
+            transaction: platform.transaction,
         }
     }
 }
 
 impl Arguments {
-    fn call(&self, platform: &mut Platform) -> Result<Reply, Refusal> {
-        // The arguments are kept: after a conflict the operation runs again.
+    fn call(&self, platform: &mut TwinPlatform) -> Result<Reply, Error> {
+        // The arguments are cloned, because the operation runs again after a conflict.
         match self {
             Arguments::Get(id) => {
                 let task = operations::get(platform, *id)?;
@@ -171,11 +132,6 @@ impl Arguments {
             }
         }
     }
-}
-
-/// A call that came without a transaction, which no request does.
-pub fn without_transaction() -> Interruption {
-    Fault::Trap("the call has no transaction".to_owned()).into()
 }
 
 fn problem(problem: Problem) -> contract::Problem {

@@ -1,7 +1,7 @@
-//! The logic's outside: the request's transaction with its events, its clock, its log.
+//! The platform of the logic: the request's transaction with its events, its clock and its log.
 //!
-//! Statements on SQLite are done when they return, so their futures are ready at once and the
-//! logic can stay synchronous, as it is in the component.
+//! On SQLite, the future of a statement is ready when it is first polled. So the logic can stay
+//! synchronous, as it is in the component.
 
 use std::time::{Duration, Instant};
 
@@ -14,13 +14,11 @@ use tasks::contract::log::Level;
 use tasks::contract::{Datetime, sql};
 use tasks::platform::Platform;
 
-use crate::logic::without_transaction;
-
-/// One call's outside.
-pub struct Native {
+/// The platform of one call.
+pub struct TwinPlatform {
     /// The call's transaction.
     pub transaction: Box<dyn Transaction>,
-    /// What ended the call; every statement fails from then on.
+    /// Why the call was interrupted. Every later statement fails.
     pub interruption: Option<Interruption>,
     /// Time spent in statements.
     pub host_time: Duration,
@@ -28,22 +26,19 @@ pub struct Native {
     span: tracing::Span,
 }
 
-impl Native {
-    /// The outside of a call.
-    ///
-    /// # Errors
-    /// Where the call has no transaction.
-    pub fn new(call: Call) -> Result<Self, Interruption> {
-        Ok(Native {
-            transaction: call.transaction.ok_or_else(without_transaction)?,
+impl TwinPlatform {
+    /// Creates the platform of a call.
+    pub fn new(call: Call) -> Self {
+        TwinPlatform {
+            transaction: call.transaction,
             interruption: None,
             host_time: Duration::ZERO,
             now: call.now,
             span: call.span,
-        })
+        }
     }
 
-    /// What a statement came to, for the logic.
+    /// Converts the result of a statement for the logic, and records the time and the interruption.
     fn finish<T>(
         &mut self,
         began: Instant,
@@ -65,18 +60,18 @@ impl Native {
     }
 }
 
-impl Platform for Native {
+impl Platform for TwinPlatform {
     fn query(&mut self, statement: &str, params: &[sql::Value]) -> Result<sql::Rows, sql::Failure> {
         let began = Instant::now();
         let params: Vec<_> = params.iter().map(value).collect();
-        let result = at_once(self.transaction.query(statement, &params));
+        let result = ready(self.transaction.query(statement, &params));
         self.finish(began, result).map(rows)
     }
 
     fn execute(&mut self, statement: &str, params: &[sql::Value]) -> Result<u64, sql::Failure> {
         let began = Instant::now();
         let params: Vec<_> = params.iter().map(value).collect();
-        let result = at_once(self.transaction.execute(statement, &params));
+        let result = ready(self.transaction.execute(statement, &params));
         self.finish(began, result)
     }
 
@@ -115,11 +110,11 @@ impl Platform for Native {
     }
 }
 
-/// The output of a future that does not wait.
-fn at_once<T>(statement: impl Future<Output = T>) -> T {
+/// Returns the output of a future that is ready immediately.
+fn ready<T>(statement: impl Future<Output = T>) -> T {
     statement
         .now_or_never()
-        .expect("the twin runs on SQLite alone, whose statements never wait")
+        .expect("the twin runs only on SQLite, whose statements never wait")
 }
 
 fn value(value: &sql::Value) -> storage::Value {

@@ -1,4 +1,4 @@
-//! The compiled-in logic as a revision: its description, its schema, its router.
+//! The compiled-in logic as a revision: its description, its migrations and its router.
 
 use std::time::{Duration, Instant};
 
@@ -9,15 +9,16 @@ use request::Revision;
 use storage::{Budget, Database};
 use tasks::contract::service;
 
-use crate::logic::{Native, Operation};
+use crate::logic::NativeLogic;
+use crate::operation::Operation;
 
-/// How long the migrations may take.
+/// Time limit for the migrations.
 const MIGRATION_TIME: Duration = Duration::from_secs(60);
 
-/// Applies the logic's migrations and returns it, ready to serve.
+/// Applies the logic's migrations and returns the revision, ready to serve.
 ///
 /// # Errors
-/// Where the database refuses the migrations.
+/// Returns an error if a migration fails.
 pub async fn open(database: &dyn Database) -> Result<Revision> {
     let service::Description {
         name,
@@ -46,7 +47,7 @@ pub async fn open(database: &dyn Database) -> Result<Revision> {
         assets: Vec::new(),
         operations: Vec::new(),
         stats: std::sync::Arc::default(),
-        logic: Box::new(Native { operations }),
+        logic: Box::new(NativeLogic { operations }),
         description,
     })
 }

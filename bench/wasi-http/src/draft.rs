@@ -1,4 +1,4 @@
-//! A new task, read from JSON by serde.
+//! Reads a new task from JSON with serde.
 
 use serde::Deserialize;
 use tasks::contract::tasks::{Category, Priority, TaskDraft};
@@ -16,10 +16,11 @@ struct Draft {
     dependencies: Option<Vec<i64>>,
 }
 
-/// Reads a new task. Its due date is not read: nothing that is measured has one.
+/// Reads a new task. The due date is ignored, because no measured request has one.
 ///
 /// # Errors
-/// A [`Problem`] with the host's status: 400 for what is no JSON, 422 for what is no task.
+/// Returns a [`Problem`] with the same status as the host: 400 if the body is not JSON, 422 if it is
+/// not a task.
 pub fn read(body: &[u8]) -> Result<TaskDraft, Box<Problem>> {
     let draft: Draft = serde_json::from_slice(body).map_err(|error| {
         let (status, code) = match error.is_data() {
@@ -48,7 +49,7 @@ pub fn read(body: &[u8]) -> Result<TaskDraft, Box<Problem>> {
     })
 }
 
-/// The JSON names of a contract's enum.
+/// Defines an enum that reads the JSON names of a contract's enum.
 macro_rules! names {
     ($json:ident, $contract:ident { $($name:ident),* $(,)? }) => {
         #[derive(Deserialize)]
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_draft_is_read_and_what_is_none_is_refused() {
+    fn a_draft_is_read_and_anything_else_is_rejected() {
         let draft = read(br#"{"title":"ab","category":"bugfix","tags":["x"]}"#).unwrap();
         assert_eq!(
             (draft.title.as_str(), draft.category),

@@ -1,4 +1,4 @@
-//! A body in, an answer out, by `wasi:http`'s streams.
+//! Reads the request body and sends the response, with the streams of `wasi:http`.
 
 use std::io::Write as _;
 
@@ -7,10 +7,10 @@ use wasip2::http::types::{
 };
 use wasip2::io::streams::StreamError;
 
-/// How much of a body is read at once.
-const PIECE: u64 = 64 * 1024;
+/// Maximum number of bytes per read of the body.
+const CHUNK_BYTES: u64 = 64 * 1024;
 
-/// The request's body; empty where it broke off.
+/// Reads the request's body. Returns an empty body if the client disconnects before the end.
 pub fn body(request: &IncomingRequest) -> Vec<u8> {
     let mut read = Vec::new();
     let Ok(body) = request.consume() else {
@@ -20,25 +20,26 @@ pub fn body(request: &IncomingRequest) -> Vec<u8> {
         return read;
     };
     loop {
-        match stream.blocking_read(PIECE) {
-            Ok(piece) => read.extend_from_slice(&piece),
+        match stream.blocking_read(CHUNK_BYTES) {
+            Ok(chunk) => read.extend_from_slice(&chunk),
             Err(StreamError::Closed) => return read,
             Err(StreamError::LastOperationFailed(_)) => return Vec::new(),
         }
     }
 }
 
-/// Answers, with the length that tells the client where the answer ends.
-pub fn answer(out: ResponseOutparam, status: u16, media_type: &str, text: &str) {
+/// Sends a response with a `content-length` header.
+pub fn respond(out: ResponseOutparam, status: u16, media_type: &str, text: &str) {
     let fields = Fields::new();
     let length = text.len().to_string();
     let headers = [("content-type", media_type), ("content-length", &length)];
     for (name, value) in headers {
-        // Both are names and values that HTTP allows.
+        // Both headers are valid in HTTP.
         let _ = fields.append(name, value.as_bytes());
     }
     let response = OutgoingResponse::new(fields);
-    // Each fails only where it was done before, and a client that left is nobody to tell.
+    // Setting the status and taking the body fail only the second time. Writing fails if the client
+    // has disconnected; then there is nobody to report it to.
     let _ = response.set_status_code(status);
     let Ok(body) = response.body() else {
         return;

@@ -1,8 +1,9 @@
-//! The task rules behind `wasi:http`, as `wasmtime serve` runs them: what the benchmark compares
-//! the host with.
+//! The task rules behind `wasi:http`, run by `wasmtime serve`. The benchmark compares the host with
+//! it.
 //!
-//! It reads HTTP and JSON itself, and has no SQL: a request that would need some fails with 500. So
-//! it answers what the rules alone decide, which is that a new task is refused.
+//! This component handles HTTP and JSON itself and has no SQL: a request that needs SQL fails with
+//! 500. It can therefore only serve requests that the rules alone decide: it rejects an invalid new
+//! task.
 
 #![warn(missing_docs)]
 
@@ -21,39 +22,39 @@ use tasks::platform::Platform;
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{IncomingRequest, Method, ResponseOutparam};
 
-// A native library cannot export names such as these.
+// A native library cannot export these symbols.
 #[cfg(target_arch = "wasm32")]
 wasip2::http::proxy::export!(Server);
 
-/// What answers requests.
+/// Handles the requests.
 pub struct Server;
 
 impl Guest for Server {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let path = request.path_with_query().unwrap_or_default();
         match (request.method(), path.as_str()) {
-            (Method::Get, "/readyz") => http::answer(out, 200, "application/json", "{}"),
+            (Method::Get, "/readyz") => http::respond(out, 200, "application/json", "{}"),
             (Method::Post, "/tasks") => match create(&http::body(&request)) {
-                // Not reached: there is no SQL to create a task with.
-                Ok(task) => http::answer(out, 201, "application/json", &task.id.to_string()),
-                Err(problem) => problem::answer(out, &problem),
+                // Never reached, because creating a task needs SQL.
+                Ok(task) => http::respond(out, 201, "application/json", &task.id.to_string()),
+                Err(problem) => problem::respond(out, &problem),
             },
-            _ => http::answer(out, 404, "application/json", "{}"),
+            _ => http::respond(out, 404, "application/json", "{}"),
         }
     }
 }
 
 fn create(body: &[u8]) -> Result<Task, Box<Problem>> {
     let draft = draft::read(body)?;
-    let mut outside = Outside;
-    operations::create(&mut outside, draft)
-        .map_err(|refusal| Box::new(refusal.into_problem(&mut outside)))
+    let mut platform = NoDatabase;
+    operations::create(&mut platform, draft)
+        .map_err(|error| Box::new(error.into_problem(&mut platform)))
 }
 
-/// An outside without a database.
-struct Outside;
+/// A platform without a database.
+struct NoDatabase;
 
-impl Platform for Outside {
+impl Platform for NoDatabase {
     fn query(&mut self, _: &str, _: &[Value]) -> Result<Rows, Failure> {
         Err(without_sql())
     }

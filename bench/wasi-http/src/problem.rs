@@ -1,4 +1,4 @@
-//! A problem as the host writes it (RFC 9457).
+//! Sends a problem in the same form as the host (RFC 9457).
 
 use serde::Serialize;
 use tasks::contract::types::Problem;
@@ -14,18 +14,18 @@ struct Json<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<Fault<'a>>,
+    errors: Vec<FieldErrorJson<'a>>,
     request_id: String,
 }
 
 #[derive(Serialize)]
-struct Fault<'a> {
+struct FieldErrorJson<'a> {
     pointer: &'a str,
     detail: &'a str,
 }
 
-/// Answers with a problem. Its request id is drawn at random, as the host's is.
-pub fn answer(out: ResponseOutparam, problem: &Problem) {
+/// Sends a problem. Its request id is random, as in the host.
+pub fn respond(out: ResponseOutparam, problem: &Problem) {
     let json = Json {
         r#type: format!("urn:task-host:problem:{}", problem.code),
         title: &problem.title,
@@ -34,7 +34,7 @@ pub fn answer(out: ResponseOutparam, problem: &Problem) {
         errors: problem
             .errors
             .iter()
-            .map(|error| Fault {
+            .map(|error| FieldErrorJson {
                 pointer: &error.pointer,
                 detail: &error.detail,
             })
@@ -43,5 +43,5 @@ pub fn answer(out: ResponseOutparam, problem: &Problem) {
     };
     // Texts and numbers always serialize.
     let text = serde_json::to_string(&json).unwrap_or_default();
-    http::answer(out, problem.status, "application/problem+json", &text);
+    http::respond(out, problem.status, "application/problem+json", &text);
 }

@@ -1,59 +1,59 @@
-//! What a change does to a task.
+//! Checks changes and applies them to tasks.
 //!
-//! A member that is absent (`None`) stays; `Some(None)` is an explicit null.
+//! In a change, `None` is an absent field, which keeps its value. `Some(None)` is an explicit null.
 
 use crate::contract::Datetime;
 use crate::contract::tasks::{Status, Task, TaskUpdate};
 use crate::domain::draft::distinct;
-use crate::domain::validation::Faults;
-use crate::domain::{checksum, moment};
+use crate::domain::validation::Validator;
+use crate::domain::{checksum, timestamp};
 
-/// Collects what is wrong with a change. Only what it names is looked at, so that a task whose
-/// other members another contract allowed can still be changed.
-pub fn check(change: &TaskUpdate, faults: &mut Faults) {
+/// Collects the errors in a change. Only the fields of the change are checked. A task with values
+/// that only contract 1 allows, such as a short title, can therefore still be changed.
+pub fn check(change: &TaskUpdate, validator: &mut Validator) {
     match &change.title {
-        Some(Some(title)) => faults.title(title),
-        Some(None) => null(faults, "title"),
+        Some(Some(title)) => validator.title(title),
+        Some(None) => reject_null(validator, "title"),
         None => {}
     }
     if change.status == Some(None) {
-        null(faults, "status");
+        reject_null(validator, "status");
     }
     if change.priority == Some(None) {
-        null(faults, "priority");
+        reject_null(validator, "priority");
     }
     if change.category == Some(None) {
-        null(faults, "category");
+        reject_null(validator, "category");
     }
     if let Some(Some(description)) = &change.description {
-        faults.description(description);
+        validator.description(description);
     }
     if let Some(Some(assignee)) = &change.assignee {
-        faults.assignee(assignee);
+        validator.assignee(assignee);
     }
     if let Some(Some(hours)) = change.estimated_hours {
-        faults.hours("estimated_hours", hours);
+        validator.hours("estimated_hours", hours);
     }
     if let Some(Some(hours)) = change.actual_hours {
-        faults.hours("actual_hours", hours);
+        validator.hours("actual_hours", hours);
     }
     if let Some(Some(tags)) = &change.tags {
-        faults.tags(tags);
+        validator.tags(tags);
     }
     if let Some(Some(dependencies)) = &change.dependencies {
-        faults.dependencies(dependencies);
+        validator.dependencies(dependencies);
     }
     if let Some(Some(due_at)) = change.due_at {
-        faults.moment("due_at", due_at);
+        validator.timestamp("due_at", due_at);
     }
 }
 
-fn null(faults: &mut Faults, member: &str) {
-    faults.add(member, format!("The {member} cannot be null."));
+fn reject_null(validator: &mut Validator, field: &str) {
+    validator.add(field, format!("The {field} must not be null."));
 }
 
-/// Applies a valid change. It is a change even where every value stays the same: `updated_at`
-/// is set, as clients of both contracts expect after a PUT.
+/// Applies a valid change. `updated_at` is set even if every value stays the same, because clients of
+/// both contracts expect that after a PUT.
 pub fn apply(task: &mut Task, change: TaskUpdate, now: Datetime) {
     if let Some(title) = change.title.flatten() {
         task.title = title;
@@ -86,20 +86,20 @@ pub fn apply(task: &mut Task, change: TaskUpdate, now: Datetime) {
         task.dependencies = distinct(dependencies.unwrap_or_default());
     }
     if let Some(due_at) = change.due_at {
-        task.due_at = due_at.map(moment::truncate);
+        task.due_at = due_at.map(timestamp::truncate);
     }
-    touch(task, now);
+    update_derived(task, now);
 }
 
-/// Takes a task that no longer exists out of the dependencies.
-pub fn forget_dependency(task: &mut Task, dependency: i64, now: Datetime) {
+/// Removes a task that no longer exists from the dependencies.
+pub fn remove_dependency(task: &mut Task, dependency: i64, now: Datetime) {
     task.dependencies.retain(|id| *id != dependency);
-    touch(task, now);
+    update_derived(task, now);
 }
 
-/// Brings what follows from the other members up to date.
-fn touch(task: &mut Task, now: Datetime) {
-    let now = moment::truncate(now);
+/// Updates the fields that follow from the others: `completed_at`, `updated_at` and `checksum`.
+fn update_derived(task: &mut Task, now: Datetime) {
+    let now = timestamp::truncate(now);
     if task.status == Status::Completed && task.completed_at.is_none() {
         task.completed_at = Some(now);
     }

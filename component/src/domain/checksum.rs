@@ -1,18 +1,18 @@
-//! A task's fingerprint: the first 8 bytes of SHA-256 over its content, in hexadecimal.
+//! A task's checksum: the first 8 bytes of SHA-256 over its content, in hexadecimal.
 //!
-//! The content is written without ambiguity: members in the contract's order, numbers in 8
-//! bytes (little-endian), texts and lists after their length, an option after 0 or 1. The id is
-//! left out: it never changes, and the fingerprint is needed before there is one.
+//! The encoding of the content is unambiguous: fields in the contract's order, numbers in 8 bytes
+//! (little-endian), texts and lists with their length first, options with a byte 0 or 1 first. The
+//! id is left out: it never changes, and the checksum is needed before the id is assigned.
 
 use sha2::{Digest, Sha256};
 
 use crate::contract::tasks::Task;
-use crate::domain::moment;
+use crate::domain::timestamp;
 
-/// Bumped when the encoding changes, so that an old and a new fingerprint never meet.
+/// Increment this when the encoding changes, so that an old and a new checksum never match.
 const ENCODING: &[u8] = b"task/1";
 
-/// Computes the fingerprint: 16 lower-case hexadecimal digits.
+/// Returns the checksum: 16 lower-case hexadecimal digits.
 pub fn of(task: &Task) -> String {
     let mut content = Content(Vec::with_capacity(512));
     content.0.extend_from_slice(ENCODING);
@@ -32,13 +32,13 @@ pub fn of(task: &Task) -> String {
     for dependency in &task.dependencies {
         content.number(*dependency as u64);
     }
-    for moment in [
+    for time in [
         task.due_at,
         Some(task.created_at),
         task.updated_at,
         task.completed_at,
     ] {
-        content.option(moment.map(moment::micros), |content, micros| {
+        content.option(time.map(timestamp::micros), |content, micros| {
             content.number(micros as u64);
         });
     }
@@ -58,7 +58,7 @@ impl Content {
     }
 
     fn real(&mut self, number: f64) {
-        // Adding zero makes -0.0, which a database may return as 0.0, the same.
+        // Adding zero turns -0.0 into 0.0. A database may return either for the other.
         self.number((number + 0.0).to_bits());
     }
 
@@ -106,12 +106,12 @@ mod tests {
     }
 
     #[test]
-    fn the_fingerprint_of_a_task_is_the_same_for_ever() {
+    fn the_checksum_of_a_task_never_changes() {
         assert_eq!(of(&task()), "1183ee74e45a1fca");
     }
 
     #[test]
-    fn the_id_and_the_sign_of_zero_do_not_count() {
+    fn the_id_and_the_sign_of_zero_do_not_change_the_checksum() {
         let other = Task {
             id: 7,
             estimated_hours: Some(-0.0),
@@ -121,8 +121,8 @@ mod tests {
     }
 
     #[test]
-    fn every_member_counts() {
-        let moment = Datetime {
+    fn every_other_field_changes_the_checksum() {
+        let other_time = Datetime {
             seconds: 1_772_323_200,
             nanoseconds: 1_000,
         };
@@ -177,19 +177,19 @@ mod tests {
                 ..base.clone()
             },
             Task {
-                due_at: Some(moment),
+                due_at: Some(other_time),
                 ..base.clone()
             },
             Task {
-                created_at: moment,
+                created_at: other_time,
                 ..base.clone()
             },
             Task {
-                updated_at: Some(moment),
+                updated_at: Some(other_time),
                 ..base.clone()
             },
             Task {
-                completed_at: Some(moment),
+                completed_at: Some(other_time),
                 ..base.clone()
             },
         ];

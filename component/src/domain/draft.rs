@@ -1,35 +1,35 @@
-//! From a draft to a new task.
+//! Checks drafts and turns them into new tasks.
 
 use crate::contract::Datetime;
 use crate::contract::tasks::{Priority, Status, Task, TaskDraft};
-use crate::domain::validation::Faults;
-use crate::domain::{checksum, moment};
+use crate::domain::validation::Validator;
+use crate::domain::{checksum, timestamp};
 
-/// Collects what is wrong with a draft.
-pub fn check(draft: &TaskDraft, faults: &mut Faults) {
-    faults.title(&draft.title);
+/// Collects the errors in a draft.
+pub fn check(draft: &TaskDraft, validator: &mut Validator) {
+    validator.title(&draft.title);
     if let Some(description) = &draft.description {
-        faults.description(description);
+        validator.description(description);
     }
     if let Some(assignee) = &draft.assignee {
-        faults.assignee(assignee);
+        validator.assignee(assignee);
     }
     if let Some(hours) = draft.estimated_hours {
-        faults.hours("estimated_hours", hours);
+        validator.hours("estimated_hours", hours);
     }
     if let Some(tags) = &draft.tags {
-        faults.tags(tags);
+        validator.tags(tags);
     }
     if let Some(dependencies) = &draft.dependencies {
-        faults.dependencies(dependencies);
+        validator.dependencies(dependencies);
     }
     if let Some(due_at) = draft.due_at {
-        faults.moment("due_at", due_at);
+        validator.timestamp("due_at", due_at);
     }
 }
 
-/// The task that a valid draft becomes. Its id is 0 until the database has assigned one; the
-/// checksum leaves the id out, so that one insertion can carry it.
+/// Returns the task for a valid draft. Its id is 0 until the database assigns one. The checksum does
+/// not depend on the id, so a single insertion writes both.
 pub fn into_task(draft: TaskDraft, now: Datetime) -> Task {
     let mut task = Task {
         id: 0,
@@ -43,8 +43,8 @@ pub fn into_task(draft: TaskDraft, now: Datetime) -> Task {
         actual_hours: None,
         tags: distinct(draft.tags.unwrap_or_default()),
         dependencies: distinct(draft.dependencies.unwrap_or_default()),
-        due_at: draft.due_at.map(moment::truncate),
-        created_at: moment::truncate(now),
+        due_at: draft.due_at.map(timestamp::truncate),
+        created_at: timestamp::truncate(now),
         updated_at: None,
         completed_at: None,
         checksum: String::new(),
@@ -53,7 +53,7 @@ pub fn into_task(draft: TaskDraft, now: Datetime) -> Task {
     task
 }
 
-/// Drops repeats and keeps the order. Lists are short: no set is worth its allocation.
+/// Removes duplicates and keeps the order. Lists are short, so allocating a set would cost more.
 pub fn distinct<T: PartialEq>(values: Vec<T>) -> Vec<T> {
     let mut kept: Vec<T> = Vec::with_capacity(values.len());
     for value in values {

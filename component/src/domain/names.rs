@@ -1,11 +1,11 @@
-//! The places and names of the contract's enums.
+//! The cases of the contract's enums: their stored numbers and their names.
 //!
-//! A case is stored as its place in the contract, which is also its place when tasks are
-//! sorted. Places never change; new cases are added at the end.
+//! A case is stored as its index in the contract. Tasks are sorted by that index. Indexes never
+//! change: add new cases at the end.
 
 use crate::contract::tasks::{Category, Priority, Status};
 
-/// Every status with its name in figures.
+/// Every status with its JSON name.
 pub const STATUSES: [(Status, &str); 5] = [
     (Status::Pending, "pending"),
     (Status::InProgress, "in_progress"),
@@ -14,7 +14,7 @@ pub const STATUSES: [(Status, &str); 5] = [
     (Status::Cancelled, "cancelled"),
 ];
 
-/// Every priority with its name in figures.
+/// Every priority with its JSON name.
 pub const PRIORITIES: [(Priority, &str); 4] = [
     (Priority::Low, "low"),
     (Priority::Medium, "medium"),
@@ -22,7 +22,7 @@ pub const PRIORITIES: [(Priority, &str); 4] = [
     (Priority::Critical, "critical"),
 ];
 
-/// Every category with its name in figures.
+/// Every category with its JSON name.
 pub const CATEGORIES: [(Category, &str); 6] = [
     (Category::Development, "development"),
     (Category::Testing, "testing"),
@@ -32,10 +32,10 @@ pub const CATEGORIES: [(Category, &str); 6] = [
     (Category::Feature, "feature"),
 ];
 
-/// The case at a stored place, or none where the place is not one.
-pub fn at<T: Copy>(cases: &[(T, &str)], place: i64) -> Option<T> {
-    let place = usize::try_from(place).ok()?;
-    cases.get(place).map(|(case, _)| *case)
+/// Returns the case with a stored index, or `None` if no case has this index.
+pub fn case_at<T: Copy>(cases: &[(T, &str)], index: i64) -> Option<T> {
+    let index = usize::try_from(index).ok()?;
+    cases.get(index).map(|(case, _)| *case)
 }
 
 #[cfg(test)]
@@ -43,22 +43,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_case_stands_at_its_place() {
-        for (place, (status, _)) in STATUSES.iter().enumerate() {
-            assert_eq!(*status as usize, place);
+    fn every_case_is_listed_at_its_index() {
+        for (index, (status, _)) in STATUSES.iter().enumerate() {
+            assert_eq!(*status as usize, index);
         }
-        for (place, (priority, _)) in PRIORITIES.iter().enumerate() {
-            assert_eq!(*priority as usize, place);
+        for (index, (priority, _)) in PRIORITIES.iter().enumerate() {
+            assert_eq!(*priority as usize, index);
         }
-        for (place, (category, _)) in CATEGORIES.iter().enumerate() {
-            assert_eq!(*category as usize, place);
+        for (index, (category, _)) in CATEGORIES.iter().enumerate() {
+            assert_eq!(*category as usize, index);
         }
     }
 
     #[test]
-    fn a_place_outside_the_cases_is_none() {
-        assert_eq!(at(&STATUSES, -1), None);
-        assert_eq!(at(&STATUSES, 5), None);
-        assert_eq!(at(&STATUSES, 4), Some(Status::Cancelled));
+    fn an_index_without_a_case_is_none() {
+        assert_eq!(case_at(&STATUSES, -1), None);
+        assert_eq!(case_at(&STATUSES, 5), None);
+        assert_eq!(case_at(&STATUSES, 4), Some(Status::Cancelled));
     }
 }

@@ -1,21 +1,21 @@
-//! What a task is found by: the words of its title and description, and its labels.
+//! The terms that find a task in the index: the words of its title and description, and its tags.
 //!
-//! A word is a run of letters and digits (Unicode's), in lower case and cut to
-//! [`WORD_LENGTH`] characters. A label is kept as it is after a `#`, which no word contains, so
-//! that both live in one index.
+//! A word is a run of Unicode letters and digits, in lower case and truncated to [`WORD_LENGTH`]
+//! characters. The term of a tag is `#` followed by the unchanged tag. No word contains a `#`, so
+//! both kinds of terms share one index.
 //!
-//! Rows of the index are removed by computing them again: this file is part of the schema, and
-//! a change to it needs the index to be built anew.
+//! Rows of the index are removed by computing their terms again. This file is therefore part of the
+//! schema: a change to it needs a migration that rebuilds the index.
 
 use std::cmp::Ordering;
 
-/// Characters of a word that are kept: an index has a limit for its keys. Longer words are
-/// told apart by these only.
+/// Maximum number of characters of a word that are indexed, because index keys have a size limit.
+/// Longer words are equal if these characters are equal.
 const WORD_LENGTH: usize = 64;
 
-/// The terms of a task, sorted, without repeats.
+/// Returns the terms of a task, sorted, without duplicates.
 pub fn of(title: &str, description: Option<&str>, tags: &[String]) -> Vec<String> {
-    let mut terms: Vec<String> = tags.iter().map(|tag| label(tag)).collect();
+    let mut terms: Vec<String> = tags.iter().map(|tag| tag_term(tag)).collect();
     terms.extend(words(title));
     terms.extend(words(description.unwrap_or_default()));
     terms.sort_unstable();
@@ -23,39 +23,40 @@ pub fn of(title: &str, description: Option<&str>, tags: &[String]) -> Vec<String
     terms
 }
 
-/// The term of a label.
-pub fn label(tag: &str) -> String {
+/// Returns the term of a tag.
+pub fn tag_term(tag: &str) -> String {
     let mut term = String::with_capacity(tag.len() + 1);
     term.push('#');
     term.push_str(tag);
     term
 }
 
-/// What a search looks for: the beginnings of words, without those that follow from a longer
-/// one. Whatever is no letter or digit only parts words: it is never query syntax.
+/// Returns the prefixes that a search looks for, without those that a longer prefix implies.
+/// Characters other than letters and digits only separate words; they are never query syntax.
 pub fn prefixes(search: &str) -> Vec<String> {
     let mut prefixes: Vec<String> = words(search).collect();
     prefixes.sort_unstable();
-    // Sorted, a beginning of a word stands before it.
+    // After sorting, a prefix of a word comes directly before it.
     prefixes.dedup_by(|longer, kept| {
-        let follows = longer.starts_with(kept.as_str());
-        if follows {
+        let implied = longer.starts_with(kept.as_str());
+        if implied {
             std::mem::swap(longer, kept);
         }
-        follows
+        implied
     });
     prefixes
 }
 
-/// The end of the range of all terms that begin with a prefix; it is not part of it.
-pub fn after(prefix: &str) -> String {
+/// Returns the exclusive end of the range of all terms that begin with a prefix.
+pub fn range_end(prefix: &str) -> String {
     let mut end = String::with_capacity(prefix.len() + 4);
     end.push_str(prefix);
     end.push(char::MAX);
     end
 }
 
-/// What is in `new` and not in `old`, and what is in `old` and not in `new`; both are sorted.
+/// Compares two sorted lists. Returns the terms that are only in `new`, and those that are only in
+/// `old`.
 pub fn difference(old: Vec<String>, new: Vec<String>) -> (Vec<String>, Vec<String>) {
     let (mut added, mut removed) = (Vec::new(), Vec::new());
     let (mut old, mut new) = (old.into_iter().peekable(), new.into_iter().peekable());
@@ -81,8 +82,8 @@ fn words(text: &str) -> impl Iterator<Item = String> {
     text.split(|character: char| !character.is_alphanumeric())
         .filter(|run| !run.is_empty())
         .map(|run| {
-            // Letter by letter, unlike `str::to_lowercase`: a sigma does not depend on what
-            // follows it, so that the beginning of a word is the beginning of its term.
+            // Letter by letter, unlike `str::to_lowercase`, where the form of a sigma depends on the
+            // next letter. This way the prefix of a word is always the prefix of its term.
             run.chars()
                 .flat_map(char::to_lowercase)
                 .map(|letter| if letter == 'ς' { 'σ' } else { letter })
@@ -102,30 +103,30 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_kept_as_they_are_and_never_meet_a_word() {
+    fn tags_are_kept_unchanged_and_never_equal_a_word() {
         let terms = of("api", None, &["API v2".into(), "api".into()]);
         assert_eq!(terms, ["#API v2", "#api", "api"]);
     }
 
     #[test]
-    fn a_sigma_is_the_same_at_the_end_of_a_word() {
+    fn a_sigma_at_the_end_of_a_word_is_like_any_other() {
         assert_eq!(prefixes("ΟΔΟΣ"), prefixes("οδος"));
         assert!(of("ΟΔΟΣΑ", None, &[])[0].starts_with(&prefixes("οδος")[0]));
     }
 
     #[test]
-    fn long_words_are_cut_to_what_an_index_holds() {
+    fn long_words_are_truncated_to_the_size_of_a_key() {
         assert_eq!(of(&"Ä".repeat(200), None, &[]), ["ä".repeat(64)]);
     }
 
     #[test]
-    fn a_search_keeps_the_longest_beginnings_only() {
+    fn a_search_keeps_only_the_longest_prefixes() {
         assert_eq!(prefixes("al alpha be Alp \"OR\" al"), ["alpha", "be", "or"]);
         assert!(prefixes(" -- % * ").is_empty());
     }
 
     #[test]
-    fn differences_go_both_ways() {
+    fn a_difference_has_added_and_removed_terms() {
         let words = |text: &str| of(text, None, &[]);
         let (added, removed) = difference(words("a b c"), words("b d a e"));
         assert_eq!((added, removed), (words("d e"), words("c")));

@@ -1,40 +1,40 @@
-//! Rules for single members, and the list of all that break one.
+//! The rules for single fields, and a validator that collects every error.
 //!
-//! Nothing stops at the first fault: a client reads all of them at once, each with its place.
-//! Lengths count Unicode scalar values.
+//! Validation does not stop at the first error: the client receives all of them at once, each with
+//! its location. Lengths count Unicode scalar values.
 
 use crate::contract::Datetime;
 use crate::contract::types::FieldError;
-use crate::domain::moment;
-use crate::refusal::Refusal;
+use crate::domain::timestamp;
+use crate::error::Error;
 
-/// Characters in a title, at least; surrounding white space does not count.
+/// Minimum number of characters in a title, not counting white space at either end.
 pub const TITLE_MIN: usize = 3;
-/// Characters in a title, at most.
+/// Maximum number of characters in a title.
 pub const TITLE_MAX: usize = 200;
-/// Characters in a description, at most.
+/// Maximum number of characters in a description.
 pub const DESCRIPTION_MAX: usize = 2_000;
-/// Characters in an assignee's name, at most.
+/// Maximum number of characters in an assignee's name.
 pub const ASSIGNEE_MAX: usize = 100;
-/// Labels of a task, at most, counted with repeats.
+/// Maximum number of tags of a task, counting duplicates.
 pub const TAGS_MAX: usize = 10;
-/// Characters in a label, at most.
+/// Maximum number of characters in a tag.
 pub const TAG_MAX: usize = 50;
-/// Dependencies of a task, at most, counted with repeats. It bounds the work of one request.
+/// Maximum number of dependencies of a task, counting duplicates. It limits the work of one request.
 pub const DEPENDENCIES_MAX: usize = 1_000;
-/// Hours of a task, estimated or actual, at most.
+/// Maximum number of hours of a task, estimated or actual.
 pub const HOURS_MAX: f64 = 1_000.0;
 
-/// The faults found so far, in the object at one place of the body.
+/// Checks the fields of the body or the query, and collects the errors.
 #[derive(Debug, Default)]
-pub struct Faults {
-    /// `#` for the body itself, `#/2` for its third element.
+pub struct Validator {
+    /// The location of the current object: `#` for the body itself, `#/2` for its third element.
     base: String,
     errors: Vec<FieldError>,
 }
 
-impl Faults {
-    /// Faults in the whole body.
+impl Validator {
+    /// Creates a validator for the body.
     pub fn in_body() -> Self {
         Self {
             base: "#".to_owned(),
@@ -42,7 +42,7 @@ impl Faults {
         }
     }
 
-    /// Faults in the query.
+    /// Creates a validator for the query.
     pub fn in_query() -> Self {
         Self {
             base: "#/query".to_owned(),
@@ -50,100 +50,101 @@ impl Faults {
         }
     }
 
-    /// From now on, faults belong to this element of the body.
+    /// Moves to an element of the body: errors added from now on belong to it.
     pub fn enter(&mut self, index: usize) {
         self.base = format!("#/{index}");
     }
 
-    /// Adds a fault at a member, such as `title` or `tags/3`.
-    pub fn add(&mut self, member: &str, detail: impl Into<String>) {
+    /// Adds an error at a field, such as `title` or `tags/3`.
+    pub fn add(&mut self, field: &str, detail: impl Into<String>) {
         self.errors.push(FieldError {
-            pointer: format!("{}/{member}", self.base),
+            pointer: format!("{}/{field}", self.base),
             detail: detail.into(),
         });
     }
 
-    /// Refuses where there is a fault.
+    /// Finishes the validation.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] with every fault.
-    pub fn into_result(self) -> Result<(), Refusal> {
+    /// Returns [`Error::Invalid`] with every error that was found.
+    pub fn finish(self) -> Result<(), Error> {
         if self.errors.is_empty() {
             Ok(())
         } else {
-            Err(Refusal::Invalid(self.errors))
+            Err(Error::Invalid(self.errors))
         }
     }
 
-    /// The faults themselves.
+    /// Returns the errors that were found.
     pub fn into_errors(self) -> Vec<FieldError> {
         self.errors
     }
 
-    /// A title: [`TITLE_MIN`] to [`TITLE_MAX`] characters, and not only white space.
+    /// Checks a title: [`TITLE_MIN`] to [`TITLE_MAX`] characters.
     pub fn title(&mut self, title: &str) {
         if title.trim().chars().count() < TITLE_MIN {
             self.add(
                 "title",
-                format!("The title has at least {TITLE_MIN} characters."),
+                format!("The title must have at least {TITLE_MIN} characters."),
             );
         }
-        self.longest("title", "title", title, TITLE_MAX);
+        self.max_length("title", "title", title, TITLE_MAX);
     }
 
-    /// A description of at most [`DESCRIPTION_MAX`] characters.
+    /// Checks a description: at most [`DESCRIPTION_MAX`] characters.
     pub fn description(&mut self, description: &str) {
-        self.longest("description", "description", description, DESCRIPTION_MAX);
+        self.max_length("description", "description", description, DESCRIPTION_MAX);
     }
 
-    /// An assignee of at most [`ASSIGNEE_MAX`] characters.
+    /// Checks an assignee: at most [`ASSIGNEE_MAX`] characters.
     pub fn assignee(&mut self, assignee: &str) {
-        self.longest("assignee", "assignee's name", assignee, ASSIGNEE_MAX);
+        self.max_length("assignee", "assignee's name", assignee, ASSIGNEE_MAX);
     }
 
-    /// Hours from 0 to [`HOURS_MAX`].
-    pub fn hours(&mut self, member: &str, hours: f64) {
-        // Also refuses what is not a number.
+    /// Checks hours: 0 to [`HOURS_MAX`].
+    pub fn hours(&mut self, field: &str, hours: f64) {
+        // This also rejects NaN.
         if !(0.0..=HOURS_MAX).contains(&hours) {
-            self.add(member, "Hours are between 0 and 1000.");
+            self.add(field, "Hours must be between 0 and 1000.");
         }
     }
 
-    /// At most [`TAGS_MAX`] labels, none blank, none above [`TAG_MAX`] characters.
+    /// Checks tags: at most [`TAGS_MAX`], none blank, none longer than [`TAG_MAX`] characters.
     pub fn tags(&mut self, tags: &[String]) {
         if tags.len() > TAGS_MAX {
-            self.add("tags", format!("A task has at most {TAGS_MAX} tags."));
+            self.add("tags", format!("A task can have at most {TAGS_MAX} tags."));
             return;
         }
         for (index, tag) in tags.iter().enumerate() {
             if tag.trim().is_empty() {
-                self.add(&format!("tags/{index}"), "A tag is not blank.");
+                self.add(&format!("tags/{index}"), "A tag must not be blank.");
             }
-            self.longest(&format!("tags/{index}"), "tag", tag, TAG_MAX);
+            self.max_length(&format!("tags/{index}"), "tag", tag, TAG_MAX);
         }
     }
 
-    /// At most [`DEPENDENCIES_MAX`] ids; whether they exist is the database's to know.
+    /// Checks dependencies: at most [`DEPENDENCIES_MAX`] ids. Whether they exist is checked later, in
+    /// the database.
     pub fn dependencies(&mut self, dependencies: &[i64]) {
         if dependencies.len() > DEPENDENCIES_MAX {
-            let detail = format!("A task has at most {DEPENDENCIES_MAX} dependencies.");
+            let detail = format!("A task can have at most {DEPENDENCIES_MAX} dependencies.");
             self.add("dependencies", detail);
         }
     }
 
-    /// A moment until the end of the year 9999.
-    pub fn moment(&mut self, member: &str, moment: Datetime) {
-        if moment.seconds > moment::LAST_SECOND || moment.nanoseconds >= 1_000_000_000 {
-            self.add(member, "The moment is not before the year 10000.");
+    /// Checks a time: before the year 10000.
+    pub fn timestamp(&mut self, field: &str, time: Datetime) {
+        if time.seconds > timestamp::LAST_SECOND || time.nanoseconds >= 1_000_000_000 {
+            self.add(field, "The time must be before the year 10000.");
         }
     }
 
-    fn longest(&mut self, member: &str, what: &str, text: &str, limit: usize) {
-        // A character takes at most 4 bytes and at least one: most texts need no counting.
+    fn max_length(&mut self, field: &str, what: &str, text: &str, limit: usize) {
+        // A character has at least one byte. Texts with few bytes need no counting.
         if text.len() > limit && text.chars().count() > limit {
             self.add(
-                member,
-                format!("The {what} has at most {limit} characters."),
+                field,
+                format!("The {what} must have at most {limit} characters."),
             );
         }
     }
@@ -153,8 +154,8 @@ impl Faults {
 mod tests {
     use super::*;
 
-    fn pointers(faults: Faults) -> Vec<String> {
-        faults
+    fn pointers(validator: Validator) -> Vec<String> {
+        validator
             .into_errors()
             .into_iter()
             .map(|error| error.pointer)
@@ -163,44 +164,44 @@ mod tests {
 
     #[test]
     fn lengths_count_characters_and_not_bytes() {
-        let mut faults = Faults::in_body();
-        faults.title("äöü");
-        faults.title(&"ä".repeat(200));
-        faults.description(&"😀".repeat(2_000));
-        assert!(faults.into_result().is_ok());
+        let mut validator = Validator::in_body();
+        validator.title("äöü");
+        validator.title(&"ä".repeat(200));
+        validator.description(&"😀".repeat(2_000));
+        assert!(validator.finish().is_ok());
 
-        let mut faults = Faults::in_body();
-        faults.title(&"ä".repeat(201));
-        faults.description(&"😀".repeat(2_001));
-        assert_eq!(pointers(faults), ["#/title", "#/description"]);
+        let mut validator = Validator::in_body();
+        validator.title(&"ä".repeat(201));
+        validator.description(&"😀".repeat(2_001));
+        assert_eq!(pointers(validator), ["#/title", "#/description"]);
     }
 
     #[test]
-    fn white_space_around_a_title_does_not_make_it_longer() {
-        let mut faults = Faults::in_body();
-        faults.title("     ");
-        faults.title(" ab\t");
-        assert_eq!(pointers(faults), ["#/title", "#/title"]);
+    fn white_space_at_the_ends_of_a_title_does_not_count() {
+        let mut validator = Validator::in_body();
+        validator.title("     ");
+        validator.title(" ab\t");
+        assert_eq!(pointers(validator), ["#/title", "#/title"]);
     }
 
     #[test]
-    fn every_bad_tag_is_named_by_its_place() {
-        let mut faults = Faults::in_body();
-        faults.enter(2);
-        faults.tags(&["api".into(), " ".into(), "x".repeat(50), "x".repeat(51)]);
-        assert_eq!(pointers(faults), ["#/2/tags/1", "#/2/tags/3"]);
+    fn every_invalid_tag_is_reported_at_its_location() {
+        let mut validator = Validator::in_body();
+        validator.enter(2);
+        validator.tags(&["api".into(), " ".into(), "x".repeat(50), "x".repeat(51)]);
+        assert_eq!(pointers(validator), ["#/2/tags/1", "#/2/tags/3"]);
     }
 
     #[test]
-    fn hours_end_at_their_limits() {
-        let mut faults = Faults::in_body();
-        faults.hours("estimated_hours", 0.0);
-        faults.hours("estimated_hours", 1_000.0);
-        faults.hours("estimated_hours", 1_000.000_1);
-        faults.hours("actual_hours", -0.1);
-        faults.hours("actual_hours", f64::NAN);
+    fn hours_outside_their_range_are_rejected() {
+        let mut validator = Validator::in_body();
+        validator.hours("estimated_hours", 0.0);
+        validator.hours("estimated_hours", 1_000.0);
+        validator.hours("estimated_hours", 1_000.000_1);
+        validator.hours("actual_hours", -0.1);
+        validator.hours("actual_hours", f64::NAN);
         assert_eq!(
-            pointers(faults),
+            pointers(validator),
             ["#/estimated_hours", "#/actual_hours", "#/actual_hours"]
         );
     }

@@ -1,55 +1,59 @@
-//! Creating tasks, one or many.
+//! Creates one task or many.
 
 use crate::contract::tasks::{BulkOutcome, Task, TaskDraft};
-use crate::domain::validation::Faults;
+use crate::domain::validation::Validator;
 use crate::domain::{draft, terms};
-use crate::operations::announce;
+use crate::error::Error;
+use crate::operations::announce::announce;
 use crate::platform::Platform;
-use crate::refusal::Refusal;
 use crate::store;
 
-/// Tasks in one request, at most.
+/// Maximum number of tasks in one request.
 pub const BULK_LIMIT: usize = 100;
 
 /// Creates a task.
 ///
 /// # Errors
-/// [`Refusal::Invalid`], [`Refusal::MissingDependencies`].
-pub fn create(platform: &mut impl Platform, draft: TaskDraft) -> Result<Task, Refusal> {
-    let mut faults = Faults::in_body();
-    draft::check(&draft, &mut faults);
-    faults.into_result()?;
+/// Returns [`Error::Invalid`] if a field breaks the rules, and [`Error::MissingDependencies`] if a
+/// dependency does not exist.
+pub fn create(platform: &mut impl Platform, draft: TaskDraft) -> Result<Task, Error> {
+    let mut validator = Validator::in_body();
+    draft::check(&draft, &mut validator);
+    validator.finish()?;
     if let Some(ids) = &draft.dependencies {
-        require(platform, &[ids], |faults, _| faults)?;
+        require_dependencies(platform, &[ids], |validator, _| validator)?;
     }
     create_valid(platform, draft)
 }
 
-/// Creates up to [`BULK_LIMIT`] tasks, all or none; none of none. A draft may only depend on
-/// tasks that were there before.
+/// Creates up to [`BULK_LIMIT`] tasks. Atomic. An empty list creates nothing.
 ///
 /// # Errors
-/// [`Refusal::TooManyTasks`], [`Refusal::Invalid`], [`Refusal::MissingDependencies`].
+/// Returns [`Error::TooManyTasks`] if there are more, [`Error::Invalid`] if a field breaks the
+/// rules, and [`Error::MissingDependencies`] if a dependency did not exist before this request.
 pub fn create_bulk(
     platform: &mut impl Platform,
     drafts: Vec<TaskDraft>,
-) -> Result<BulkOutcome, Refusal> {
+) -> Result<BulkOutcome, Error> {
     if drafts.len() > BULK_LIMIT {
-        return Err(Refusal::TooManyTasks(drafts.len()));
+        return Err(Error::TooManyTasks {
+            count: drafts.len(),
+            limit: BULK_LIMIT,
+        });
     }
-    let mut faults = Faults::in_body();
+    let mut validator = Validator::in_body();
     for (index, draft) in drafts.iter().enumerate() {
-        faults.enter(index);
-        draft::check(draft, &mut faults);
+        validator.enter(index);
+        draft::check(draft, &mut validator);
     }
-    faults.into_result()?;
+    validator.finish()?;
     let lists: Vec<&[i64]> = drafts
         .iter()
         .map(|draft| draft.dependencies.as_deref().unwrap_or_default())
         .collect();
-    require(platform, &lists, |mut faults, index| {
-        faults.enter(index);
-        faults
+    require_dependencies(platform, &lists, |mut validator, index| {
+        validator.enter(index);
+        validator
     })?;
 
     let tasks = save(platform, drafts)?;
@@ -59,29 +63,26 @@ pub fn create_bulk(
     })
 }
 
-/// Creates a task from a draft that is known to be valid.
-pub(crate) fn create_valid(
-    platform: &mut impl Platform,
-    draft: TaskDraft,
-) -> Result<Task, Refusal> {
+/// Creates a task from a draft that was already checked.
+pub(crate) fn create_valid(platform: &mut impl Platform, draft: TaskDraft) -> Result<Task, Error> {
     let mut tasks = save(platform, vec![draft])?;
     tasks
         .pop()
-        .ok_or(Refusal::Corrupt("a draft became no task"))
+        .ok_or(Error::Corrupt("no task was created from the draft"))
 }
 
-/// Writes the tasks' rows one by one, in the order of the drafts, and then the index rows of
-/// all of them together.
-fn save(platform: &mut impl Platform, drafts: Vec<TaskDraft>) -> Result<Vec<Task>, Refusal> {
+/// Writes the rows of the tasks one by one, in the order of the drafts, and then all index rows
+/// together.
+fn save(platform: &mut impl Platform, drafts: Vec<TaskDraft>) -> Result<Vec<Task>, Error> {
     let now = platform.now();
     let mut tasks = Vec::with_capacity(drafts.len());
-    let (mut found_by, mut waits_for) = (Vec::new(), Vec::new());
+    let (mut index_terms, mut dependencies) = (Vec::new(), Vec::new());
     for draft in drafts {
         let mut task = draft::into_task(draft, now);
         task.id = store::tasks::insert(platform, &task)?;
         let terms = terms::of(&task.title, task.description.as_deref(), &task.tags);
-        found_by.extend(terms.into_iter().map(|term| (term, task.id)));
-        waits_for.extend(
+        index_terms.extend(terms.into_iter().map(|term| (term, task.id)));
+        dependencies.extend(
             task.dependencies
                 .iter()
                 .map(|dependency| (task.id, *dependency)),
@@ -89,31 +90,34 @@ fn save(platform: &mut impl Platform, drafts: Vec<TaskDraft>) -> Result<Vec<Task
         announce(platform, "created", &task);
         tasks.push(task);
     }
-    store::terms::add(platform, found_by)?;
-    store::dependencies::add(platform, &waits_for)?;
+    store::terms::add(platform, index_terms)?;
+    store::dependencies::add(platform, &dependencies)?;
     Ok(tasks)
 }
 
-/// Refuses dependencies that do not exist, each at its place. `enter` leads from the body to
-/// the object that a list belongs to.
-pub(super) fn require(
+/// Checks that all dependencies exist. `enter` moves the validator to the object in the body that a
+/// list belongs to.
+///
+/// # Errors
+/// Returns [`Error::MissingDependencies`] with the location of each dependency that does not exist.
+pub(super) fn require_dependencies(
     platform: &mut impl Platform,
     lists: &[&[i64]],
-    enter: impl Fn(Faults, usize) -> Faults,
-) -> Result<(), Refusal> {
+    enter: impl Fn(Validator, usize) -> Validator,
+) -> Result<(), Error> {
     let missing = store::dependencies::missing(platform, lists.concat())?;
     if missing.is_empty() {
         return Ok(());
     }
-    let mut faults = Faults::in_body();
+    let mut validator = Validator::in_body();
     for (index, ids) in lists.iter().enumerate() {
-        faults = enter(faults, index);
-        for (place, id) in ids.iter().enumerate() {
+        validator = enter(validator, index);
+        for (index, id) in ids.iter().enumerate() {
             if missing.binary_search(id).is_ok() {
-                let member = format!("dependencies/{place}");
-                faults.add(&member, format!("There is no task {id}."));
+                let member = format!("dependencies/{index}");
+                validator.add(&member, format!("There is no task {id}."));
             }
         }
     }
-    Err(Refusal::MissingDependencies(faults.into_errors()))
+    Err(Error::MissingDependencies(validator.into_errors()))
 }

@@ -1,12 +1,13 @@
-//! Cursors: a position in a sorted list as text that is safe in a URL.
+//! Cursors: positions in a sorted list, as text that is safe in a URL.
 //!
-//! `cd-65f0c2e1-65f0c2e1-2a`: a letter for the sort key, one for the direction, and the position
-//! in hexadecimal. Opaque to clients. The first two let a cursor be refused in another list.
+//! A cursor such as `cd-65f0c2e1-65f0c2e1-2a` holds one letter for the sort key, one for the
+//! direction, and the position in hexadecimal. It is opaque to clients. The two letters allow the
+//! service to reject a cursor from a list in another order.
 
 use crate::contract::tasks::{Direction, SortKey};
 use crate::store::list::Position;
 
-/// Writes a position in a list of this order.
+/// Returns the cursor for a position in a list of this order.
 pub fn write(position: Position, key: SortKey, direction: Direction) -> String {
     let Position {
         value,
@@ -16,7 +17,8 @@ pub fn write(position: Position, key: SortKey, direction: Direction) -> String {
     format!("{}-{value:x}-{created_at:x}-{id:x}", order(key, direction))
 }
 
-/// Reads what [`write()`] wrote for a list of this order; none on anything else.
+/// Reads a cursor that [`write()`] returned for a list of this order. Returns `None` for any other
+/// text.
 pub fn read(cursor: &str, key: SortKey, direction: Direction) -> Option<Position> {
     let mut parts = cursor
         .strip_prefix(order(key, direction))?
@@ -56,7 +58,7 @@ mod tests {
     };
 
     #[test]
-    fn a_cursor_leads_back_to_its_position() {
+    fn a_cursor_is_read_back_to_its_position() {
         let cursor = write(POSITION, SortKey::Priority, Direction::Desc);
         assert_eq!(cursor, "pd-2-64beb26c36000-2a");
         assert_eq!(
@@ -66,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_of_another_list_or_a_damaged_one_is_refused() {
+    fn a_damaged_cursor_and_one_of_another_list_are_rejected() {
         let cursor = write(POSITION, SortKey::Priority, Direction::Desc);
         assert_eq!(read(&cursor, SortKey::Priority, Direction::Asc), None);
         assert_eq!(read(&cursor, SortKey::Status, Direction::Desc), None);

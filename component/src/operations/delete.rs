@@ -1,27 +1,27 @@
-//! Deleting a task.
+//! Deletes a task.
 
 use crate::contract::tasks::Deletion;
 use crate::domain::{change, terms};
-use crate::operations::announce;
+use crate::error::Error;
+use crate::operations::announce::announce;
 use crate::platform::Platform;
-use crate::refusal::Refusal;
 use crate::store;
 
-/// Deletes a task and takes it out of the dependencies of others, which counts as a change to
-/// each of them.
+/// Deletes a task and removes it from the dependencies of other tasks. This counts as a change to
+/// each of those tasks.
 ///
 /// # Errors
-/// [`Refusal::TaskNotFound`].
-pub fn delete(platform: &mut impl Platform, id: i64) -> Result<Deletion, Refusal> {
+/// Returns [`Error::TaskNotFound`] if no task has this id.
+pub fn delete(platform: &mut impl Platform, id: i64) -> Result<Deletion, Error> {
     let task = store::tasks::find(platform, id)?;
     let now = platform.now();
     let mut dependents = store::dependencies::dependents(platform, id)?;
     for dependent in &mut dependents {
-        change::forget_dependency(dependent, id, now);
+        change::remove_dependency(dependent, id, now);
     }
     if !dependents.is_empty() {
         store::tasks::update_dependencies(platform, &dependents)?;
-        store::dependencies::release(platform, id)?;
+        store::dependencies::remove_from_all(platform, id)?;
     }
     store::dependencies::remove(platform, id, &task.dependencies)?;
     let terms = terms::of(&task.title, task.description.as_deref(), &task.tags);

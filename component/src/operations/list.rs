@@ -1,32 +1,32 @@
-//! Listing tasks: filters, search, order and pages.
+//! Lists tasks: filters, search, order and pages.
 
 use crate::contract::sql::Value;
 use crate::contract::tasks::{Direction, SortKey, Status, TaskFilter, TaskPage};
-use crate::domain::validation::Faults;
-use crate::domain::{moment, terms};
+use crate::domain::validation::Validator;
+use crate::domain::{terms, timestamp};
+use crate::error::Error;
 use crate::operations::cursor;
 use crate::platform::Platform;
-use crate::refusal::Refusal;
 use crate::store;
 use crate::store::list::{Position, Query, Terms};
 
-/// Tasks of a page where the client does not say.
+/// Number of tasks on a page if the request does not set a limit.
 const DEFAULT_LIMIT: i64 = 100;
-/// Tasks of a page, at most.
+/// Maximum number of tasks on a page.
 const MAX_LIMIT: i64 = 1_000;
-/// Labels of a filter, at most.
+/// Maximum number of tags in a filter.
 const MAX_TAGS: usize = 50;
-/// Words of a search, at most: each is a search of its own in the database.
+/// Maximum number of words in a search. Each word is a separate lookup in the database.
 const MAX_WORDS: usize = 20;
 
-/// Lists tasks. Empty texts filter nothing, as forms send them for fields left alone.
+/// Lists tasks. Empty texts are ignored, because forms send them for fields that were not filled in.
 ///
-/// Every page but the last names the position where the next one begins, also where this one
-/// was reached by an offset.
+/// Every page except the last has a cursor for the next page, including pages that were requested
+/// with an offset.
 ///
 /// # Errors
-/// [`Refusal::Invalid`].
-pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage, Refusal> {
+/// Returns [`Error::Invalid`] if a parameter breaks the rules.
+pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage, Error> {
     let key = filter.sort_by.unwrap_or(SortKey::CreatedAt);
     let direction = filter.order.unwrap_or(Direction::Desc);
     let limit = filter.limit.unwrap_or(DEFAULT_LIMIT);
@@ -36,31 +36,37 @@ pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage
         .iter()
         .flatten()
         .filter(|tag| !tag.is_empty())
-        .map(|tag| terms::label(tag))
+        .map(|tag| terms::tag_term(tag))
         .collect();
     let words = terms::prefixes(filter.q.as_deref().unwrap_or_default());
 
-    let mut faults = Faults::in_query();
+    let mut validator = Validator::in_query();
     if !(1..=MAX_LIMIT).contains(&limit) {
-        faults.add("limit", format!("The limit is between 1 and {MAX_LIMIT}."));
+        validator.add(
+            "limit",
+            format!("The limit must be between 1 and {MAX_LIMIT}."),
+        );
     }
     if offset < 0 {
-        faults.add("offset", "The offset is not negative.");
+        validator.add("offset", "The offset must not be negative.");
     }
     if tags.len() > MAX_TAGS {
-        faults.add("tags", format!("A filter has at most {MAX_TAGS} tags."));
+        validator.add(
+            "tags",
+            format!("A filter can have at most {MAX_TAGS} tags."),
+        );
     }
     if words.len() > MAX_WORDS {
-        faults.add("q", format!("A search has at most {MAX_WORDS} words."));
+        validator.add("q", format!("A search can have at most {MAX_WORDS} words."));
     }
     if let Some(before) = filter.due_before {
-        faults.moment("due_before", before);
+        validator.timestamp("due_before", before);
     }
     if let Some(after) = filter.due_after {
-        faults.moment("due_after", after);
+        validator.timestamp("due_after", after);
     }
-    let start = start(&filter, key, direction, &mut faults);
-    faults.into_result()?;
+    let start = start(&filter, key, direction, &mut validator);
+    validator.finish()?;
 
     let mut query = Query::new();
     if let Some(status) = filter.status {
@@ -76,13 +82,16 @@ pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage
         query.compare("assignee = ", Value::Text(assignee));
     }
     if let Some(before) = filter.due_before {
-        query.compare("due_at < ", Value::Integer(moment::micros(before)));
+        query.compare("due_at < ", Value::Integer(timestamp::micros(before)));
     }
     if let Some(after) = filter.due_after {
-        query.compare("due_at > ", Value::Integer(moment::micros(after)));
+        query.compare("due_at > ", Value::Integer(timestamp::micros(after)));
     }
     if filter.overdue == Some(true) {
-        query.compare("due_at < ", Value::Integer(moment::micros(platform.now())));
+        query.compare(
+            "due_at < ",
+            Value::Integer(timestamp::micros(platform.now())),
+        );
         query.compare("status <> ", Value::Integer(Status::Completed as i64));
         query.compare("status <> ", Value::Integer(Status::Cancelled as i64));
     }
@@ -93,7 +102,7 @@ pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage
         query.after(position, key, direction);
     }
 
-    // One more than asked for tells whether there is a next page.
+    // One task more than requested shows whether there is a next page.
     let mut tasks = query.run(platform, key, direction, limit + 1, offset)?;
     let more = tasks.len() as i64 > limit;
     if more {
@@ -106,48 +115,51 @@ pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage
     Ok(TaskPage { tasks, next })
 }
 
-/// What the tasks of the list have to be found by, and whether many tasks are.
+/// Returns the terms that the tasks of the list must have, each with whether many tasks have it.
 fn search(
     platform: &mut impl Platform,
     tags: Vec<String>,
     words: Vec<String>,
-) -> Result<Vec<(Terms, bool)>, Refusal> {
+) -> Result<Vec<(Terms, bool)>, Error> {
     let mut all = Vec::with_capacity(words.len() + 1);
     if !tags.is_empty() {
         all.push(Terms::Any(tags));
     }
     all.extend(words.into_iter().map(|word| {
-        let end = terms::after(&word);
+        let end = terms::range_end(&word);
         Terms::Between(word, end)
     }));
     if all.is_empty() {
         return Ok(Vec::new());
     }
-    let common = store::list::common(platform, &all)?;
+    let common = store::list::are_common(platform, &all)?;
     all.into_iter()
         .zip(common)
         .map(|(terms, common)| match common {
-            true => Ok((store::list::spelled(platform, terms)?, true)),
+            true => Ok((store::list::expand(platform, terms)?, true)),
             false => Ok((terms, false)),
         })
         .collect()
 }
 
-/// The position that the page begins after; none for the first one.
+/// Returns the position that the page begins after, or `None` for the first page.
 fn start(
     filter: &TaskFilter,
     key: SortKey,
     direction: Direction,
-    faults: &mut Faults,
+    validator: &mut Validator,
 ) -> Option<Position> {
     let cursor = filter.cursor.as_deref()?;
     if filter.offset.is_some() {
-        faults.add("cursor", "A cursor and an offset do not go together.");
+        validator.add("cursor", "A cursor and an offset cannot be used together.");
         return None;
     }
     let position = cursor::read(cursor, key, direction);
     if position.is_none() {
-        faults.add("cursor", "The cursor is not from a list in this order.");
+        validator.add(
+            "cursor",
+            "The cursor is not from a list with this `sort_by` and `order`.",
+        );
     }
     position
 }

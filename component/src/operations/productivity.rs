@@ -1,33 +1,33 @@
-//! The work estimated against the work done.
+//! Compares the estimated work with the work done.
 
 use crate::contract::tasks::{AssigneeFigures, CategoryFigures, Productivity, Status};
-use crate::domain::{moment, names};
-use crate::operations::summary::by;
-use crate::operations::{percent, two_digits};
+use crate::domain::{names, timestamp};
+use crate::error::Error;
+use crate::operations::rounding::{percent, two_decimals};
+use crate::operations::summary::count_by;
 use crate::platform::Platform;
-use crate::refusal::Refusal;
-use crate::store::figures::{self, Group, Share};
+use crate::store::figures::{self, AssigneeGroup, Group};
 
-/// Compares the work estimated with the work done.
+/// Compares the estimated work with the work done, over all tasks.
 ///
 /// # Errors
-/// Only what [`crate::operations`] says of every operation.
-pub fn measure_productivity(platform: &mut impl Platform) -> Result<Productivity, Refusal> {
+/// Only those that every operation can return; see [`crate::operations`].
+pub fn measure_productivity(platform: &mut impl Platform) -> Result<Productivity, Error> {
     measure_productivity_from(platform, None)
 }
 
-/// Compares the work of the tasks from an id on, or all.
+/// Compares the work of the tasks whose id is at least `first`, or of all tasks.
 ///
 /// # Errors
-/// As [`measure_productivity`].
+/// The same as [`measure_productivity`].
 pub fn measure_productivity_from(
     platform: &mut impl Platform,
     first: Option<i64>,
-) -> Result<Productivity, Refusal> {
-    let now = moment::micros(platform.now());
+) -> Result<Productivity, Error> {
+    let now = timestamp::micros(platform.now());
     let groups = figures::groups(platform, first, now)?;
-    let shares = figures::shares(platform, first)?;
-    let completion_trend = figures::days(platform, first)?;
+    let assignees = figures::assignee_groups(platform, first)?;
+    let completion_trend = figures::completions_by_day(platform, first)?;
 
     let estimated: f64 = groups.iter().map(|group| group.estimated_hours).sum();
     let actual: f64 = groups.iter().map(|group| group.actual_hours).sum();
@@ -36,25 +36,25 @@ pub fn measure_productivity_from(
         ((*name).to_owned(), category_figures(groups))
     });
     Ok(Productivity {
-        total_estimated_hours: two_digits(estimated),
-        total_actual_hours: two_digits(actual),
+        total_estimated_hours: two_decimals(estimated),
+        total_actual_hours: two_decimals(actual),
         efficiency_rate: percent(estimated, actual),
-        tasks_by_assignee: shares.into_iter().map(assignee_figures).collect(),
+        tasks_by_assignee: assignees.into_iter().map(assignee_figures).collect(),
         completion_trend,
-        priority_distribution: by(&names::PRIORITIES, &groups, |group| group.priority),
+        priority_distribution: count_by(&names::PRIORITIES, &groups, |group| group.priority),
         category_performance: categories.collect(),
     })
 }
 
-fn assignee_figures(share: Share) -> (String, AssigneeFigures) {
+fn assignee_figures(group: AssigneeGroup) -> (String, AssigneeFigures) {
     let figures = AssigneeFigures {
-        total: share.total,
-        completed: share.completed,
-        in_progress: share.in_progress,
-        estimated_hours: two_digits(share.estimated_hours),
-        actual_hours: two_digits(share.actual_hours),
+        total: group.total,
+        completed: group.completed,
+        in_progress: group.in_progress,
+        estimated_hours: two_decimals(group.estimated_hours),
+        actual_hours: two_decimals(group.actual_hours),
     };
-    (share.assignee, figures)
+    (group.assignee, figures)
 }
 
 fn category_figures<'a>(groups: impl Iterator<Item = &'a Group>) -> CategoryFigures {
@@ -71,7 +71,7 @@ fn category_figures<'a>(groups: impl Iterator<Item = &'a Group>) -> CategoryFigu
         total,
         completed,
         completion_rate: percent(completed as f64, total as f64),
-        estimated_hours: two_digits(estimated),
-        actual_hours: two_digits(actual),
+        estimated_hours: two_decimals(estimated),
+        actual_hours: two_decimals(actual),
     }
 }

@@ -1,43 +1,40 @@
-//! Counts of tasks by status, priority, category and assignee.
+//! Counts tasks by status, priority, category and assignee.
 
 use crate::contract::tasks::{Status, Summary};
-use crate::domain::{moment, names};
-use crate::operations::{percent, two_digits};
+use crate::domain::{names, timestamp};
+use crate::error::Error;
+use crate::operations::rounding::{percent, two_decimals};
 use crate::platform::Platform;
-use crate::refusal::Refusal;
 use crate::store::figures::{self, Group};
 
 /// Counts all tasks.
 ///
 /// # Errors
-/// Only what [`crate::operations`] says of every operation.
-pub fn summarize(platform: &mut impl Platform) -> Result<Summary, Refusal> {
+/// Only those that every operation can return; see [`crate::operations`].
+pub fn summarize(platform: &mut impl Platform) -> Result<Summary, Error> {
     summarize_from(platform, None)
 }
 
-/// Counts the tasks from an id on, or all.
+/// Counts the tasks whose id is at least `first`, or all tasks.
 ///
 /// # Errors
-/// As [`summarize`].
-pub fn summarize_from(
-    platform: &mut impl Platform,
-    first: Option<i64>,
-) -> Result<Summary, Refusal> {
-    let now = moment::micros(platform.now());
+/// The same as [`summarize`].
+pub fn summarize_from(platform: &mut impl Platform, first: Option<i64>) -> Result<Summary, Error> {
+    let now = timestamp::micros(platform.now());
     let groups = figures::groups(platform, first, now)?;
-    let shares = figures::shares(platform, first)?;
+    let assignees = figures::assignee_groups(platform, first)?;
 
     let total = count(&groups, |_| true);
     let completed = count(&groups, |group| group.status == Status::Completed);
     let open = |group: &&Group| !matches!(group.status, Status::Completed | Status::Cancelled);
     Ok(Summary {
         total,
-        by_status: by(&names::STATUSES, &groups, |group| group.status),
-        by_priority: by(&names::PRIORITIES, &groups, |group| group.priority),
-        by_category: by(&names::CATEGORIES, &groups, |group| group.category),
-        by_assignee: shares
+        by_status: count_by(&names::STATUSES, &groups, |group| group.status),
+        by_priority: count_by(&names::PRIORITIES, &groups, |group| group.priority),
+        by_category: count_by(&names::CATEGORIES, &groups, |group| group.category),
+        by_assignee: assignees
             .into_iter()
-            .map(|share| (share.assignee, share.total))
+            .map(|group| (group.assignee, group.total))
             .collect(),
         completion_rate: percent(completed as f64, total as f64),
         average_estimated_hours: average(
@@ -55,8 +52,8 @@ pub fn summarize_from(
     })
 }
 
-/// The number of tasks of each case, also of those without any.
-pub(super) fn by<T: Copy + PartialEq>(
+/// Returns the number of tasks with each case, including cases without tasks.
+pub(super) fn count_by<T: Copy + PartialEq>(
     cases: &[(T, &str)],
     groups: &[Group],
     case_of: impl Fn(&Group) -> T,
@@ -70,7 +67,7 @@ pub(super) fn by<T: Copy + PartialEq>(
     counted.collect()
 }
 
-/// The number of tasks in the groups that match.
+/// Returns the number of tasks in the groups that match.
 fn count(groups: &[Group], matches: impl Fn(&Group) -> bool) -> u64 {
     groups
         .iter()
@@ -84,7 +81,7 @@ fn average(sums: impl Iterator<Item = (f64, u64)>) -> f64 {
         (sum + more, count + counted)
     });
     if count > 0 {
-        two_digits(sum / count as f64)
+        two_decimals(sum / count as f64)
     } else {
         0.0
     }

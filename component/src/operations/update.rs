@@ -1,39 +1,43 @@
-//! Changing a task, whole (PUT) or in part (PATCH): absent members stay in both.
+//! Changes a task (PUT or PATCH). With both methods, absent fields keep their values.
 
 use crate::contract::tasks::{Task, TaskUpdate};
-use crate::domain::validation::Faults;
+use crate::domain::validation::Validator;
 use crate::domain::{change, terms};
-use crate::operations::announce;
-use crate::operations::create::require;
+use crate::error::Error;
+use crate::operations::announce::announce;
+use crate::operations::create::require_dependencies;
 use crate::platform::Platform;
-use crate::refusal::Refusal;
 use crate::store;
 
 /// Changes a task.
 ///
 /// # Errors
-/// [`Refusal::Invalid`], [`Refusal::TaskNotFound`], [`Refusal::MissingDependencies`],
-/// [`Refusal::DependencyCycle`].
-pub fn update(platform: &mut impl Platform, id: i64, change: TaskUpdate) -> Result<Task, Refusal> {
-    let mut faults = Faults::in_body();
-    change::check(&change, &mut faults);
-    faults.into_result()?;
+/// Returns [`Error::Invalid`] if a field breaks the rules, [`Error::TaskNotFound`] if no task has
+/// this id, [`Error::MissingDependencies`] if a dependency does not exist, and
+/// [`Error::DependencyCycle`] if the task would depend on itself.
+pub fn update(platform: &mut impl Platform, id: i64, change: TaskUpdate) -> Result<Task, Error> {
+    let mut validator = Validator::in_body();
+    change::check(&change, &mut validator);
+    validator.finish()?;
     let old = store::tasks::find(platform, id)?;
     if let Some(Some(ids)) = &change.dependencies {
         if ids.contains(&id) {
-            return Err(Refusal::DependencyCycle(id));
+            return Err(Error::DependencyCycle(id));
         }
-        require(platform, &[ids], |faults, _| faults)?;
+        require_dependencies(platform, &[ids], |validator, _| validator)?;
     }
     update_valid(platform, old, change)
 }
 
-/// Applies a change that is known to be valid, but for cycles.
+/// Applies a change that was already checked, except for dependency cycles.
+///
+/// # Errors
+/// Returns [`Error::DependencyCycle`] if the task would depend on itself.
 pub(crate) fn update_valid(
     platform: &mut impl Platform,
     old: Task,
     change: TaskUpdate,
-) -> Result<Task, Refusal> {
+) -> Result<Task, Error> {
     let mut new = old.clone();
     change::apply(&mut new, change, platform.now());
     store::tasks::update(platform, &old, &new)?;
@@ -43,7 +47,7 @@ pub(crate) fn update_valid(
     Ok(new)
 }
 
-fn index_terms(platform: &mut impl Platform, old: &Task, new: &Task) -> Result<(), Refusal> {
+fn index_terms(platform: &mut impl Platform, old: &Task, new: &Task) -> Result<(), Error> {
     let same = old.title == new.title && old.description == new.description && old.tags == new.tags;
     if same {
         return Ok(());
@@ -59,7 +63,7 @@ fn index_terms(platform: &mut impl Platform, old: &Task, new: &Task) -> Result<(
     )
 }
 
-fn index_dependencies(platform: &mut impl Platform, old: &Task, new: &Task) -> Result<(), Refusal> {
+fn index_dependencies(platform: &mut impl Platform, old: &Task, new: &Task) -> Result<(), Error> {
     let missing_in = |from: &Task, other: &Task| -> Vec<i64> {
         let ids = from.dependencies.iter().copied();
         ids.filter(|id| !other.dependencies.contains(id)).collect()
@@ -69,11 +73,14 @@ fn index_dependencies(platform: &mut impl Platform, old: &Task, new: &Task) -> R
     if added.is_empty() {
         return Ok(());
     }
-    let pairs: Vec<(i64, i64)> = added.into_iter().map(|on| (new.id, on)).collect();
+    let pairs: Vec<(i64, i64)> = added
+        .into_iter()
+        .map(|dependency| (new.id, dependency))
+        .collect();
     store::dependencies::add(platform, &pairs)?;
-    // Asked after writing, so that the database walks what is to be kept.
+    // Checked after writing, so that the query sees the new dependencies.
     if store::dependencies::in_cycle(platform, new.id)? {
-        return Err(Refusal::DependencyCycle(new.id));
+        return Err(Error::DependencyCycle(new.id));
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! The web UI's files. They are part of the component, so that a page and the logic it talks to
-//! are replaced together.
+//! The files of the web UI. They are part of the component, so that a page and the logic that it
+//! calls are replaced together.
 
 use crate::contract::service::Asset;
 
@@ -8,7 +8,7 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const IMAGE: &str = "image/svg+xml";
 
-/// A file below `component/web`, served at the same path.
+/// A file in `component/web`, served at the same path.
 macro_rules! file {
     ($path:literal, $media_type:expr) => {
         (
@@ -19,7 +19,7 @@ macro_rules! file {
     };
 }
 
-/// Every file, by its path; `/` is the page.
+/// Every file with its path, media type and content. `/` is the page.
 const FILES: &[(&str, &str, &[u8])] = &[
     ("/", HTML, include_bytes!("../../web/index.html")),
     file!("icon.svg", IMAGE),
@@ -56,7 +56,7 @@ const FILES: &[(&str, &str, &[u8])] = &[
     file!("vendor/preact.js", SCRIPT),
 ];
 
-/// The files of the web UI.
+/// Returns the files of the web UI.
 pub fn assets() -> Vec<Asset> {
     FILES
         .iter()

@@ -1,21 +1,22 @@
 //! The self-test that the host runs on the migrated schema before the logic is activated.
 //!
-//! It walks every kind of statement once, among whatever tasks there are, and the host rolls
-//! it back. Figures are asked for of its own tasks only: those of all may take longer than the host
-//! waits, and nobody else writes meanwhile. It proves that the schema and the SQL fit together; the rules have tests elsewhere.
+//! It runs every kind of statement once, next to the tasks that exist, and the host rolls it back. It
+//! computes figures over its own tasks only: figures over all tasks can take longer than the host
+//! waits, and no other request can write in the meantime. The self-test proves that the SQL matches
+//! the schema. The rules have their own tests.
 
 use crate::contract::tasks::{Category, Priority, Status, TaskDraft, TaskFilter, TaskUpdate};
+use crate::error::Error;
 use crate::operations;
 use crate::platform::Platform;
-use crate::refusal::Refusal;
 
-/// A word and a label that no other task has.
+/// A word and a tag that no other task has.
 const MARK: &str = "selftest7f3a9c51";
 
 /// Creates, finds, changes, counts and deletes tasks of its own.
 ///
 /// # Errors
-/// One sentence that says which step went wrong, and how.
+/// Returns a sentence that says which step failed, and how.
 pub fn check(platform: &mut impl Platform) -> Result<(), String> {
     let first = step(
         "create",
@@ -28,11 +29,14 @@ pub fn check(platform: &mut impl Platform) -> Result<(), String> {
     let bulk = step("bulk", operations::create_bulk(platform, bulk))?;
 
     let read = step("get", operations::get(platform, first.id))?;
-    require(read == first, "a task read back is not the task created")?;
+    require(
+        read == first,
+        "a task that was read differs from the task that was created",
+    )?;
     let page = step("list", operations::list(platform, filter(1, None)))?;
     require(
         page.tasks.len() == 1 && page.next.is_some(),
-        "the first page is not one task",
+        "the first page does not have one task and a next page",
     )?;
     let rest = step(
         "next page",
@@ -40,7 +44,7 @@ pub fn check(platform: &mut impl Platform) -> Result<(), String> {
     )?;
     require(
         rest.tasks.len() == 2,
-        "search and filters do not find the tasks created",
+        "search and filters do not find the tasks that were created",
     )?;
 
     let updated = step(
@@ -49,16 +53,16 @@ pub fn check(platform: &mut impl Platform) -> Result<(), String> {
     )?;
     require(
         updated.completed_at.is_some() && updated.checksum != first.checksum,
-        "completing a task left its completion or its checksum as it was",
+        "completing a task did not change its completion time or its checksum",
     )?;
     let cycle = operations::update(platform, first.id, dependency(bulk.task_ids[0]));
     require(
-        matches!(cycle, Err(Refusal::DependencyCycle(_))),
-        "a cycle was not noticed",
+        matches!(cycle, Err(Error::DependencyCycle(_))),
+        "a dependency cycle was not detected",
     )?;
     step(
         "undo the cycle",
-        operations::update(platform, first.id, dependency_on_nothing()),
+        operations::update(platform, first.id, no_dependencies()),
     )?;
 
     let summary = step(
@@ -67,40 +71,40 @@ pub fn check(platform: &mut impl Platform) -> Result<(), String> {
     )?;
     require(
         summary.total == 3,
-        "the summary does not count the tasks created",
+        "the summary does not count the tasks that were created",
     )?;
     let productivity = operations::measure_productivity_from(platform, Some(first.id));
     let trend = step("productivity", productivity)?.completion_trend;
     require(
         trend.iter().map(|day| day.completed).sum::<u64>() == 1,
-        "the productivity does not count the task completed",
+        "the productivity does not count the task that was completed",
     )?;
 
     let deletion = step("delete", operations::delete(platform, first.id))?;
     require(
         deletion.affected_tasks == 2,
-        "deleting a task did not free those that waited",
+        "deleting a task did not remove it from the dependencies of others",
     )?;
     let gone = operations::get(platform, first.id);
     require(
-        matches!(gone, Err(Refusal::TaskNotFound(_))),
-        "a deleted task is still there",
+        matches!(gone, Err(Error::TaskNotFound(_))),
+        "a deleted task can still be read",
     )
 }
 
-fn step<T>(name: &str, result: Result<T, Refusal>) -> Result<T, String> {
-    result.map_err(|refusal| match refusal {
-        Refusal::Database(failure) => format!("{name}: {}", failure.detail),
-        Refusal::Corrupt(what) => format!("{name}: {what}"),
-        _ => format!("{name}: a valid request was refused"),
+fn step<T>(name: &str, result: Result<T, Error>) -> Result<T, String> {
+    result.map_err(|error| match error {
+        Error::Database(failure) => format!("{name}: {}", failure.detail),
+        Error::Corrupt(what) => format!("{name}: {what}"),
+        _ => format!("{name}: a valid request failed"),
     })
 }
 
-fn require(holds: bool, otherwise: &str) -> Result<(), String> {
-    if holds {
+fn require(condition: bool, message: &str) -> Result<(), String> {
+    if condition {
         Ok(())
     } else {
-        Err(otherwise.to_owned())
+        Err(message.to_owned())
     }
 }
 
@@ -168,7 +172,7 @@ fn dependency(id: i64) -> TaskUpdate {
     }
 }
 
-fn dependency_on_nothing() -> TaskUpdate {
+fn no_dependencies() -> TaskUpdate {
     TaskUpdate {
         dependencies: Some(None),
         ..NO_CHANGE

@@ -1,15 +1,15 @@
-//! The HTTP API: which path leads to which operation.
+//! The HTTP API: the operation of each path and method.
 
 use crate::contract::service::{Access, Method, Route};
 
 use Access::{Read, Write};
 use Method::{Delete, Get, Patch, Post, Put};
 
-/// Every route of both contracts.
+/// Returns every route of both contracts.
 pub fn all() -> Vec<Route> {
     vec![
         created(
-            tagged(tasks(Post, "/tasks", "create", Write)),
+            with_etag(tasks(Post, "/tasks", "create", Write)),
             "/tasks/{id}",
         ),
         paged(tasks(Get, "/tasks", "list", Read)),
@@ -21,9 +21,9 @@ pub fn all() -> Vec<Route> {
             "measure-productivity",
             Read,
         ),
-        tagged(tasks(Get, "/tasks/{id}", "get", Read)),
-        tagged(tasks(Put, "/tasks/{id}", "update", Write)),
-        tagged(tasks(Patch, "/tasks/{id}", "update", Write)),
+        with_etag(tasks(Get, "/tasks/{id}", "get", Read)),
+        with_etag(tasks(Put, "/tasks/{id}", "update", Write)),
+        with_etag(tasks(Patch, "/tasks/{id}", "update", Write)),
         tasks(Delete, "/tasks/{id}", "delete", Write),
         simple(Get, "/api/tasks", "list", Read),
         created(
@@ -63,7 +63,7 @@ fn route(method: Method, path: &str, operation: String, access: Access) -> Route
     }
 }
 
-/// Answers 201 and says where the new thing is.
+/// Sets the success status to 201 and the `Location` header to the new resource.
 fn created(route: Route, location: &str) -> Route {
     Route {
         success: 201,
@@ -72,15 +72,15 @@ fn created(route: Route, location: &str) -> Route {
     }
 }
 
-/// The task's checksum is the entity tag.
-fn tagged(route: Route) -> Route {
+/// Uses the task's checksum as the entity tag.
+fn with_etag(route: Route) -> Route {
     Route {
         etag: Some("checksum".to_owned()),
         ..route
     }
 }
 
-/// The body is the page's tasks; the cursor travels in a header.
+/// Uses the page's tasks as the body, and sends the cursor of the next page in the `Link` header.
 fn paged(route: Route) -> Route {
     Route {
         body: Some("tasks".to_owned()),

@@ -1,24 +1,24 @@
-//! A task in contract 1's shape.
+//! Converts between tasks and their shape in contract 1.
 
 use crate::contract::simple_tasks::{SimplePriority, SimpleTask};
 use crate::contract::tasks::{Priority, Status, Task};
-use crate::domain::moment;
+use crate::domain::timestamp;
 
-/// Writes a task in this shape.
-pub fn task(task: Task) -> SimpleTask {
+/// Converts a task to the shape of contract 1.
+pub fn to_simple(task: Task) -> SimpleTask {
     SimpleTask {
         id: task.id.to_string(),
         title: task.title,
         description: task.description.unwrap_or_default(),
-        priority: read_priority(task.priority),
+        priority: to_simple_priority(task.priority),
         completed: task.status == Status::Completed,
-        created_at: moment::minute(task.created_at),
-        updated_at: moment::minute(task.updated_at.unwrap_or(task.created_at)),
+        created_at: timestamp::minute(task.created_at),
+        updated_at: timestamp::minute(task.updated_at.unwrap_or(task.created_at)),
     }
 }
 
-/// What a priority reads as: this contract knows no `critical`.
-pub fn read_priority(priority: Priority) -> SimplePriority {
+/// Returns the priority in contract 1, which has no `critical`.
+pub fn to_simple_priority(priority: Priority) -> SimplePriority {
     match priority {
         Priority::Low => SimplePriority::Low,
         Priority::Medium => SimplePriority::Medium,
@@ -26,8 +26,8 @@ pub fn read_priority(priority: Priority) -> SimplePriority {
     }
 }
 
-/// What a priority of this contract is stored as.
-pub fn priority(priority: SimplePriority) -> Priority {
+/// Returns the priority to store for a priority of contract 1.
+pub fn from_simple_priority(priority: SimplePriority) -> Priority {
     match priority {
         SimplePriority::Low => Priority::Low,
         SimplePriority::Medium => Priority::Medium,
@@ -40,14 +40,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn critical_reads_as_high_and_every_other_priority_as_itself() {
-        assert_eq!(read_priority(Priority::Critical), SimplePriority::High);
+    fn critical_becomes_high_and_every_other_priority_stays_the_same() {
+        assert_eq!(to_simple_priority(Priority::Critical), SimplePriority::High);
         for simple in [
             SimplePriority::Low,
             SimplePriority::Medium,
             SimplePriority::High,
         ] {
-            assert_eq!(read_priority(priority(simple)), simple);
+            assert_eq!(to_simple_priority(from_simple_priority(simple)), simple);
         }
     }
 }

@@ -1,23 +1,24 @@
-//! Which task has to wait for which (`task_dependencies`).
+//! The dependencies between tasks (`task_dependencies`).
 
 use crate::contract::sql::Value;
 use crate::contract::tasks::Task;
+use crate::error::Error;
 use crate::platform::Platform;
-use crate::refusal::Refusal;
-use crate::store::placeholders::{self, CHUNK, places};
+use crate::store::placeholders::{self, CHUNK, padded_len};
 use crate::store::rows::Table;
 use crate::store::tasks;
 
-/// Those of the ids that no task has, sorted.
+/// Returns the ids that no task has, sorted.
 ///
 /// # Errors
-/// [`Refusal::Database`].
-pub fn missing(platform: &mut impl Platform, mut ids: Vec<i64>) -> Result<Vec<i64>, Refusal> {
+/// Returns [`Error::Database`] if a statement fails, and [`Error::Corrupt`] if a result is not an id
+/// or a count.
+pub fn missing(platform: &mut impl Platform, mut ids: Vec<i64>) -> Result<Vec<i64>, Error> {
     ids.sort_unstable();
     ids.dedup();
     let mut missing = Vec::new();
     for chunk in ids.chunks(CHUNK) {
-        let count = places(chunk.len());
+        let count = padded_len(chunk.len());
         let mut params: Vec<Value> = chunk.iter().copied().map(Value::Integer).collect();
         params.resize(count, Value::Null);
         let list = placeholders::list(1, count);
@@ -39,17 +40,17 @@ pub fn missing(platform: &mut impl Platform, mut ids: Vec<i64>) -> Result<Vec<i6
     Ok(missing)
 }
 
-/// Adds dependencies: a task's id, and the id of what it waits for. Both exist, and no pair is
-/// there already.
+/// Adds dependencies: pairs of a task's id and the id of the task it depends on. Both tasks must
+/// exist, and no pair may be stored already.
 ///
 /// # Errors
-/// [`Refusal::Database`].
-pub fn add(platform: &mut impl Platform, pairs: &[(i64, i64)]) -> Result<(), Refusal> {
+/// Returns [`Error::Database`] if a statement fails.
+pub fn add(platform: &mut impl Platform, pairs: &[(i64, i64)]) -> Result<(), Error> {
     for chunk in pairs.chunks(CHUNK) {
-        let count = places(chunk.len());
+        let count = padded_len(chunk.len());
         let mut params: Vec<Value> = chunk
             .iter()
-            .flat_map(|(task, on)| [*task, *on].map(Value::Integer))
+            .flat_map(|(task, dependency)| [*task, *dependency].map(Value::Integer))
             .collect();
         params.resize(count * 2, Value::Null);
         let statement = format!(
@@ -65,10 +66,10 @@ pub fn add(platform: &mut impl Platform, pairs: &[(i64, i64)]) -> Result<(), Ref
 /// Removes some dependencies of a task.
 ///
 /// # Errors
-/// [`Refusal::Database`].
-pub fn remove(platform: &mut impl Platform, id: i64, removed: &[i64]) -> Result<(), Refusal> {
+/// Returns [`Error::Database`] if a statement fails.
+pub fn remove(platform: &mut impl Platform, id: i64, removed: &[i64]) -> Result<(), Error> {
     for chunk in removed.chunks(CHUNK) {
-        let count = places(chunk.len());
+        let count = padded_len(chunk.len());
         let mut params = vec![Value::Integer(id)];
         params.extend(chunk.iter().copied().map(Value::Integer));
         params.resize(count + 1, Value::Null);
@@ -81,21 +82,21 @@ pub fn remove(platform: &mut impl Platform, id: i64, removed: &[i64]) -> Result<
     Ok(())
 }
 
-/// Removes what makes any task wait for this one.
+/// Removes a task from the dependencies of all other tasks.
 ///
 /// # Errors
-/// [`Refusal::Database`].
-pub fn release(platform: &mut impl Platform, id: i64) -> Result<(), Refusal> {
+/// Returns [`Error::Database`] if the statement fails.
+pub fn remove_from_all(platform: &mut impl Platform, id: i64) -> Result<(), Error> {
     let statement = "delete from task_dependencies where dependency_id = $1";
     platform.execute(statement, &[Value::Integer(id)])?;
     Ok(())
 }
 
-/// The tasks that wait for this one, by id.
+/// Returns the tasks that depend on this one, sorted by id.
 ///
 /// # Errors
-/// [`Refusal::Database`], [`Refusal::Corrupt`].
-pub fn dependents(platform: &mut impl Platform, id: i64) -> Result<Vec<Task>, Refusal> {
+/// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if a row is not a task.
+pub fn dependents(platform: &mut impl Platform, id: i64) -> Result<Vec<Task>, Error> {
     let statement = concat!(
         "select ",
         tasks::columns!(),
@@ -106,12 +107,12 @@ pub fn dependents(platform: &mut impl Platform, id: i64) -> Result<Vec<Task>, Re
     tasks::decode_all(&rows)
 }
 
-/// Whether a task waits for itself, through others or not. Each task on the way is visited
-/// once, because the union drops what was seen.
+/// Returns whether a task depends on itself, directly or through other tasks. The query visits each
+/// task once, because UNION drops rows that it has already found.
 ///
 /// # Errors
-/// [`Refusal::Database`].
-pub fn in_cycle(platform: &mut impl Platform, id: i64) -> Result<bool, Refusal> {
+/// Returns [`Error::Database`] if the statement fails.
+pub fn in_cycle(platform: &mut impl Platform, id: i64) -> Result<bool, Error> {
     let statement = "with recursive needed (id) as (\
          select dependency_id from task_dependencies where task_id = $1 \
          union \

@@ -1,36 +1,37 @@
-//! The statement for a part of the list of tasks.
+//! The statement that reads one page of the list of tasks.
 //!
-//! A page begins after a position (keyset), not after a number of rows: the values that the
-//! last task is sorted by, ending in `created_at` and `id`, so that no two tasks are equal.
+//! Pages use keyset pagination: a page begins after a position, not after a number of rows. A
+//! position holds the sort values of the last task. They end with `created_at` and `id`, so no two
+//! tasks have the same position.
 
 use std::fmt::Write;
 
 use crate::contract::sql::Value;
 use crate::contract::tasks::{Direction, SortKey, Task};
-use crate::domain::moment;
+use crate::domain::timestamp;
+use crate::error::Error;
 use crate::platform::Platform;
-use crate::refusal::Refusal;
 use crate::store::rows::Table;
 use crate::store::tasks;
 
-/// Where a task stands in a sorted list.
+/// The position of a task in a sorted list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
-    /// The value of the sort key; the same as `created_at` where that is the key.
+    /// The value of the sort key. If the list is sorted by `created_at`, it is the same as that.
     pub value: i64,
-    /// Microseconds.
+    /// Microseconds since 1970-01-01T00:00:00Z.
     pub created_at: i64,
     /// The last tie-breaker.
     pub id: i64,
 }
 
 impl Position {
-    /// Where this task stands in a list sorted by that key.
+    /// Returns the position of this task in a list sorted by that key.
     pub fn of(task: &Task, key: SortKey) -> Self {
-        let created_at = moment::micros(task.created_at);
+        let created_at = timestamp::micros(task.created_at);
         let value = match key {
             SortKey::CreatedAt => created_at,
-            SortKey::UpdatedAt => task.updated_at.map_or(0, moment::micros),
+            SortKey::UpdatedAt => task.updated_at.map_or(0, timestamp::micros),
             SortKey::Priority => task.priority as i64,
             SortKey::Status => task.status as i64,
         };
@@ -42,52 +43,56 @@ impl Position {
     }
 }
 
-/// Terms of which a task has at least one.
+/// A set of terms. A task matches if it has at least one of them.
 pub enum Terms {
-    /// Any of these.
+    /// These terms.
     Any(Vec<String>),
-    /// Any from the first on and before the second.
+    /// All terms from the first (inclusive) to the second (exclusive).
     Between(String, String),
 }
 
-/// So many rows of the index make terms common: more tasks than should be sorted for a page.
-const COMMON: usize = 5_000;
+/// Terms are common if they have at least this many rows in the index. Sorting that many tasks for
+/// one page would be too slow.
+const COMMON_ROWS: usize = 5_000;
 
-/// Which of these many tasks have, in one statement that counts no further than it must.
+/// Returns which of these sets are common. One statement counts the rows of each set and stops at
+/// the threshold.
 ///
 /// # Errors
-/// [`Refusal::Database`], [`Refusal::Corrupt`].
-pub fn common(platform: &mut impl Platform, all: &[Terms]) -> Result<Vec<bool>, Refusal> {
-    let mut text = Text {
+/// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if the result is not a
+/// row of counts.
+pub fn are_common(platform: &mut impl Platform, all: &[Terms]) -> Result<Vec<bool>, Error> {
+    let mut sql = Sql {
         text: String::from("select "),
         params: Vec::new(),
     };
     for (index, terms) in all.iter().enumerate() {
         let gap = if index == 0 { "" } else { ", " };
-        text.push(gap);
-        text.push("(select count(*) from (select 1 from task_terms where ");
-        text.terms(terms);
-        text.push(" limit ");
-        text.bind(Value::Integer(COMMON as i64));
-        text.push(") as v)");
+        sql.push(gap);
+        sql.push("(select count(*) from (select 1 from task_terms where ");
+        sql.terms(terms);
+        sql.push(" limit ");
+        sql.bind(Value::Integer(COMMON_ROWS as i64));
+        sql.push(") as v)");
     }
-    let rows = platform.query(&text.text, &text.params)?;
+    let rows = platform.query(&sql.text, &sql.params)?;
     let mut row = Table::new(&rows)?.only()?;
     all.iter()
-        .map(|_| Ok(row.count()? == COMMON as u64))
+        .map(|_| Ok(row.count()? == COMMON_ROWS as u64))
         .collect()
 }
 
-/// So many words are spelled out: more with one beginning are rare, and each is looked up.
-const SPELLED: usize = 64;
+/// Maximum number of terms that a range is expanded to. Each term costs a lookup, and few prefixes
+/// have more terms than this.
+const EXPANDED_TERMS_MAX: usize = 64;
 
-/// Spells out a range of terms that many tasks have, where not too many terms are in it. Each can
-/// then be looked up for one task at a time, so that a page is filled without reading the range.
-/// Skips from term to term: the index has a row for each task.
+/// Expands a common range to the terms in it, unless it has more than [`EXPANDED_TERMS_MAX`]. With
+/// single terms, the database can look up one task at a time and fills a page without reading the
+/// whole range. The statement skips from term to term, because the index has a row for each task.
 ///
 /// # Errors
-/// [`Refusal::Database`], [`Refusal::Corrupt`].
-pub fn spelled(platform: &mut impl Platform, terms: Terms) -> Result<Terms, Refusal> {
+/// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if a row is not a term.
+pub fn expand(platform: &mut impl Platform, terms: Terms) -> Result<Terms, Error> {
     let Terms::Between(start, end) = &terms else {
         return Ok(terms);
     };
@@ -100,46 +105,48 @@ pub fn spelled(platform: &mut impl Platform, terms: Terms) -> Result<Terms, Refu
     let params = [
         Value::Text(start.clone()),
         Value::Text(end.clone()),
-        Value::Integer(SPELLED as i64 + 1),
+        Value::Integer(EXPANDED_TERMS_MAX as i64 + 1),
     ];
     let rows = platform.query(statement, &params)?;
     let found = Table::new(&rows)?
         .rows()
         .map(|mut row| Ok(row.text()?.to_owned()));
-    let found: Vec<String> = found.collect::<Result<_, Refusal>>()?;
+    let found: Vec<String> = found.collect::<Result<_, Error>>()?;
     Ok(match found.len() {
-        0..=SPELLED => Terms::Any(found),
+        0..=EXPANDED_TERMS_MAX => Terms::Any(found),
         _ => terms,
     })
 }
 
-/// A statement while it is written.
+/// Builds and runs the statement for one page.
 pub struct Query {
-    text: Text,
-    joint: &'static str,
+    sql: Sql,
+    /// What separates the next condition from the text before it: ` where ` or ` and `.
+    separator: &'static str,
 }
 
 impl Query {
-    /// All tasks in no order.
+    /// Creates a query for all tasks.
     pub fn new() -> Self {
         let text = concat!("select ", tasks::columns!(), " from tasks").to_owned();
         Self {
-            text: Text {
+            sql: Sql {
                 text,
                 params: Vec::new(),
             },
-            joint: " where ",
+            separator: " where ",
         }
     }
 
-    /// Only tasks whose column compares so with the value.
+    /// Keeps only tasks for which the comparison of a column with the value is true.
     pub fn compare(&mut self, column_and_operator: &str, value: Value) {
         self.condition(column_and_operator);
-        self.text.bind(value);
+        self.sql.bind(value);
     }
 
-    /// Only tasks with these terms. Few tasks are best read by their ids and sorted; of many,
-    /// a page is filled sooner in the order of the list, looking at each.
+    /// Keeps only tasks with these terms. If few tasks have them, the fastest plan reads these tasks
+    /// by id and sorts them. If the terms are common, it is faster to walk the tasks in the order of
+    /// the list and check each one until the page is full.
     pub fn terms(&mut self, terms: &Terms, common: bool) {
         let (start, end) = match (terms, common) {
             (_, false) => ("id in (select task_id from task_terms where ", ")"),
@@ -147,36 +154,37 @@ impl Query {
                 "exists (select 1 from task_terms where task_id = tasks.id and ",
                 ")",
             ),
-            // The sign keeps SQLite from reading the tasks by these ids.
+            // The unary plus keeps SQLite from reading the tasks by these ids.
             (Terms::Between(..), true) => ("+id in (select task_id from task_terms where ", ")"),
         };
         self.condition(start);
-        self.text.terms(terms);
-        self.text.push(end);
+        self.sql.terms(terms);
+        self.sql.push(end);
     }
 
-    /// Only tasks after this position in that order.
+    /// Keeps only tasks after this position in that order.
     pub fn after(&mut self, position: Position, key: SortKey, direction: Direction) {
         self.condition("(");
-        self.text.push(columns(key));
-        self.text.push(match direction {
+        self.sql.push(columns(key));
+        self.sql.push(match direction {
             Direction::Asc => ") > (",
             Direction::Desc => ") < (",
         });
         if key != SortKey::CreatedAt {
-            self.text.bind(Value::Integer(position.value));
-            self.text.push(", ");
+            self.sql.bind(Value::Integer(position.value));
+            self.sql.push(", ");
         }
-        self.text.bind(Value::Integer(position.created_at));
-        self.text.push(", ");
-        self.text.bind(Value::Integer(position.id));
-        self.text.push(")");
+        self.sql.bind(Value::Integer(position.created_at));
+        self.sql.push(", ");
+        self.sql.bind(Value::Integer(position.id));
+        self.sql.push(")");
     }
 
-    /// Runs it: at most `limit` tasks after the first `offset`, in order.
+    /// Runs the query. Skips `offset` tasks and returns at most `limit`, in order.
     ///
     /// # Errors
-    /// [`Refusal::Database`], [`Refusal::Corrupt`].
+    /// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if a row is not a
+    /// task.
     pub fn run(
         mut self,
         platform: &mut impl Platform,
@@ -184,41 +192,41 @@ impl Query {
         direction: Direction,
         limit: i64,
         offset: i64,
-    ) -> Result<Vec<Task>, Refusal> {
+    ) -> Result<Vec<Task>, Error> {
         let order = match direction {
             Direction::Asc => "",
             Direction::Desc => " desc",
         };
-        self.text.push(" order by ");
+        self.sql.push(" order by ");
         for (index, column) in columns(key).split(", ").enumerate() {
             let gap = if index == 0 { "" } else { ", " };
             // Writing to a string cannot fail.
-            let _ = write!(self.text.text, "{gap}{column}{order}");
+            let _ = write!(self.sql.text, "{gap}{column}{order}");
         }
-        self.text.push(" limit ");
-        self.text.bind(Value::Integer(limit));
+        self.sql.push(" limit ");
+        self.sql.bind(Value::Integer(limit));
         if offset > 0 {
-            self.text.push(" offset ");
-            self.text.bind(Value::Integer(offset));
+            self.sql.push(" offset ");
+            self.sql.bind(Value::Integer(offset));
         }
-        let rows = platform.query(&self.text.text, &self.text.params)?;
+        let rows = platform.query(&self.sql.text, &self.sql.params)?;
         tasks::decode_all(&rows)
     }
 
     fn condition(&mut self, text: &str) {
-        self.text.push(self.joint);
-        self.text.push(text);
-        self.joint = " and ";
+        self.sql.push(self.separator);
+        self.sql.push(text);
+        self.separator = " and ";
     }
 }
 
-/// A text whose parameters are numbered as they are bound.
-struct Text {
+/// The text of a statement, with its parameters in the order of their numbers.
+struct Sql {
     text: String,
     params: Vec<Value>,
 }
 
-impl Text {
+impl Sql {
     fn push(&mut self, text: &str) {
         self.text.push_str(text);
     }
@@ -249,7 +257,7 @@ impl Text {
     }
 }
 
-/// What a list is sorted by; the migrations have an index for each.
+/// Returns the columns that a list is sorted by. The migrations have an index for each.
 fn columns(key: SortKey) -> &'static str {
     match key {
         SortKey::CreatedAt => "created_at, id",

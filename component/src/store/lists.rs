@@ -1,11 +1,11 @@
-//! Lists in one text column: labels as netstrings, ids in decimal.
+//! Lists in one text column: tags as netstrings, ids in decimal.
 
 use std::fmt::Write;
 
-use crate::refusal::Refusal;
+use crate::error::Error;
 
-/// Writes labels as `3:api,2:db,`: each after its length in bytes, so that any text may stand
-/// in one.
+/// Encodes tags as `3:api,2:db,`: the length in bytes before each, so that a tag can contain any
+/// text.
 pub fn write_tags(tags: &[String]) -> String {
     let mut text = String::new();
     for tag in tags {
@@ -15,14 +15,14 @@ pub fn write_tags(tags: &[String]) -> String {
     text
 }
 
-/// Reads what [`write_tags`] wrote.
+/// Decodes tags that [`write_tags`] encoded.
 ///
 /// # Errors
-/// [`Refusal::Corrupt`] on anything else.
-pub fn read_tags(mut text: &str) -> Result<Vec<String>, Refusal> {
+/// Returns [`Error::Corrupt`] for any other text.
+pub fn read_tags(mut text: &str) -> Result<Vec<String>, Error> {
     let mut tags = Vec::new();
     while !text.is_empty() {
-        let (tag, rest) = next_tag(text).ok_or(Refusal::Corrupt("the tags are no netstrings"))?;
+        let (tag, rest) = next_tag(text).ok_or(Error::Corrupt("the tags are not netstrings"))?;
         tags.push(tag.to_owned());
         text = rest;
     }
@@ -35,7 +35,7 @@ fn next_tag(text: &str) -> Option<(&str, &str)> {
     Some((tag, rest.strip_prefix(',')?))
 }
 
-/// Writes ids as `1 2 3`.
+/// Encodes ids as `1 2 3`.
 pub fn write_ids(ids: &[i64]) -> String {
     let mut text = String::new();
     for (index, id) in ids.iter().enumerate() {
@@ -45,15 +45,15 @@ pub fn write_ids(ids: &[i64]) -> String {
     text
 }
 
-/// Reads what [`write_ids`] wrote.
+/// Decodes ids that [`write_ids`] encoded.
 ///
 /// # Errors
-/// [`Refusal::Corrupt`] on anything else.
-pub fn read_ids(text: &str) -> Result<Vec<i64>, Refusal> {
+/// Returns [`Error::Corrupt`] for any other text.
+pub fn read_ids(text: &str) -> Result<Vec<i64>, Error> {
     let ids = text.split(' ').filter(|id| !id.is_empty());
     ids.map(|id| {
         id.parse()
-            .map_err(|_| Refusal::Corrupt("the dependencies are no ids"))
+            .map_err(|_| Error::Corrupt("the dependencies are not ids"))
     })
     .collect()
 }
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_text_survives_as_a_tag() {
+    fn any_text_can_be_a_tag() {
         let tags = ["a", "3:x,", ",", "ünïcode", "two words"].map(String::from);
         let text = write_tags(&tags);
         assert_eq!(text, "1:a,4:3:x,,1:,,9:ünïcode,9:two words,");
@@ -72,17 +72,14 @@ mod tests {
     }
 
     #[test]
-    fn damaged_tags_are_noticed() {
+    fn damaged_tags_are_rejected() {
         for text in ["3:ab,", "x", "2:äö,", "1:a", "1:a;"] {
-            assert!(
-                matches!(read_tags(text), Err(Refusal::Corrupt(_))),
-                "{text}"
-            );
+            assert!(matches!(read_tags(text), Err(Error::Corrupt(_))), "{text}");
         }
     }
 
     #[test]
-    fn ids_survive() {
+    fn ids_are_decoded_as_they_were_encoded() {
         assert_eq!(write_ids(&[1, 22, 3]), "1 22 3");
         assert_eq!(read_ids("1 22 3"), Ok(vec![1, 22, 3]));
         assert_eq!(read_ids(""), Ok(Vec::new()));

@@ -1,45 +1,46 @@
-//! Statements for many values at once, in a small number of texts.
+//! Placeholders for statements with many values.
 //!
-//! The number of places is rounded up to a power of two and the rest filled with what changes
-//! nothing, because both engines keep prepared statements by their text.
+//! Both engines cache prepared statements by their text. To keep the number of texts small, the
+//! number of placeholders is rounded up to a power of two. Callers fill the rest with values that
+//! change nothing.
 
 use std::fmt::Write;
 
-/// Values or rows in one statement, at most. Engines allow some 32,000 parameters.
+/// Maximum number of values or rows in one statement. Engines allow about 32,000 parameters.
 pub const CHUNK: usize = 1_024;
 
-/// Places for that many values.
-pub fn places(count: usize) -> usize {
+/// Returns the number of placeholders for this many values: the next power of two.
+pub fn padded_len(count: usize) -> usize {
     count.next_power_of_two()
 }
 
-/// Writes `$2, $3, $4` for `count` places from `first` on.
+/// Returns `$2, $3, $4` for `count` placeholders starting at number `first`.
 pub fn list(first: usize, count: usize) -> String {
     let mut text = String::with_capacity(count * 6);
-    for place in first..first + count {
-        let gap = if place == first { "" } else { ", " };
+    for number in first..first + count {
+        let gap = if number == first { "" } else { ", " };
         // Writing to a string cannot fail.
-        let _ = write!(text, "{gap}${place}");
+        let _ = write!(text, "{gap}${number}");
     }
     text
 }
 
-/// Writes `(values (cast($1 as text), cast($2 as bigint)), ($3, $4)) as v`, a table of `count`
-/// rows from parameter `first` on. Its columns are `column1`, `column2`, … on both engines. The
-/// first row names the types, as PostgreSQL wants to know them.
+/// Returns `(values (cast($1 as text), cast($2 as bigint)), ($3, $4)) as v`: a table of `count` rows,
+/// with placeholders starting at number `first`. On both engines its columns are named `column1`,
+/// `column2`, … The first row has the types, because PostgreSQL needs them.
 pub fn table(types: &[&str], first: usize, count: usize) -> String {
     let mut text = String::with_capacity(count * types.len() * 7 + 64);
     text.push_str("(values ");
-    let mut place = first;
+    let mut number = first;
     for row in 0..count {
         text.push_str(if row == 0 { "(" } else { ", (" });
         for (column, kind) in types.iter().enumerate() {
             let gap = if column == 0 { "" } else { ", " };
             let _ = match row {
-                0 => write!(text, "{gap}cast(${place} as {kind})"),
-                _ => write!(text, "{gap}${place}"),
+                0 => write!(text, "{gap}cast(${number} as {kind})"),
+                _ => write!(text, "{gap}${number}"),
             };
-            place += 1;
+            number += 1;
         }
         text.push(')');
     }
@@ -52,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_number_their_places_in_order() {
+    fn placeholders_are_numbered_in_order() {
         assert_eq!(list(2, 3), "$2, $3, $4");
         assert_eq!(
             table(&["text", "bigint"], 2, 2),
@@ -61,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn few_texts_serve_any_number_of_values() {
-        assert_eq!([1, 2, 3, 9, 1_000].map(places), [1, 2, 4, 16, 1_024]);
+    fn any_number_of_values_needs_few_texts() {
+        assert_eq!([1, 2, 3, 9, 1_000].map(padded_len), [1, 2, 4, 16, 1_024]);
     }
 }

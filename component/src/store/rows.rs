@@ -1,12 +1,12 @@
-//! Reading results: rows of cells whose text lies in one heap.
+//! Reads results: rows of cells whose text is in one heap.
 //!
-//! A row is read from left to right, in the order of the statement's columns. Text is borrowed
-//! from the heap, whose UTF-8 is checked once for all rows.
+//! A row is read from left to right, in the order of the statement's columns. Text is borrowed from
+//! the heap. The heap's UTF-8 is checked once for all rows.
 
 use crate::contract::sql::{Cell, Rows};
-use crate::refusal::Refusal;
+use crate::error::Error;
 
-/// A result.
+/// The result of a statement.
 pub struct Table<'a> {
     width: usize,
     cells: &'a [Cell],
@@ -14,12 +14,12 @@ pub struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// Looks at a result as text.
+    /// Creates a reader for a result.
     ///
     /// # Errors
-    /// [`Refusal::Corrupt`] where the heap is no UTF-8.
-    pub fn new(rows: &'a Rows) -> Result<Self, Refusal> {
-        let heap = str::from_utf8(&rows.heap).map_err(|_| Refusal::Corrupt("text is no UTF-8"))?;
+    /// Returns [`Error::Corrupt`] if the heap is not UTF-8.
+    pub fn new(rows: &'a Rows) -> Result<Self, Error> {
+        let heap = str::from_utf8(&rows.heap).map_err(|_| Error::Corrupt("text is not UTF-8"))?;
         Ok(Self {
             width: rows.width as usize,
             cells: &rows.cells,
@@ -27,10 +27,10 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// The rows in the statement's order.
+    /// Returns the rows in the statement's order.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = Row<'a>> + use<'a> {
         let heap = self.heap;
-        // A result without columns has no rows; chunks of nothing would panic.
+        // A result without columns has no rows. `chunks_exact(0)` would panic.
         let chunks = self.cells.chunks_exact(self.width.max(1));
         chunks.map(move |cells| Row {
             cells: cells.iter(),
@@ -38,14 +38,12 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// The one row of a statement that always has one.
+    /// Returns the row of a statement that always returns exactly one.
     ///
     /// # Errors
-    /// [`Refusal::Corrupt`] where there is none.
-    pub fn only(&self) -> Result<Row<'a>, Refusal> {
-        self.rows()
-            .next()
-            .ok_or(Refusal::Corrupt("a row is missing"))
+    /// Returns [`Error::Corrupt`] if there is no row.
+    pub fn only(&self) -> Result<Row<'a>, Error> {
+        self.rows().next().ok_or(Error::Corrupt("a row is missing"))
     }
 }
 
@@ -56,77 +54,77 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// The next cell, an integer.
+    /// Reads the next cell, an integer.
     ///
     /// # Errors
-    /// [`Refusal::Corrupt`] where it is something else, as in all that follow.
-    pub fn integer(&mut self) -> Result<i64, Refusal> {
+    /// Returns [`Error::Corrupt`] if the cell has another type or the row has no more cells.
+    pub fn integer(&mut self) -> Result<i64, Error> {
         self.optional_integer()?
-            .ok_or(Refusal::Corrupt("an integer is missing"))
+            .ok_or(Error::Corrupt("an integer is missing"))
     }
 
-    /// The next cell, an integer or null.
+    /// Reads the next cell, an integer or null.
     ///
     /// # Errors
-    /// As [`Row::integer`].
-    pub fn optional_integer(&mut self) -> Result<Option<i64>, Refusal> {
+    /// The same as [`Row::integer`].
+    pub fn optional_integer(&mut self) -> Result<Option<i64>, Error> {
         match self.next()? {
             Cell::Null => Ok(None),
             Cell::Integer(value) => Ok(Some(*value)),
-            _ => Err(Refusal::Corrupt("a cell is no integer")),
+            _ => Err(Error::Corrupt("a cell is not an integer")),
         }
     }
 
-    /// The next cell, a count.
+    /// Reads the next cell, a count.
     ///
     /// # Errors
-    /// As [`Row::integer`].
-    pub fn count(&mut self) -> Result<u64, Refusal> {
-        u64::try_from(self.integer()?).map_err(|_| Refusal::Corrupt("a count is negative"))
+    /// The same as [`Row::integer`], and if the integer is negative.
+    pub fn count(&mut self) -> Result<u64, Error> {
+        u64::try_from(self.integer()?).map_err(|_| Error::Corrupt("a count is negative"))
     }
 
-    /// The next cell, a number or null.
+    /// Reads the next cell, a number or null. An integer is converted.
     ///
     /// # Errors
-    /// As [`Row::integer`].
-    pub fn optional_real(&mut self) -> Result<Option<f64>, Refusal> {
+    /// The same as [`Row::integer`].
+    pub fn optional_real(&mut self) -> Result<Option<f64>, Error> {
         match self.next()? {
             Cell::Null => Ok(None),
             Cell::Real(value) => Ok(Some(*value)),
             Cell::Integer(value) => Ok(Some(*value as f64)),
-            _ => Err(Refusal::Corrupt("a cell is no number")),
+            _ => Err(Error::Corrupt("a cell is not a number")),
         }
     }
 
-    /// The next cell, a text.
+    /// Reads the next cell, a text.
     ///
     /// # Errors
-    /// As [`Row::integer`].
-    pub fn text(&mut self) -> Result<&'a str, Refusal> {
+    /// The same as [`Row::integer`].
+    pub fn text(&mut self) -> Result<&'a str, Error> {
         self.optional_text()?
-            .ok_or(Refusal::Corrupt("a text is missing"))
+            .ok_or(Error::Corrupt("a text is missing"))
     }
 
-    /// The next cell, a text or null.
+    /// Reads the next cell, a text or null.
     ///
     /// # Errors
-    /// As [`Row::integer`].
-    pub fn optional_text(&mut self) -> Result<Option<&'a str>, Refusal> {
+    /// The same as [`Row::integer`].
+    pub fn optional_text(&mut self) -> Result<Option<&'a str>, Error> {
         match self.next()? {
             Cell::Null => Ok(None),
             Cell::Text(span) => {
                 let start = span.start as usize;
                 let text = self.heap.get(start..start + span.len as usize);
                 text.map(Some)
-                    .ok_or(Refusal::Corrupt("a text lies outside the heap"))
+                    .ok_or(Error::Corrupt("a text is outside the heap"))
             }
-            _ => Err(Refusal::Corrupt("a cell is no text")),
+            _ => Err(Error::Corrupt("a cell is not a text")),
         }
     }
 
-    fn next(&mut self) -> Result<&'a Cell, Refusal> {
+    fn next(&mut self) -> Result<&'a Cell, Error> {
         self.cells
             .next()
-            .ok_or(Refusal::Corrupt("a column is missing"))
+            .ok_or(Error::Corrupt("a column is missing"))
     }
 }

@@ -1,14 +1,14 @@
-//! The table of tasks.
+//! The table `tasks`.
 
 use std::fmt::Write;
 
 use crate::contract::sql::{Rows, Value};
 use crate::contract::tasks::Task;
-use crate::domain::{moment, names};
+use crate::domain::{names, timestamp};
+use crate::error::Error;
 use crate::platform::Platform;
-use crate::refusal::Refusal;
 use crate::store::lists;
-use crate::store::placeholders::{self, CHUNK, places};
+use crate::store::placeholders::{self, CHUNK, padded_len};
 use crate::store::rows::{Row, Table};
 
 /// The columns that [`decode`] reads, in its order.
@@ -23,38 +23,38 @@ pub(crate) use columns;
 /// Reads a task from a row of [`columns!`].
 ///
 /// # Errors
-/// [`Refusal::Corrupt`] where a cell is not what [`insert`] wrote.
-fn decode(mut row: Row<'_>) -> Result<Task, Refusal> {
-    const NO_CASE: Refusal = Refusal::Corrupt("an enum has no such case");
-    // A record's members are evaluated as written: in the order of the columns.
+/// Returns [`Error::Corrupt`] if a cell holds something that [`insert`] does not write.
+fn decode(mut row: Row<'_>) -> Result<Task, Error> {
+    const NO_CASE: Error = Error::Corrupt("an enum has no such case");
+    // Rust evaluates the fields in the order in which they are written: the order of the columns.
     Ok(Task {
         id: row.integer()?,
         title: row.text()?.to_owned(),
         description: row.optional_text()?.map(str::to_owned),
-        status: names::at(&names::STATUSES, row.integer()?).ok_or(NO_CASE)?,
-        priority: names::at(&names::PRIORITIES, row.integer()?).ok_or(NO_CASE)?,
-        category: names::at(&names::CATEGORIES, row.integer()?).ok_or(NO_CASE)?,
+        status: names::case_at(&names::STATUSES, row.integer()?).ok_or(NO_CASE)?,
+        priority: names::case_at(&names::PRIORITIES, row.integer()?).ok_or(NO_CASE)?,
+        category: names::case_at(&names::CATEGORIES, row.integer()?).ok_or(NO_CASE)?,
         assignee: row.optional_text()?.map(str::to_owned),
         estimated_hours: row.optional_real()?,
         actual_hours: row.optional_real()?,
         tags: lists::read_tags(row.text()?)?,
         dependencies: lists::read_ids(row.text()?)?,
-        due_at: row.optional_integer()?.map(moment::datetime),
-        created_at: moment::datetime(row.integer()?),
+        due_at: row.optional_integer()?.map(timestamp::datetime),
+        created_at: timestamp::datetime(row.integer()?),
         updated_at: Some(row.integer()?)
             .filter(|micros| *micros != 0)
-            .map(moment::datetime),
-        completed_at: row.optional_integer()?.map(moment::datetime),
+            .map(timestamp::datetime),
+        completed_at: row.optional_integer()?.map(timestamp::datetime),
         checksum: row.text()?.to_owned(),
     })
 }
 
-/// Reads the tasks of a result of [`columns!`]. The list is made in its full size: in an
-/// allocator that takes nothing back, growing one would leave its smaller copies behind.
+/// Reads all tasks from a result of [`columns!`]. The list is allocated in its full size, because the
+/// component's allocator does not reuse memory: a growing list would leave its smaller copies behind.
 ///
 /// # Errors
-/// As [`decode`].
-pub fn decode_all(rows: &Rows) -> Result<Vec<Task>, Refusal> {
+/// The same as [`decode`].
+pub fn decode_all(rows: &Rows) -> Result<Vec<Task>, Error> {
     let rows = Table::new(rows)?.rows();
     let mut tasks = Vec::with_capacity(rows.len());
     for row in rows {
@@ -66,21 +66,22 @@ pub fn decode_all(rows: &Rows) -> Result<Vec<Task>, Refusal> {
 /// Reads one task.
 ///
 /// # Errors
-/// [`Refusal::TaskNotFound`], [`Refusal::Database`], [`Refusal::Corrupt`].
-pub fn find(platform: &mut impl Platform, id: i64) -> Result<Task, Refusal> {
+/// Returns [`Error::TaskNotFound`] if no task has this id, [`Error::Database`] if the statement fails,
+/// and [`Error::Corrupt`] if the row is not a task.
+pub fn find(platform: &mut impl Platform, id: i64) -> Result<Task, Error> {
     let statement = concat!("select ", columns!(), " from tasks where id = $1");
     let rows = platform.query(statement, &[Value::Integer(id)])?;
     match Table::new(&rows)?.rows().next() {
         Some(row) => decode(row),
-        None => Err(Refusal::TaskNotFound(id.to_string())),
+        None => Err(Error::TaskNotFound(id.to_string())),
     }
 }
 
-/// Writes a new task's row and returns the id that it was assigned.
+/// Inserts a new task and returns the id that the database assigned.
 ///
 /// # Errors
-/// [`Refusal::Database`], [`Refusal::Corrupt`].
-pub fn insert(platform: &mut impl Platform, task: &Task) -> Result<i64, Refusal> {
+/// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if it returns no id.
+pub fn insert(platform: &mut impl Platform, task: &Task) -> Result<i64, Error> {
     let statement = "insert into tasks (title, description, status, priority, category, \
          assignee, estimated_hours, actual_hours, tags, dependencies, due_at, created_at, \
          updated_at, completed_at, checksum) \
@@ -96,26 +97,26 @@ pub fn insert(platform: &mut impl Platform, task: &Task) -> Result<i64, Refusal>
         real(task.actual_hours),
         Value::Text(lists::write_tags(&task.tags)),
         Value::Text(lists::write_ids(&task.dependencies)),
-        integer(task.due_at.map(moment::micros)),
-        Value::Integer(moment::micros(task.created_at)),
-        Value::Integer(task.updated_at.map_or(0, moment::micros)),
-        integer(task.completed_at.map(moment::micros)),
+        integer(task.due_at.map(timestamp::micros)),
+        Value::Integer(timestamp::micros(task.created_at)),
+        Value::Integer(task.updated_at.map_or(0, timestamp::micros)),
+        integer(task.completed_at.map(timestamp::micros)),
         Value::Text(task.checksum.clone()),
     ];
     let rows = platform.query(statement, &params)?;
     Table::new(&rows)?.only()?.integer()
 }
 
-/// Writes what a change made different. Columns that stay are left out, because an engine
-/// rewrites the index of every column that is named.
+/// Updates the columns that a change made different. Unchanged columns are left out, because an
+/// engine rewrites the index of every column that the statement names.
 ///
 /// # Errors
-/// [`Refusal::Database`].
-pub fn update(platform: &mut impl Platform, old: &Task, new: &Task) -> Result<(), Refusal> {
+/// Returns [`Error::Database`] if the statement fails.
+pub fn update(platform: &mut impl Platform, old: &Task, new: &Task) -> Result<(), Error> {
     let mut statement = String::from("update tasks set updated_at = $2, checksum = $3");
     let mut params = vec![
         Value::Integer(new.id),
-        Value::Integer(new.updated_at.map_or(0, moment::micros)),
+        Value::Integer(new.updated_at.map_or(0, timestamp::micros)),
         Value::Text(new.checksum.clone()),
     ];
     let mut set = |column: &str, changed: bool, value: &dyn Fn() -> Value| {
@@ -162,31 +163,31 @@ pub fn update(platform: &mut impl Platform, old: &Task, new: &Task) -> Result<()
         &|| Value::Text(lists::write_ids(&new.dependencies)),
     );
     set("due_at", old.due_at != new.due_at, &|| {
-        integer(new.due_at.map(moment::micros))
+        integer(new.due_at.map(timestamp::micros))
     });
     set(
         "completed_at",
         old.completed_at != new.completed_at,
-        &|| integer(new.completed_at.map(moment::micros)),
+        &|| integer(new.completed_at.map(timestamp::micros)),
     );
     statement.push_str(" where id = $1");
     platform.execute(&statement, &params)?;
     Ok(())
 }
 
-/// Writes the dependencies of many tasks, with what changes beside them.
+/// Updates the dependencies of many tasks, and the columns that change with them.
 ///
 /// # Errors
-/// [`Refusal::Database`].
-pub fn update_dependencies(platform: &mut impl Platform, tasks: &[Task]) -> Result<(), Refusal> {
+/// Returns [`Error::Database`] if a statement fails.
+pub fn update_dependencies(platform: &mut impl Platform, tasks: &[Task]) -> Result<(), Error> {
     for chunk in tasks.chunks(CHUNK) {
-        let count = places(chunk.len());
+        let count = padded_len(chunk.len());
         let mut params = Vec::with_capacity(count * 4);
         for task in chunk {
             params.extend([
                 Value::Integer(task.id),
                 Value::Text(lists::write_ids(&task.dependencies)),
-                Value::Integer(task.updated_at.map_or(0, moment::micros)),
+                Value::Integer(task.updated_at.map_or(0, timestamp::micros)),
                 Value::Text(task.checksum.clone()),
             ]);
         }
@@ -201,22 +202,23 @@ pub fn update_dependencies(platform: &mut impl Platform, tasks: &[Task]) -> Resu
     Ok(())
 }
 
-/// Deletes a task's row. Nothing may refer to it any more.
+/// Deletes a task's row. No dependency may refer to it any more.
 ///
 /// # Errors
-/// [`Refusal::Database`].
-pub fn delete(platform: &mut impl Platform, id: i64) -> Result<(), Refusal> {
+/// Returns [`Error::Database`] if the statement fails.
+pub fn delete(platform: &mut impl Platform, id: i64) -> Result<(), Error> {
     platform.execute("delete from tasks where id = $1", &[Value::Integer(id)])?;
     Ok(())
 }
 
-/// The number of tasks. It reads the smallest index whole, some milliseconds for a million
-/// tasks: a counter kept by each write would make every write wait for every other on
-/// PostgreSQL.
+/// Returns the number of tasks. This reads the whole smallest index, which takes some milliseconds
+/// for a million tasks. A counter that each write updates would be faster to read, but on PostgreSQL
+/// every write would wait for every other.
 ///
 /// # Errors
-/// [`Refusal::Database`], [`Refusal::Corrupt`].
-pub fn count(platform: &mut impl Platform) -> Result<i64, Refusal> {
+/// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if the result is not a
+/// number.
+pub fn count(platform: &mut impl Platform) -> Result<i64, Error> {
     let rows = platform.query("select count(*) from tasks", &[])?;
     Table::new(&rows)?.only()?.integer()
 }

@@ -1,18 +1,18 @@
-//! The index of what tasks are found by (`task_terms`). See `domain::terms`.
+//! The index of the terms that find tasks (`task_terms`). See `domain::terms`.
 
 use crate::contract::sql::Value;
+use crate::error::Error;
 use crate::platform::Platform;
-use crate::refusal::Refusal;
-use crate::store::placeholders::{self, CHUNK, places};
+use crate::store::placeholders::{self, CHUNK, padded_len};
 
-/// Adds terms, each with its task. No pair may be in the index already, or stand here twice.
+/// Adds terms, each with its task's id. No pair may be in the index already or appear twice.
 ///
 /// # Errors
-/// [`Refusal::Database`].
-pub fn add(platform: &mut impl Platform, terms: Vec<(String, i64)>) -> Result<(), Refusal> {
+/// Returns [`Error::Database`] if a statement fails.
+pub fn add(platform: &mut impl Platform, terms: Vec<(String, i64)>) -> Result<(), Error> {
     let mut terms = terms.into_iter();
     while terms.len() > 0 {
-        let count = places(terms.len().min(CHUNK));
+        let count = padded_len(terms.len().min(CHUNK));
         let mut params = Vec::with_capacity(count * 2);
         for (term, id) in terms.by_ref().take(count) {
             params.push(Value::Text(term));
@@ -29,18 +29,18 @@ pub fn add(platform: &mut impl Platform, terms: Vec<(String, i64)>) -> Result<()
     Ok(())
 }
 
-/// Removes terms of one task. Those that are not there are passed over.
+/// Removes terms of one task. Terms that are not in the index are ignored.
 ///
 /// # Errors
-/// [`Refusal::Database`].
-pub fn remove(platform: &mut impl Platform, id: i64, terms: Vec<String>) -> Result<(), Refusal> {
+/// Returns [`Error::Database`] if a statement fails.
+pub fn remove(platform: &mut impl Platform, id: i64, terms: Vec<String>) -> Result<(), Error> {
     let mut terms = terms.into_iter();
     while terms.len() > 0 {
-        let count = places(terms.len().min(CHUNK));
+        let count = padded_len(terms.len().min(CHUNK));
         let mut params = Vec::with_capacity(count + 1);
         params.push(Value::Integer(id));
         params.extend(terms.by_ref().take(count).map(Value::Text));
-        // Equal to nothing.
+        // Null is equal to no term.
         params.resize(count + 1, Value::Null);
         let statement = format!(
             "delete from task_terms where task_id = $1 and term in ({})",

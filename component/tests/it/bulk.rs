@@ -1,12 +1,12 @@
-//! Creating many tasks at once.
+//! Tests creating many tasks in one request.
 
 use tasks::contract::tasks::{TaskDraft, TaskFilter};
 use tasks::operations;
 
-use crate::database::{Database, all, draft, pointers, waiting};
+use crate::database::{Database, all, dependent, draft, pointers};
 
 #[test]
-fn ids_come_in_the_order_of_the_drafts() {
+fn ids_are_in_the_order_of_the_drafts() {
     let mut database = Database::new();
     let outcome = operations::create_bulk(
         &mut database,
@@ -19,7 +19,7 @@ fn ids_come_in_the_order_of_the_drafts() {
 }
 
 #[test]
-fn tasks_of_one_moment_are_listed_by_their_ids() {
+fn tasks_created_at_the_same_time_are_listed_by_id() {
     let mut database = Database::new();
     operations::create_bulk(
         &mut database,
@@ -30,13 +30,13 @@ fn tasks_of_one_moment_are_listed_by_their_ids() {
 }
 
 #[test]
-fn no_drafts_are_no_tasks() {
+fn an_empty_list_creates_nothing() {
     let outcome = operations::create_bulk(&mut Database::new(), Vec::new()).unwrap();
     assert_eq!(outcome.task_ids, [0_i64; 0]);
 }
 
 #[test]
-fn more_than_a_hundred_are_refused() {
+fn more_than_a_hundred_tasks_are_rejected() {
     let mut database = Database::new();
     let drafts = vec![draft("Write the parser"); 101];
     let problem = operations::create_bulk(&mut database, drafts).unwrap_err();
@@ -49,7 +49,7 @@ fn more_than_a_hundred_are_refused() {
 }
 
 #[test]
-fn faults_and_missing_dependencies_are_named_by_draft() {
+fn errors_and_missing_dependencies_are_reported_by_draft() {
     let mut database = Database::new();
     let drafts = vec![
         draft("Good"),
@@ -59,26 +59,29 @@ fn faults_and_missing_dependencies_are_named_by_draft() {
             ..draft("")
         },
     ];
-    let refusal = operations::create_bulk(&mut database, drafts).unwrap_err();
-    assert_eq!(pointers(refusal), ["#/1/title", "#/2/title"]);
+    let error = operations::create_bulk(&mut database, drafts).unwrap_err();
+    assert_eq!(pointers(error), ["#/1/title", "#/2/title"]);
 
     let known = database.create(draft("Known")).id;
-    let drafts = vec![waiting("Good", &[known]), waiting("Bad", &[known, 3, 2])];
-    let refusal = operations::create_bulk(&mut database, drafts).unwrap_err();
-    let problem = refusal.clone().into_problem(&mut database);
+    let drafts = vec![
+        dependent("Good", &[known]),
+        dependent("Bad", &[known, 3, 2]),
+    ];
+    let error = operations::create_bulk(&mut database, drafts).unwrap_err();
+    let problem = error.clone().into_problem(&mut database);
     assert_eq!(
         (problem.status, problem.code.as_str()),
         (400, "dependency-not-found")
     );
     assert_eq!(
-        pointers(refusal),
+        pointers(error),
         ["#/1/dependencies/1", "#/1/dependencies/2"]
     );
     assert_eq!(database.integer("select count(*) from tasks"), 1);
 }
 
 #[test]
-fn a_hundred_of_the_largest_tasks_stay_below_the_limit_of_statements() {
+fn a_hundred_of_the_largest_tasks_stay_below_the_statement_limit() {
     let mut database = Database::new();
     let words: Vec<String> = (0..1_000_u32)
         .filter_map(|n| char::from_u32(0x4e00 + n))

@@ -1,4 +1,4 @@
-//! A platform over SQLite in memory: what the host does, without the host.
+//! A platform on SQLite in memory, which takes the place of the host.
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Statement, StatementStatus, ToSql};
@@ -7,19 +7,19 @@ use tasks::contract::events::Event;
 use tasks::contract::log::Level;
 use tasks::contract::sql::{Cause, Cell, Failure, Rows, Span, Value};
 use tasks::contract::tasks::{Category, Task, TaskDraft, TaskFilter, TaskUpdate};
+use tasks::error::Error;
 use tasks::operations;
 use tasks::platform::Platform;
-use tasks::refusal::Refusal;
 
 /// 2026-03-01T00:00:00Z.
 pub const START: u64 = 1_772_323_200;
 
-/// A database of its own, migrated, with a clock that stands still until it is moved.
+/// A separate, migrated database, with a clock that only advances when a test sets it.
 pub struct Database {
     connection: Connection,
     pub seconds: u64,
     pub statements: usize,
-    /// Rows that the engine passed over without an index.
+    /// The number of rows that the engine scanned without an index.
     pub scanned: i32,
     pub lines: Vec<String>,
     pub events: Vec<Event>,
@@ -44,37 +44,37 @@ impl Database {
         }
     }
 
-    /// Creates a task a second after the last one.
+    /// Creates a task, after advancing the clock by a second.
     pub fn create(&mut self, draft: TaskDraft) -> Task {
         self.seconds += 1;
         operations::create(self, draft).unwrap()
     }
 
-    /// Changes a task a second after whatever came before.
+    /// Changes a task, after advancing the clock by a second.
     pub fn update(&mut self, id: i64, change: TaskUpdate) -> Task {
         self.seconds += 1;
         operations::update(self, id, change).unwrap()
     }
 
-    /// The titles of the tasks that a filter finds, in order.
+    /// Returns the titles of the tasks that match a filter, in order.
     pub fn titles(&mut self, filter: TaskFilter) -> Vec<String> {
         let page = operations::list(self, filter).unwrap();
         page.tasks.into_iter().map(|task| task.title).collect()
     }
 
-    /// One integer out of the database.
+    /// Reads one integer from the database.
     pub fn integer(&self, statement: &str) -> i64 {
         self.connection
             .query_row(statement, [], |row| row.get(0))
             .unwrap()
     }
 
-    /// Changes the database behind the logic's back.
+    /// Runs a statement on the database directly, not through the logic.
     pub fn run(&self, statement: &str) {
         self.connection.execute_batch(statement).unwrap();
     }
 
-    /// How the engine would run a statement.
+    /// Returns the engine's plan for a statement.
     pub fn plan(&self, statement: &str) -> String {
         let mut explain = self
             .connection
@@ -145,14 +145,12 @@ impl Platform for Database {
     }
 }
 
-/// Binds `$n` by its number, wherever it stands. Every parameter must be used.
+/// Binds each `$n` by its number. The statement must use every parameter.
 fn bind(statement: &mut Statement<'_>, params: &[Value]) -> rusqlite::Result<()> {
     assert_eq!(statement.parameter_count(), params.len());
-    for (index, value) in params.iter().enumerate() {
-        let place = statement
-            .parameter_index(&format!("${}", index + 1))?
-            .unwrap();
-        statement.raw_bind_parameter(place, Parameter(value))?;
+    for (number, value) in (1..).zip(params) {
+        let index = statement.parameter_index(&format!("${number}"))?.unwrap();
+        statement.raw_bind_parameter(index, Parameter(value))?;
     }
     Ok(())
 }
@@ -180,7 +178,7 @@ fn failure(error: rusqlite::Error) -> Failure {
     }
 }
 
-/// A draft with a title and nothing that may be left out.
+/// A draft with a title and no optional fields.
 pub fn draft(title: &str) -> TaskDraft {
     TaskDraft {
         title: title.to_owned(),
@@ -195,15 +193,15 @@ pub fn draft(title: &str) -> TaskDraft {
     }
 }
 
-/// A draft of a task that waits for others.
-pub fn waiting(title: &str, dependencies: &[i64]) -> TaskDraft {
+/// A draft of a task that depends on others.
+pub fn dependent(title: &str, dependencies: &[i64]) -> TaskDraft {
     TaskDraft {
         dependencies: Some(dependencies.to_vec()),
         ..draft(title)
     }
 }
 
-/// A change that names nothing.
+/// A change without fields.
 pub fn change() -> TaskUpdate {
     TaskUpdate {
         title: None,
@@ -220,7 +218,7 @@ pub fn change() -> TaskUpdate {
     }
 }
 
-/// A filter that leaves everything out.
+/// A filter without conditions.
 pub fn all() -> TaskFilter {
     TaskFilter {
         status: None,
@@ -240,17 +238,17 @@ pub fn all() -> TaskFilter {
     }
 }
 
-/// Where the faults of an invalid request are.
-pub fn pointers(refusal: Refusal) -> Vec<String> {
-    match refusal {
-        Refusal::Invalid(errors) | Refusal::MissingDependencies(errors) => {
+/// Returns the locations of the errors in an invalid request.
+pub fn pointers(error: Error) -> Vec<String> {
+    match error {
+        Error::Invalid(errors) | Error::MissingDependencies(errors) => {
             errors.into_iter().map(|error| error.pointer).collect()
         }
-        other => panic!("expected faults with places, got {other:?}"),
+        other => panic!("expected errors with locations, got {other:?}"),
     }
 }
 
-/// A moment in whole seconds.
+/// A time in whole seconds.
 pub fn at(seconds: u64) -> Datetime {
     Datetime {
         seconds,

@@ -1,12 +1,12 @@
-//! Dependencies: existence, cycles, and what deleting does to them.
+//! Tests dependencies: existence, cycles, and the effect of a deletion.
 
 use tasks::contract::tasks::TaskUpdate;
+use tasks::error::Error;
 use tasks::operations;
-use tasks::refusal::Refusal;
 
-use crate::database::{Database, change, draft, pointers, waiting};
+use crate::database::{Database, change, dependent, draft, pointers};
 
-fn on(dependencies: &[i64]) -> TaskUpdate {
+fn set_dependencies(dependencies: &[i64]) -> TaskUpdate {
     TaskUpdate {
         dependencies: Some(Some(dependencies.to_vec())),
         ..change()
@@ -17,19 +17,19 @@ fn on(dependencies: &[i64]) -> TaskUpdate {
 fn a_dependency_that_does_not_exist_is_400() {
     let mut database = Database::new();
     database.create(draft("First"));
-    let refusal = operations::create(&mut database, waiting("Second", &[1, 9, 0])).unwrap_err();
-    assert_eq!(refusal.clone().into_problem(&mut database).status, 400);
-    assert_eq!(pointers(refusal), ["#/dependencies/1", "#/dependencies/2"]);
-    let refusal = operations::update(&mut database, 1, on(&[-1])).unwrap_err();
-    assert_eq!(pointers(refusal), ["#/dependencies/0"]);
+    let error = operations::create(&mut database, dependent("Second", &[1, 9, 0])).unwrap_err();
+    assert_eq!(error.clone().into_problem(&mut database).status, 400);
+    assert_eq!(pointers(error), ["#/dependencies/1", "#/dependencies/2"]);
+    let error = operations::update(&mut database, 1, set_dependencies(&[-1])).unwrap_err();
+    assert_eq!(pointers(error), ["#/dependencies/0"]);
 }
 
 #[test]
-fn a_task_cannot_wait_for_itself() {
+fn a_task_cannot_depend_on_itself() {
     let mut database = Database::new();
     database.create(draft("First"));
-    let refusal = operations::update(&mut database, 1, on(&[1])).unwrap_err();
-    let problem = refusal.into_problem(&mut database);
+    let error = operations::update(&mut database, 1, set_dependencies(&[1])).unwrap_err();
+    let problem = error.into_problem(&mut database);
     assert_eq!(
         (problem.status, problem.code.as_str()),
         (409, "dependency-cycle")
@@ -37,23 +37,23 @@ fn a_task_cannot_wait_for_itself() {
 }
 
 #[test]
-fn a_cycle_through_others_is_refused_and_a_diamond_is_not() {
+fn an_indirect_cycle_is_rejected_and_a_diamond_is_not() {
     let mut database = Database::new();
     database.create(draft("Top"));
-    database.create(waiting("Left", &[1]));
-    database.create(waiting("Right", &[1]));
-    database.create(waiting("Bottom", &[2, 3]));
-    let refusal = operations::update(&mut database, 1, on(&[4])).unwrap_err();
-    assert_eq!(refusal, Refusal::DependencyCycle(1));
+    database.create(dependent("Left", &[1]));
+    database.create(dependent("Right", &[1]));
+    database.create(dependent("Bottom", &[2, 3]));
+    let error = operations::update(&mut database, 1, set_dependencies(&[4])).unwrap_err();
+    assert_eq!(error, Error::DependencyCycle(1));
 }
 
 #[test]
-fn replacing_dependencies_can_turn_an_order_round() {
+fn replacing_dependencies_can_reverse_their_direction() {
     let mut database = Database::new();
     database.create(draft("First"));
-    database.create(waiting("Second", &[1]));
-    database.update(2, on(&[]));
-    let task = database.update(1, on(&[2]));
+    database.create(dependent("Second", &[1]));
+    database.update(2, set_dependencies(&[]));
+    let task = database.update(1, set_dependencies(&[2]));
     assert_eq!(task.dependencies, [2]);
     assert_eq!(
         database.integer("select count(*) from task_dependencies"),
@@ -65,7 +65,7 @@ fn replacing_dependencies_can_turn_an_order_round() {
 fn null_clears_the_dependencies() {
     let mut database = Database::new();
     database.create(draft("First"));
-    database.create(waiting("Second", &[1]));
+    database.create(dependent("Second", &[1]));
     let task = database.update(
         2,
         TaskUpdate {
@@ -81,12 +81,12 @@ fn null_clears_the_dependencies() {
 }
 
 #[test]
-fn deleting_a_task_frees_those_that_waited_for_it() {
+fn deleting_a_task_removes_it_from_the_dependencies_of_others() {
     let mut database = Database::new();
     database.create(draft("First"));
     database.create(draft("Second"));
-    let before = database.create(waiting("Third", &[1, 2]));
-    database.create(waiting("Fourth", &[3]));
+    let before = database.create(dependent("Third", &[1, 2]));
+    database.create(dependent("Fourth", &[3]));
 
     database.seconds += 1;
     let deletion = operations::delete(&mut database, 1).unwrap();
@@ -102,11 +102,11 @@ fn deleting_a_task_frees_those_that_waited_for_it() {
 }
 
 #[test]
-fn a_task_that_thousands_wait_for_is_deleted_in_few_statements() {
+fn a_task_with_thousands_of_dependents_is_deleted_in_few_statements() {
     let mut database = Database::new();
     database.create(draft("First"));
     for _ in 0..30 {
-        let drafts = vec![waiting("Waits", &[1]); 100];
+        let drafts = vec![dependent("Waits", &[1]); 100];
         operations::create_bulk(&mut database, drafts).unwrap();
     }
     database.statements = 0;
@@ -117,15 +117,15 @@ fn a_task_that_thousands_wait_for_is_deleted_in_few_statements() {
         "{} statements",
         database.statements
     );
-    let waiting = database.integer("select count(*) from tasks where dependencies <> ''");
-    assert_eq!(waiting, 0);
+    let dependents = database.integer("select count(*) from tasks where dependencies <> ''");
+    assert_eq!(dependents, 0);
 }
 
 #[test]
 fn deleting_leaves_no_index_rows_behind() {
     let mut database = Database::new();
     database.create(draft("First"));
-    database.create(waiting("Second", &[1]));
+    database.create(dependent("Second", &[1]));
     operations::delete(&mut database, 2).unwrap();
     operations::delete(&mut database, 1).unwrap();
     assert_eq!(database.integer("select count(*) from task_terms"), 0);

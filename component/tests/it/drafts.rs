@@ -1,9 +1,9 @@
-//! Creating and reading one task.
+//! Tests creating and reading one task.
 
 use tasks::contract::Datetime;
 use tasks::contract::tasks::{Category, Priority, Status, TaskDraft};
+use tasks::error::Error;
 use tasks::operations;
-use tasks::refusal::Refusal;
 
 use crate::database::{Database, START, at, draft, pointers};
 
@@ -30,7 +30,7 @@ fn a_task_with_defaults_is_pending_and_unchanged() {
 }
 
 #[test]
-fn everything_that_a_draft_says_is_kept() {
+fn every_field_of_a_draft_is_stored() {
     let mut database = Database::new();
     let other = database.create(draft("Other"));
     let task = database.create(TaskDraft {
@@ -64,8 +64,8 @@ fn everything_that_a_draft_says_is_kept() {
 }
 
 #[test]
-fn every_fault_of_a_draft_is_named() {
-    let refusal = operations::create(
+fn every_error_in_a_draft_is_reported() {
+    let error = operations::create(
         &mut Database::new(),
         TaskDraft {
             title: "  ab ".into(),
@@ -80,12 +80,12 @@ fn every_fault_of_a_draft_is_named() {
         },
     )
     .unwrap_err();
-    let problem = refusal.clone().into_problem(&mut Database::new());
+    let problem = error.clone().into_problem(&mut Database::new());
     assert_eq!(
         (problem.status, problem.code.as_str()),
         (422, "validation-failed")
     );
-    let places = [
+    let locations = [
         "#/title",
         "#/description",
         "#/assignee",
@@ -94,11 +94,11 @@ fn every_fault_of_a_draft_is_named() {
         "#/dependencies",
         "#/due_at",
     ];
-    assert_eq!(pointers(refusal), places);
+    assert_eq!(pointers(error), locations);
 }
 
 #[test]
-fn an_id_is_never_used_again() {
+fn an_id_is_never_reused() {
     let mut database = Database::new();
     let first = database.create(draft("First"));
     operations::delete(&mut database, first.id).unwrap();
@@ -106,12 +106,12 @@ fn an_id_is_never_used_again() {
 }
 
 #[test]
-fn reading_or_changing_what_is_not_there_is_404() {
+fn reading_or_deleting_a_missing_task_is_404() {
     let mut database = Database::new();
-    let refusal = operations::get(&mut database, 7).unwrap_err();
-    assert_eq!(refusal, Refusal::TaskNotFound("7".into()));
-    assert_eq!(operations::delete(&mut database, 7), Err(refusal.clone()));
-    let problem = refusal.into_problem(&mut database);
+    let error = operations::get(&mut database, 7).unwrap_err();
+    assert_eq!(error, Error::TaskNotFound("7".into()));
+    assert_eq!(operations::delete(&mut database, 7), Err(error.clone()));
+    let problem = error.into_problem(&mut database);
     assert_eq!(
         (problem.status, problem.code.as_str()),
         (404, "task-not-found")
@@ -120,7 +120,7 @@ fn reading_or_changing_what_is_not_there_is_404() {
 }
 
 #[test]
-fn reading_is_one_statement_and_creating_two() {
+fn reading_takes_one_statement_and_creating_two() {
     let mut database = Database::new();
     database.create(draft("Write the parser"));
     assert_eq!(database.statements, 2);
@@ -129,7 +129,7 @@ fn reading_is_one_statement_and_creating_two() {
 }
 
 #[test]
-fn the_log_names_the_task_and_nothing_that_users_wrote() {
+fn the_log_has_the_id_of_the_task_and_no_text_from_users() {
     let mut database = Database::new();
     database.create(draft("Secret"));
     assert_eq!(
@@ -139,12 +139,12 @@ fn the_log_names_the_task_and_nothing_that_users_wrote() {
 }
 
 #[test]
-fn a_defect_is_logged_and_kept_from_the_client() {
+fn a_defect_is_logged_and_hidden_from_the_client() {
     let mut database = Database::new();
     database.run("drop table task_terms");
-    let refusal = operations::create(&mut database, draft("Write the parser")).unwrap_err();
+    let error = operations::create(&mut database, draft("Write the parser")).unwrap_err();
     database.lines.clear();
-    let problem = refusal.into_problem(&mut database);
+    let problem = error.into_problem(&mut database);
     assert_eq!(
         (problem.status, problem.code.as_str()),
         (500, "internal-error")

@@ -1,13 +1,13 @@
-//! What others hear of a change.
+//! Tests the events that a change publishes.
 
 use tasks::contract::simple_tasks::{SimpleDraft, SimpleUpdate};
 use tasks::contract::tasks::{Status, TaskUpdate};
 use tasks::{operations, simple};
 
-use crate::database::{Database, change, draft, waiting};
+use crate::database::{Database, change, dependent, draft};
 
-/// The events since the last call, as kind and subject.
-fn heard(database: &mut Database) -> Vec<String> {
+/// Returns the events since the last call, as kind and subject.
+fn published(database: &mut Database) -> Vec<String> {
     let events = std::mem::take(&mut database.events);
     events
         .into_iter()
@@ -32,33 +32,36 @@ fn an_event_names_the_task_its_status_and_its_checksum() {
 }
 
 #[test]
-fn every_task_of_a_bulk_is_told() {
+fn a_bulk_creation_publishes_an_event_for_every_task() {
     let mut database = Database::new();
     let drafts = vec![draft("One"), draft("Two")];
     operations::create_bulk(&mut database, drafts).unwrap();
-    assert_eq!(heard(&mut database), ["task.created 1", "task.created 2"]);
+    assert_eq!(
+        published(&mut database),
+        ["task.created 1", "task.created 2"]
+    );
 }
 
 #[test]
-fn a_deletion_tells_of_those_that_waited() {
+fn a_deletion_publishes_events_for_dependent_tasks() {
     let mut database = Database::new();
     database.create(draft("One"));
-    database.create(waiting("Two", &[1]));
+    database.create(dependent("Two", &[1]));
     database.create(draft("Three"));
-    database.create(waiting("Four", &[1, 3]));
-    heard(&mut database);
+    database.create(dependent("Four", &[1, 3]));
+    published(&mut database);
     operations::delete(&mut database, 1).unwrap();
     let changed = operations::get(&mut database, 4).unwrap();
     let last = database.events.last().unwrap();
     assert_eq!(last.attributes[1].1, changed.checksum);
     assert_eq!(
-        heard(&mut database),
+        published(&mut database),
         ["task.deleted 1", "task.updated 2", "task.updated 4"]
     );
 }
 
 #[test]
-fn both_contracts_tell_the_same() {
+fn both_contracts_publish_the_same_events() {
     let mut database = Database::new();
     let one = SimpleDraft {
         title: Some("One".to_owned()),
@@ -75,18 +78,18 @@ fn both_contracts_tell_the_same() {
     simple::update(&mut database, "1", done).unwrap();
     simple::delete(&mut database, "1").unwrap();
     assert_eq!(
-        heard(&mut database),
+        published(&mut database),
         ["task.created 1", "task.updated 1", "task.deleted 1"]
     );
 }
 
 #[test]
-fn what_is_refused_or_only_read_tells_nothing() {
+fn failures_and_reads_publish_nothing() {
     let mut database = Database::new();
     database.create(draft("One"));
-    heard(&mut database);
+    published(&mut database);
     operations::get(&mut database, 1).unwrap();
     operations::update(&mut database, 7, change()).unwrap_err();
     operations::delete(&mut database, 7).unwrap_err();
-    assert!(heard(&mut database).is_empty());
+    assert!(published(&mut database).is_empty());
 }

@@ -1,4 +1,4 @@
-//! The figures of summary and productivity.
+//! Tests the figures of the summary and of productivity.
 
 use tasks::contract::tasks::{
     AssigneeFigures, Category, CategoryFigures, Priority, Status, TaskDraft, TaskUpdate,
@@ -64,7 +64,7 @@ fn named(figures: &[(&str, u64)]) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn a_summary_counts_every_case_and_merges_those_without_assignee() {
+fn a_summary_counts_every_case_and_groups_unassigned_tasks() {
     let summary = operations::summarize(&mut team()).unwrap();
     assert_eq!(summary.total, 4);
     let by_status = [
@@ -85,13 +85,13 @@ fn a_summary_counts_every_case_and_merges_those_without_assignee() {
     assert_eq!(summary.completion_rate, 50.0);
     assert_eq!(summary.average_estimated_hours, 1.03);
     assert_eq!(summary.average_actual_hours, 2.1);
-    // Three are past due, one of them completed.
+    // Three tasks are past due, and one of them is completed.
     assert_eq!(summary.overdue_tasks, 2);
     assert_eq!(summary.blocked_tasks, 1);
 }
 
 #[test]
-fn productivity_compares_estimates_with_what_was_done() {
+fn productivity_compares_estimates_with_actual_work() {
     let figures = operations::measure_productivity(&mut team()).unwrap();
     assert_eq!(figures.total_estimated_hours, 3.1);
     assert_eq!(figures.total_actual_hours, 4.2);
@@ -127,7 +127,7 @@ fn productivity_compares_estimates_with_what_was_done() {
 }
 
 #[test]
-fn figures_over_nothing_are_zero() {
+fn figures_without_tasks_are_zero() {
     let mut database = Database::new();
     let summary = operations::summarize(&mut database).unwrap();
     assert_eq!((summary.total, summary.completion_rate), (0, 0.0));

@@ -1,4 +1,4 @@
-//! Lists: order, pages and filters.
+//! Tests lists: order, pages and filters.
 
 use tasks::contract::tasks::{
     Category, Direction, Priority, SortKey, Status, TaskDraft, TaskFilter, TaskUpdate,
@@ -7,7 +7,7 @@ use tasks::operations;
 
 use crate::database::{Database, START, all, at, change, draft, pointers};
 
-/// Six tasks: two a priority from low to high, the first two of them changed.
+/// Six tasks, two of each priority from low to high. The first two tasks were changed.
 fn six() -> Database {
     let mut database = Database::new();
     for (index, priority) in [
@@ -52,7 +52,7 @@ fn sorted(sort_by: SortKey, order: Direction) -> TaskFilter {
 }
 
 #[test]
-fn every_order_is_total_and_its_reverse_the_mirror() {
+fn every_order_is_total_and_descending_is_its_reverse() {
     let mut database = six();
     assert_eq!(numbers(database.titles(all())), [6, 5, 4, 3, 2, 1]);
     for (key, ascending) in [
@@ -103,7 +103,7 @@ fn pages_by_cursor_show_every_task_once_in_every_order() {
 }
 
 #[test]
-fn the_last_page_has_no_next_one() {
+fn the_last_page_has_no_next_page() {
     let mut database = six();
     let page = |database: &mut Database, limit, offset| {
         let filter = TaskFilter {
@@ -128,7 +128,7 @@ fn the_last_page_has_no_next_one() {
 }
 
 #[test]
-fn a_task_created_between_two_pages_moves_nothing() {
+fn a_task_created_between_two_pages_does_not_shift_them() {
     let mut database = six();
     let first = TaskFilter {
         limit: Some(3),
@@ -144,7 +144,7 @@ fn a_task_created_between_two_pages_moves_nothing() {
 }
 
 #[test]
-fn bad_parameters_are_named_by_their_names() {
+fn invalid_parameters_are_reported_by_name() {
     let mut database = six();
     let bad = TaskFilter {
         limit: Some(0),
@@ -153,14 +153,14 @@ fn bad_parameters_are_named_by_their_names() {
         cursor: Some("zz".into()),
         ..all()
     };
-    let refusal = operations::list(&mut database, bad).unwrap_err();
-    let places = [
+    let error = operations::list(&mut database, bad).unwrap_err();
+    let locations = [
         "#/query/limit",
         "#/query/offset",
         "#/query/due_before",
         "#/query/cursor",
     ];
-    assert_eq!(pointers(refusal), places);
+    assert_eq!(pointers(error), locations);
 
     let first = TaskFilter {
         limit: Some(1),
@@ -171,20 +171,20 @@ fn bad_parameters_are_named_by_their_names() {
         cursor: next,
         ..sorted(SortKey::Status, Direction::Desc)
     };
-    let refusal = operations::list(&mut database, other_order).unwrap_err();
-    assert_eq!(pointers(refusal), ["#/query/cursor"]);
-    let refusal = operations::list(
+    let error = operations::list(&mut database, other_order).unwrap_err();
+    assert_eq!(pointers(error), ["#/query/cursor"]);
+    let error = operations::list(
         &mut database,
         TaskFilter {
             limit: Some(1_001),
             ..all()
         },
     );
-    assert_eq!(pointers(refusal.unwrap_err()), ["#/query/limit"]);
+    assert_eq!(pointers(error.unwrap_err()), ["#/query/limit"]);
 }
 
 #[test]
-fn filters_are_met_all_together() {
+fn a_task_must_match_all_filters() {
     let mut database = Database::new();
     let tagged = |tags: &[&str]| Some(tags.iter().map(|tag| tag.to_string()).collect());
     database.create(TaskDraft {
@@ -224,7 +224,7 @@ fn filters_are_met_all_together() {
 }
 
 #[test]
-fn empty_texts_filter_nothing() {
+fn empty_texts_are_ignored() {
     let mut database = six();
     let empty = TaskFilter {
         assignee: Some(String::new()),
@@ -236,7 +236,7 @@ fn empty_texts_filter_nothing() {
 }
 
 #[test]
-fn due_dates_are_compared_without_their_ends() {
+fn due_date_filters_exclude_their_bounds() {
     let mut database = Database::new();
     for number in 1..=3 {
         let due_at = Some(at(START + number * 100));
@@ -255,7 +255,7 @@ fn due_dates_are_compared_without_their_ends() {
 }
 
 #[test]
-fn overdue_tasks_are_those_that_the_summary_counts() {
+fn the_overdue_filter_matches_the_count_in_the_summary() {
     let mut database = Database::new();
     let due = |due_at: u64| TaskDraft {
         due_at: Some(at(due_at)),
@@ -286,7 +286,7 @@ fn overdue_tasks_are_those_that_the_summary_counts() {
 }
 
 #[test]
-fn a_list_is_one_statement_and_its_order_an_index() {
+fn a_list_takes_one_statement_and_sorts_by_an_index() {
     let mut database = six();
     database.statements = 0;
     database.titles(all());

@@ -1,4 +1,4 @@
-//! The operations over the embedded engine, in memory: both contracts without a host.
+//! Tests the operations of both contracts on SQLite in memory, without a host.
 
 mod bulk;
 mod database;

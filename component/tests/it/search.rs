@@ -1,4 +1,4 @@
-//! Search: every word must begin a word of the title or the description.
+//! Tests the search: every word must be the beginning of a word in the title or the description.
 
 use tasks::contract::tasks::{TaskDraft, TaskFilter};
 use tasks::operations;
@@ -32,7 +32,7 @@ fn find(database: &mut Database, q: &str) -> Vec<String> {
 }
 
 #[test]
-fn words_match_from_their_beginning_without_regard_to_case() {
+fn words_match_by_prefix_and_ignore_case() {
     let mut database = library();
     assert_eq!(
         find(&mut database, "UP"),
@@ -64,7 +64,7 @@ fn input_is_never_query_syntax() {
 }
 
 #[test]
-fn a_label_is_no_word() {
+fn the_search_does_not_find_tags() {
     let mut database = Database::new();
     let tags = Some(vec!["urgent".to_owned()]);
     database.create(TaskDraft {
@@ -76,22 +76,22 @@ fn a_label_is_no_word() {
 }
 
 #[test]
-fn too_many_words_are_refused() {
+fn too_many_words_are_rejected() {
     let words: Vec<String> = (10..31).map(|number| number.to_string()).collect();
     let filter = TaskFilter {
         q: Some(words.join(" ")),
         ..all()
     };
-    let refusal = operations::list(&mut Database::new(), filter).unwrap_err();
-    assert_eq!(pointers(refusal), ["#/query/q"]);
+    let error = operations::list(&mut Database::new(), filter).unwrap_err();
+    assert_eq!(pointers(error), ["#/query/q"]);
 }
 
 #[test]
-fn common_words_and_labels_find_the_same_tasks_as_rare_ones() {
+fn common_words_and_tags_find_the_same_tasks_as_rare_ones() {
     let mut database = Database::new();
     let tagged = |title: String, tag: &str| TaskDraft {
         tags: Some(vec![tag.to_owned()]),
-        // A hundred words with one beginning: too many to look each of them up.
+        // A hundred words with one prefix: too many to look up each of them.
         description: title.split(' ').next_back().map(|word| format!("w{word}")),
         ..draft(&title)
     };

@@ -1,4 +1,4 @@
-//! What the logic says of itself.
+//! Tests what the logic provides to the host about itself.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use tasks::service;
 use crate::database::{Database, draft};
 
 #[test]
-fn both_contracts_are_routed() {
+fn both_contracts_have_routes() {
     let description = service::describe();
     assert_eq!(description.name, "Task Management API");
     assert_eq!(description.routes.len(), 14);
@@ -37,7 +37,7 @@ fn both_contracts_are_routed() {
 #[test]
 fn the_self_test_passes_on_the_migrated_schema() {
     let mut database = Database::new();
-    // As the host does, whose transaction is rolled back.
+    // The host also rolls the transaction back.
     database.run("begin");
     assert_eq!(service::check(&mut database), Ok(()));
     database.run("rollback");
@@ -49,7 +49,7 @@ fn the_self_test_passes_on_the_migrated_schema() {
 }
 
 #[test]
-fn the_self_test_takes_no_longer_among_many_tasks() {
+fn the_self_test_is_as_fast_with_many_tasks() {
     let mut database = Database::new();
     database.run(
         "with recursive n (id) as (select 1 union all select id + 1 from n where id < 2000)
@@ -62,7 +62,7 @@ fn the_self_test_takes_no_longer_among_many_tasks() {
 }
 
 #[test]
-fn the_self_test_says_what_does_not_fit() {
+fn the_self_test_reports_what_failed() {
     let mut database = Database::new();
     database.run("drop table task_dependencies");
     let reason = service::check(&mut database).unwrap_err();
@@ -99,19 +99,19 @@ fn every_file_of_the_web_ui_is_served_at_its_own_path() {
         }
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
-    let mut there = BTreeSet::new();
-    walk(&root, &root, &mut there);
-    there.retain(|path| {
+    let mut expected = BTreeSet::new();
+    walk(&root, &root, &mut expected);
+    expected.retain(|path| {
         [".css", ".html", ".js", ".svg"]
             .iter()
             .any(|end| path.ends_with(end))
     });
-    there.remove("/index.html");
-    there.insert("/".to_owned());
+    expected.remove("/index.html");
+    expected.insert("/".to_owned());
 
     let served: BTreeSet<String> = service::assets()
         .into_iter()
         .map(|file| file.path)
         .collect();
-    assert_eq!(served, there);
+    assert_eq!(served, expected);
 }

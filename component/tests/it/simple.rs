@@ -1,8 +1,8 @@
-//! Contract 1, over the same tasks as contract 2.
+//! Tests contract 1, which uses the same tasks as contract 2.
 
 use tasks::contract::simple_tasks::{SimpleDraft, SimplePriority, SimpleUpdate};
 use tasks::contract::tasks::{Category, Priority, Status, TaskDraft, TaskUpdate};
-use tasks::refusal::Refusal;
+use tasks::error::Error;
 use tasks::{operations, simple};
 
 use crate::database::{Database, change, draft};
@@ -24,17 +24,18 @@ fn unchanged() -> SimpleUpdate {
     }
 }
 
-fn error(refusal: Refusal) -> (u16, String) {
-    let problem = refusal.into_simple_problem(&mut Database::new());
+/// Returns the status and the member `error` of the problem.
+fn answer(error: Error) -> (u16, String) {
+    let problem = error.into_simple_problem(&mut Database::new());
     let [(name, error)] = problem.extensions.as_slice() else {
-        panic!("one extension: {:?}", problem.extensions)
+        panic!("expected one extension: {:?}", problem.extensions)
     };
     assert_eq!(name, "error");
     (problem.status, error.clone())
 }
 
 #[test]
-fn a_task_made_here_is_a_feature_with_defaults() {
+fn a_task_created_here_is_a_feature_with_defaults() {
     let mut database = Database::new();
     let task = simple::create(&mut database, titled("A")).unwrap();
     assert_eq!((task.id.as_str(), task.title.as_str()), ("1", "A"));
@@ -58,11 +59,11 @@ fn a_missing_or_blank_title_is_400() {
         ..titled("")
     };
     assert_eq!(
-        error(simple::create(&mut database, missing).unwrap_err()),
+        answer(simple::create(&mut database, missing).unwrap_err()),
         required
     );
     assert_eq!(
-        error(simple::create(&mut database, titled(" \t")).unwrap_err()),
+        answer(simple::create(&mut database, titled(" \t")).unwrap_err()),
         required
     );
     simple::create(&mut database, titled("A")).unwrap();
@@ -71,32 +72,32 @@ fn a_missing_or_blank_title_is_400() {
         ..unchanged()
     };
     assert_eq!(
-        error(simple::update(&mut database, "1", blank).unwrap_err()),
+        answer(simple::update(&mut database, "1", blank).unwrap_err()),
         required
     );
     let long = simple::create(&mut database, titled(&"x".repeat(201))).unwrap_err();
     assert_eq!(
-        error(long),
+        answer(long),
         (400, "Title has more than 200 characters".to_owned())
     );
 }
 
 #[test]
-fn an_id_that_is_not_there_or_no_number_is_404() {
+fn an_id_that_does_not_exist_or_is_not_a_number_is_404() {
     let mut database = Database::new();
     simple::create(&mut database, titled("A")).unwrap();
     for id in ["2", "x", "", "01", "+1", "1.0", "99999999999999999999"] {
-        let refusal = simple::get(&mut database, id).unwrap_err();
-        assert_eq!(error(refusal), (404, "Task not found".to_owned()), "{id}");
-        let refusal = simple::delete(&mut database, id).unwrap_err();
-        assert_eq!(error(refusal).0, 404);
-        let refusal = simple::update(&mut database, id, unchanged()).unwrap_err();
-        assert_eq!(error(refusal).0, 404);
+        let error = simple::get(&mut database, id).unwrap_err();
+        assert_eq!(answer(error), (404, "Task not found".to_owned()), "{id}");
+        let error = simple::delete(&mut database, id).unwrap_err();
+        assert_eq!(answer(error).0, 404);
+        let error = simple::update(&mut database, id, unchanged()).unwrap_err();
+        assert_eq!(answer(error).0, 404);
     }
 }
 
 #[test]
-fn completed_is_the_status_of_that_name() {
+fn completed_sets_and_clears_the_status_completed() {
     let mut database = Database::new();
     let id = database.create(draft("Write the parser")).id.to_string();
     let completed = |completed| SimpleUpdate {
@@ -154,7 +155,7 @@ fn a_critical_task_stays_critical_until_its_priority_changes() {
 }
 
 #[test]
-fn a_short_title_made_here_can_be_changed_through_the_other_contract() {
+fn a_task_with_a_short_title_can_be_changed_through_contract_2() {
     let mut database = Database::new();
     simple::create(&mut database, titled("A")).unwrap();
     let task = database.update(
@@ -168,7 +169,7 @@ fn a_short_title_made_here_can_be_changed_through_the_other_contract() {
 }
 
 #[test]
-fn the_newest_come_first_and_deleting_says_so() {
+fn the_newest_tasks_come_first_and_a_deletion_has_a_message() {
     let mut database = Database::new();
     assert!(simple::list(&mut database).unwrap().is_empty());
     for title in ["A", "B"] {

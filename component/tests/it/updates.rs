@@ -1,4 +1,4 @@
-//! Changing tasks.
+//! Tests changing tasks.
 
 use tasks::contract::tasks::{Category, Priority, Status, TaskDraft, TaskFilter, TaskUpdate};
 use tasks::operations;
@@ -18,7 +18,7 @@ fn rich(database: &mut Database) -> i64 {
 }
 
 #[test]
-fn absent_members_stay_as_they_are() {
+fn absent_fields_keep_their_values() {
     let mut database = Database::new();
     let id = rich(&mut database);
     let before = operations::get(&mut database, id).unwrap();
@@ -38,7 +38,7 @@ fn absent_members_stay_as_they_are() {
 }
 
 #[test]
-fn null_clears_what_may_be_empty() {
+fn null_clears_optional_fields() {
     let mut database = Database::new();
     let id = rich(&mut database);
     let cleared = TaskUpdate {
@@ -59,7 +59,7 @@ fn null_clears_what_may_be_empty() {
 }
 
 #[test]
-fn null_is_refused_for_what_a_task_always_has() {
+fn null_is_rejected_for_required_fields() {
     let mut database = Database::new();
     let id = rich(&mut database);
     let nulls = TaskUpdate {
@@ -69,27 +69,27 @@ fn null_is_refused_for_what_a_task_always_has() {
         category: Some(None),
         ..change()
     };
-    let refusal = operations::update(&mut database, id, nulls).unwrap_err();
+    let error = operations::update(&mut database, id, nulls).unwrap_err();
     assert_eq!(
-        pointers(refusal),
+        pointers(error),
         ["#/title", "#/status", "#/priority", "#/category"]
     );
 }
 
 #[test]
-fn every_fault_of_a_change_is_named() {
-    let faults = TaskUpdate {
+fn every_error_in_a_change_is_reported() {
+    let invalid = TaskUpdate {
         title: Some(Some("   ".into())),
         actual_hours: Some(Some(1_000.5)),
         tags: Some(Some(vec!["x".into(); 11])),
         ..change()
     };
-    let refusal = operations::update(&mut Database::new(), 1, faults).unwrap_err();
-    assert_eq!(pointers(refusal), ["#/title", "#/actual_hours", "#/tags"]);
+    let error = operations::update(&mut Database::new(), 1, invalid).unwrap_err();
+    assert_eq!(pointers(error), ["#/title", "#/actual_hours", "#/tags"]);
 }
 
 #[test]
-fn completion_keeps_its_first_moment() {
+fn completed_at_keeps_the_first_completion() {
     let mut database = Database::new();
     let id = rich(&mut database);
     let to = |status| TaskUpdate {
@@ -108,7 +108,7 @@ fn completion_keeps_its_first_moment() {
 }
 
 #[test]
-fn a_change_that_names_nothing_is_still_a_change() {
+fn a_change_without_fields_is_still_a_change() {
     let mut database = Database::new();
     let id = rich(&mut database);
     let before = operations::get(&mut database, id).unwrap();

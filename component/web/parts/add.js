@@ -1,25 +1,25 @@
-// The form for a new task. What is typed in it is kept until the service has it.
+// The form that adds a task. Its input is kept as a draft until the service has stored the task.
 
 import { idempotencyKey, Unreachable } from "../api.js";
-import { draft, keepDraft } from "../drafts.js";
+import { keepDraft, readDraft } from "../drafts.js";
 import { fromInput } from "../format.js";
 import { messages } from "../messages.js";
-import { say } from "../notices.js";
+import { notify } from "../notices.js";
 import { create } from "../tasks.js";
 import { html, useRef, useState } from "../ui.js";
 import { Bulk } from "./bulk.js";
 import { openDialog } from "./dialog.js";
-import { Choice, Field, focusFault, FormFault, sortFaults } from "./fields.js";
+import { Choice, Field, focusFirstError, FormError, sortErrors } from "./fields.js";
 
 const { add: texts, fields: labels } = messages;
 const BLANK = { title: "", description: "", priority: "medium", category: "feature", due_at: "" };
-const NO_FAULTS = { fields: {}, rest: "" };
+const NO_ERRORS = { fields: {}, rest: "" };
 
 export function Add() {
-  const [values, setValues] = useState(() => ({ ...BLANK, ...draft("add") }));
-  const [faults, setFaults] = useState(NO_FAULTS);
+  const [values, setValues] = useState(() => ({ ...BLANK, ...readDraft("add") }));
+  const [errors, setErrors] = useState(NO_ERRORS);
   const [isBusy, setBusy] = useState(false);
-  /** On a small screen the title is all there is to fill, until more is wanted. */
+  /** Whether a small screen shows the fields below the title. */
   const [isOpen, setOpen] = useState(false);
   const key = useRef(null);
   const form = useRef(null);
@@ -28,15 +28,15 @@ export function Add() {
     const next = { ...values, [name]: value };
     setValues(next);
     keepDraft("add", next);
-    // Another task than the one that was sent: not a repetition.
+    // The task differs from the one sent before, so the next request is not a repetition of it.
     key.current = null;
   };
-  const typed = (name) => (event) => set(name)(event.target.value);
+  const onInput = (name) => (event) => set(name)(event.target.value);
 
   const openBulk = (text = "") => openDialog((close) => html`<${Bulk} close=${close} text=${text} />`);
 
-  /** Several lines in the place for one are several tasks. */
-  const paste = (event) => {
+  /** Opens the dialog for multiple tasks if the pasted text has several lines. */
+  const onPaste = (event) => {
     const text = event.clipboardData.getData("text");
     if (!/\S\s*\n\s*\S/.test(text)) return;
     event.preventDefault();
@@ -47,8 +47,8 @@ export function Add() {
     event.preventDefault();
     if (isBusy) return;
     if (!values.title.trim()) {
-      setFaults({ fields: { title: texts.titleMissing }, rest: "" });
-      focusFault(form.current);
+      setErrors({ fields: { title: texts.titleMissing }, rest: "" });
+      focusFirstError(form.current);
       return;
     }
     setBusy(true);
@@ -61,52 +61,52 @@ export function Add() {
       setValues(next);
       keepDraft("add", null);
       key.current = null;
-      setFaults(NO_FAULTS);
-      say(texts.added(task.title));
+      setErrors(NO_ERRORS);
+      notify(texts.added(task.title));
       form.current.elements.title.focus();
     } catch (error) {
-      // The answer may be lost though the task is there: the same key tells a repetition.
+      // If no response arrived, the service may have created the task: a repetition needs the same key.
       if (!(error instanceof Unreachable)) key.current = null;
-      const faults = sortFaults(error, Object.keys(BLANK));
-      setFaults(faults);
-      if (Object.keys(faults.fields).some((name) => name !== "title")) setOpen(true);
-      focusFault(form.current);
+      const errors = sortErrors(error, Object.keys(BLANK));
+      setErrors(errors);
+      if (Object.keys(errors.fields).some((name) => name !== "title")) setOpen(true);
+      focusFirstError(form.current);
     } finally {
       setBusy(false);
     }
   };
 
-  const { fields } = faults;
+  const { fields } = errors;
   return html`<form class=${isOpen ? "card add open" : "card add"} ref=${form} onSubmit=${submit} novalidate aria-label=${texts.heading}>
-    <${Field} name="title" label=${labels.title} fault=${fields.title} span="wide">
+    <${Field} name="title" label=${labels.title} error=${fields.title} span="wide">
       ${(attributes) => html`<input
         ...${attributes}
         value=${values.title}
-        onInput=${typed("title")}
-        onPaste=${paste}
+        onInput=${onInput("title")}
+        onPaste=${onPaste}
         placeholder=${texts.titleHint}
         required
         maxlength="200"
         autocomplete="off"
       />`}
     <//>
-    <${Field} name="description" label=${labels.description} fault=${fields.description} span="wide">
+    <${Field} name="description" label=${labels.description} error=${fields.description} span="wide">
       ${(attributes) => html`<textarea
         ...${attributes}
         rows="1"
         value=${values.description}
-        onInput=${typed("description")}
+        onInput=${onInput("description")}
         maxlength="2000"
       ></textarea>`}
     <//>
-    <${Field} name="priority" label=${labels.priority} fault=${fields.priority}>
+    <${Field} name="priority" label=${labels.priority} error=${fields.priority}>
       ${(attributes) => html`<${Choice} attributes=${attributes} value=${values.priority} onChange=${set("priority")} texts=${messages.priority} />`}
     <//>
-    <${Field} name="category" label=${labels.category} fault=${fields.category}>
+    <${Field} name="category" label=${labels.category} error=${fields.category}>
       ${(attributes) => html`<${Choice} attributes=${attributes} value=${values.category} onChange=${set("category")} texts=${messages.category} />`}
     <//>
-    <${Field} name="due_at" label=${labels.due_at} fault=${fields.due_at} span="double">
-      ${(attributes) => html`<input ...${attributes} type="datetime-local" value=${values.due_at} onInput=${typed("due_at")} />`}
+    <${Field} name="due_at" label=${labels.due_at} error=${fields.due_at} span="double">
+      ${(attributes) => html`<input ...${attributes} type="datetime-local" value=${values.due_at} onInput=${onInput("due_at")} />`}
     <//>
     <div class="actions">
       <button class="primary" disabled=${isBusy}>${texts.submit}</button>
@@ -115,6 +115,6 @@ export function Add() {
       </button>
       <button type="button" class="plain" onClick=${() => openBulk()}>${texts.several}</button>
     </div>
-    <${FormFault} text=${faults.rest} />
+    <${FormError} text=${errors.rest} />
   </form>`;
 }

@@ -1,24 +1,26 @@
-// Lines of text become tasks, up to a hundred with one request. Lines that the service has are
-// taken out of the field at once, so that a failure in between repeats nothing.
+// The dialog that turns lines of text into tasks, up to 100 in one request. Lines that the service
+// has stored are removed from the field at once, so that a retry after a failure does not add them
+// again.
 
 import { idempotencyKey, Problem, Unreachable } from "../api.js";
-import { draft, keepDraft } from "../drafts.js";
+import { keepDraft, readDraft } from "../drafts.js";
 import { messages } from "../messages.js";
-import { say } from "../notices.js";
+import { notify } from "../notices.js";
 import { createMany } from "../tasks.js";
 import { html, useRef, useState } from "../ui.js";
 import { Dialog } from "./dialog.js";
-import { Field, FormFault } from "./fields.js";
+import { Field, FormError } from "./fields.js";
 
 const texts = messages.bulk;
-const AT_ONCE = 100;
+const BATCH_SIZE = 100;
 /** `- `, `* `, `• `, `3. `, `3) `, and the boxes of check lists. */
-const MARK = /^\s*(?:[-*•]|\d+[.)])?\s*(?:\[[ xX]?\]\s*)?/;
-const WORD = /\s+([!@#])([^\s!@#]+)$/;
+const LIST_MARKER = /^\s*(?:[-*•]|\d+[.)])?\s*(?:\[[ xX]?\]\s*)?/;
+/** A priority, an assignee or a tag at the end of a line. */
+const SUFFIX = /\s+([!@#])([^\s!@#]+)$/;
 
 export function Bulk({ close, text }) {
-  const [lines, setLines] = useState(() => text || draft("bulk") || "");
-  const [fault, setFault] = useState("");
+  const [lines, setLines] = useState(() => text || readDraft("bulk") || "");
+  const [error, setError] = useState("");
   const [isBusy, setBusy] = useState(false);
   const key = useRef(null);
   const count = parse(lines).length;
@@ -27,7 +29,7 @@ export function Bulk({ close, text }) {
     setLines(value);
     keepDraft("bulk", value || null);
   };
-  const type = (event) => {
+  const onInput = (event) => {
     keep(event.target.value);
     key.current = null;
   };
@@ -35,24 +37,24 @@ export function Bulk({ close, text }) {
   const submit = async (event) => {
     event.preventDefault();
     if (isBusy) return;
-    let rest = parse(lines);
-    const total = rest.length;
-    if (!total) return setFault(texts.none);
+    let remaining = parse(lines);
+    const total = remaining.length;
+    if (!total) return setError(texts.none);
     setBusy(true);
     try {
-      while (rest.length) {
+      while (remaining.length) {
         key.current ??= idempotencyKey();
-        await createMany(rest.slice(0, AT_ONCE).map(({ task }) => task), key.current);
+        await createMany(remaining.slice(0, BATCH_SIZE).map(({ task }) => task), key.current);
         key.current = null;
-        rest = rest.slice(AT_ONCE);
-        keep(rest.map(({ source }) => source).join("\n"));
+        remaining = remaining.slice(BATCH_SIZE);
+        keep(remaining.map(({ source }) => source).join("\n"));
       }
-      say(texts.added(total));
+      notify(texts.added(total));
       close();
     } catch (error) {
       if (!(error instanceof Unreachable)) key.current = null;
-      const partly = rest.length < total ? ` ${texts.partly(total - rest.length)}` : "";
-      setFault(explain(error, rest) + partly);
+      const partly = remaining.length < total ? ` ${texts.partly(total - remaining.length)}` : "";
+      setError(explain(error, remaining) + partly);
       setBusy(false);
     }
   };
@@ -60,9 +62,9 @@ export function Bulk({ close, text }) {
   return html`<${Dialog} heading=${texts.heading} onClose=${close}>
     <form onSubmit=${submit} novalidate>
       <${Field} name="lines" label=${texts.lines} hint=${texts.hint} span="wide">
-        ${(attributes) => html`<textarea ...${attributes} rows="10" value=${lines} onInput=${type}></textarea>`}
+        ${(attributes) => html`<textarea ...${attributes} rows="10" value=${lines} onInput=${onInput}></textarea>`}
       <//>
-      <${FormFault} text=${fault} />
+      <${FormError} text=${error} />
       <div class="actions">
         <button class="primary" disabled=${isBusy}>${texts.submit(count)}</button>
         <button type="button" onClick=${close}>${messages.edit.cancel}</button>
@@ -71,18 +73,18 @@ export function Bulk({ close, text }) {
   <//>`;
 }
 
-/** The tasks of a text, each with the line it came from. */
+/** Parses a text into tasks, each with the line it came from. Blank lines are ignored. */
 export function parse(text) {
   return text
     .split("\n")
-    .filter((line) => line.replace(MARK, "").trim())
-    .map((source) => ({ source, task: toTask(source.replace(MARK, "").trim()) }));
+    .filter((line) => line.replace(LIST_MARKER, "").trim())
+    .map((source) => ({ source, task: toTask(source.replace(LIST_MARKER, "").trim()) }));
 }
 
 function toTask(line) {
   const task = { title: line, category: "feature", tags: [] };
-  for (let word; (word = WORD.exec(task.title)); ) {
-    const [all, sign, value] = word;
+  for (let suffix; (suffix = SUFFIX.exec(task.title)); ) {
+    const [all, sign, value] = suffix;
     if (sign === "!" && !(value in messages.priority)) break;
     if (sign === "!") task.priority = value;
     if (sign === "@") task.assignee = value;
@@ -92,10 +94,10 @@ function toTask(line) {
   return task;
 }
 
-/** Names the line of the first fault. */
+/** Returns the error's text, with the line of the first invalid task if there is one. */
 function explain(error, lines) {
-  const fault = error instanceof Problem && error.faults[0];
-  const line = fault && lines[Number(fault.path[0])];
+  const first = error instanceof Problem && error.errors[0];
+  const line = first && lines[Number(first.path[0])];
   if (!line) return error.message;
-  return texts.fault(Number(fault.path[0]) + 1, line.task.title, fault.detail);
+  return texts.lineError(Number(first.path[0]) + 1, line.task.title, first.detail);
 }

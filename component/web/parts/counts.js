@@ -1,4 +1,4 @@
-// How many tasks there are, over all filters.
+// Counts of all tasks, regardless of the filters.
 
 import { messages } from "../messages.js";
 import { summary } from "../tasks.js";

@@ -1,4 +1,4 @@
-// The tasks that a task depends on: a list to take from, and a search to add to it.
+// The tasks that a task depends on: a list with a button to remove each, and a search to add more.
 
 import { request } from "../api.js";
 import { messages } from "../messages.js";
@@ -6,23 +6,23 @@ import { read } from "../tasks.js";
 import { html, useEffect, useId, useState } from "../ui.js";
 
 const texts = messages.dependencies;
-const PAUSE_MS = 150;
-const FOUND = 6;
+const DEBOUNCE_MS = 150;
+const MAX_FOUND = 6;
 
-/** `ids` are the task's dependencies; `own` is its own id, which it cannot depend on. */
-export function Dependencies({ ids, own, fault, onChange }) {
+/** `ids` are the task's dependencies. `ownId` is its own id, which the search leaves out. */
+export function Dependencies({ ids, ownId, error, onChange }) {
   const [titles, setTitles] = useState({});
   const [text, setText] = useState("");
   const [found, setFound] = useState([]);
   const [active, setActive] = useState(-1);
   const id = useId();
-  const learn = (tasks) =>
+  const rememberTitles = (tasks) =>
     setTitles((known) => ({ ...known, ...Object.fromEntries(tasks.map(({ id, title }) => [id, title])) }));
 
   useEffect(() => {
     const unknown = ids.filter((id) => !(id in titles));
-    Promise.allSettled(unknown.map(read)).then((answers) =>
-      learn(answers.filter(({ value }) => value).map(({ value }) => value)),
+    Promise.allSettled(unknown.map(read)).then((results) =>
+      rememberTitles(results.filter(({ value }) => value).map(({ value }) => value)),
     );
   }, [ids.join()]);
 
@@ -33,8 +33,8 @@ export function Dependencies({ ids, own, fault, onChange }) {
     const timer = setTimeout(async () => {
       const tasks = await search(text.trim(), controller.signal).catch(() => []);
       if (controller.signal.aborted) return;
-      setFound(tasks.filter(({ id }) => id !== own && !ids.includes(id)).slice(0, FOUND));
-    }, PAUSE_MS);
+      setFound(tasks.filter(({ id }) => id !== ownId && !ids.includes(id)).slice(0, MAX_FOUND));
+    }, DEBOUNCE_MS);
     return () => {
       clearTimeout(timer);
       controller.abort();
@@ -42,11 +42,11 @@ export function Dependencies({ ids, own, fault, onChange }) {
   }, [text]);
 
   const add = (task) => {
-    learn([task]);
+    rememberTitles([task]);
     onChange([...ids, task.id]);
     setText("");
   };
-  const press = (event) => {
+  const onKeyDown = (event) => {
     const steps = { ArrowDown: 1, ArrowUp: -1 };
     if (event.key in steps && found.length) {
       setActive((active + steps[event.key] + found.length) % found.length);
@@ -61,8 +61,8 @@ export function Dependencies({ ids, own, fault, onChange }) {
   };
 
   const name = (id) => (titles[id] ? `#${id} ${titles[id]}` : texts.unknown(id));
-  const option = (index) => `${id}-option-${index}`;
-  return html`<fieldset class="field wide dependencies" aria-describedby=${fault ? `${id}-fault` : null}>
+  const optionId = (index) => `${id}-option-${index}`;
+  return html`<fieldset class="field wide dependencies" aria-describedby=${error ? `${id}-fault` : null}>
     <legend>${messages.fields.dependencies}</legend>
     ${ids.length
       ? html`<ul class="chosen">
@@ -88,17 +88,17 @@ export function Dependencies({ ids, own, fault, onChange }) {
         placeholder=${texts.hint}
         aria-expanded=${found.length > 0}
         aria-controls=${`${id}-list`}
-        aria-activedescendant=${active >= 0 ? option(active) : null}
-        aria-invalid=${fault ? "true" : null}
+        aria-activedescendant=${active >= 0 ? optionId(active) : null}
+        aria-invalid=${error ? "true" : null}
         value=${text}
         onInput=${(event) => setText(event.target.value)}
-        onKeyDown=${press}
+        onKeyDown=${onKeyDown}
       />
       <ul id=${`${id}-list`} role="listbox" aria-label=${texts.find} hidden=${!found.length}>
         ${found.map(
           (task, index) => html`<li
             key=${task.id}
-            id=${option(index)}
+            id=${optionId(index)}
             role="option"
             aria-selected=${index === active}
             onMouseDown=${(event) => {
@@ -110,17 +110,17 @@ export function Dependencies({ ids, own, fault, onChange }) {
       </ul>
     </div>
     <p class="hidden" role="status">${text ? texts.found(found.length) : ""}</p>
-    ${fault && html`<p class="fault" id=${`${id}-fault`}>${fault}</p>`}
+    ${error && html`<p class="fault" id=${`${id}-fault`}>${error}</p>`}
   </fieldset>`;
 }
 
-/** By number or by words. */
+/** Finds tasks by number, or else by words. */
 async function search(text, signal) {
   const number = /^#?(\d+)$/.exec(text);
   if (number) {
     const byNumber = await request("GET", `tasks/${number[1]}`, { signal }).catch(() => null);
     if (byNumber) return [byNumber.body];
   }
-  const query = { q: text, limit: FOUND * 3 };
+  const query = { q: text, limit: MAX_FOUND * 3 };
   return (await request("GET", "tasks", { query, signal })).body;
 }

@@ -1,18 +1,18 @@
-// Dialogs, one at a time. The browser keeps the focus in them and gives it back afterwards.
+// Modal dialogs, one at a time. The browser keeps the focus in the dialog, and returns it afterwards.
 
 import { html, state, useId, useLayoutEffect, useRef } from "../ui.js";
 
-/** What is open: a function that draws it; null for nothing. */
-export const opened = state(null);
+/** The function that renders the open dialog, or null. */
+export const openedDialog = state(null);
 
-/** Opens a dialog; `draw` gets the function that closes it. */
-export function openDialog(draw) {
-  const drawn = () => draw(close);
-  // One that another dialog took the place of is closed already.
+/** Opens a dialog in place of the current one. `render` gets the function that closes the dialog. */
+export function openDialog(render) {
+  const renderOpen = () => render(close);
   const close = () => {
-    if (opened.value === drawn) opened.value = null;
+    // If another dialog has replaced this one, this one is already closed.
+    if (openedDialog.value === renderOpen) openedDialog.value = null;
   };
-  opened.value = drawn;
+  openedDialog.value = renderOpen;
 }
 
 /** A dialog with a heading. Escape closes it. */
@@ -22,7 +22,7 @@ export function Dialog({ heading, onClose, children, narrow }) {
   useLayoutEffect(() => {
     const dialog = element.current;
     dialog.showModal();
-    // Closed before it is taken away: only then does the focus go back.
+    // The browser returns the focus only if the dialog is closed before it is removed.
     return () => dialog.close();
   }, []);
   return html`<dialog ref=${element} class=${narrow && "narrow"} aria-labelledby=${id} onClose=${onClose}>

@@ -1,36 +1,36 @@
-// The dialog that changes a task.
+// The dialog that edits a task.
 //
-// It remembers the task as it was when it was opened, sends only what differs from it, and only
-// if the task is still that one. Where somebody was faster with other members, both changes are
-// kept; where with the same ones, the person decides.
+// It remembers the task as loaded, and sends only the members that differ, on the condition that the
+// task has not changed since. If someone else changed other members, both changes are kept. If they
+// changed the same members, the user decides.
 
 import { Problem } from "../api.js";
-import { draft, keepDraft } from "../drafts.js";
-import { fromInput, moment, toInput } from "../format.js";
+import { keepDraft, readDraft } from "../drafts.js";
+import { formatTime, fromInput, toInput } from "../format.js";
 import { messages } from "../messages.js";
-import { say } from "../notices.js";
-import { change, read, summary } from "../tasks.js";
+import { notify } from "../notices.js";
+import { read, summary, update } from "../tasks.js";
 import { html, useEffect, useRef, useState } from "../ui.js";
 import { Dependencies } from "./dependencies.js";
 import { Dialog, openDialog } from "./dialog.js";
-import { Choice, Field, focusFault, FormFault, sortFaults } from "./fields.js";
-import { askToRemove } from "./remove.js";
+import { Choice, Field, focusFirstError, FormError, sortErrors } from "./fields.js";
+import { confirmRemove } from "./remove.js";
 
 const { edit: texts, fields: labels } = messages;
-const NO_FAULTS = { fields: {}, rest: "" };
+const NO_ERRORS = { fields: {}, rest: "" };
 
-/** Opens it. `known` are the tasks among which dependants are looked for when it is deleted. */
-export function openEdit(id, known) {
-  openDialog((close) => html`<${Edit} id=${id} known=${known} close=${close} />`);
+/** Opens the dialog. `loadedTasks` are searched for dependants if the task is deleted from it. */
+export function openEdit(id, loadedTasks) {
+  openDialog((close) => html`<${Edit} id=${id} loadedTasks=${loadedTasks} close=${close} />`);
 }
 
-function Edit({ id, known, close }) {
-  const name = `edit:${id}`;
-  /** `base` is the task as the form began with it, `values` what stands in the form. */
-  const [work, setWork] = useState(() => draft(name));
-  const [isRestored] = useState(work !== null);
-  const [faults, setFaults] = useState(NO_FAULTS);
-  /** The task as somebody else made it, and the members that both changed. */
+function Edit({ id, loadedTasks, close }) {
+  const draftName = `edit:${id}`;
+  /** `base` is the task as loaded, `values` the content of the form's fields. Null until loaded. */
+  const [edit, setEdit] = useState(() => readDraft(draftName));
+  const [isRestored] = useState(edit !== null);
+  const [errors, setErrors] = useState(NO_ERRORS);
+  /** `theirs` is the task as changed by someone else, `members` the members that both changed. */
   const [conflict, setConflict] = useState(null);
   const [isBusy, setBusy] = useState(false);
   const form = useRef(null);
@@ -38,94 +38,94 @@ function Edit({ id, known, close }) {
   const load = async () => {
     try {
       const base = await read(id);
-      setWork({ base, values: toForm(base) });
+      setEdit({ base, values: toForm(base) });
     } catch (error) {
-      setFaults({ fields: {}, rest: error.status === 404 ? texts.gone : error.message });
+      setErrors({ fields: {}, rest: error.status === 404 ? texts.gone : error.message });
     }
   };
   useEffect(() => {
-    if (!work) load();
+    if (!edit) load();
   }, []);
 
   const keep = (next) => {
-    setWork(next);
-    keepDraft(name, Object.keys(difference(next)).length ? next : null);
+    setEdit(next);
+    keepDraft(draftName, Object.keys(difference(next)).length ? next : null);
   };
-  const set = (member) => (value) => keep({ ...work, values: { ...work.values, [member]: value } });
+  const set = (member) => (value) => keep({ ...edit, values: { ...edit.values, [member]: value } });
   const discard = () => {
-    keepDraft(name, null);
+    keepDraft(draftName, null);
     setConflict(null);
-    setFaults(NO_FAULTS);
+    setErrors(NO_ERRORS);
     load();
   };
 
-  const save = async (now) => {
-    const members = difference(now);
+  const save = async (mine) => {
+    const members = difference(mine);
     try {
-      if (Object.keys(members).length) await change(id, members, now.base.checksum);
-      keepDraft(name, null);
-      say(texts.saved(now.values.title));
+      if (Object.keys(members).length) await update(id, members, mine.base.checksum);
+      keepDraft(draftName, null);
+      notify(texts.saved(mine.values.title));
       close();
     } catch (error) {
-      if (error instanceof Problem && error.status === 412) return meet(now, await read(id));
+      if (error instanceof Problem && error.status === 412) return resolveConflict(mine, await read(id));
       throw error;
     }
   };
-  /** Somebody was faster: carries the changes over to their task, or asks. */
-  const meet = (mine, theirs) => {
-    const both = contested(mine, theirs);
-    const next = onto(mine, theirs);
-    if (!both.length) return save(next);
+  /** Someone else changed the task first: applies the edit to their version, or asks the user. */
+  const resolveConflict = (mine, theirs) => {
+    const members = conflictingMembers(mine, theirs);
+    if (!members.length) return save(rebase(mine, theirs));
     keep(mine);
-    setConflict({ theirs, both });
+    setConflict({ theirs, members });
   };
-  const attempt = (work) => async (event) => {
+  /** Returns an event handler that saves the edit returned by `getEdit`. */
+  const submit = (getEdit) => async (event) => {
     event.preventDefault();
     if (isBusy) return;
     setBusy(true);
-    setFaults(NO_FAULTS);
+    setErrors(NO_ERRORS);
     setConflict(null);
     try {
-      await save(work());
+      await save(getEdit());
     } catch (error) {
-      const gone = error instanceof Problem && error.status === 404;
-      setFaults(gone ? { fields: {}, rest: texts.gone } : sortFaults(error, Object.keys(labels)));
-      focusFault(form.current);
+      const isGone = error instanceof Problem && error.status === 404;
+      setErrors(isGone ? { fields: {}, rest: texts.gone } : sortErrors(error, Object.keys(labels)));
+      focusFirstError(form.current);
     } finally {
       setBusy(false);
     }
   };
-  const takeTheirs = () => {
-    const next = onto(work, conflict.theirs);
+  const acceptTheirs = () => {
+    const next = rebase(edit, conflict.theirs);
     const theirs = toForm(conflict.theirs);
-    for (const member of conflict.both) next.values[member] = theirs[member];
+    for (const member of conflict.members) next.values[member] = theirs[member];
     setConflict(null);
     keep(next);
   };
 
-  if (!work) {
+  if (!edit) {
     return html`<${Dialog} heading=${texts.heading(id)} onClose=${close}>
-      <${FormFault} text=${faults.rest} />
-      ${!faults.rest && html`<p class="quiet">${texts.loading}</p>`}
+      <${FormError} text=${errors.rest} />
+      ${!errors.rest && html`<p class="quiet">${texts.loading}</p>`}
       <div class="actions"><button onClick=${close}>${texts.close}</button></div>
     <//>`;
   }
-  const { base, values } = work;
+  const { base, values } = edit;
   return html`<${Dialog} heading=${texts.heading(id)} onClose=${close}>
-    <form class="edit" ref=${form} onSubmit=${attempt(() => work)} novalidate>
+    <form class="edit" ref=${form} onSubmit=${submit(() => edit)} novalidate>
       ${isRestored &&
       html`<p class="note wide" role="status">
-        ${texts.draftBack} <button type="button" class="plain" onClick=${discard}>${texts.discard}</button>
+        ${texts.draftRestored} <button type="button" class="plain" onClick=${discard}>${texts.discard}</button>
       </p>`}
-      <${Members} values=${values} set=${set} own=${id} faults=${faults.fields} />
+      <${EditFields} values=${values} set=${set} ownId=${id} errors=${errors.fields} />
       <p class="hint wide">${history(base)}</p>
-      <${FormFault} text=${faults.rest} />
+      <${FormError} text=${errors.rest} />
       ${conflict &&
-      html`<${Conflict} ...${conflict} onTheirs=${takeTheirs} onMine=${attempt(() => onto(work, conflict.theirs))} />`}
+      html`<${Conflict} ...${conflict} onTheirs=${acceptTheirs} onMine=${submit(() => rebase(edit, conflict.theirs))} />`}
       <div class="actions wide">
         <button class="primary" disabled=${isBusy}>${texts.save}</button>
         <button type="button" onClick=${close}>${texts.cancel}</button>
-        <button type="button" class="plain quiet last" onClick=${() => askToRemove(base, known)}>
+        <button type="button" class="plain quiet last" onClick=${() => confirmRemove(base, loadedTasks)}>
           ${messages.task.remove}
         </button>
       </div>
@@ -133,20 +133,20 @@ function Edit({ id, known, close }) {
   <//>`;
 }
 
-function Members({ values, set, own, faults }) {
-  const text = (name, attributes = {}) => (given) =>
-    html`<input ...${given} ...${attributes} value=${values[name]} onInput=${(event) => set(name)(event.target.value)} />`;
-  const choice = (name) => (given) =>
-    html`<${Choice} attributes=${given} value=${values[name]} onChange=${set(name)} texts=${messages[name]} />`;
-  const field = (name, draw, more = {}) =>
-    html`<${Field} name=${name} label=${labels[name]} fault=${faults[name]} ...${more}>${draw}<//>`;
+function EditFields({ values, set, ownId, errors }) {
+  const text = (name, more = {}) => (attributes) =>
+    html`<input ...${attributes} ...${more} value=${values[name]} onInput=${(event) => set(name)(event.target.value)} />`;
+  const choice = (name) => (attributes) =>
+    html`<${Choice} attributes=${attributes} value=${values[name]} onChange=${set(name)} texts=${messages[name]} />`;
+  const field = (name, renderControl, more = {}) =>
+    html`<${Field} name=${name} label=${labels[name]} error=${errors[name]} ...${more}>${renderControl}<//>`;
   const hours = { type: "number", min: 0, max: 1000, step: "any", inputmode: "decimal" };
-  const area = (given) =>
-    html`<textarea ...${given} rows="3" maxlength="2000" value=${values.description} onInput=${(event) => set("description")(event.target.value)}></textarea>`;
+  const description = (attributes) =>
+    html`<textarea ...${attributes} rows="3" maxlength="2000" value=${values.description} onInput=${(event) => set("description")(event.target.value)}></textarea>`;
   const people = Object.keys(summary.value?.by_assignee ?? {}).filter((name) => name !== "unassigned");
   return html`
     ${field("title", text("title", { required: true, maxlength: 200, autocomplete: "off" }), { span: "wide" })}
-    ${field("description", area, { span: "wide" })}
+    ${field("description", description, { span: "wide" })}
     ${field("status", choice("status"))} ${field("priority", choice("priority"))}
     ${field("category", choice("category"))}
     ${field("assignee", text("assignee", { maxlength: 100, list: "people", autocomplete: "off" }))}
@@ -154,25 +154,25 @@ function Members({ values, set, own, faults }) {
     ${field("estimated_hours", text("estimated_hours", hours))}
     ${field("actual_hours", text("actual_hours", hours))}
     ${field("tags", text("tags", { autocomplete: "off" }), { hint: texts.tagsHint, span: "wide" })}
-    <${Dependencies} ids=${values.dependencies} own=${own} fault=${faults.dependencies} onChange=${set("dependencies")} />
+    <${Dependencies} ids=${values.dependencies} ownId=${ownId} error=${errors.dependencies} onChange=${set("dependencies")} />
     <datalist id="people">${people.map((name) => html`<option key=${name} value=${name} />`)}</datalist>
   `;
 }
 
-function Conflict({ theirs, both, onTheirs, onMine }) {
+function Conflict({ theirs, members, onTheirs, onMine }) {
   return html`<div class="note warn wide" role="alert">
     <p><strong>${texts.conflict}</strong></p>
     <ul>
-      ${both.map((name) => html`<li key=${name}>${texts.conflictField(labels[name], spoken(name, theirs))}</li>`)}
+      ${members.map((name) => html`<li key=${name}>${texts.conflictField(labels[name], displayValue(name, theirs))}</li>`)}
     </ul>
     <div class="actions">
       <button type="button" onClick=${onMine}>${texts.keepMine}</button>
-      <button type="button" onClick=${onTheirs}>${texts.takeTheirs}</button>
+      <button type="button" onClick=${onTheirs}>${texts.useTheirs}</button>
     </div>
   </div>`;
 }
 
-/** A task as the form's fields hold it. */
+/** Converts a task to the values of the form's fields. */
 function toForm(task) {
   const number = (value) => (value === null ? "" : String(value));
   return {
@@ -190,7 +190,7 @@ function toForm(task) {
   };
 }
 
-/** How the service wants what the fields hold. */
+/** Converts a field's value to the member that the service expects. Other fields are sent unchanged. */
 const TO_MEMBER = {
   title: (text) => text.trim(),
   description: (text) => text || null,
@@ -203,7 +203,7 @@ const TO_MEMBER = {
 
 const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
-/** The members that the form changes. */
+/** Returns the members that the user has changed, as the service expects them. */
 function difference({ base, values }) {
   const before = toForm(base);
   const names = Object.keys(values).filter((name) => !isSame(values[name], before[name]));
@@ -212,31 +212,32 @@ function difference({ base, values }) {
   );
 }
 
-/** The members that the form and somebody else both changed, to different values. */
-function contested(mine, theirs) {
-  const [before, now] = [toForm(mine.base), toForm(theirs)];
+/** Returns the names of the members that the user and someone else changed to different values. */
+function conflictingMembers(mine, theirs) {
+  const [before, current] = [toForm(mine.base), toForm(theirs)];
   return Object.keys(difference(mine)).filter(
-    (name) => !isSame(before[name], now[name]) && !isSame(mine.values[name], now[name]),
+    (name) => !isSame(before[name], current[name]) && !isSame(mine.values[name], current[name]),
   );
 }
 
-/** The form's changes on another state of the task. */
-function onto(mine, theirs) {
+/** Applies the user's changes to another version of the task. */
+function rebase(mine, theirs) {
   const values = toForm(theirs);
   for (const name of Object.keys(difference(mine))) values[name] = mine.values[name];
   return { base: theirs, values };
 }
 
-function spoken(name, task) {
+/** Formats a member of a task for the conflict message. */
+function displayValue(name, task) {
   const value = toForm(task)[name];
-  if (name === "due_at" && task.due_at) return moment(task.due_at);
-  if (name === "dependencies") return value.map((id) => `#${id}`).join(", ") || texts.nothing;
-  return messages[name]?.[value] ?? (value || texts.nothing);
+  if (name === "due_at" && task.due_at) return formatTime(task.due_at);
+  if (name === "dependencies") return value.map((id) => `#${id}`).join(", ") || texts.empty;
+  return messages[name]?.[value] ?? (value || texts.empty);
 }
 
 function history({ created_at, updated_at, completed_at }) {
-  const steps = [texts.added(moment(created_at))];
-  if (updated_at) steps.push(texts.changed(moment(updated_at)));
-  if (completed_at) steps.push(texts.completed(moment(completed_at)));
+  const steps = [texts.added(formatTime(created_at))];
+  if (updated_at) steps.push(texts.changed(formatTime(updated_at)));
+  if (completed_at) steps.push(texts.completed(formatTime(completed_at)));
   return steps.join(" · ");
 }

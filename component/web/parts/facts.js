@@ -1,23 +1,23 @@
-// What a row or a card says of a task beside its title.
+// The facts about a task that a row or card shows below its title.
 
-import { isOverdue, moment, number } from "../format.js";
+import { formatNumber, formatTime, isOverdue } from "../format.js";
 import { messages } from "../messages.js";
 import { html } from "../ui.js";
 
 const texts = messages.task;
 
-/** `withStatus` is false where the place says it already. */
+/** `withStatus` is false if the surrounding view already shows the status. */
 export function Facts({ task, withStatus }) {
   const { due_at, estimated_hours, actual_hours } = task;
   const isLate = isOverdue(task);
   const hasHours = estimated_hours !== null || actual_hours !== null;
-  const hours = (value) => (value === null ? null : number(value));
+  const hours = (value) => (value === null ? null : formatNumber(value));
   return html`<ul class="facts">
     ${withStatus && html`<li class=${`pill ${task.status}`}>${messages.status[task.status]}</li>`}
     <li class=${`priority ${task.priority}`}>${messages.priority[task.priority]}</li>
     <li>${messages.category[task.category]}</li>
     ${due_at &&
-    html`<li class=${isLate && "late"}>${(isLate ? texts.overdue : texts.due)(moment(due_at))}</li>`}
+    html`<li class=${isLate && "late"}>${(isLate ? texts.overdue : texts.due)(formatTime(due_at))}</li>`}
     ${task.assignee && html`<li class="person">${task.assignee}</li>`}
     ${hasHours && html`<li>${texts.hours(hours(actual_hours), hours(estimated_hours))}</li>`}
     ${task.dependencies.length > 0 && html`<li>${texts.after(task.dependencies)}</li>`}

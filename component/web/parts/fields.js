@@ -1,24 +1,24 @@
-// Form fields: a label, a hint, and the fault that the service found in it.
+// Form fields with a label, a hint and an error, and the mapping of a failed request to the fields.
 
 import { messages } from "../messages.js";
 import { html, useId } from "../ui.js";
 
-/** A labelled field. `children` draws the control with the attributes that it is given. */
-export function Field({ name, label, hint, fault, span, children }) {
+/** A labelled field. `children` is a function that renders the control with the given attributes. */
+export function Field({ name, label, hint, error, span, children }) {
   const id = useId();
-  const described = [hint && `${id}-hint`, fault && `${id}-fault`].filter(Boolean).join(" ");
+  const described = [hint && `${id}-hint`, error && `${id}-fault`].filter(Boolean).join(" ");
   const attributes = { id, name };
   if (described) attributes["aria-describedby"] = described;
-  if (fault) attributes["aria-invalid"] = "true";
+  if (error) attributes["aria-invalid"] = "true";
   return html`<div class=${span ? `field ${span}` : "field"}>
     <label for=${id}>${label}</label>
     ${children(attributes)}
     ${hint && html`<p class="hint" id=${`${id}-hint`}>${hint}</p>`}
-    ${fault && html`<p class="fault" id=${`${id}-fault`}>${fault}</p>`}
+    ${error && html`<p class="fault" id=${`${id}-fault`}>${error}</p>`}
   </div>`;
 }
 
-/** A choice among the texts of an object; `first` is what stands for none of them. */
+/** A select of the entries of `texts` (value to label). `first`, if given, is the label for no value. */
 export function Choice({ attributes, value, onChange, texts, first }) {
   return html`<select ...${attributes} value=${value} onChange=${(event) => onChange(event.target.value)}>
     ${first !== undefined && html`<option value="">${first}</option>`}
@@ -28,18 +28,21 @@ export function Choice({ attributes, value, onChange, texts, first }) {
   </select>`;
 }
 
-/** Brings the first field with a fault into view and focus, once it is drawn. */
-export function focusFault(form) {
+/** Focuses the first invalid field, after the next render. */
+export function focusFirstError(form) {
   requestAnimationFrame(() => form?.querySelector("[aria-invalid]")?.focus());
 }
 
-/** What is wrong with the whole, where no field is at fault. */
-export function FormFault({ text }) {
+/** An error that concerns the whole form. */
+export function FormError({ text }) {
   return html`<div role="alert">${text && html`<p class="fault">${text}</p>`}</div>`;
 }
 
-/** The faults of a failed request: at the fields that a form has, and one for the rest. */
-export function sortFaults(error, names) {
+/**
+ * Splits the error of a failed request into `fields`, the errors of the fields in `names`, and `rest`,
+ * the text for the whole form.
+ */
+export function sortErrors(error, names) {
   const fields = {};
   const byField = error.byField ?? {};
   let rest = "";

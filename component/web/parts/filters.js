@@ -1,13 +1,13 @@
-// Search, filters and order. They live in the address; typing waits a moment before it counts.
+// Search, filters and sort order. They are stored in the address. Typing is debounced.
 
-import { address, clearFilters, countFilters, isFiltered, show } from "../address.js";
+import { address, clearFilters, countFilters, isFiltered, navigate } from "../address.js";
 import { messages } from "../messages.js";
 import { summary } from "../tasks.js";
 import { html, useEffect, useId, useRef, useShared, useState } from "../ui.js";
 import { Choice, Field } from "./fields.js";
 
 const { filters: texts, fields: labels } = messages;
-const PAUSE_MS = 150;
+const DEBOUNCE_MS = 150;
 
 export function Filters() {
   const shown = useShared(address);
@@ -18,7 +18,7 @@ export function Filters() {
     ${(attributes) => html`<${Choice}
       attributes=${attributes}
       value=${shown[name]}
-      onChange=${(value) => show({ [name]: value })}
+      onChange=${(value) => navigate({ [name]: value })}
       texts=${options}
       first=${first}
     />`}
@@ -27,7 +27,7 @@ export function Filters() {
   const { label: sortLabel, ...sort } = texts.sort;
   const { "": anyTime, ...dueOptions } = due;
   return html`<form class=${isOpen ? "filters open" : "filters"} role="search" aria-label=${texts.label} onSubmit=${(event) => event.preventDefault()}>
-    <${Typed} name="q" label=${texts.search} type="search" placeholder=${texts.searchHint} />
+    <${TextFilter} name="q" label=${texts.search} type="search" placeholder=${texts.searchHint} />
     <button
       type="button"
       aria-expanded=${isOpen}
@@ -42,23 +42,23 @@ export function Filters() {
       ${choice("category", labels.category, messages.category, texts.any.category)}
       ${choice("assignee", labels.assignee, assignees(people, shown), texts.assignee)}
       ${choice("due", dueLabel, dueOptions, anyTime)}
-      <${Typed} name="tags" label=${texts.tags} placeholder=${texts.tagsHint} />
+      <${TextFilter} name="tags" label=${texts.tags} placeholder=${texts.tagsHint} />
     </div>
   </form>`;
 }
 
-/** A field whose text goes into the address once the typing pauses. */
-function Typed({ name, label, type, placeholder }) {
+/** A text field that updates the address when the user stops typing. */
+function TextFilter({ name, label, type, placeholder }) {
   const value = useShared(address)[name];
   const [text, setText] = useState(value);
-  /** What the address holds because of this field: its echo must not undo what was typed since. */
+  /** The value that this field last wrote to the address. Its echo must not replace newer input. */
   const sent = useRef(value);
   useEffect(() => {
     if (value !== sent.current) setText((sent.current = value));
   }, [value]);
   useEffect(() => {
     if (text === sent.current) return;
-    const timer = setTimeout(() => show({ [name]: (sent.current = text) }), PAUSE_MS);
+    const timer = setTimeout(() => navigate({ [name]: (sent.current = text) }), DEBOUNCE_MS);
     return () => clearTimeout(timer);
   }, [text]);
   return html`<${Field} name=${name} label=${label}>
@@ -73,7 +73,7 @@ function Typed({ name, label, type, placeholder }) {
   <//>`;
 }
 
-/** Those who have tasks, and the one that the address names. */
+/** Returns the assignees with tasks, and the assignee in the address. */
 function assignees(people, { assignee }) {
   const names = Object.keys(people).filter((name) => name !== "unassigned");
   if (assignee && !names.includes(assignee)) names.push(assignee);

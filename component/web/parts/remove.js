@@ -1,4 +1,4 @@
-// The question before a task is deleted.
+// The confirmation before a task is deleted.
 
 import { messages } from "../messages.js";
 import { remove } from "../tasks.js";
@@ -7,12 +7,12 @@ import { Dialog, openDialog } from "./dialog.js";
 
 const texts = messages.remove;
 
-/** Asks, and deletes. `known` are the tasks among which dependants are looked for. */
-export function askToRemove(task, known) {
+/** Deletes a task after a confirmation. `loadedTasks` are searched for dependants, for the undo. */
+export function confirmRemove(task, loadedTasks) {
   openDialog((close) => {
     const confirm = () => {
       close();
-      remove(task, known);
+      remove(task, loadedTasks);
     };
     return html`<${Dialog} heading=${texts.question} onClose=${close} narrow>
       <p>${texts.text(task.title)}</p>

@@ -1,92 +1,92 @@
-// All tasks that fit the filters, as one list.
+// The list of all tasks that match the filters.
 //
-// It may be ten thousand tasks long. Rows are drawn in chunks, and only those near the window:
-// the others are empty boxes of the height that they had.
+// It may hold ten thousand tasks. Rows are rendered in chunks, and only near the viewport. Other
+// chunks are empty boxes with the height that they had when they were last rendered.
 
 import { address, isFiltered, toQuery } from "../address.js";
 import { useListing } from "../listing.js";
 import { messages } from "../messages.js";
 import { Facts } from "../parts/facts.js";
 import { openEdit } from "../parts/edit.js";
-import { askToRemove } from "../parts/remove.js";
-import { isAhead, move, pending } from "../tasks.js";
+import { confirmRemove } from "../parts/remove.js";
+import { isNewer, move, optimistic } from "../tasks.js";
 import { html, useEffect, useMemo, useRef, useShared, useState } from "../ui.js";
 
 const texts = messages.list;
-const CHUNK = 25;
-/** How near to the window rows are drawn, and the next page is fetched. */
-const NEAR = "800px 0px";
-const GUESSED_ROW_PX = 72;
+const CHUNK_SIZE = 25;
+/** Margin around the viewport within which rows are rendered and the next page is loaded. */
+const NEAR_MARGIN = "800px 0px";
+const ESTIMATED_ROW_PX = 72;
 
 export function ListView() {
-  const where = useShared(address);
-  const query = useMemo(() => toQuery(where), [where]);
+  const filters = useShared(address);
+  const query = useMemo(() => toQuery(filters), [filters]);
   const { listing, shown } = useListing(query);
   const { tasks, next, version, loading, error } = shown;
   const chunks = useChunks(tasks);
-  const heading = useRef(null);
+  const status = useRef(null);
   const removeTask = (task) => {
-    askToRemove(task, listing.shown.value.tasks);
-    // The row will be gone: the focus goes back to a place that stays.
-    heading.current.focus({ preventScroll: true });
+    confirmRemove(task, listing.shown.value.tasks);
+    // The row will be removed, so the dialog returns the focus to an element that stays.
+    status.current.focus({ preventScroll: true });
   };
   useEffect(() => scrollTo({ top: 0 }), [query]);
   return html`<section aria-label=${texts.label} aria-busy=${loading}>
-    <p class="shown" role="status" tabindex="-1" ref=${heading}>
+    <p class="shown" role="status" tabindex="-1" ref=${status}>
       ${tasks.length || !loading ? texts.shown(tasks.length, next !== null) : texts.loading}
     </p>
     ${error && html`<${Failure} error=${error} retry=${() => listing.refresh()} />`}
-    ${!tasks.length && !loading && !error && html`<${Nothing} filtered=${isFiltered(where)} />`}
+    ${!tasks.length && !loading && !error && html`<${EmptyList} isFiltered=${isFiltered(filters)} />`}
     <div role="list" class="tasks" hidden=${!tasks.length}>
       ${chunks.map(
         (chunk, index) => html`<${Chunk}
           key=${index}
           tasks=${chunk}
-          from=${index * CHUNK}
+          from=${index * CHUNK_SIZE}
           version=${version}
-          onReach=${(last) => (listing.reach = last)}
+          onView=${(last) => (listing.viewedCount = last)}
           onEdit=${(task) => openEdit(task.id, listing.shown.value.tasks)}
           onRemove=${removeTask}
         />`,
       )}
     </div>
-    ${next !== null && !error && html`<${More} waiting=${loading} load=${() => listing.more()} />`}
+    ${next !== null && !error && html`<${LoadMore} isLoading=${loading} load=${() => listing.loadMore()} />`}
   </section>`;
 }
 
-/** The tasks in chunks; a chunk without a change is the same array as before. */
+/** Splits the tasks into chunks. A chunk that did not change is the same array as before. */
 function useChunks(tasks) {
-  const before = useRef([]);
+  const previous = useRef([]);
   return useMemo(() => {
     const chunks = [];
-    for (let from = 0; from < tasks.length; from += CHUNK) {
-      const chunk = tasks.slice(from, from + CHUNK);
-      const old = before.current[chunks.length];
+    for (let from = 0; from < tasks.length; from += CHUNK_SIZE) {
+      const chunk = tasks.slice(from, from + CHUNK_SIZE);
+      const old = previous.current[chunks.length];
       const isSame = old?.length === chunk.length && chunk.every((task, index) => task === old[index]);
       chunks.push(isSame ? old : chunk);
     }
-    before.current = chunks;
+    previous.current = chunks;
     return chunks;
   }, [tasks]);
 }
 
-function Chunk({ tasks, from, version, onReach, onEdit, onRemove }) {
+function Chunk({ tasks, from, version, onView, onEdit, onRemove }) {
   const box = useRef(null);
   const [isNear, setNear] = useState(from === 0);
-  const height = useRef(tasks.length * GUESSED_ROW_PX);
-  const ahead = useShared(pending);
+  const height = useRef(tasks.length * ESTIMATED_ROW_PX);
+  const updates = useShared(optimistic);
   useEffect(() => {
     const observer = new IntersectionObserver(
       ([entry]) => {
         if (entry.isIntersecting) {
-          onReach(from + CHUNK);
+          onView(from + CHUNK_SIZE);
           setNear(true);
         } else if (!box.current.contains(document.activeElement)) {
           if (box.current.hasChildNodes()) height.current = entry.boundingClientRect.height;
           setNear(false);
         }
       },
-      { rootMargin: NEAR },
+      { rootMargin: NEAR_MARGIN },
     );
     observer.observe(box.current);
     return () => observer.disconnect();
@@ -94,11 +94,11 @@ function Chunk({ tasks, from, version, onReach, onEdit, onRemove }) {
   const rows = useMemo(() => {
     if (!isNear) return null;
     return tasks.map((task, index) => {
-      const entry = ahead.get(task.id);
-      const now = isAhead(entry, version) ? entry.task : task;
-      return html`<${Row} key=${task.id} task=${now} position=${from + index + 1} onEdit=${onEdit} onRemove=${onRemove} />`;
+      const update = updates.get(task.id);
+      const current = isNewer(update, version) ? update.task : task;
+      return html`<${Row} key=${task.id} task=${current} position=${from + index + 1} onEdit=${onEdit} onRemove=${onRemove} />`;
     });
-  }, [isNear, tasks, ahead, version]);
+  }, [isNear, tasks, updates, version]);
   return html`<div ref=${box} role="none" style=${{ height: isNear ? null : `${height.current}px` }}>${rows}</div>`;
 }
 
@@ -124,30 +124,30 @@ function Row({ task, position, onEdit, onRemove }) {
   </div>`;
 }
 
-/** Fetches the next page when its place comes near; also a button for those who do not scroll. */
-function More({ waiting, load }) {
+/** Loads the next page when the end of the list comes near the viewport, or when it is pressed. */
+function LoadMore({ isLoading, load }) {
   const button = useRef(null);
   useEffect(() => {
-    if (waiting) return;
-    // Observed anew after each answer: the place may still be near, or near again.
+    if (isLoading) return;
+    // A new observer after each response, because it reports at once if the end is still near.
     const observer = new IntersectionObserver(([entry]) => entry.isIntersecting && load(), {
-      rootMargin: NEAR,
+      rootMargin: NEAR_MARGIN,
     });
     observer.observe(button.current);
     return () => observer.disconnect();
-  }, [waiting]);
+  }, [isLoading]);
   return html`<p class="more"><button ref=${button} onClick=${load}>${texts.more}</button></p>`;
 }
 
 export function Failure({ error, retry }) {
   return html`<p class="banner warn" role="alert">
-    ${texts.failed(error.message)} <button onClick=${retry}>${texts.again}</button>
+    ${texts.failed(error.message)} <button onClick=${retry}>${texts.retry}</button>
   </p>`;
 }
 
-function Nothing({ filtered }) {
+function EmptyList({ isFiltered }) {
   return html`<div class="empty">
-    <p><strong>${filtered ? texts.noMatch : texts.empty}</strong></p>
-    <p>${filtered ? texts.noMatchHint : texts.emptyHint}</p>
+    <p><strong>${isFiltered ? texts.noMatch : texts.empty}</strong></p>
+    <p>${isFiltered ? texts.noMatchHint : texts.emptyHint}</p>
   </div>`;
 }

@@ -1,25 +1,27 @@
-// Figures over all tasks, as numbers and small charts. Each chart's numbers stand in it as text.
+// Figures over all tasks, as numbers and small charts. Each chart also has its numbers as text.
 
 import { request } from "../api.js";
-import { day, number } from "../format.js";
+import { formatDay, formatNumber } from "../format.js";
 import { messages } from "../messages.js";
-import { changes, summary } from "../tasks.js";
+import { dataVersion, summary } from "../tasks.js";
 import { html, useEffect, useShared, useState } from "../ui.js";
 import { Failure } from "./list.js";
 
 const texts = messages.statistics;
+/** Number of days in the trend. */
 const DAYS = 30;
-const PEOPLE = 8;
+/** Number of assignees that are shown individually. */
+const MAX_ASSIGNEES = 8;
 
 export function StatisticsView() {
   const figures = useShared(summary);
-  const version = useShared(changes);
-  const [work, setWork] = useState(null);
+  const version = useShared(dataVersion);
+  const [productivity, setProductivity] = useState(null);
   const [error, setError] = useState(null);
   const load = () =>
     request("GET", "tasks/analytics/productivity").then(
       ({ body }) => {
-        setWork(body);
+        setProductivity(body);
         setError(null);
       },
       (error) => setError(error),
@@ -27,32 +29,32 @@ export function StatisticsView() {
   useEffect(() => {
     load();
   }, [version]);
-  if (error && !work) return html`<${Failure} error=${error} retry=${load} />`;
-  if (!figures || !work) return html`<p class="quiet">${messages.list.loading}</p>`;
+  if (error && !productivity) return html`<${Failure} error=${error} retry=${load} />`;
+  if (!figures || !productivity) return html`<p class="quiet">${messages.list.loading}</p>`;
   if (!figures.total) return html`<div class="empty"><p><strong>${texts.empty}</strong></p></div>`;
-  const hours = (value) => texts.hours(number(value));
-  const percent = (value) => texts.percent(number(value));
+  const hours = (value) => texts.hours(formatNumber(value));
+  const percent = (value) => texts.percent(formatNumber(value));
   const facts = [
     [texts.completionRate, percent(figures.completion_rate)],
     [texts.averageEstimated, hours(figures.average_estimated_hours)],
     [texts.averageActual, hours(figures.average_actual_hours)],
-    [texts.efficiency, percent(work.efficiency_rate)],
+    [texts.efficiency, percent(productivity.efficiency_rate)],
     [texts.blocked, figures.blocked_tasks],
   ];
   return html`<div class="statistics">
     <dl class="counts">
       ${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}
     </dl>
-    <${Bars} title=${texts.byStatus} counts=${named(figures.by_status, messages.status)} />
-    <${Bars} title=${texts.byPriority} counts=${named(figures.by_priority, messages.priority)} />
-    <${Bars} title=${texts.byCategory} counts=${named(figures.by_category, messages.category)} />
-    <${Bars} title=${texts.byAssignee} counts=${largest(figures.by_assignee)} />
-    <${Trend} days=${lastDays(work.completion_trend)} />
+    <${Bars} title=${texts.byStatus} counts=${labelled(figures.by_status, messages.status)} />
+    <${Bars} title=${texts.byPriority} counts=${labelled(figures.by_priority, messages.priority)} />
+    <${Bars} title=${texts.byCategory} counts=${labelled(figures.by_category, messages.category)} />
+    <${Bars} title=${texts.byAssignee} counts=${topAssignees(figures.by_assignee)} />
+    <${Trend} days=${lastDays(productivity.completion_trend)} />
   </div>`;
 }
 
 function Bars({ title, counts }) {
-  const most = Math.max(1, ...counts.map(([, count]) => count));
+  const max = Math.max(1, ...counts.map(([, count]) => count));
   return html`<section class="card chart">
     <h2>${title}</h2>
     <dl>
@@ -62,7 +64,7 @@ function Bars({ title, counts }) {
           <dd>
             <svg aria-hidden="true" viewBox="0 0 100 8" preserveAspectRatio="none">
               <rect class="track" width="100" height="8" rx="1" />
-              <rect width=${(100 * count) / most} height="8" rx="1" />
+              <rect width=${(100 * count) / max} height="8" rx="1" />
             </svg>
             <span>${count}</span>
           </dd>
@@ -73,27 +75,28 @@ function Bars({ title, counts }) {
 }
 
 function Trend({ days }) {
-  const most = Math.max(...days.map(({ completed }) => completed));
-  const spoken = days.map(({ date, completed }) => texts.trendDay(day(date), completed));
+  const max = Math.max(...days.map(({ completed }) => completed));
+  const labels = days.map(({ date, completed }) => texts.trendDay(formatDay(date), completed));
   return html`<section class="card chart trend">
     <h2>${texts.trend}</h2>
-    ${most > 0
-      ? html`<svg role="img" aria-label=${spoken.filter((_, index) => days[index].completed).join(", ")} viewBox="0 0 ${DAYS * 10} 60" preserveAspectRatio="none">
+    ${max > 0
+      ? html`<svg role="img" aria-label=${labels.filter((_, index) => days[index].completed).join(", ")} viewBox="0 0 ${DAYS * 10} 60" preserveAspectRatio="none">
             ${days.map(({ date, completed }, index) => {
-              const height = (56 * completed) / most;
+              const height = (56 * completed) / max;
               return html`<rect key=${date} x=${index * 10 + 1} y=${60 - height} width="8" height=${height} rx="1">
-                <title>${spoken[index]}</title>
+                <title>${labels[index]}</title>
               </rect>`;
             })}
           </svg>
-          <p class="hint">${texts.trendSpan(day(days[0].date), day(days.at(-1).date))}</p>`
+          <p class="hint">${texts.trendSpan(formatDay(days[0].date), formatDay(days.at(-1).date))}</p>`
       : html`<p class="hint">${texts.trendNone(DAYS)}</p>`}
   </section>`;
 }
 
-const named = (counts, names) => Object.entries(names).map(([key, name]) => [name, counts[key] ?? 0]);
+/** Pairs each label with its count. */
+const labelled = (counts, labels) => Object.entries(labels).map(([key, label]) => [label, counts[key] ?? 0]);
 
-/** The days until today, also those on which nothing was completed. */
+/** Returns the last days up to today, including those without completed tasks. */
 function lastDays(trend) {
   const counts = new Map(trend.map(({ date, completed }) => [date, completed]));
   return Array.from({ length: DAYS }, (_, index) => {
@@ -102,11 +105,11 @@ function lastDays(trend) {
   });
 }
 
-/** Those with the most tasks, and all others together. */
-function largest(counts) {
+/** Returns the assignees with the most tasks, and one entry for all others. */
+function topAssignees(counts) {
   const all = Object.entries(counts)
     .map(([name, count]) => [name === "unassigned" ? messages.unassigned : name, count])
     .sort(([, one], [, other]) => other - one);
-  const rest = all.slice(PEOPLE).reduce((sum, [, count]) => sum + count, 0);
-  return rest ? [...all.slice(0, PEOPLE), [texts.others, rest]] : all;
+  const rest = all.slice(MAX_ASSIGNEES).reduce((sum, [, count]) => sum + count, 0);
+  return rest ? [...all.slice(0, MAX_ASSIGNEES), [texts.others, rest]] : all;
 }

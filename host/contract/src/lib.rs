@@ -33,6 +33,40 @@ pub struct Description {
     pub migrations: Vec<Migration>,
 }
 
+impl Description {
+    /// Returns every route with its index, in the component's order.
+    pub fn indexed_routes(&self) -> impl Iterator<Item = (RouteIndex, &Route)> {
+        (0..).map(RouteIndex).zip(&self.routes)
+    }
+
+    /// Returns a route by its index.
+    ///
+    /// # Panics
+    /// Panics if the index was taken from a description with more routes.
+    pub fn route(&self, index: RouteIndex) -> &Route {
+        &self.routes[index.0]
+    }
+}
+
+/// The position of a route in [`Description::routes`].
+///
+/// It means the same route only in the description that it was taken from, and in lists that have
+/// one entry for each route of that description, in the same order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RouteIndex(usize);
+
+impl RouteIndex {
+    /// Makes an index from a position.
+    pub const fn new(position: usize) -> Self {
+        RouteIndex(position)
+    }
+
+    /// Returns the position.
+    pub const fn get(self) -> usize {
+        self.0
+    }
+}
+
 /// One operation of the HTTP API.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route {

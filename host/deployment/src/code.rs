@@ -73,7 +73,7 @@ impl Gate {
             return;
         };
         let sealed = key.seal(digest, fingerprint, code);
-        if let Err(error) = replicas.keep_code(digest, fingerprint, &sealed).await {
+        if let Err(error) = replicas.store_code(digest, fingerprint, &sealed).await {
             tracing::warn!("cannot share the compiled code, so each host compiles: {error}");
         }
     }

@@ -15,7 +15,7 @@ use super::history;
 use super::member::Member;
 use super::model::Event;
 use storage::registry::DeploymentRow;
-use storage::replicas::Running;
+use storage::replicas::RunningDeployment;
 use storage::{self, Database};
 
 /// How often is looked for what another host has done.
@@ -73,8 +73,8 @@ impl Deployments {
     }
 
     /// Does what another host wishes of a deployment that runs here.
-    pub(super) async fn hear_wish(self: &Arc<Self>, member: &Member, running: &Running) {
-        let Some(wish) = &running.wish else { return };
+    pub(super) async fn hear_wish(self: &Arc<Self>, member: &Member, running: &RunningDeployment) {
+        let Some(wish) = &running.command else { return };
         let id = running.row.id;
         match serde_json::from_str(wish) {
             Ok(Wish::Interrupt { reason }) => {
@@ -89,7 +89,7 @@ impl Deployments {
                 tracing::warn!("another host's wish for deployment {id} is not known: {error}");
             }
         }
-        if let Err(error) = member.replicas().fulfil(id).await {
+        if let Err(error) = member.replicas().clear_command(id).await {
             tracing::warn!("cannot say that a wish for deployment {id} was heard: {error}");
         }
     }
@@ -149,12 +149,12 @@ impl Deployments {
         };
         let replicas = member.replicas();
         let text = serde_json::to_string(wish).unwrap_or_default();
-        if !replicas.wish(id, &text).await? {
+        if !replicas.send_command(id, &text).await? {
             return Ok(false);
         }
         // Where its host is gone, another one takes it over after a lease.
         let until = Instant::now() + 2 * member.lease_time();
-        while !replicas.is_fulfilled(id).await? {
+        while !replicas.is_command_handled(id).await? {
             if Instant::now() >= until {
                 return Err(OrderError::Database(storage::Error::Unavailable(format!(
                     "the host that runs deployment {id} has not answered"

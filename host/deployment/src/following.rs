@@ -15,7 +15,7 @@ use super::start::unfinished;
 use super::{Refused, history};
 use request::{Candidate, Revision, Share, Trial};
 use storage::registry::{Active, DeploymentRow};
-use storage::replicas::{Running, Staged, View};
+use storage::replicas::{RunningDeployment, Staged, View};
 
 /// The stages in which every host has the component ready.
 const STAGED: [&str; 6] = [
@@ -63,7 +63,7 @@ impl Deployments {
                 self.hear_wish(member, running).await;
                 return;
             }
-            Some(running) if view.lives(coordinator(&running.row)) => {
+            Some(running) if view.has_lease(coordinator(&running.row)) => {
                 self.attend(member, running, following).await;
             }
             Some(running) => {
@@ -156,7 +156,12 @@ impl Deployments {
     }
 
     /// Takes part in a deployment that another host runs.
-    async fn attend(&self, member: &Member, running: &Running, following: &mut Following) {
+    async fn attend(
+        &self,
+        member: &Member,
+        running: &RunningDeployment,
+        following: &mut Following,
+    ) {
         let row = &running.row;
         if STAGED.contains(&row.stage.as_str()) && member.staged() != row.id {
             let prepared = self.ready(&row.new.digest, following).await;

@@ -130,15 +130,14 @@ impl Gate {
         let call = Call {
             dialect: self.database.dialect(),
             deadline: self.deadline(),
-            transaction: Some(trial),
+            transaction: trial,
             now: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .unwrap_or_default(),
             seed: None,
             span: tracing::Span::current(),
         };
-        let (trial, checked) = self.runtime.check(program, call).await?;
-        drop(trial);
+        let checked = self.runtime.check(program, call).await?;
         checked.map_err(Refused::Check)
     }
 

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::start::StartError;
 use request::{ClockReading, Counts, Lease, RevisionStats};
-use storage::replicas::{Beat, OLDEST_PROTOCOL, Staged, State, View};
+use storage::replicas::{Heartbeat, OLDEST_PROTOCOL, Staged, State, View};
 use storage::{self, Database, Replicas};
 
 /// Beats in a lease: this many may be lost.
@@ -36,7 +36,7 @@ pub struct Member {
 
 /// What the next beat says.
 struct Says {
-    beat: Beat,
+    beat: Heartbeat,
     /// Whose requests are reported: those of the component that is deployed, and of the one before.
     watched: Option<[Watched; 2]>,
 }
@@ -61,7 +61,7 @@ impl Member {
         let Some(replicas) = database.replicas() else {
             return Ok(None);
         };
-        let beat = Beat {
+        let beat = Heartbeat {
             name,
             host_version: env!("CARGO_PKG_VERSION").to_owned(),
             state: State::Starting,
@@ -72,14 +72,14 @@ impl Member {
             old: (0, 0),
             lease,
         };
-        let view = replicas.beat(&beat).await?;
-        let mut living = view.replicas.iter().filter(|replica| replica.lives);
+        let view = replicas.heartbeat(&beat).await?;
+        let mut living = view.replicas.iter().filter(|replica| replica.has_lease);
         if let Some(old) = living.find(|replica| replica.protocol < OLDEST_PROTOCOL) {
             // It runs out by itself where this fails.
             let _ = replicas.leave().await;
             return Err(StartError::TooOld {
-                name: old.beat.name.clone(),
-                version: old.beat.host_version.clone(),
+                name: old.heartbeat.name.clone(),
+                version: old.heartbeat.host_version.clone(),
             });
         }
         let member = Arc::new(Member {
@@ -133,7 +133,7 @@ impl Member {
 
     /// Every request that begins from now on is answered by this component, of this epoch.
     pub(super) fn serves(&self, epoch: i64, digest: &str) {
-        self.replicas().serve(epoch);
+        self.replicas().set_epoch(epoch);
         let mut says = self.lock();
         says.beat.state = State::Serving;
         says.beat.epoch = epoch;
@@ -219,7 +219,7 @@ impl Member {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.poked.notified() => {}
-                () = self.replicas().awaken() => {}
+                () = self.replicas().wait_for_change() => {}
             }
         }
     }
@@ -228,7 +228,7 @@ impl Member {
     async fn beat(&self) -> Result<Duration, storage::Error> {
         let beat = self.lock().report();
         let asked = ClockReading::now();
-        let view = self.replicas().beat(&beat).await?;
+        let view = self.replicas().heartbeat(&beat).await?;
         let granted = beat.state == State::Serving && beat.epoch >= view.fence;
         let says = self.lock();
         // Meanwhile it may have failed.
@@ -251,7 +251,7 @@ impl Member {
 }
 
 impl Says {
-    fn report(&self) -> Beat {
+    fn report(&self) -> Heartbeat {
         let mut beat = self.beat.clone();
         if let Some([new, old]) = &self.watched {
             (beat.new, beat.old) = (new.so_far(), old.so_far());

@@ -3,7 +3,7 @@
 use super::Refused;
 use contract::RESERVED_PATHS;
 use contract::{Asset, Description, Method};
-use request::{RouteIndex, Template};
+use request::Template;
 
 /// Makes the router of a description's routes.
 ///
@@ -11,8 +11,7 @@ use request::{RouteIndex, Template};
 /// [`Refused`] names the first path that cannot be served, or not beside another.
 pub fn router(description: &Description) -> Result<matchit::Router<Template>, Refused> {
     let mut templates: Vec<Template> = Vec::new();
-    for (index, route) in description.routes.iter().enumerate() {
-        let index = RouteIndex(index);
+    for (index, route) in description.indexed_routes() {
         refuse_reserved(&route.path)?;
         let same = |template: &&mut Template| shape(&template.path) == shape(&route.path);
         match templates.iter_mut().find(same) {
@@ -110,8 +109,7 @@ fn shape(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Refused, router};
-    use contract::{Access, Description, Method, Route};
-    use request::RouteIndex;
+    use contract::{Access, Description, Method, Route, RouteIndex};
 
     fn description(routes: &[(Method, &str)]) -> Description {
         let route = |(method, path): &(Method, &str)| Route {
@@ -142,15 +140,12 @@ mod tests {
         ];
         let router = router(&description(&routes)).unwrap();
         let matched = router.at("/a/7").unwrap();
-        assert_eq!(
-            matched.value.methods,
-            [(Method::Get, RouteIndex(0)), (Method::Put, RouteIndex(1))]
-        );
+        let of = |method, position| (method, RouteIndex::new(position));
+        let expected = [of(Method::Get, 0), of(Method::Put, 1)];
+        assert_eq!(matched.value.methods, expected);
         assert_eq!(matched.params.get("id"), Some("7"));
-        assert_eq!(
-            router.at("/a/b").unwrap().value.methods,
-            [(Method::Get, RouteIndex(2))]
-        );
+        let expected = [of(Method::Get, 2)];
+        assert_eq!(router.at("/a/b").unwrap().value.methods, expected);
     }
 
     #[test]

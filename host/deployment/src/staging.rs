@@ -24,14 +24,16 @@ impl Deployments {
             let view = views.borrow_and_update().clone();
             let mut missing = Vec::new();
             for other in view.others(member.id()) {
-                match &other.beat.staged {
-                    staged if staged.deployment != id => missing.push(other.beat.name.as_str()),
+                match &other.heartbeat.staged {
+                    staged if staged.deployment != id => {
+                        missing.push(other.heartbeat.name.as_str())
+                    }
                     Staged {
                         problem: Some(reason),
                         ..
                     } => {
                         return Err(Refused::Replica {
-                            name: other.beat.name.clone(),
+                            name: other.heartbeat.name.clone(),
                             reason: reason.clone(),
                         });
                     }
@@ -77,9 +79,10 @@ impl Deployments {
         };
         let view = member.view();
         let others = view.others(member.id());
-        for other in others.filter(|other| other.beat.staged.deployment == id) {
-            for (sum, (requests, failures)) in
-                counts.iter_mut().zip([other.beat.new, other.beat.old])
+        for other in others.filter(|other| other.heartbeat.staged.deployment == id) {
+            for (sum, (requests, failures)) in counts
+                .iter_mut()
+                .zip([other.heartbeat.new, other.heartbeat.old])
             {
                 sum.requests += requests;
                 sum.failures += failures;

@@ -56,7 +56,7 @@ impl Deployments {
         }
         self.promote_here(id, canary_percent, actor)?;
         if let (Some(percent), Some(member)) = (canary_percent, &self.member) {
-            member.replicas().share(id, percent).await?;
+            member.replicas().set_canary_percent(id, percent).await?;
         }
         Ok(())
     }

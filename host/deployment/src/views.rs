@@ -131,9 +131,9 @@ impl Deployments {
         let shown = replicas.into_iter().map(
             |Replica {
                  id,
-                 beat,
+                 heartbeat: beat,
                  age,
-                 lives,
+                 has_lease: lives,
                  ..
              }| ReplicaStatus {
                 this: id == member.id(),

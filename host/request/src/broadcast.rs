@@ -134,7 +134,7 @@ impl Shared {
         let feed = self.database.feed();
         loop {
             let awoken = tokio::select! {
-                awoken = feed.awaken(&place) => awoken,
+                awoken = feed.wait_for_events(&place) => awoken,
                 () = ring.closed() => Ok(()),
             };
             if self.stop_if_deserted(&ring) {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::RouteIndex;
 use super::logic::{Finished, Invocation, Logic};
-use runtime::{Answer, Call, Export, Fault, Interruption, Program, Runtime, ServiceError};
-use transcode::{Input, Memory, Operation, Rejection, Unreadable, Val};
+use contract::RouteIndex;
+use runtime::{Call, Export, Fault, Interruption, Program, ReturnValue, Runtime, ServiceError};
+use transcode::{Input, InputError, Memory, Operation, ResultError, Val};
 
 /// A compiled component with the operations of its routes.
 pub struct Component {
@@ -66,8 +66,8 @@ impl Logic for Component {
         &self,
         route: RouteIndex,
         input: &Input<'_>,
-    ) -> Result<Box<dyn Invocation>, Rejection> {
-        let bound = self.operations[route.0].clone();
+    ) -> Result<Box<dyn Invocation>, InputError> {
+        let bound = self.operations[route.get()].clone();
         Ok(Box::new(ComponentCall {
             arguments: bound.operation.read(input)?,
             bound,
@@ -102,11 +102,11 @@ impl Invocation for ComponentCall {
     async fn run(&self, call: Call) -> Finished {
         let Bound { operation, export } = &*self.bound;
         let limit_bytes = self.runtime.limits().handover_bytes;
-        let write = |answer: Answer<'_>| match answer {
-            Answer::Nothing => Err(Fault::Value("nothing".into())),
-            Answer::Value(value) => operation.write(&value).map_err(Fault::Value),
-            Answer::Memory { bytes, address } => operation
-                .write_in(&mut Memory::new(bytes, limit_bytes), address)
+        let write = |returned: ReturnValue<'_>| match returned {
+            ReturnValue::Nothing => Err(Fault::Value("nothing".into())),
+            ReturnValue::Value(value) => operation.write(&value).map_err(Fault::Value),
+            ReturnValue::InMemory { memory, address } => operation
+                .write_in(&mut Memory::new(memory, limit_bytes), address)
                 .map_err(fault_of),
         };
         let returned = self
@@ -122,10 +122,10 @@ impl Invocation for ComponentCall {
 }
 
 /// The fault of logic that returned an unreadable result.
-fn fault_of(unreadable: Unreadable) -> Fault {
-    match unreadable {
-        Unreadable::Value(reason) => Fault::Value(reason),
-        Unreadable::Abi(reason) => Fault::Trap(reason.to_owned()),
-        Unreadable::TooLarge => Fault::Handover,
+fn fault_of(error: ResultError) -> Fault {
+    match error {
+        ResultError::Value(reason) => Fault::Value(reason),
+        ResultError::Abi(reason) => Fault::Trap(reason.to_owned()),
+        ResultError::TooLarge => Fault::Handover,
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use contract::{FieldError, Problem};
 use runtime::{Fault, Interruption};
-use transcode::Rejection;
+use transcode::InputError;
 
 /// Why a request did not succeed. Nothing that it wrote was kept, except perhaps after
 /// [`Error::OutcomeUnknown`].
@@ -60,12 +60,12 @@ pub enum Error {
     Fault(#[from] Fault),
 }
 
-impl From<Rejection> for Error {
-    fn from(rejection: Rejection) -> Self {
-        match rejection {
-            Rejection::Malformed(reason) => Error::Malformed(reason),
-            Rejection::Invalid(errors) => Error::Invalid(errors),
-            Rejection::UnsupportedMediaType(accepted) => Error::UnsupportedMediaType(accepted),
+impl From<InputError> for Error {
+    fn from(error: InputError) -> Self {
+        match error {
+            InputError::Malformed(reason) => Error::Malformed(reason),
+            InputError::Invalid(errors) => Error::Invalid(errors),
+            InputError::UnsupportedMediaType(accepted) => Error::UnsupportedMediaType(accepted),
         }
     }
 }

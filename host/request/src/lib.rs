@@ -48,7 +48,7 @@ pub use self::conditions::{entity_tag_of, tags_match};
 pub use self::error::Error;
 pub use self::lease::{ClockReading, Lease};
 pub use self::logic::{Finished, Invocation, Logic};
-pub use self::revision::{Revision, RouteIndex, Template};
+pub use self::revision::{Revision, Template};
 pub use self::service::{Limits, Service};
 pub use self::traffic::{Candidate, Client, Share, Trial};
 pub use runtime::Fault;

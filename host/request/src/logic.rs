@@ -5,10 +5,10 @@
 
 use async_trait::async_trait;
 
-use super::RouteIndex;
+use contract::RouteIndex;
 use runtime::{Call, Cost, Interruption};
 use storage::Transaction;
-use transcode::{Input, Outcome, Rejection};
+use transcode::{Input, InputError, Outcome};
 
 /// One version of the logic.
 #[async_trait]
@@ -16,12 +16,12 @@ pub trait Logic: Send + Sync + 'static {
     /// Reads a request's arguments for a route. Creates no instance and begins no transaction.
     ///
     /// # Errors
-    /// Returns [`Rejection`] if the request does not fit the operation.
+    /// Returns [`InputError`] if the request does not fit the operation.
     fn prepare(
         &self,
         route: RouteIndex,
         input: &Input<'_>,
-    ) -> Result<Box<dyn Invocation>, Rejection>;
+    ) -> Result<Box<dyn Invocation>, InputError>;
 
     /// Whether the engine that runs the logic can still end a call at its deadline.
     fn alive(&self) -> bool;
@@ -45,7 +45,7 @@ pub trait Invocation: Send + Sync {
 /// The result of running an operation.
 pub struct Finished {
     /// The call's transaction, to be committed or dropped.
-    pub transaction: Option<Box<dyn Transaction>>,
+    pub transaction: Box<dyn Transaction>,
     /// A reply, a problem, or the reason why the call was ended early.
     pub outcome: Result<Outcome, Interruption>,
     /// The time that the call took.

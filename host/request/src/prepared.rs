@@ -8,8 +8,8 @@ use rand::Rng as _;
 
 use super::conditions::entity_tag_of;
 use super::idempotency::Key;
-use super::{Answer, Error, Invocation, Request, Revision, RouteIndex};
-use contract::{Access, Method, Route};
+use super::{Answer, Error, Invocation, Request, Revision};
+use contract::{Access, Method, Route, RouteIndex};
 use transcode::{Input, Reply};
 
 /// The clock and the seed of one run. A second run with the same values sees the same world, apart
@@ -61,7 +61,7 @@ impl<'a> PreparedRequest<'a> {
         request: &'a Request,
         arrived: Instant,
     ) -> Result<Self, Error> {
-        let route = revision.route(index);
+        let route = revision.description.route(index);
         let invocation = revision.logic.prepare(
             index,
             &Input {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::logic::Logic;
-use contract::{Asset, Description, Method, Route};
+use contract::{Asset, Description, Method, Route, RouteIndex};
 use telemetry::metrics::RevisionStats;
 use transcode::Operation;
 
@@ -31,10 +31,6 @@ pub struct Revision {
     pub logic: Box<dyn Logic>,
 }
 
-/// A route's position in its revision's description. It means nothing in another revision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RouteIndex(pub usize);
-
 /// One path template and the routes that use it.
 #[derive(Debug, Clone)]
 pub struct Template {
@@ -45,27 +41,19 @@ pub struct Template {
 }
 
 impl Revision {
-    /// The route at an index of this revision.
-    pub(super) fn route(&self, index: RouteIndex) -> &Route {
-        &self.description.routes[index.0]
-    }
-
     /// The route with the same method and path as a route of another revision.
     pub(super) fn route_like(&self, other: &Route) -> Option<RouteIndex> {
-        self.position(|route| route.method == other.method && route.path == other.path)
+        self.find_route(other.method, &other.path)
     }
 
     /// The GET route with the same path as another route.
     pub(super) fn reader_of(&self, route: RouteIndex) -> Option<RouteIndex> {
-        let path = &self.route(route).path;
-        self.position(|other| other.method == Method::Get && other.path == *path)
+        self.find_route(Method::Get, &self.description.route(route).path)
     }
 
-    fn position(&self, matches: impl Fn(&Route) -> bool) -> Option<RouteIndex> {
-        self.description
-            .routes
-            .iter()
-            .position(matches)
-            .map(RouteIndex)
+    fn find_route(&self, method: Method, path: &str) -> Option<RouteIndex> {
+        let mut routes = self.description.indexed_routes();
+        let found = routes.find(|(_, route)| route.method == method && route.path == path);
+        found.map(|(index, _)| index)
     }
 }

@@ -20,8 +20,8 @@ use super::admission::{Admission, overloaded};
 use super::prepared::{ClockAndSeed, PreparedRequest, since_epoch};
 use super::shadow::Job;
 use super::traffic::Traffic;
-use super::{Answer, Candidate, Client, Error, Fault, Lease, Request, Revision, RouteIndex};
-use contract::DETAIL;
+use super::{Answer, Candidate, Client, Error, Fault, Lease, Request, Revision};
+use contract::{DETAIL, RouteIndex};
 use runtime::Call;
 use storage::{Budget, Database, Transaction};
 use telemetry::metrics::Metrics;
@@ -249,7 +249,7 @@ impl Service {
         Call {
             dialect: self.database.dialect(),
             deadline: transaction.deadline().min(arrived + self.limits.deadline),
-            transaction: Some(transaction),
+            transaction,
             now: clock_and_seed.map_or_else(since_epoch, |fixed| fixed.now),
             seed: clock_and_seed.map(|fixed| fixed.seed),
             span: tracing::Span::current(),

@@ -19,7 +19,8 @@ use tokio::sync::mpsc;
 
 pub(super) use self::difference::{Comparable, Difference};
 use super::prepared::ClockAndSeed;
-use super::{Answer, Error, Request, Revision, RouteIndex};
+use super::{Answer, Error, Request, Revision};
+use contract::RouteIndex;
 
 /// Reads that wait in the queue.
 const QUEUE: usize = 64;

@@ -1,7 +1,7 @@
-//! Generated: the host's side of the interfaces that a component imports.
+//! Generated bindings: the host's side of the interfaces that a component imports.
 //!
-//! Only imports are bound. They never change shape, so every compiled component keeps matching;
-//! exports are read dynamically, by name, so that they may grow.
+//! Only imports are bound. Their shape never changes, so every compiled component keeps matching
+//! them. Exports are called dynamically, by name, so that they can gain members.
 
 wasmtime::component::bindgen!({
     inline: "

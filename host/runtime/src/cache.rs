@@ -1,10 +1,11 @@
 //! Compiled code on disk, by component digest and engine fingerprint.
 //!
-//! An entry is sealed ([`CodeKey`]): an HMAC-SHA256, then the code. The key lies outside the directory, so that
-//! who can write entries cannot make one that the host would run. An entry that is stale,
-//! damaged or foreign is a miss, never a failure. Entries are written to a temporary file,
-//! synced and renamed: a reader sees a whole one or none, also where other processes share the
-//! directory. An entry that is removed is a miss for them.
+//! An entry is sealed with a [`CodeKey`]: an HMAC-SHA256 followed by the code. The key lies outside
+//! the directory, so that a user who can write entries cannot make one that the host would run. An
+//! entry that is stale, damaged or sealed with another key is a cache miss, never a failure.
+//!
+//! Several processes may share the directory. An entry is written to a temporary file, synced and
+//! renamed, so a reader sees either a complete entry or no entry.
 
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
@@ -16,13 +17,13 @@ use anyhow::Context as _;
 use super::compiler::CompiledCode;
 use super::key::CodeKey;
 
-/// How an entry's name ends.
+/// Suffix of an entry's file name.
 const ENTRY: &str = ".code";
 
-/// How the name of an entry ends that is being written.
+/// Suffix of the file name of an entry that is being written.
 const UNFINISHED: &str = ".code.tmp";
 
-/// When an entry that is being written will never be finished: its writer was killed.
+/// Age after which an unfinished entry is removed: its writer was killed.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// A directory of compiled code.
@@ -32,19 +33,19 @@ pub struct CodeCache {
 }
 
 impl CodeCache {
-    /// Opens a cache. The directory and the key are made where they are missing, readable by
-    /// this user alone.
+    /// Opens a cache. If the directory or the key does not exist, creates it, readable only by
+    /// this user.
     ///
     /// # Errors
-    /// When either cannot be made or read.
+    /// Returns an error if either cannot be created or read.
     pub fn open(directory: &Path, key: &Path) -> anyhow::Result<Self> {
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(directory)
-            .with_context(|| format!("cannot make the code cache {}", directory.display()))?;
+            .with_context(|| format!("cannot create the code cache {}", directory.display()))?;
         let key = CodeKey::read_or_make(key)
-            .with_context(|| format!("cannot read the code cache's key {}", key.display()))?;
+            .with_context(|| format!("cannot use the code cache's key {}", key.display()))?;
         let cache = CodeCache {
             directory: directory.to_owned(),
             key,
@@ -53,16 +54,16 @@ impl CodeCache {
         Ok(cache)
     }
 
-    /// The code for a component in an engine, if there is a sound entry.
+    /// Returns the code of a component for an engine, or `None` if there is no valid entry.
     pub fn get(&self, digest: &str, fingerprint: &str) -> Option<CompiledCode> {
         let entry = std::fs::read(self.path(digest, fingerprint)).ok()?;
         self.key.open(digest, fingerprint, entry)
     }
 
-    /// Keeps the code of a component.
+    /// Writes an entry for the code of a component, replacing an older one.
     ///
     /// # Errors
-    /// When the entry cannot be written; an older one is then still whole.
+    /// Returns an error if the entry cannot be written. An older entry stays intact.
     pub fn put(&self, digest: &str, fingerprint: &str, code: &CompiledCode) -> std::io::Result<()> {
         let mut file = tempfile::Builder::new()
             .suffix(UNFINISHED)
@@ -73,14 +74,14 @@ impl CodeCache {
         Ok(())
     }
 
-    /// Removes the code of a component, for whichever engine it was made.
+    /// Removes the code of a component for all engines.
     pub fn forget(&self, digest: &str) {
-        let begin = format!("{digest}-");
-        self.remove(|name, _| name.starts_with(&begin) && name.ends_with(ENTRY));
+        let prefix = format!("{digest}-");
+        self.remove(|name, _| name.starts_with(&prefix) && name.ends_with(ENTRY));
     }
 
-    /// Removes the files that `unwanted` names by their name and age. What cannot be removed
-    /// costs room.
+    /// Removes the files for which `unwanted` returns true, given their name and age. A file that
+    /// cannot be removed is logged and stays; it only takes up space.
     fn remove(&self, unwanted: impl Fn(&str, Duration) -> bool) {
         let entries = std::fs::read_dir(&self.directory);
         for entry in entries.into_iter().flatten().flatten() {
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_component_is_forgotten_with_its_code_for_every_engine() {
+    fn a_component_is_forgotten_with_its_code_for_all_engines() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(folder.path());
         for (digest, fingerprint) in [("a", "1"), ("a", "2"), ("ab", "1"), ("b", "1")] {
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_left_unfinished_is_removed_an_hour_later() {
+    fn an_unfinished_entry_of_a_killed_process_is_removed_after_an_hour() {
         let folder = tempfile::tempdir().unwrap();
         let directory = cache(folder.path()).directory;
         let ages = [

@@ -1,9 +1,9 @@
-//! Compiles components, always in another process: `task-host compile`.
+//! Compiles components, always in a child process: `task-host compile`.
 //!
 //! The child reads the component from its standard input and writes machine code to its standard
-//! output. It is niced and limited in memory and time, so that a hostile component costs one
-//! child and a large one does not compete with requests. Its limits are the kernel's too: a child
-//! whose host was killed ends by itself.
+//! output. It runs at a lower priority and within limits on memory and time: a hostile component
+//! costs at most one child, and a large one does not compete with requests. The kernel enforces the
+//! limits too, so a child ends even if its host was killed.
 
 use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
@@ -19,16 +19,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use wasmtime::Engine;
 
-use super::direct;
+use super::{direct, engine};
 
-/// How a core module begins, up to its version.
+/// First bytes of a core module: the magic number and the version.
 const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
-/// Machine code that this host's own compiler made.
+/// Machine code that this host's own compiler made. Code from any other source cannot become a
+/// `CompiledCode`, because it runs without further checks.
 pub struct CompiledCode(Vec<u8>);
 
 impl CompiledCode {
-    /// The caller vouches for the bytes: see `load`.
+    /// Wraps bytes. The caller guarantees that this host's compiler made them; see the safety
+    /// comment in `load`.
     pub(super) fn vouched(bytes: Vec<u8>) -> Self {
         CompiledCode(bytes)
     }
@@ -38,10 +40,11 @@ impl CompiledCode {
     }
 }
 
-/// Threads of one compilation, at most: each costs address space too.
-const MOST_THREADS: u64 = 4;
+/// Maximum number of threads of one compilation. Each thread costs address space too.
+const MAX_THREADS: u64 = 4;
 
-/// What code must be compiled with to run in an engine of this configuration and version.
+/// Returns a short text that identifies the engine's version and configuration and the additions of
+/// [`direct`]. Code runs only in an engine with the fingerprint that it was compiled for.
 pub(super) fn fingerprint(engine: &Engine) -> String {
     struct Fold(Sha256);
     impl Hasher for Fold {
@@ -55,66 +58,61 @@ pub(super) fn fingerprint(engine: &Engine) -> String {
     let mut fold = Fold(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut fold);
     fold.write(direct::VERSION);
-    let digest = fold.0.finalize();
-    digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex::encode(&fold.0.finalize()[..8])
 }
 
-/// Starts children that compile.
+/// Compiles components in child processes.
 #[derive(Debug, Clone)]
 pub struct Compiler {
-    /// The program to start: this host's own file.
+    /// The program to start: this host's own executable.
     pub program: PathBuf,
-    /// How long a compilation may take.
+    /// Maximum time of one compilation.
     pub timeout: Duration,
-    /// The address space that a compilation may use, in bytes.
+    /// Maximum address space of one compilation, in bytes.
     pub memory_bytes: u64,
 }
 
 /// Why a component was not compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
-    /// The compiler refused it; the text is the compiler's reason.
+    /// The compiler rejected the input. The text is the compiler's reason.
     #[error("{0}")]
     Refused(String),
-    /// It is a core module.
+    /// The input is a core module.
     #[error(
         "this is a core WebAssembly module, not a component; link it with wasm-component-ld, or \
          encode it with `wasm-tools component new`"
     )]
     Module,
-    /// It is machine code already. Nobody can tell what that does.
-    #[error("this is compiled code, not a component; give the .wasm that it was made of")]
+    /// The input is machine code already. It cannot be checked, so it is not accepted.
+    #[error("this is compiled code, not a component; use the .wasm file that it was compiled from")]
     Precompiled,
     /// The compilation took too long.
     #[error("the compilation took more than {} (--compile-timeout)",
         humantime::format_duration(*.0))]
     TimedOut(Duration),
-    /// The compilation needed too much memory. In bytes.
+    /// The compilation needed more memory than the limit, in bytes.
     #[error("the compilation needed more than {0} bytes of memory (--compile-memory)")]
     OutOfMemory(u64),
-    /// The child could not be started or died.
+    /// The child could not be started or ended unexpectedly.
     #[error("the compiler could not run: {0}")]
     Failed(String),
 }
 
 impl Compiler {
-    /// How long a compilation may take unless it is set: a component of 20 MB takes a minute on a
-    /// slow machine.
+    /// Default of [`Compiler::timeout`]. A component of 20 MB takes a minute on a slow machine.
     pub const TIMEOUT: Duration = Duration::from_secs(120);
-    /// The address space that a compilation may use unless it is set: code generation needs up to
-    /// a hundred times the component's size.
+    /// Default of [`Compiler::memory_bytes`]. Code generation needs up to a hundred times the
+    /// component's size.
     pub const MEMORY_BYTES: u64 = 4 << 30;
-    /// The address space without which hardly a component compiles: half of it is the program,
-    /// stacks, and what the allocator sets aside for each thread.
+    /// The minimum address space with which most components compile. Half of it is the program, the
+    /// stacks and what the allocator reserves for each thread.
     pub const LEAST_MEMORY_BYTES: u64 = 640 << 20;
 
-    /// A compiler that starts this very program again.
+    /// Returns a compiler that starts this program's own executable.
     ///
     /// # Errors
-    /// When the system does not tell where the program is.
+    /// Returns an error if the path of the executable is not known.
     pub fn of_this_program() -> std::io::Result<Self> {
         Ok(Compiler {
             program: std::env::current_exe()?,
@@ -123,10 +121,10 @@ impl Compiler {
         })
     }
 
-    /// Compiles a component in a child process.
+    /// Compiles a component in a child process. If the future is dropped, the child is killed.
     ///
     /// # Errors
-    /// Every [`CompileError`]; no child is left running. Dropping the future kills it.
+    /// Returns any [`CompileError`]. The child no longer runs then.
     pub async fn compile(&self, component: &[u8]) -> Result<CompiledCode, CompileError> {
         if Engine::detect_precompiled(component).is_some() {
             return Err(CompileError::Precompiled);
@@ -145,7 +143,7 @@ impl Compiler {
         let mut message = String::new();
         let work = async {
             let write = async {
-                // A child that refuses early closes its end: its message says why.
+                // A child that rejects the input early closes its end. Its message says why.
                 let _ = stdin.write_all(component).await;
                 drop(stdin);
                 Ok(())
@@ -168,7 +166,7 @@ impl Compiler {
             (_, Some(signal)) if signal == Signal::XCPU.as_raw() => {
                 Err(CompileError::TimedOut(self.timeout))
             }
-            // The standard library says so, and aborts.
+            // The standard library's message before it aborts.
             _ if message.contains("memory allocation of") => {
                 Err(CompileError::OutOfMemory(self.memory_bytes))
             }
@@ -178,17 +176,17 @@ impl Compiler {
 
     fn start(&self) -> std::io::Result<Child> {
         let cores = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
-        let threads = cores.min(MOST_THREADS);
-        // Several threads use up their time faster than the clock goes.
+        let threads = cores.min(MAX_THREADS);
+        // Several threads use CPU time faster than wall-clock time passes.
         let cpu_seconds = (self.timeout.as_secs() + 1).saturating_mul(threads);
         Command::new(&self.program)
             .arg("compile")
             .args(["--memory-limit", &self.memory_bytes.to_string()])
             .args(["--cpu-limit", &cpu_seconds.to_string()])
-            // The child needs no setting of the host's, and must not see its secrets.
+            // The child needs none of the host's settings, and must not see its secrets.
             .env_clear()
             .env("RAYON_NUM_THREADS", threads.to_string())
-            // Address space is limited: the allocator must not reserve a GiB of it.
+            // The address space is limited, so the allocator must not reserve 1 GiB of it.
             .env("MIMALLOC_ARENA_RESERVE", "8MiB")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -198,16 +196,16 @@ impl Compiler {
     }
 }
 
-/// The child's side: compiles standard input to standard output, within an address space and a
-/// CPU time where they are given.
+/// The child's side: compiles standard input to standard output. If limits are given, it runs
+/// within that address space and CPU time.
 ///
 /// # Errors
-/// With the reason why the input is not a component that this host can compile.
+/// Returns the reason why this host cannot compile the input.
 pub fn compile_in_this_process(
     memory_bytes: Option<u64>,
     cpu_seconds: Option<u64>,
 ) -> anyhow::Result<()> {
-    // Not fatal: a sandbox may forbid either, and they only protect the neighbours.
+    // A failure is not fatal: a sandbox may forbid both, and they only protect other processes.
     let _ = rustix::process::nice(10);
     for (resource, limit) in [(Resource::As, memory_bytes), (Resource::Cpu, cpu_seconds)] {
         if limit.is_some() {
@@ -223,9 +221,9 @@ pub fn compile_in_this_process(
         .lock()
         .read_to_end(&mut component)
         .context("cannot read the component")?;
-    let engine = engine_for_compiling()?;
-    let direct = direct::with_direct_results(&component);
-    let code = direct.and_then(|direct| engine.precompile_component(&direct).ok());
+    let engine = engine::compiling()?;
+    let with_direct = direct::with_direct_functions(&component);
+    let code = with_direct.and_then(|component| engine.precompile_component(&component).ok());
     let code = match code {
         Some(code) => code,
         None => engine
@@ -236,8 +234,4 @@ pub fn compile_in_this_process(
     stdout.write_all(&code)?;
     stdout.flush()?;
     Ok(())
-}
-
-fn engine_for_compiling() -> anyhow::Result<Engine> {
-    super::engine::compiling()
 }

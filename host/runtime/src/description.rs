@@ -1,19 +1,19 @@
-//! Reads what a component says of itself out of dynamic values, by member name.
+//! Reads the results of the `service` functions from dynamic values, by member name.
 //!
-//! Members that are not there get a default and unknown ones are ignored, so that components of
-//! every 1.x contract can be read.
+//! A missing member gets its default, and an unknown member is ignored, so that components of every
+//! 1.x contract can be read.
 
 use wasmtime::component::Val;
 
 use contract::{Access, Asset, Description, Method, Migration, Route};
 
-/// A value that is not what the contract says, as a sentence.
+/// How a value breaks the contract, as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Unreadable(String);
+pub struct ContractViolation(String);
 
 /// Reads the result of `service.describe`.
-pub(super) fn description(value: &Val) -> Result<Description, Unreadable> {
+pub(super) fn description(value: &Val) -> Result<Description, ContractViolation> {
     let record = Record::of(value, "the description")?;
     Ok(Description {
         name: record.string("name")?,
@@ -24,48 +24,52 @@ pub(super) fn description(value: &Val) -> Result<Description, Unreadable> {
 }
 
 /// Reads the result of `service.assets`.
-pub(super) fn assets(value: &Val) -> Result<Vec<Asset>, Unreadable> {
+pub(super) fn assets(value: &Val) -> Result<Vec<Asset>, ContractViolation> {
     list(value, "assets", asset)
 }
 
 /// Reads the result of `service.check`.
-pub(super) fn checked(value: &Val) -> Result<Result<(), String>, Unreadable> {
+pub(super) fn checked(value: &Val) -> Result<Result<(), String>, ContractViolation> {
     match value {
         Val::Result(Ok(_)) => Ok(Ok(())),
         Val::Result(Err(reason)) => Ok(Err(text(reason.as_deref()))),
-        _ => Err(Unreadable("check does not return a result".into())),
+        _ => Err(ContractViolation("check does not return a result".into())),
     }
 }
 
 /// Reads the result of `service.health`.
-pub(super) fn figures(value: &Val) -> Result<Result<Vec<(String, i64)>, String>, Unreadable> {
+pub(super) fn figures(
+    value: &Val,
+) -> Result<Result<Vec<(String, i64)>, String>, ContractViolation> {
     match value {
         Val::Result(Ok(Some(figures))) => list(figures, "health", figure).map(Ok),
         Val::Result(Err(reason)) => Ok(Err(text(reason.as_deref()))),
-        _ => Err(Unreadable(
+        _ => Err(ContractViolation(
             "health does not return a result with a list".into(),
         )),
     }
 }
 
-fn figure(value: &Val) -> Result<(String, i64), Unreadable> {
+fn figure(value: &Val) -> Result<(String, i64), ContractViolation> {
     match value {
         Val::Tuple(pair) => match pair.as_slice() {
             [Val::String(name), Val::S64(figure)] => Ok((name.replace('-', "_"), *figure)),
-            _ => Err(Unreadable("a figure of health is not (string, s64)".into())),
+            _ => Err(ContractViolation(
+                "a health figure is not (string, s64)".into(),
+            )),
         },
-        _ => Err(Unreadable("a figure of health is not a tuple".into())),
+        _ => Err(ContractViolation("a health figure is not a tuple".into())),
     }
 }
 
 fn text(value: Option<&Val>) -> String {
     match value {
         Some(Val::String(text)) => text.clone(),
-        _ => "no reason was given".into(),
+        _ => "the component gave no reason".into(),
     }
 }
 
-fn route(value: &Val) -> Result<Route, Unreadable> {
+fn route(value: &Val) -> Result<Route, ContractViolation> {
     let record = Record::of(value, "a route")?;
     let path = record.string("path")?;
     Ok(Route {
@@ -76,9 +80,7 @@ fn route(value: &Val) -> Result<Route, Unreadable> {
             "patch" => Method::Patch,
             "delete" => Method::Delete,
             other => {
-                return Err(Unreadable(format!(
-                    "{path}: the host has no method {other}"
-                )));
+                return Err(ContractViolation(format!("{path}: unknown method {other}")));
             }
         },
         operation: record.string("operation")?,
@@ -86,9 +88,7 @@ fn route(value: &Val) -> Result<Route, Unreadable> {
             "read" => Access::Read,
             "write" => Access::Write,
             other => {
-                return Err(Unreadable(format!(
-                    "{path}: the host has no access {other}"
-                )));
+                return Err(ContractViolation(format!("{path}: unknown access {other}")));
             }
         },
         success: match record.get("success") {
@@ -103,7 +103,7 @@ fn route(value: &Val) -> Result<Route, Unreadable> {
     })
 }
 
-fn migration(value: &Val) -> Result<Migration, Unreadable> {
+fn migration(value: &Val) -> Result<Migration, ContractViolation> {
     let record = Record::of(value, "a migration")?;
     Ok(Migration {
         name: record.string("name")?,
@@ -112,7 +112,7 @@ fn migration(value: &Val) -> Result<Migration, Unreadable> {
     })
 }
 
-fn asset(value: &Val) -> Result<Asset, Unreadable> {
+fn asset(value: &Val) -> Result<Asset, ContractViolation> {
     let record = Record::of(value, "an asset")?;
     let path = record.string("path")?;
     let content = match record.get("content") {
@@ -120,10 +120,12 @@ fn asset(value: &Val) -> Result<Asset, Unreadable> {
             .iter()
             .map(|byte| match byte {
                 Val::U8(byte) => Ok(*byte),
-                _ => Err(Unreadable(format!("asset {path}: content is not list<u8>"))),
+                _ => Err(ContractViolation(format!(
+                    "asset {path}: content is not list<u8>"
+                ))),
             })
             .collect::<Result<_, _>>()?,
-        _ => return Err(Unreadable(format!("asset {path} has no content"))),
+        _ => return Err(ContractViolation(format!("asset {path} has no content"))),
     };
     Ok(Asset {
         media_type: record.string("media-type")?,
@@ -135,11 +137,11 @@ fn asset(value: &Val) -> Result<Asset, Unreadable> {
 fn list<T>(
     value: &Val,
     what: &str,
-    read: impl Fn(&Val) -> Result<T, Unreadable>,
-) -> Result<Vec<T>, Unreadable> {
+    read: impl Fn(&Val) -> Result<T, ContractViolation>,
+) -> Result<Vec<T>, ContractViolation> {
     match value {
         Val::List(values) => values.iter().map(read).collect(),
-        _ => Err(Unreadable(format!("{what} is not a list"))),
+        _ => Err(ContractViolation(format!("{what} is not a list"))),
     }
 }
 
@@ -150,10 +152,10 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn of(value: &'a Val, what: &'a str) -> Result<Self, Unreadable> {
+    fn of(value: &'a Val, what: &'a str) -> Result<Self, ContractViolation> {
         match value {
             Val::Record(members) => Ok(Record { what, members }),
-            _ => Err(Unreadable(format!("{what} is not a record"))),
+            _ => Err(ContractViolation(format!("{what} is not a record"))),
         }
     }
 
@@ -164,35 +166,38 @@ impl<'a> Record<'a> {
             .map(|(_, value)| value)
     }
 
-    fn string(&self, name: &str) -> Result<String, Unreadable> {
+    fn string(&self, name: &str) -> Result<String, ContractViolation> {
         match self.get(name) {
             Some(Val::String(text)) => Ok(text.clone()),
-            _ => Err(Unreadable(format!("{} has no string {name}", self.what))),
+            _ => Err(ContractViolation(format!(
+                "{} has no string {name}",
+                self.what
+            ))),
         }
     }
 
-    fn optional_string(&self, name: &str) -> Result<Option<String>, Unreadable> {
+    fn optional_string(&self, name: &str) -> Result<Option<String>, ContractViolation> {
         match self.get(name) {
             None | Some(Val::Option(None)) => Ok(None),
             Some(Val::Option(Some(text))) => match &**text {
                 Val::String(text) => Ok(Some(text.clone())),
-                _ => Err(Unreadable(format!(
+                _ => Err(ContractViolation(format!(
                     "{} of {} is not a string",
                     name, self.what
                 ))),
             },
-            Some(_) => Err(Unreadable(format!(
+            Some(_) => Err(ContractViolation(format!(
                 "{} of {} is not an option",
                 name, self.what
             ))),
         }
     }
 
-    fn case(&self, name: &str) -> Result<Option<&'a str>, Unreadable> {
+    fn case(&self, name: &str) -> Result<Option<&'a str>, ContractViolation> {
         match self.get(name) {
             None => Ok(None),
             Some(Val::Enum(case)) => Ok(Some(case)),
-            Some(_) => Err(Unreadable(format!(
+            Some(_) => Err(ContractViolation(format!(
                 "{} of {} is not an enum",
                 name, self.what
             ))),
@@ -202,8 +207,8 @@ impl<'a> Record<'a> {
     fn list<T>(
         &self,
         name: &str,
-        read: impl Fn(&Val) -> Result<T, Unreadable>,
-    ) -> Result<Vec<T>, Unreadable> {
+        read: impl Fn(&Val) -> Result<T, ContractViolation>,
+    ) -> Result<Vec<T>, ContractViolation> {
         self.get(name)
             .map_or_else(|| Ok(Vec::new()), |value| list(value, name, read))
     }

@@ -1,18 +1,45 @@
-//! Gives a component a second way out for its results: where they lie, instead of what they are.
+//! Adds direct variants of the exported functions to a component before it is compiled: functions
+//! that return the address of their result instead of the result.
 //!
-//! wasmtime lifts the result of a function that it knows only at run time into values that own
-//! every string and every field's name, which takes most of the time of a long list. So the
-//! compiler adds to each exported interface `a:b/c` an instance `direct-a:b/c` with the same core
-//! functions, lifted to return the address of their result, and beside them a function that gives
-//! a view of the memory. The host reads the result there, by the canonical ABI. A function whose shape
-//! is not known here simply gets no second way.
+//! # Why
+//! The host knows a component's functions only at run time. wasmtime lifts the result of such a
+//! function into a tree of `Val`s in which every string and every field's name is allocated. For a
+//! long list that takes most of the time of the request. With the address of the result and a view
+//! of the instance's memory, the host writes JSON straight from that memory.
 //!
-//! Where that is so, lifted functions lose their post-return as well: an instance ends with its call.
-//! All else that the component had stays as it was.
+//! # What is added
+//! An exported function is a core function with a type, "lifted" by a `canon lift` definition. By
+//! the canonical ABI, a core function whose result does not fit into one flat value returns the
+//! address of the result in linear memory. So the same core function can be lifted a second time,
+//! with the result type `u32`. For an interface `a:b/c` with a function `f`, and once for the
+//! component, the following exports are added behind the component's own sections:
+//!
+//! ```text
+//! direct-a:b/c                 f: func(<the parameters of f>) -> u32
+//! direct-memory:direct/memory  view: func() -> list<u8>
+//! ```
+//!
+//! `view` returns a list with the address 0 and the length of the whole memory. wasmtime gives such
+//! a list to the host as a slice of the memory, without a copy.
+//!
+//! # How they are used
+//! 1. The compiler child calls [`with_direct_functions`] and compiles the result.
+//! 2. `Program::operation` looks up the direct variant and `view`, or else the plain function.
+//! 3. `Program::call` calls both on the same instance, one after the other, and passes memory and
+//!    address to the caller.
+//! 4. `transcode` reads the value there (its module `layout`). It checks every address, length and
+//!    discriminant, because the guest wrote them.
+//!
+//! # What stays as it is
+//! A component or a function of a shape that this module does not know gets no direct variant. Its
+//! results are lifted by wasmtime, more slowly, with the same outcome.
+//!
+//! If something is added, the component's own lifted functions lose their `post-return` function,
+//! which would free the result. An instance ends with its call, so nothing has to be freed, and
+//! wasmtime would look these functions up for every instance. Everything else stays byte for byte.
 
-mod added;
-mod lifts;
-mod view;
+mod additions;
+mod memory_view;
 
 #[cfg(test)]
 mod tests;
@@ -22,43 +49,59 @@ use std::collections::HashMap;
 use wasm_encoder::{CanonicalFunctionSection, RawSection};
 use wasmparser::types::TypesRef;
 use wasmparser::{
-    CanonicalFunction, CanonicalOption, ComponentExternalKind, ComponentInstance, Parser, Payload,
-    Validator, WasmFeatures,
+    CanonicalFunction, CanonicalOption, ComponentCanonicalSectionReader, ComponentExternalKind,
+    ComponentInstance, Parser, Payload, Validator, WasmFeatures,
 };
 
-use self::added::{Added, Memory};
+use self::additions::{Additions, GuestMemory};
 
-/// The instance that gives the view of the memory, and its function.
-pub(super) const MEMORY: (&str, &str) = ("direct-memory:direct/memory", "view");
+/// A function of an exported interface.
+pub(super) struct FunctionName {
+    pub(super) interface: &'static str,
+    pub(super) function: &'static str,
+}
 
-/// Changes with what is added, so that code compiled with other additions is made anew.
+/// The function that returns a view of the whole memory.
+pub(super) const MEMORY_VIEW: FunctionName = FunctionName {
+    interface: "direct-memory:direct/memory",
+    function: "view",
+};
+
+/// Part of the engine's fingerprint. It must change whenever this module adds something else, so
+/// that code with other additions is compiled again.
 pub(super) const VERSION: &[u8] = b"direct results 2";
 
-/// The instance beside an interface.
-pub(super) fn beside(interface: &str) -> String {
+/// Returns the name of the interface with the direct variants of an interface's functions.
+pub(super) fn interface_of(interface: &str) -> String {
     format!("direct-{interface}")
 }
 
-/// The component with what is added, where anything can be.
-pub(super) fn with_direct_results(component: &[u8]) -> Option<Vec<u8>> {
+/// Returns the component with direct variants of its functions, or `None` if the bytes are not a
+/// component or it has no memory with a function that allocates in it.
+pub(super) fn with_direct_functions(component: &[u8]) -> Option<Vec<u8>> {
     let mut validator = Validator::new_with_features(WasmFeatures::all());
-    let mut found = Found::default();
+    let mut inventory = Inventory::default();
     let mut copy = wasm_encoder::Component::new();
+    // Nesting depth of the current payload: modules and components contain sections of their own.
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(component) {
         let payload = payload.ok()?;
         if let Payload::End(_) = payload {
             if depth == 0 {
-                // Before the validator forgets the types.
-                return found.add_to(copy, validator.types(0)?);
+                // The validator drops its types when it sees the end.
+                return inventory.add_to(copy, validator.types(0)?);
             }
             depth -= 1;
         } else if depth == 0 {
-            found.note(&payload, validator.types(0))?;
+            inventory.record(&payload, validator.types(0))?;
             if let Some((id, range)) = payload.as_section() {
                 let data = component.get(range)?;
-                match lifts(&payload) {
-                    Some(lifts) => copy.section(&lifts),
+                let lifted = match &payload {
+                    Payload::ComponentCanonicalSection(section) => without_post_return(section),
+                    _ => None,
+                };
+                match lifted {
+                    Some(lifted) => copy.section(&lifted),
                     None => copy.section(&RawSection { id, data }),
                 };
             }
@@ -74,60 +117,89 @@ pub(super) fn with_direct_results(component: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// The lifted functions of a section that holds nothing else.
-fn lifts(payload: &Payload<'_>) -> Option<CanonicalFunctionSection> {
-    match payload {
-        Payload::ComponentCanonicalSection(section) => lifts::without_post_return(section),
-        _ => None,
+/// Copies a section of lifted functions without their post-return functions. Returns `None` if the
+/// section contains anything else than functions lifted with the options that wit-component uses.
+fn without_post_return(
+    section: &ComponentCanonicalSectionReader<'_>,
+) -> Option<CanonicalFunctionSection> {
+    use wasm_encoder::CanonicalOption as Encoded;
+    let mut copy = CanonicalFunctionSection::new();
+    for function in section.clone() {
+        let CanonicalFunction::Lift {
+            core_func_index,
+            type_index,
+            options,
+        } = function.ok()?
+        else {
+            return None;
+        };
+        let mut kept = Vec::with_capacity(options.len());
+        for option in &options {
+            match option {
+                CanonicalOption::UTF8 => kept.push(Encoded::UTF8),
+                CanonicalOption::Memory(index) => kept.push(Encoded::Memory(*index)),
+                CanonicalOption::Realloc(index) => kept.push(Encoded::Realloc(*index)),
+                CanonicalOption::PostReturn(_) => {}
+                _ => return None,
+            }
+        }
+        copy.lift(core_func_index, type_index, kept);
     }
+    Some(copy)
 }
 
-/// A core function, lifted.
-struct Lift {
-    core: u32,
-    options: Options,
+/// A core function that the component lifts.
+struct LiftedFunction {
+    core_function: u32,
+    options: CanonicalOptions,
 }
 
-/// What a lifted or lowered function works with.
+/// The canonical options that matter here, as indices of the component's outermost level.
 #[derive(Clone, Copy, Default)]
-struct Options {
+struct CanonicalOptions {
     memory: Option<u32>,
     realloc: Option<u32>,
 }
 
 /// What the component consists of, by the indices of its outermost level.
 #[derive(Default)]
-struct Found<'a> {
-    lifts: HashMap<u32, Lift>,
-    /// The first memory that goes with a function to allocate in it.
-    memory: Option<Memory>,
-    /// The functions of the instances made here, by name.
+struct Inventory<'a> {
+    lifted: HashMap<u32, LiftedFunction>,
+    /// The first memory that is used together with a function that allocates in it.
+    memory: Option<GuestMemory>,
+    /// The functions of the instances that the component makes, by name.
     instances: HashMap<u32, Vec<(&'a str, u32)>>,
-    exports: Vec<(&'a str, u32)>,
+    exported_instances: Vec<(&'a str, u32)>,
 }
 
-impl<'a> Found<'a> {
-    /// Takes notice of a section before the validator counts it.
-    fn note(&mut self, payload: &Payload<'a>, types: Option<TypesRef<'_>>) -> Option<()> {
+impl<'a> Inventory<'a> {
+    /// Records the items of a section. Must be called before the validator sees the section, so
+    /// that the validator's counts are the indices of the section's first items.
+    fn record(&mut self, payload: &Payload<'a>, types: Option<TypesRef<'_>>) -> Option<()> {
         match payload {
             Payload::ComponentCanonicalSection(section) => {
                 let mut index = types?.component_function_count();
                 for function in section.clone() {
                     match function.ok()? {
                         CanonicalFunction::Lift {
-                            core_func_index: core,
+                            core_func_index: core_function,
                             options,
                             ..
                         } => {
                             if let Some(options) = self.options(&options) {
-                                self.lifts.insert(index, Lift { core, options });
+                                let lifted = LiftedFunction {
+                                    core_function,
+                                    options,
+                                };
+                                self.lifted.insert(index, lifted);
                             }
                             index += 1;
                         }
                         CanonicalFunction::Lower { options, .. } => {
                             self.options(&options);
                         }
-                        // Everything else makes a core function, too.
+                        // All other definitions make core functions, which have indices of their
+                        // own.
                         _ => {}
                     }
                 }
@@ -142,7 +214,8 @@ impl<'a> Found<'a> {
                 for export in section.clone() {
                     let export = export.ok()?;
                     if export.kind == ComponentExternalKind::Instance {
-                        self.exports.push((export.name.name, export.index));
+                        self.exported_instances
+                            .push((export.name.name, export.index));
                     }
                 }
             }
@@ -151,9 +224,10 @@ impl<'a> Found<'a> {
         Some(())
     }
 
-    /// Reads a function's options; none where one of them changes what its result looks like.
-    fn options(&mut self, options: &[CanonicalOption]) -> Option<Options> {
-        let mut known = Options::default();
+    /// Reads a function's options. Returns `None` if there is an option that could change how the
+    /// result lies in memory.
+    fn options(&mut self, options: &[CanonicalOption]) -> Option<CanonicalOptions> {
+        let mut known = CanonicalOptions::default();
         for option in options {
             match option {
                 CanonicalOption::Memory(index) => known.memory = Some(*index),
@@ -163,32 +237,33 @@ impl<'a> Found<'a> {
             }
         }
         if let (None, Some(memory), Some(realloc)) = (&self.memory, known.memory, known.realloc) {
-            self.memory = Some(Memory { memory, realloc });
+            self.memory = Some(GuestMemory { memory, realloc });
         }
         Some(known)
     }
 
+    /// Adds the direct variants behind the component's own sections.
     fn add_to(&self, component: wasm_encoder::Component, types: TypesRef<'_>) -> Option<Vec<u8>> {
-        let mut added = Added::new(types, self.memory?);
-        for (name, index) in &self.exports {
+        let mut additions = Additions::new(types, self.memory?);
+        for (name, index) in &self.exported_instances {
             let mut functions = Vec::new();
             for (function, lifted) in self.instances.get(index).into_iter().flatten() {
-                if let Some(lift) = self.lifts.get(lifted)
-                    && let Some(direct) = added.lift(lift, *index, function)
+                if let Some(lifted) = self.lifted.get(lifted)
+                    && let Some(direct) = additions.lift_again(lifted, *index, function)
                 {
                     functions.push((*function, direct));
                 }
             }
             if !functions.is_empty() {
-                added.interface(beside(name), &functions);
+                additions.export_interface(interface_of(name), &functions);
             }
         }
-        Some([component.finish(), added.finish()].concat())
+        Some([component.finish(), additions.finish()].concat())
     }
 }
 
-/// The functions that an instance exports. Tools made with wit-component instantiate a component
-/// that hands its imports on under their names.
+/// The functions that an instance exports. Tools that use wit-component instantiate an inner
+/// component that exports its imports under the same names.
 fn functions(instance: ComponentInstance<'_>) -> Vec<(&str, u32)> {
     match instance {
         ComponentInstance::Instantiate { args, .. } => args

@@ -1,7 +1,8 @@
-//! The engine's configuration, and the ticker that drives its deadlines.
+//! The engine's configuration, and the ticker that enforces deadlines.
 //!
-//! One configuration serves both the process that compiles and the one that runs, or compiled
-//! code would not fit: only the allocation strategy differs, which code does not depend on.
+//! The process that compiles and the process that runs use the same configuration, because compiled
+//! code runs only in an engine of the configuration that it was compiled for. They differ only in
+//! the allocation strategy, on which compiled code does not depend.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -16,22 +17,22 @@ use wasmtime::{
 
 use super::limits::Limits;
 
-/// How often running guests are interrupted to yield and to check their deadlines.
+/// Interval at which running guests are interrupted to yield and to check their deadlines.
 pub(super) const TICK: Duration = Duration::from_millis(1);
-/// How often the ticker looks for work while no call runs. A call that begins within such a
-/// pause is first interrupted at its end.
+/// Interval at which the ticker looks for running calls while no call runs. A call that begins in
+/// such an interval is first interrupted after it.
 const IDLE_TICK: Duration = Duration::from_millis(10);
 
-/// A component may consist of this many core instances, memories and tables. Components made by
-/// wit-bindgen take three instances and one memory; those of language runtimes more: Python 38
-/// instances, QuickJS 3 memories. What is not used costs address space only.
+/// Maximum number of core instances, memories and tables of one component. Components made with
+/// wit-bindgen have three instances and one memory. Language runtimes have more: Python 38
+/// instances, QuickJS 3 memories. Unused slots cost only address space.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 128;
 const MEMORIES_PER_COMPONENT: u32 = 4;
 const TABLES_PER_COMPONENT: u32 = 16;
 
-/// What stays resident of an instance's memory and stack for the next one in the same slot. All of
-/// it is cleared after every call: more of it makes small calls pay for the largest before them,
-/// less makes large calls ask for their pages anew.
+/// Bytes of an instance's memory, stack and tables that stay resident for the next instance in the
+/// same slot. After every call they are cleared. With higher values a small call pays for a large
+/// call before it; with lower values a large call has to request its pages again.
 const MEMORY_KEEP_RESIDENT: usize = 128 << 10;
 const STACK_KEEP_RESIDENT: usize = 16 << 10;
 const TABLE_KEEP_RESIDENT: usize = 4 << 10;
@@ -40,23 +41,23 @@ fn config() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
-        // No world of ours has async functions: without them a store is cheaper.
+        // Our worlds have no async functions. Without support for them a store is cheaper.
         .concurrency_support(false)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .memory_init_cow(true);
     config
 }
 
-/// An engine that only compiles.
+/// Creates an engine that only compiles.
 pub(super) fn compiling() -> anyhow::Result<Engine> {
     Ok(Engine::new(&config())?)
 }
 
-/// An engine that only runs, with a pool for `limits.instances` calls at a time.
+/// Creates an engine that only runs code, with a pool for `limits.instances` concurrent calls.
 ///
 /// # Errors
-/// When the address space does not hold the pool: it must not fall back to something slower in
-/// silence.
+/// Returns an error if the address space is too small for the pool. It must not silently fall back
+/// to a slower allocation strategy.
 pub(super) fn running(limits: &Limits) -> anyhow::Result<Engine> {
     let instances = limits.instances + limits.spare_instances;
     let mut pool = PoolingAllocationConfig::default();
@@ -72,8 +73,8 @@ pub(super) fn running(limits: &Limits) -> anyhow::Result<Engine> {
         .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT)
         .async_stack_keep_resident(STACK_KEEP_RESIDENT)
         .table_keep_resident(TABLE_KEEP_RESIDENT)
-        // Resets only the pages that a call touched. Where the kernel lacks it, keeping memory
-        // resident costs more than it saves, which wasmtime decides by itself under `Auto`.
+        // Resets only the pages that a call touched. On kernels without PAGEMAP_SCAN, keeping
+        // memory resident costs more than it saves; with `Auto` wasmtime then does not.
         .pagemap_scan(Enabled::Auto);
     let mut config = config();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
@@ -81,14 +82,14 @@ pub(super) fn running(limits: &Limits) -> anyhow::Result<Engine> {
         .map_err(anyhow::Error::from)
         .with_context(|| {
             format!(
-                "the address space does not hold a pool of {instances} instances; \
+                "the address space is too small for a pool of {instances} instances; \
                  lower --max-concurrency"
             )
         })
 }
 
-/// Advances the engine's epoch from a thread of its own: a guest that never yields would stop a
-/// ticker that is a task.
+/// Advances the engine's epoch. It is a thread and not a task, because a guest that never yields
+/// would block the task.
 pub(super) struct Ticker {
     shared: Arc<TickerShared>,
     thread: Option<JoinHandle<()>>,
@@ -96,9 +97,9 @@ pub(super) struct Ticker {
 
 struct TickerShared {
     started: Instant,
-    /// Milliseconds after `started` of the latest tick.
+    /// Time of the latest tick, in milliseconds after `started`.
     last_ms: AtomicU64,
-    /// Calls that run now.
+    /// Number of calls that run now.
     running: AtomicU32,
     stop: AtomicBool,
 }
@@ -129,13 +130,14 @@ impl Ticker {
         })
     }
 
-    /// Counts a call as running until the guard is dropped, so that the ticker keeps its pace.
-    pub(super) fn run(&self) -> Running {
+    /// Counts a call as running until the guard is dropped. While a call runs, the ticker ticks at
+    /// its full rate.
+    pub(super) fn call_started(&self) -> RunningCall {
         self.shared.running.fetch_add(1, Ordering::Relaxed);
-        Running(self.shared.clone())
+        RunningCall(self.shared.clone())
     }
 
-    /// How long ago the latest tick was.
+    /// Returns the time since the latest tick.
     pub(super) fn age(&self) -> Duration {
         let last = Duration::from_millis(self.shared.last_ms.load(Ordering::Relaxed));
         self.shared.started.elapsed().saturating_sub(last)
@@ -146,16 +148,16 @@ impl Drop for Ticker {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // A ticker that panicked has nothing left to stop.
+            // If the ticker panicked, there is nothing left to stop.
             let _ = thread.join();
         }
     }
 }
 
-/// A call that runs. Dropping it ends the count.
-pub(super) struct Running(Arc<TickerShared>);
+/// Guard of a call that the ticker counts as running.
+pub(super) struct RunningCall(Arc<TickerShared>);
 
-impl Drop for Running {
+impl Drop for RunningCall {
     fn drop(&mut self) {
         self.0.running.fetch_sub(1, Ordering::Relaxed);
     }

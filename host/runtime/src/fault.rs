@@ -1,9 +1,9 @@
-//! How the logic can fail, and what else can end a call.
+//! How the logic can fail, and what else can interrupt a call.
 
 /// How the logic failed. Each kind has a problem type and a metric label of its own.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Fault {
-    /// It trapped: 500. The text, with a backtrace, is for the log.
+    /// It trapped: 500. The text has a backtrace and is meant for the log.
     #[error("the logic trapped: {0}")]
     Trap(String),
     /// The wall-clock deadline passed: 504.
@@ -12,38 +12,38 @@ pub enum Fault {
     /// It used more CPU time than a request may: 504.
     #[error("the request used too much CPU time")]
     CpuTime,
-    /// It asked for more memory than a request may have: 500.
+    /// It requested more memory than a request may use: 500.
     #[error("the request needed too much memory")]
     Memory,
-    /// It handed more data to the host than a request may: 500.
-    #[error("the logic handed over too much data")]
+    /// It passed more data to the host than a request may: 500.
+    #[error("the logic passed too much data to the host")]
     Handover,
     /// It ran more statements than a request may: 500.
     #[error("the request ran too many statements")]
     Statements,
-    /// Its statements returned more rows than a request may have: 500.
+    /// Its statements returned more rows than a request may read: 500.
     #[error("the request read too many rows")]
     Rows,
-    /// Its statements returned more bytes than a request may have: 500.
+    /// Its statements returned more bytes than a request may read: 500.
     #[error("the request read too many bytes")]
     Bytes,
     /// It published more events than a request may: 500.
     #[error("the request published too many events")]
     Events,
-    /// It published an event that breaks the contract's rules, or in a read: 500.
-    #[error("the logic published an event that it may not: {0}")]
+    /// It published an event that breaks the contract's rules, or published one in a read: 500.
+    #[error("the logic published an event that is not allowed: {0}")]
     Event(String),
-    /// It returned a value that has no JSON form, such as NaN or a repeated map key: 500.
-    #[error("the logic returned a value without a JSON form: {0}")]
+    /// It returned a value that cannot be written as JSON, such as NaN or a repeated map key: 500.
+    #[error("the logic returned a value that cannot be written as JSON: {0}")]
     Value(String),
-    /// It returned a success although a statement had failed or, at the end, a deferred
-    /// constraint did: 500.
+    /// It returned a success although a statement had failed, or a deferred constraint failed at
+    /// the end: 500.
     #[error("the logic returned a success in a transaction that had failed: {0}")]
     Transaction(String),
 }
 
 impl Fault {
-    /// Every [`code`](Fault::code).
+    /// All values of [`Fault::code`].
     pub const CODES: [&'static str; 12] = [
         "logic-trapped",
         "deadline-exceeded",
@@ -59,7 +59,7 @@ impl Fault {
         "logic-published-invalid-event",
     ];
 
-    /// The fault's slug: the problem type's and the metric label's name.
+    /// Returns the fault's slug: the name of its problem type and of its metric label.
     pub fn code(&self) -> &'static str {
         let index = match self {
             Fault::Trap(_) => 0,
@@ -79,13 +79,13 @@ impl Fault {
     }
 }
 
-/// What ended a call before the logic returned.
+/// What ended a call before the logic returned, or made its result unusable.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Interruption {
-    /// The logic's fault.
+    /// The logic failed.
     #[error(transparent)]
     Fault(#[from] Fault),
-    /// The database's; a conflict may be tried again.
+    /// The database failed. After a conflict the call may be retried.
     #[error(transparent)]
     Database(storage::Error),
 }

@@ -1,5 +1,7 @@
-//! The key by which compiled code is known to be ours. Code runs unchecked: who can write where it
-//! is kept must not be able to make some that a host would load.
+//! The key that authenticates compiled code.
+//!
+//! Compiled code is run without further checks. Anyone who can write to the place where code is
+//! kept must therefore not be able to make code that a host would load.
 
 use std::fs::Metadata;
 use std::io::{Read, Write};
@@ -15,18 +17,18 @@ use super::compiler::CompiledCode;
 
 const MAC_BYTES: usize = 32;
 
-/// The bytes of a key, at least.
+/// Minimum size of a key, in bytes.
 const KEY_BYTES: u64 = 32;
 
-/// A key that seals compiled code, and opens what was sealed with it.
+/// A key that seals compiled code with an HMAC-SHA256, and opens code that was sealed with it.
 pub struct CodeKey([u8; 32]);
 
 impl CodeKey {
-    /// Reads a key that is given: a file of 32 bytes or more, which nobody but this user and its
-    /// group may read.
+    /// Reads a key from a file of 32 bytes or more that only its owner and its group may read.
     ///
     /// # Errors
-    /// Where it cannot be read, is too short, or others may know it.
+    /// Returns an error if the file cannot be read, is too short, belongs to another user than this
+    /// process's user or root, or can be read or written by every user.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let mut text = Vec::new();
         open(path)?.take(1 << 16).read_to_end(&mut text)?;
@@ -37,10 +39,10 @@ impl CodeKey {
         Ok(CodeKey(Sha256::digest(&text).into()))
     }
 
-    /// Reads the key of this machine, and makes it where it is missing.
+    /// Reads the key of this machine, or creates it if it does not exist.
     ///
     /// # Errors
-    /// As [`CodeKey::read`]; where it cannot be made.
+    /// Returns the errors of [`CodeKey::read`], or an error if the file cannot be created.
     pub(super) fn read_or_make(path: &Path) -> anyhow::Result<Self> {
         let mut key = [0; KEY_BYTES as usize];
         if !path.exists() {
@@ -49,7 +51,7 @@ impl CodeKey {
             let mut file = tempfile::NamedTempFile::new_in(parent)?;
             file.write_all(&key)?;
             file.as_file().sync_all()?;
-            // Another process may have been first: its key stands.
+            // If another process has created the file meanwhile, its key is used.
             match file.persist_noclobber(path) {
                 Ok(_) => return Ok(CodeKey(key)),
                 Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -62,13 +64,15 @@ impl CodeKey {
         Ok(CodeKey(key))
     }
 
-    /// The code, with the proof that it is that of a component in an engine.
+    /// Seals code: returns its HMAC followed by the code. The HMAC also covers the component's
+    /// digest and the engine's fingerprint.
     pub fn seal(&self, digest: &str, fingerprint: &str, code: &CompiledCode) -> Vec<u8> {
         let mac = self.mac(digest, fingerprint, code.bytes()).finalize();
         [&mac.into_bytes(), code.bytes()].concat()
     }
 
-    /// The code of a component in an engine; none where it was not sealed as that with this key.
+    /// Opens sealed code. Returns `None` if it was not sealed with this key for this digest and
+    /// this fingerprint.
     pub fn open(
         &self,
         digest: &str,
@@ -80,7 +84,7 @@ impl CodeKey {
         if authentic.is_err() {
             tracing::warn!(
                 component.digest = digest,
-                "ignored compiled code that is not ours"
+                "ignored compiled code that this host's key does not authenticate"
             );
             return None;
         }
@@ -89,9 +93,10 @@ impl CodeKey {
     }
 
     fn mac(&self, digest: &str, fingerprint: &str, code: &[u8]) -> Hmac<Sha256> {
-        // The name is part of what is authenticated: code cannot be swapped.
+        // Digest and fingerprint are authenticated too, so that the code of one component cannot
+        // be put in the place of another's.
         let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.0)
-            .expect("HMAC takes keys of every length");
+            .expect("HMAC accepts keys of any length");
         for part in [digest.as_bytes(), fingerprint.as_bytes(), code] {
             mac.update(&(part.len() as u64).to_le_bytes());
             mac.update(part);
@@ -102,19 +107,22 @@ impl CodeKey {
 
 fn open(path: &Path) -> anyhow::Result<std::fs::File> {
     let file = std::fs::OpenOptions::new().read(true).open(path)?;
-    refuse_foreign(&file.metadata()?)?;
+    check_permissions(&file.metadata()?)?;
     Ok(file)
 }
 
-/// Refuses a key that others may know: who knows it can make code that the host runs. A group
-/// may, because volumes of a cluster belong to one.
-fn refuse_foreign(key: &Metadata) -> anyhow::Result<()> {
+/// Returns an error if another user may know the key, because anyone who knows it can make code
+/// that the host runs. The group may read it, because volumes of a cluster belong to a group.
+fn check_permissions(key: &Metadata) -> anyhow::Result<()> {
     let own = rustix::process::geteuid().as_raw();
     anyhow::ensure!(
         key.uid() == own || key.uid() == 0,
-        "it belongs to another user"
+        "the file belongs to another user"
     );
-    anyhow::ensure!(key.mode() & 0o007 == 0, "every user may read or write it");
+    anyhow::ensure!(
+        key.mode() & 0o007 == 0,
+        "every user may read or write the file"
+    );
     Ok(())
 }
 
@@ -133,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_host_seals_another_opens_with_the_same_key_and_for_the_same_use() {
+    fn sealed_code_opens_only_with_the_same_key_digest_and_fingerprint() {
         let (one, other) = (key(&[7; 40], 0o440).unwrap(), key(&[7; 40], 0o400).unwrap());
         let sealed = one.seal("a", "x86", &CompiledCode::vouched(vec![1, 2, 3]));
         let opened = other.open("a", "x86", sealed.clone()).unwrap();
@@ -153,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_short_or_known_to_everybody_is_refused() {
+    fn a_key_that_is_too_short_or_readable_by_everyone_is_refused() {
         let refused = |bytes: &[u8], mode| key(bytes, mode).err().unwrap().to_string();
         assert!(refused(&[7; 31], 0o400).contains("32 bytes"));
         assert!(refused(&[7; 32], 0o444).contains("every user"));

@@ -1,7 +1,27 @@
-//! Runs components: the engine and its pool, compiled programs, one call, what it may import.
+//! Runs WebAssembly components: compiles them, loads the code, and runs each call on a fresh
+//! instance within limits.
 //!
-//! Three lifetimes: the [`Runtime`] lives as long as the process, a [`Program`] as long as its
-//! revision is served, an instance for one call.
+//! Three lifetimes:
+//!
+//! | what | lives for | type |
+//! | --- | --- | --- |
+//! | engine, instance pool, linker, ticker | the process | [`Runtime`] |
+//! | a component, compiled and linked | as long as its revision is served | [`Program`], its functions as [`Export`] |
+//! | a store with one instance | one call | [`Call`] goes in, [`Returned`] comes out |
+//!
+//! A component becomes a program in two steps. [`Compiler`] makes [`CompiledCode`] in a child
+//! process, or [`CodeCache`] has the code from an earlier compilation, authenticated with a
+//! [`CodeKey`]. [`Runtime::load`] then links the code. [`Runtime::call`] runs any export;
+//! [`Runtime::describe`], [`assets`](Runtime::assets), [`check`](Runtime::check) and
+//! [`health`](Runtime::health) run the functions of the platform's `service` interface.
+//!
+//! A call ends with a result or an [`Interruption`]. An interruption is either the logic's
+//! [`Fault`] or an error of the database.
+//!
+//! This crate must not know HTTP or JSON: arguments and results are component values, or bytes in
+//! the instance's memory that the caller reads (see [`ReturnValue::InMemory`]). The only JSON is in
+//! the fields of log lines. It must not know any service's types either: exports are looked up by
+//! name.
 
 mod bindings;
 mod cache;
@@ -14,6 +34,7 @@ mod imports;
 mod key;
 mod limits;
 mod load;
+mod meters;
 mod program;
 mod state;
 
@@ -24,49 +45,49 @@ use wasmtime::component::{Linker, Val};
 
 pub use self::cache::CodeCache;
 pub use self::compiler::{CompileError, CompiledCode, Compiler, compile_in_this_process};
-pub use self::description::Unreadable;
+pub use self::description::ContractViolation;
 pub use self::fault::{Fault, Interruption};
 pub use self::key::CodeKey;
 pub use self::limits::Limits;
 pub use self::load::LoadError;
-pub use self::program::{Answer, Cost, Export, Program, Returned};
+pub use self::program::{Cost, Export, Program, ReturnValue, Returned};
 pub use self::state::Call;
+use self::state::State;
 use contract::{Asset, Description};
-use storage::{Dialect, Transaction};
 
-/// The interface that every component exports, at the version that this host speaks.
+/// The interface that every component exports, in the version that this host supports.
 pub const SERVICE: &str = "task-host:platform/service@1.0.0";
 
-/// A ticker that has not ticked for this long is dead: deadlines no longer work.
+/// If the ticker has not ticked for this long, it is dead and deadlines no longer work.
 const TICKER_GRACE: Duration = Duration::from_secs(2);
 
-/// The engine, its pool and its ticker: one for the process.
+/// The engine, its instance pool and its ticker. A process has one.
 pub struct Runtime {
     engine: Engine,
-    linker: Linker<state::State>,
+    linker: Linker<State>,
     limits: Limits,
     ticker: engine::Ticker,
 }
 
-/// Why a call that reads what a component says of itself came to nothing.
+/// Why a call of a `service` function gave no usable value.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ServiceError {
     /// The component does not export the function.
     #[error("the component does not export {SERVICE} with {0}")]
     Missing(&'static str),
-    /// The call was ended.
+    /// The call was interrupted.
     #[error("{0} failed: {1}")]
     Interrupted(&'static str, Interruption),
-    /// What it returned is not what the contract says.
-    #[error("{0} returned something else than the contract says: {1}")]
-    Unreadable(&'static str, Unreadable),
+    /// The function returned a value that breaks the contract.
+    #[error("{0} returned a value that breaks the contract: {1}")]
+    Unreadable(&'static str, ContractViolation),
 }
 
 impl Runtime {
-    /// Reserves the pool and starts the ticker.
+    /// Creates the engine, reserves the instance pool and starts the ticker.
     ///
     /// # Errors
-    /// When the address space does not hold the pool.
+    /// Returns an error if the address space is too small for the pool.
     pub fn new(limits: Limits) -> anyhow::Result<Self> {
         let engine = engine::running(&limits)?;
         let mut linker = Linker::new(&engine);
@@ -79,17 +100,18 @@ impl Runtime {
         })
     }
 
-    /// What a call may use.
+    /// Returns the limits of every call.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// What compiled code must have been made with to run here, as a short text.
+    /// Returns a short text that identifies the engine's configuration and version. Only code that
+    /// was compiled with the same fingerprint runs here.
     pub fn fingerprint(&self) -> String {
         compiler::fingerprint(&self.engine)
     }
 
-    /// Whether the ticker ticks, so that deadlines work.
+    /// Returns whether the ticker still ticks, so that deadlines work.
     pub fn alive(&self) -> bool {
         self.ticker.age() < TICKER_GRACE
     }
@@ -97,112 +119,142 @@ impl Runtime {
     /// Links compiled code.
     ///
     /// # Errors
-    /// [`LoadError`], each variant with the reason; nothing stays behind.
+    /// Returns a [`LoadError`] with the reason. Nothing stays loaded then.
     pub fn load(&self, code: &CompiledCode) -> Result<Program, LoadError> {
         load::load(&self.engine, &self.linker, code)
     }
 
-    /// Calls an export of a program on a fresh instance, and reads its answer. Dropping the future
-    /// ends the call and rolls its transaction back.
+    /// Calls an export of a program on a fresh instance and passes its return value to `read`.
+    ///
+    /// The call's transaction always comes back in [`Returned`]: this function neither commits it
+    /// nor rolls it back. If the future is dropped, the call ends and the transaction is rolled
+    /// back.
     pub async fn call<T>(
         &self,
         program: &Program,
         export: Export,
         arguments: &[Val],
         call: Call,
-        read: impl FnOnce(Answer<'_>) -> T + Send,
+        read: impl FnOnce(ReturnValue<'_>) -> T + Send,
     ) -> Returned<T> {
-        let (engine, limits) = (&self.engine, &self.limits);
-        program
-            .call(engine, limits, &self.ticker, export, arguments, call, read)
-            .await
+        let state = State::new(call, &self.limits, self.ticker.call_started());
+        let ended = program
+            .call(&self.engine, &self.limits, state, export, arguments, read)
+            .await;
+        Returned {
+            transaction: ended.state.into_transaction(),
+            result: ended.result,
+            cost: ended.cost,
+        }
     }
 
-    /// What the component says of itself.
+    /// Asks the component to describe itself. The call has no transaction: SQL, events, the clock
+    /// and random bytes trap.
     ///
     /// # Errors
-    /// Every [`ServiceError`].
+    /// Returns any [`ServiceError`].
     pub async fn describe(
         &self,
         program: &Program,
         deadline: Instant,
     ) -> Result<Description, ServiceError> {
-        let value = self.ask(program, "describe", pure_call(deadline)).await.0?;
+        let value = self.ask_pure(program, "describe", deadline).await?;
         description::description(&value)
             .map_err(|error| ServiceError::Unreadable("describe", error))
     }
 
-    /// The files of the component's web UI.
+    /// Asks the component for the files of its web UI. The call has no transaction, as in
+    /// [`Runtime::describe`].
     ///
     /// # Errors
-    /// Every [`ServiceError`].
+    /// Returns any [`ServiceError`].
     pub async fn assets(
         &self,
         program: &Program,
         deadline: Instant,
     ) -> Result<Vec<Asset>, ServiceError> {
-        let value = self.ask(program, "assets", pure_call(deadline)).await.0?;
+        let value = self.ask_pure(program, "assets", deadline).await?;
         description::assets(&value).map_err(|error| ServiceError::Unreadable("assets", error))
     }
 
-    /// Runs the component's self-test. The inner error is the component's reason.
+    /// Runs the component's self-test and rolls its transaction back. The inner error is the
+    /// component's reason why it is not fit to serve.
     ///
     /// # Errors
-    /// Every [`ServiceError`].
+    /// Returns any [`ServiceError`].
     pub async fn check(
         &self,
         program: &Program,
         call: Call,
-    ) -> Result<(Option<Box<dyn Transaction>>, Result<(), String>), ServiceError> {
-        let (value, transaction) = self.ask(program, "check", call).await;
-        let checked = description::checked(&value?)
-            .map_err(|error| ServiceError::Unreadable("check", error))?;
-        Ok((transaction, checked))
+    ) -> Result<Result<(), String>, ServiceError> {
+        let value = self.ask(program, "check", call).await?;
+        description::checked(&value).map_err(|error| ServiceError::Unreadable("check", error))
     }
 
-    /// Asks the component for the figures of its health.
+    /// Asks the component for its health figures and rolls the transaction back. The inner error is
+    /// the component's reason why it is unhealthy.
     ///
     /// # Errors
-    /// Every [`ServiceError`].
+    /// Returns any [`ServiceError`].
     pub async fn health(
         &self,
         program: &Program,
         call: Call,
     ) -> Result<Result<Vec<(String, i64)>, String>, ServiceError> {
-        let (value, _) = self.ask(program, "health", call).await;
-        description::figures(&value?).map_err(|error| ServiceError::Unreadable("health", error))
+        let value = self.ask(program, "health", call).await?;
+        description::figures(&value).map_err(|error| ServiceError::Unreadable("health", error))
     }
 
+    /// Calls a `service` function in a transaction that is rolled back.
     async fn ask(
         &self,
         program: &Program,
         function: &'static str,
         call: Call,
-    ) -> (Result<Val, ServiceError>, Option<Box<dyn Transaction>>) {
-        let Some(export) = program.export(SERVICE, function) else {
-            return (Err(ServiceError::Missing(function)), None);
-        };
-        let value = |answer: Answer<'_>| match answer {
-            Answer::Value(value) => Some(value),
-            Answer::Nothing | Answer::Memory { .. } => None,
-        };
-        let returned = self.call(program, export, &[], call, value).await;
-        let value = match returned.result {
-            Ok(Some(value)) => Ok(value),
-            Ok(None) => Err(ServiceError::Missing(function)),
-            Err(interruption) => Err(ServiceError::Interrupted(function, interruption)),
-        };
-        (value, returned.transaction)
+    ) -> Result<Val, ServiceError> {
+        let export = service_export(program, function)?;
+        let returned = self.call(program, export, &[], call, value_of).await;
+        drop(returned.transaction);
+        service_value(function, returned.result)
+    }
+
+    /// Calls a `service` function without a transaction.
+    async fn ask_pure(
+        &self,
+        program: &Program,
+        function: &'static str,
+        deadline: Instant,
+    ) -> Result<Val, ServiceError> {
+        let export = service_export(program, function)?;
+        let state = State::pure(deadline, &self.limits, self.ticker.call_started());
+        let ended = program
+            .call(&self.engine, &self.limits, state, export, &[], value_of)
+            .await;
+        service_value(function, ended.result)
     }
 }
 
-fn pure_call(deadline: Instant) -> Call {
-    Call {
-        transaction: None,
-        dialect: Dialect::Sqlite,
-        now: Duration::ZERO,
-        seed: None,
-        deadline,
-        span: tracing::Span::current(),
+fn service_export(program: &Program, function: &'static str) -> Result<Export, ServiceError> {
+    let export = program.export(SERVICE, function);
+    export.ok_or(ServiceError::Missing(function))
+}
+
+fn value_of(returned: ReturnValue<'_>) -> Option<Val> {
+    match returned {
+        ReturnValue::Value(value) => Some(value),
+        ReturnValue::Nothing | ReturnValue::InMemory { .. } => None,
+    }
+}
+
+/// The value of a `service` function. A function without a result is another function than the
+/// contract's, so it counts as missing.
+fn service_value(
+    function: &'static str,
+    result: Result<Option<Val>, Interruption>,
+) -> Result<Val, ServiceError> {
+    match result {
+        Ok(Some(value)) => Ok(value),
+        Ok(None) => Err(ServiceError::Missing(function)),
+        Err(interruption) => Err(ServiceError::Interrupted(function, interruption)),
     }
 }

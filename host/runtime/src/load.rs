@@ -1,9 +1,9 @@
-//! Loads compiled code into the engine: the one place where the host trusts bytes to be machine
-//! code.
+//! Loads compiled code into the engine. This is the only place where the host trusts bytes to be
+//! machine code.
 
 #![expect(
     unsafe_code,
-    reason = "deserializing compiled code cannot be checked; the proof is at the one call"
+    reason = "deserializing compiled code cannot be checked; the proof is at the only call"
 )]
 
 use wasmtime::Engine;
@@ -14,30 +14,32 @@ use super::program::Program;
 use super::state::State;
 use super::{SERVICE, imports};
 
-/// Why compiled code did not become a program.
+/// Why compiled code was not loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
-    /// It was made by another engine, or is damaged.
+    /// The code was compiled for another engine, or is damaged.
     #[error("the compiled code does not fit this host: {0}")]
     Unfit(String),
-    /// The component needs more than the pool gives one instance.
-    #[error("the component needs more than a request may have (--memory-limit): {0}")]
+    /// The component needs more memory than one instance of the pool has.
+    #[error("the component needs more memory than a request may use (--memory-limit): {0}")]
     TooLarge(String),
-    /// It imports what the platform does not offer.
-    #[error("the component imports what this host does not offer: {0}")]
+    /// The component imports an interface that the platform does not offer.
+    #[error("the component imports interfaces that this host does not offer: {0}")]
     Import(String),
-    /// It imports an interface of the platform in another shape.
-    #[error("the component imports an interface in another shape than this host offers: {0}")]
+    /// The component imports an interface of the platform with other functions or types.
+    #[error(
+        "the component imports an interface with other functions or types than this host offers: {0}"
+    )]
     Shape(String),
-    /// It was built for a later version of the platform.
-    #[error("the component needs {needed}, where this host offers {offered}; update the host")]
+    /// The component was built for a later version of the platform.
+    #[error("the component needs {needed}, but this host offers {offered}; update the host")]
     Newer {
-        /// The interface with the version that it needs.
+        /// The interface, with the version that the component needs.
         needed: String,
         /// The version that the host has.
         offered: &'static str,
     },
-    /// It does not export the platform's interface.
+    /// The component does not export a function of the platform's `service` interface.
     #[error("the component does not export {SERVICE} with {0}")]
     Export(&'static str),
 }
@@ -47,10 +49,10 @@ pub(super) fn load(
     linker: &Linker<State>,
     code: &CompiledCode,
 ) -> Result<Program, LoadError> {
-    // SAFETY: `deserialize` demands bytes that `Engine::precompile_component` made and that
-    // nobody changed since. A `CompiledCode` exists only as the output of our own `compile`
-    // child, read from its pipe, or as a cache entry whose HMAC was verified with a key that
-    // only this host reads. Wasmtime itself checks version and configuration.
+    // SAFETY: `deserialize` requires bytes that `Engine::precompile_component` made and that
+    // have not been changed since. A `CompiledCode` is either the output of our own `compile`
+    // child, read from its pipe, or sealed code whose HMAC was verified with a key that other users
+    // cannot read. wasmtime checks version and configuration.
     let component = unsafe { Component::deserialize(engine, code.bytes()) }.map_err(unusable)?;
 
     let instance = linker
@@ -67,7 +69,8 @@ pub(super) fn load(
     Ok(program)
 }
 
-/// Why compiled code is not taken. The pool's own check comes first, and is told by its words only.
+/// Why compiled code cannot be deserialized. The error of the pool's own check has no type, so it
+/// is recognized by its text.
 fn unusable(error: wasmtime::Error) -> LoadError {
     match format!("{error:#}") {
         text if text.contains("pooling allocator") => {
@@ -77,7 +80,7 @@ fn unusable(error: wasmtime::Error) -> LoadError {
     }
 }
 
-/// Why a component does not link, by name; wasmtime's message alone says less.
+/// Why a component does not link, with the names of the interfaces: wasmtime's message says less.
 fn link_error(component: &Component, engine: &Engine, error: &wasmtime::Error) -> LoadError {
     let imports = names_of(component.component_type().imports(engine));
     let unknown: Vec<&str> = imports
@@ -90,10 +93,10 @@ fn link_error(component: &Component, engine: &Engine, error: &wasmtime::Error) -
     }
     let mut message = unknown.join(", ");
     if unknown.iter().any(|name| name.starts_with("wasi:")) {
-        // Nobody writes these imports: a language's runtime brings them along.
+        // Authors do not write these imports. A language's runtime adds them.
         message.push_str(
-            "; of WASI there is wall-clock and random: build Rust for wasm32-unknown-unknown, \
-             and let the tools of other languages stub WASI",
+            "; of WASI this host offers only wall-clock and random: build Rust for \
+             wasm32-unknown-unknown, and let the tools of other languages stub WASI",
         );
     }
     LoadError::Import(message)
@@ -103,7 +106,7 @@ fn names_of<'a, T>(items: impl Iterator<Item = (&'a str, T)>) -> Vec<String> {
     items.map(|(name, _)| name.to_owned()).collect()
 }
 
-/// The first interface of the platform whose version is later than this host's.
+/// The error for the first of these interfaces whose version is later than this host's.
 fn newer(names: &[String]) -> Option<LoadError> {
     names.iter().find_map(|name| {
         let (interface, version) = split(name);
@@ -115,12 +118,12 @@ fn newer(names: &[String]) -> Option<LoadError> {
     })
 }
 
-/// An interface's name, and its version.
+/// Splits an interface's name from its version.
 fn split(name: &str) -> (&str, &str) {
     name.split_once('@').unwrap_or((name, ""))
 }
 
-/// A version's numbers, in the order in which they count.
+/// A version's numbers, the most significant first.
 fn numbers(version: &str) -> Vec<u64> {
     let plain = version.split(['-', '+']).next().unwrap_or_default();
     plain

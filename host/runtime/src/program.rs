@@ -1,7 +1,12 @@
-//! One component, compiled and linked: what a call is made on.
+//! A program: one component, compiled and linked, and how an export of it is called.
 //!
-//! An instance lives for one call. Export handles belong to the program that they were looked up
-//! in and never outlive it.
+//! Every call gets an instance of its own. An [`Export`] belongs to the program in which it was
+//! looked up and must not outlive it.
+//!
+//! A function's result reaches the caller in one of two ways. wasmtime can lift it into a [`Val`],
+//! which owns every string and every field's name. Or, if the compiler added a direct variant of
+//! the function (see [`direct`]), the caller gets the instance's memory and the address of the
+//! result, and reads only what it needs. The second way is much faster for large results.
 
 use std::time::{Duration, Instant};
 
@@ -11,67 +16,76 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Val, Was
 use wasmtime::{Engine, Store, WasmBacktrace};
 
 use super::direct;
-use super::engine::Ticker;
 use super::fault::{Fault, Interruption};
 use super::limits::Limits;
-use super::state::{Call, State};
+use super::state::State;
 use contract::DETAIL;
 use storage::Transaction;
 
-/// Ticks before a call is first interrupted. After one, a call that began just before it would give
-/// way at once; two let everything shorter than a tick run through.
-pub(super) const FIRST_TICKS: u64 = 2;
+/// Number of ticks before a call is first interrupted. With one tick, a call that begins just
+/// before the next tick would yield at once. With two, every call that is shorter than a tick runs
+/// through.
+const FIRST_TICKS: u64 = 2;
 
-/// A component that is compiled and linked, and can be called any number of times at once.
+/// A component that is compiled and linked. It can be called any number of times concurrently.
 pub struct Program {
     instance: InstancePre<State>,
     component: Component,
 }
 
-/// A function that a program exports. Only for the program that it came from.
+/// A function that a program exports. It can be called only on the program that it came from.
 #[derive(Debug, Clone, Copy)]
 pub struct Export {
     function: ComponentExportIndex,
-    /// Whether it has a result. No function has more than one.
-    answers: bool,
-    /// What gives a view of the memory, where the function returns its result's address.
-    view: Option<ComponentExportIndex>,
+    /// Whether the function has a result. It has at most one.
+    has_result: bool,
+    /// The function that returns a view of the instance's memory, if this export is a direct one:
+    /// its result is then the address of the actual result in that memory.
+    memory_view: Option<ComponentExportIndex>,
 }
 
-/// What a function answered.
-pub enum Answer<'a> {
-    /// It has no result.
+/// What a function returned.
+pub enum ReturnValue<'a> {
+    /// The function has no result.
     Nothing,
-    /// The result.
+    /// The result, lifted by wasmtime.
     Value(Val),
-    /// Where the result lies, and in what.
-    Memory {
+    /// The result lies in the instance's memory, laid out by the canonical ABI. The guest wrote all
+    /// of it, so neither the address nor the bytes can be trusted.
+    InMemory {
         /// All of the instance's memory.
-        bytes: &'a [u8],
-        /// The result's place in it.
+        memory: &'a [u8],
+        /// The address of the result in the memory.
         address: usize,
     },
 }
 
-/// What a call came to.
+/// A call that has ended.
 pub struct Returned<T> {
-    /// The transaction of the call, to be committed or dropped.
-    pub transaction: Option<Box<dyn Transaction>>,
-    /// What was read from the function's answer.
+    /// The call's transaction, to be committed or dropped.
+    pub transaction: Box<dyn Transaction>,
+    /// What the caller made of the return value, or what interrupted the call.
     pub result: Result<T, Interruption>,
-    /// What the call took.
+    /// The time that the call took.
     pub cost: Cost,
 }
 
-/// What a call took.
+/// The time that a call took.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Cost {
-    /// Making the instance, a part of `guest`.
+    /// Creating the instance. Included in `guest`.
     pub instantiation: Duration,
-    /// From instantiation to the end of the call, less the time in host functions.
+    /// From instantiation to the end of the call, without the time in host functions.
     pub guest: Duration,
-    /// In host functions.
+    /// Time in host functions.
     pub host: Duration,
+}
+
+/// A call that has ended, with its state.
+pub(super) struct Ended<T> {
+    pub(super) state: State,
+    pub(super) result: Result<T, Interruption>,
+    pub(super) cost: Cost,
 }
 
 impl Program {
@@ -82,7 +96,8 @@ impl Program {
         }
     }
 
-    /// Looks an exported function up. `interface` with its version, `function` as in WIT.
+    /// Looks up an exported function. `interface` is the interface's name with its version,
+    /// `function` the function's name in WIT.
     pub fn export(&self, interface: &str, function: &str) -> Option<Export> {
         let instance = self.component.get_export_index(None, interface)?;
         let (item, function) = self.component.get_export(Some(&instance), function)?;
@@ -91,43 +106,39 @@ impl Program {
         };
         Some(Export {
             function,
-            answers: ty.results().len() > 0,
-            view: None,
+            has_result: ty.results().len() > 0,
+            memory_view: None,
         })
     }
 
-    /// Looks an exported function up, to have its answer in memory where that is possible.
+    /// Looks up an exported function like [`Program::export`]. If the function has a direct
+    /// variant, returns that one: its result is then [`ReturnValue::InMemory`].
     pub fn operation(&self, interface: &str, function: &str) -> Option<Export> {
         let plain = self.export(interface, function)?;
-        let direct = self.export(&direct::beside(interface), function);
-        let view = self.export(direct::MEMORY.0, direct::MEMORY.1);
+        let direct = self.export(&direct::interface_of(interface), function);
+        let view = self.export(direct::MEMORY_VIEW.interface, direct::MEMORY_VIEW.function);
         Some(match (direct, view) {
             (Some(direct), Some(view)) => Export {
-                view: Some(view.function),
+                memory_view: Some(view.function),
                 ..direct
             },
             _ => plain,
         })
     }
 
-    /// Calls an export on a fresh instance. Dropping the future ends the call and drops the
-    /// transaction.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "three are what the runtime has for every call"
-    )]
+    /// Calls an export on a fresh instance. If the future is dropped, the call ends and its state
+    /// is dropped.
     pub(super) async fn call<T>(
         &self,
         engine: &Engine,
         limits: &Limits,
-        ticker: &Ticker,
+        state: State,
         export: Export,
         arguments: &[Val],
-        call: Call,
-        read: impl FnOnce(Answer<'_>) -> T + Send,
-    ) -> Returned<T> {
+        read: impl FnOnce(ReturnValue<'_>) -> T + Send,
+    ) -> Ended<T> {
         let began = Instant::now();
-        let mut store = Store::new(engine, State::new(call, limits, ticker.run()));
+        let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(limits.handover_bytes);
         store.set_epoch_deadline(FIRST_TICKS);
@@ -137,24 +148,18 @@ impl Program {
             .run(&mut store, export, arguments, &mut instantiation)
             .await;
         let elapsed = began.elapsed();
-        let reads = trace_span!(target: DETAIL, "result");
-        let result = result.map(|answer| reads.in_scope(|| read(answer.of(&store))));
+        let reading = trace_span!(target: DETAIL, "result");
+        let result = result.map(|returned| reading.in_scope(|| read(returned.resolve(&store))));
         let state = store.into_data();
-        if state.log_lines_dropped > 0 {
-            let _entered = state.span.enter();
-            tracing::warn!(
-                dropped = state.log_lines_dropped,
-                "the logic wrote more log lines than a request may"
-            );
-        }
-        Returned {
-            result: result.map_err(classify),
+        state.report_dropped_log_lines();
+        Ended {
+            result: result.map_err(interruption_of),
             cost: Cost {
                 instantiation,
                 guest: elapsed.saturating_sub(state.host_time),
                 host: state.host_time,
             },
-            transaction: state.transaction,
+            state,
         }
     }
 
@@ -164,11 +169,11 @@ impl Program {
         export: Export,
         arguments: &[Val],
         instantiation: &mut Duration,
-    ) -> wasmtime::Result<Place> {
+    ) -> wasmtime::Result<RawReturnValue> {
         let began = Instant::now();
-        let makes = trace_span!(target: DETAIL, "instantiate");
+        let instantiating = trace_span!(target: DETAIL, "instantiate");
         let instance = self.instance.instantiate_async(&mut *store);
-        let instance = instance.instrument(makes).await?;
+        let instance = instance.instrument(instantiating).await?;
         *instantiation = began.elapsed();
         let function = instance
             .get_func(&mut *store, export.function)
@@ -178,58 +183,64 @@ impl Program {
             .call_async(
                 &mut *store,
                 arguments,
-                &mut results[..export.answers.into()],
+                &mut results[..export.has_result.into()],
             )
             .await?;
         let [result] = results;
-        Ok(match (export.view, result) {
-            _ if !export.answers => Place::Nothing,
+        Ok(match (export.memory_view, result) {
+            _ if !export.has_result => RawReturnValue::Nothing,
             (Some(view), Val::U32(address)) => {
-                // A view of the memory is not handed over; what is read in it is counted there.
+                // wasmtime would charge the whole memory as data that the guest passes to the host.
+                // Nothing is copied here. What the caller reads in the memory is charged by the
+                // caller.
                 store.set_hostcall_fuel(usize::MAX);
                 let view = instance.get_typed_func::<(), (WasmList<u8>,)>(&mut *store, view)?;
-                let (bytes,) = view.call_async(&mut *store, ()).await?;
-                Place::Memory {
-                    bytes,
+                let (memory,) = view.call_async(&mut *store, ()).await?;
+                RawReturnValue::InMemory {
+                    memory,
                     address: address as usize,
                 }
             }
-            (_, value) => Place::Value(value),
+            (_, value) => RawReturnValue::Value(value),
         })
     }
 }
 
-/// Where an answer is, as long as the store lives.
-enum Place {
+/// A return value whose memory still has to be resolved in the store.
+enum RawReturnValue {
     Nothing,
     Value(Val),
-    Memory { bytes: WasmList<u8>, address: usize },
+    InMemory {
+        memory: WasmList<u8>,
+        address: usize,
+    },
 }
 
-impl Place {
-    fn of(self, store: &Store<State>) -> Answer<'_> {
+impl RawReturnValue {
+    fn resolve(self, store: &Store<State>) -> ReturnValue<'_> {
         match self {
-            Place::Nothing => Answer::Nothing,
-            Place::Value(value) => Answer::Value(value),
-            Place::Memory { bytes, address } => Answer::Memory {
-                bytes: bytes.as_le_slice(store),
+            RawReturnValue::Nothing => ReturnValue::Nothing,
+            RawReturnValue::Value(value) => ReturnValue::Value(value),
+            RawReturnValue::InMemory { memory, address } => ReturnValue::InMemory {
+                memory: memory.as_le_slice(store),
                 address,
             },
         }
     }
 }
 
-/// Tells what ended a call: an interruption of ours keeps its kind, all else is a trap.
-fn classify(error: wasmtime::Error) -> Interruption {
+/// Finds out what ended a call. An [`Interruption`] of ours keeps its kind; any other error is a
+/// trap.
+fn interruption_of(error: wasmtime::Error) -> Interruption {
     if let Some(interruption) = error.downcast_ref::<Interruption>() {
         return interruption.clone();
     }
-    // The type of this error is private to wasmtime; a test holds its text in place.
+    // The type of this error is private to wasmtime. A test fails if its text changes.
     if format!("{}", error.root_cause()).contains("hostcalls has been exhausted") {
         return Fault::Handover.into();
     }
-    // The cause, then where in the guest. Wasmtime's own text would put the host's stack between
-    // them where RUST_BACKTRACE is set.
+    // The cause first, then the place in the guest. If RUST_BACKTRACE is set, wasmtime's own text
+    // would have the host's stack between them.
     let text = match error.downcast_ref::<WasmBacktrace>() {
         Some(frames) => format!("{}\n{frames}", error.root_cause()),
         None => format!("{error:#}"),

@@ -24,8 +24,8 @@ use super::problem::{Problem, report};
 use super::surface::Surface;
 use super::trace::Context;
 use super::{assets, client};
-use contract::{FieldError, Method, RESERVED_PATHS};
-use request::{Error, Revision, RouteIndex, Template};
+use contract::{FieldError, Method, RESERVED_PATHS, RouteIndex};
+use request::{Error, Revision, Template};
 
 /// Answers every path that is not a fixed route of the host.
 pub(super) async fn dispatch(

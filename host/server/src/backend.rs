@@ -8,9 +8,10 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use serde_json::Value;
 
+use contract::RouteIndex;
 use deployment::Attempt;
 use deployment::model::{ComponentSummary, Deployment, Event, Order, Status};
-use request::{Answer, Client, Error, Health, Request, Revision, RouteIndex, Service};
+use request::{Answer, Client, Error, Health, Request, Revision, Service};
 
 /// Answers requests. The methods are those of [`Service`].
 #[async_trait]

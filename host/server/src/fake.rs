@@ -16,13 +16,11 @@ use tokio::sync::Notify;
 use tower::ServiceExt;
 
 use super::{Api, Config, Server};
-use contract::{Access, Asset, Description, Method, Route};
-use request::{
-    Answer, Client, Error, Health, Invocation, Logic, Request, Revision, RouteIndex, Template,
-};
+use contract::{Access, Asset, Description, Method, Route, RouteIndex};
+use request::{Answer, Client, Error, Health, Invocation, Logic, Request, Revision, Template};
 use runtime::{Call, Interruption};
 use telemetry::metrics::Metrics;
-use transcode::{Input, Rejection};
+use transcode::{Input, InputError};
 
 /// Answers all operations with the answer that the test sets.
 pub(super) struct Fake {
@@ -124,7 +122,7 @@ pub(super) fn revision() -> Revision {
     for path in ["/things", "/things/{id}", "/slow", "/panic"] {
         let routes = ROUTES.iter().enumerate().filter(|(_, (_, of))| *of == path);
         let methods = routes
-            .map(|(index, (method, _))| (*method, RouteIndex(index)))
+            .map(|(index, (method, _))| (*method, RouteIndex::new(index)))
             .collect();
         let template = Template {
             path: path.to_owned(),
@@ -167,7 +165,7 @@ struct NoLogic;
 
 #[async_trait]
 impl Logic for NoLogic {
-    fn prepare(&self, _: RouteIndex, _: &Input<'_>) -> Result<Box<dyn Invocation>, Rejection> {
+    fn prepare(&self, _: RouteIndex, _: &Input<'_>) -> Result<Box<dyn Invocation>, InputError> {
         unreachable!("the fake answers without it")
     }
 
@@ -197,7 +195,7 @@ impl Api for Fake {
         route: RouteIndex,
         request: Request,
     ) -> Result<Answer, Error> {
-        match ROUTES[route.0].1 {
+        match ROUTES[route.get()].1 {
             "/panic" => panic!("a defect of the host"),
             "/slow" => {
                 self.begun.notify_one();

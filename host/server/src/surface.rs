@@ -17,7 +17,8 @@ use bytes::Bytes;
 use super::config::Config;
 use super::file::File;
 use super::openapi;
-use request::{Revision, RouteIndex};
+use contract::RouteIndex;
+use request::Revision;
 
 const REVISION: HeaderName = HeaderName::from_static("task-host-revision");
 
@@ -105,7 +106,7 @@ impl Surface {
 
     /// The path template of a route.
     pub(super) fn template(&self, route: RouteIndex) -> Arc<str> {
-        self.templates.get(route.0).cloned().unwrap_or_default()
+        self.templates.get(route.get()).cloned().unwrap_or_default()
     }
 
     /// Adds the header that names the revision.

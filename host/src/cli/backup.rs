@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{Failure, print};
-use storage::{Location, transfer};
+use super::print;
+use crate::failure::Failure;
+use storage::Location;
 
 /// Copy the whole database into a new file, the host's own tables included; the host may be
 /// running
@@ -22,7 +23,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    transfer::backup(&args.database, &args.file).map_err(anyhow::Error::from)?;
+    storage::backup(&args.database, &args.file).map_err(anyhow::Error::from)?;
     let (from, to) = (&args.database, args.file.display());
     Ok(print(&format!("copied {from} to {to}\n"))?)
 }

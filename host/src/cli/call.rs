@@ -3,7 +3,8 @@
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-use super::{Failure, block_on};
+use super::block_on;
+use crate::failure::Failure;
 
 /// Call one operation of a running host
 #[derive(Debug, clap::Args)]
@@ -20,13 +21,14 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let arguments: Value = serde_json::from_str(&args.arguments)
-        .map_err(|error| super::setting("JSON", format!("the arguments are not JSON: {error}")))?;
+    let arguments: Value = serde_json::from_str(&args.arguments).map_err(|error| {
+        Failure::setting("JSON", format!("the arguments are not JSON: {error}"))
+    })?;
     Ok(block_on(call(args, arguments))?)
 }
 
 async fn call(args: &Args, arguments: Value) -> anyhow::Result<()> {
-    let client = super::tls::client(&args.to).build()?;
+    let client = crate::tls::client(&args.to).build()?;
     let document: Value = client
         .get(args.to.join("/openapi.json")?)
         .send()

@@ -6,11 +6,12 @@ use std::io::Write;
 
 use anyhow::Context as _;
 
+use super::block_on;
 use super::client::{self, Client, Patience};
 use super::deploy::share;
 use super::outcome::Goal;
 use super::report::{Report, Style};
-use super::{Failure, block_on};
+use crate::failure::Failure;
 use deployment::model::Deployment;
 
 /// Which deployment

@@ -28,7 +28,8 @@ pub(super) use self::args::Args;
 use self::args::Token;
 pub(super) use self::error::Error;
 pub(super) use self::follow::{Patience, Progress};
-use super::{Failure, tls};
+use crate::failure::Failure;
+use crate::tls;
 use deployment::model::{ComponentSummary, Deployment, Order, Status};
 use server::{Failure as Failed, Figures};
 

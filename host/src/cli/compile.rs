@@ -1,6 +1,6 @@
 //! `task-host compile`: the child process in which components are compiled.
 
-use super::Failure;
+use crate::failure::Failure;
 use runtime::compile_in_this_process;
 
 /// Compile a component from standard input to standard output

@@ -13,10 +13,12 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use super::block_on;
 use super::client::{self, Client, Patience};
 use super::outcome::Goal;
 use super::report::{Report, Style};
-use super::{Failure, block_on, oci};
+use crate::failure::Failure;
+use crate::oci;
 use deployment::model::Order;
 
 /// Deploy a component to a running host

@@ -4,9 +4,10 @@ use std::io::{BufWriter, Write as _};
 
 use anyhow::Context as _;
 
+use super::block_on;
 use super::transfer::{Header, Progress, write};
-use super::{Failure, block_on};
-use storage::{Location, transfer};
+use crate::failure::Failure;
+use storage::Location;
 
 /// Write all data of the logic to standard output, as JSON Lines; the host may be running
 #[derive(Debug, clap::Args)]
@@ -26,7 +27,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 async fn export(location: &Location) -> anyhow::Result<()> {
-    let mut export = transfer::export(location).await?;
+    let mut export = storage::export(location).await?;
     let tables = &export.manifest.tables;
     let mut progress = Progress::new("exported", tables);
     let mut output = BufWriter::new(std::io::stdout().lock());

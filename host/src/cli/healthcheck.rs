@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-use super::{Failure, block_on};
+use super::block_on;
+use crate::failure::Failure;
 
 /// Ask a running host whether it is ready
 #[derive(Debug, clap::Args)]
@@ -24,7 +25,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 async fn ask(args: &Args) -> anyhow::Result<()> {
     let url = args.to.join("/readyz")?;
     let timeout: Duration = args.timeout.into();
-    let response = super::tls::client(&url)
+    let response = crate::tls::client(&url)
         .timeout(timeout)
         .build()?
         .get(url.clone())

@@ -2,7 +2,8 @@
 
 use super::client::{self, Client};
 use super::table::{Align, Table};
-use super::{Failure, block_on, print, show};
+use super::{block_on, print, show};
+use crate::failure::Failure;
 use deployment::model::Deployment;
 
 /// Columns of who asked.

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::serve::read_bundled;
 use super::transfer::{Header, Progress, read};
-use super::{Failure, setting};
+use crate::config::read_bundled;
+use crate::failure::Failure;
 use deployment::signature::TrustedKeys;
 use deployment::{self, Bundled, Gate};
 use runtime::{Compiler, Limits, Runtime};
@@ -58,8 +58,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         direct: args.database_direct.clone(),
         ..storage::Options::default()
     };
-    let database =
-        storage::connect(&args.database, options).map_err(|error| setting("--database", error))?;
+    let database = storage::connect(&args.database, options)
+        .map_err(|error| Failure::setting("--database", error))?;
     // More than one thread, for the component's calls: a tick lets others have theirs.
     let runtime = tokio::runtime::Runtime::new().context("cannot start the worker threads")?;
     let imported = runtime.block_on(async {

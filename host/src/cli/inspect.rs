@@ -6,14 +6,16 @@
 
 mod against;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use self::against::Comparison;
-use super::{Failure, block_on, oci, print};
+use super::{block_on, print};
+use crate::failure::Failure;
+use crate::oci::{self, Artifact};
 use contract::Description;
 use deployment::{Refused, check_description, digest_of};
 use runtime::{Compiler, Limits, Runtime};
@@ -43,10 +45,10 @@ pub(super) struct Args {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let content = oci::read(&args.source, "FILE", &args.registry)?;
+    let content = content_of(&args.source, "FILE", &args.registry)?;
     let earlier = args.against.as_deref();
     let earlier = earlier
-        .map(|source| oci::read(source, "--against", &args.registry))
+        .map(|source| content_of(source, "--against", &args.registry))
         .transpose()?;
     let (seen, before) = block_on(async {
         let seen = read(&content)
@@ -86,6 +88,21 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         );
     }
     Ok(compared.map_or(Ok(()), |compared| compared.verdict())?)
+}
+
+/// Reads a component from a file, or from a registry if `source` is a reference. `flag` is the
+/// flag that named it.
+fn content_of(source: &Path, flag: &str, registry: &oci::Args) -> Result<Vec<u8>, Failure> {
+    let reference = source.to_str().filter(|text| text.starts_with(oci::SCHEME));
+    let Some(reference) = reference else {
+        return std::fs::read(source).map_err(|error| {
+            Failure::setting(flag, format!("cannot read {}: {error}", source.display()))
+        });
+    };
+    let artifact: Artifact = reference
+        .parse()
+        .map_err(|reason| Failure::setting(flag, reason))?;
+    Ok(block_on(artifact.pull(registry))?.content)
 }
 
 /// What a component is, and whether it fits together.

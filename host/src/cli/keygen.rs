@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use super::Failure;
+use crate::failure::Failure;
 use deployment::signature::PrivateKey;
 
 /// Make a pair of keys to sign components with

@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::client::{self, Progress};
-use super::{Failure, show};
+use super::show;
+use crate::failure::Failure;
 use deployment::model::{Deployment, Event};
 
 /// Columns of a stage's name.

@@ -2,10 +2,11 @@
 
 use std::io::Write;
 
+use super::block_on;
 use super::client::{self, Client, Patience};
 use super::outcome::Goal;
 use super::report::{Report, Style};
-use super::{Failure, block_on};
+use crate::failure::Failure;
 
 /// Go back to logic that was active before
 #[derive(Debug, clap::Args)]

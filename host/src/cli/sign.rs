@@ -1,18 +1,13 @@
 //! `task-host sign`: signs a component, so that hosts with the public key take it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use crate::failure::Failure;
+use crate::signature_file;
 use anyhow::Context as _;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-
-use super::{Failure, setting};
 use deployment::digest_of;
 use deployment::signature::PrivateKey;
-
-/// Bytes of an ed25519 signature.
-const SIGNATURE_BYTES: usize = 64;
 
 /// Sign a component; the signature goes to FILE.sig, where `deploy` finds it
 #[derive(Debug, clap::Args)]
@@ -25,13 +20,13 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let key = PrivateKey::load(&args.key).map_err(|error| setting("--key", error))?;
+    let key = PrivateKey::load(&args.key).map_err(|error| Failure::setting("--key", error))?;
     let component =
         fs::read(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
     let digest = digest_of(&component);
     let signature = key.sign(&digest).context("cannot sign")?;
-    let path = signature_file(&args.file);
-    fs::write(&path, format!("{}\n", BASE64_STANDARD.encode(signature)))
+    let path = signature_file::path(&args.file);
+    fs::write(&path, signature_file::encode(&signature))
         .with_context(|| format!("cannot write {}", path.display()))?;
     println!(
         "{} signs sha256:{digest} by the key {}",
@@ -41,45 +36,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Where the signature of a component lies: beside it, with `.sig` after its name.
-pub(super) fn signature_file(component: &Path) -> PathBuf {
-    let mut name = component.as_os_str().to_owned();
-    name.push(".sig");
-    name.into()
-}
-
-/// The signature in `file` or, unless one is named, in the file beside the component where there
-/// is one.
-///
-/// # Errors
-/// What is wrong with the file.
-pub(super) fn read_signature(
-    component: &Path,
-    file: Option<&Path>,
-) -> Result<Option<Vec<u8>>, String> {
-    let beside = signature_file(component);
-    let Some(file) = file.or_else(|| beside.exists().then_some(beside.as_path())) else {
-        return Ok(None);
-    };
-    let text = fs::read_to_string(file)
-        .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-    match decoded(&text) {
-        Some(signature) => Ok(Some(signature)),
-        None => Err(format!(
-            "{} holds no signature as `task-host sign` writes it",
-            file.display()
-        )),
-    }
-}
-
-/// The signature in a file's text.
-fn decoded(text: &str) -> Option<Vec<u8>> {
-    let bytes = BASE64_STANDARD.decode(text.trim()).ok()?;
-    (bytes.len() == SIGNATURE_BYTES).then_some(bytes)
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
+
     use super::*;
     use crate::cli::keygen;
     use deployment::signature::TrustedKeys;
@@ -118,16 +79,5 @@ mod tests {
             panic!("signed by a public key")
         };
         assert!(error.to_string().starts_with("--key: "), "{error}");
-    }
-
-    #[test]
-    fn a_signature_file_is_base64_of_64_bytes() {
-        let text = BASE64_STANDARD.encode([7; SIGNATURE_BYTES]);
-        assert_eq!(
-            decoded(&format!("{text}\n")),
-            Some(vec![7; SIGNATURE_BYTES])
-        );
-        assert_eq!(decoded(&text[1..]), None);
-        assert_eq!(decoded(&BASE64_STANDARD.encode([7; 63])), None);
     }
 }

@@ -14,7 +14,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::client::{self, Client};
-use super::{Failure, block_on, print};
+use super::{block_on, print};
+use crate::failure::Failure;
 use deployment::model::{Deployment, Status};
 use server::{Failure as Failed, Figures};
 

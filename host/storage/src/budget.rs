@@ -1,29 +1,30 @@
-//! What a transaction may use, and the meter that every engine charges.
+//! How much a transaction may use, and the meter that every engine charges.
 
 use std::time::{Duration, Instant};
 
-use super::{Error, Limit};
+use crate::{Error, Limit};
 
-/// What one transaction may use. Exceeding it ends the request with [`Error::Limit`].
+/// How much one transaction may use. Exceeding it ends the request with [`Error::Limit`], or with
+/// [`Error::Deadline`] for its time.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
-    /// When the request must be over; it interrupts a statement that runs.
+    /// When the request must be over. A running statement is interrupted then.
     pub deadline: Instant,
-    /// How long to wait for the writer or a connection.
+    /// Maximum time to wait for the writer or a connection.
     pub wait: Duration,
-    /// How long a write may hold the writer, from when it is granted: the deadline of a write is
-    /// at most this far away then.
+    /// Maximum time that a write may hold the writer. When a write gets the writer, its deadline
+    /// becomes at most this far away.
     pub hold: Duration,
-    /// Statements in all.
+    /// Maximum number of statements.
     pub statements: u32,
-    /// Rows returned by all statements together.
+    /// Maximum number of rows that all statements together return.
     pub rows: u64,
-    /// Bytes of all results together, text and blobs.
+    /// Maximum bytes of text and blobs in all results together.
     pub bytes: u64,
 }
 
 impl Budget {
-    /// What a transaction of the host's own may use: it runs no statement of the logic.
+    /// The budget of a transaction of the host itself, which runs no statement of the logic.
     pub(crate) fn of_host(wait: Duration, hold: Duration) -> Self {
         Budget {
             deadline: Instant::now() + wait + hold,
@@ -34,12 +35,19 @@ impl Budget {
             bytes: 0,
         }
     }
+
+    /// Returns until when to wait for the writer or a connection.
+    pub(crate) fn wait_until(&self) -> Instant {
+        Instant::now()
+            .checked_add(self.wait)
+            .map_or(self.deadline, |until| until.min(self.deadline))
+    }
 }
 
 /// What a transaction has used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Statements run.
+    /// Statements that ran.
     pub statements: u32,
     /// Rows returned.
     pub rows: u64,
@@ -47,7 +55,7 @@ pub struct Usage {
     pub bytes: u64,
 }
 
-/// Charges what a transaction uses against its budget, as it is used.
+/// Charges to the budget what a transaction uses, while it uses it.
 #[derive(Debug)]
 pub(crate) struct Meter {
     budget: Budget,
@@ -62,7 +70,7 @@ impl Meter {
         }
     }
 
-    /// The writer was granted: from now on the transaction keeps others waiting.
+    /// Limits the deadline by [`Budget::hold`]: from now on the transaction keeps others waiting.
     pub(crate) fn hold(&mut self) {
         let until = Instant::now() + self.budget.hold;
         self.budget.deadline = self.budget.deadline.min(until);
@@ -121,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_may_be_used_up_and_not_exceeded() {
+    fn a_budget_may_be_used_up_but_not_exceeded() {
         let mut meter = meter(1, 2, 3);
         assert_eq!(meter.statement(), Ok(()));
         assert_eq!(meter.statement(), Err(Error::Limit(Limit::Statements)));

@@ -1,15 +1,26 @@
-//! What goes wrong: the logic's fault ([`Failure`], [`MigrationError`]) apart from what ends a
-//! request without the logic hearing of it ([`Error`]).
+//! What can go wrong. [`Failure`] and [`MigrationError`] are the logic's fault; an [`Error`] ends a
+//! request and never reaches the logic; an [`OpenError`] stops the host at its start.
 
-/// A statement that failed by the logic's fault.
+/// A statement that failed, which is the logic's fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Which kind of rule it broke.
     pub cause: Cause,
-    /// The constraint's name where the engine tells it.
+    /// The constraint's name, if the engine reports it.
     pub constraint: Option<String>,
     /// The engine's message.
     pub detail: String,
+}
+
+impl Failure {
+    /// A statement that is wrong or not allowed.
+    pub(crate) fn other(detail: impl Into<String>) -> Self {
+        Self {
+            cause: Cause::Other,
+            constraint: None,
+            detail: detail.into(),
+        }
+    }
 }
 
 /// Which kind of rule a failed statement broke.
@@ -27,32 +38,33 @@ pub enum Cause {
     Other,
 }
 
-/// Why a migration was refused.
+/// Why migrations were not applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MigrationError {
-    /// An applied step has another text now.
-    #[error("migration {name} was changed after it was applied; add a new step instead")]
+    /// The text of an applied migration has changed.
+    #[error("migration {name} was changed after it was applied; add a new migration instead")]
     Changed {
-        /// The step.
+        /// The migration.
         name: String,
     },
-    /// The list and what was applied disagree in their order.
+    /// The list and the applied migrations are in a different order.
     #[error(
-        "migration {name} stands where {applied} was applied; steps may only be added at the end"
+        "migration {name} is at the position where {applied} was applied; add new migrations only \
+         at the end"
     )]
     Reordered {
-        /// The step in the list.
+        /// The migration in the list.
         name: String,
-        /// The step that was applied at its place.
+        /// The migration that was applied at its position.
         applied: String,
     },
-    /// The database has steps that the list does not know.
+    /// The database has applied migrations that are not in the list.
     #[error("the database has migration {name}, which this component does not know")]
     Unknown {
-        /// The first such step.
+        /// The first of them.
         name: String,
     },
-    /// Two steps of the list have one name.
+    /// Two migrations of the list have the same name.
     #[error("two migrations are called {name}")]
     Duplicate {
         /// The name.
@@ -61,41 +73,40 @@ pub enum MigrationError {
     /// A statement failed.
     #[error("migration {name} failed: {detail}")]
     Failed {
-        /// The step.
+        /// The migration.
         name: String,
         /// The engine's message.
         detail: String,
     },
-    /// Another transaction was in the way. Nothing was changed, and it may be tried again.
+    /// Other transactions blocked it. Nothing was changed; it may be tried again.
     #[error(
-        "other transactions were in the way of migration {name} each time; nothing was changed, \
-         so try again"
+        "other transactions blocked migration {name} each time; nothing was changed, so try again"
     )]
     Blocked {
-        /// The step.
+        /// The migration.
         name: String,
     },
 }
 
-/// What ends a request without the logic hearing of it.
+/// What ends a request and is not reported to the logic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// Another transaction was in the way: run the request again.
+    /// The transaction conflicts with another one. Nothing was kept: run the request again.
     #[error("the transaction conflicts with another one")]
     Conflict,
-    /// Another host has made another component active, and this one does not know yet: nothing that
-    /// it writes is kept.
-    #[error("this host was passed by: another component is active")]
+    /// Another host has made another component active and this host has not switched yet. Nothing
+    /// that this host writes is kept.
+    #[error("another component is active and this host has not switched to it yet")]
     Fenced,
-    /// The writer or a connection was not free in time.
+    /// Neither the writer nor a connection became free in time.
     #[error("the database is busy")]
     Busy,
     /// The database does not answer, or cannot make writes durable.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
-    /// Whether the commit happened, or whether it lasts, cannot be found out. Nobody may run the
-    /// request again who does not look first.
-    #[error("whether it was committed is not known: {0}")]
+    /// It cannot be found out whether the transaction was committed, or whether it is durable.
+    /// Before the request runs again, somebody must look at the data.
+    #[error("it is not known whether the transaction was committed: {0}")]
     OutcomeUnknown(String),
     /// The request's deadline passed.
     #[error("the deadline passed while the database worked")]
@@ -103,8 +114,8 @@ pub enum Error {
     /// The budget was exceeded.
     #[error("the request exceeded its limit of {0}")]
     Limit(Limit),
-    /// By the logic's fault the transaction cannot be committed: a statement of it had failed
-    /// before, or a deferred constraint does not hold at its end. Nothing was kept.
+    /// The transaction cannot be committed, which is the logic's fault: one of its statements
+    /// failed, or a deferred constraint does not hold at its end. Nothing was kept.
     #[error("the transaction cannot be committed: {}", .0.detail)]
     Rejected(Failure),
 }
@@ -112,30 +123,30 @@ pub enum Error {
 /// Why a database was not opened. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// Another host has it open.
+    /// Another process has it open.
     #[error("the database {path} is in use by another process")]
     InUse {
         /// The database file.
         path: String,
     },
-    /// The file is something else, or damaged.
+    /// The file is not a SQLite database, or it is damaged.
     #[error("{path} is not a SQLite database")]
     NotADatabase {
         /// The database file.
         path: String,
     },
-    /// The file, or its directory, cannot be written.
+    /// The file or its directory cannot be written.
     #[error("the database {path} cannot be written: {reason}")]
     ReadOnly {
         /// The database file.
         path: String,
-        /// The system's message.
+        /// The operating system's message.
         reason: String,
     },
-    /// The host's login may not make what the database needs.
+    /// The host's login lacks the rights to set the database up.
     #[error(
-        "the host's login may not prepare {path}; an administrator of the database has to run \
-         this there once, then start the host again:\n{}",
+        "the host's login lacks the rights to set up {path}; as an administrator of the database, \
+         run this there once, then start the host again:\n{}",
         statements.join("\n")
     )]
     NeedsAdministrator {
@@ -144,17 +155,17 @@ pub enum OpenError {
         /// What to run.
         statements: Vec<String>,
     },
-    /// Anything else.
+    /// It failed for any other reason.
     #[error("cannot open the database {path}: {reason}")]
     Failed {
         /// The database file.
         path: String,
-        /// The engine's or the system's message.
+        /// The engine's or the operating system's message.
         reason: String,
     },
 }
 
-/// Which part of a [`Budget`](super::Budget) was exceeded.
+/// Which part of a [`Budget`](crate::Budget) was exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Limit {
     /// Too many statements.

@@ -1,17 +1,18 @@
-//! What the logic publishes: small, bounded, and the same for every engine and every reader.
+//! An event that the logic publishes. Its size is limited, and the limits are the same for every
+//! engine and every reader.
 
 use serde_json::{Map, Value};
 
-/// The longest kind and attribute name, in bytes.
+/// Maximum length of the kind and of an attribute's name, in bytes.
 const NAME_BYTES: usize = 64;
-/// The longest subject, in bytes.
+/// Maximum length of the subject, in bytes.
 const SUBJECT_BYTES: usize = 256;
-/// The longest value of an attribute, in bytes.
+/// Maximum length of an attribute's value, in bytes.
 const VALUE_BYTES: usize = 1024;
-/// Attributes of one event.
+/// Maximum number of attributes.
 const ATTRIBUTES: usize = 16;
 
-/// Something that has happened, as the logic tells it. It keeps the rules of `wit/platform`.
+/// Something that has happened, as the logic reports it. It follows the rules in `wit/platform`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     kind: String,
@@ -19,16 +20,16 @@ pub struct Event {
     attributes: Vec<(String, String)>,
 }
 
-/// Which rule an event breaks, as a sentence for the logic's author.
+/// Which rule an event breaks, as a sentence for the author of the logic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidEvent(String);
 
 impl Event {
-    /// An event of a kind such as `task.updated`, about a subject such as the task's id.
+    /// Makes an event of a kind, such as `task.updated`, about a subject, such as the task's id.
     ///
     /// # Errors
-    /// [`InvalidEvent`] names the first rule that it breaks.
+    /// Returns [`InvalidEvent`] with the first rule that the event breaks.
     pub fn new(
         kind: String,
         subject: String,
@@ -38,13 +39,15 @@ impl Event {
         text("the subject", &subject, SUBJECT_BYTES)?;
         if attributes.len() > ATTRIBUTES {
             let count = attributes.len();
-            return refused(format!("{count} attributes are more than {ATTRIBUTES}"));
+            return invalid(format!(
+                "an event has at most {ATTRIBUTES} attributes, not {count}"
+            ));
         }
         for (index, (key, value)) in attributes.iter().enumerate() {
             name("the name of an attribute", key)?;
             text(&format!("the attribute {key}"), value, VALUE_BYTES)?;
             if attributes[..index].iter().any(|(other, _)| other == key) {
-                return refused(format!("two attributes are called {key}"));
+                return invalid(format!("two attributes are called {key}"));
             }
         }
         Ok(Event {
@@ -54,10 +57,10 @@ impl Event {
         })
     }
 
-    /// An event as an engine kept it.
+    /// Makes an event from what an engine stored, see [`Event::attributes_json`].
     ///
     /// # Errors
-    /// [`InvalidEvent`] where it is not what was kept.
+    /// Returns [`InvalidEvent`] if the stored event is damaged.
     pub(crate) fn with_json(
         kind: String,
         subject: String,
@@ -72,30 +75,30 @@ impl Event {
         Event::new(kind, subject, members.into_iter().map(text).collect())
     }
 
-    /// The attributes as an engine keeps them: a JSON object.
+    /// Returns the attributes as an engine stores them: a JSON object.
     pub fn attributes_json(&self) -> String {
         let attributes = self.attributes.iter();
         let members = attributes.map(|(name, value)| (name.clone(), value.as_str().into()));
         Value::Object(members.collect()).to_string()
     }
 
-    /// What has happened. Fit for one line of any protocol.
+    /// Returns what has happened. It fits on one line of any protocol.
     pub fn kind(&self) -> &str {
         &self.kind
     }
 
-    /// What it happened to.
+    /// Returns what it happened to.
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// Facts about it; no name is there twice.
+    /// Returns facts about it as names and values. Each name occurs once.
     pub fn attributes(&self) -> &[(String, String)] {
         &self.attributes
     }
 }
 
-fn refused<T>(reason: String) -> Result<T, InvalidEvent> {
+fn invalid<T>(reason: String) -> Result<T, InvalidEvent> {
     Err(InvalidEvent(reason))
 }
 
@@ -104,18 +107,18 @@ fn name(what: &str, name: &str) -> Result<(), InvalidEvent> {
     if (1..=NAME_BYTES).contains(&name.len()) && name.bytes().all(allowed) {
         return Ok(());
     }
-    refused(format!(
-        "{what} {name:?} is not 1 to {NAME_BYTES} of the characters a to z, 0 to 9, '.', '_', '-'"
+    invalid(format!(
+        "{what} {name:?} must be 1 to {NAME_BYTES} of the characters a to z, 0 to 9, '.', '_', '-'"
     ))
 }
 
 fn text(what: &str, text: &str, most: usize) -> Result<(), InvalidEvent> {
     if text.len() > most {
         let length = text.len();
-        return refused(format!("{what} has {length} bytes, more than {most}"));
+        return invalid(format!("{what} has {length} bytes, more than {most}"));
     }
     if text.contains('\0') {
-        return refused(format!("{what} contains U+0000"));
+        return invalid(format!("{what} contains U+0000"));
     }
     Ok(())
 }
@@ -143,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_a_rule_is_named() {
+    fn an_error_names_the_part_that_breaks_a_rule() {
         let long = "x".repeat(VALUE_BYTES + 1);
         let many: Vec<String> = (0..=ATTRIBUTES).map(|n| format!("n{n}")).collect();
         let many: Vec<_> = many.iter().map(|name| (&**name, "")).collect();
@@ -158,7 +161,7 @@ mod tests {
             (event("k", "1", &[("a", &long)]), "the attribute a has 1025"),
             (event("k", "1", &[("a", "\0")]), "the attribute a contains"),
             (event("k", "1", &[("a", ""), ("a", "")]), "two attributes"),
-            (event("k", "1", &many), "17 attributes are more than 16"),
+            (event("k", "1", &many), "at most 16 attributes, not 17"),
         ] {
             let reason = outcome.unwrap_err();
             assert!(reason.contains(words), "{words:?} is not in {reason:?}");

@@ -1,31 +1,30 @@
-//! The feed: every event that a committed transaction published, in one order, for as long as
-//! they are kept.
+//! The feed: the events of all committed transactions, in one order, until they are deleted.
 //!
-//! An engine writes events in the transaction that published them, so they exist exactly when
-//! what they tell of does. A reader sees the feed grow at its end and shrink at its beginning,
-//! and never sees an event whose commit a crash could still undo.
+//! An engine writes events in the transaction that published them, so an event exists if and only
+//! if the changes that it reports do. A reader sees events added at the end of the feed and removed
+//! at its beginning. It never sees an event whose commit a crash could still undo.
 
 use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Error, Event};
+use crate::{Error, Event};
 
-/// A place in a feed: after one event, or before the first. What it is made of is the engine's
-/// matter, but that places of one feed compare, byte by byte, as they lie in it. It is ASCII
-/// without spaces, so it fits into a header and a URL.
+/// A place in a feed: after one event, or before the first. Its format depends on the engine, but
+/// comparing two places of one feed byte by byte gives their order in the feed. It is ASCII without
+/// spaces, so it can be used in a header and in a URL.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor(String);
 
 impl Cursor {
-    /// A place by its name, as an engine made it or as a client sends it back: [`Feed::after`]
-    /// judges whether it is one.
-    pub fn new(name: impl Into<String>) -> Self {
-        Cursor(name.into())
+    /// Makes a place from the text that an engine made or that a client sent back. It is not
+    /// checked here: [`Feed::after`] decides whether the feed has this place.
+    pub fn new(text: impl Into<String>) -> Self {
+        Cursor(text.into())
     }
 
-    /// Its name.
+    /// Returns its text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -37,49 +36,49 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// An event in its place.
+/// An event and its place in the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
-    /// The place after it.
+    /// The place after the event.
     pub cursor: Cursor,
     /// What the logic published.
     pub event: Event,
     /// When it was committed, in milliseconds since the Unix epoch, by the clock of the process
-    /// that did; two neighbours may have it the other way round.
+    /// that committed it. It may be out of order between two neighbours.
     pub at_ms: i64,
 }
 
-/// Reads a database's events and forgets old ones.
+/// Reads a database's events and deletes old ones.
 #[async_trait]
 pub trait Feed: Send + Sync {
-    /// The place after the last event that can be read now.
+    /// Returns the place after the last event that can be read now.
     ///
     /// # Errors
-    /// [`Error::Busy`], [`Error::Unavailable`].
+    /// Returns [`Error::Busy`] or [`Error::Unavailable`] if the database cannot be read.
     async fn end(&self) -> Result<Cursor, Error>;
 
-    /// The events after a place, the oldest first, at most `limit`; all of them are durable.
-    /// None: some event after the place may have been forgotten, or it is no place of this feed,
-    /// so who asks has to look at the data itself again.
+    /// Returns the events after a place, the oldest first, at most `limit`. All of them are
+    /// durable. Returns `None` if an event after the place may have been deleted, or if this feed
+    /// has no such place. The caller must then read the data itself again.
     ///
-    /// What one call returned, a later one from the same place returns again, but for what was
-    /// forgotten meanwhile; new events only come behind.
+    /// A later call with the same place returns the same events, except those deleted meanwhile.
+    /// New events are only ever added after them.
     ///
     /// # Errors
     /// As [`Feed::end`].
     async fn after(&self, place: &Cursor, limit: u32) -> Result<Option<Vec<Published>>, Error>;
 
-    /// Returns when there may be events after a place: at once where there are, and otherwise
-    /// soon after the first was committed. Cancel-safe.
+    /// Waits until there may be events after a place. Returns at once if there are any, otherwise
+    /// soon after the first one was committed. Cancel-safe.
     ///
     /// # Errors
     /// As [`Feed::end`].
-    async fn awaken(&self, place: &Cursor) -> Result<(), Error>;
+    async fn wait_for_events(&self, place: &Cursor) -> Result<(), Error>;
 
-    /// Deletes the events that are older than `age`, and the oldest of more than `count`. Returns
-    /// how many; the newest event stays, whatever its age.
+    /// Deletes the events that are older than `age`, and the oldest ones beyond the newest `count`.
+    /// Returns how many it deleted. The newest event always stays.
     ///
     /// # Errors
-    /// As [`Feed::end`]; what was deleted before stays deleted.
+    /// As [`Feed::end`]. What was deleted until then stays deleted.
     async fn forget_events(&self, age: Duration, count: u64) -> Result<u64, Error>;
 }

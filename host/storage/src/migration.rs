@@ -1,11 +1,12 @@
-//! Which migrations to apply: the comparison of the logic's list with what a database has.
+//! Decides which migrations to apply, by comparing the logic's list with what a database has
+//! applied.
 
 use sha2::{Digest, Sha256};
 
-use super::{Dialect, MigrationError};
+use crate::{Dialect, MigrationError};
 use contract::Migration;
 
-/// A step as a database recorded it, or as the logic lists it for one engine.
+/// A migration as a database recorded it, or as the logic lists it for one dialect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Step {
     pub(crate) name: String,
@@ -19,14 +20,21 @@ impl Step {
             checksum: Sha256::digest(text).into(),
         }
     }
+
+    /// Returns the steps of the logic's list in one dialect.
+    pub(crate) fn list(migrations: &[Migration], dialect: Dialect) -> Vec<Self> {
+        let step = |migration: &Migration| Self::new(&migration.name, dialect.text_of(migration));
+        migrations.iter().map(step).collect()
+    }
 }
 
-/// Returns how many steps of `listed` are applied already; the rest is to be applied in order.
-/// Both lists are in order of application.
+/// Returns how many steps of `listed` are already applied. The rest must be applied in order. Both
+/// lists are in the order of application.
 ///
 /// # Errors
-/// Every [`MigrationError`] but `Failed`: the lists must agree as far as both reach, and
-/// applied steps beyond `listed` are accepted only where `rollback` is true.
+/// Returns a [`MigrationError`], any variant except `Failed` and `Blocked`, if the lists do not
+/// agree as far as both reach. Applied steps beyond `listed` are accepted only if `rollback` is
+/// true.
 pub(crate) fn applied_steps(
     listed: &[Step],
     applied: &[Step],
@@ -63,20 +71,15 @@ pub(crate) fn applied_steps(
     }
 }
 
-/// Whether a database that `before`'s steps were applied to would take `after`'s, on either engine.
+/// Checks that a database with the migrations `before` could apply `after`, on either engine.
 ///
 /// # Errors
-/// As `applied_steps` has them, where `after` is no way back.
+/// Returns the [`MigrationError`] that [`Transaction::migrate`](crate::Transaction::migrate) would
+/// return without its `rollback`, except `Failed` and `Blocked`.
 pub fn continues(before: &[Migration], after: &[Migration]) -> Result<(), MigrationError> {
     for dialect in [Dialect::Sqlite, Dialect::Postgres] {
-        let steps = |migrations: &[Migration]| -> Vec<Step> {
-            let text = |migration: &Migration| match dialect {
-                Dialect::Sqlite => Step::new(&migration.name, &migration.sqlite),
-                Dialect::Postgres => Step::new(&migration.name, &migration.postgres),
-            };
-            migrations.iter().map(text).collect()
-        };
-        applied_steps(&steps(after), &steps(before), false)?;
+        let (before, after) = (Step::list(before, dialect), Step::list(after, dialect));
+        applied_steps(&after, &before, false)?;
     }
     Ok(())
 }
@@ -101,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn applied_steps_beyond_the_list_are_for_rollbacks_only() {
+    fn applied_steps_beyond_the_list_are_accepted_only_in_a_rollback() {
         let applied = steps(&[("a", "1"), ("b", "2")]);
         assert_eq!(applied_steps(&applied[..1], &applied, true), Ok(1));
         assert_eq!(
@@ -111,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rollback_forgives_no_changed_step() {
+    fn a_rollback_does_not_accept_a_changed_step() {
         let applied = steps(&[("a", "1"), ("b", "2")]);
         assert_eq!(
             applied_steps(&steps(&[("a", "one")]), &applied, true),
@@ -127,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_stands_once_in_a_list() {
+    fn a_list_has_each_name_once() {
         assert_eq!(
             applied_steps(&steps(&[("a", "1"), ("a", "1")]), &[], false),
             Err(MigrationError::Duplicate { name: "a".into() })
@@ -135,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_may_change_for_neither_engine() {
+    fn a_step_may_not_change_for_either_engine() {
         let step = |name: &str, sqlite: &str, postgres: &str| Migration {
             name: name.into(),
             sqlite: sqlite.into(),

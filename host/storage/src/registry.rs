@@ -1,129 +1,134 @@
-//! What the host remembers of components and deployments, in its own tables of the service's
-//! database. The logic cannot reach them.
+//! The registry: the host's tables of components and deployments, in the service's database. The
+//! logic cannot read or write them.
 //!
-//! At most one deployment runs at a time, over all hosts of a database: a unique index says so,
-//! not a lock. Only the host that began it, or took it over, carries it on. The active component is one row, with an epoch that every change of it raises.
+//! At most one deployment runs at a time, over all hosts of a database. A unique index guarantees
+//! this, not a lock. Only the host that began a deployment, or took it over, may continue it. The
+//! active component is one row, with an epoch that every change raises.
 
 use async_trait::async_trait;
 
-use super::Error;
+use crate::Error;
 
-/// The memory of components and deployments.
+/// Stores components and deployments.
 ///
-/// Every method is a transaction of its own, and what it did and saw is durable when it returns.
-/// A caller that goes away finds it done or not begun. Each waits some seconds for the database,
-/// and then ends in [`Error::Busy`]. Times are microseconds since the Unix epoch; the engine's
-/// clock sets them.
+/// Every method is one transaction, and what it did and saw is durable when it returns. If the
+/// caller drops the future, the transaction was either completed or not begun. A method waits some
+/// seconds for the database and then returns [`Error::Busy`]. Times are microseconds since the Unix
+/// epoch by the engine's clock.
 #[async_trait]
 pub trait Registry: Send + Sync {
-    /// Keeps a component of up to 64 MiB; its size and time are the registry's. One that is there
-    /// already stays as it is, but for its time, which makes it the latest upload, and for its
-    /// signature, which is added where it had none. Returns whether it was new.
+    /// Stores a component of up to 64 MiB. The registry sets its size and time. If the component
+    /// is already stored, only two things change: its time, which makes it the latest upload, and
+    /// its signature, if it had none. Returns whether the component is new.
     ///
     /// # Errors
-    /// [`Error`]; nothing was kept.
+    /// Returns [`Error`] if it was not stored.
     async fn put_component(&self, component: &StoredComponent) -> Result<bool, Error>;
 
-    /// A component with its content.
+    /// Returns a component with its content.
     ///
     /// # Errors
-    /// [`Error`].
+    /// Returns [`Error`] if the database cannot be read.
     async fn component(&self, digest: &str) -> Result<Option<StoredComponent>, Error>;
 
-    /// All components without their content, the latest upload first.
+    /// Returns all components without their content, the latest upload first.
     ///
     /// # Errors
-    /// [`Error`].
+    /// Returns [`Error`] if the database cannot be read.
     async fn components(&self) -> Result<Vec<StoredComponent>, Error>;
 
-    /// Deletes components, given as they were listed, and returns their number. Those stay that
-    /// were uploaded again since, that are active, or that a deployment names which runs: as what
-    /// it deploys, or as what was active before.
+    /// Deletes components, given as they were listed, and returns how many. A component stays if
+    /// it was uploaded again since, if it is active, or if a running deployment deploys it or
+    /// replaces it.
     ///
     /// # Errors
-    /// [`Error`]; nothing was deleted.
+    /// Returns [`Error`] if nothing was deleted.
     async fn forget_components(&self, gone: &[StoredComponent]) -> Result<u64, Error>;
 
-    /// The active component; none in a new database.
+    /// Returns the active component. `None` in a new database.
     ///
     /// # Errors
-    /// [`Error`].
+    /// Returns [`Error`] if the database cannot be read.
     async fn active(&self) -> Result<Option<Active>, Error>;
 
-    /// Begins a deployment, with an empty stage and the report `[]`. The inner error is the id of
-    /// the one that runs.
+    /// Begins a deployment, with an empty stage and the report `[]`, and returns its id. If another
+    /// deployment is running, the inner error is the id of that one.
     ///
     /// # Errors
-    /// [`Error`]; nothing was begun.
+    /// Returns [`Error`] if nothing was begun.
     async fn begin_deployment(&self, new: &NewDeployment) -> Result<Result<i64, i64>, Error>;
 
-    /// Makes this host the one that runs a deployment, where it is that already or the one that was
-    /// has no lease any more. False: it does not run, or another host that lives runs it.
+    /// Makes this host the one that runs a deployment, if it already is, or if the host that ran
+    /// it has no lease any more. Returns false if the deployment is not running, or another host
+    /// with a lease runs it.
     ///
     /// # Errors
-    /// [`Error`]; it is unknown then.
+    /// Returns [`Error`] if it is unknown whether this host runs it.
     async fn take_over(&self, id: i64) -> Result<bool, Error>;
 
-    /// Records how far a running deployment is.
+    /// Records the stage and the report of a running deployment.
     ///
     /// # Errors
-    /// [`Error`]; [`Error::Conflict`] when it does not run here any more.
+    /// Returns [`Error::Conflict`] if this host does not run the deployment any more, and another
+    /// [`Error`] if the database failed.
     async fn advance_deployment(&self, id: i64, stage: &str, report: &str) -> Result<(), Error>;
 
-    /// In one transaction: makes the deployment's component the active one, raises the epoch and
+    /// In one transaction, makes the deployment's component the active one, raises the epoch and
     /// records the stage. Returns the new epoch.
     ///
     /// # Errors
-    /// [`Error`]; [`Error::Conflict`] when the deployment does not run here any more, is one of
-    /// another component, or the component is not kept. What is active is then the same as before.
+    /// Returns [`Error::Conflict`] if this host does not run the deployment any more, if the
+    /// deployment is for another component, or if the component is not stored, and another
+    /// [`Error`] if the database failed. The active component stays the same.
     async fn activate(&self, id: i64, digest: &str, stage: &str) -> Result<i64, Error>;
 
-    /// In one transaction: ends a running deployment and, where `back_to` is given, makes that
-    /// component the active one again, by this deployment, and raises the epoch.
+    /// In one transaction, ends a running deployment. If `back_to` is given, also makes that
+    /// component the active one again and raises the epoch, both by this deployment.
     ///
     /// # Errors
-    /// [`Error`]; [`Error::Conflict`] when the deployment does not run here any more, or the
-    /// component to go back to is not kept. Nothing was ended then.
+    /// Returns [`Error::Conflict`] if this host does not run the deployment any more, or if the
+    /// component to go back to is not stored, and another [`Error`] if the database failed. The
+    /// deployment was not ended.
     async fn end_deployment(&self, id: i64, end: &End, back_to: Option<&str>) -> Result<(), Error>;
 
-    /// Records an attempt that never ran, such as a refused upload, and returns its id.
+    /// Records a deployment that never ran, such as a rejected upload, and returns its id.
     ///
     /// # Errors
-    /// [`Error`].
+    /// Returns [`Error`] if nothing was recorded.
     async fn record_attempt(&self, new: &NewDeployment, end: &End) -> Result<i64, Error>;
 
-    /// One deployment.
+    /// Returns one deployment.
     ///
     /// # Errors
-    /// [`Error`].
+    /// Returns [`Error`] if the database cannot be read.
     async fn deployment(&self, id: i64) -> Result<Option<DeploymentRow>, Error>;
 
-    /// The deployment that runs.
+    /// Returns the deployment that is running.
     ///
     /// # Errors
-    /// [`Error`].
+    /// Returns [`Error`] if the database cannot be read.
     async fn running_deployment(&self) -> Result<Option<DeploymentRow>, Error>;
 
-    /// The latest deployments, the latest first.
+    /// Returns the newest deployments, the newest first.
     ///
     /// # Errors
-    /// [`Error`].
+    /// Returns [`Error`] if the database cannot be read.
     async fn deployments(&self, limit: u32) -> Result<Vec<DeploymentRow>, Error>;
 
-    /// Whether a component was ever active in this database, however long ago and however its
+    /// Returns whether a component was ever active in this database, no matter when and how its
     /// deployment ended.
     ///
     /// # Errors
-    /// [`Error`].
+    /// Returns [`Error`] if the database cannot be read.
     async fn was_active(&self, digest: &str) -> Result<bool, Error>;
 
-    /// Deletes ended deployments beyond the latest `keep`, but not the latest of each component
-    /// that made it active, nor the latest of each that was rolled back: what is remembered of
-    /// those is needed. The latest of all stays too, as ids are counted from it. Returns their
-    /// number.
+    /// Deletes ended deployments beyond the newest `keep` and returns how many. These stay, because
+    /// they are still needed: for each component the newest deployment that made it active and the
+    /// newest that was rolled back, and the newest deployment of all, because the next id is
+    /// counted from it.
     ///
     /// # Errors
-    /// [`Error`]; nothing was deleted.
+    /// Returns [`Error`] if nothing was deleted.
     async fn forget_deployments(&self, keep: u32) -> Result<u64, Error>;
 }
 
@@ -132,15 +137,15 @@ pub trait Registry: Send + Sync {
 pub struct StoredComponent {
     /// SHA-256, lower-case hex.
     pub digest: String,
-    /// The bytes; empty in lists.
+    /// The bytes. Empty in lists.
     pub content: Vec<u8>,
-    /// The bytes' number; set by the registry.
+    /// The number of bytes. Set by the registry.
     pub size_bytes: u64,
     /// A detached signature over the digest, if one was given.
     pub signature: Option<Vec<u8>>,
     /// Who uploaded it.
     pub actor: String,
-    /// When it was uploaded last; set by the registry, later with every upload.
+    /// When it was last uploaded. Set by the registry; every upload gets a later time.
     pub uploaded_at: i64,
 }
 
@@ -151,24 +156,25 @@ pub struct Active {
     pub digest: String,
     /// Raised by every change of the active component.
     pub epoch: i64,
-    /// The deployment that made it so, by its switch or by its end.
+    /// The deployment that made it active, when it switched or when it ended.
     pub deployment: i64,
-    /// When.
+    /// When it became active.
     pub since: i64,
 }
 
 /// A deployment that begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewDeployment {
-    /// What is to become active; empty for an upload that had no readable bytes.
+    /// The component to deploy. Empty for an upload that had no readable bytes.
     pub digest: String,
-    /// What was active.
+    /// The component that was active before.
     pub from: Option<String>,
-    /// `deploy`, `rollback`, `dry-run`, `bundled`, `declared`, `fallback`; of a refused attempt also `upload`.
+    /// `deploy`, `rollback`, `dry-run`, `bundled`, `declared`, `fallback`, or `upload` for a
+    /// rejected upload.
     pub kind: String,
-    /// Who asked.
+    /// Who ordered it.
     pub actor: String,
-    /// What was asked, as JSON.
+    /// What was ordered, as JSON.
     pub order: String,
 }
 
@@ -177,7 +183,7 @@ pub struct NewDeployment {
 pub struct End {
     /// `active`, `checked`, `rejected`, `rolled-back`, `aborted`.
     pub outcome: String,
-    /// The reason's slug, for other outcomes than success.
+    /// The problem code, if it did not succeed.
     pub code: Option<String>,
     /// The reason for people.
     pub reason: Option<String>,
@@ -185,23 +191,23 @@ pub struct End {
     pub report: String,
 }
 
-/// A deployment as it is remembered.
+/// A deployment as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeploymentRow {
     /// Rises with every deployment.
     pub id: i64,
-    /// What was asked.
+    /// What was ordered.
     pub new: NewDeployment,
-    /// How far it is, or was when it ended; empty where it recorded no stage.
+    /// Its stage, or the stage in which it ended. Empty if it recorded none.
     pub stage: String,
-    /// How it ended; none: it runs.
+    /// How it ended. `None`: it is running.
     pub end: Option<End>,
-    /// The events so far, as JSON; `[]` before the first.
+    /// The events so far, as JSON. `[]` before the first.
     pub report: String,
     /// When it began.
     pub began_at: i64,
     /// When it ended.
     pub ended_at: Option<i64>,
-    /// The host that runs it or ended it, by its id; none where a database belongs to one.
+    /// The id of the host that runs it or ended it. `None` if the database belongs to one host.
     pub coordinator: Option<String>,
 }

@@ -1,188 +1,196 @@
-//! The hosts that share a database: who lives, what each serves, what a deployment waits for.
+//! The hosts that share a database, called replicas: which have a lease, what each serves, and what
+//! a deployment waits for.
 //!
-//! Each host *beats*: it says what it serves and hears what all should serve. A beat grants a
-//! *lease*, and a host answers requests only while it holds one. The active component has an
-//! *epoch*, which every change raises, and a *fence* behind it, which follows once every host with
-//! a lease has confirmed the epoch or has let its lease run out. A host below the fence gets no
-//! lease, and none of its writes commits: what was switched away from is gone for good.
+//! Each host sends a *heartbeat* every few seconds. In it the host reports what it serves, and from
+//! the answer it learns what all hosts should serve. A heartbeat grants a *lease*. A host answers
+//! requests only while it has one.
 //!
-//! Only the database's clock decides over leases. A host counts its own from before it asked, so
-//! for it a lease is over no later than for the others.
+//! Every change of the active component raises its *epoch*. A *fence* follows the epoch: it is
+//! raised once every host with a lease serves that epoch. A host below the fence gets no lease, and
+//! none of its writes commits. So when the fence has passed a component, no host serves it any more.
+//!
+//! Only the database's clock decides whether a lease has ended. A host counts its own lease from
+//! the time before it sent the heartbeat, so it stops no later than the others expect.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::Error;
-use super::registry::{Active, DeploymentRow};
+use crate::Error;
+use crate::registry::{Active, DeploymentRow};
 
-/// The version of what hosts say to each other through the database. A host speaks with those
-/// whose version is [`OLDEST_PROTOCOL`] or newer; the newer one of two takes care of the older. The
-/// tables and functions that they meet in only gain members and parameters with defaults, so that an
-/// older host goes on with a newer one's; where one cannot, `task_host.beat` refuses its version by
-/// an error that says why, and it gets no lease.
+/// The version of the protocol that hosts speak through the database. A host works together with
+/// hosts of [`OLDEST_PROTOCOL`] and newer; of two hosts, the newer one must handle the older one's
+/// version. Tables and functions of the protocol only gain columns and parameters with defaults, so
+/// an older host keeps working with a newer host's database. If it cannot, `task_host.beat` refuses
+/// the older version with an error that says why, and that host gets no lease.
 pub const PROTOCOL: i32 = 1;
 
-/// The oldest version that this host speaks with.
+/// The oldest version that this host works together with.
 pub const OLDEST_PROTOCOL: i32 = 1;
 
-/// What hosts of one database know of each other.
+/// How the hosts of one database coordinate.
 #[async_trait]
 pub trait Replicas: Send + Sync {
-    /// What this process is known by; no other one ever was.
+    /// Returns the id of this process. It is never used again.
     fn id(&self) -> &str;
 
-    /// Says what this host does, grants it a lease, raises the fence where every lease holder has
-    /// confirmed the epoch, and returns what is true then. One host after the other: what one
-    /// hears is not older than what another was told.
+    /// Reports the state of this host, grants it a lease, raises the fence if every host with a
+    /// lease has confirmed the epoch, and returns the state of all. Heartbeats run one after the
+    /// other, so no host gets an older state than one before it.
     ///
     /// # Errors
-    /// [`Error`]; whether a lease was granted is unknown then, and the host must not count on it.
-    async fn beat(&self, beat: &Beat) -> Result<View, Error>;
+    /// Returns [`Error`] if it is unknown whether a lease was granted. The host must not rely on
+    /// having one.
+    async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<View, Error>;
 
-    /// Gives this host's lease back.
+    /// Gives up this host's lease.
     ///
     /// # Errors
-    /// [`Error`]; the lease runs out by itself.
+    /// Returns [`Error`] if the lease could not be given up. It will expire.
     async fn leave(&self) -> Result<(), Error>;
 
-    /// The hosts that beat lately, the longest-lived first.
+    /// Returns the hosts with a recent heartbeat, the one that started first first.
     ///
     /// # Errors
-    /// [`Error`].
+    /// Returns [`Error`] if the database cannot be read.
     async fn all(&self) -> Result<Vec<Replica>, Error>;
 
-    /// From now on, write transactions of this host carry this epoch. Before the first call they
-    /// carry none, and no fence stops them.
-    fn serve(&self, epoch: i64);
+    /// Sets the epoch that this host's write transactions carry from now on. Until the first call
+    /// they carry none, and the fence does not stop them.
+    fn set_epoch(&self, epoch: i64);
 
-    /// Sets the share of clients that a canary gets on every host, in percent.
+    /// Sets the percentage of clients that a canary gets on every host.
     ///
     /// # Errors
-    /// [`Error`]; [`Error::Conflict`] where this host does not run the deployment.
-    async fn share(&self, deployment: i64, percent: f64) -> Result<(), Error>;
+    /// Returns [`Error::Conflict`] if this host does not run the deployment, and another [`Error`]
+    /// if the database failed.
+    async fn set_canary_percent(&self, deployment: i64, percent: f64) -> Result<(), Error>;
 
-    /// Leaves a wish, as JSON, for the host that runs a deployment, in place of one before. False:
-    /// it does not run.
+    /// Sends a command, as JSON, to the host that runs a deployment. It replaces an earlier command
+    /// that was not handled yet. Returns false if the deployment is not running.
     ///
     /// # Errors
-    /// [`Error`]; nothing was left.
-    async fn wish(&self, deployment: i64, wish: &str) -> Result<bool, Error>;
+    /// Returns [`Error`] if nothing was sent.
+    async fn send_command(&self, deployment: i64, command: &str) -> Result<bool, Error>;
 
-    /// Whether nothing is wished of a deployment any more: it was heard, or the deployment is over.
+    /// Returns whether a deployment has no command left: it was handled, or the deployment ended.
     ///
     /// # Errors
-    /// [`Error`].
-    async fn is_fulfilled(&self, deployment: i64) -> Result<bool, Error>;
+    /// Returns [`Error`] if the database cannot be read.
+    async fn is_command_handled(&self, deployment: i64) -> Result<bool, Error>;
 
-    /// Forgets the wish for a deployment, once it was heard.
+    /// Removes a deployment's command, once it was handled.
     ///
     /// # Errors
-    /// [`Error`].
-    async fn fulfil(&self, deployment: i64) -> Result<(), Error>;
+    /// Returns [`Error`] if it was not removed.
+    async fn clear_command(&self, deployment: i64) -> Result<(), Error>;
 
-    /// The code of a component for an engine, as [`Replicas::keep_code`] was given it.
+    /// Returns a component's compiled code for an engine, as [`Replicas::store_code`] stored it.
     ///
     /// # Errors
-    /// [`Error`].
+    /// Returns [`Error`] if the database cannot be read.
     async fn code(&self, digest: &str, fingerprint: &str) -> Result<Option<Vec<u8>>, Error>;
 
-    /// Keeps the code of a component for an engine, so that other hosts need not compile it. It goes
-    /// with the component. The database proves nothing of it: that is the seal's matter.
+    /// Stores a component's compiled code for an engine, so that other hosts do not have to compile
+    /// it. It is deleted with the component. The database does not prove that the code is genuine;
+    /// the caller must verify the seal.
     ///
     /// # Errors
-    /// [`Error`]; [`Error::Conflict`] where there is no such component.
-    async fn keep_code(&self, digest: &str, fingerprint: &str, sealed: &[u8]) -> Result<(), Error>;
+    /// Returns [`Error::Conflict`] if the component is not stored, and another [`Error`] if the
+    /// database failed.
+    async fn store_code(&self, digest: &str, fingerprint: &str, sealed: &[u8])
+    -> Result<(), Error>;
 
-    /// Waits until another host has changed something, as far as that is heard of. Never
-    /// returning is right, too: who waits also looks now and then.
-    async fn awaken(&self);
+    /// Waits until another host has changed something. A notification may get lost, and without a
+    /// way to be notified this never returns, so the caller must also look from time to time.
+    async fn wait_for_change(&self);
 }
 
-/// What a host says of itself.
+/// What a host reports about itself.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Beat {
-    /// What people call it.
+pub struct Heartbeat {
+    /// Its name for people.
     pub name: String,
     /// Its version.
     pub host_version: String,
-    /// What it is about to do.
+    /// Whether it serves requests.
     pub state: State,
-    /// The epoch of what it serves; 0: nothing yet.
+    /// The epoch that it serves. 0: none yet.
     pub epoch: i64,
     /// The component that it serves.
     pub digest: Option<String>,
-    /// How it stands to the deployment that runs.
+    /// Whether it is ready for the running deployment.
     pub staged: Staged,
-    /// Requests and failures of the component that is deployed, since it was staged here.
+    /// Requests and failures of the deployed component, since it was staged here.
     pub new: (u64, u64),
-    /// Requests and failures of the component before, in the same time.
+    /// Requests and failures of the component before it, in the same period.
     pub old: (u64, u64),
-    /// How long the lease is to last.
+    /// How long the lease should last.
     pub lease: Duration,
 }
 
-/// Whether a host takes part.
+/// Whether a host serves requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// It does not answer requests yet.
     Starting,
-    /// It answers requests: a switch waits for it.
+    /// It answers requests. A switch waits for it.
     Serving,
-    /// It cannot load the active component, and answers nothing.
+    /// It cannot load the active component and answers no requests.
     Failed,
 }
 
-/// How a host stands to a deployment.
+/// Whether a host is ready for a deployment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Staged {
-    /// Which one; 0: none.
+    /// The deployment whose component was staged. 0: none.
     pub deployment: i64,
-    /// Why the component cannot be served here; none: it can.
+    /// Why this host cannot serve the component. `None`: it can.
     pub problem: Option<String>,
 }
 
 /// A host of the database.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Replica {
-    /// The process' id.
+    /// The id of the process.
     pub id: String,
-    /// The version of what it says.
+    /// The version of the protocol that it speaks.
     pub protocol: i32,
-    /// What it said last.
-    pub beat: Beat,
-    /// How long ago that was.
+    /// Its last heartbeat.
+    pub heartbeat: Heartbeat,
+    /// How long ago the heartbeat was.
     pub age: Duration,
-    /// Whether its lease has not run out.
-    pub lives: bool,
+    /// Whether it has a lease.
+    pub has_lease: bool,
 }
 
-/// What is true at a beat.
+/// The state of all hosts, as a heartbeat returns it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct View {
-    /// The active component; none in a new database.
+    /// The active component. `None` in a new database.
     pub active: Option<Active>,
-    /// The epoch below which nobody serves any more.
+    /// The lowest epoch that a host may still serve.
     pub fence: i64,
-    /// The deployment that runs.
-    pub running: Option<Running>,
-    /// The hosts that beat lately, this one among them.
+    /// The running deployment.
+    pub running: Option<RunningDeployment>,
+    /// The hosts with a recent heartbeat, including this one.
     pub replicas: Vec<Replica>,
 }
 
-/// A deployment that runs on one of the hosts.
+/// A deployment that one of the hosts runs.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Running {
-    /// What is remembered of it.
+pub struct RunningDeployment {
+    /// Its row in the registry.
     pub row: DeploymentRow,
-    /// The share of clients that its canary gets, in percent.
+    /// The percentage of clients that its canary gets.
     pub canary_percent: Option<f64>,
-    /// What another host wishes of the one that runs it.
-    pub wish: Option<String>,
+    /// A command from another host to the one that runs it.
+    pub command: Option<String>,
 }
 
 impl State {
-    /// As it is written.
+    /// Returns its name in the database.
     pub fn name(self) -> &'static str {
         match self {
             State::Starting => "starting",
@@ -191,9 +199,9 @@ impl State {
         }
     }
 
-    /// Reads what [`State::name`] wrote. What a later host says that is not known here counts as
-    /// serving: waiting for one too many is safe.
-    pub(super) fn named(name: &str) -> Self {
+    /// Reads a name from the database. A name that only a later version knows counts as serving:
+    /// waiting for one host too many is safe.
+    pub(crate) fn from_name(name: &str) -> Self {
         match name {
             "starting" => State::Starting,
             "failed" => State::Failed,
@@ -203,17 +211,18 @@ impl State {
 }
 
 impl View {
-    /// Whether the host of that id has a lease.
-    pub fn lives(&self, id: &str) -> bool {
+    /// Returns whether the host with this id has a lease.
+    pub fn has_lease(&self, id: &str) -> bool {
         self.replicas
             .iter()
-            .any(|replica| replica.id == id && replica.lives)
+            .any(|replica| replica.id == id && replica.has_lease)
     }
 
-    /// The hosts that a switch waits for, but for that of an id.
+    /// Returns the hosts that a switch waits for, except the one with this id.
     pub fn others<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a Replica> {
         self.replicas.iter().filter(move |replica| {
-            replica.lives && replica.beat.state == State::Serving && replica.id != id
+            let serves = replica.heartbeat.state == State::Serving;
+            replica.has_lease && serves && replica.id != id
         })
     }
 }

@@ -1,38 +1,40 @@
 //! What a database has done since it was opened, counted for metrics.
 //!
-//! Plain atomics, written by the engine without order between them: each figure is right by
-//! itself, and two of them may be a moment apart.
+//! The engines write these atomics without ordering between them. Each figure is correct, but two
+//! of them may be read at slightly different moments.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Figures of a database. Counters only grow; gauges say what is so at this moment.
+use contract::Access;
+
+/// Figures of a database. Counters only grow; gauges show the present state.
 #[derive(Debug, Default)]
 pub struct Stats {
     /// Counter: transactions that were committed.
     pub commits: AtomicU64,
     /// Counter: transactions that were rolled back, by request or because something failed.
     pub rollbacks: AtomicU64,
-    /// Counter: statements of the logic that ran, failed ones included.
+    /// Counter: statements of the logic that ran, including failed ones.
     pub statements: AtomicU64,
-    /// Counter: rows handed to the logic.
+    /// Counter: rows returned to the logic.
     pub rows: AtomicU64,
     /// Counter: events that were published by transactions that committed.
     pub events: AtomicU64,
     /// Counter: time that the logic's statements took, in nanoseconds.
     pub statement_nanos: AtomicU64,
-    /// Counter: syncs of the write-ahead log. Far below `commits` under load, as writes that
-    /// wait share one.
+    /// Counter: syncs of the write-ahead log. Far below `commits` under load, because waiting
+    /// commits share one.
     pub syncs: AtomicU64,
     /// Counter: time that syncs took, in nanoseconds.
     pub sync_nanos: AtomicU64,
     /// Counter: checkpoints, which move the write-ahead log into the database file.
     pub checkpoints: AtomicU64,
-    /// Counter: waits for the writer or a reader that ended without one.
+    /// Counter: waits for the writer or a connection that timed out.
     pub timeouts: AtomicU64,
     /// Gauge: requests that wait for the writer.
     pub writer_waiting: AtomicU64,
-    /// Gauge: requests that wait for a reader.
+    /// Gauge: requests that wait for a connection for reads.
     pub reader_waiting: AtomicU64,
     /// Gauge: 1 while a write transaction is open.
     pub writers_in_use: AtomicU64,
@@ -41,6 +43,22 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// Returns the gauge of requests that wait for this access.
+    pub(crate) fn waiting(&self, access: Access) -> &AtomicU64 {
+        match access {
+            Access::Read => &self.reader_waiting,
+            Access::Write => &self.writer_waiting,
+        }
+    }
+
+    /// Returns the gauge of open transactions with this access.
+    pub(crate) fn in_use(&self, access: Access) -> &AtomicU64 {
+        match access {
+            Access::Read => &self.readers_in_use,
+            Access::Write => &self.writers_in_use,
+        }
+    }
+
     /// Adds one to a counter or a gauge.
     pub(crate) fn count(counter: &AtomicU64) {
         counter.fetch_add(1, Relaxed);
@@ -52,7 +70,7 @@ impl Stats {
     }
 }
 
-/// The duration in nanoseconds; five centuries and more are all the same.
+/// Returns the duration in nanoseconds, at most [`u64::MAX`], which is more than five centuries.
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,14 +1,32 @@
-//! Why a statement did not do its work, and why nothing runs in its transaction any more: the
-//! same for every engine. How an engine's own errors are sorted stands with the engine.
+//! Why a statement did not do its work, for every engine. How an engine's own errors are
+//! classified is in the engine's `failure.rs`.
 
-use super::{Cause, Error, Failure};
+use crate::{Cause, Error, Failure};
+
+/// Why a read transaction refuses a write.
+pub(crate) const READ_ONLY: &str = "the route's access is read";
+
+/// Why a text with several statements is refused.
+pub(crate) const ONE_STATEMENT: &str = "a call runs one statement, and the text has several";
+
+/// Why a text without a statement is refused.
+pub(crate) const NO_STATEMENT: &str = "the text contains no statement";
+
+/// Why a statement of another kind is refused in a request.
+pub(crate) const REQUEST_STATEMENTS: &str = "only SELECT, INSERT, UPDATE, DELETE, WITH and VALUES run here; \
+     the schema changes in migrations";
+
+/// Why a name is refused.
+pub(crate) fn host_name(name: &str) -> String {
+    format!("{name} is a name that is reserved for the host")
+}
 
 /// Why a statement did not do its work.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// By the logic's fault.
+    /// It is the logic's fault.
     Logic(Failure),
-    /// Not by its fault, or by its use of too much.
+    /// It is not the logic's fault, or the logic used too much.
     Host(Error),
 }
 
@@ -21,55 +39,33 @@ impl From<Error> for Stop {
 impl Stop {
     /// A statement that is wrong or not allowed.
     pub(crate) fn refused(detail: impl Into<String>) -> Self {
-        Stop::Logic(refusal(detail))
+        Stop::Logic(Failure::other(detail))
     }
 
-    /// For the host's own statements, which are never the logic's fault.
+    /// Returns the logic's fault as the inner result, as [`Transaction`](crate::Transaction) has
+    /// it.
+    pub(crate) fn split<T>(outcome: Result<T, Stop>) -> Result<Result<T, Failure>, Error> {
+        match outcome {
+            Ok(value) => Ok(Ok(value)),
+            Err(Stop::Logic(failure)) => Ok(Err(failure)),
+            Err(Stop::Host(error)) => Err(error),
+        }
+    }
+
+    /// Returns the error of a statement of the host, which is never the logic's fault.
     pub(crate) fn into_error(self) -> Error {
         match self {
             Stop::Host(error) => error,
             Stop::Logic(failure) => Error::Unavailable(failure.detail),
         }
     }
-}
 
-/// A failure of the kind "the statement is wrong or not allowed".
-pub(crate) fn refusal(detail: impl Into<String>) -> Failure {
-    Failure {
-        cause: Cause::Other,
-        constraint: None,
-        detail: detail.into(),
-    }
-}
-
-/// Why nothing runs in a transaction any more.
-#[derive(Debug, Clone)]
-pub(crate) enum Ended {
-    /// A statement of the logic failed.
-    Failed(Failure),
-    /// The host ended it.
-    Stopped(Error),
-}
-
-impl From<&Stop> for Ended {
-    fn from(stop: &Stop) -> Self {
-        match stop {
-            Stop::Logic(failure) => Ended::Failed(failure.clone()),
-            Stop::Host(error) => Ended::Stopped(error.clone()),
+    /// Returns the error of a statement of the host on its own tables. If it breaks a constraint,
+    /// another transaction caused that: a conflict.
+    pub(crate) fn into_host_error(self) -> Error {
+        match self {
+            Stop::Logic(failure) if failure.cause != Cause::Other => Error::Conflict,
+            stop => stop.into_error(),
         }
     }
-}
-
-impl From<Ended> for Error {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::Failed(failure) => Error::Rejected(failure),
-            Ended::Stopped(error) => error,
-        }
-    }
-}
-
-/// What a statement gets that comes after a failed one.
-pub(crate) fn spent() -> Failure {
-    refusal("the transaction is spent after a failed statement")
 }

@@ -1,29 +1,34 @@
-//! The values that pass between the logic and a database, alike on every engine.
+//! The values that pass between the logic and a database, the same for every engine.
 //!
 //! | parameter | SQLite stores | PostgreSQL stores |
 //! | --- | --- | --- |
 //! | null | NULL | NULL |
 //! | boolean | INTEGER 0 or 1 | boolean |
 //! | integer | INTEGER | bigint |
-//! | real | REAL; NaN is refused | double precision; NaN is refused |
-//! | text | TEXT; U+0000 is refused | text; U+0000 is refused |
+//! | real, not NaN | REAL | double precision |
+//! | text without U+0000 | TEXT | text |
 //! | blob | BLOB | bytea |
 //!
-//! Results come back by the same table. SQLite has no booleans, so they come back as integers.
-//! `count` and sums of integers are integers, `avg` and sums of reals are reals, on both engines.
-//! A sum of integers that leaves 64 bits fails the statement, and so does text that is not UTF-8
-//! (in SQLite `CAST(x'ff' AS TEXT)` makes such text).
+//! A parameter that is NaN, or a text with U+0000, fails the statement.
+//!
+//! Results are converted by the same table. SQLite has no booleans, so it returns integers for
+//! them. On both engines, `count` and sums of integers are integers; `avg` and sums of reals are
+//! reals. A sum of integers that overflows 64 bits fails the statement, and so does text that is
+//! not UTF-8 (in SQLite, `CAST(x'ff' AS TEXT)` makes such text).
+
+use crate::budget::Meter;
+use crate::{Error, Limit};
 
 /// A parameter of a statement.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// SQL NULL.
     Null,
-    /// In SQLite 0 or 1.
+    /// Stored as 0 or 1 in SQLite.
     Boolean(bool),
     /// A 64-bit integer.
     Integer(i64),
-    /// A double.
+    /// A 64-bit floating-point number.
     Real(f64),
     /// UTF-8 without U+0000.
     Text(String),
@@ -31,12 +36,12 @@ pub enum Value {
     Blob(Vec<u8>),
 }
 
-/// A result: row-major, `width` cells a row; text and blobs are spans of one heap.
+/// A result in row-major order. Text and blobs are spans of one heap.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rows {
-    /// Cells in a row.
+    /// Cells in each row.
     pub width: u32,
-    /// The rows one after the other.
+    /// The cells of all rows, row after row.
     pub cells: Vec<Cell>,
     /// The bytes of all text and blobs.
     pub heap: Vec<u8>,
@@ -47,11 +52,11 @@ pub struct Rows {
 pub enum Cell {
     /// SQL NULL.
     Null,
-    /// Never from SQLite.
+    /// Never returned by SQLite.
     Boolean(bool),
     /// A 64-bit integer.
     Integer(i64),
-    /// A double.
+    /// A 64-bit floating-point number.
     Real(f64),
     /// UTF-8 in the heap.
     Text(Span),
@@ -69,15 +74,21 @@ pub struct Span {
 }
 
 impl Span {
-    /// Appends bytes to a heap; none where they would lie beyond what a span can name.
-    pub(crate) fn append(heap: &mut Vec<u8>, bytes: &[u8]) -> Option<Self> {
-        // A span is 32 bits wide, whatever the budget says.
-        u32::try_from(heap.len() + bytes.len()).ok()?;
+    /// Appends bytes to a heap and charges them.
+    pub(crate) fn append(
+        heap: &mut Vec<u8>,
+        bytes: &[u8],
+        meter: &mut Meter,
+    ) -> Result<Self, Error> {
+        meter.bytes(bytes.len())?;
+        // A span has 32 bits, even if the budget allows more.
+        let too_long = |_| Error::Limit(Limit::Bytes);
+        u32::try_from(heap.len() + bytes.len()).map_err(too_long)?;
         let span = Self {
-            start: u32::try_from(heap.len()).ok()?,
-            len: u32::try_from(bytes.len()).ok()?,
+            start: u32::try_from(heap.len()).map_err(too_long)?,
+            len: u32::try_from(bytes.len()).map_err(too_long)?,
         };
         heap.extend_from_slice(bytes);
-        Some(span)
+        Ok(span)
     }
 }

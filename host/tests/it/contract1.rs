@@ -1,4 +1,4 @@
-//! Contract 1, `/api/tasks`: the smaller shape over the same tasks.
+//! Contract 1, `/api/tasks`: a smaller representation of the same tasks.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn a_new_task_has_exactly_this_shape() {
 }
 
 #[test]
-fn given_members_are_kept_and_short_titles_are_fine() {
+fn a_new_task_keeps_its_members_and_may_have_a_short_title() {
     let host = Setup::tasks().start();
     let body = json!({"title": "ab", "description": "Text", "priority": "low"});
     let task = create(&host, &body);
@@ -79,7 +79,7 @@ fn a_wrong_type_is_422() {
 }
 
 #[test]
-fn a_change_keeps_what_it_does_not_name() {
+fn a_change_keeps_the_members_that_it_omits() {
     let host = Setup::tasks().start();
     create(
         &host,
@@ -103,7 +103,7 @@ fn a_change_keeps_what_it_does_not_name() {
 }
 
 #[test]
-fn what_is_not_there_is_404_with_an_error() {
+fn an_absent_task_is_404_with_an_error() {
     let host = Setup::tasks().start();
     let change = json!({"title": "Nobody"});
     for id in ["1", "abc", "1.5", "%F0%9F%A6%80"] {
@@ -165,7 +165,7 @@ fn both_contracts_show_the_same_tasks() {
     assert!(seen["completed_at"].is_string(), "{seen}");
     assert_eq!(
         seen["priority"], "critical",
-        "a change that does not name it leaves it"
+        "a change that omits the priority keeps it"
     );
 
     host.put("/tasks/2", &json!({"status": "blocked"}))
@@ -178,7 +178,7 @@ fn both_contracts_show_the_same_tasks() {
     host.get("/tasks/1").problem(404, "task-not-found");
 }
 
-/// `2026-03-01 12:00`.
+/// Whether `text` has the shape of `2026-03-01 12:00`.
 fn is_minute(text: &str) -> bool {
     let shape: String = text
         .chars()

@@ -1,4 +1,4 @@
-//! Contract 2, `/tasks`: every operation, its statuses, and what goes beyond the contract.
+//! Contract 2, `/tasks`: every operation, its statuses, and the additions to the contract.
 
 mod bulk;
 mod change;
@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 
 use crate::harness::Host;
 
-/// The smallest task that is accepted.
+/// The smallest body that creates a task.
 fn draft(title: &str) -> Value {
     json!({"title": title, "category": "feature"})
 }
 
-/// The smallest task with some members more, or others.
+/// [`draft`] with additional or replaced members.
 fn draft_with(title: &str, members: Value) -> Value {
     let mut body = draft(title);
     for (name, value) in members.as_object().expect("members are an object") {
@@ -39,7 +39,7 @@ fn created_path(host: &Host, body: &Value) -> String {
     format!("/tasks/{}", create(host, body)["id"])
 }
 
-/// The titles of a list.
+/// Returns the titles of the tasks in a list.
 #[track_caller]
 fn titles(host: &Host, target: &str) -> Vec<String> {
     let rows = host.get(target).expect(200).json();

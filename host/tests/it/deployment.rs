@@ -1,7 +1,6 @@
-//! Replacing the logic of a running host: with the real command, against the real admin API.
+//! Replacing the logic of a running host with the real commands and the real admin API.
 
 mod attempts;
-mod back;
 mod compiling;
 mod crash;
 mod fallback;
@@ -9,6 +8,7 @@ mod gate;
 mod oci;
 mod replicas;
 mod retention;
+mod rollback;
 mod signatures;
 mod versions;
 
@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use crate::harness::{Host, Refused, Setup, run, task_host};
 use crate::hostile::probe::Probe;
 
-/// A component in a file, for as long as the test needs it.
+/// A component in a file, which is deleted when this value is dropped.
 struct Built {
     path: PathBuf,
     _directory: TempDir,
@@ -49,7 +49,7 @@ fn other() -> Probe {
     Probe::good().migration("0001-more", "create table more (id integer)")
 }
 
-/// A component that traps for `/things/1`, and for no other.
+/// A component that traps only for `/things/1`.
 fn trapping() -> Probe {
     Probe::good().at(
         "get",
@@ -57,11 +57,12 @@ fn trapping() -> Probe {
     )
 }
 
-/// A host whose probation is over soon.
-fn quick() -> Setup {
+/// A setup with a short probation.
+fn short_probation() -> Setup {
     Probe::good().setup().flag("--probation", "100ms")
 }
 
+/// An operator's command that is sent to this host.
 fn command(host: &Host, arguments: &[&str]) -> Command {
     let mut command = task_host();
     command
@@ -70,42 +71,44 @@ fn command(host: &Host, arguments: &[&str]) -> Command {
     command
 }
 
+/// Runs `task-host deploy`. `stderr` of the result has both outputs on one line.
 fn deploy(host: &Host, component: &Built, flags: &[&str]) -> Refused {
     let arguments: Vec<&str> = ["deploy", component.path()]
         .into_iter()
         .chain(flags.iter().copied())
         .collect();
     let mut output = run(command(host, &arguments));
-    // What happened is on standard output, broken into lines as wide as a terminal.
-    let said = format!("{} {}", output.stderr, output.stdout);
-    output.stderr = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    // The command wraps its text at the width of a terminal.
+    let text = format!("{} {}", output.stderr, output.stdout);
+    output.stderr = text.split_whitespace().collect::<Vec<_>>().join(" ");
     output
 }
 
-/// Begins a command in the background, and waits until its deployment has come to the point where
-/// `--pause-before`, or a long probation, keeps it.
+/// Starts a command in the background and waits until its deployment has reached the stage at which
+/// `--pause-before` or a long probation holds it.
 fn begin(host: &Host, arguments: &[&str], point: &str) {
     let mut child = command(host, arguments)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("the command starts");
-    let there = host.log.find(|line| {
+    let reached = host.log.find(|line| {
         line["deployment.stage"] == point
             && (point == "probation" || line["message"].to_string().contains("paused"))
-            // The first deployment is that of the bundled component.
+            // The first deployment is the one of the bundled component.
             && line["deployment.id"] != 1
     });
-    there.unwrap_or_else(|| panic!("it never came to {point}"));
-    child.kill().expect("it runs, or has ended");
-    child.wait().expect("it ends");
+    reached.unwrap_or_else(|| panic!("the deployment never reached {point}"));
+    child.kill().expect("the command runs or has ended");
+    child.wait().expect("the command ends");
 }
 
-/// Another component with the same API, for each number.
+/// A component with the same API and another digest for each number.
 fn numbered(number: u32) -> Probe {
     Probe::good().at("get", &format!("(drop (i32.const {number}))"))
 }
 
+/// The revision that answers requests, as in the `Task-Host-Revision` header.
 fn revision(host: &Host) -> String {
     let answer = host.get("/things/2").expect(200);
     answer.expect_header("task-host-revision").to_owned()
@@ -126,7 +129,7 @@ fn status(host: &Host) -> Value {
     host.admin("GET", "/admin/status").send().expect(200).json()
 }
 
-/// The state of each host, by its name, as one of them sees it.
+/// The name and state of each replica, as one of them reports it.
 fn seen_by(host: &Host) -> Vec<(String, String)> {
     let replicas = status(host)["replicas"].clone();
     let replicas = replicas.as_array().expect("an array").iter();
@@ -138,6 +141,7 @@ fn seen_by(host: &Host) -> Vec<(String, String)> {
     seen
 }
 
+/// What [`seen_by`] returns if all of these replicas serve.
 fn serving(names: &[&str]) -> Vec<(String, String)> {
     let names = names.iter();
     names
@@ -145,7 +149,7 @@ fn serving(names: &[&str]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What is said in a stage of the latest deployment.
+/// The details of the events of one stage of the latest deployment.
 fn details(host: &Host, stage: &str) -> String {
     let deployment = latest(host);
     let events = deployment["events"].as_array().expect("events").iter();
@@ -154,21 +158,12 @@ fn details(host: &Host, stage: &str) -> String {
     details.collect::<Vec<_>>().join("; ")
 }
 
-/// Stops other threads also where a test fails.
-struct StopAtEnd<'a>(&'a AtomicBool);
-
-impl Drop for StopAtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 impl Built {
     fn path(&self) -> &str {
         self.path.to_str().expect("UTF-8")
     }
 
-    /// As hex digits.
+    /// The SHA-256 digest of the content, in hex.
     fn digest(&self) -> String {
         let content = std::fs::read(&self.path).expect("a file");
         let digest = Sha256::digest(content);
@@ -177,8 +172,8 @@ impl Built {
 }
 
 #[test]
-fn a_component_is_checked_switched_to_and_kept() {
-    let setup = quick();
+fn a_deployed_component_serves_and_survives_a_restart() {
+    let setup = short_probation();
     let host = setup.start();
     let before = revision(&host);
     let component = built(&other());
@@ -190,13 +185,13 @@ fn a_component_is_checked_switched_to_and_kept() {
     assert_eq!(deployment["outcome"], "active", "{deployment}");
     assert_eq!(deployment["kind"], "deploy");
     drop(host);
-    // A restart goes on with it, whatever is bundled.
+    // After a restart it is still active, not the bundled component.
     assert_eq!(revision(&setup.start()), after);
 }
 
 #[test]
 fn a_dry_run_checks_everything_and_changes_nothing() {
-    let host = quick().start();
+    let host = short_probation().start();
     let before = revision(&host);
     let output = deploy(&host, &built(&other()), &["--dry-run"]);
     assert_eq!(output.code, Some(0), "{output:#?}");
@@ -205,8 +200,8 @@ fn a_dry_run_checks_everything_and_changes_nothing() {
 }
 
 #[test]
-fn a_refused_component_leaves_only_its_history() {
-    let host = quick().start();
+fn a_rejected_component_changes_nothing_but_the_history() {
+    let host = short_probation().start();
     let before = revision(&host);
     let broken = Probe::good().migration("0001-broken", "create table broken (");
     let output = deploy(&host, &built(&broken), &[]);
@@ -225,7 +220,7 @@ fn a_refused_component_leaves_only_its_history() {
 }
 
 #[test]
-fn a_released_migration_never_changes() {
+fn an_applied_migration_must_not_change() {
     let released = Probe::good().migration("0001-things", "create table things (id integer)");
     let host = released.setup().flag("--probation", "100ms").start();
     let changed = Probe::good().migration("0001-things", "create table things (id text)");
@@ -262,14 +257,14 @@ fn a_trap_in_probation_brings_the_previous_revision_back() {
     let deployment = latest(&host);
     assert_eq!(deployment["outcome"], "rolled-back", "{deployment}");
     assert_eq!(deployment["code"], "probation-failed");
-    // It is not tried again by accident.
+    // The same component cannot be deployed again by accident.
     deploy(&host, &component, &[]).says(1, &["rolled back before"]);
     assert_eq!(revision(&host), before);
 }
 
 #[test]
-fn a_rollback_goes_back_across_a_migration() {
-    let host = quick().start();
+fn a_rollback_works_across_a_migration() {
+    let host = short_probation().start();
     let before = revision(&host);
     let output = deploy(&host, &built(&other()), &[]);
     assert_eq!(output.code, Some(0), "{output:#?}");

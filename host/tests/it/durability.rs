@@ -1,7 +1,7 @@
-//! What was acknowledged stays: through kill -9, and through a disk that holds back or fails.
+//! An acknowledged write survives `kill -9` and a disk that is slow or fails.
 //!
-//! Killing a process proves no sync, for the page cache survives it. So the second half puts
-//! itself between the host and `fdatasync`, and fails where the host does not wait for it.
+//! Killing a process does not prove that it synced, because the page cache survives the process.
+//! The tests in `sync` therefore intercept `fdatasync`, and fail if the host does not wait for it.
 
 mod killed;
 mod sync;

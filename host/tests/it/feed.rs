@@ -1,4 +1,4 @@
-//! Following the events of a real host.
+//! Following the event stream of a real host.
 
 mod follower;
 
@@ -16,13 +16,13 @@ fn create(host: &Host, title: &str) -> i64 {
     task["id"].as_i64().expect("an id")
 }
 
-/// Lets the counter service publish that many events of a kind.
+/// Makes the counter service publish `times` events of a kind.
 fn publish(host: &Host, kind: &str, times: u32) -> Answer {
     host.post("/naughty/publish", &json!({"kind": kind, "times": times}))
 }
 
 #[test]
-fn every_change_is_heard_in_order() {
+fn every_change_is_received_in_order() {
     let host = Setup::tasks().start();
     let mut follower = Follower::begin(&host, "/events", None);
     let one = create(&host, "One thing");
@@ -35,25 +35,25 @@ fn every_change_is_heard_in_order() {
     host.post("/tasks", &json!({"title": "No"}))
         .problem(422, "invalid-request");
     host.delete(&format!("/tasks/{one}")).expect(200);
-    let heard: Vec<Value> = (0..4).map(|_| follower.event().data).collect();
-    let kinds: Vec<_> = heard.iter().map(|data| data["kind"].clone()).collect();
-    let told = [
+    let received: Vec<Value> = (0..4).map(|_| follower.event().data).collect();
+    let kinds: Vec<_> = received.iter().map(|data| data["kind"].clone()).collect();
+    let expected = [
         "task.created",
         "task.updated",
         "task.created",
         "task.deleted",
     ];
-    assert_eq!(kinds, told);
-    assert_eq!(heard[0]["subject"], "1");
-    assert_eq!(heard[2]["subject"], other["id"]);
-    assert_eq!(heard[0]["attributes"]["status"], "pending");
-    let time = heard[0]["time"].as_str().expect("a time");
+    assert_eq!(kinds, expected);
+    assert_eq!(received[0]["subject"], "1");
+    assert_eq!(received[2]["subject"], other["id"]);
+    assert_eq!(received[0]["attributes"]["status"], "pending");
+    let time = received[0]["time"].as_str().expect("a time");
     assert!(time.starts_with("20") && time.ends_with('Z'), "{time}");
     assert_eq!(count(&host, "task_host_events_published_total"), 4.0);
 }
 
 #[test]
-fn who_was_cut_off_goes_on_where_it_stopped() {
+fn a_disconnected_client_continues_after_its_last_event() {
     let setup = Setup::tasks();
     let host = setup.start();
     let mut follower = Follower::begin(&host, "/events", None);
@@ -71,7 +71,7 @@ fn who_was_cut_off_goes_on_where_it_stopped() {
         .map(|_| follower.event().data["subject"].clone())
         .collect();
     assert_eq!(subjects, ["2", "3", "4"]);
-    // The same by the URL, with a filter.
+    // A cursor in the URL works the same way, here with a filter.
     let path = format!("/events?kind=task.created&after={}", first.id);
     assert_eq!(
         Follower::begin(&host, &path, None).event().data["subject"],
@@ -80,7 +80,7 @@ fn who_was_cut_off_goes_on_where_it_stopped() {
 }
 
 #[test]
-fn a_place_that_is_gone_begins_with_a_reset() {
+fn a_stream_from_a_forgotten_or_invalid_cursor_begins_with_a_reset() {
     let setup = Setup::tasks().flag("--events-kept", "1");
     let host = setup.start();
     let begin = Follower::begin(&host, "/events", None).begin;
@@ -88,13 +88,13 @@ fn a_place_that_is_gone_begins_with_a_reset() {
         create(&host, title);
     }
     drop(host);
-    // What is too much is forgotten when a host starts.
+    // Events beyond the limit are deleted when a host starts.
     let host = setup.start();
-    eventually("old events are forgotten", || {
+    eventually("the oldest events are deleted", || {
         host.log
             .all()
             .into_iter()
-            .find(|line| line["message"] == "forgot 2 events")
+            .find(|line| line["message"] == "deleted 2 expired events")
     });
     for gone in [&*begin, "no cursor at all", "ffffffffffffffff"] {
         let mut follower = Follower::begin(&host, "/events", Some(gone));
@@ -102,14 +102,14 @@ fn a_place_that_is_gone_begins_with_a_reset() {
         assert_eq!((&*reset.kind, reset.data), ("reset", json!({})), "{gone}");
         create(&host, "After the reset");
         assert_eq!(follower.event().kind, "task.created");
-        // The id of the reset is a place to go on from.
+        // A client can continue from the id of the reset.
         let mut again = Follower::begin(&host, "/events", Some(&reset.id));
         assert_eq!(again.event().kind, "task.created");
     }
 }
 
 #[test]
-fn what_was_rolled_back_is_never_heard() {
+fn an_event_of_a_rolled_back_request_is_never_received() {
     let host = Setup::counter().start();
     let mut follower = Follower::begin(&host, "/events", None);
     host.request("POST", "/naughty/publish-then-problem")
@@ -119,16 +119,16 @@ fn what_was_rolled_back_is_never_heard() {
         .send()
         .problem(500, "logic-trapped");
     publish(&host, "naughty.done", 2).expect(200);
-    let heard = follower.event();
+    let event = follower.event();
     assert_eq!(
-        (&*heard.kind, &heard.data["subject"]),
+        (&*event.kind, &event.data["subject"]),
         ("naughty.done", &json!("0"))
     );
     assert_eq!(follower.event().data["subject"], "1");
 }
 
 #[test]
-fn an_event_that_may_not_be_is_the_logics_fault() {
+fn an_invalid_or_excess_event_is_the_logics_fault() {
     let host = Setup::counter().flag("--event-limit", "20").start();
     host.get("/naughty/publish?kind=a.read&times=1")
         .problem(500, "logic-published-invalid-event");
@@ -141,7 +141,7 @@ fn an_event_that_may_not_be_is_the_logics_fault() {
 }
 
 #[test]
-fn all_who_follow_hear_the_same_also_the_slow_ones() {
+fn all_followers_receive_the_same_events_even_the_slow_ones() {
     let host = Setup::counter().start();
     let mut followers: Vec<_> = (0..8)
         .map(|_| Follower::begin(&host, "/events", None))
@@ -162,15 +162,15 @@ fn all_who_follow_hear_the_same_also_the_slow_ones() {
         assert_eq!(subjects, expected);
     }
     drop(followers);
-    eventually("the streams are ended", || {
-        // A client that is gone is found out by writing to it.
+    eventually("the streams end", || {
+        // The host detects that a client is gone only when it writes to it.
         publish(&host, "one.more", 1).expect(200);
         (count(&host, "task_host_event_streams") == 0.0).then_some(())
     });
 }
 
 #[test]
-fn followers_do_not_hold_up_the_end() {
+fn followers_do_not_delay_the_shutdown() {
     let mut host = Setup::tasks().flag("--drain-timeout", "15s").start();
     let mut follower = Follower::begin(&host, "/events", None);
     create(&host, "The last thing");
@@ -181,7 +181,7 @@ fn followers_do_not_hold_up_the_end() {
 }
 
 #[test]
-fn a_component_that_knows_of_no_events_runs_as_before() {
+fn a_component_that_does_not_import_events_still_runs() {
     let host = Probe::good().setup().start();
     host.get("/things/1").expect(200);
     Follower::begin(&host, "/events", None);

@@ -1,4 +1,5 @@
-//! Components that no host may serve, and ones that turn bad at a request.
+//! Components that the host must refuse to serve, and components that fail while they serve a
+//! request.
 
 pub mod probe;
 mod refused;

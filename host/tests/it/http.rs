@@ -1,4 +1,4 @@
-//! What HTTP knows and logic need not: the same for every component.
+//! HTTP features that the host provides in the same way for every component.
 
 mod body;
 mod caching;

@@ -1,4 +1,4 @@
-//! Start, drain and end, and the commands beside `serve`.
+//! Start, drain and exit, and the commands other than `serve`.
 
 mod command;
 mod comparison;

@@ -1,13 +1,15 @@
-//! Black-box acceptance: the real binary, as a process of its own, over HTTP.
+//! Black-box tests: they run the real binary as a process and use it over HTTP.
 //!
-//! Each test starts its own host on a free port with its own database, so that all of them run
-//! at the same time. Nothing here knows the host's code: what these tests assert is what a
-//! client or an operator can see. The components come from `cargo xtask test`.
+//! Each test starts its own host on a free port with its own database, so all of them can run at the
+//! same time. The tests assert what a client or an operator can see, and use none of the host's
+//! crates. Tests that drive a crate directly are in the `tests/` directory of that crate. The
+//! components are built by `cargo xtask test`.
 
-mod client;
+use testkit::{client, postgres};
+
 mod harness;
 mod metrics;
-mod postgres;
+mod stop;
 
 mod contract1;
 mod contract2;
@@ -19,7 +21,6 @@ mod http;
 mod lifecycle;
 mod limits;
 mod replicas;
-mod request;
 mod storage;
 mod telemetry;
 mod toy;

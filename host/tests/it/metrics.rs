@@ -1,9 +1,10 @@
-//! Reads single figures out of the Prometheus text that the host exposes.
+//! Reads single samples from the Prometheus text that the host exposes.
 
 use crate::harness::Host;
 
-/// The value of one series, such as `task_host_faults_total{kind="logic-trapped"}`; none where
-/// it is not exposed. Labels may stand in any order, and others beside those named.
+/// Returns the value of one series, such as `task_host_faults_total{kind="logic-trapped"}`, or
+/// `None` if the host does not expose it. The series may have its labels in another order, and
+/// additional labels.
 pub fn figure(host: &Host, series: &str) -> Option<f64> {
     let text = host.admin("GET", "/metrics").send().expect(200).text();
     text.lines()
@@ -13,7 +14,7 @@ pub fn figure(host: &Host, series: &str) -> Option<f64> {
         .and_then(|value| value.parse().ok())
 }
 
-/// As [`figure`], with 0 for a series that nothing has counted yet.
+/// Like [`figure`], but returns 0 for a series that does not exist yet.
 pub fn count(host: &Host, series: &str) -> f64 {
     figure(host, series).unwrap_or(0.0)
 }
@@ -24,7 +25,7 @@ fn matches(line: &str, series: &str) -> bool {
     name == found && labels.iter().all(|label| others.contains(label))
 }
 
-/// A series' name and its labels, each as `key="value"`.
+/// Splits a series into its name and its labels, each as `key="value"`.
 fn split(series: &str) -> (&str, Vec<&str>) {
     match series.split_once('{') {
         None => (series, Vec::new()),

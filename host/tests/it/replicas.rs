@@ -1,14 +1,15 @@
-//! Many hosts over one PostgreSQL, and what is left of their promises when parts of that die, stand
-//! still, or do not hear each other.
+//! Several hosts on one PostgreSQL database keep their guarantees if processes die or pause, or if
+//! connections break.
 
-mod books;
 mod client;
 pub mod cluster;
+mod dependencies;
 mod faults;
-mod history;
 mod idempotency;
-pub mod proxy;
+mod linearizability;
 mod registers;
 mod rollout;
-mod storm;
-mod web;
+mod transfers;
+mod workload;
+
+pub use testkit::proxy::network as proxy;

@@ -1,4 +1,4 @@
-//! Traces, as a collector gets them.
+//! Traces as a collector receives them.
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -12,14 +12,14 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use prost::Message as _;
 use serde_json::json;
 
-use crate::harness::server::{Told, serve};
+use crate::harness::server::{Reply, serve};
 use crate::harness::{Setup, eventually};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
 #[test]
-fn a_request_is_a_trace_from_the_caller_to_the_logics_own_lines() {
+fn a_trace_leads_from_the_caller_to_the_logics_own_log_lines() {
     let collector = Collector::start();
     let host = Setup::counter()
         .flag("--otlp-endpoint", &collector.endpoint)
@@ -56,7 +56,7 @@ fn a_request_is_a_trace_from_the_caller_to_the_logics_own_lines() {
     for name in ["instantiate", "result"] {
         collector.child(name, &logic);
     }
-    // One after the other: none goes on while the next one runs.
+    // The stages run one after the other and do not overlap.
     let stages = ["arguments", "admit", "logic", "commit"];
     let stages = stages.map(|name| collector.child(name, &root));
     for pair in stages.windows(2) {
@@ -64,7 +64,10 @@ fn a_request_is_a_trace_from_the_caller_to_the_logics_own_lines() {
     }
 
     let root = collector.span("GET /naughty/log");
-    assert!(root.parent_span_id.is_empty(), "nobody called with a trace");
+    assert!(
+        root.parent_span_id.is_empty(),
+        "the caller sent no trace context"
+    );
     let logic = collector.child("logic", &root);
     assert_eq!(logic.events.len(), 1, "{:?}", logic.events);
     assert_eq!(logic.events[0].name, "x".repeat(10));
@@ -74,7 +77,7 @@ fn a_request_is_a_trace_from_the_caller_to_the_logics_own_lines() {
 }
 
 #[test]
-fn what_is_still_unsent_when_the_host_stops_is_sent_then() {
+fn unsent_spans_are_sent_when_the_host_stops() {
     let collector = Collector::start();
     let host = Setup::counter()
         .flag("--otlp-endpoint", &collector.endpoint)
@@ -86,10 +89,10 @@ fn what_is_still_unsent_when_the_host_stops_is_sent_then() {
 }
 
 #[test]
-fn a_collector_that_is_away_costs_no_request() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("http://{}", nobody.local_addr().unwrap());
-    drop(nobody);
+fn without_a_reachable_collector_requests_still_succeed() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
     let host = Setup::counter()
         .flag("--otlp-endpoint", endpoint)
         .variable("OTEL_BSP_SCHEDULE_DELAY", "10")
@@ -99,7 +102,7 @@ fn a_collector_that_is_away_costs_no_request() {
     }
 }
 
-/// Takes every trace that it is sent.
+/// A collector that keeps every span that it receives.
 struct Collector {
     endpoint: String,
     spans: Arc<Mutex<Vec<Span>>>,
@@ -109,26 +112,27 @@ impl Collector {
     fn start() -> Collector {
         let spans: Arc<Mutex<Vec<Span>>> = Arc::default();
         let kept = spans.clone();
-        let address = serve(move |asked| {
-            assert_eq!(asked.target, "/v1/traces");
-            let sent = ExportTraceServiceRequest::decode(&asked.body[..]).unwrap();
+        let address = serve(move |received| {
+            assert_eq!(received.target, "/v1/traces");
+            let sent = ExportTraceServiceRequest::decode(&received.body[..]).unwrap();
             let scopes = sent
                 .resource_spans
                 .into_iter()
                 .flat_map(|of| of.scope_spans);
             kept.lock().unwrap().extend(scopes.flat_map(|of| of.spans));
-            Told::status(200)
+            Reply::status(200)
         });
         let endpoint = format!("http://{address}");
         Collector { endpoint, spans }
     }
 
-    /// The one span of that name.
+    /// Waits for a span with this name.
     #[track_caller]
     fn span(&self, name: &str) -> Span {
         self.find(name, |_| true)
     }
 
+    /// Waits for a span with this name and this parent.
     #[track_caller]
     fn child(&self, name: &str, parent: &Span) -> Span {
         self.find(name, |span| {

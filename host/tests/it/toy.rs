@@ -1,4 +1,4 @@
-//! A service that has nothing to do with tasks, on the same binary.
+//! The same binary runs a service that has nothing to do with tasks.
 
 mod counters;
 mod echo;

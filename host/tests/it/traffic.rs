@@ -1,6 +1,7 @@
-//! Two revisions at a time: canary, shadow, and switches under load.
+//! Two revisions at the same time: canary, shadow, and switches under load.
 //!
-//! The revisions are probes that answer differently, so that each answer tells what made it.
+//! The revisions are probes that return different texts, so each answer shows which revision made
+//! it.
 
 mod canary;
 mod load;
@@ -17,54 +18,57 @@ use serde_json::{Value, json};
 use crate::client::Answer;
 use crate::harness::{Host, Refused, Setup, eventually, run, task_host};
 use crate::hostile::probe::Probe;
+use crate::stop::StopOnDrop;
 
-/// What the two revisions answer.
+/// What the old revision returns.
 const OLD: &str = "the old thing";
+/// What the new revision returns.
 const NEW: &str = "the new thing";
 
 fn old() -> Probe {
-    Probe::good().saying(OLD)
+    Probe::good().returning(OLD)
 }
 
 fn new() -> Probe {
-    Probe::good().saying(NEW)
+    Probe::good().returning(NEW)
 }
 
-/// A host of the old revision whose probation is over soon.
+/// A host that serves the old revision and has a short probation.
 fn setup() -> Setup {
     old().setup().flag("--probation", "50ms")
 }
 
-/// Writes a component where a command finds it, as long as the setup lives.
-fn file(setup: &Setup, component: &[u8]) -> PathBuf {
+/// Writes a component to a file that exists as long as the setup.
+fn write_component(setup: &Setup, component: &[u8]) -> PathBuf {
     let path = setup.directory().join("next.wasm");
     std::fs::write(&path, component).expect("written");
     path
 }
 
-/// Runs a command of the host's operators to its end.
-fn operate(host: &Host, arguments: &[&str]) -> Refused {
+/// Runs an operator's command against the host. `stderr` of the result has both outputs on one line.
+fn run_command(host: &Host, arguments: &[&str]) -> Refused {
     let mut command: Command = task_host();
     command
         .args(arguments)
         .args(["--to", &format!("http://{}", host.admin_address)]);
     let mut output = run(command);
-    // What happened is on standard output, broken into lines as wide as a terminal.
-    let said = format!("{} {}", output.stderr, output.stdout);
-    output.stderr = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    // The command wraps its text at the width of a terminal.
+    let text = format!("{} {}", output.stderr, output.stdout);
+    output.stderr = text.split_whitespace().collect::<Vec<_>>().join(" ");
     output
 }
 
+/// Runs an operator's command, which must succeed, and returns its text.
 #[track_caller]
-fn done(host: &Host, arguments: &[&str]) -> String {
-    let output = operate(host, arguments);
+fn run_successfully(host: &Host, arguments: &[&str]) -> String {
+    let output = run_command(host, arguments);
     assert_eq!(output.code, Some(0), "{output:#?}");
     output.stderr
 }
 
 fn deploy(host: &Host, component: &Path, flags: &[&str]) -> Refused {
     let path = component.to_str().expect("UTF-8");
-    operate(host, &[&["deploy", path], flags].concat())
+    run_command(host, &[&["deploy", path], flags].concat())
 }
 
 fn status(host: &Host) -> Value {
@@ -82,8 +86,8 @@ fn latest(host: &Host) -> Value {
     history.expect(200).json()[0].clone()
 }
 
-/// Goes to a revision that was active before, and waits until the host says that it is there.
-fn switch(host: &Host, digest: &str) {
+/// Goes back to a revision that was active before, and waits until it is active.
+fn roll_back_to(host: &Host, digest: &str) {
     let order = json!({ "digest": digest });
     let begun = host.admin("POST", "/admin/rollback").json(&order).send();
     let id = begun.expect(202).json()["id"].as_i64().expect("an id");
@@ -94,32 +98,30 @@ fn switch(host: &Host, digest: &str) {
     assert_eq!(outcome, "active");
 }
 
-/// The revision that an answer names.
+/// The revision that made an answer.
 fn revision(answer: &Answer) -> &str {
     answer.expect_header("task-host-revision")
 }
 
-/// Asks from several clients until `work` is over. Returns what it came to, and how many asked.
-fn under_load<T>(host: &Host, ask: impl Fn(&Host) + Sync, work: impl FnOnce() -> T) -> (T, u64) {
-    /// Stops the clients also where `work` fails.
-    struct Stop<'a>(&'a AtomicBool);
-    impl Drop for Stop<'_> {
-        fn drop(&mut self) {
-            self.0.store(true, Relaxed);
-        }
-    }
-    let (stop, asked) = (AtomicBool::new(false), AtomicU64::new(0));
-    let done = thread::scope(|scope| {
-        let _stop = Stop(&stop);
+/// Calls `request` from several threads until `work` returns. Returns the result of `work` and the
+/// number of calls.
+fn under_load<T>(
+    host: &Host,
+    request: impl Fn(&Host) + Sync,
+    work: impl FnOnce() -> T,
+) -> (T, u64) {
+    let (stop, calls) = (AtomicBool::new(false), AtomicU64::new(0));
+    let result = thread::scope(|scope| {
+        let _stop = StopOnDrop(&stop);
         for _ in 0..3 {
             scope.spawn(|| {
                 while !stop.load(Relaxed) {
-                    ask(host);
-                    asked.fetch_add(1, Relaxed);
+                    request(host);
+                    calls.fetch_add(1, Relaxed);
                 }
             });
         }
         work()
     });
-    (done, asked.into_inner())
+    (result, calls.into_inner())
 }

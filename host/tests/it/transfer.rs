@@ -1,4 +1,5 @@
-//! Copies of a service's data, by the real commands: out of a host that serves, into new files.
+//! The commands that copy a service's data, run against a host that serves: `export`, `import` and
+//! `backup`.
 
 mod dump;
 mod engines;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Host, Refused, Setup, built, run, task_host};
 
-/// A task with everything that a task can have, one that waits for it, and one that is gone.
+/// Creates a task with every member, one that depends on it, and one that is deleted again.
 fn fill(host: &Host) {
     let rich = json!({
         "title": "Zażółć \"gęślą\" \n \u{1f600}", "category": "bugfix", "priority": "critical",
@@ -44,14 +45,14 @@ fn command(name: &str, database: &Path) -> Command {
     command
 }
 
-/// The rows of a table in an export, each with the table's name.
+/// The rows of a table in an export. The first value of a row is the table's name.
 fn rows<'a>(lines: &'a str, table: &str) -> impl Iterator<Item = Value> + 'a {
     let start = format!("[\"{table}\",");
     let rows = lines.lines().filter(move |line| line.starts_with(&start));
     rows.map(|line| serde_json::from_str(line).expect("JSON"))
 }
 
-/// What a successful export writes.
+/// Runs an export, which must succeed, and returns its lines.
 #[track_caller]
 fn exported(database: &Path) -> String {
     let ended = run(command("export", database));
@@ -59,7 +60,7 @@ fn exported(database: &Path) -> String {
     ended.stdout
 }
 
-/// Imports lines from a file.
+/// Writes lines to a file and imports it.
 fn import(setup: &Setup, lines: &str, component: Option<&str>) -> Refused {
     let file = setup.directory().join("lines.jsonl");
     std::fs::write(&file, lines).expect("written");
@@ -72,7 +73,7 @@ fn import(setup: &Setup, lines: &str, component: Option<&str>) -> Refused {
 }
 
 #[test]
-fn data_comes_back_as_it_was() {
+fn an_imported_export_has_the_same_data() {
     let from = Setup::tasks();
     let host = from.start();
     fill(&host);
@@ -91,21 +92,21 @@ fn data_comes_back_as_it_was() {
     assert_eq!(copy.get("/tasks").expect(200).json(), tasks);
     let found = copy.get("/tasks?q=wait&tags=").expect(200).json();
     assert_eq!(found[0]["id"], 2);
-    // The same lines again, but for the time of day.
+    // The lines are the same, except for the header, which has the time.
     let rest = |lines: &str| lines.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(rest(&exported(&database(&to))), rest(&lines));
-    // Ids go on where they stood, also where the last one is gone.
+    // Ids continue after the highest one, even though its task was deleted.
     let next = json!({"title": "The next one", "category": "feature"});
     assert_eq!(copy.post("/tasks", &next).expect(201).json()["id"], 4);
 }
 
 #[test]
-fn an_export_is_one_moment_of_a_database_in_use() {
+fn an_export_of_a_database_in_use_is_a_consistent_snapshot() {
     let setup = Setup::tasks();
     let host = setup.start();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
-        // Each bulk is two tasks and what they are found by, or nothing.
+        // A bulk request creates two tasks and their search terms, or nothing.
         let writes = scope.spawn(|| {
             let task = json!({"title": "Word", "category": "feature", "tags": ["tag"]});
             let mut written = 0;
@@ -156,7 +157,7 @@ fn an_import_that_does_not_fit_changes_nothing() {
     import(&to, &wrong, None).says(1, &["a row of tasks does not fit"]);
     let torn = format!("{lines}[\"tasks\",");
     import(&to, &torn, None).says(1, &["line", "no row"]);
-    // Nothing of all that is there, and the whole fits.
+    // None of these left any rows, so the complete export can be imported.
     assert_eq!(import(&to, &lines, None).code, Some(0));
     import(&to, &lines, None).says(1, &["has rows already"]);
     let copy = to.start();
@@ -165,7 +166,7 @@ fn an_import_that_does_not_fit_changes_nothing() {
 }
 
 #[test]
-fn an_import_reads_what_an_export_is_piped_into() {
+fn an_import_reads_an_export_from_standard_input() {
     let from = Setup::counter();
     let host = from.start();
     host.post("/counters", &json!({"name": "piped", "value": 7}))
@@ -180,16 +181,16 @@ fn an_import_reads_what_an_export_is_piped_into() {
         .spawn()
         .expect("the binary starts");
     let mut input = child.stdin.take().expect("standard input is piped");
-    input.write_all(lines.as_bytes()).expect("taken");
+    input.write_all(lines.as_bytes()).expect("written");
     drop(input);
-    assert!(child.wait().expect("it ends").success());
+    assert!(child.wait().expect("the import ends").success());
     let copy = to.start();
     let piped = copy.get("/counters/piped").expect(200).json();
     assert_eq!(piped, host.get("/counters/piped").expect(200).json());
 }
 
 #[test]
-fn what_cannot_be_exported_is_said() {
+fn a_failed_export_says_why() {
     let nowhere = Path::new("/nowhere/data.sqlite");
     run(command("export", nowhere)).says(1, &["no database at /nowhere/data.sqlite"]);
     let mut memory = task_host();
@@ -197,16 +198,12 @@ fn what_cannot_be_exported_is_said() {
     run(memory).says(1, &["name a file"]);
     let setup = Setup::tasks();
     let other = setup.directory().join("other");
-    std::fs::write(
-        &other,
-        "this is no database, whatever its name says".repeat(30),
-    )
-    .expect("written");
+    std::fs::write(&other, "some other text".repeat(90)).expect("written");
     run(command("export", &other)).says(1, &["other", "not a database"]);
 }
 
 #[test]
-fn a_backup_is_a_whole_database_that_a_host_starts_on() {
+fn a_host_starts_on_a_backup() {
     let setup = Setup::tasks();
     let host = setup.start();
     fill(&host);
@@ -220,12 +217,12 @@ fn a_backup_is_a_whole_database_that_a_host_starts_on() {
     let ended = backup();
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     backup().says(1, &["is there already"]);
-    // What comes after the copy is not in it.
+    // A task that is created after the backup is not in it.
     let later = json!({"title": "Later on", "category": "feature"});
     host.post("/tasks", &later).expect(201);
     host.kill();
 
-    // Restore: the copy takes the place of the database and of what lay beside it.
+    // To restore, the backup replaces the database and its -wal and -shm files.
     for suffix in ["", "-wal", "-shm"] {
         let file = setup.directory().join(format!("data.sqlite{suffix}"));
         if file.exists() {

@@ -1,6 +1,6 @@
-;; The core of every service in probe.wit. The tests put their own text where the markers are:
-;; `imports`, `memory` (the data, laid out by the test) and the bodies of the functions.
-;; Results that do not fit a register lie at fixed addresses below 1024.
+;; The core module of every service in probe.wit. A test replaces the markers by its own text:
+;; `imports`, `pages` (the initial size of the memory), `memory` (its data) and the start of a
+;; function's body. Results that do not fit a register are at fixed addresses below 1024.
 (module
   (;imports;)
   (memory (export "memory") (;pages;))
@@ -8,14 +8,14 @@
   (global $calls (mut i32) (i32.const 0))
   (global $heap (mut i32) (i32.const 32768))
 
-  ;; Nothing is freed: an instance lives for one call.
+  ;; Frees nothing, because an instance lives for one call.
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
     (local $start i32)
     (local.set $start (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
     (global.set $heap (i32.add (local.get $start) (local.get 3)))
     (local.get $start))
 
-  ;; Asks for memory until there is none, and touches what it gets.
+  ;; Grows the memory until that fails, and writes to each new part. Then it traps.
   (func $eat
     (local $page i32)
     (loop $more
@@ -24,8 +24,10 @@
       (i32.store (i32.shl (local.get $page) (i32.const 16)) (i32.const 1))
       (br $more)))
 
+  ;; Loops forever.
   (func $spin (loop $again (br $again)))
 
+  ;; Recurses until the stack overflows.
   (func $recurse (param i32) (result i32)
     (i32.add (call $recurse (i32.add (local.get 0) (i32.const 1))) (i32.const 1)))
 

@@ -1,27 +1,30 @@
-//! What breaks between two APIs: which clients, written against the one, fail against the other.
+//! Compares two APIs: finds the changes that break clients of the earlier API.
 //!
-//! A request breaks where the new API takes less than the old one took, an answer where it says
-//! less, or something else, than the old one said. Clients see only HTTP and JSON: names of
-//! types, interfaces and functions, the order of members, documentation and access do not
-//! matter. Routes match by method and by the path without its parameters' names. What is unclear
-//! counts as breaking.
+//! A change breaks requests if the new API accepts less than the old one. It breaks responses if
+//! the new API returns less than the old one, or something else. Clients see only HTTP and JSON, so
+//! the names of types, interfaces and functions, the order of members, documentation and access do
+//! not matter. Routes are matched by method and path, without the names of path parameters. If it
+//! is unclear whether a change breaks clients, it counts as breaking.
 //!
-//! Decided once, for all:
-//! - A new route is compatible, also where its path takes a value that a parameter had before.
-//! - A parameter or member that is no longer read breaks: it is ignored without a word.
-//! - Clients are expected to live with cases of enums, variants and flags in answers that they do
-//!   not know, as with new members. A case that is never answered any more breaks nothing.
-//! - JSON has one type of number: integers in answers may grow, but not to 64 bits, of which
+//! The rules:
+//! - A new route is compatible, even if its path was a value of a path parameter before.
+//! - A parameter or member that is no longer read breaks clients, because it is silently ignored.
+//! - Clients are expected to tolerate unknown cases of enums, variants and flags in responses, like
+//!   new members. A case that is no longer returned breaks nothing.
+//! - JSON has one type of number, so integers in responses may become larger, but not 64 bits wide:
 //!   clients that read numbers as floats lose digits beyond 2^53.
-//! - On GET the host makes an entity tag where the logic gives none.
+//! - On GET the host makes an entity tag if the logic returns none, so an `ETag` cannot be missing.
+//!
+//! `input` has the rules for requests, `output` those for responses; `direction` walks over the
+//! types.
 
-mod answer;
 mod change;
 mod direction;
 mod input;
 mod output;
 mod place;
 mod request;
+mod response;
 
 #[cfg(test)]
 mod tests;
@@ -29,12 +32,13 @@ mod tests;
 pub use self::change::{BreakingChange, ChangeKind};
 use super::operation::Operation;
 
-/// What in `after` breaks clients that were written against `before`, in the order of `before`'s
-/// routes and, in each, of path, query, body and answer; within a type, in its order, first what
-/// was there before and then what is new.
+/// Returns the changes in `after` that break clients of `before`.
 ///
-/// A named type that stands at several places of one request or answer is compared once: its
-/// changes are told at the first of them.
+/// They are in the order of `before`'s routes. Within a route the order is path, query, body,
+/// response. Within a type the order is that of the type: first its old parts, then its new ones.
+///
+/// A named type that occurs at several places of one request or response is compared once. Its
+/// changes are reported at the first of these places.
 pub fn breaking_changes(before: &[Operation], after: &[Operation]) -> Vec<BreakingChange> {
     let shapes: Vec<(String, &Operation)> = after
         .iter()
@@ -49,7 +53,7 @@ pub fn breaking_changes(before: &[Operation], after: &[Operation]) -> Vec<Breaki
         if let Some((_, after)) = on_path().find(|(_, after)| after.route().method == route.method)
         {
             changes.extend(request::changes(&name, operation, after));
-            changes.extend(answer::changes(&name, operation, after));
+            changes.extend(response::changes(&name, operation, after));
             continue;
         }
         let (kind, detail) = match on_path().next() {
@@ -69,24 +73,26 @@ pub fn breaking_changes(before: &[Operation], after: &[Operation]) -> Vec<Breaki
     changes
 }
 
-/// What `after` offers beyond `before`, a sentence each: routes, parameters and members. Some of
-/// it may break, too, such as a parameter that is new and required.
+/// Returns what `after` adds to `before`, each as a sentence: routes, parameters and members. An
+/// addition can also be breaking, such as a new required parameter.
 pub fn additions(before: &[Operation], after: &[Operation]) -> Vec<String> {
-    // What is new is what would be gone on the way back.
-    let back = breaking_changes(after, before).into_iter();
-    back.filter_map(|change| match (change.kind, change.place) {
-        (ChangeKind::RouteRemoved | ChangeKind::MethodRemoved, _) => {
-            Some(format!("{}: the route is new", change.route))
-        }
-        (ChangeKind::MemberRemoved | ChangeKind::NoLongerRead, Some(place)) => {
-            Some(format!("{}: {place} is new", change.route))
-        }
-        _ => None,
-    })
-    .collect()
+    // An addition is what a change in the opposite direction would remove.
+    let reverted = breaking_changes(after, before).into_iter();
+    reverted
+        .filter_map(|change| match (change.kind, change.place) {
+            (ChangeKind::RouteRemoved | ChangeKind::MethodRemoved, _) => {
+                Some(format!("{}: the route is new", change.route))
+            }
+            (ChangeKind::MemberRemoved | ChangeKind::NoLongerRead, Some(place)) => {
+                Some(format!("{}: {place} is new", change.route))
+            }
+            _ => None,
+        })
+        .collect()
 }
 
-/// A path without its parameters' names: paths of one shape match the same requests.
+/// Returns a path without the names of its parameters. Two paths of the same shape match the same
+/// requests.
 fn shape(path: &str) -> String {
     let segments = path.split('/').map(|segment| match segment {
         segment if segment.starts_with('{') => "{}",

@@ -1,6 +1,6 @@
-//! Moments in time as RFC 3339 writes them, from year 0001 to 9999, in UTC.
+//! Timestamps in RFC 3339, from year 0001 to 9999, in UTC.
 //!
-//! Days and dates convert by Howard Hinnant's `days_from_civil` and `civil_from_days`
+//! Days and dates are converted by Howard Hinnant's `days_from_civil` and `civil_from_days`
 //! (proleptic Gregorian calendar, years that begin in March).
 
 use super::types::Epoch;
@@ -11,39 +11,42 @@ const FIRST_SECOND: i64 = -62_135_596_800;
 const LAST_SECOND: i64 = 253_402_300_799;
 const SECONDS_A_DAY: i64 = 86_400;
 
-/// Why `write` writes nothing.
-pub(super) const OUTSIDE: &str = "a moment outside the years 0001 to 9999";
+/// Description of a timestamp that [`write`] cannot write.
+pub(super) const OUTSIDE: &str = "a timestamp outside the years 0001 to 9999";
 
-/// A moment: seconds since 1970 and nanoseconds within the second.
+/// Seconds since 1970, and nanoseconds within the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Moment {
+pub(super) struct Timestamp {
     pub(super) seconds: i64,
     pub(super) nanoseconds: u32,
 }
 
-/// Reads a date and time with an offset. Digits beyond nanoseconds are cut off; second 60, a
-/// leap second, is the next minute's first. The error says what is wrong.
-pub(super) fn read(text: &str, epoch: Epoch) -> Result<Moment, &'static str> {
-    let moment = parse(text.as_bytes())
-        .ok_or("must be a date and time after RFC 3339, such as 2026-03-01T10:20:30Z")?;
-    if !(FIRST_SECOND..=LAST_SECOND).contains(&moment.seconds) {
+/// Reads a date and time with an offset. Digits after the nanoseconds are cut off. Second 60, a
+/// leap second, is read as the first second of the next minute.
+///
+/// # Errors
+/// Returns what is wrong, as the end of a sentence about the value.
+pub(super) fn read(text: &str, epoch: Epoch) -> Result<Timestamp, &'static str> {
+    let timestamp = parse(text.as_bytes())
+        .ok_or("must be an RFC 3339 date and time, such as 2026-03-01T10:20:30Z")?;
+    if !(FIRST_SECOND..=LAST_SECOND).contains(&timestamp.seconds) {
         return Err("must be from year 0001 to 9999");
     }
-    if epoch == Epoch::Unsigned && moment.seconds < 0 {
+    if epoch == Epoch::Unsigned && timestamp.seconds < 0 {
         return Err("must not be before 1970-01-01T00:00:00Z");
     }
-    Ok(moment)
+    Ok(timestamp)
 }
 
-/// Writes a moment without quotes, its fraction with 0, 3, 6 or 9 digits. False where it has
-/// no RFC 3339 form; nothing is written then.
-pub(super) fn write(out: &mut Vec<u8>, moment: Moment) -> bool {
-    let in_range = (FIRST_SECOND..=LAST_SECOND).contains(&moment.seconds);
-    if !in_range || moment.nanoseconds >= 1_000_000_000 {
+/// Appends a timestamp without quotes. Its fraction has 0, 3, 6 or 9 digits. Returns false and
+/// appends nothing if RFC 3339 cannot represent the timestamp.
+pub(super) fn write(out: &mut Vec<u8>, timestamp: Timestamp) -> bool {
+    let in_range = (FIRST_SECOND..=LAST_SECOND).contains(&timestamp.seconds);
+    if !in_range || timestamp.nanoseconds >= 1_000_000_000 {
         return false;
     }
-    let (year, month, day) = civil_from_days(moment.seconds.div_euclid(SECONDS_A_DAY));
-    let second = moment.seconds.rem_euclid(SECONDS_A_DAY);
+    let (year, month, day) = civil_from_days(timestamp.seconds.div_euclid(SECONDS_A_DAY));
+    let second = timestamp.seconds.rem_euclid(SECONDS_A_DAY);
     let mut text = *b"0000-00-00T00:00:00.000000000";
     digits(&mut text[0..4], year);
     digits(&mut text[5..7], month);
@@ -51,8 +54,8 @@ pub(super) fn write(out: &mut Vec<u8>, moment: Moment) -> bool {
     digits(&mut text[11..13], second / 3600);
     digits(&mut text[14..16], second / 60 % 60);
     digits(&mut text[17..19], second % 60);
-    digits(&mut text[20..29], moment.nanoseconds.into());
-    let length = match moment.nanoseconds {
+    digits(&mut text[20..29], timestamp.nanoseconds.into());
+    let length = match timestamp.nanoseconds {
         0 => 19,
         nanoseconds if nanoseconds % 1_000_000 == 0 => 23,
         nanoseconds if nanoseconds % 1_000 == 0 => 26,
@@ -63,8 +66,8 @@ pub(super) fn write(out: &mut Vec<u8>, moment: Moment) -> bool {
     true
 }
 
-/// The grammar of RFC 3339, `date-time`.
-fn parse(text: &[u8]) -> Option<Moment> {
+/// Parses `date-time` of RFC 3339.
+fn parse(text: &[u8]) -> Option<Timestamp> {
     let (date, rest) = text.split_at_checked(19)?;
     let [
         _,
@@ -114,13 +117,13 @@ fn parse(text: &[u8]) -> Option<Moment> {
     };
     let days = days_from_civil(year, month, day);
     let local = days * SECONDS_A_DAY + hour * 3600 + minute * 60 + second;
-    Some(Moment {
+    Some(Timestamp {
         seconds: local - offset_seconds(offset)?,
         nanoseconds,
     })
 }
 
-/// Nanoseconds from at least one digit, and what follows the digits.
+/// Reads nanoseconds from one digit or more, and returns the rest of the text.
 fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
     let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if length == 0 {
@@ -154,7 +157,7 @@ fn number(digits: &[u8]) -> Option<i64> {
     })
 }
 
-/// Fills a place with a number and leading zeros.
+/// Writes a number with leading zeros over the bytes of `place`.
 fn digits(place: &mut [u8], mut number: i64) {
     for digit in place.iter_mut().rev() {
         *digit = b'0' + (number % 10) as u8;

@@ -1,8 +1,9 @@
-//! What a component imports and exports, read from its bytes.
+//! A component's imports, exports and functions, read from its bytes.
 //!
-//! A component may export more than its routes name, also functions that have no HTTP form
-//! (its language's tool chain may add some). So decoding fails only where the bytes are no
-//! component; a function that cannot be an operation says why when a route asks for it.
+//! A component may export functions that no route names and that cannot be operations; its
+//! language's tool chain may add some. Decoding therefore fails only if the bytes are not a
+//! component. Why a function cannot be an operation is kept in its signature, and reported only if
+//! a route names it.
 
 mod docs;
 mod lower;
@@ -40,20 +41,20 @@ pub struct Function {
 /// An interface that a component exports.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExportedInterface {
-    /// The export's exact name, with its version where it has one.
+    /// The export's exact name, with its version if it has one.
     pub name: String,
     /// Its documentation.
     pub docs: Option<String>,
 }
 
 impl ExportedInterface {
-    /// The name without the version: `tasks:api/tasks`.
+    /// Returns the name without the version: `tasks:api/tasks`.
     pub fn unversioned(&self) -> &str {
         let end = self.name.find('@').unwrap_or(self.name.len());
         &self.name[..end]
     }
 
-    /// The last part of the name: `tasks`.
+    /// Returns the last part of the name: `tasks`.
     pub fn local_name(&self) -> &str {
         let name = self.unversioned();
         &name[name.rfind('/').map_or(0, |slash| slash + 1)..]
@@ -65,10 +66,10 @@ impl ExportedInterface {
 pub struct Signature {
     /// Its parameters, in order.
     pub params: Vec<Param>,
-    /// What a success carries; none for `result<_, problem>`.
+    /// The payload of a success, or `None` for `result<_, problem>`.
     pub ok: Option<Type>,
-    /// The platform's `problem`, as this component knows it; none where a later version has a
-    /// member without a JSON form.
+    /// The platform's `problem` as this component defines it, or `None` if a later version of it
+    /// has a member that cannot be written as JSON.
     pub problem: Option<Type>,
 }
 
@@ -83,13 +84,13 @@ pub struct Param {
     pub ty: Type,
 }
 
-/// Why bytes have no interface.
+/// Why no interface could be read from some bytes.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     /// They are not a valid component.
     #[error("not a valid WebAssembly component: {0}")]
     NotAComponent(String),
-    /// They are WIT in binary form, without code.
+    /// They are a WIT package in binary form, without code.
     #[error("a WIT package without code, not a component")]
     WitPackage,
 }
@@ -101,12 +102,12 @@ pub enum SignatureError {
     #[error("it does not return result<_, problem> with problem from task-host:platform/types")]
     NoProblem,
     /// It is an async function.
-    #[error("it is async, which operations are not")]
+    #[error("it is async; operations must not be async")]
     Async,
-    /// One of its types has no JSON form.
-    #[error("{place} contains {what}, which has no JSON form")]
+    /// One of its types cannot be represented in JSON.
+    #[error("{place} contains {what}, which cannot be represented in JSON")]
     Unsupported {
-        /// Which parameter, or the result.
+        /// The parameter, or the result.
         place: String,
         /// The type.
         what: String,
@@ -117,10 +118,10 @@ impl Interface {
     /// Reads a component's interface.
     ///
     /// # Errors
-    /// [`DecodeError`] where the bytes are not a component (a core module, precompiled code,
-    /// damaged bytes).
+    /// Returns a [`DecodeError`] if the bytes are not a component, such as a core module,
+    /// precompiled code or damaged bytes.
     pub fn decode(component: &[u8]) -> Result<Interface, DecodeError> {
-        // `decode` takes a core module for a component that has nothing.
+        // `decode` would accept a core module as a component without imports and exports.
         if !Parser::is_component(component) {
             return Err(DecodeError::NotAComponent("wrong header".to_owned()));
         }
@@ -158,24 +159,24 @@ impl Interface {
         }
     }
 
-    /// The names of what the component imports, with versions.
+    /// Returns the names of the component's imports, with versions.
     pub fn imports(&self) -> &[String] {
         &self.imports
     }
 
-    /// The names of what the component exports, with versions.
+    /// Returns the names of the component's exports, with versions.
     pub fn exports(&self) -> &[String] {
         &self.exports
     }
 
-    /// The functions of all exported interfaces, in WIT order.
+    /// Returns the functions of all exported interfaces, in WIT order.
     pub fn functions(&self) -> &[Arc<Function>] {
         &self.functions
     }
 
-    /// The function of that full name: `tasks:api/tasks#get`, or with the interface's version
-    /// `tasks:api/tasks@1.0.0#get`. Where several versions are exported, the name without a
-    /// version is the first one's.
+    /// Returns the function with that full name: `tasks:api/tasks#get`, or with the interface's
+    /// version `tasks:api/tasks@1.0.0#get`. If several versions are exported and the name has no
+    /// version, returns the function of the first one.
     pub fn function(&self, operation: &str) -> Option<&Arc<Function>> {
         let (interface, name) = operation.split_once('#')?;
         let mut named = self.functions.iter().filter(|f| f.name == name);

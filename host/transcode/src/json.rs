@@ -1,15 +1,17 @@
-//! JSON text (RFC 8259) into a light tree that borrows from it.
+//! Parses JSON text (RFC 8259) into a tree that borrows from the text.
 //!
-//! A parser of our own because three things must not get lost that serde_json's visitors lose:
-//! numbers keep their text (so that 64-bit integers and doubles are read exactly), a repeated
-//! member is an error anywhere, also in members that nobody reads, and the whole text is known
-//! to be JSON before a single value is judged. Nesting is limited, so recursion is too.
+//! serde_json does not offer three things that are needed here:
+//! - Numbers keep their text, so that 64-bit integers and doubles are read exactly.
+//! - A repeated member is an error anywhere, even in members that are ignored.
+//! - The whole text is known to be JSON before the first value is checked.
+//!
+//! The depth of nesting is limited, and so is recursion.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-/// How deep arrays and objects may nest.
+/// Maximum depth of nested arrays and objects.
 pub(super) const MAX_DEPTH: u32 = 64;
 
 /// A JSON value.
@@ -20,17 +22,17 @@ pub(super) enum Json<'a> {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number, as it is written.
+    /// A number, as written in the text.
     Number(&'a str),
     /// A string, decoded.
     String(Cow<'a, str>),
     /// An array.
     Array(Vec<Json<'a>>),
-    /// An object's members, in order; no two have the same name.
+    /// An object's members, in order. No two have the same name.
     Object(Vec<(Cow<'a, str>, Json<'a>)>),
 }
 
-/// Where and why text is not JSON. Displays as a sentence.
+/// Why a text is not JSON, and where. Displays as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SyntaxError {
     what: String,
@@ -45,10 +47,10 @@ impl fmt::Display for SyntaxError {
     }
 }
 
-/// Parses a whole text.
+/// Parses a complete text.
 ///
 /// # Errors
-/// [`SyntaxError`] with the first fault.
+/// Returns a [`SyntaxError`] for the first error in the text.
 pub(super) fn parse(text: &[u8]) -> Result<Json<'_>, SyntaxError> {
     let (valid, is_utf8) = match std::str::from_utf8(text) {
         Ok(text) => (text, true),
@@ -74,7 +76,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Json<'_>, SyntaxError> {
     }
 }
 
-/// Whether a text is a number as JSON writes them.
+/// Returns whether a text is a JSON number.
 pub(super) fn is_number(text: &str) -> bool {
     let mut parser = Parser {
         text,
@@ -86,7 +88,7 @@ pub(super) fn is_number(text: &str) -> bool {
 
 struct Parser<'a> {
     text: &'a str,
-    /// The next byte; between two calls always on a character's boundary.
+    /// The position of the next byte. Between two calls it is always on a character boundary.
     at: usize,
     depth: u32,
 }
@@ -103,7 +105,7 @@ impl<'a> Parser<'a> {
             Some(b'f') => self.word("false", Json::Bool(false)),
             Some(b'n') => self.word("null", Json::Null),
             Some(_) => Err(self.error("expected a value")),
-            None => Err(self.error("the JSON ends where a value is expected")),
+            None => Err(self.error("expected a value, but the JSON ends")),
         }
     }
 
@@ -209,7 +211,7 @@ impl<'a> Parser<'a> {
         Err(self.error("expected a value"))
     }
 
-    /// A string, borrowed where it has no escapes.
+    /// Parses a string. The result is borrowed if the string has no escapes.
     fn string(&mut self) -> Result<Cow<'a, str>, SyntaxError> {
         self.at += 1;
         let mut decoded = String::new();
@@ -220,7 +222,7 @@ impl<'a> Parser<'a> {
                 .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
             let Some(plain) = plain else {
                 self.at = self.text.len();
-                return Err(self.error("the JSON ends within a string"));
+                return Err(self.error("the JSON ends in the middle of a string"));
             };
             let run = &rest[..plain];
             self.at += plain;
@@ -260,7 +262,7 @@ impl<'a> Parser<'a> {
         Ok(simple)
     }
 
-    /// `\uXXXX`, or the two of a surrogate pair.
+    /// Parses `\uXXXX`, or the two escapes of a surrogate pair.
     fn unicode_escape(&mut self) -> Result<char, SyntaxError> {
         let Some(first) = self.code_unit(self.at) else {
             return Err(self.error("expected four hexadecimal digits after \\u"));
@@ -276,7 +278,7 @@ impl<'a> Parser<'a> {
                 self.at += 6 * length;
                 Ok(decoded)
             }
-            _ => Err(self.error("a surrogate without its other half")),
+            _ => Err(self.error("unpaired surrogate in a string")),
         }
     }
 
@@ -315,7 +317,8 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// An object's members, and their names as a set once there are too many to compare each.
+/// An object's members. If there are too many to compare each name, their names are kept in a set
+/// too.
 #[derive(Default)]
 struct Members<'a> {
     list: Vec<(Cow<'a, str>, Json<'a>)>,
@@ -323,6 +326,7 @@ struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
+    /// Maximum number of members whose names are compared one by one.
     const COMPARED: usize = 32;
 
     fn contains(&mut self, name: &str) -> bool {

@@ -1,27 +1,39 @@
-//! HTTP's JSON and parameters to WIT values and back, driven only by a component's own WIT.
+//! Converts between HTTP's JSON and parameters and WIT values, driven only by a component's own
+//! types, and describes and compares the resulting APIs.
 //!
-//! [`Interface::decode`] reads the types from a component's bytes, [`Operation::bind`] checks a
-//! route against them and makes a plan, [`Operation::read`] and [`Operation::write`] follow it
-//! for each request, [`openapi()`] describes all of it, and [`breaking_changes`] compares it
-//! with the API before. Nothing here knows what the service is about, and nothing does input or
-//! output.
+//! What happens when:
+//!
+//! | when | what | item |
+//! | --- | --- | --- |
+//! | a component is checked | reads the types from the component's bytes | [`Interface::decode`] |
+//! | | binds a route to its function and makes a plan | [`Operation::bind`] |
+//! | | writes the OpenAPI document | [`openapi()`] |
+//! | | compares the API with an earlier one | [`breaking_changes`], [`additions`] |
+//! | for each request | turns the request into arguments | [`Operation::read`] |
+//! | for each result | turns the result into an [`Outcome`] | [`Operation::write`], [`Operation::write_in`] |
+//!
+//! Lifetimes: an [`Interface`] is needed only while a component is checked. An [`Operation`] lives
+//! as long as its revision and is immutable. [`Input`] and [`Memory`] borrow from one request.
+//!
+//! This crate must not know sockets, SQL or any service's types, and it does no input or output. It
+//! depends on `wasmtime` only for [`Val`], the type of a component value.
 //!
 //! | WIT | JSON |
 //! | --- | --- |
-//! | record | object; kebab-case as snake_case; members in WIT order |
+//! | record | object; kebab-case becomes snake_case; members in WIT order |
 //! | option | absent or null is none; none is written as null |
-//! | `option<option<T>>`, as a record's field only | absent is none, null is some(none) |
+//! | `option<option<T>>`, only as a record's field | absent is none, null is some(none) |
 //! | list, tuple | array |
 //! | `list<u8>` | base64 string with padding, at most 1 MiB when read |
 //! | `list<tuple<string, T>>` | object; the logic may not repeat a key |
-//! | enum, flags | string, array of strings; kebab-case as snake_case |
-//! | variant | `{"case": name, "value": payload}`, without `value` where there is no payload |
-//! | result inside a value | `{"ok": payload}` or `{"error": payload}`, null for no payload |
+//! | enum, flags | string, array of strings; kebab-case becomes snake_case |
+//! | variant | `{"case": name, "value": payload}`, without `value` if the case has no payload |
+//! | result inside a value | `{"ok": payload}` or `{"error": payload}`, null if there is no payload |
 //! | char | string of one Unicode scalar value |
 //! | integers | number; `1.0` and `1e2` are integers; 64 bits are exact |
 //! | f32, f64 | number; NaN and infinities are the logic's fault |
 //! | datetime or instant of wasi:clocks | RFC 3339 string, written in UTC, years 0001 to 9999 |
-//! | resource, stream, future, error-context, map, fixed-length list | refused at binding |
+//! | resource, stream, future, error-context, map, fixed-length list | rejected when a route is bound |
 
 mod compat;
 mod datetime;
@@ -43,10 +55,9 @@ pub use self::compat::{BreakingChange, ChangeKind, additions, breaking_changes};
 pub use self::interface::{
     DecodeError, ExportedInterface, Function, Interface, Param, Signature, SignatureError,
 };
-pub use self::layout::{Memory, Unreadable};
+pub use self::layout::{Memory, ResultError};
 pub use self::openapi::{openapi, problem_schema};
-pub use wasmtime::component::Val;
-
-pub use self::operation::{BindError, BindFault, Input, Operation, Outcome, Rejection, Reply};
+pub use self::operation::{BindError, BindFault, Input, InputError, Operation, Outcome, Reply};
 pub use self::template::{Template, TemplateError};
 pub use self::types::{Case, Enum, Epoch, Field, Record, ResultType, Type, TypeName, Variant};
+pub use wasmtime::component::Val;

@@ -1,14 +1,16 @@
-//! Numbers as JSON writes them, into WIT's: exactly, or not at all.
+//! Converts JSON numbers to WIT numbers, exactly or not at all.
 //!
-//! An integer may be written `1`, `1.0` or `1e2`; it is computed from its decimal digits, never
-//! through a float, which would round beyond 2^53.
+//! An integer may be written as `1`, `1.0` or `1e2`. It is computed from its decimal digits and
+//! never from a float, which would round integers beyond 2^53.
 
 use wasmtime::component::Val;
 
 use super::types::Type;
 
-/// The value that a JSON number has in a numeric type, or what is wrong with it.
-/// Types that are no numbers refuse all.
+/// Converts a JSON number to a value of a numeric type. No number fits any other type.
+///
+/// # Errors
+/// Returns what is wrong, as the end of a sentence about the value.
 pub(super) fn read(ty: &Type, number: &str) -> Result<Val, String> {
     match ty {
         Type::F32 => match number.parse::<f32>() {
@@ -52,7 +54,7 @@ fn typed(ty: &Type, value: i128) -> Option<Val> {
     }
 }
 
-/// The exact value of a JSON number, where it is an integer of at most 20 digits.
+/// Returns the exact value of a JSON number if it is an integer of at most 20 digits.
 fn integer(number: &str) -> Result<i128, NotAnInteger> {
     if let Ok(plain) = number.parse::<i64>() {
         return Ok(plain.into());
@@ -62,7 +64,7 @@ fn integer(number: &str) -> Result<i128, NotAnInteger> {
         None => (false, number),
     };
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        // An exponent too large for an i64 saturates: its sign decides.
+        // An exponent that is too large for an i64 saturates, depending on its sign.
         Some((mantissa, exponent)) => (
             mantissa,
             exponent.parse().unwrap_or(if exponent.starts_with('-') {

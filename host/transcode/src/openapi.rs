@@ -1,7 +1,7 @@
-//! The OpenAPI 3.1 document of a revision, from its routes, types and doc comments.
+//! The OpenAPI 3.1 document of a revision, made from its routes, types and doc comments.
 //!
-//! A plain JSON value, so that the server can add the paths that are its own. Each answer that
-//! the host gives by itself is named; what the logic may answer beyond is `default`.
+//! The document is a plain JSON value, so that the server can add the host's own paths. Each
+//! response that the host itself gives is listed. All other responses of the logic are `default`.
 
 mod endpoint;
 mod responses;
@@ -18,7 +18,7 @@ use super::operation::Operation;
 use super::types::snake_case;
 use contract::{Description, Method};
 
-/// Describes a service whose operations were bound from its routes.
+/// Makes the document of a service. `operations` are the description's routes, bound, in order.
 pub fn openapi(description: &Description, operations: &[Operation]) -> Value {
     let schemas = Schemas::of(operations);
     let readable: HashSet<&str> = operations
@@ -51,7 +51,7 @@ pub fn openapi(description: &Description, operations: &[Operation]) -> Value {
     })
 }
 
-/// One tag for each interface, in the routes' order.
+/// Makes one tag for each interface, in the order of the routes.
 fn tags(operations: &[Operation]) -> Value {
     let mut seen = HashSet::new();
     let interfaces = operations
@@ -68,8 +68,8 @@ fn tags(operations: &[Operation]) -> Value {
     interfaces.map(tag).collect()
 }
 
-/// `interface.function`, and where one function serves several routes, the method or a number
-/// behind it.
+/// Makes a unique id for each operation: `interface.function`. If several routes call the same
+/// function, the later ones get the method appended, and then a number.
 fn operation_ids(operations: &[Operation]) -> Vec<String> {
     let mut taken = BTreeMap::new();
     let mut ids = Vec::with_capacity(operations.len());

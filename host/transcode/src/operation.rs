@@ -1,18 +1,18 @@
-//! One route bound to its function: the plan by which requests become arguments, and results
-//! become answers.
+//! An operation: one route bound to its function. It is the plan by which requests become arguments
+//! and results become outcomes.
 //!
-//! All that can be decided is decided in [`Operation::bind`], against the function's real
-//! signature; reading and writing only follow the plan.
+//! Everything that can be decided in advance is decided in [`Operation::bind`], against the
+//! function's actual signature. Reading and writing only follow the plan.
 //!
-//! How parameters bind, in this order:
-//! 1. `{name}` in the path takes the function parameter of that name, a scalar.
-//! 2. On GET and DELETE everything else comes from the query: a record field by field, each
-//!    field under its own name, any other parameter under its own.
-//! 3. On POST, PUT and PATCH one remaining parameter takes the body, whatever its type. Of
-//!    several, exactly one must be of a type that no query can hold (a record, a list of
-//!    records, …): it takes the body, and the others come from the query.
+//! Parameters are bound in this order:
+//! 1. `{name}` in the path is the function parameter with that name, which must be a scalar.
+//! 2. On GET and DELETE all other parameters come from the query. A record comes field by field,
+//!    each field under its own name; any other parameter comes under its own name.
+//! 3. On POST, PUT and PATCH, if one parameter remains, it is the body, whatever its type. If
+//!    several remain, exactly one must have a type that a query cannot hold (a record, a list of
+//!    records, …): it is the body, and the others come from the query.
 //!
-//! A query holds scalars, lists of scalars, and options of either.
+//! A query can hold scalars, lists of scalars, and options of either.
 
 mod bind;
 mod error;
@@ -26,15 +26,15 @@ use wasmtime::component::Val;
 
 pub use self::error::{BindError, BindFault};
 pub(super) use self::query::QueryParam;
-pub use self::read::{Input, Rejection};
+pub use self::read::{Input, InputError};
 use self::reply::ReplyPlan;
 pub use self::reply::{Outcome, Reply};
 use super::interface::{Function, Interface};
-use super::layout::{Memory, Unreadable};
+use super::layout::{Memory, ResultError};
 use super::types::{Record, Type};
 use contract::{Method, Route};
 
-/// A route and the function behind it.
+/// A route with the function that it calls.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operation {
     route: Route,
@@ -51,7 +51,7 @@ pub(super) enum Source {
     Path {
         /// The name as the path template writes it.
         name: String,
-        /// A scalar.
+        /// A scalar type.
         ty: Type,
     },
     /// One query parameter.
@@ -60,7 +60,7 @@ pub(super) enum Source {
     QueryRecord {
         /// The record.
         record: Arc<Record>,
-        /// One for each field.
+        /// One parameter for each field.
         fields: Vec<QueryParam>,
     },
     /// The body.
@@ -74,7 +74,7 @@ impl Operation {
     /// Binds a route to the function that it names.
     ///
     /// # Errors
-    /// [`BindError`]: the first thing that does not fit, with the route and the item named.
+    /// Returns a [`BindError`] for the first mismatch. It names the route and the item.
     pub fn bind(interface: &Interface, route: &Route) -> Result<Operation, BindError> {
         bind::bind(interface, route).map_err(|fault| BindError {
             route: format!("{} {}", route.method, route.path),
@@ -82,46 +82,53 @@ impl Operation {
         })
     }
 
-    /// The route.
+    /// Returns the route.
     pub fn route(&self) -> &Route {
         &self.route
     }
 
-    /// The export that holds the function, exactly as the component names it.
+    /// Returns the name of the interface that exports the function, exactly as in the component.
     pub fn interface(&self) -> &str {
         &self.function.interface.name
     }
 
-    /// The function's name in [`Operation::interface`].
+    /// Returns the function's name in [`Operation::interface`].
     pub fn function(&self) -> &str {
         &self.function.name
     }
 
-    /// The function's arguments from a request.
+    /// Reads the function's arguments from a request.
     ///
     /// # Errors
-    /// [`Rejection`]: no instance need be made.
-    pub fn read(&self, input: &Input<'_>) -> Result<Vec<Val>, Rejection> {
+    /// Returns an [`InputError`] if the request does not fit the function's types.
+    pub fn read(&self, input: &Input<'_>) -> Result<Vec<Val>, InputError> {
         read::arguments(self, input)
     }
 
-    /// The answer from what the function returned.
+    /// Converts the function's result, a value that wasmtime lifted.
     ///
     /// # Errors
-    /// What in the result has no JSON form, in words: the logic's fault.
+    /// Returns a description of the part of the result that cannot be written as JSON. That is the
+    /// logic's fault.
     pub fn write(&self, result: &Val) -> Result<Outcome, String> {
         self.reply.outcome(result)
     }
 
-    /// As [`Operation::write`], from the memory in which the result lies at an address.
+    /// Converts the function's result like [`Operation::write`], but reads it in the instance's
+    /// memory at an address. Neither the address nor the memory has to be valid.
     ///
     /// # Errors
-    /// Every [`Unreadable`].
-    pub fn write_in(&self, memory: &mut Memory<'_>, address: usize) -> Result<Outcome, Unreadable> {
+    /// Returns any [`ResultError`].
+    pub fn write_in(
+        &self,
+        memory: &mut Memory<'_>,
+        address: usize,
+    ) -> Result<Outcome, ResultError> {
         self.reply.outcome_in(memory, address)
     }
 
-    /// The media types that the operation's body may have, in words; for a header, too.
+    /// Returns the media types that the operation's body may have, comma-separated. The text is
+    /// used in messages and in a header.
     pub(super) fn media_types(&self) -> &'static str {
         match self.route.method {
             Method::Put | Method::Patch => "application/json, application/merge-patch+json",

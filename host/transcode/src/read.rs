@@ -1,8 +1,8 @@
-//! JSON and text into WIT values, collecting every fault with its place.
+//! Reads WIT values from JSON and text, and collects every error with its place.
 //!
-//! A value that cannot be read leaves a fault and is `None`; its siblings are read all the
-//! same, so that one answer tells a client everything. Places are chains on the stack: a
-//! pointer is only spelled out once there is a fault to report.
+//! If a value cannot be read, the error is added to the [`FieldErrors`] and the result is `None`.
+//! The other values are read all the same, so that one response reports all errors to the client. A
+//! [`Place`] is a chain on the stack. Its JSON pointer is built only for an error.
 
 mod composite;
 mod place;
@@ -11,7 +11,7 @@ mod scalar;
 use wasmtime::component::Val;
 
 use self::composite::{flags, list, map, record, result, tuple, variant};
-pub(super) use self::place::{Faults, Place};
+pub(super) use self::place::{FieldErrors, Place};
 use self::scalar::bytes;
 pub(super) use self::scalar::scalar;
 use super::json::Json;
@@ -23,40 +23,40 @@ pub(super) fn value(
     ty: &Type,
     json: Json<'_>,
     place: Place<'_>,
-    faults: &mut Faults,
+    errors: &mut FieldErrors,
 ) -> Option<Val> {
     match (ty, json) {
         (Type::Option(_), Json::Null) => Some(Val::Option(None)),
-        (Type::Option(inner), json) => Some(some(value(inner, json, place, faults)?)),
+        (Type::Option(inner), json) => Some(some(value(inner, json, place, errors)?)),
         (Type::Clearable(_), Json::Null) => Some(some(Val::Option(None))),
-        (Type::Clearable(inner), json) => Some(some(some(value(inner, json, place, faults)?))),
-        (_, Json::Null) => faults.add(place, "must not be null"),
+        (Type::Clearable(inner), json) => Some(some(some(value(inner, json, place, errors)?))),
+        (_, Json::Null) => errors.add(place, "must not be null"),
         (Type::Bool, Json::Bool(value)) => Some(Val::Bool(value)),
-        (Type::F32 | Type::F64, Json::Number(text)) => faults.keep(place, number::read(ty, text)),
+        (Type::F32 | Type::F64, Json::Number(text)) => errors.check(place, number::read(ty, text)),
         (_, Json::Number(text)) if ty.integer_range().is_some() => {
-            faults.keep(place, number::read(ty, text))
+            errors.check(place, number::read(ty, text))
         }
         (Type::String | Type::Char | Type::Enum(_) | Type::Datetime(_), Json::String(text)) => {
-            faults.keep(place, scalar(ty, text))
+            errors.check(place, scalar(ty, text))
         }
-        (Type::Bytes, Json::String(text)) => faults.keep(place, bytes(&text)),
-        (Type::List(item), Json::Array(items)) => list(item, items, place, faults),
-        (Type::Map(item), Json::Object(members)) => map(item, members, place, faults),
-        (Type::Tuple(types), Json::Array(items)) => tuple(types, items, place, faults),
-        (Type::Record(ty), Json::Object(members)) => record(ty, members, place, faults),
-        (Type::Variant(ty), Json::Object(members)) => variant(ty, members, place, faults),
-        (Type::Flags(ty), Json::Array(items)) => flags(ty, items, place, faults),
-        (Type::Result(ty), Json::Object(members)) => result(ty, members, place, faults),
-        (ty, _) => faults.add(place, format!("must be {}", in_words(ty))),
+        (Type::Bytes, Json::String(text)) => errors.check(place, bytes(&text)),
+        (Type::List(item), Json::Array(items)) => list(item, items, place, errors),
+        (Type::Map(item), Json::Object(members)) => map(item, members, place, errors),
+        (Type::Tuple(types), Json::Array(items)) => tuple(types, items, place, errors),
+        (Type::Record(ty), Json::Object(members)) => record(ty, members, place, errors),
+        (Type::Variant(ty), Json::Object(members)) => variant(ty, members, place, errors),
+        (Type::Flags(ty), Json::Array(items)) => flags(ty, items, place, errors),
+        (Type::Result(ty), Json::Object(members)) => result(ty, members, place, errors),
+        (ty, _) => errors.add(place, format!("must be {}", in_words(ty))),
     }
 }
 
-/// A present option.
+/// Wraps a value in an option.
 pub(super) fn some(value: Val) -> Val {
     Val::Option(Some(Box::new(value)))
 }
 
-/// What a value of a type looks like: the end of "must be …".
+/// Describes the JSON of a type, as the end of "must be …".
 fn in_words(ty: &Type) -> &'static str {
     match ty {
         Type::Bool => "true or false",

@@ -1,6 +1,6 @@
-//! Templates such as `/tasks/{id}`: of a route's path, and of a `Location`.
+//! Templates such as `/tasks/{id}`, for a route's path and for a `Location`.
 //!
-//! A parameter is a whole segment. Names may be written in kebab-case or snake_case.
+//! A parameter is always a whole segment. Its name may be written in kebab-case or snake_case.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::types::snake_case;
 
-/// What stands unencoded in a path segment beside letters and digits (RFC 3986, unreserved).
+/// Encodes everything in a path segment except the unreserved characters of RFC 3986.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -24,9 +24,9 @@ pub struct Template {
 /// One segment of a template.
 #[derive(Debug, Clone, PartialEq)]
 enum Segment {
-    /// Stands for itself.
+    /// Plain text.
     Literal(String),
-    /// A parameter's name, as the template writes it.
+    /// A parameter's name, as written in the template.
     Parameter(String),
 }
 
@@ -42,7 +42,7 @@ pub enum TemplateError {
     /// A segment is neither a literal nor a parameter.
     #[error("the segment {0} is neither plain text nor one name in braces")]
     Segment(String),
-    /// A parameter stands twice.
+    /// Two parameters have the same name.
     #[error("the parameter {0} is repeated")]
     Repeated(String),
 }
@@ -51,14 +51,14 @@ impl Template {
     /// Parses a template.
     ///
     /// # Errors
-    /// [`TemplateError`] with the first fault.
+    /// Returns a [`TemplateError`] for the first error in the template.
     pub fn parse(template: &str) -> Result<Template, TemplateError> {
         let Some(path) = template.strip_prefix('/') else {
             return Err(TemplateError::Relative(template.to_owned()));
         };
         let mut segments = Vec::new();
         let mut names = HashSet::new();
-        // The root alone is an empty path.
+        // The path of the root is empty and has no segments.
         for segment in path.split('/').filter(|_| !path.is_empty()) {
             if segment.is_empty() {
                 return Err(TemplateError::EmptySegment(template.to_owned()));
@@ -80,7 +80,7 @@ impl Template {
         Ok(Template { segments })
     }
 
-    /// The parameters' names as the template writes them, in order.
+    /// Returns the parameters' names as written in the template, in order.
     pub fn parameters(&self) -> impl Iterator<Item = &str> {
         self.segments.iter().filter_map(|segment| match segment {
             Segment::Parameter(name) => Some(name.as_str()),
@@ -88,7 +88,7 @@ impl Template {
         })
     }
 
-    /// The path with each parameter's value, in order and percent-encoded, in its place.
+    /// Returns the path with the parameters replaced by these values, in order and percent-encoded.
     pub(super) fn fill(&self, values: &[String]) -> String {
         let mut values = values.iter();
         let mut path = String::new();
@@ -109,7 +109,8 @@ impl Template {
     }
 }
 
-/// Whether text may name a parameter: letters, digits, `-` and `_`, a letter first.
+/// Returns whether a text can be the name of a parameter: letters, digits, `-` and `_`, beginning
+/// with a letter.
 fn is_name(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic())
         && text
@@ -117,7 +118,7 @@ fn is_name(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-/// Whether a byte stands for itself in a path (RFC 3986, `pchar` without escapes).
+/// Returns whether a byte needs no escape in a path (`pchar` of RFC 3986).
 fn is_literal(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte)
 }

@@ -1,4 +1,4 @@
-//! Transcoding against real components: WIT text, encoded around a module that does nothing.
+//! Tests against real components: WIT text, encoded around a module that does nothing.
 
 pub(super) mod arbitrary;
 mod binding;

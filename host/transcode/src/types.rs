@@ -1,13 +1,13 @@
-//! The types of an interface: our own tree, read once from a component and immutable after.
+//! The types of an interface: a tree of our own, read once from a component and then immutable.
 //!
-//! Aliases are resolved and named types carry the interface that defined them, so two trees
-//! compare equal exactly when the WIT says the same. WIT has no recursion: walking a tree ends.
-//! What JSON calls things (`json_name`, a member's escaped `key`) is computed here, once.
+//! Aliases are resolved and named types carry the interface that defines them, so two trees are
+//! equal if and only if their WIT definitions are. WIT has no recursive types, so walking a tree
+//! ends. The names in JSON (`json_name`, a member's escaped `key`) are computed here, once.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-/// A WIT type in its JSON reading.
+/// A WIT type, as far as JSON distinguishes it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Type {
     /// `bool`.
@@ -38,7 +38,7 @@ pub enum Type {
     String,
     /// `list<u8>`: base64.
     Bytes,
-    /// The standard moment in time of `wasi:clocks`: RFC 3339.
+    /// The timestamp of `wasi:clocks`: RFC 3339.
     Datetime(Epoch),
     /// `option<T>`: absent or null is none.
     Option(Arc<Type>),
@@ -46,7 +46,7 @@ pub enum Type {
     Clearable(Arc<Type>),
     /// `list<T>`.
     List(Arc<Type>),
-    /// `list<tuple<string, T>>`: an object used as a map.
+    /// `list<tuple<string, T>>`: an object with any members.
     Map(Arc<Type>),
     /// `tuple<…>`.
     Tuple(Arc<[Type]>),
@@ -62,21 +62,21 @@ pub enum Type {
     Result(Arc<ResultType>),
 }
 
-/// How a moment counts its seconds since 1970.
+/// The type of a timestamp's seconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Epoch {
-    /// `u64`, as `datetime` of WASI 0.2: nothing before 1970.
+    /// `u64`, as `datetime` of WASI 0.2: it cannot be before 1970.
     Unsigned,
     /// `s64`, as `instant` of WASI 0.3.
     Signed,
 }
 
-/// A named type's identity: equal names are one definition.
+/// The identity of a named type: two types with equal names are one definition.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TypeName {
-    /// The defining interface, such as `tasks:api/tasks`.
+    /// The interface that defines it, without its version, such as `tasks:api/tasks`.
     pub interface: String,
-    /// The name in it, in kebab-case.
+    /// The name in that interface, in kebab-case.
     pub name: String,
 }
 
@@ -92,7 +92,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// The field of that name, in kebab-case or snake_case.
+    /// Returns the field with that name, in kebab-case or snake_case.
     pub fn field(&self, name: &str) -> Option<&Field> {
         let name = snake_case(name);
         self.fields.iter().find(|field| field.json_name == name)
@@ -106,7 +106,7 @@ pub struct Field {
     pub name: String,
     /// The member's name, in snake_case.
     pub json_name: String,
-    /// The member's name as JSON writes it: quotes and colon included.
+    /// The member's name as it is written in JSON, with quotes and colon.
     pub(super) key: String,
     /// Its documentation.
     pub docs: Option<String>,
@@ -115,7 +115,7 @@ pub struct Field {
 }
 
 impl Field {
-    /// A field whose JSON names follow from its WIT name.
+    /// Makes a field. Its JSON names are derived from its WIT name.
     pub fn new(name: &str, docs: Option<String>, ty: Type) -> Field {
         let json_name = snake_case(name);
         Field {
@@ -128,14 +128,14 @@ impl Field {
     }
 }
 
-/// An enum, or the names of flags.
+/// An enum, or the names of a set of flags.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Enum {
     /// Its identity.
     pub name: TypeName,
     /// Its documentation.
     pub docs: Option<String>,
-    /// Its cases, in WIT order. They carry no payload.
+    /// Its cases, in WIT order. They have no payload.
     pub cases: Vec<Case>,
 }
 
@@ -164,7 +164,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// A case whose JSON name follows from its WIT name.
+    /// Makes a case. Its JSON name is derived from its WIT name.
     pub fn new(name: &str, docs: Option<String>, payload: Option<Type>) -> Case {
         Case {
             name: name.to_owned(),
@@ -178,14 +178,14 @@ impl Case {
 /// A `result` inside a value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResultType {
-    /// What a success carries.
+    /// The payload of a success.
     pub ok: Option<Type>,
-    /// What a failure carries.
+    /// The payload of a failure.
     pub error: Option<Type>,
 }
 
 impl Type {
-    /// Whether a value is one word of text, fit for a path segment or a query parameter.
+    /// Returns whether a value is a single text, which fits in a path segment or a query parameter.
     pub fn is_scalar(&self) -> bool {
         match self {
             Type::Bool
@@ -216,12 +216,12 @@ impl Type {
         }
     }
 
-    /// Whether a member of this type may be absent.
+    /// Returns whether a member of this type may be absent.
     pub fn is_optional(&self) -> bool {
         matches!(self, Type::Option(_) | Type::Clearable(_))
     }
 
-    /// The values of an integer type; none for other types.
+    /// Returns the range of an integer type, or `None` for other types.
     pub fn integer_range(&self) -> Option<RangeInclusive<i128>> {
         Some(match self {
             Type::U8 => 0..=u8::MAX.into(),
@@ -236,7 +236,7 @@ impl Type {
         })
     }
 
-    /// The record behind this type, if it is one.
+    /// Returns the record if this type is one.
     pub fn as_record(&self) -> Option<&Arc<Record>> {
         match self {
             Type::Record(record) => Some(record),
@@ -245,7 +245,8 @@ impl Type {
     }
 }
 
-/// A WIT name as JSON spells it. WIT names differ in more than case, so this is one to one.
+/// Converts a WIT name to its JSON name. Two WIT names never differ only in case, so the conversion
+/// is one to one.
 pub(super) fn snake_case(name: &str) -> String {
     name.replace('-', "_").to_ascii_lowercase()
 }

@@ -1,9 +1,9 @@
-//! WIT values into JSON, straight into bytes.
+//! Writes WIT values that wasmtime lifted as JSON.
 //!
-//! The hot path of every answer: no tree in between, and the members' names come escaped from
-//! the type. wasmtime lifted the value by the same component's types, so a value that does not
-//! fit its type is a defect of ours; it ends in an error like the logic's own faults, not in a
-//! panic.
+//! This is a hot path: the JSON is written straight into bytes, without a tree in between, and the
+//! escaped names of members come from the type. wasmtime lifted the value with the same component's
+//! types. So if a value does not fit its type, that is a bug in the host; it returns an error like
+//! the logic's faults instead of panicking.
 
 use std::collections::HashSet;
 
@@ -12,14 +12,14 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 use wasmtime::component::Val;
 
-use super::datetime::{self, Moment};
+use super::datetime::{self, Timestamp};
 use super::types::{Field, Record, ResultType, Type, Variant};
 
 /// Appends a value's JSON.
 ///
 /// # Errors
-/// What has no JSON form, in words: NaN, an infinity, a moment outside the years 0001 to 9999,
-/// a repeated map key. Part of the value may have been written.
+/// Returns a description of what cannot be written as JSON: NaN, an infinity, a timestamp outside
+/// the years 0001 to 9999, a repeated map key. Part of the value may have been written then.
 pub(super) fn value(out: &mut Vec<u8>, ty: &Type, val: &Val) -> Result<(), String> {
     match (ty, val) {
         (Type::Bool, Val::Bool(true)) => out.extend_from_slice(b"true"),
@@ -35,15 +35,15 @@ pub(super) fn value(out: &mut Vec<u8>, ty: &Type, val: &Val) -> Result<(), Strin
         (Type::F32, Val::Float32(value)) if value.is_finite() => json(out, value),
         (Type::F64, Val::Float64(value)) if value.is_finite() => json(out, value),
         (Type::F32, Val::Float32(_)) | (Type::F64, Val::Float64(_)) => {
-            return Err("a number that is not finite".to_owned());
+            return Err(NOT_FINITE.to_owned());
         }
         (Type::Char, Val::Char(value)) => json(out, value),
         (Type::String, Val::String(value)) => string(out, value),
         (Type::Bytes, Val::List(bytes)) => base64(out, bytes)?,
         (Type::Datetime(_), Val::Record(members)) => {
-            let moment = moment(members)?;
+            let timestamp = timestamp(members)?;
             out.push(b'"');
-            if !datetime::write(out, moment) {
+            if !datetime::write(out, timestamp) {
                 return Err(datetime::OUTSIDE.to_owned());
             }
             out.push(b'"');
@@ -79,7 +79,7 @@ pub(super) fn value(out: &mut Vec<u8>, ty: &Type, val: &Val) -> Result<(), Strin
     Ok(())
 }
 
-/// A scalar as text, for a path.
+/// Returns a scalar as text, for a path.
 pub(super) fn scalar(ty: &Type, val: &Val) -> Result<String, String> {
     if let Val::String(text) = val {
         return Ok(text.clone());
@@ -90,17 +90,18 @@ pub(super) fn scalar(ty: &Type, val: &Val) -> Result<String, String> {
     let mut out = Vec::new();
     value(&mut out, ty, val)?;
     let text = String::from_utf8(out).map_err(|_| mismatch())?;
-    // Enums and moments are written in quotes, and need no escapes.
+    // Enums and timestamps are written in quotes and contain no escapes.
     Ok(text.trim_matches('"').to_owned())
 }
 
-/// Appends what serde_json writes for a scalar.
+/// Appends a scalar as serde_json writes it.
 pub(super) fn json(out: &mut Vec<u8>, scalar: &(impl Serialize + ?Sized)) {
-    serde_json::to_writer(out, scalar).expect("scalars serialize, and a Vec takes every byte");
+    serde_json::to_writer(out, scalar)
+        .expect("a scalar can be serialized, and writing to a Vec cannot fail");
 }
 
-/// Appends a string. Nearly none needs escapes, and a search without an early exit is done
-/// for many bytes at once.
+/// Appends a string. Few strings need escapes. The search for them has no early exit, so that the
+/// compiler can check many bytes at once.
 pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     let needs_escape = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
     let escapes = text
@@ -116,11 +117,19 @@ pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// The brackets of an array, and of an object.
+/// The brackets of an array and of an object.
 pub(super) const ARRAY: [u8; 2] = [b'[', b']'];
 pub(super) const OBJECT: [u8; 2] = [b'{', b'}'];
 
-/// Appends items with commas between them, in brackets.
+/// Description of NaN and infinities.
+pub(super) const NOT_FINITE: &str = "a number that is not finite";
+
+/// Description of a map with two entries of the same key.
+pub(super) fn duplicate_key(key: &str) -> String {
+    format!("the map key {key:?} twice")
+}
+
+/// Appends items in brackets, with commas between them.
 pub(super) fn separated<T, E>(
     out: &mut Vec<u8>,
     [open, close]: [u8; 2],
@@ -156,7 +165,7 @@ fn record(out: &mut Vec<u8>, ty: &Record, members: &[(String, Val)]) -> Result<(
     Ok(())
 }
 
-/// Whether a member is left out: the outer none of an `option<option<T>>`.
+/// Returns whether a member is left out: the outer option of an `option<option<T>>` is none.
 fn is_absent(field: &Field, val: &Val) -> bool {
     matches!((&field.ty, val), (Type::Clearable(_), Val::Option(None)))
 }
@@ -172,7 +181,7 @@ fn map(out: &mut Vec<u8>, item: &Type, entries: &[Val]) -> Result<(), String> {
             return Err(mismatch());
         };
         if !keys.insert(key.as_str()) {
-            return Err(format!("the map key {key:?} twice"));
+            return Err(duplicate_key(key));
         }
         if index > 0 {
             out.push(b',');
@@ -235,22 +244,22 @@ fn base64(out: &mut Vec<u8>, bytes: &[Val]) -> Result<(), String> {
     Ok(())
 }
 
-fn moment(members: &[(String, Val)]) -> Result<Moment, String> {
+fn timestamp(members: &[(String, Val)]) -> Result<Timestamp, String> {
     let (seconds, nanoseconds) = match members {
         [(_, Val::U64(seconds)), (_, Val::U32(nanoseconds))] => {
             let seconds = i64::try_from(*seconds).unwrap_or(i64::MAX);
             (seconds, *nanoseconds)
         }
         [(_, Val::S64(seconds)), (_, Val::U32(nanoseconds))] => (*seconds, *nanoseconds),
-        _ => return Err("a moment without seconds and nanoseconds".to_owned()),
+        _ => return Err("a timestamp without seconds and nanoseconds".to_owned()),
     };
-    Ok(Moment {
+    Ok(Timestamp {
         seconds,
         nanoseconds,
     })
 }
 
-/// Appends a WIT name as JSON spells it, in quotes. WIT names are ASCII without quotes.
+/// Appends the JSON name of a WIT name, in quotes. WIT names are ASCII and contain no quotes.
 fn snake_case(out: &mut Vec<u8>, name: &str) {
     out.push(b'"');
     out.extend(name.bytes().map(|byte| match byte {

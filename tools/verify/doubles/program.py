@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Stands for kubectl, kind, docker or curl in a test of the scripts, whichever name it is called by:
-writes its call, and what it was given on standard input, to the file CALLS, and answers as the test
-said in ANSWERS, a JSON object from the beginning of a call to [status, output]. A call that nobody
-foresaw succeeds and says nothing.
+"""A double of kubectl, kind, docker or curl for tests of the scripts. The name that it is called by decides
+which one it replaces.
 
-`kubectl port-forward` really forwards, to the address TARGET. The times in LIVES are how many seconds
-each forwarding in turn lasts until its pod is gone; what is not listed lasts.
+It appends its call and its standard input to the file CALLS. Then it answers as the test says in ANSWERS, a
+JSON object from the beginning of a call to [status, output]. A call that is not listed there succeeds and
+prints nothing.
+
+`kubectl port-forward` really forwards, to the address TARGET. LIVES lists for each forwarding in turn after
+how many seconds its pod goes away. A forwarding that is not listed lasts.
 """
 
 import json
@@ -30,7 +32,7 @@ def relay(client, target):
 
 
 def forward(ports, calls):
-    """As kubectl does: says which port it listens on, and ends when the pod does."""
+    """Forwards like kubectl: prints the port that it listens on, and ends when the pod goes away."""
     host, port = os.environ["TARGET"].rsplit(":", 1)
     lives = json.loads(os.environ.get("LIVES", "[]"))
     turn = sum("port-forward" in call["words"] for call in calls) - 1

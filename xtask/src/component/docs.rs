@@ -1,9 +1,9 @@
-//! The WIT's doc comments, carried by the component for the host's API documentation.
+//! Adds the doc comments of the WIT to a component, for the host's API documentation.
 //!
-//! They survive neither the bindings nor the encoder, so the build reads the WIT sources once
-//! more and appends a custom section for each package, named `package-docs:NAMESPACE:NAME`, in
-//! the format that wit-parser defines for WIT packages ([`PackageMetadata`]). A component
-//! without these sections runs as well; its documentation has no descriptions.
+//! Neither the bindings nor the encoder keep the comments. The build therefore reads the WIT sources
+//! again and appends a custom section for each package, named `package-docs:NAMESPACE:NAME`, in the
+//! format that wit-parser defines for WIT packages ([`PackageMetadata`]). A component without these
+//! sections also runs, but its API documentation has no descriptions.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use anyhow::{Context as _, Result, anyhow};
 use wasm_encoder::{ComponentSection as _, CustomSection};
 use wit_parser::{PackageMetadata, Resolve};
 
-/// Appends the docs of the WIT in a folder, and of all that it depends on, to a component.
+/// Appends the docs of the WIT in a folder and of its dependencies to a component.
 ///
 /// # Errors
-/// Where the folder holds no valid WIT.
+/// If the folder has no valid WIT.
 pub fn append(component: &mut Vec<u8>, wit: &Path) -> Result<()> {
     for (name, data) in sections(wit)? {
         CustomSection {
@@ -26,7 +26,7 @@ pub fn append(component: &mut Vec<u8>, wit: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The sections' names and contents, in an order that depends on the WIT alone.
+/// Returns the sections' names and contents, in an order that depends only on the WIT.
 fn sections(wit: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let mut resolve = Resolve::default();
     resolve
@@ -99,7 +99,7 @@ mod tests {
             .collect()
     }
 
-    /// The same WIT as a component's types give it: with names, without docs.
+    /// The same WIT as it is read from a component's types: with names, without docs.
     fn undocumented() -> (Resolve, wit_parser::PackageId) {
         let strip = |text: &str| {
             let lines = text.lines().filter(|line| !line.contains("///"));
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn docs_come_back_out_of_the_component() {
+    fn docs_can_be_read_from_the_component() {
         let mut component = wasm_encoder::Component::new().finish();
         append(&mut component, wit().path()).unwrap();
 

@@ -1,114 +1,89 @@
-//! Files that are watched for changes, by their size and time of change.
-//!
-//! They are looked at twenty times a second: for a hundred files that costs nothing worth sparing,
-//! and it works alike on every file system and with every editor, where notifications do not.
+//! The files of the logic, watched for changes.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, SystemTime};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
-/// How often the files are looked at.
-const EVERY: Duration = Duration::from_millis(50);
+/// How long the files must stay the same before a change counts: editors and version control write
+/// several files.
+const QUIET: Duration = Duration::from_millis(50);
 
-/// The files below some folders.
+/// The files below some folders, watched until the value is dropped.
 pub struct Sources {
     roots: Vec<PathBuf>,
-}
-
-/// The files as they were at one moment.
-pub type Snapshot = BTreeMap<PathBuf, Stamp>;
-
-/// What changes with a file's content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
-    modified: SystemTime,
-    size_bytes: u64,
+    events: Receiver<notify::Result<Event>>,
+    _watcher: RecommendedWatcher,
 }
 
 impl Sources {
-    /// The files below these folders; a root may also be a file, or not exist.
-    pub fn new(roots: impl IntoIterator<Item = PathBuf>) -> Self {
-        Sources {
-            roots: roots.into_iter().collect(),
-        }
-    }
-
-    /// The files as they are now. Links are not followed, and hidden files are none: editors
-    /// keep their own there. What vanishes meanwhile is left out.
-    pub fn snapshot(&self) -> Snapshot {
-        let mut snapshot = Snapshot::new();
-        for root in &self.roots {
-            add(root, &mut snapshot);
-        }
-        snapshot
-    }
-
-    /// Waits until the files differ from `known` and stay the same for a moment: editors and
-    /// version control write several. Returns them, and when the last change was saved. Asks
-    /// `go_on` as often as it looks, and returns none where that says no.
+    /// Begins to watch `folders`, of which only the files below `roots` count. Hidden files do not
+    /// count: editors keep their own there.
     ///
     /// # Errors
-    /// What `go_on` returned.
-    pub fn changed(
-        &self,
-        known: &Snapshot,
-        mut go_on: impl FnMut() -> Result<bool>,
-    ) -> Result<Option<(Snapshot, SystemTime)>> {
-        let mut last = known.clone();
+    /// If a folder cannot be watched.
+    pub fn watch(folders: &[PathBuf], roots: Vec<PathBuf>) -> Result<Self> {
+        let (sender, events) = channel();
+        let mut watcher = notify::recommended_watcher(sender)?;
+        for folder in folders {
+            watcher
+                .watch(folder, RecursiveMode::Recursive)
+                .with_context(|| format!("cannot watch {}", folder.display()))?;
+        }
+        Ok(Sources {
+            roots,
+            events,
+            _watcher: watcher,
+        })
+    }
+
+    /// Waits until files have changed since the last call and then stay the same for a moment. Returns
+    /// when the last of them was saved. Calls `go_on` while it waits, and returns `None` when that
+    /// returns false.
+    ///
+    /// # Errors
+    /// If the system cannot watch any longer, or `go_on` fails.
+    pub fn changed(&self, mut go_on: impl FnMut() -> Result<bool>) -> Result<Option<SystemTime>> {
+        let mut saved = None;
         loop {
-            let now = self.snapshot();
-            if now != *known && now == last {
-                let saved = saved(known, &now);
-                return Ok(Some((now, saved)));
-            }
-            last = now;
-            if !go_on()? {
-                return Ok(None);
-            }
-            thread::sleep(EVERY);
-        }
-    }
-}
-
-fn add(path: &Path, snapshot: &mut Snapshot) {
-    let Ok(metadata) = fs::symlink_metadata(path) else {
-        return;
-    };
-    if metadata.is_dir() {
-        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-            if !entry.file_name().as_encoded_bytes().starts_with(b".") {
-                add(&entry.path(), snapshot);
+            match self.events.recv_timeout(QUIET) {
+                Ok(event) => {
+                    if self.counts(&event?) {
+                        saved = Some(SystemTime::now());
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) if saved.is_some() => return Ok(saved),
+                Err(RecvTimeoutError::Timeout) => {
+                    if !go_on()? {
+                        return Ok(None);
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => bail!("the watcher has ended"),
             }
         }
-    } else if metadata.is_file()
-        && let Ok(modified) = metadata.modified()
-    {
-        let stamp = Stamp {
-            modified,
-            size_bytes: metadata.len(),
-        };
-        snapshot.insert(path.to_owned(), stamp);
     }
-}
 
-/// When the latest of the files that differ was written; now, where files only vanished.
-fn saved(before: &Snapshot, after: &Snapshot) -> SystemTime {
-    let differ = after
-        .iter()
-        .filter(|(path, stamp)| before.get(*path) != Some(stamp));
-    differ
-        .map(|(_, stamp)| stamp.modified)
-        .max()
-        .unwrap_or_else(SystemTime::now)
+    fn counts(&self, event: &Event) -> bool {
+        let changes = !matches!(event.kind, EventKind::Access(_));
+        changes && event.paths.iter().any(|path| self.is_source(path))
+    }
+
+    fn is_source(&self, path: &Path) -> bool {
+        self.roots.iter().any(|root| {
+            path.strip_prefix(root).is_ok_and(|below| {
+                let mut names = below.iter();
+                !names.any(|name| name.as_encoded_bytes().starts_with(b"."))
+            })
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use anyhow::bail;
+    use std::fs;
+    use std::time::Instant;
 
     use super::*;
 
@@ -118,7 +93,8 @@ mod tests {
         fn new() -> (Self, Sources) {
             let folder = Folder(tempfile::tempdir().unwrap());
             folder.write("src/lib.rs", "one");
-            let sources = Sources::new([folder.path("src"), folder.path("not-there")]);
+            let roots = vec![folder.path("src"), folder.path("Cargo.toml")];
+            let sources = Sources::watch(&[folder.0.path().to_owned()], roots).unwrap();
             (folder, sources)
         }
 
@@ -133,79 +109,44 @@ mod tests {
         }
     }
 
+    /// Goes on for a second.
+    fn for_a_second() -> impl FnMut() -> Result<bool> {
+        let began = Instant::now();
+        move || Ok(began.elapsed() < Duration::from_secs(1))
+    }
+
     #[test]
     fn a_file_that_is_written_added_or_removed_is_a_change() {
         let (folder, sources) = Folder::new();
-        let mut known = sources.snapshot();
-        let changes: [&dyn Fn(); 3] = [
+        let changes: [&dyn Fn(); 4] = [
             &|| folder.write("src/lib.rs", "longer"),
             &|| folder.write("src/deep/new.rs", ""),
+            &|| folder.write("Cargo.toml", ""),
             &|| fs::remove_file(folder.path("src/lib.rs")).unwrap(),
         ];
         for change in changes {
-            let began = SystemTime::now() - Duration::from_secs(60);
+            let began = SystemTime::now();
             change();
-            let (now, saved) = sources.changed(&known, || Ok(true)).unwrap().unwrap();
-            assert_ne!(now, known);
-            assert!(saved > began, "{saved:?}");
-            known = now;
+            let saved = sources.changed(|| Ok(true)).unwrap().unwrap();
+            assert!(saved >= began, "{saved:?}");
         }
-        assert_eq!(
-            known.into_keys().collect::<Vec<_>>(),
-            [folder.path("src/deep/new.rs")]
-        );
+        assert_eq!(sources.changed(|| Ok(false)).unwrap(), None);
     }
 
     #[test]
-    fn what_was_saved_is_the_latest_of_the_files_that_differ() {
-        let stamp = |seconds| Stamp {
-            modified: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
-            size_bytes: 1,
-        };
-        let name = PathBuf::from;
-        let before = Snapshot::from([(name("same"), stamp(90)), (name("changed"), stamp(1))]);
-        let after = Snapshot::from([
-            (name("same"), stamp(90)),
-            (name("changed"), stamp(20)),
-            (name("new"), stamp(10)),
-        ]);
-        assert_eq!(saved(&before, &after), stamp(20).modified);
-    }
-
-    #[test]
-    fn hidden_files_and_links_are_not_watched() {
+    fn hidden_files_and_files_elsewhere_are_no_change() {
         let (folder, sources) = Folder::new();
-        let known = sources.snapshot();
         folder.write("src/.lib.rs.swp", "");
         folder.write("elsewhere/file", "");
-        std::os::unix::fs::symlink(folder.path("elsewhere"), folder.path("src/link")).unwrap();
-        assert_eq!(sources.snapshot(), known);
-    }
-
-    #[test]
-    fn files_that_still_change_are_waited_for() {
-        let (folder, sources) = Folder::new();
-        let known = sources.snapshot();
-        let mut writes = 0;
-        let write_on = || {
-            if writes < 3 {
-                writes += 1;
-                folder.write("src/lib.rs", &"x".repeat(10 * writes));
-            }
-            Ok(true)
-        };
-        let (now, _) = sources.changed(&known, write_on).unwrap().unwrap();
-        assert_eq!(now[&folder.path("src/lib.rs")].size_bytes, 30);
+        fs::read(folder.path("src/lib.rs")).unwrap();
+        assert_eq!(sources.changed(for_a_second()).unwrap(), None);
     }
 
     #[test]
     fn waiting_ends_when_there_is_nothing_left_to_wait_for() {
         let (_folder, sources) = Folder::new();
-        let known = sources.snapshot();
-        let error = sources
-            .changed(&known, || bail!("the host has ended"))
-            .unwrap_err();
+        let error = sources.changed(|| bail!("the host has ended")).unwrap_err();
         assert_eq!(error.to_string(), "the host has ended");
-        assert_eq!(sources.changed(&known, || Ok(false)).unwrap(), None);
+        assert_eq!(sources.changed(|| Ok(false)).unwrap(), None);
     }
 }

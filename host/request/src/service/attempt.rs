@@ -150,9 +150,7 @@ impl Service {
         self.metrics.instantiated(finished.cost.instantiation);
         self.metrics.call(finished.cost.guest, finished.cost.host);
         let access = request.route.access;
-        let Some(transaction) = finished.transaction else {
-            return Err(Error::Unavailable("the call lost its transaction".into()).into());
-        };
+        let transaction = finished.transaction;
         match finished.outcome {
             Ok(Outcome::Reply(reply)) => Ok((transaction, Ok(reply))),
             Ok(Outcome::Problem(problem)) => {

@@ -9,8 +9,8 @@ use tracing::Instrument as _;
 use super::Service;
 use crate::prepared::{ClockAndSeed, PreparedRequest};
 use crate::shadow::{Comparable, Difference, Job, Jobs, Shadow};
-use crate::{Answer, Error, Fault, Request, Revision, RouteIndex};
-use contract::Access;
+use crate::{Answer, Error, Fault, Request, Revision};
+use contract::{Access, RouteIndex};
 use storage::Transaction;
 use transcode::Outcome;
 
@@ -26,7 +26,7 @@ impl Service {
         request: &Request,
     ) -> Option<Arc<Shadow>> {
         let shadow = self.traffic.shadow_of(revision)?;
-        let is_read = revision.route(route).access == Access::Read;
+        let is_read = revision.description.route(route).access == Access::Read;
         // The host evaluates `If-Match`, so an answer to it says nothing about the logic.
         (is_read && request.if_match.is_none()).then_some(shadow)
     }
@@ -63,7 +63,7 @@ impl Service {
                 }
                 Some(Some(difference)) => {
                     self.metrics.shadowed("different");
-                    let route = job.revision.route(job.route);
+                    let route = job.revision.description.route(job.route);
                     let route = format!("{} {}", route.method, route.path);
                     shadow.different(route, difference, job.request.id);
                 }
@@ -80,7 +80,7 @@ impl Service {
     /// means that the two could not be compared.
     async fn compare(&self, candidate: &Revision, job: &Job) -> Option<Option<Difference>> {
         let answered = Comparable::of(&job.answered)?;
-        let Some(route) = candidate.route_like(job.revision.route(job.route)) else {
+        let Some(route) = candidate.route_like(job.revision.description.route(job.route)) else {
             return Some(Some(Difference::no_route()));
         };
         let began = Instant::now();
@@ -124,7 +124,7 @@ impl Service {
         let call = self.call(transaction, request.arrived, Some(clock_and_seed));
         let finished = request.invocation.run(call).await;
         drop(lives);
-        let transaction = finished.transaction.filter(|used| !used.spent());
+        let transaction = Some(finished.transaction).filter(|used| !used.spent());
         let answered = match finished.outcome {
             Ok(Outcome::Reply(_)) if transaction.is_none() => {
                 Err(Fault::Transaction("a statement had failed".into()).into())

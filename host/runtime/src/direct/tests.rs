@@ -1,19 +1,19 @@
-//! What is added to a component, by another validator's opinion.
+//! The additions to a component, checked by wasmparser's validator.
 
 use wasmparser::component_types::{ComponentEntityType, ComponentValType as Known};
 
 use super::*;
 
 #[test]
-fn what_is_no_component_gets_nothing() {
-    assert_eq!(with_direct_results(b"\0asm\x01\0\0\0"), None);
-    assert_eq!(with_direct_results(b"nonsense"), None);
+fn bytes_that_are_not_a_component_get_no_additions() {
+    assert_eq!(with_direct_functions(b"\0asm\x01\0\0\0"), None);
+    assert_eq!(with_direct_functions(b"nonsense"), None);
     let empty = wat::parse_str("(component)").unwrap();
-    assert_eq!(with_direct_results(&empty), None);
+    assert_eq!(with_direct_functions(&empty), None);
 }
 
-/// A function with a record among its parameters, in an instance made as wit-component makes
-/// them.
+/// A function with a record among its parameters, in an instance of the form that wit-component
+/// makes.
 const LIFTED: &str = r#"(component
     (core module $m
         (memory (export "memory") 1)
@@ -60,12 +60,12 @@ fn post_returns(component: &[u8]) -> usize {
 }
 
 #[test]
-fn an_exported_function_can_be_asked_for_its_results_address() {
+fn an_exported_function_gets_a_direct_variant() {
     let component = wat::parse_str(LIFTED).unwrap();
-    let direct = with_direct_results(&component).unwrap();
+    let direct = with_direct_functions(&component).unwrap();
     assert!(
         direct.starts_with(&component),
-        "what it had stays as it was"
+        "the component's own sections changed"
     );
     let types = Validator::new_with_features(WasmFeatures::all())
         .validate_all(&direct)
@@ -73,19 +73,19 @@ fn an_exported_function_can_be_asked_for_its_results_address() {
     let types = types.as_ref();
     let functions = |name: &str| match types.component_item_for_export(name).unwrap().ty {
         ComponentEntityType::Instance(id) => types[id].exports.clone(),
-        _ => panic!("{name} is no instance"),
+        _ => panic!("{name} is not an instance"),
     };
     let ComponentEntityType::Func(f) = functions("direct-a:b/c@1.0.0")["f"].ty else {
-        panic!("f is no function");
+        panic!("f is not a function");
     };
     let address = wasmparser::PrimitiveValType::U32;
     assert!(matches!(types[f].result, Some(Known::Primitive(ty)) if ty == address));
     assert_eq!(types[f].params.len(), 1);
-    assert!(functions(MEMORY.0).contains_key(MEMORY.1));
+    assert!(functions(MEMORY_VIEW.interface).contains_key(MEMORY_VIEW.function));
 }
 
 #[test]
-fn nothing_is_freed_after_a_call_as_its_instance_ends_with_it() {
+fn post_return_functions_are_removed() {
     let freeing = "(realloc (func $i \"realloc\")) (post-return (func $i \"free\"))))";
     let freeing = LIFTED
         .replace("(realloc (func $i \"realloc\"))))", freeing)
@@ -95,7 +95,7 @@ fn nothing_is_freed_after_a_call_as_its_instance_ends_with_it() {
         );
     let component = wat::parse_str(freeing).unwrap();
     assert_eq!(post_returns(&component), 1);
-    let direct = with_direct_results(&component).unwrap();
+    let direct = with_direct_functions(&component).unwrap();
     Validator::new_with_features(WasmFeatures::all())
         .validate_all(&direct)
         .unwrap();

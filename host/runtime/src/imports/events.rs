@@ -1,9 +1,9 @@
-//! Events: checked here, so that every engine and every reader may rely on their rules.
+//! `task-host:platform/events`. Events are checked here, so that every storage engine and every
+//! reader can rely on their rules.
 
-use super::super::bindings::task_host::platform::events;
-use super::super::fault::{Fault, Interruption};
-use super::super::state::State;
-use super::impure;
+use crate::bindings::task_host::platform::events;
+use crate::fault::{Fault, Interruption};
+use crate::state::State;
 use storage::Event;
 
 impl events::Host for State {
@@ -13,14 +13,15 @@ impl events::Host for State {
             + event.subject.len()
             + attributes.map(|(k, v)| k.len() + v.len()).sum::<usize>();
         self.hand_over(size)?;
-        let transaction = self.transaction.as_mut().ok_or_else(|| impure("events"))?;
-        self.events_left = self
+        let context = self.context("events")?;
+        context.events_left = context
             .events_left
             .checked_sub(1)
             .ok_or(Interruption::from(Fault::Events))?;
         let event = Event::new(event.kind, event.subject, event.attributes)
             .map_err(|broken| Interruption::from(Fault::Event(broken.to_string())))?;
-        transaction
+        context
+            .transaction
             .publish(event)
             .map_err(|refused| Interruption::from(Fault::Event(refused.detail)))?;
         Ok(())

@@ -1,18 +1,18 @@
-// The admin API, as this page uses it.
+// A client of the admin API.
 //
-// The token is kept for this tab (sessionStorage) and goes into the Authorization header, never
-// into an address. Addresses are relative to the page, so that a path in front does not matter.
+// The token is kept in this tab only (sessionStorage). It is sent in the Authorization header, never
+// in a URL. URLs are relative to the page, so the page works behind any path prefix.
 
 const TOKEN = "task-host.token";
 const NAME = "task-host.name";
 
-/** How long an answer may take; the host itself gives up after 30 s. */
-const PATIENCE = 40_000;
-const UPLOAD_PATIENCE = 600_000;
-/** How long a stream may be silent: the host sends a comment every 15 s. */
-const SILENCE = 45_000;
+/** Time limit for a response. The host itself gives up after 30 s. */
+const TIMEOUT_MS = 40_000;
+const UPLOAD_TIMEOUT_MS = 600_000;
+/** How long an event stream may be silent. The host sends a comment every 15 s. */
+const MAX_SILENCE_MS = 45_000;
 
-/** The host answered, and did not do it: a problem (RFC 9457). */
+/** The host refused the request with a problem (RFC 9457). */
 export class Refused extends Error {
   constructor(status, problem) {
     super(problem.detail || problem.title);
@@ -22,7 +22,7 @@ export class Refused extends Error {
   }
 }
 
-/** No answer came. */
+/** No response arrived. */
 export class Unreachable extends Error {}
 
 export const session = {
@@ -35,33 +35,34 @@ export const session = {
   end() { sessionStorage.removeItem(TOKEN); },
 };
 
-/** The JSON of an answer. */
-export const read = async (path, patience = PATIENCE) =>
-  (await send(path, { signal: AbortSignal.timeout(patience) })).json();
+/** Sends a GET request and returns the JSON of the response. */
+export const read = async (path) =>
+  (await send(path, { signal: AbortSignal.timeout(TIMEOUT_MS) })).json();
 
-/** Orders something; resolves to the answer's JSON, if it has any. */
-export async function order(path, body) {
+/** Sends a POST request and returns the JSON of the response, or null if it has no body. */
+export async function post(path, body) {
   const response = await send(path, {
     method: "POST",
     headers: body ? { "content-type": "application/json" } : {},
     body: body && JSON.stringify(body),
-    signal: AbortSignal.timeout(PATIENCE),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   return response.status === 204 ? null : response.json();
 }
 
-/** Hands a component over, with its detached signature in base64 if it has one. */
+/** Uploads a component. `signature` is its detached signature in base64, or null. */
 export async function upload(content, digest, signature) {
   const headers = { "content-type": "application/wasm" };
   if (digest) headers["task-host-digest"] = `sha256:${digest}`;
   if (signature) headers["task-host-signature"] = signature;
-  const signal = AbortSignal.timeout(UPLOAD_PATIENCE);
+  const signal = AbortSignal.timeout(UPLOAD_TIMEOUT_MS);
   return (await send("admin/components", { method: "POST", headers, body: content, signal })).json();
 }
 
 /**
- * The events of a deployment after that number, as server-sent events. Ends with the stream,
- * which is not yet the deployment's end. EventSource would do this, but sends no token.
+ * Yields the events of a deployment that follow the event with number `after`; all events if it is
+ * undefined. The end of the stream is not necessarily the end of the deployment. EventSource is no
+ * alternative, because it cannot send the token.
  */
 export async function* events(id, after, signal) {
   const headers = after === undefined ? {} : { "last-event-id": String(after) };
@@ -71,7 +72,7 @@ export async function* events(id, after, signal) {
   let text = "";
   try {
     for (;;) {
-      const { done, value } = await within(SILENCE, reader.read());
+      const { done, value } = await withTimeout(MAX_SILENCE_MS, reader.read());
       if (done) return;
       text += value;
       const messages = text.split("\n\n");
@@ -105,10 +106,10 @@ async function send(path, options) {
 
 const unreachable = (cause) => new Unreachable(cause.message, { cause });
 
-function within(ms, promise) {
+function withTimeout(ms, promise) {
   let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error("silence")), ms);
+  const timeout = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("timed out")), ms);
   });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+  return Promise.race([promise, timeout]).finally(() => clearTimeout(timer));
 }

@@ -1,4 +1,4 @@
-// The page: the login form, or everything else. One draw renders all of it from `state`.
+// Renders the whole page from `state`: the login form, or everything else.
 
 import { html, nothing, render } from "./lit-html.js";
 import { session } from "./api.js";
@@ -17,37 +17,37 @@ import { timeline } from "./timeline.js";
 const root = document.createElement("div");
 document.body.append(root);
 
-let asked = false;
+let isScheduled = false;
 
-/** Draws once, however many changes there were meanwhile. */
-function draw() {
-  if (asked) return;
-  asked = true;
+/** Schedules one render, however many changes there are until then. */
+function redraw() {
+  if (isScheduled) return;
+  isScheduled = true;
   queueMicrotask(() => {
-    asked = false;
+    isScheduled = false;
     render(page(), root);
   });
 }
 
 function page() {
-  if (state.phase === "login") return login(draw);
-  if (!state.status) return state.connected ? nothing : html`<main>${lost()}</main>`;
+  if (state.phase === "login") return login(redraw);
+  if (!state.status) return state.connected ? nothing : html`<main>${connectionAlerts()}</main>`;
   return html`
     <a class="skip" href="#revisions">${t.skip}</a>
     ${header()}
     <main>
-      ${lost()}
+      ${connectionAlerts()}
       ${notices.notice()}
       ${state.status.warning ? html`
         <p class="alert" role="status">${t.connection.fallback} ${state.status.warning}</p>` : nothing}
-      ${revisions(draw)}
+      ${revisions(redraw)}
       <div class="columns narrow-first">
-        <div>${progress()}${deploy(draw)}</div>
+        <div>${progress()}${deploy(redraw)}</div>
         ${charts()}
       </div>
       <div class="columns">
-        ${timeline(draw)}
-        ${failures(draw)}
+        ${timeline(redraw)}
+        ${failures(redraw)}
       </div>
     </main>`;
 }
@@ -64,19 +64,19 @@ function header() {
     </header>`;
 }
 
-/** Whether the host answers; said aloud when that changes. */
-function lost() {
-  const since = state.answeredAt && t.connection.old(time(state.answeredAt));
+/** Alerts while the host does not respond or cannot report its status. Screen readers announce them. */
+function connectionAlerts() {
+  const lastUpdate = state.lastUpdateAt && t.connection.lastUpdate(time(state.lastUpdateAt));
   return html`
     <div role="status">
       ${state.connected ? nothing : html`
-        <p class="alert">${t.connection.banner} ${since ?? ""}</p>`}
-      ${state.trouble ? html`
-        <p class="alert">${t.connection.drains} ${state.trouble.message}</p>` : nothing}
+        <p class="alert">${t.connection.banner} ${lastUpdate ?? ""}</p>`}
+      ${state.statusError ? html`
+        <p class="alert">${t.connection.noStatus} ${state.statusError.message}</p>` : nothing}
     </div>`;
 }
 
-watch(draw);
-notices.watch(draw);
-draw();
+watch(redraw);
+notices.watch(redraw);
+redraw();
 run();

@@ -1,45 +1,46 @@
-// The revision that is tried beside the active one: how, what came of it, and how far it goes on.
+// The candidate: the revision in a canary or shadow trial. Shows how it is tried, and either the share
+// of a canary or what a shadow compared.
 
 import { html, nothing } from "./lit-html.js";
-import { order } from "./api.js";
+import { post } from "./api.js";
 import { number } from "./format.js";
 import { t } from "./messages.js";
 import { attempt } from "./notice.js";
 import { slider } from "./share.js";
 import { refresh, state } from "./state.js";
 
-/** The share that is being picked; none: the one that it has. */
-let picked = null;
+/** The share that the slider shows, or null if it shows the current share. */
+let pickedPercent = null;
 
-/** How the candidate is tried, in a sentence. */
-export const trial = ({ candidate_percent: percent }) =>
+/** Describes how the candidate is tried. */
+export const describeTrial = ({ candidate_percent: percent }) =>
   percent > 0 ? t.candidate.canary(number(percent)) : t.candidate.shadow;
 
-/** What may be done with it, and what it came to. */
+/** The controls of a canary, or the report of a shadow. */
 export function candidate(status, redraw) {
   const { candidate_percent: percent, shadow, deployment } = status;
   if (shadow) return report(shadow);
   if (!(percent > 0) || !deployment) return nothing;
-  const share = picked ?? percent;
+  const share = pickedPercent ?? percent;
   const pick = (value) => {
-    picked = value;
+    pickedPercent = value;
     redraw();
   };
-  const set = async () => {
+  const setShare = async () => {
     const body = { canary_percent: share };
-    await attempt(() => order(`admin/deployments/${deployment.id}/promote`, body));
-    picked = null;
+    await attempt(() => post(`admin/deployments/${deployment.id}/promote`, body));
+    pickedPercent = null;
     refresh();
   };
   return html`
     <div class="share">
       ${slider("candidate-share", t.candidate.share, share, pick)}
-      <button ?disabled=${share === percent || !state.connected} @click=${set}>
+      <button ?disabled=${share === percent || !state.connected} @click=${setShare}>
         ${t.candidate.set}</button>
     </div>`;
 }
 
-/** What reads came to that both revisions answered. */
+/** The result of the reads that both revisions ran. */
 function report({ compared, different, skipped, samples }) {
   return html`
     <dl class="counts">

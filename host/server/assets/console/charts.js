@@ -1,14 +1,15 @@
-// Requests, failures, traps and latency by revision over the last minutes, with the moments of
-// a switch marked. Drawn as SVG that is stretched to its place; what is to be read is text.
+// Charts of requests, failures, traps and latency by revision over the last minutes, with marks where
+// traffic moved to another revision. The lines are SVG that stretches to the available space; labels
+// are text outside of it.
 
 import { html, nothing, svg } from "./lit-html.js";
-import { ceiling, lately, minutesOf, revisionsOf, switches, values } from "./figures.js";
+import { chartMinutes, lastMinute, revisionsOf, roundUp, trafficMoves, values } from "./figures.js";
 import { duration, number } from "./format.js";
 import { t } from "./messages.js";
 import { state } from "./state.js";
 
-/** The least latency that is drawn, in milliseconds: its axis is logarithmic from here on. */
-const LEAST_MS = 0.1;
+/** The lowest latency on the logarithmic axis, in milliseconds. */
+const MIN_LATENCY_MS = 0.1;
 
 const WIDTH = 300;
 const HEIGHT = 100;
@@ -16,11 +17,11 @@ const HEIGHT = 100;
 export function charts() {
   const { figures: rows, now, status } = state;
   const revisions = revisionsOf(rows, status);
-  const window = { now, seconds: minutesOf(rows, now) * 60 };
-  const of = (member, absent) => (revision) =>
+  const window = { now, seconds: chartMinutes(rows, now) * 60 };
+  const lineOf = (member, absent) => (revision) =>
     ({ ...revision, values: values(rows, revision.name, member, window, absent) });
   const counts = (title, member) =>
-    chart(title, revisions.map(of(member, 0)), number, linear, window);
+    chart(title, revisions.map(lineOf(member, 0)), number, linear, window);
   return html`
     <section aria-labelledby="charts-heading">
       <h2 id="charts-heading">${t.charts.heading}
@@ -33,8 +34,8 @@ export function charts() {
           ${counts(t.charts.failures, "failures")}
           ${counts(t.charts.traps, "traps")}
           ${chart(t.charts.latency, [
-            ...revisions.map(of("p99_ms", null)).map((line) => ({ ...line, upper: true })),
-            ...revisions.map(of("p50_ms", null)),
+            ...revisions.map(lineOf("p99_ms", null)).map((line) => ({ ...line, upper: true })),
+            ...revisions.map(lineOf("p50_ms", null)),
           ], duration, logarithmic, window)}
         </div>
         ${table(revisions)}
@@ -52,34 +53,35 @@ function legend(revisions) {
     </ul>`;
 }
 
-/** Axes: the values at the top and at the bottom, and how high between them one stands. */
-function linear(most) {
-  const top = ceiling(most);
+/** An axis: its top and bottom value, and the relative height (0 to 1) of a value between them. */
+function linear(max) {
+  const top = roundUp(max);
   return { top, bottom: 0, height: (value) => value / top };
 }
 
-/** A request in a thousand that takes seconds must not hide those that take less than one. */
-function logarithmic(most) {
-  const top = Math.max(10 ** Math.ceil(Math.log10(most)), LEAST_MS * 10);
-  const height = (value) => Math.log(Math.max(value, LEAST_MS) / LEAST_MS) / Math.log(top / LEAST_MS);
-  return { top, bottom: LEAST_MS, height };
+/** An axis on which a few requests that take seconds do not hide those that take milliseconds. */
+function logarithmic(max) {
+  const top = Math.max(10 ** Math.ceil(Math.log10(max)), MIN_LATENCY_MS * 10);
+  const height = (value) =>
+    Math.log(Math.max(value, MIN_LATENCY_MS) / MIN_LATENCY_MS) / Math.log(top / MIN_LATENCY_MS);
+  return { top, bottom: MIN_LATENCY_MS, height };
 }
 
-/** One chart. A value of null leaves a gap. */
-function chart(title, lines, shown, axis, window) {
-  const most = Math.max(...lines.flatMap((line) => line.values.map((value) => value ?? 0)));
-  const { top, bottom, height } = axis(most);
+/** One chart. A value of null leaves a gap. `format` turns a value into text. */
+function chart(title, lines, format, axis, window) {
+  const max = Math.max(...lines.flatMap((line) => line.values.map((value) => value ?? 0)));
+  const { top, bottom, height } = axis(max);
   return html`
     <figure>
       <figcaption>${title}</figcaption>
       <div class="plot">
-        <span class="top">${shown(top)}</span>
-        ${bottom ? html`<span class="bottom">${shown(bottom)}</span>` : nothing}
+        <span class="top">${format(top)}</span>
+        ${bottom ? html`<span class="bottom">${format(bottom)}</span>` : nothing}
         <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img"
-          aria-label=${summary(title, lines, shown)}>
+          aria-label=${summary(title, lines, format)}>
           ${[0, 0.5, 1].map((part) => svg`
             <path class="grid" d="M0 ${HEIGHT * part}H${WIDTH}"/>`)}
-          ${switches(withEvents(state), window).map((moment) => marker(moment, window))}
+          ${trafficMoves(withEvents(state), window).map((move) => marker(move, window))}
           ${lines.toReversed().map((line) => svg`
             <path class="line ${line.role} ${line.upper ? "upper" : ""}"
               d=${path(line.values, height)}/>`)}
@@ -90,13 +92,13 @@ function chart(title, lines, shown, axis, window) {
     </figure>`;
 }
 
-/** The deployments; of the one that runs, what was heard of it. */
+/** The deployments. The one that is followed gets the events received so far. */
 const withEvents = ({ deployments, followed }) => deployments.map((deployment) =>
   deployment.id === followed?.id ? { ...deployment, events: followed.events } : deployment);
 
 function marker({ id, second }, { now, seconds }) {
   const x = (second - (now - seconds)) * (WIDTH / seconds);
-  return svg`<path class="switch" d="M${x} 0V${HEIGHT}"><title>${t.charts.switched(id)}</title></path>`;
+  return svg`<path class="switch" d="M${x} 0V${HEIGHT}"><title>${t.charts.moved(id)}</title></path>`;
 }
 
 function path(line, height) {
@@ -108,18 +110,18 @@ function path(line, height) {
     }
     const x = (index + 0.5) * (WIDTH / line.length);
     const y = HEIGHT - height(value) * HEIGHT;
-    // A dot, where a second stands alone.
+    // A single value between two gaps becomes a dot.
     const step = `${pen}${x.toFixed(1)} ${y.toFixed(1)}${pen === "M" ? "h.5" : ""}`;
     pen = "L";
     return step;
   }).join("");
 }
 
-/** What the lines say, in words. */
-function summary(title, lines, shown) {
+/** The latest value of each line as text. */
+function summary(title, lines, format) {
   const parts = lines.filter((line) => !line.upper).map(({ name, values: line }) => {
     const last = line.findLast((value) => value !== null);
-    return `${name} ${last === undefined ? t.charts.nothing : shown(last)}`;
+    return `${name} ${last === undefined ? t.charts.nothing : format(last)}`;
   });
   return t.charts.summary(title, parts.join(", "));
 }
@@ -137,7 +139,7 @@ function table(revisions) {
             <th scope="col">${heading}</th>`)}
         </tr></thead>
         <tbody>${revisions.map(({ name, role }) => {
-          const sums = lately(rows, name, now);
+          const sums = lastMinute(rows, name, now);
           return html`
             <tr>
               <th scope="row"><code>${name}</code> <span class="hint">${

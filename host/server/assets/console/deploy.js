@@ -1,19 +1,20 @@
-// A component's way in: chosen or dropped, with what it may do, checked only or deployed.
+// The form that uploads a component, and checks or deploys it.
 
 import { html, nothing } from "./lit-html.js";
 import { Refused, Unreachable, upload } from "./api.js";
 import { digest, size } from "./format.js";
 import { t } from "./messages.js";
 import { slider } from "./share.js";
-import { begin, state } from "./state.js";
+import { startDeployment, state } from "./state.js";
 
-/** What is on its way: nothing, or uploading, or ordering. */
-let stage = null;
-/** What was chosen: the file, its bytes, its digest, and its signature in base64. */
+/** The text of the running step (upload or start), or null. */
+let step = null;
+/** The chosen component: its name, content, digest, and its signature in base64 or null. */
 let chosen = null;
-/** What is wrong with the choice, or why the host refused the order. */
-let complaint = null;
-let over = false;
+/** Why the files are not accepted, or why the host refused the deployment. */
+let failure = null;
+/** Whether a file is being dragged over the drop zone. */
+let isDragOver = false;
 let mode = "all";
 let percent = 10;
 
@@ -23,12 +24,12 @@ export function deploy(redraw) {
     redraw();
   };
   const running = state.status.deployment;
-  const blocked = stage !== null || running !== null || !state.connected;
+  const isBlocked = step !== null || running !== null || !state.connected;
   return html`
     <section aria-labelledby="deploy-heading">
       <h2 id="deploy-heading">${t.deploy.heading}</h2>
       <form class="card deploy" @submit=${(event) => submit(event, redraw)}>
-        ${drop(redraw)}
+        ${dropZone(redraw)}
         <fieldset class="how">
           <legend>${t.deploy.how}</legend>
           ${radio("all", t.deploy.all, t.deploy.allHint, redraw)}
@@ -37,46 +38,46 @@ export function deploy(redraw) {
           ${radio("shadow", t.deploy.shadow, t.deploy.shadowHint, redraw)}
         </fieldset>
         <fieldset>
-          <legend>${t.deploy.despite}</legend>
+          <legend>${t.deploy.allow}</legend>
           <label class="choice"><input type="checkbox" name="breaking"> ${t.deploy.breaking}</label>
           <label class="choice"><input type="checkbox" name="retry"> ${t.deploy.retry}</label>
         </fieldset>
         <div role="alert">
-          ${complaint ? html`<p class="alert">${complaint}</p>` : nothing}
+          ${failure ? html`<p class="alert">${failure}</p>` : nothing}
         </div>
-        <p class="hint" role="status">${running ? t.deploy.blocked(running.id) : stage ?? ""}</p>
+        <p class="hint" role="status">${running ? t.deploy.blocked(running.id) : step ?? ""}</p>
         <div class="buttons">
-          <button name="check" ?disabled=${blocked}>${t.deploy.check}</button>
-          <button name="deploy" class="primary" ?disabled=${blocked}>${t.deploy.start}</button>
+          <button name="check" ?disabled=${isBlocked}>${t.deploy.check}</button>
+          <button name="deploy" class="primary" ?disabled=${isBlocked}>${t.deploy.start}</button>
         </div>
       </form>
     </section>`;
 }
 
-function drop(redraw) {
-  const enter = (event) => {
+function dropZone(redraw) {
+  const onDragOver = (event) => {
     event.preventDefault();
-    if (!over) {
-      over = true;
+    if (!isDragOver) {
+      isDragOver = true;
       redraw();
     }
   };
-  const leave = (event) => {
+  const onDragLeave = (event) => {
     if (event.currentTarget.contains(event.relatedTarget)) return;
-    over = false;
+    isDragOver = false;
     redraw();
   };
-  const dropped = (event) => {
+  const onDrop = (event) => {
     event.preventDefault();
-    over = false;
+    isDragOver = false;
     choose([...event.dataTransfer.files], redraw);
   };
   return html`
-    <div class="drop ${over ? "over" : ""}" @dragenter=${enter} @dragover=${enter}
-      @dragleave=${leave} @drop=${dropped}>
+    <div class="drop ${isDragOver ? "over" : ""}" @dragenter=${onDragOver} @dragover=${onDragOver}
+      @dragleave=${onDragLeave} @drop=${onDrop}>
       <input id="component" type="file" accept=".wasm,.sig" multiple class="away"
         @change=${(event) => choose([...event.target.files], redraw)}>
-      <label for="component" class="button">${chosen ? t.deploy.remove : t.deploy.choose}</label>
+      <label for="component" class="button">${chosen ? t.deploy.chooseAnother : t.deploy.choose}</label>
       ${chosen ? html`
         <p><b>${chosen.name}</b><br>
           <code title=${chosen.digest}>${digest(chosen.digest)}</code>
@@ -97,42 +98,45 @@ function radio(value, label, hint, redraw) {
       <span>${label}<span class="hint">${hint}</span></span></label>`;
 }
 
-/** Takes one component, and its signature if that came along. */
+/** Takes over the chosen files: a component, its signature, or both. */
 async function choose(files, redraw) {
   if (files.length === 0) return;
-  complaint = null;
-  const [signatures, components] = [true, false].map((wanted) =>
-    files.filter((file) => file.name.endsWith(".sig") === wanted));
+  failure = null;
+  const signatures = files.filter((file) => file.name.endsWith(".sig"));
+  const components = files.filter((file) => !file.name.endsWith(".sig"));
   try {
-    if (components.length > 1) throw new Unfit(t.deploy.tooMany);
-    if (components.length === 1) chosen = await component(components[0]);
+    if (components.length > 1) throw new InvalidFile(t.deploy.tooMany);
+    if (components.length === 1) chosen = await readComponent(components[0]);
     if (signatures.length > 0) {
-      if (!chosen) throw new Unfit(t.deploy.noFile);
-      chosen.signature = await signature(signatures[0]);
+      if (!chosen) throw new InvalidFile(t.deploy.noFile);
+      chosen.signature = await readSignature(signatures[0]);
     }
   } catch (error) {
-    if (!(error instanceof Unfit)) throw error;
-    complaint = error.message;
+    if (!(error instanceof InvalidFile)) throw error;
+    failure = error.message;
   }
   redraw();
 }
 
-class Unfit extends Error {}
+class InvalidFile extends Error {}
 
-async function component(file) {
-  if (!file.name.endsWith(".wasm")) throw new Unfit(t.deploy.notWasm(file.name));
+async function readComponent(file) {
+  if (!file.name.endsWith(".wasm")) throw new InvalidFile(t.deploy.notWasm(file.name));
   const content = await file.arrayBuffer();
   return { name: file.name, content, digest: await sha256(content), signature: null };
 }
 
-async function signature(file) {
+async function readSignature(file) {
   const text = (await file.text()).trim();
   // 64 bytes in base64.
-  if (!/^[A-Za-z0-9+/]{86}==$/.test(text)) throw new Unfit(t.deploy.badSignature(file.name));
+  if (!/^[A-Za-z0-9+/]{86}==$/.test(text)) throw new InvalidFile(t.deploy.badSignature(file.name));
   return text;
 }
 
-/** In hex; none where the browser computes none: over plain HTTP from another machine. */
+/**
+ * Returns the digest in hex. Returns null if the browser does not offer it, which is the case over plain
+ * HTTP from another machine.
+ */
 async function sha256(content) {
   if (!crypto.subtle) return null;
   const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
@@ -143,35 +147,35 @@ async function submit(event, redraw) {
   event.preventDefault();
   const { elements } = event.target;
   const checkOnly = event.submitter?.name === "check";
-  complaint = chosen ? null : t.deploy.noFile;
+  failure = chosen ? null : t.deploy.noFile;
   if (!chosen) return redraw();
-  const order = {
+  const options = {
     dry_run: checkOnly,
     allow_breaking: elements.breaking.checked,
     retry_refused: elements.retry.checked,
     canary_percent: !checkOnly && mode === "canary" ? percent : null,
     shadow: !checkOnly && mode === "shadow",
   };
-  const say = (text) => {
-    stage = text;
+  const showStep = (text) => {
+    step = text;
     redraw();
   };
   try {
-    say(t.deploy.uploading);
+    showStep(t.deploy.uploading);
     const stored = await upload(chosen.content, chosen.digest, chosen.signature);
     chosen.digest = stored.digest;
-    say(t.deploy.ordering);
-    await begin("admin/deployments", { digest: stored.digest, ...order });
-    // Next is what the gate says of it.
+    showStep(t.deploy.starting);
+    await startDeployment("admin/deployments", { digest: stored.digest, ...options });
+    // The user follows the gate's stages next.
     await new Promise((resolve) => requestAnimationFrame(resolve));
     document.getElementById("progress-heading")?.focus();
   } catch (error) {
-    complaint = reason(error);
+    failure = describe(error);
   }
-  say(null);
+  showStep(null);
 }
 
-function reason(error) {
+function describe(error) {
   if (error instanceof Unreachable) return t.login.unreachable;
   if (!(error instanceof Refused)) throw error;
   const hint = t.deploy.refusedHint[error.code];

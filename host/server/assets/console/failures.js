@@ -1,12 +1,12 @@
-// The last requests that failed: by what id the log tells more, and why.
+// The last failed requests: why each failed, and the request id to look up in the log.
 
 import { html, nothing } from "./lit-html.js";
 import { duration, time } from "./format.js";
-import { list } from "./list.js";
+import { expandableList } from "./list.js";
 import { t } from "./messages.js";
 import { state } from "./state.js";
 
-const FEW = 8;
+const COLLAPSED_COUNT = 8;
 
 export function failures(redraw) {
   return html`
@@ -14,27 +14,27 @@ export function failures(redraw) {
       <h2 id="failures-heading">${t.failures.heading} <span class="hint">${t.failures.hint}</span></h2>
       ${state.failures.length === 0 ? html`<p class="card empty">${t.failures.none}</p>` : html`
         <div class="card">
-          ${list("failures", state.failures, FEW, t.failures, (shown) => html`
+          ${expandableList("failures", state.failures, COLLAPSED_COUNT, t.failures, (shown) => html`
             <ul class="failures">${shown.map(failure)}</ul>`, redraw)}
         </div>`}
     </section>`;
 }
 
-function failure(of) {
-  // A trap's reason goes on with where in the logic it was.
-  const [why, ...where] = (of.reason || of.code).split("\n");
+function failure(request) {
+  // The reason of a trap continues with a backtrace of the logic.
+  const [why, ...backtrace] = (request.reason || request.code).split("\n");
   return html`
     <li>
       <div class="line">
-        <b class="bad">${of.status}</b>
-        <span>${of.method} <code>${of.route || t.failures.unmatched}</code></span>
-        <time datetime=${of.at}>${time(of.at)}</time>
+        <b class="bad">${request.status}</b>
+        <span>${request.method} <code>${request.route || t.failures.unmatched}</code></span>
+        <time datetime=${request.at}>${time(request.at)}</time>
       </div>
       <p class="reason">${why}</p>
-      <p class="hint"><code>${of.request_id}</code>, ${t.failures.revision(of.revision)},
-        ${duration(of.duration_ms)}</p>
-      ${where.length === 0 ? nothing : html`
-        <details><summary>${t.failures.where}<span class="away"> ${of.request_id}</span></summary>
-          <pre tabindex="0">${where.join("\n")}</pre></details>`}
+      <p class="hint"><code>${request.request_id}</code>, ${t.failures.revision(request.revision)},
+        ${duration(request.duration_ms)}</p>
+      ${backtrace.length === 0 ? nothing : html`
+        <details><summary>${t.failures.backtrace}<span class="away"> ${request.request_id}</span></summary>
+          <pre tabindex="0">${backtrace.join("\n")}</pre></details>`}
     </li>`;
 }

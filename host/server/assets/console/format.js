@@ -1,6 +1,6 @@
-// Digests, sizes, durations and times for people: short, with a unit.
+// Formats digests, sizes, durations, times and numbers for people.
 
-/** The first digits of a digest, as the host's commands and headers show it. */
+/** Returns the first digits of a digest, in the short form of the host's commands and headers. */
 export const digest = (text) => text ? text.replace("sha256:", "").slice(0, 12) : "–";
 
 export function size(bytes) {
@@ -19,7 +19,7 @@ export function duration(ms) {
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
-/** A moment in the reader's own time zone; the day only where it is not today. */
+/** Formats a time in the local time zone. Today's date is omitted. */
 export function time(text) {
   const at = new Date(text);
   if (Number.isNaN(at.getTime())) return text;
@@ -27,10 +27,10 @@ export function time(text) {
   return today ? CLOCK.format(at) : `${DAY.format(at)}, ${CLOCK.format(at)}`;
 }
 
-/** How long it took from one moment to another. */
+/** Formats the duration between two times. */
 export const between = (from, to) => duration(new Date(to) - new Date(from));
 
-/** A number with as many digits as its size deserves. */
+/** Formats a number, with one decimal if it is below 10. */
 export const number = (value) => value.toLocaleString("en-GB", {
   maximumFractionDigits: Math.abs(value) < 10 ? 1 : 0,
 });

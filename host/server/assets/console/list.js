@@ -1,21 +1,24 @@
-// A list of which the first few are shown until somebody asks for all.
+// A list that shows its first few items until the user expands it.
 
 import { html, nothing } from "./lit-html.js";
 
-/** The lists that somebody asked for. */
-const opened = new Set();
+/** The names of the lists that are expanded. */
+const expanded = new Set();
 
-/** `texts` has `all(count)` and `fewer`; `list` renders the items that are shown. */
-export function list(name, items, few, texts, list, redraw) {
-  const open = opened.has(name);
-  const turn = () => {
-    if (open) opened.delete(name);
-    else opened.add(name);
+/**
+ * Renders a list that shows `collapsedCount` items until it is expanded. `texts` has the button's labels
+ * `all(count)` and `fewer`. `renderItems` renders the visible items.
+ */
+export function expandableList(name, items, collapsedCount, texts, renderItems, redraw) {
+  const isExpanded = expanded.has(name);
+  const toggle = () => {
+    if (isExpanded) expanded.delete(name);
+    else expanded.add(name);
     redraw();
   };
   return html`
-    ${list(open ? items : items.slice(0, few))}
-    ${items.length <= few ? nothing : html`
-      <button class="quiet more" aria-expanded=${open ? "true" : "false"} @click=${turn}>
-        ${open ? texts.fewer : texts.all(items.length)}</button>`}`;
+    ${renderItems(isExpanded ? items : items.slice(0, collapsedCount))}
+    ${items.length <= collapsedCount ? nothing : html`
+      <button class="quiet more" aria-expanded=${isExpanded ? "true" : "false"} @click=${toggle}>
+        ${isExpanded ? texts.fewer : texts.all(items.length)}</button>`}`;
 }

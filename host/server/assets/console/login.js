@@ -1,16 +1,17 @@
-// The form that asks for the host's token. Hosts without one let their own machine in unasked.
+// The login form, which asks for the admin token. A host without a token accepts requests from its own
+// machine, and this form does not appear.
 
 import { html, nothing } from "./lit-html.js";
 import { Unreachable, session } from "./api.js";
 import { t } from "./messages.js";
 import { logIn, state } from "./state.js";
 
-/** What the last attempt came to. */
-let complaint = null;
-let trying = false;
+/** Why the last attempt failed, or null. */
+let failure = null;
+let isBusy = false;
 
 export function login(redraw) {
-  const refusal = complaint ?? (state.refusal && reason(state.refusal));
+  const refusal = failure ?? (state.refusal && describe(state.refusal));
   return html`
     <main class="login">
       <form class="card" novalidate @submit=${(event) => submit(event, redraw)}>
@@ -26,7 +27,7 @@ export function login(redraw) {
         <input id="name" name="name" type="text" autocomplete="username" maxlength="100"
           .value=${session.name} aria-describedby="name-hint">
         <p class="hint" id="name-hint">${t.login.nameHint}</p>
-        <button class="primary" type="submit" ?disabled=${trying}>${t.login.submit}</button>
+        <button class="primary" type="submit" ?disabled=${isBusy}>${t.login.submit}</button>
       </form>
     </main>`;
 }
@@ -36,29 +37,30 @@ async function submit(event, redraw) {
   const form = event.target;
   const token = form.elements.token.value.trim();
   const name = form.elements.name.value.trim();
-  complaint = check(token, name);
-  if (complaint) return redraw();
-  trying = true;
+  failure = check(token, name);
+  if (failure) return redraw();
+  isBusy = true;
   redraw();
   try {
     await logIn(token, name);
-    complaint = null;
+    failure = null;
   } catch (error) {
-    complaint = reason(error);
+    failure = describe(error);
   }
-  trying = false;
+  isBusy = false;
   redraw();
   document.getElementById("token")?.select();
 }
 
+/** Returns what is wrong with the input, or null. */
 function check(token, name) {
   if (!token) return t.login.missing;
-  // What a header cannot carry is no host's token.
+  // A header cannot carry other characters, so no host has such a token.
   if (!/^[!-~]+$/.test(token)) return t.login.wrong;
   return /^[ -~]{0,100}$/.test(name) ? null : t.login.badName;
 }
 
-function reason(error) {
+function describe(error) {
   if (error instanceof Unreachable) return t.login.unreachable;
   return error.status === 401 ? t.login.wrong : error.message;
 }

@@ -1,24 +1,25 @@
-// What the host refused, shown until it is read.
+// A notice of why the last action failed. It stays until it is dismissed or another action starts.
 
 import { html, nothing } from "./lit-html.js";
 import { Refused, Unreachable } from "./api.js";
 import { t } from "./messages.js";
 
-let said = null;
-let changed = () => {};
+let text = null;
+let onChange = () => {};
 
+/** Calls `listener` whenever the notice changes. */
 export function watch(listener) {
-  changed = listener;
+  onChange = listener;
 }
 
-/** Does something; tells what kept it from being done. */
-export async function attempt(work) {
-  tell(null);
+/** Runs an action, and shows a notice if it fails. Returns its result, or undefined if it failed. */
+export async function attempt(action) {
+  show(null);
   try {
-    return await work();
+    return await action();
   } catch (error) {
-    if (error instanceof Refused) tell(t.refused(error.problem.title, error.problem.detail));
-    else if (error instanceof Unreachable) tell(t.login.unreachable);
+    if (error instanceof Refused) show(t.refused(error.problem.title, error.problem.detail));
+    else if (error instanceof Unreachable) show(t.login.unreachable);
     else throw error;
     return undefined;
   }
@@ -27,14 +28,14 @@ export async function attempt(work) {
 export function notice() {
   return html`
     <div role="alert">
-      ${said ? html`
-        <p class="alert">${said}
-          <button class="quiet" @click=${() => tell(null)}>${t.dismiss}</button>
+      ${text ? html`
+        <p class="alert">${text}
+          <button class="quiet" @click=${() => show(null)}>${t.dismiss}</button>
         </p>` : nothing}
     </div>`;
 }
 
-function tell(text) {
-  said = text;
-  changed();
+function show(next) {
+  text = next;
+  onChange();
 }

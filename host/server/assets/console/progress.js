@@ -1,23 +1,23 @@
-// The deployment that runs, or ran last: the gate's stages as they pass, what breaks clients,
-// and what may be decided.
+// The running or latest deployment: its stages, the changes that break clients, and the buttons to
+// abort or promote it.
 
 import { html, nothing } from "./lit-html.js";
-import { order } from "./api.js";
+import { post } from "./api.js";
 import { digest, duration } from "./format.js";
 import { t } from "./messages.js";
 import { attempt } from "./notice.js";
-import { ask } from "./question.js";
+import { confirmAction } from "./question.js";
 import { dismiss, refresh, state } from "./state.js";
 
-/** What the gate goes through in any case, so that a person sees what is to come. */
-const GATE = ["verify", "compile", "describe", "bind", "compare", "check"];
+/** The stages of every gate, shown in advance. */
+const GATE_STAGES = ["verify", "compile", "describe", "bind", "compare", "check"];
 const SYMBOLS = { began: "…", passed: "✓", failed: "✗", noted: "·", ahead: "○" };
 
 export function progress() {
   const { followed } = state;
   if (!followed) return nothing;
-  const now = state.status.deployment;
-  const told = followed.deployment ?? (now?.id === followed.id ? now : null);
+  const running = state.status.deployment;
+  const deployment = followed.deployment ?? (running?.id === followed.id ? running : null);
   const ended = followed.deployment?.ended_at;
   return html`
     <section class="card progress ${ended ? followed.deployment.outcome : "running"}"
@@ -26,20 +26,20 @@ export function progress() {
         <h2 id="progress-heading" tabindex="-1">${t.progress.heading(followed.id)}</h2>
         ${ended ? html`<button class="quiet" @click=${dismiss}>${t.progress.close}</button>` : nothing}
       </div>
-      ${told ? html`<p class="hint">${t.progress.kinds[told.kind] ?? told.kind}
-        ${t.progress.of(digest(told.digest), told.actor)}</p>` : nothing}
+      ${deployment ? html`<p class="hint">${t.progress.kinds[deployment.kind] ?? deployment.kind}
+        ${t.progress.of(digest(deployment.digest), deployment.actor)}</p>` : nothing}
       ${state.interrupted ? html`<p class="alert" role="status">${t.progress.lost}</p>` : nothing}
-      ${stageList(followed.events, !ended && told?.kind !== "rollback")}
-      <p class="away" role="status">${spoken(followed)}</p>
-      ${ended ? outcome(followed.deployment) : decisions(followed)}
+      ${stageList(followed.events, !ended && deployment?.kind !== "rollback")}
+      <p class="away" role="status">${announcement(followed)}</p>
+      ${ended ? outcome(followed.deployment) : actions(followed)}
     </section>`;
 }
 
-/** A deployment's stages as a list; with those that are still to come, if it runs. */
-export function stageList(events, running = false) {
-  const lines = lined(events);
-  const ahead = running && !lines.some((line) => line.status === "failed")
-    ? GATE.filter((stage) => !lines.some((line) => line.stage === stage)) : [];
+/** A deployment's stages as a list. If it is running, the list includes the gate's remaining stages. */
+export function stageList(events, isRunning = false) {
+  const lines = stageLines(events);
+  const ahead = isRunning && !lines.some((line) => line.status === "failed")
+    ? GATE_STAGES.filter((stage) => !lines.some((line) => line.stage === stage)) : [];
   return html`
     <ol class="stages">
       ${lines.map((line) => html`
@@ -69,27 +69,27 @@ function breaking({ breaking: changes, status }) {
     </div>`;
 }
 
-/** One line a stage: its last event, in place of the one it began with. */
-function lined(events) {
+/** Returns one line per stage, with the stage's last event. Notes get lines of their own. */
+function stageLines(events) {
   const lines = [];
   let breaking = [];
   for (const event of events) {
     if (event.stage === "end") continue;
-    // The changes that break clients belong to the comparison, which ends next.
+    // The event with the breaking changes precedes the end of the `compare` stage, and is shown there.
     if (event.breaking?.length) {
       breaking = event.breaking;
       continue;
     }
-    const begun = lines.findIndex((line) => line.stage === event.stage && line.status === "began");
-    if (begun >= 0 && event.status !== "noted") lines[begun] = event;
-    else if (begun >= 0) lines.splice(begun, 0, event);
+    const open = lines.findIndex((line) => line.stage === event.stage && line.status === "began");
+    if (open >= 0 && event.status !== "noted") lines[open] = event;
+    else if (open >= 0) lines.splice(open, 0, event);
     else lines.push(event);
   }
   return lines.map((line) => line.stage === "compare" ? { ...line, breaking } : line);
 }
 
-/** What somebody hears who does not see the list. */
-function spoken({ id, events, deployment }) {
+/** The deployment's progress in one line, for screen readers. */
+function announcement({ id, events, deployment }) {
   if (deployment?.ended_at) {
     return t.progress.ended(id, t.progress.outcomes[deployment.outcome] ?? deployment.outcome);
   }
@@ -101,35 +101,36 @@ function spoken({ id, events, deployment }) {
 
 function outcome(deployment) {
   const failed = deployment.events.some((event) => event.status === "failed");
-  // Why a stage failed stands beside it.
+  // If a stage failed, its line already shows the reason.
   const reason = failed ? null : deployment.reason;
   return html`
     <p class="outcome"><b>${t.timeline.outcomes[deployment.outcome] ?? deployment.outcome}</b>
       ${reason ?? (deployment.outcome === "checked" ? t.progress.outcomes.checked : "")}</p>`;
 }
 
-/** Whether the new logic waits for somebody to promote it. */
-const waits = (events) => {
+/** Returns whether the deployment is in a trial, which an operator can promote. */
+const isInTrial = (events) => {
   const last = events.findLast((event) => event.status === "began");
   return last?.stage === "canary" || last?.stage === "shadow";
 };
 
-function decisions({ id, events }) {
+function actions({ id, events }) {
   return html`
     <div class="buttons">
-      <button ?disabled=${!state.connected} @click=${() => decide("abort", id)}>
+      <button ?disabled=${!state.connected} @click=${() => act("abort", id)}>
         ${t.progress.abort}</button>
-      ${waits(events) ? html`
-        <button class="primary" ?disabled=${!state.connected} @click=${() => decide("promote", id)}>
+      ${isInTrial(events) ? html`
+        <button class="primary" ?disabled=${!state.connected} @click=${() => act("promote", id)}>
           ${t.progress.promote}</button>` : nothing}
     </div>`;
 }
 
-async function decide(what, id) {
-  const { title, text, yes } = t.question[what];
-  const about = what === "abort" ? id : digest(state.status.candidate?.digest);
-  if (await ask({ title: title(about), text, yes })) {
-    await attempt(() => order(`admin/deployments/${id}/${what}`));
+/** Aborts or promotes a deployment, after a confirmation. */
+async function act(action, id) {
+  const { title, text, yes } = t.question[action];
+  const subject = action === "abort" ? id : digest(state.status.candidate?.digest);
+  if (await confirmAction({ title: title(subject), text, yes })) {
+    await attempt(() => post(`admin/deployments/${id}/${action}`));
     refresh();
   }
 }

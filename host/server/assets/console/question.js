@@ -1,10 +1,10 @@
-// The one dialog: asks before something is done that every client will notice.
+// The confirmation dialog, shown before actions that affect every client.
 
 import { html, render } from "./lit-html.js";
 import { t } from "./messages.js";
 
-/** Resolves to whether the answer is yes. Escape and Cancel mean no. */
-export function ask({ title, text, yes }) {
+/** Asks for confirmation. Resolves to false on Cancel or Escape. */
+export function confirmAction({ title, text, yes }) {
   const dialog = document.createElement("dialog");
   dialog.setAttribute("aria-labelledby", "question-title");
   dialog.setAttribute("aria-describedby", "question-text");

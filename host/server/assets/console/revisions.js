@@ -1,15 +1,15 @@
-// What serves: the active revision, the candidate beside it, and those a rollback reaches.
+// The active revision, the candidate, the previous revisions to roll back to, and the replicas.
 
 import { html, nothing } from "./lit-html.js";
-import { candidate, trial } from "./candidate.js";
+import { candidate, describeTrial } from "./candidate.js";
 import { digest, number, time } from "./format.js";
 import { t } from "./messages.js";
-import { ask } from "./question.js";
-import { begin, state } from "./state.js";
+import { confirmAction } from "./question.js";
+import { startDeployment, state } from "./state.js";
 import { attempt } from "./notice.js";
 
-/** Earlier revisions that are shown though they would have to be compiled. */
-const FEW = 2;
+/** Maximum number of previous revisions shown that are no longer kept compiled. */
+const MAX_COLD = 2;
 
 export function revisions(redraw) {
   const { status } = state;
@@ -19,38 +19,38 @@ export function revisions(redraw) {
       <h2 id="revisions-heading">${t.revisions.heading}</h2>
       <div class="revisions">
         ${card("active", t.revisions.active, status.active)}
-        ${shown ? card("candidate", t.revisions.candidate, shown, trial(status),
+        ${shown ? card("candidate", t.revisions.candidate, shown, describeTrial(status),
           candidate(status, redraw)) : nothing}
-        ${before(status)}
+        ${previousCard(status)}
       </div>
       <p class="facts">
         <span><b>${t.revisions.replicas}</b> ${status.replicas.length > 0
-          ? t.revisions.hosts(status.replicas.length) : t.revisions.oneReplica(status.host_version)}</span>
+          ? status.replicas.length : t.revisions.oneReplica(status.host_version)}</span>
         <span>${t.revisions.epoch(status.epoch)}</span>
       </p>
-      ${status.replicas.length > 0 ? hosts(status) : nothing}
+      ${status.replicas.length > 0 ? replicaList(status) : nothing}
     </section>`;
 }
 
-function card(role, label, revision, note, further = nothing) {
+function card(role, label, revision, note, content = nothing) {
   return html`
     <article class="card revision ${role}" aria-label="${label}: ${digest(revision.digest)}">
       <p class="role">${label}</p>
       <h3>${revision.name} <span class="version">${revision.version}</span></h3>
       <p><code title=${revision.digest}>${digest(revision.digest)}</code></p>
-      <p class="hint">${note ?? since(revision.digest)}</p>
+      <p class="hint">${note ?? activation(revision.digest)}</p>
       <dl class="counts">
         <div><dt>${t.revisions.requests}</dt><dd>${number(revision.requests)}</dd></div>
         <div class=${revision.failures ? "bad" : ""}>
           <dt>${t.revisions.failures}</dt><dd>${number(revision.failures)}</dd></div>
         <div><dt>${t.revisions.running}</dt><dd>${number(revision.in_flight)}</dd></div>
       </dl>
-      ${further}
+      ${content}
     </article>`;
 }
 
-/** The hosts that share the database, each with what it serves. */
-function hosts({ replicas, active }) {
+/** The hosts on this database, each with its state and revision. */
+function replicaList({ replicas, active }) {
   return html`
     <ul class="hosts" aria-label=${t.revisions.replicas}>
       ${replicas.map((host) => html`
@@ -64,27 +64,30 @@ function hosts({ replicas, active }) {
     </ul>`;
 }
 
-/** When a revision became active, and by whom, as far as the history that is here tells. */
-function since(of) {
-  const made = state.deployments.find((deployment) =>
-    deployment.digest === of && (deployment.outcome === "active" || deployment.outcome === "running"));
-  if (!made) return t.revisions.unknown;
-  if (made.kind === "bundled") return t.revisions.started(time(made.began_at));
-  return t.revisions.since(time(made.ended_at ?? made.began_at), made.actor);
+/** When a revision became active and by whom, according to the deployments shown. */
+function activation(revisionDigest) {
+  const deployment = state.deployments.find((deployment) =>
+    deployment.digest === revisionDigest && (deployment.outcome === "active" || deployment.outcome === "running"));
+  if (!deployment) return t.revisions.unknown;
+  if (deployment.kind === "bundled") return t.revisions.started(time(deployment.began_at));
+  return t.revisions.since(time(deployment.ended_at ?? deployment.began_at), deployment.actor);
 }
 
-/** Those that a rollback reaches: at once where they are kept, else after compiling. */
-function earlier({ active, kept }) {
+/**
+ * The revisions to roll back to. First those that are kept, which can serve at once, then others from
+ * the history, which the host must compile first.
+ */
+function previousRevisions({ active, kept }) {
   const known = new Set([active, ...kept].map((revision) => revision.digest));
-  const rest = state.deployments
+  const cold = state.deployments
     .filter((deployment) => deployment.outcome === "active" && !known.has(deployment.digest))
     .map((deployment) => deployment.digest);
-  return [...kept, ...[...new Set(rest)].slice(0, FEW).map((of) => ({ digest: of }))];
+  return [...kept, ...[...new Set(cold)].slice(0, MAX_COLD).map((digest) => ({ digest }))];
 }
 
-function before(status) {
+function previousCard(status) {
   const { deployment } = status;
-  const revisions = earlier(status);
+  const revisions = previousRevisions(status);
   if (revisions.length === 0) {
     return html`
       <div class="card"><p class="role">${t.revisions.before}</p>
@@ -94,25 +97,26 @@ function before(status) {
     <article class="card" aria-label=${t.revisions.before}>
       <p class="role">${t.revisions.before}</p>
       <ul class="kept">
-        ${revisions.map(({ digest: of, name, version }) => html`
+        ${revisions.map(({ digest: full, name, version }) => html`
           <li>
             <div>
-              <span><code title=${of}>${digest(of)}</code>
+              <span><code title=${full}>${digest(full)}</code>
                 ${name ? `${name} ${version}` : html`<span class="hint">${t.revisions.cold}</span>`}</span>
-              <span class="hint">${since(of)}</span>
+              <span class="hint">${activation(full)}</span>
             </div>
-            <button aria-label=${t.revisions.rollbackTo(digest(of))}
+            <button aria-label=${t.revisions.rollbackTo(digest(full))}
               ?disabled=${deployment !== null || !state.connected}
-              @click=${() => goBack(of)}>${t.revisions.rollback}</button>
+              @click=${() => rollBack(full)}>${t.revisions.rollback}</button>
           </li>`)}
       </ul>
     </article>`;
 }
 
-async function goBack(of) {
+/** Rolls back to a revision, after a confirmation. */
+async function rollBack(target) {
   const { title, text, yes } = t.question.rollback;
   const active = digest(state.status.active.digest);
-  if (await ask({ title: title(digest(of)), text: text(active), yes })) {
-    await attempt(() => begin("admin/rollback", { digest: of }));
+  if (await confirmAction({ title: title(digest(target)), text: text(active), yes })) {
+    await attempt(() => startDeployment("admin/rollback", { digest: target }));
   }
 }

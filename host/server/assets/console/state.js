@@ -1,25 +1,26 @@
-// What the page knows, and how it learns it: it asks the host every second while somebody looks,
-// and follows the deployment that runs, whoever ordered it.
+// The page's state. While the page is visible, it polls the host every second. It also follows the
+// events of the running deployment, whoever started it.
 
-import { Refused, Unreachable, events, order, read, session } from "./api.js";
+import { Refused, Unreachable, events, post, read, session } from "./api.js";
 
-const EVERY = 1000;
-/** How often what changes rarely is asked for without a sign of change. */
-const RARELY = 10;
-/** Seconds of figures that are kept, as by the host. */
-const WINDOW = 300;
-const HISTORY = 30;
+const POLL_MS = 1000;
+/** Data that rarely changes is read every this many polls, or when the status shows a change. */
+const RARE_POLLS = 10;
+/** How many seconds of figures are kept. The host keeps the same. */
+const FIGURES_SECONDS = 300;
+/** Number of deployments that are read. */
+const HISTORY_LIMIT = 30;
 
 export const state = {
-  /** starting, login, open. */
+  /** "starting", "login" or "open". */
   phase: "starting",
-  /** Why there is a login form: wrong, or none where nothing was tried. */
+  /** Why the host refused the token; null if there was none to refuse. */
   refusal: null,
-  /** Whether the last question was answered, and when the last answer came. */
+  /** Whether the host answered the last poll, and when a poll last succeeded. */
   connected: true,
-  answeredAt: null,
-  /** What the host says of itself where it answers without its state. */
-  trouble: null,
+  lastUpdateAt: null,
+  /** The host's error, if it responds but cannot report its status. */
+  statusError: null,
 
   status: null,
   deployments: [],
@@ -27,38 +28,41 @@ export const state = {
   figures: [],
   now: 0,
 
-  /** The deployment that is followed: it runs, or ran last; with its events. */
+  /** The running or latest deployment, with its events. Null if there is none to show. */
   followed: null,
-  /** Whether its stream broke off. */
+  /** Whether its event stream was interrupted. */
   interrupted: false,
 };
 
-let changed = () => {};
+let onChange = () => {};
+/** Ends the current pause between two polls. */
 let wake = () => {};
-let round = 0;
+/** Number of polls since the last full update. */
+let pollCount = 0;
+/** The id and the abort controller of the event stream that is being read, or null. */
 let following = null;
 
-/** Calls that whenever something has changed. */
+/** Calls `listener` whenever the state has changed. */
 export function watch(listener) {
-  changed = listener;
+  onChange = listener;
 }
 
-/** Asks the host for as long as the page lives. */
+/** Polls the host for as long as the page lives. */
 export async function run() {
   document.addEventListener("visibilitychange", () => wake());
   for (;;) {
-    if (state.phase !== "login" && !document.hidden) await ask();
-    await pause(EVERY);
+    if (state.phase !== "login" && !document.hidden) await poll();
+    await pause(POLL_MS);
   }
 }
 
-/** Asks now. */
+/** Polls now, and reads everything. */
 export function refresh() {
-  round = 0;
+  pollCount = 0;
   wake();
 }
 
-/** Tries a token; throws what keeps it from working. */
+/** Logs in with a token. Throws if the host refuses it or cannot be reached. */
 export async function logIn(token, name) {
   session.begin(token, name);
   state.refusal = null;
@@ -70,7 +74,7 @@ export async function logIn(token, name) {
   }
   state.phase = "open";
   refresh();
-  changed();
+  onChange();
 }
 
 export function logOut() {
@@ -80,12 +84,12 @@ export function logOut() {
     phase: "login", refusal: null, status: null, deployments: [], failures: [], figures: [],
     followed: null,
   });
-  changed();
+  onChange();
 }
 
-/** Orders a deployment or a rollback and follows it. */
-export async function begin(path, body) {
-  const { id } = await order(path, body);
+/** Starts a deployment or a rollback, and follows it. */
+export async function startDeployment(path, body) {
+  const { id } = await post(path, body);
   follow(id);
   refresh();
 }
@@ -93,53 +97,56 @@ export async function begin(path, body) {
 /** Hides a deployment that has ended. */
 export function dismiss() {
   state.followed = null;
-  changed();
+  onChange();
 }
 
-async function ask() {
+async function poll() {
   try {
-    await askAll();
-    Object.assign(state, { phase: "open", connected: true, trouble: null, answeredAt: new Date() });
+    await update();
+    Object.assign(state, {
+      phase: "open", connected: true, statusError: null, lastUpdateAt: new Date(),
+    });
   } catch (error) {
     if (error instanceof Refused && (error.status === 401 || error.status === 403)) {
       stopFollowing();
-      const tried = session.token !== "" || error.status === 403;
-      Object.assign(state, { phase: "login", refusal: tried ? error : null });
+      const isRefusal = session.token !== "" || error.status === 403;
+      Object.assign(state, { phase: "login", refusal: isRefusal ? error : null });
       session.end();
     } else if (error instanceof Refused) {
-      Object.assign(state, { connected: true, trouble: error });
+      Object.assign(state, { connected: true, statusError: error });
     } else if (error instanceof Unreachable) {
-      Object.assign(state, { connected: false, trouble: null });
+      Object.assign(state, { connected: false, statusError: null });
     } else {
       throw error;
     }
-    round = 0;
+    pollCount = 0;
   }
-  changed();
+  onChange();
 }
 
-async function askAll() {
+/** Reads the status and the figures, and what else may have changed. */
+async function update() {
   const last = state.figures.at(-1)?.at ?? 0;
-  // First alone: whoever has no token is turned away once.
+  // The first request runs alone, so that without a valid token only one request is refused.
   const status = await read("admin/status");
   const figures = await read(`admin/figures?after=${last}`);
   const before = state.status;
-  takeFigures(figures);
+  addFigures(figures);
   state.status = status;
   const running = status.deployment?.id;
-  const moved = before?.epoch !== status.epoch || before?.deployment?.id !== running;
-  if (moved || round % RARELY === 0) {
-    state.deployments = await read(`admin/deployments?limit=${HISTORY}`);
+  const hasMoved = before?.epoch !== status.epoch || before?.deployment?.id !== running;
+  if (hasMoved || pollCount % RARE_POLLS === 0) {
+    state.deployments = await read(`admin/deployments?limit=${HISTORY_LIMIT}`);
   }
-  const failed = figures.seconds.some((second) => second.failures > 0);
-  if (failed || round % RARELY === 0) state.failures = await read("admin/failures");
-  round += 1;
+  const hasFailures = figures.seconds.some((second) => second.failures > 0);
+  if (hasFailures || pollCount % RARE_POLLS === 0) state.failures = await read("admin/failures");
+  pollCount += 1;
   if (running !== undefined && following?.id !== running) follow(running);
 }
 
-function takeFigures({ now, seconds }) {
-  // A host that was restarted, or whose clock was set back, begins anew.
-  const known = state.figures.filter((of) => of.at > now - WINDOW && of.at < now);
+function addFigures({ now, seconds }) {
+  // If the host's clock was set back, rows from its future are dropped.
+  const known = state.figures.filter((row) => row.at > now - FIGURES_SECONDS && row.at < now);
   state.figures = known.concat(seconds);
   state.now = now;
 }
@@ -149,8 +156,8 @@ function follow(id) {
   stopFollowing();
   following = { id, abort: new AbortController() };
   state.followed = { id, events: [], deployment: null };
-  listen(following).catch((error) => console.error(error));
-  changed();
+  followEvents(following).catch((error) => console.error(error));
+  onChange();
 }
 
 function stopFollowing() {
@@ -159,41 +166,41 @@ function stopFollowing() {
   state.interrupted = false;
 }
 
-/** Hears a deployment to its end; streams that break off are asked for again. */
-async function listen(mine) {
+/** Reads a deployment's events until it ends or another one is followed. Reconnects after an interruption. */
+async function followEvents(stream) {
   const { followed } = state;
-  const current = () => following === mine;
-  while (current()) {
+  const isCurrent = () => following === stream;
+  while (isCurrent()) {
     try {
-      for await (const event of events(mine.id, followed.events.at(-1)?.number, mine.abort.signal)) {
-        if (!current()) return;
+      for await (const event of events(stream.id, followed.events.at(-1)?.number, stream.abort.signal)) {
+        if (!isCurrent()) return;
         state.interrupted = false;
         followed.events.push(event);
         if (event.stage === "switch" || event.stage === "end") refresh();
-        changed();
+        onChange();
       }
-      const deployment = await read(`admin/deployments/${mine.id}`);
-      if (!current()) return;
+      const deployment = await read(`admin/deployments/${stream.id}`);
+      if (!isCurrent()) return;
       followed.deployment = deployment;
       if (deployment.ended_at) {
         followed.events = deployment.events;
         state.interrupted = false;
         following = null;
         refresh();
-        changed();
+        onChange();
         return;
       }
     } catch (error) {
-      if (!current()) return;
-      // A deployment that this host does not know, or a token that it does not take.
+      if (!isCurrent()) return;
+      // The host does not know the deployment, or does not accept the token.
       if (error instanceof Refused && error.status < 500) {
         stopFollowing();
         return;
       }
     }
     state.interrupted = true;
-    changed();
-    await new Promise((resolve) => setTimeout(resolve, EVERY));
+    onChange();
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 

@@ -1,13 +1,13 @@
-// The deployments that the host remembers, the latest first, each with its stages.
+// The history of deployments, the latest first, each with its stages.
 
 import { html, nothing } from "./lit-html.js";
 import { between, digest, time } from "./format.js";
-import { list } from "./list.js";
+import { expandableList } from "./list.js";
 import { t } from "./messages.js";
 import { stageList } from "./progress.js";
 import { state } from "./state.js";
 
-const FEW = 6;
+const COLLAPSED_COUNT = 6;
 
 export function timeline(redraw) {
   const { deployments } = state;
@@ -16,7 +16,7 @@ export function timeline(redraw) {
       <h2 id="timeline-heading">${t.timeline.heading}</h2>
       ${deployments.length === 0 ? html`<p class="card empty">${t.timeline.none}</p>` : html`
         <div class="card">
-          ${list("timeline", deployments, FEW, t.timeline, (shown) => html`
+          ${expandableList("timeline", deployments, COLLAPSED_COUNT, t.timeline, (shown) => html`
             <ol class="timeline">${shown.map(entry)}</ol>`, redraw)}
         </div>`}
     </section>`;
@@ -41,7 +41,7 @@ function entry(deployment) {
     </li>`;
 }
 
-/** Why it did not succeed. The changes that break clients are a list among the stages. */
+/** Why it did not succeed. Breaking changes are only counted here; the stages list them. */
 function reason({ reason: text, code, events }) {
   if (!text) return nothing;
   const changes = events.flatMap((event) => event.breaking ?? []);

@@ -1,5 +1,5 @@
-// Starts Swagger UI on the API's own description. A file of its own, because the page's
-// Content-Security-Policy forbids scripts inside the page.
+// Starts Swagger UI with this API's OpenAPI document. A separate file, because the page's
+// Content-Security-Policy forbids inline scripts.
 SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#documentation",
@@ -7,7 +7,7 @@ SwaggerUIBundle({
   displayRequestDuration: true,
   filter: true,
   tryItOutEnabled: true,
-  // The public validator would be told of this API.
+  // Without this, Swagger UI would send this API's address to a public validator.
   validatorUrl: null,
   onComplete() {
     const title = document.querySelector(".info .title");

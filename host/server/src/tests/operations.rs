@@ -4,7 +4,7 @@ use axum::body::Body;
 use futures_util::stream;
 
 use crate::fake::{Fake, answer, send};
-use request::{Answer, Client, RouteIndex};
+use request::{Answer, Client};
 
 #[tokio::test]
 async fn an_operation_gets_all_parts_of_the_request() {
@@ -28,7 +28,7 @@ async fn an_operation_gets_all_parts_of_the_request() {
     )
     .await;
     let (route, request) = fake.asked.lock().unwrap().take().unwrap();
-    assert_eq!(route, RouteIndex(3));
+    assert_eq!(route.get(), 3);
     assert_eq!(request.parameters, [("id".to_owned(), "a b/c".to_owned())]);
     assert_eq!(request.path, "/things/a%20b%2Fc");
     assert_eq!(request.query.as_deref(), Some("x=1&y"));

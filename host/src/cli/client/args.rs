@@ -7,7 +7,7 @@ use std::str::FromStr;
 use reqwest::Url;
 use reqwest::header::HeaderValue;
 
-use crate::cli::{Failure, setting};
+use crate::failure::Failure;
 
 /// The longest name that the host takes for its history.
 const LONGEST_ACTOR: usize = 100;
@@ -57,8 +57,9 @@ impl Args {
             (None, Some(path)) => path,
             (None, None) => return Ok(None),
         };
-        let wrong =
-            |reason: String| setting("--token-file", format!("{}: {reason}", path.display()));
+        let wrong = |reason: String| {
+            Failure::setting("--token-file", format!("{}: {reason}", path.display()))
+        };
         let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
         text.trim().parse().map(Some).map_err(wrong)
     }

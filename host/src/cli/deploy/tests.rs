@@ -7,7 +7,8 @@ use super::*;
 use crate::cli::client::fake::{
     DIGEST, Fake, IMPATIENT, begun, component, deployment, event, events, not_found, ok, problem,
 };
-use crate::cli::{Cli, Command, sign};
+use crate::cli::{Cli, Command};
+use crate::signature_file;
 
 /// What the command wrote, how it ended, and the component's folder.
 struct Done {
@@ -21,7 +22,7 @@ fn deploy_to(fake: &Fake, flags: &[&str], style: Style, signature: Option<&str>)
     let file = folder.path().join("logic.wasm");
     std::fs::write(&file, "new logic").unwrap();
     if let Some(signature) = signature {
-        std::fs::write(sign::signature_file(&file), signature).unwrap();
+        std::fs::write(signature_file::path(&file), signature).unwrap();
     }
     let file = file.to_str().unwrap();
     let line = [

@@ -9,10 +9,11 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 
 use crate::cli::client::{self, Client, Upload};
-use crate::cli::oci::{self, Artifact};
 use crate::cli::report::Report;
-use crate::cli::sign::read_signature;
-use crate::cli::{Failure, block_on, setting, show};
+use crate::cli::{block_on, show};
+use crate::failure::Failure;
+use crate::oci::{self, Artifact};
+use crate::signature_file;
 use deployment::digest_of;
 
 /// Characters of the progress bar.
@@ -32,10 +33,11 @@ pub(super) struct Component {
 impl Component {
     /// Reads a component, with the signature in `signature` or in the file beside it.
     pub(super) fn read(path: &Path, signature: Option<&Path>) -> Result<Self, Failure> {
-        let content = std::fs::read(path)
-            .map_err(|error| setting("FILE", format!("cannot read {}: {error}", path.display())))?;
-        let signature = read_signature(path, signature);
-        let signature = signature.map_err(|reason| setting("--signature", reason))?;
+        let content = std::fs::read(path).map_err(|error| {
+            Failure::setting("FILE", format!("cannot read {}: {error}", path.display()))
+        })?;
+        let signature = signature_file::read(path, signature);
+        let signature = signature.map_err(|reason| Failure::setting("--signature", reason))?;
         Ok(Component {
             path: path.to_owned(),
             digest: digest_of(&content),
@@ -48,7 +50,7 @@ impl Component {
     pub(super) fn pull(reference: &str, registry: &oci::Args) -> Result<Self, Failure> {
         let artifact: Artifact = reference
             .parse()
-            .map_err(|reason| setting("FILE", reason))?;
+            .map_err(|reason| Failure::setting("FILE", reason))?;
         let pulled = block_on(artifact.pull(registry))?;
         Ok(Component {
             path: reference.into(),

@@ -1,15 +1,17 @@
-//! What became of a COMMIT that was not answered.
+//! Finds out whether a transaction was committed, if the answer to its COMMIT was lost.
 //!
-//! Every write transaction inserts a row of its own, by a token that nobody else has. Inserting it
-//! once more waits for the first one to end, and then knows: a duplicate means that it was
-//! committed, a success means that it was not and, from now on, cannot be.
+//! Every write transaction inserts a row with a unique token. To find out, the host inserts the same
+//! token again. This waits until the first transaction has ended. If the token is then a duplicate,
+//! the transaction was committed. If the insert succeeds, the transaction was not committed and no
+//! longer can be.
 //!
-//! That question may go unanswered too, and is asked again then. So it leaves a mark beside the
-//! token: a duplicate beside a mark is the question's own, and no commit.
+//! The answer to this second insert may be lost as well; then the host repeats it. So the second
+//! insert also stores a mark: if the mark exists, the duplicate comes from an earlier attempt and
+//! not from the transaction.
 //!
-//! Tokens are forgotten after a while. A host that stood still for longer, in the middle of a COMMIT,
-//! would find none and believe that nothing happened; so it believes no such answer once half of that
-//! time is over.
+//! Tokens are deleted after some time. If a host is suspended for longer in the middle of a COMMIT,
+//! it would find no token and conclude that nothing was committed. So after half of that time it
+//! does not rely on a missing token.
 
 use std::error::Error as StdError;
 use std::time::{Duration, Instant, SystemTime};
@@ -19,37 +21,39 @@ use rand::Rng as _;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
-use super::{Engine, failure};
+use super::engine::{Engine, column};
+use super::failure;
 use crate::Error;
 
-/// Inserts the token, in the transaction that it stands for, unless the host's epoch was passed by.
+/// Inserts the token, in the transaction that it identifies, unless the host's epoch is below the
+/// fence.
 pub(super) const SEAL: &str = "SELECT task_host.seal($1, $2, $3)";
 
-/// Inserts it and the mark as the host.
-const ASK: &str = "INSERT INTO task_host.commits (token) VALUES ($1::uuid), ($2::uuid)";
+/// Inserts the token and the mark, with the host's login.
+const INSERT_AGAIN: &str = "INSERT INTO task_host.commits (token) VALUES ($1::uuid), ($2::uuid)";
 
-/// Whether the mark is there.
-const ASKED: &str = "SELECT count(*) FROM task_host.commits WHERE token = $1";
+/// Counts the mark.
+const COUNT_MARK: &str = "SELECT count(*) FROM task_host.commits WHERE token = $1";
 
 /// How long a token is kept.
-pub(super) const REMEMBERED: Duration = Duration::from_secs(3600);
+pub(super) const TOKEN_AGE: Duration = Duration::from_secs(3600);
 
-/// How long the answer is looked for. A server that was restarted is back by then.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the host tries to find out. A restarted server is available again by then.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long one attempt may take. Longer than the server keeps what a lost host has left behind, for
-/// most requests; where it is not, the next attempt waits on.
+/// How long one attempt may take. For most requests this is longer than the server keeps the
+/// transaction of a lost connection open. If it is not, the next attempt waits again.
 const ATTEMPT: Duration = Duration::from_secs(4);
 
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What a write transaction is known by.
+/// Identifies a write transaction.
 #[derive(Debug)]
 pub(super) struct Token {
     bytes: [u8; 16],
-    /// When it was made, before it was inserted. By two clocks: the monotonic one may stand still
-    /// while a machine is suspended, and the other may be set back.
+    /// When it was made, before it was inserted. By two clocks: the monotonic clock may stop while
+    /// the machine is suspended, and the other one may be set back.
     made: (Instant, SystemTime),
 }
 
@@ -61,7 +65,7 @@ impl Token {
         }
     }
 
-    /// What is inserted beside it by who asks about it.
+    /// Returns the mark, which is inserted together with the token to find out its outcome.
     fn mark(&self) -> Self {
         Self {
             bytes: self.bytes.map(|byte| !byte),
@@ -69,11 +73,11 @@ impl Token {
         }
     }
 
-    /// Whether it would certainly still be there, had it been committed.
-    fn is_remembered(&self) -> bool {
+    /// Returns whether the token cannot have been deleted yet, if it was committed.
+    fn is_still_kept(&self) -> bool {
         let (instant, date) = self.made;
         let age = instant.elapsed().max(date.elapsed().unwrap_or_default());
-        age < REMEMBERED / 2
+        age < TOKEN_AGE / 2
     }
 }
 
@@ -94,24 +98,26 @@ impl ToSql for Token {
     to_sql_checked!();
 }
 
-/// Finds out whether a transaction was committed.
+/// Finds out whether a transaction was committed, and succeeds if it was.
 ///
 /// # Errors
-/// [`Error::Conflict`] when it was not: it may run again. [`Error::OutcomeUnknown`] when nobody
-/// could say in time: it must not.
+/// Returns [`Error::Conflict`] if it was not committed: it may run again. Returns
+/// [`Error::OutcomeUnknown`] if the outcome could not be found out in time: it must not run again.
 pub(super) async fn resolve(engine: &Engine, token: &Token) -> Result<(), Error> {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     loop {
-        match ask(engine, token, until).await {
-            Ok(false) if !token.is_remembered() => {
-                tracing::error!("a commit was not answered, and it is too late to ask about it");
-                let reason = "this host stood still for too long to find out";
+        match was_committed(engine, token, until).await {
+            Ok(false) if !token.is_still_kept() => {
+                tracing::error!(
+                    "the answer to a commit was lost, and it is too late to find out its outcome"
+                );
+                let reason = "this host was suspended for too long to find out";
                 return Err(Error::OutcomeUnknown(reason.into()));
             }
             Ok(committed) => {
                 tracing::info!(
                     committed,
-                    "a commit was not answered; its outcome is known now"
+                    "the answer to a commit was lost; its outcome was found out"
                 );
                 return if committed {
                     Ok(())
@@ -120,26 +126,30 @@ pub(super) async fn resolve(engine: &Engine, token: &Token) -> Result<(), Error>
                 };
             }
             Err(error) if Instant::now() + PAUSE >= until => {
-                tracing::error!(%error, "a commit was not answered and its outcome stays unknown");
-                return Err(Error::OutcomeUnknown("it was not answered".into()));
+                tracing::error!(
+                    %error,
+                    "the answer to a commit was lost, and its outcome could not be found out"
+                );
+                return Err(Error::OutcomeUnknown("the database did not answer".into()));
             }
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
 }
 
-async fn ask(engine: &Engine, token: &Token, until: Instant) -> Result<bool, Error> {
+async fn was_committed(engine: &Engine, token: &Token, until: Instant) -> Result<bool, Error> {
     let until = until.min(Instant::now() + ATTEMPT);
     let mark = token.mark();
     let mut lease = engine.host.take(until).await?;
-    match lease.ask(ASK, &[token, &mark], until).await? {
+    match lease.query(INSERT_AGAIN, &[token, &mark], until).await? {
         Ok(_) => Ok(false),
         Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
-            let asked = lease.ask(ASKED, &[&mark], until).await?;
-            let rows = asked.map_err(|error| failure::sort_own(&error))?;
-            Ok(rows.first().is_some_and(|row| row.get::<_, i64>(0) == 0))
+            let marks = lease.query(COUNT_MARK, &[&mark], until).await?;
+            let rows = marks.map_err(|error| failure::classify_own(&error))?;
+            let marks: Option<i64> = rows.first().map(|row| column(row, 0)).transpose()?;
+            Ok(marks == Some(0))
         }
-        Err(error) => Err(failure::sort_own(&error)),
+        Err(error) => Err(failure::classify_own(&error)),
     }
 }
 
@@ -148,14 +158,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_not_relied_upon_when_it_may_have_been_forgotten() {
+    fn a_missing_token_is_not_relied_on_when_it_may_have_been_deleted() {
         let mut token = Token::new();
-        assert!(token.is_remembered());
-        // The machine slept: the monotonic clock has not moved.
-        token.made.1 -= REMEMBERED / 2;
-        assert!(!token.is_remembered());
-        // A clock that was set back makes nothing older or younger than the other one says.
-        token.made.1 = SystemTime::now() + REMEMBERED;
-        assert!(token.is_remembered());
+        assert!(token.is_still_kept());
+        // The machine was suspended, so the monotonic clock has not moved.
+        token.made.1 -= TOKEN_AGE / 2;
+        assert!(!token.is_still_kept());
+        // If the clock was set back, the monotonic clock decides.
+        token.made.1 = SystemTime::now() + TOKEN_AGE;
+        assert!(token.is_still_kept());
     }
 }

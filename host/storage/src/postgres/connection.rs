@@ -1,8 +1,8 @@
 //! One connection to PostgreSQL, and how statements run on it.
 //!
-//! Between sending and the end of the answer a connection is *busy*. Who goes away then, or whose
-//! deadline passes, leaves it busy: it is not used again. The server ends what still runs there
-//! at the time-out that every transaction sets.
+//! A connection is *busy* from when a statement is sent until its answer has arrived. If the caller
+//! drops the future meanwhile, or its deadline passes, the connection stays busy and is not used
+//! again. The server ends what is still running there by the time-out that every transaction sets.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,14 +21,17 @@ use super::url::Url;
 use super::value::{self, Parameter};
 use crate::budget::Meter;
 use crate::stop::Stop;
-use crate::{Error, Rows, Value};
+use crate::{Error, Limit, Rows, Value};
 
-/// As whom connections log in, and what they may do then.
+/// Maximum length of a message on the host's own connections: a component of 64 MiB fits.
+pub(super) const HOST_MESSAGE_BYTES: u32 = 72 << 20;
+
+/// How connections log in, and their limits.
 #[derive(Clone)]
 pub(super) struct Login {
     pub(super) url: Url,
     pub(super) encryption: Option<MakeRustlsConnect>,
-    /// The longest message that is read.
+    /// Maximum length of a message from the server.
     pub(super) message_bytes: u32,
 }
 
@@ -39,7 +42,7 @@ pub(super) struct Connection {
     statements: Statements,
     busy: bool,
     in_transaction: bool,
-    /// When it came back to its pool.
+    /// When it was returned to its pool.
     pub(super) idle_since: Instant,
 }
 
@@ -61,15 +64,15 @@ impl Login {
 /// Why a COMMIT did not succeed.
 pub(super) enum NotCommitted {
     /// It was rolled back.
-    Refused(Stop),
-    /// The connection was lost, so nobody said what became of it.
+    RolledBack(Stop),
+    /// The connection was lost, so it is unknown whether it was committed.
     Unknown,
 }
 
 impl Connection {
     /// Begins a transaction.
     pub(super) async fn begin(&mut self, text: &str, deadline: Instant) -> Result<(), Stop> {
-        // Before it is known: a part of it may have been done.
+        // Set before the statement succeeds, because a part of it may have been done.
         self.in_transaction = true;
         self.batch(text, deadline).await
     }
@@ -79,41 +82,41 @@ impl Connection {
         self.busy = true;
         let done = timed(deadline, self.client.batch_execute(text)).await?;
         self.busy = false;
-        done.map_err(|error| self.sort(&error))
+        done.map_err(|error| self.classify(&error))
     }
 
-    /// Runs one statement of the logic: its rows, where they are charged, and the number of rows
-    /// that it changed.
-    pub(super) async fn guest(
+    /// Runs one statement of the logic. Returns its rows, if `wants_rows` is true, and the number of
+    /// rows that it changed.
+    pub(super) async fn run_logic(
         &mut self,
         text: &str,
         params: &[Value],
         meter: &mut Meter,
-        charged: bool,
+        wants_rows: bool,
     ) -> Result<(Rows, u64), Stop> {
         let deadline = meter.deadline();
         let prepared = self.prepare(text.trim(), params, deadline).await?;
         self.busy = true;
         let client = &self.client;
-        let done = timed(deadline, rows(client, &prepared, params, meter, charged)).await?;
+        let done = timed(deadline, rows(client, &prepared, params, meter, wants_rows)).await?;
         match done {
             Ok(result) => {
                 self.busy = false;
                 Ok(result)
             }
-            Err(Fault::Server(error)) => {
+            Err(ReadError::Server(error)) => {
                 self.busy = false;
                 if failure::is_stale(&error) {
                     self.statements.clear();
                 }
-                Err(self.sort(&error))
+                Err(self.classify(&error))
             }
-            // The logic's result is of no use; the driver drops what is left of it.
-            Err(Fault::Stop(Stop::Logic(failure))) => {
+            // The result cannot be used. The driver drops the rest of it.
+            Err(ReadError::Stop(Stop::Logic(failure))) => {
                 self.busy = false;
                 Err(Stop::Logic(failure))
             }
-            Err(Fault::Stop(stop)) => Err(stop),
+            Err(ReadError::Stop(stop)) => Err(stop),
         }
     }
 
@@ -131,18 +134,18 @@ impl Connection {
         let prepared = timed(deadline, self.client.prepare_typed(text, &wanted.types)).await?;
         self.busy = false;
         match prepared {
-            Ok(statement) => Ok(self.statements.keep(text, wanted, statement)),
-            Err(error) => Err(self.sort(&error)),
+            Ok(statement) => Ok(self.statements.insert(text, wanted, statement)),
+            Err(error) => Err(self.classify(&error)),
         }
     }
 
     /// Runs a statement of a migration.
     pub(super) async fn migrate(&mut self, text: &str, deadline: Instant) -> Result<(), Stop> {
         self.busy = true;
-        // Prepared, and not as a text that may hold several: PostgreSQL itself says that it is one.
+        // Prepared, because PostgreSQL then checks that the text is a single statement.
         let done = timed(deadline, self.client.execute(text, &[])).await?;
         self.busy = false;
-        done.map(drop).map_err(|error| self.sort(&error))
+        done.map(drop).map_err(|error| self.classify(&error))
     }
 
     /// Runs one of the host's own statements.
@@ -154,7 +157,7 @@ impl Connection {
     ) -> Result<Result<Vec<Row>, tokio_postgres::Error>, Error> {
         self.busy = true;
         let done = timed(deadline, async {
-            let statement = own(&self.client, &mut self.statements, text).await?;
+            let statement = prepare_own(&self.client, &mut self.statements, text).await?;
             self.client.query(&statement, params).await
         });
         let done = done.await?;
@@ -162,7 +165,7 @@ impl Connection {
         Ok(done)
     }
 
-    /// Commits, after a last statement that goes with it in one round trip.
+    /// Commits. If there is a `last` statement, runs it before, in the same round trip.
     pub(super) async fn commit(
         &mut self,
         last: Option<(&'static str, &[&(dyn ToSql + Sync)])>,
@@ -176,8 +179,8 @@ impl Connection {
             let Some((text, params)) = last else {
                 return client.batch_execute("COMMIT").await;
             };
-            let statement = own(client, statements, text).await?;
-            // Both are sent before the first is answered. Where it fails, COMMIT rolls back.
+            let statement = prepare_own(client, statements, text).await?;
+            // Both are sent before the first is answered. If the first fails, COMMIT rolls back.
             let (first, commit) = tokio::join!(
                 client.query(&statement, params),
                 client.batch_execute("COMMIT")
@@ -192,53 +195,53 @@ impl Connection {
             done => {
                 self.busy = false;
                 self.in_transaction = false;
-                done.map_err(|error| NotCommitted::Refused(failure::sort(&error)))
+                done.map_err(|error| NotCommitted::RolledBack(failure::classify(&error)))
             }
         }
     }
 
-    /// Ends a transaction that changed nothing, or whose changes are not to stay. Does not wait:
-    /// what is sent on this connection later is answered later.
-    pub(super) fn end(&mut self) {
+    /// Rolls an open transaction back. Does not wait for the answer: the server answers in order, so
+    /// a later statement on this connection is answered after it.
+    pub(super) fn roll_back(&mut self) {
         if std::mem::take(&mut self.in_transaction) {
             // The first poll sends it.
             let _ = self.client.batch_execute("ROLLBACK").now_or_never();
         }
     }
 
-    /// Whether another transaction may use it.
+    /// Returns whether another transaction may use the connection.
     pub(super) fn is_usable(&self) -> bool {
         !self.busy && !self.client.is_closed()
     }
 
-    /// What is underneath, for a loan that ends with the connection: what it does there is not
-    /// known to this.
+    /// Returns the driver's client, for a use that closes the connection at its end. The connection
+    /// does not track what the client does.
     pub(super) fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Whether a transaction is open.
+    /// Returns whether a transaction is open.
     pub(super) fn in_transaction(&self) -> bool {
         self.in_transaction
     }
 
-    fn sort(&self, error: &tokio_postgres::Error) -> Stop {
+    fn classify(&self, error: &tokio_postgres::Error) -> Stop {
         match self.oversized.load(Relaxed) {
-            true => Error::Limit(crate::Limit::Bytes).into(),
-            false => failure::sort(error),
+            true => Error::Limit(Limit::Bytes).into(),
+            false => failure::classify(error),
         }
     }
 }
 
 /// Why a result was not read to its end.
-enum Fault {
+enum ReadError {
     Server(tokio_postgres::Error),
     Stop(Stop),
 }
 
-impl From<tokio_postgres::Error> for Fault {
+impl From<tokio_postgres::Error> for ReadError {
     fn from(error: tokio_postgres::Error) -> Self {
-        Fault::Server(error)
+        ReadError::Server(error)
     }
 }
 
@@ -248,8 +251,8 @@ async fn rows(
     prepared: &Prepared,
     params: &[Value],
     meter: &mut Meter,
-    charged: bool,
-) -> Result<(Rows, u64), Fault> {
+    wants_rows: bool,
+) -> Result<(Rows, u64), ReadError> {
     let bound = (1..=prepared.statement.params().len()).map(|number| {
         let used = prepared
             .shape
@@ -268,8 +271,8 @@ async fn rows(
         ..Rows::default()
     };
     while let Some(row) = stream.try_next().await? {
-        if charged {
-            value::push(&mut rows, &row, meter).map_err(Fault::Stop)?;
+        if wants_rows {
+            value::push(&mut rows, &row, meter).map_err(ReadError::Stop)?;
         }
     }
     let changed = match prepared.shape.counts_changes {
@@ -279,8 +282,8 @@ async fn rows(
     Ok((rows, changed))
 }
 
-/// One of the host's own statements, prepared once.
-async fn own(
+/// Returns one of the host's own statements, which is prepared once for each connection.
+async fn prepare_own(
     client: &Client,
     statements: &mut Statements,
     text: &'static str,
@@ -289,11 +292,11 @@ async fn own(
         return Ok(statement);
     }
     let statement = client.prepare(text).await?;
-    statements.keep_own(text, statement.clone());
+    statements.insert_own(text, statement.clone());
     Ok(statement)
 }
 
-/// Waits no longer than until the deadline.
+/// Waits at most until the deadline.
 async fn timed<T>(deadline: Instant, work: impl Future<Output = T>) -> Result<T, Error> {
     tokio::time::timeout_at(deadline.into(), work)
         .await

@@ -1,34 +1,34 @@
-//! PostgreSQL's errors, sorted by who is at fault and by what may be tried again.
+//! Classifies PostgreSQL's errors by who is at fault and by what may be tried again.
 
 use tokio_postgres::error::{DbError, SqlState};
 
-use crate::stop::Stop;
+use crate::stop::{READ_ONLY, Stop};
 use crate::{Cause, Error, Failure};
 
-/// Sorts an error of a statement. A connection that was lost before the commit is a conflict:
+/// Classifies the error of a statement. A connection that was lost before the commit is a conflict:
 /// nothing of the transaction was kept, so it may run again.
-pub(super) fn sort(error: &tokio_postgres::Error) -> Stop {
+pub(super) fn classify(error: &tokio_postgres::Error) -> Stop {
     let Some(refused) = error.as_db_error() else {
         return match error.is_closed() {
             true => Error::Conflict.into(),
-            // A result or a parameter that the library could not read or write.
+            // The driver could not read a result or write a parameter.
             false => Error::Unavailable(message(error)).into(),
         };
     };
     let code = refused.code();
     match code.code() {
-        // Another transaction was in the way, or held a lock for too long.
+        // It conflicts with another transaction, or another one held a lock for too long.
         "40001" | "40P01" | "55P03" => Error::Conflict.into(),
-        // The schema changed under a prepared statement; it is prepared anew for the next run.
+        // The schema has changed since the statement was prepared. The next run prepares it again.
         "0A000" if is_stale_plan(refused) => Error::Conflict.into(),
         "57014" => Error::Deadline.into(),
         // Raised by `task_host.seal`.
         "TH001" => Error::Fenced.into(),
-        "25006" => Stop::refused("the route's access is read"),
+        "25006" => Stop::refused(READ_ONLY),
         "22003" | "23502" | "23503" | "23505" | "23514" => Stop::Logic(constraint(refused)),
-        // The server shuts down, ended the session, or changed hands.
+        // The server shuts down or has ended the session.
         _ if ends_the_session(refused) => Error::Conflict.into(),
-        // No room, no memory, the system, the server itself.
+        // Insufficient resources, a system error, or an internal error of the server.
         _ if ["53", "58", "F0", "XX"].contains(&&code.code()[..2]) => {
             Error::Unavailable(refused.message().to_owned()).into()
         }
@@ -36,16 +36,13 @@ pub(super) fn sort(error: &tokio_postgres::Error) -> Stop {
     }
 }
 
-/// Sorts an error of the host's own statement. A rule that it breaks is another transaction's
-/// doing.
-pub(super) fn sort_own(error: &tokio_postgres::Error) -> Error {
-    match sort(error) {
-        Stop::Logic(failure) if failure.cause != Cause::Other => Error::Conflict,
-        stop => stop.into_error(),
-    }
+/// Classifies the error of a statement of the host on its own tables. If it breaks a constraint,
+/// another transaction caused that.
+pub(super) fn classify_own(error: &tokio_postgres::Error) -> Error {
+    classify(error).into_host_error()
 }
 
-/// Whether what happened to a COMMIT is unknown after this error.
+/// Returns whether it is unknown after this error if a COMMIT succeeded.
 pub(super) fn outcome_unknown(error: &tokio_postgres::Error) -> bool {
     match error.as_db_error() {
         Some(refused) => ends_the_session(refused),
@@ -53,12 +50,12 @@ pub(super) fn outcome_unknown(error: &tokio_postgres::Error) -> bool {
     }
 }
 
-/// Whether a prepared statement does not fit the schema any more.
+/// Returns whether a prepared statement no longer fits the schema.
 pub(super) fn is_stale(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some_and(is_stale_plan)
 }
 
-/// PostgreSQL's message alone.
+/// Returns PostgreSQL's message without its severity and code.
 pub(super) fn message(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(refused) => refused.message().to_owned(),
@@ -97,7 +94,7 @@ fn constraint(error: &DbError) -> Failure {
         "23514" => Cause::Check,
         _ => Cause::Other,
     };
-    // What is not null has no name of its own, so the column tells it.
+    // A NOT NULL constraint is reported without a name, so the column names it.
     let column = || Some(format!("{}.{}", error.table()?, error.column()?));
     let constraint = match cause {
         Cause::Other => None,

@@ -1,20 +1,20 @@
-//! The feed in PostgreSQL: one table for all hosts, written by the commits and looked at now and
-//! then while somebody follows. A NOTIFY would make every commit that has one wait for the others.
+//! The feed in PostgreSQL: one table for all hosts. Commits write it, and it is polled while
+//! somebody follows the feed. A NOTIFY in each commit would make these commits wait for each other.
 //!
-//! A place is a transaction's number and an event's, and only what lies below the oldest running
-//! transaction is read (`schema/0002.sql`): a commit that took long comes late and not in between.
-//! So a transaction that stays open holds the feed up, also one of another database of the server.
+//! A place is the number of a transaction and the number of an event. Only events of transactions
+//! before the oldest running one are read (`schema/0002.sql`), so the events of a long transaction
+//! come late but never before events that were already read. Therefore a transaction that stays open
+//! delays the feed, even in another database of the server.
 
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
-use super::{Engine, Postgres, failure};
+use super::database::Postgres;
+use super::engine::{Engine, column};
 use crate::{Cursor, Error, Event, Feed, Published};
-
-/// Publishes with the transaction.
-pub(super) const PUBLISH: &str = "SELECT task_host.publish($1, $2, $3, $4)";
 
 const END: &str = "SELECT transaction, number FROM task_host.events \
     WHERE transaction < task_host.horizon() \
@@ -26,7 +26,7 @@ const AFTER: &str = "SELECT transaction, number, kind, subject, attributes, publ
     FROM task_host.events WHERE (transaction, number) > ($1, $2) \
     AND transaction < task_host.horizon() ORDER BY transaction, number LIMIT $3";
 
-/// Whether events after a place may be gone, or it lies where none was read yet.
+/// Whether events after a place may have been deleted, or the place is beyond what can be read.
 const LOST: &str = "SELECT $1::bigint >= task_host.horizon() \
     OR EXISTS (SELECT FROM task_host.events_forgotten f WHERE f.transaction < task_host.horizon() \
         AND ($1::bigint, $2::bigint) < (f.transaction, f.number))";
@@ -48,14 +48,14 @@ const FORGET: &str = "WITH newest AS (SELECT transaction, number FROM task_host.
         WHERE (f.transaction, f.number) < (excluded.transaction, excluded.number)) \
     SELECT count(*) FROM gone";
 
-/// How long a question may take, waiting for a connection included.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a query may take, including the wait for a connection.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long each part of forgetting may take.
-const FORGET_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the deletion of one batch may take.
+const FORGET_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often is looked for new events.
-const EVERY: Duration = Duration::from_millis(100);
+/// How often to look for new events.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A place: the numbers of a transaction and of an event.
 type Place = (i64, i64);
@@ -63,20 +63,20 @@ type Place = (i64, i64);
 #[async_trait]
 impl Feed for Postgres {
     async fn end(&self) -> Result<Cursor, Error> {
-        let rows = self.engine.own(END, &[], soon()).await?;
+        let rows = self.engine.rows(END, &[], deadline()).await?;
         rows.first()
             .map_or_else(|| Ok(cursor((0, 0))), |row| place_of(row).map(cursor))
     }
 
     async fn after(&self, place: &Cursor, limit: u32) -> Result<Option<Vec<Published>>, Error> {
-        let Some((transaction, number)) = place_named(place) else {
+        let Some((transaction, number)) = parse(place) else {
             return Ok(None);
         };
         let limit = i64::from(limit);
-        let params: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
-            [&transaction, &number, &limit];
-        let rows = self.engine.own(AFTER, &params, soon()).await?;
-        // Asked after reading: what is forgotten in between makes it lost, and never a gap.
+        let params: [&(dyn ToSql + Sync); 3] = [&transaction, &number, &limit];
+        let rows = self.engine.rows(AFTER, &params, deadline()).await?;
+        // This must be checked after reading: if events were deleted in between, the result is
+        // `None` and never a list with a gap.
         if lost(&self.engine, (transaction, number)).await? {
             return Ok(None);
         }
@@ -86,10 +86,10 @@ impl Feed for Postgres {
             .map(Some)
     }
 
-    async fn awaken(&self, place: &Cursor) -> Result<(), Error> {
+    async fn wait_for_events(&self, place: &Cursor) -> Result<(), Error> {
         loop {
             match self.after(place, 1).await? {
-                Some(events) if events.is_empty() => tokio::time::sleep(EVERY).await,
+                Some(events) if events.is_empty() => tokio::time::sleep(POLL_INTERVAL).await,
                 _ => return Ok(()),
             }
         }
@@ -100,66 +100,49 @@ impl Feed for Postgres {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         let mut forgotten = 0;
         loop {
-            let deadline = Instant::now() + FORGET_PATIENCE;
-            let part = self
-                .engine
-                .own_count(FORGET, &[&age, &count], deadline)
-                .await?;
-            forgotten += part;
-            if part == 0 {
+            let deadline = Instant::now() + FORGET_TIMEOUT;
+            let deleted = self.engine.count(FORGET, &[&age, &count], deadline).await?;
+            forgotten += deleted;
+            if deleted == 0 {
                 return Ok(forgotten);
             }
         }
     }
 }
 
-/// The events of a transaction as the columns that [`PUBLISH`] takes.
-pub(super) fn columns(events: &[Event]) -> [Vec<String>; 3] {
-    let column = |of: fn(&Event) -> String| events.iter().map(of).collect();
-    [
-        column(|event| event.kind().to_owned()),
-        column(|event| event.subject().to_owned()),
-        column(|event| event.attributes_json()),
-    ]
-}
-
-fn soon() -> Instant {
-    Instant::now() + PATIENCE
+fn deadline() -> Instant {
+    Instant::now() + QUERY_TIMEOUT
 }
 
 async fn lost(engine: &Engine, (transaction, number): Place) -> Result<bool, Error> {
-    let rows = engine.own(LOST, &[&transaction, &number], soon()).await?;
-    match rows.first() {
-        Some(row) => row.try_get(0).map_err(|error| failure::sort_own(&error)),
-        None => Ok(true),
-    }
+    let rows = engine
+        .rows(LOST, &[&transaction, &number], deadline())
+        .await?;
+    rows.first().map_or(Ok(true), |row| column(row, 0))
 }
 
-/// The numbers are not negative, so 16 digits of each compare as the numbers do.
+/// The numbers are not negative, so comparing their 16 digits is the same as comparing the numbers.
 fn cursor((transaction, number): Place) -> Cursor {
     Cursor::new(format!("{transaction:016x}-{number:016x}"))
 }
 
-fn place_named(place: &Cursor) -> Option<Place> {
-    let (transaction, number) = place.as_str().split_once('-')?;
-    let named = |digits| i64::from_str_radix(digits, 16).ok();
-    let named = (named(transaction)?, named(number)?);
-    (cursor(named) == *place).then_some(named)
+fn parse(cursor_text: &Cursor) -> Option<Place> {
+    let (transaction, number) = cursor_text.as_str().split_once('-')?;
+    let parse = |digits| i64::from_str_radix(digits, 16).ok();
+    let place = (parse(transaction)?, parse(number)?);
+    (cursor(place) == *cursor_text).then_some(place)
 }
 
 fn place_of(row: &Row) -> Result<Place, Error> {
-    let own = |error| failure::sort_own(&error);
-    Ok((row.try_get(0).map_err(own)?, row.try_get(1).map_err(own)?))
+    Ok((column(row, 0)?, column(row, 1)?))
 }
 
 fn published(row: &Row) -> Result<Published, Error> {
-    let own = |error| failure::sort_own(&error);
-    let [kind, subject, attributes] = [2, 3, 4].map(|column| row.try_get::<_, String>(column));
-    let micros: i64 = row.try_get(5).map_err(own)?;
-    let attributes = attributes.map_err(own)?;
+    let attributes: String = column(row, 4)?;
+    let micros: i64 = column(row, 5)?;
     Ok(Published {
         cursor: cursor(place_of(row)?),
-        event: Event::with_json(kind.map_err(own)?, subject.map_err(own)?, &attributes)
+        event: Event::with_json(column(row, 2)?, column(row, 3)?, &attributes)
             .map_err(|_| Error::Unavailable("an event cannot be read".into()))?,
         at_ms: micros / 1000,
     })

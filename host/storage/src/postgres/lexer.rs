@@ -1,11 +1,11 @@
-//! PostgreSQL's SQL, cut into tokens as its own scanner does (`scan.l`), as far as the policy has
-//! to know: where words, quoted names, parameters and ends of statements stand, and that nothing
-//! inside of texts and comments is taken for one.
+//! Splits PostgreSQL's SQL into tokens, as its own scanner (`scan.l`) does, as far as the policy
+//! needs: it finds words, quoted names, parameters and the ends of statements, but nothing inside of
+//! string literals and comments.
 //!
-//! It relies on `standard_conforming_strings`, which every connection checks. Where a text could
-//! be read in two ways it is refused.
+//! It relies on `standard_conforming_strings`, which every connection checks. A text that could be
+//! read in two ways is refused.
 
-/// One token, with the place where it begins.
+/// One token and the position where it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token<'a> {
     pub(super) kind: Kind<'a>,
@@ -17,7 +17,7 @@ pub(super) struct Token<'a> {
 pub(super) enum Kind<'a> {
     /// A keyword or a name without quotes.
     Word(&'a str),
-    /// A name in quotes, without them; quotes inside are still doubled.
+    /// A name in quotes, without the quotes. Quotes inside of it are still doubled.
     Quoted(&'a str),
     /// `$n`.
     Parameter(&'a str),
@@ -27,26 +27,26 @@ pub(super) enum Kind<'a> {
     Open,
     /// `)`.
     Close,
-    /// A text, a number or an operator.
+    /// A string literal, a number or an operator.
     Other,
 }
 
-/// Cuts a text into tokens.
+/// Splits a text into tokens.
 pub(super) struct Lexer<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Lexer<'a> {
-    /// Begins at the start of a text.
+    /// Starts at the beginning of a text.
     pub(super) fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
 
-    /// The next token; none at the end.
+    /// Returns the next token. `None` at the end.
     ///
     /// # Errors
-    /// What is not closed, or not readable in one way only.
+    /// Returns what is not closed, or what could be read in two ways.
     pub(super) fn next(&mut self) -> Result<Option<Token<'a>>, &'static str> {
         self.skip()?;
         let start = self.at;
@@ -71,7 +71,7 @@ impl<'a> Lexer<'a> {
         Ok(Some(Token { kind, start }))
     }
 
-    /// Skips blanks and comments; those between `/*` and `*/` nest.
+    /// Skips white space and comments. Comments between `/*` and `*/` may be nested.
     fn skip(&mut self) -> Result<(), &'static str> {
         loop {
             let rest = &self.text[self.at..];
@@ -94,8 +94,8 @@ impl<'a> Lexer<'a> {
         kind
     }
 
-    /// A text from its first quote on; with `escapes`, a backslash keeps the next byte from
-    /// ending it.
+    /// Reads a literal from its first quote on. With `escapes`, a quote after a backslash does not
+    /// end it.
     fn quoted(&mut self, quote: char, escapes: bool) -> Result<Kind<'a>, &'static str> {
         let bytes = self.text.as_bytes();
         let mut at = self.at + 1;
@@ -110,7 +110,7 @@ impl<'a> Lexer<'a> {
                 _ => at += 1,
             }
         }
-        Err("a text or a name in quotes is not closed")
+        Err("a string or a quoted name is not closed")
     }
 
     fn name(&mut self) -> Result<Kind<'a>, &'static str> {
@@ -135,7 +135,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// A number, and letters right behind it, as in `1e5` and `0x1F`.
+    /// Reads a number and the letters directly after it, as in `1e5` and `0x1F`.
     fn number(&mut self) -> Kind<'a> {
         let rest = &self.text[self.at..];
         let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_'));
@@ -143,14 +143,14 @@ impl<'a> Lexer<'a> {
         Kind::Other
     }
 
-    /// `$1`, or a text between two of `$tag$`.
+    /// Reads `$1`, or a string between two `$tag$`.
     fn dollar(&mut self) -> Result<Kind<'a>, &'static str> {
         let rest = &self.text[self.at + 1..];
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         if digits > 0 {
             self.at += 1 + digits;
             if self.text[self.at..].starts_with(|c| begins_word(c) || c == '$') {
-                return Err("a letter stands right behind a parameter");
+                return Err("a letter directly follows a parameter");
             }
             return Ok(Kind::Parameter(&rest[..digits]));
         }
@@ -163,17 +163,17 @@ impl<'a> Lexer<'a> {
         let mark = &self.text[self.at..self.at + tag + 2];
         let body = self.at + mark.len();
         let end = self.text[body..].find(mark);
-        self.at = body + end.ok_or("a text between dollar signs is not closed")? + mark.len();
+        self.at = body + end.ok_or("a dollar-quoted string is not closed")? + mark.len();
         Ok(Kind::Other)
     }
 }
 
-/// Whether a word may begin so; all that is not ASCII may.
+/// Whether a word may begin with a character. Every character that is not ASCII may begin one.
 fn begins_word(c: char) -> bool {
     c.is_ascii_alphabetic() || c == '_' || !c.is_ascii()
 }
 
-/// The length of the comment that a text begins with.
+/// Returns the length of the comment at the start of a text. `None` if it is not closed.
 fn comment(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let (mut at, mut depth) = (2, 1);
@@ -205,14 +205,14 @@ mod tests {
         loop {
             match lexer.next() {
                 Ok(Some(_)) => {}
-                Ok(None) => panic!("{text} is read to its end"),
+                Ok(None) => panic!("{text} was not refused"),
                 Err(reason) => return reason,
             }
         }
     }
 
     #[test]
-    fn words_names_and_parameters_are_told_apart() {
+    fn words_names_and_parameters_are_distinguished() {
         assert_eq!(
             kinds("select a$b, \"C\"\"d\" from grün where x=$12;"),
             [
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_inside_of_texts_and_comments_is_a_token() {
+    fn nothing_inside_of_strings_and_comments_is_a_token() {
         for text in [
             "'; drop'",
             "'it''s; x'",
@@ -253,12 +253,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_closed_or_not_clear_is_refused() {
+    fn an_unclosed_or_ambiguous_text_is_refused() {
         for text in ["'a", "\"a", "/* /* */", "$a$ $b$", "E'\\'", "$$"] {
             assert!(refused(text).ends_with("closed"), "{text}");
         }
         assert_eq!(refused("select $a"), "write parameters as $1, $2 and so on");
         assert_eq!(refused("U&\"\\0061\""), "write names without U&");
-        assert_eq!(refused("$1a"), "a letter stands right behind a parameter");
+        assert_eq!(refused("$1a"), "a letter directly follows a parameter");
     }
 }

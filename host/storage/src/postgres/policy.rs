@@ -1,46 +1,41 @@
-//! What SQL the logic may write. It is read here before the server sees it; what the login of the
-//! logic may do at all is the second line.
+//! What SQL the logic may write. A statement is checked here before the server gets it. The limited
+//! rights of the logic's login are the second line of defence.
 //!
-//! The words alone are enough, because nothing that the logic can make runs a text as SQL: no
-//! functions, no `DO`, no triggers, and no function of the server that takes a query. So a name
-//! that does not stand in a statement or a migration is never called. Everything is refused
-//! unless its first words are listed.
+//! Checking the words is enough, because the logic can create nothing that runs a text as SQL: no
+//! functions, no `DO`, no triggers, and no call of a server function that takes a query. So a name
+//! that is not written in a statement or a migration is never called. A statement is refused unless
+//! its first words are listed.
 
 use super::lexer::{Kind, Lexer, Token};
+use crate::parameter;
+use crate::stop::{self, NO_STATEMENT, ONE_STATEMENT, REQUEST_STATEMENTS};
 
-/// The highest parameter number, as on both engines.
-const MAX_PARAMETER: u16 = 32_766;
-
-/// Why a statement of another kind is refused in a request.
-const STATEMENTS: &str = "only SELECT, INSERT, UPDATE, DELETE, WITH and VALUES run here; \
-                          the schema changes in migrations";
-
-/// What is known of a statement before the server sees it.
+/// What is known about a statement before the server gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Shape {
-    /// The numbers of its parameters, from 1, sorted, each once.
+    /// The numbers of its parameters, counted from 1, sorted, each once.
     pub(super) parameters: Vec<u16>,
-    /// Whether the number of rows that it reports is that of changed ones.
+    /// Whether the number of rows that it reports is the number of changed rows.
     pub(super) counts_changes: bool,
 }
 
-/// Reads one statement of a request.
+/// Checks one statement of a request.
 ///
 /// # Errors
-/// Why it is refused, as a sentence for the logic's author.
+/// Returns why it is refused, as a sentence for the author of the logic.
 pub(super) fn statement(text: &str) -> Result<Shape, String> {
     if text.contains('\0') {
         return Err("a statement may not contain U+0000".into());
     }
     let tokens = pieces(text)?;
     let tokens = match &tokens[..] {
-        [] => return Err("there is no statement in the text".into()),
+        [] => return Err(NO_STATEMENT.into()),
         [one] => &one.tokens,
-        _ => return Err("one statement a call".into()),
+        _ => return Err(ONE_STATEMENT.into()),
     };
     let first = first_words(tokens);
     if !is_dml(&first[0]) {
-        return Err(STATEMENTS.into());
+        return Err(REQUEST_STATEMENTS.into());
     }
     check(tokens)?;
     Ok(Shape {
@@ -49,7 +44,7 @@ pub(super) fn statement(text: &str) -> Result<Shape, String> {
     })
 }
 
-/// Cuts a migration into its statements.
+/// Splits a migration into its statements and checks them.
 ///
 /// # Errors
 /// As [`statement`].
@@ -62,7 +57,7 @@ pub(super) fn migration(text: &str) -> Result<Vec<&str>, String> {
         let first = first_words(&piece.tokens);
         if !is_dml(&first[0]) && !is_schema_change(&first) {
             let words = first.join(" ").trim_end().to_owned();
-            return Err(format!("{words} … does not run in a migration"));
+            return Err(format!("{words} … is not allowed in a migration"));
         }
         check(&piece.tokens)?;
         statements.push(piece.text);
@@ -76,7 +71,7 @@ struct Piece<'a> {
     tokens: Vec<Token<'a>>,
 }
 
-/// Cuts a text at each `;`; pieces without a token are left out.
+/// Splits a text at each `;`. Pieces without a token are omitted.
 fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
     let mut lexer = Lexer::new(text);
     let mut pieces = Vec::new();
@@ -101,7 +96,7 @@ fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
     }
 }
 
-/// The first four words, in lower case; empty where there is none.
+/// Returns the first four words, in lower case. Missing ones are empty.
 fn first_words(tokens: &[Token<'_>]) -> [String; 4] {
     let mut words = tokens
         .iter()
@@ -141,7 +136,7 @@ fn is_schema_change(first: &[String; 4]) -> bool {
     }
 }
 
-/// Refuses what would leave the logic's tables.
+/// Refuses whatever could access something other than the logic's tables.
 fn check(tokens: &[Token<'_>]) -> Result<(), String> {
     let mut before = "";
     for token in tokens {
@@ -154,7 +149,7 @@ fn check(tokens: &[Token<'_>]) -> Result<(), String> {
             _ => "",
         };
         if word.eq_ignore_ascii_case("into") && !before.eq_ignore_ascii_case("insert") {
-            return Err(format!("SELECT INTO makes a table; {STATEMENTS}"));
+            return Err(format!("SELECT INTO creates a table; {REQUEST_STATEMENTS}"));
         }
         name_allowed(word)?;
         before = word;
@@ -162,8 +157,8 @@ fn check(tokens: &[Token<'_>]) -> Result<(), String> {
     Ok(())
 }
 
-/// Functions that reach the session, other sessions, large objects, or run a text as SQL; those
-/// whose names begin with `pg_` are refused as a whole, as PostgreSQL keeps these for itself.
+/// Functions that access the session, other sessions or large objects, or that run a text as SQL.
+/// Sorted. All names that begin with `pg_` are refused too, because PostgreSQL reserves them.
 const FUNCTIONS: [&str; 31] = [
     "current_setting",
     "currtid2",
@@ -201,7 +196,7 @@ const FUNCTIONS: [&str; 31] = [
 fn name_allowed(name: &str) -> Result<(), String> {
     let name = name.to_ascii_lowercase();
     if name == "task_host" || name.starts_with("task_host_") {
-        return Err(format!("{name} is a name of the host's"));
+        return Err(stop::host_name(&name));
     }
     let reserved = name.starts_with("pg_")
         || name.starts_with("txid_")
@@ -222,13 +217,9 @@ fn parameters(tokens: &[Token<'_>]) -> Result<Vec<u16>, String> {
         let Kind::Parameter(digits) = token.kind else {
             continue;
         };
-        let number = digits
-            .parse()
-            .ok()
-            .filter(|number| !digits.starts_with('0') && (1..=MAX_PARAMETER).contains(number));
-        match number {
+        match parameter::number(digits) {
             Some(number) => numbers.push(number),
-            None => return Err(format!("${digits} is no parameter; write $1, $2 and so on")),
+            None => return Err(parameter::not_a_parameter(&format!("${digits}"))),
         }
     }
     numbers.sort_unstable();
@@ -236,8 +227,8 @@ fn parameters(tokens: &[Token<'_>]) -> Result<Vec<u16>, String> {
     Ok(numbers)
 }
 
-/// Whether the statement itself changes rows: after WITH, the first verb that stands in no
-/// parentheses says so.
+/// Whether the statement itself changes rows. After WITH, the first verb outside of parentheses
+/// decides.
 fn changes(tokens: &[Token<'_>]) -> bool {
     let mut depth = 0_usize;
     for token in tokens {
@@ -260,12 +251,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_of_functions_is_sorted_for_its_search() {
+    fn the_list_of_functions_is_sorted_for_the_binary_search() {
         assert!(FUNCTIONS.is_sorted());
     }
 
     #[test]
-    fn a_statement_is_known_by_its_first_word() {
+    fn a_statement_is_recognized_by_its_first_word() {
         for text in [
             "select 1",
             "  -- x\n(SELECT 1) union (select 2)",
@@ -277,12 +268,16 @@ mod tests {
             assert!(statement(text).is_ok(), "{text}");
         }
         for text in ["create table x ()", "set a = 1", "table x", "'x'", "$1"] {
-            assert_eq!(statement(text), Err(STATEMENTS.to_owned()), "{text}");
+            assert_eq!(
+                statement(text),
+                Err(REQUEST_STATEMENTS.to_owned()),
+                "{text}"
+            );
         }
     }
 
     #[test]
-    fn parameters_are_read_once_each() {
+    fn each_parameter_is_listed_once() {
         let shape = statement("select $2, $1, $2, '$7', $12").unwrap();
         assert_eq!(shape.parameters, [1, 2, 12]);
         for text in [
@@ -297,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_reports_changes_is_told_apart() {
+    fn statements_that_report_changed_rows_are_recognized() {
         for (text, changes) in [
             ("select 1", false),
             ("update notes set rank = 1 returning id", true),
@@ -315,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migration_is_cut_where_its_statements_end() {
+    fn a_migration_is_split_where_its_statements_end() {
         let text = "create table a (b text default ';'); -- x;\n insert into a values ($$;$$) ;;";
         assert_eq!(
             migration(text).unwrap(),
@@ -328,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migration_makes_no_code_of_its_own() {
+    fn a_migration_cannot_create_code() {
         for text in [
             "create function a() returns int language sql as 'select 1'",
             "create or replace function a() returns int language sql as 'select 1'",
@@ -348,12 +343,12 @@ mod tests {
         }
         assert_eq!(
             migration("set a = 1").unwrap_err(),
-            "set a … does not run in a migration"
+            "set a … is not allowed in a migration"
         );
     }
 
     #[test]
-    fn names_of_others_are_refused_however_they_are_written() {
+    fn reserved_names_are_refused_however_they_are_written() {
         for text in [
             "select pg_sleep(1)",
             "select PG_SLEEP(1)",

@@ -1,18 +1,21 @@
-//! Connections, lent to one transaction at a time, in order of arrival.
+//! A pool of connections. Each is used by one transaction at a time, in order of arrival.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use parking_lot::Mutex;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::connection::{Connection, Login};
+use crate::queue::Queue;
 use crate::{Error, Stats};
+use contract::Access;
 
-/// How long a connection that was idle may say nothing. Where the way to the server was lost
-/// without a word, nothing ever comes.
+/// How long to wait for the first answer on a connection that was idle. If the network to the server
+/// was lost without a notice, an answer never comes.
 pub(super) const SILENCE: Duration = Duration::from_millis(500);
 
 /// What a pool's connections are for.
@@ -22,33 +25,45 @@ pub(super) enum Purpose {
     Read,
     /// Write transactions of the logic.
     Write,
-    /// Migrations. Each has a connection of its own, which is closed after it: what a migration
-    /// may have left in its session ends with it.
+    /// Migrations. Each gets a new connection, which is closed afterwards, so that nothing remains
+    /// of what a migration may have changed in its session.
     Migrate,
     /// The host's own tables.
     Host,
 }
 
+impl Purpose {
+    /// As what the pool's connections are counted. `None`: they are not counted.
+    fn counted_as(self) -> Option<Access> {
+        match self {
+            Purpose::Read => Some(Access::Read),
+            Purpose::Write => Some(Access::Write),
+            Purpose::Migrate | Purpose::Host => None,
+        }
+    }
+}
+
 /// Up to a fixed number of connections, opened when they are first needed.
 pub(super) struct Pool {
-    /// A permit for each connection; it serves in order of arrival, and lets nobody pass.
-    permits: Arc<Semaphore>,
-    /// Those not lent. The one that came back last is lent first: what it has prepared is warm,
-    /// and those that the load does not need are closed after a while.
+    /// Grants a permit for each connection.
+    queue: Queue,
+    /// The connections that are not in use. The last one returned is used first, because it has
+    /// prepared statements. Connections that the load does not need are closed after a while.
     idle: Mutex<Vec<Connection>>,
     login: Login,
     purpose: Purpose,
-    /// How long a connection stays open that nobody needs.
-    keep: Duration,
+    /// How long an unused connection stays open.
+    max_idle: Duration,
     stats: Arc<Stats>,
 }
 
-/// A connection on loan. When it comes back, what was not committed is rolled back.
+/// A connection in use. When it is dropped, what was not committed is rolled back and the
+/// connection returns to its pool.
 pub(super) struct Lease {
-    /// None only while it is dropped.
+    /// `None` only while it is dropped.
     connection: Option<Connection>,
-    /// Whether it was opened for this loan.
-    pub(super) fresh: bool,
+    /// Whether it was opened for this use.
+    pub(super) is_new: bool,
     pool: Arc<Pool>,
     _permit: OwnedSemaphorePermit,
 }
@@ -58,62 +73,59 @@ impl Pool {
         login: Login,
         purpose: Purpose,
         size: usize,
-        keep: Duration,
+        max_idle: Duration,
         stats: Arc<Stats>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            permits: Arc::new(Semaphore::new(size)),
+            queue: Queue::new(size, purpose.counted_as(), stats.clone()),
             idle: Mutex::default(),
             login,
             purpose,
-            keep,
+            max_idle,
             stats,
         })
     }
 
-    /// Takes a connection, when it is this caller's turn. Cancel-safe.
+    /// Waits for the caller's turn and takes a connection. Cancel-safe.
     ///
     /// # Errors
-    /// [`Error::Busy`] when it is not until then; [`Error::Unavailable`] where a connection has
-    /// to be opened and cannot be.
+    /// Returns [`Error::Busy`] if it is not the caller's turn in time, and [`Error::Unavailable`] if
+    /// a new connection is needed and cannot be opened.
     pub(super) async fn take(self: &Arc<Self>, until: Instant) -> Result<Lease, Error> {
-        let permit = match self.permits.clone().try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => self.wait(until).await?,
-        };
+        let permit = self.queue.acquire(until).await?;
         let idle = loop {
-            match self.lock().pop() {
+            match self.idle.lock().pop() {
                 Some(connection) if !connection.is_usable() => {}
                 other => break other,
             }
         };
-        let fresh = idle.is_none();
+        let is_new = idle.is_none();
         let connection = match idle {
             Some(connection) => connection,
             None => self.open(until).await?,
         };
-        if let Some(gauge) = self.in_use() {
-            Stats::count(gauge);
+        if let Some(access) = self.purpose.counted_as() {
+            Stats::count(self.stats.in_use(access));
         }
         Ok(Lease {
             connection: Some(connection),
-            fresh,
+            is_new,
             pool: self.clone(),
             _permit: permit,
         })
     }
 
-    /// Closes connections that nobody needed for a while.
-    pub(super) fn trim(&self) {
-        let keep = self.keep;
-        self.lock()
-            .retain(|connection| connection.is_usable() && connection.idle_since.elapsed() < keep);
+    /// Closes connections that were not used for a while.
+    pub(super) fn close_unused(&self) {
+        self.idle.lock().retain(|connection| {
+            connection.is_usable() && connection.idle_since.elapsed() < self.max_idle
+        });
     }
 
-    /// Closes the connections that are not lent: nothing came on another one, and a way to the
-    /// server that was lost without a word is lost for all.
-    pub(super) fn distrust(&self) {
-        self.lock().clear();
+    /// Closes all idle connections. Call this if a connection gave no answer: if the network to the
+    /// server was lost, it was lost for all of them.
+    pub(super) fn close_idle(&self) {
+        self.idle.lock().clear();
     }
 
     async fn open(&self, until: Instant) -> Result<Connection, Error> {
@@ -122,49 +134,10 @@ impl Pool {
             Err(_) => Err(Error::Unavailable("it does not answer in time".into())),
         }
     }
-
-    async fn wait(&self, until: Instant) -> Result<OwnedSemaphorePermit, Error> {
-        struct Waiting<'a>(&'a AtomicU64);
-        impl Drop for Waiting<'_> {
-            fn drop(&mut self) {
-                self.0.fetch_sub(1, Relaxed);
-            }
-        }
-        let gauge = match self.purpose {
-            Purpose::Read => Some(&self.stats.reader_waiting),
-            Purpose::Write => Some(&self.stats.writer_waiting),
-            Purpose::Migrate | Purpose::Host => None,
-        };
-        let _waiting = gauge.map(|gauge| {
-            Stats::count(gauge);
-            Waiting(gauge)
-        });
-        match tokio::time::timeout_at(until.into(), self.permits.clone().acquire_owned()).await {
-            // The semaphore is never closed.
-            Ok(permit) => permit.map_err(|_| Error::Unavailable("the pool is closed".into())),
-            Err(_) => {
-                Stats::count(&self.stats.timeouts);
-                Err(Error::Busy)
-            }
-        }
-    }
-
-    fn in_use(&self) -> Option<&AtomicU64> {
-        match self.purpose {
-            Purpose::Read => Some(&self.stats.readers_in_use),
-            Purpose::Write => Some(&self.stats.writers_in_use),
-            Purpose::Migrate | Purpose::Host => None,
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        // Pushing and popping leave a whole vector behind, also where something panicked.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Lease {
-    /// The connection.
+    /// Returns the connection.
     ///
     /// # Panics
     /// Never: it is taken out only when the lease is dropped.
@@ -174,27 +147,27 @@ impl Lease {
             .expect("the connection is taken out only by drop")
     }
 
-    /// Runs one of the host's own statements outside a transaction. Where no answer comes, the
-    /// connections that were idle meanwhile are not trusted either.
-    pub(super) async fn ask(
+    /// Runs one of the host's own statements outside of a transaction. If no answer comes, also
+    /// closes the idle connections.
+    pub(super) async fn query(
         &mut self,
         text: &'static str,
         params: &[&(dyn ToSql + Sync)],
         deadline: Instant,
     ) -> Result<Result<Vec<Row>, tokio_postgres::Error>, Error> {
         let begun = Instant::now();
-        let asked = self.connection().host(text, params, deadline).await;
-        if asked.is_err() && begun.elapsed() >= SILENCE {
-            self.pool.distrust();
+        let outcome = self.connection().host(text, params, deadline).await;
+        if outcome.is_err() && begun.elapsed() >= SILENCE {
+            self.pool.close_idle();
         }
-        asked
+        outcome
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(gauge) = self.pool.in_use() {
-            gauge.fetch_sub(1, Relaxed);
+        if let Some(access) = self.pool.purpose.counted_as() {
+            self.pool.stats.in_use(access).fetch_sub(1, Relaxed);
         }
         let Some(mut connection) = self.connection.take() else {
             return;
@@ -203,13 +176,13 @@ impl Drop for Lease {
             Stats::count(&self.pool.stats.rollbacks);
         }
         if !connection.is_usable() || self.pool.purpose == Purpose::Migrate {
-            // Closing a connection rolls back what is open on it.
+            // Closing the connection rolls its transaction back.
             return;
         }
-        connection.end();
+        connection.roll_back();
         connection.idle_since = Instant::now();
-        self.pool.lock().push(connection);
-        self.pool.trim();
-        // Only now is the permit given back: who gets it finds the connection.
+        self.pool.idle.lock().push(connection);
+        self.pool.close_unused();
+        // The permit is returned only now, so that whoever gets it finds the connection.
     }
 }

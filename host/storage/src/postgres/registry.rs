@@ -1,5 +1,5 @@
-//! The registry in PostgreSQL: one statement a method, so each is a transaction of its own
-//! without a round trip more, and done or not begun when its caller goes away.
+//! The registry in PostgreSQL. Each method is one statement, and so one transaction without
+//! additional round trips. If the caller drops the future, it is either completed or not begun.
 
 mod components;
 pub(super) mod deployments;
@@ -10,12 +10,13 @@ use async_trait::async_trait;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, ToSql};
 
-use super::{Postgres, failure};
+use super::database::Postgres;
+use super::engine::column;
 use crate::Error;
 use crate::registry::{Active, DeploymentRow, End, NewDeployment, Registry, StoredComponent};
 
-/// How long a method may take, waiting for a connection included.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a method may take, including the wait for a connection.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Postgres {
     async fn rows(
@@ -24,11 +25,11 @@ impl Postgres {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Error> {
         self.engine
-            .own(text, params, Instant::now() + PATIENCE)
+            .rows(text, params, Instant::now() + TIMEOUT)
             .await
     }
 
-    /// The first row, if there is one.
+    /// Returns the first row, if there is one.
     async fn first(
         &self,
         text: &'static str,
@@ -37,26 +38,17 @@ impl Postgres {
         Ok(self.rows(text, params).await?.into_iter().next())
     }
 
-    /// The first cell of the first row; without one, what was to be changed does not run any more.
-    async fn changed<T>(
-        &self,
-        text: &'static str,
-        params: &[&(dyn ToSql + Sync)],
-    ) -> Result<T, Error>
+    /// Returns the first column of the first row.
+    ///
+    /// # Errors
+    /// Returns [`Error::Conflict`] if there is no row: this host does not run the deployment.
+    async fn value<T>(&self, text: &'static str, params: &[&(dyn ToSql + Sync)]) -> Result<T, Error>
     where
         T: for<'a> FromSql<'a>,
     {
         let row = self.first(text, params).await?.ok_or(Error::Conflict)?;
-        cell(&row, 0)
+        column(&row, 0)
     }
-}
-
-pub(super) fn cell<T>(row: &Row, column: usize) -> Result<T, Error>
-where
-    T: for<'a> FromSql<'a>,
-{
-    row.try_get(column)
-        .map_err(|error| failure::sort_own(&error))
 }
 
 #[async_trait]
@@ -71,7 +63,7 @@ impl Registry for Postgres {
         } = component;
         let params: [&(dyn ToSql + Sync); 4] = [digest, content, signature, actor];
         let kept = self.first(components::PUT, &params).await?;
-        kept.map_or(Ok(false), |row| cell(&row, 0))
+        kept.map_or(Ok(false), |row| column(&row, 0))
     }
 
     async fn component(&self, digest: &str) -> Result<Option<StoredComponent>, Error> {
@@ -88,7 +80,7 @@ impl Registry for Postgres {
         let digests: Vec<&str> = gone.iter().map(|one| one.digest.as_str()).collect();
         let times: Vec<i64> = gone.iter().map(|one| one.uploaded_at).collect();
         let params: [&(dyn ToSql + Sync); 2] = [&digests, &times];
-        let gone: i64 = self.changed(components::FORGET, &params).await?;
+        let gone: i64 = self.value(components::FORGET, &params).await?;
         Ok(gone.unsigned_abs())
     }
 
@@ -108,12 +100,12 @@ impl Registry for Postgres {
         ];
         loop {
             if let Some(row) = self.first(deployments::BEGIN, &params).await? {
-                return Ok(Ok(cell(&row, 0)?));
+                return Ok(Ok(column(&row, 0)?));
             }
             if let Some(row) = self.first(deployments::RUNNING, &[]).await? {
-                return Ok(Err(cell(&row, 0)?));
+                return Ok(Err(column(&row, 0)?));
             }
-            // Another host took the id, and runs nothing: the next one is free.
+            // Another host took the id for a deployment that has ended. The next id is free.
         }
     }
 
@@ -125,13 +117,13 @@ impl Registry for Postgres {
 
     async fn advance_deployment(&self, id: i64, stage: &str, report: &str) -> Result<(), Error> {
         let params: [&(dyn ToSql + Sync); 4] = [&id, &stage, &report, &self.engine.id];
-        let _: i64 = self.changed(deployments::ADVANCE, &params).await?;
+        let _: i64 = self.value(deployments::ADVANCE, &params).await?;
         Ok(())
     }
 
     async fn activate(&self, id: i64, digest: &str, stage: &str) -> Result<i64, Error> {
         let params: [&(dyn ToSql + Sync); 4] = [&id, &digest, &stage, &self.engine.id];
-        self.changed(deployments::ACTIVATE, &params).await
+        self.value(deployments::ACTIVATE, &params).await
     }
 
     async fn end_deployment(&self, id: i64, end: &End, back_to: Option<&str>) -> Result<(), Error> {
@@ -144,7 +136,7 @@ impl Registry for Postgres {
             &back_to,
             &self.engine.id,
         ];
-        let _: i64 = self.changed(deployments::END, &params).await?;
+        let _: i64 = self.value(deployments::END, &params).await?;
         Ok(())
     }
 
@@ -161,9 +153,9 @@ impl Registry for Postgres {
             &end.reason,
         ];
         loop {
-            // Without a row another host took the id: the next one is free.
+            // If there is no row, another host took the id. The next id is free.
             if let Some(row) = self.first(deployments::RECORD, &params).await? {
-                return cell(&row, 0);
+                return column(&row, 0);
             }
         }
     }
@@ -184,13 +176,11 @@ impl Registry for Postgres {
     }
 
     async fn was_active(&self, digest: &str) -> Result<bool, Error> {
-        self.changed(deployments::WAS_ACTIVE, &[&digest]).await
+        self.value(deployments::WAS_ACTIVE, &[&digest]).await
     }
 
     async fn forget_deployments(&self, keep: u32) -> Result<u64, Error> {
-        let gone: i64 = self
-            .changed(deployments::FORGET, &[&i64::from(keep)])
-            .await?;
+        let gone: i64 = self.value(deployments::FORGET, &[&i64::from(keep)]).await?;
         Ok(gone.unsigned_abs())
     }
 }

@@ -1,12 +1,13 @@
-//! What a database needs before it is used: the host's tables, the logic's schema, and a login for
-//! the logic that may do nothing but use that schema.
+//! Sets up a database: the host's tables, the logic's schema, and a login for the logic that may
+//! only use that schema.
 //!
-//! The host makes all of it where its own login may. Where that may not make logins, an
-//! administrator runs the statements that [`OpenError::NeedsAdministrator`] shows; what they make
-//! is the same. The password of the logic's login is made up here and kept in the host's tables,
-//! so every replica finds it; an administrator sees its verifier only.
+//! The host does all of it if its own login has the rights. If it may not create logins, an
+//! administrator must run the statements that [`OpenError::NeedsAdministrator`] shows, with the same
+//! result. The password of the logic's login is generated here and stored in the host's tables,
+//! where every replica finds it. An administrator sees only its verifier.
 //!
-//! It runs on a connection of its own, which it closes, and several hosts may do it at a time.
+//! This runs on its own connection, which is closed afterwards. Several hosts may do it at the same
+//! time.
 
 use std::time::{Duration, Instant};
 
@@ -14,16 +15,17 @@ use rand::RngCore as _;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use super::Config;
+use super::config::Config;
 use super::connection::Login;
 use super::failure::message;
 use super::socket::{self, OpenFailure};
 use crate::OpenError;
+use crate::dialect::quoted;
 
-/// The oldest server that is spoken to. In 15 the schema `public` became closed to other roles.
+/// The oldest supported server version. In 15 the schema `public` was closed to other roles.
 const OLDEST: i32 = 150_000;
 
-/// The host's tables, step by step. A step that was released never changes again.
+/// The host's tables, step by step. The statements of a released step never change.
 const STEPS: [&str; 3] = [
     include_str!("schema/0001.sql"),
     include_str!("schema/0002.sql"),
@@ -33,28 +35,30 @@ const STEPS: [&str; 3] = [
 /// The lock under which one host at a time sets a database up.
 const LOCK: &str = "SELECT pg_catalog.pg_advisory_xact_lock(7309452)";
 
-/// How long all of it may take, waiting for other hosts included.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How often a server that does not answer is asked.
+/// How long all of it may take, including the wait for other hosts.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How often to try again while the server does not answer.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// What the hosts of a database share.
 pub(super) struct Shared {
-    /// What the functions that a request may call want to hear.
+    /// The secret that the functions for a request's transaction demand.
     pub(super) secret: Vec<u8>,
-    /// How the logic's connections log in.
+    /// The logic's login.
     pub(super) logic: String,
+    /// The password of the logic's login.
     pub(super) password: String,
 }
 
-/// Sets a database up where that was not done before.
+/// Sets a database up, as far as it is not set up yet.
 ///
 /// # Errors
-/// Every [`OpenError`] but `InUse` and `NotADatabase`.
+/// Returns [`OpenError::NeedsAdministrator`] if the host's login lacks the rights, and
+/// [`OpenError::Failed`] if anything else fails.
 pub(super) async fn run(config: &Config, host: &Login) -> Result<Shared, OpenError> {
     let setup = Setup { config };
-    let client = setup.reach(host).await?;
-    tokio::time::timeout(PATIENCE, setup.run(client, host))
+    let client = setup.connect(host).await?;
+    tokio::time::timeout(TIMEOUT, setup.run(client, host))
         .await
         .unwrap_or_else(|_| Err(setup.failed("it does not answer")))
 }
@@ -64,14 +68,14 @@ struct Setup<'a> {
 }
 
 impl Setup<'_> {
-    /// Opens the first connection. In a cluster the server may be started together with its hosts.
-    async fn reach(&self, host: &Login) -> Result<Client, OpenError> {
+    /// Opens the first connection. In a cluster, the server may start at the same time as its hosts.
+    async fn connect(&self, host: &Login) -> Result<Client, OpenError> {
         let until = Instant::now() + self.config.wait;
         loop {
             let opened = socket::open(&host.url, host.encryption.clone(), host.message_bytes);
-            let reason = match tokio::time::timeout(PATIENCE, opened).await {
+            let reason = match tokio::time::timeout(TIMEOUT, opened).await {
                 Ok(Ok(opened)) => return Ok(opened.client),
-                Ok(Err(error)) if !error.may_pass() => return Err(self.failed(error)),
+                Ok(Err(error)) if !error.is_temporary() => return Err(self.failed(error)),
                 Ok(Err(error)) => self.failed(error),
                 Err(_) => self.failed("it does not answer"),
             };
@@ -99,25 +103,27 @@ impl Setup<'_> {
         }
         let shared = self.tables(&client).await?;
         let mut direct = host.clone();
-        direct.url = host.url.login(&shared.logic, &shared.password);
-        match self.check(&direct).await {
+        direct.url = host.url.with_login(&shared.logic, &shared.password);
+        match self.check_login(&direct).await {
             Ok(()) => return Ok(shared),
-            Err(Lacking::Login(reason)) => {
-                tracing::info!("making the logic's login {}: {reason}", shared.logic);
+            Err(LoginProblem::Login(reason)) => {
+                tracing::info!("creating the logic's login {}: {reason}", shared.logic);
                 self.make_login(&client, &shared).await?;
             }
-            Err(Lacking::Rights) => {}
-            Err(Lacking::Server(reason)) => return Err(self.failed(reason)),
+            Err(LoginProblem::Rights) => {}
+            Err(LoginProblem::Server(reason)) => return Err(self.failed(reason)),
         }
         self.grant(&client, &shared.logic).await?;
-        match self.check(&direct).await {
+        match self.check_login(&direct).await {
             Ok(()) => Ok(shared),
-            Err(Lacking::Login(reason) | Lacking::Server(reason)) => Err(self.failed(reason)),
-            Err(Lacking::Rights) => Err(self.failed("the logic's login lacks rights")),
+            Err(LoginProblem::Login(reason) | LoginProblem::Server(reason)) => {
+                Err(self.failed(reason))
+            }
+            Err(LoginProblem::Rights) => Err(self.failed("the logic's login lacks rights")),
         }
     }
 
-    /// Creates the host's tables and the logic's schema as far as they are missing.
+    /// Creates the host's tables and the logic's schema, as far as they are missing.
     async fn tables(&self, client: &Client) -> Result<Shared, OpenError> {
         self.batch(client, "BEGIN").await?;
         self.batch(client, LOCK).await?;
@@ -177,15 +183,15 @@ impl Setup<'_> {
         })
     }
 
-    /// Logs in as the logic and looks at what it finds.
-    async fn check(&self, logic: &Login) -> Result<(), Lacking> {
+    /// Logs in as the logic and checks the login's settings and rights.
+    async fn check_login(&self, logic: &Login) -> Result<(), LoginProblem> {
         let opened = socket::open(&logic.url, logic.encryption.clone(), logic.message_bytes);
         let client = match opened.await {
             Ok(opened) => opened.client,
             Err(OpenFailure::Server(error)) if refuses_login(&error) => {
-                return Err(Lacking::Login(message(&error)));
+                return Err(LoginProblem::Login(message(&error)));
             }
-            Err(error) => return Err(Lacking::Server(error.to_string())),
+            Err(error) => return Err(LoginProblem::Server(error.to_string())),
         };
         let found = client.query_one(
             "SELECT current_setting('search_path') = 'logic' \
@@ -199,16 +205,18 @@ impl Setup<'_> {
             &[],
         );
         let found = found.await;
-        let row = found.map_err(|error| Lacking::Server(message(&error)))?;
+        let row = found.map_err(|error| LoginProblem::Server(message(&error)))?;
         let [settings, restricted, rights] = [0, 1, 2].map(|column| row.get::<_, bool>(column));
         if !restricted {
-            let reason = "the logic's login is no restricted one: it may do more than use tables";
-            return Err(Lacking::Server(reason.into()));
+            let reason = "the logic's login is not restricted: it may do more than use tables";
+            return Err(LoginProblem::Server(reason.into()));
         }
         if !settings {
-            return Err(Lacking::Login("its settings are not the host's".into()));
+            return Err(LoginProblem::Login(
+                "its settings are not those that the host needs".into(),
+            ));
         }
-        // Not asked for one by one: they are granted together.
+        // All functions are checked at once, because they are granted together.
         let callable: Result<bool, _> = client
             .query_one(
                 "SELECT bool_and(has_function_privilege(p.oid, 'EXECUTE')) FROM pg_proc p \
@@ -219,7 +227,7 @@ impl Setup<'_> {
             .map(|row| row.get(0));
         match rights && callable.unwrap_or(false) {
             true => Ok(()),
-            false => Err(Lacking::Rights),
+            false => Err(LoginProblem::Rights),
         }
     }
 
@@ -249,7 +257,7 @@ impl Setup<'_> {
         let verifier = postgres_protocol::password::scram_sha_256(shared.password.as_bytes());
         let verb = if exists { "ALTER" } else { "CREATE" };
         let mut statements = vec![format!("{verb} ROLE {role} LOGIN PASSWORD '{verifier}';")];
-        // Of the role and not of the session: a pooler gives sessions to whoever comes.
+        // These belong to the role and not to the session, because a pooler shares sessions.
         for setting in [
             "search_path = logic",
             "standard_conforming_strings = on",
@@ -263,7 +271,7 @@ impl Setup<'_> {
         statements
     }
 
-    /// Lets the logic's login use its schema and call what a request has to.
+    /// Lets the logic's login use its schema and call the functions for a request's transaction.
     async fn grant(&self, client: &Client, role: &str) -> Result<(), OpenError> {
         let (role, database) = (quoted(role), quoted(&self.config.url.database));
         let text = format!(
@@ -310,10 +318,10 @@ impl Setup<'_> {
 }
 
 /// Why the logic's login cannot be used yet.
-enum Lacking {
-    /// It cannot log in as it should.
+enum LoginProblem {
+    /// It does not exist, has another password, or has wrong settings.
     Login(String),
-    /// It can, and may not do enough.
+    /// It lacks rights.
     Rights,
     /// The server is at fault.
     Server(String),
@@ -325,7 +333,8 @@ fn refuses_login(error: &tokio_postgres::Error) -> bool {
         || code == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
 }
 
-/// The logic's login belongs to one database, and logins to all of a server.
+/// Returns the logic's login for a database. Logins exist for a whole server, so its name contains
+/// the database's name.
 pub(super) fn logic_login(database: &str) -> String {
     const SUFFIX: &str = "_logic";
     let mut name = database.to_owned();
@@ -335,14 +344,10 @@ pub(super) fn logic_login(database: &str) -> String {
     name + SUFFIX
 }
 
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
 fn random_hex() -> String {
     let mut bytes = [0_u8; 32];
     rand::rng().fill_bytes(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(bytes)
 }
 
 #[cfg(test)]
@@ -353,7 +358,6 @@ mod tests {
     fn the_logics_login_is_named_after_its_database() {
         assert_eq!(logic_login("tasks"), "tasks_logic");
         assert_eq!(logic_login(&"ä".repeat(40)).len(), 62);
-        assert_eq!(quoted("a\"b"), "\"a\"\"b\"");
         assert_ne!(random_hex(), random_hex());
     }
 }

@@ -1,7 +1,7 @@
-//! The statements that a connection has prepared, by their text.
+//! The statements that a connection has prepared, by text.
 //!
-//! A text made up anew for each request would pile up here and in the server, so the one that was
-//! not used for the longest time goes when there are too many.
+//! If the logic makes a new text for each request, statements would pile up here and in the server.
+//! So when there are too many, the one that was not used for the longest time is removed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use tokio_postgres::types::Type;
 
 use super::policy::{self, Shape};
 use super::value;
-use crate::Value;
 use crate::stop::Stop;
+use crate::{Value, parameter};
 
-/// Statements of the logic that a connection keeps.
+/// Maximum number of the logic's statements that a connection keeps.
 const CAPACITY: usize = 256;
 
 /// The statements of one connection.
 #[derive(Default)]
 pub(super) struct Statements {
-    guest: HashMap<Box<str>, Entry>,
+    logic: HashMap<Box<str>, Entry>,
     host: HashMap<&'static str, Statement>,
-    /// Counts uses, to tell which is the oldest.
+    /// Counts uses, to find the statement that was not used for the longest time.
     uses: u64,
 }
 
@@ -37,30 +37,32 @@ pub(super) struct Prepared {
     pub(super) shape: Shape,
 }
 
-/// How a statement is to be prepared.
+/// How a statement must be prepared.
 pub(super) struct Wanted {
-    /// Of each parameter; unknown ones are inferred.
+    /// The type of each parameter. The server infers unknown ones.
     pub(super) types: Vec<Type>,
     shape: Shape,
 }
 
 impl Statements {
-    /// Finds a statement that takes these parameters, or says how it has to be prepared.
+    /// Finds a statement that accepts these parameters, or returns how it must be prepared.
     ///
     /// # Errors
-    /// The statement or a parameter is nothing that the logic may use.
+    /// Returns the logic's fault if the statement or a parameter is not allowed.
     pub(super) fn find(
         &mut self,
         text: &str,
         params: &[Value],
     ) -> Result<Result<Arc<Prepared>, Wanted>, Stop> {
         self.uses += 1;
-        let known = self.guest.get_mut(text);
+        let known = self.logic.get_mut(text);
         let shape = match &known {
             Some(entry) => entry.prepared.shape.clone(),
             None => policy::statement(text).map_err(Stop::refused)?,
         };
-        check(&shape, params)?;
+        for number in &shape.parameters {
+            parameter::value(params, *number)?;
+        }
         let Some(entry) = known else {
             let types = types(&shape, params, &[]);
             return Ok(Err(Wanted { types, shape }));
@@ -78,17 +80,17 @@ impl Statements {
         Ok(Err(Wanted { types, shape }))
     }
 
-    /// Keeps a statement that was prepared as wanted.
-    pub(super) fn keep(
+    /// Adds a statement that was prepared as wanted.
+    pub(super) fn insert(
         &mut self,
         text: &str,
         wanted: Wanted,
         statement: Statement,
     ) -> Arc<Prepared> {
-        if self.guest.len() >= CAPACITY && !self.guest.contains_key(text) {
-            let oldest = self.guest.iter().min_by_key(|(_, entry)| entry.used);
+        if self.logic.len() >= CAPACITY && !self.logic.contains_key(text) {
+            let oldest = self.logic.iter().min_by_key(|(_, entry)| entry.used);
             if let Some(oldest) = oldest.map(|(text, _)| text.clone()) {
-                self.guest.remove(&oldest);
+                self.logic.remove(&oldest);
             }
         }
         let prepared = Arc::new(Prepared {
@@ -99,49 +101,35 @@ impl Statements {
             prepared: prepared.clone(),
             used: self.uses,
         };
-        self.guest.insert(text.into(), entry);
+        self.logic.insert(text.into(), entry);
         prepared
     }
 
-    /// One of the host's own.
+    /// Returns one of the host's own statements.
     pub(super) fn own(&self, text: &'static str) -> Option<Statement> {
         self.host.get(text).cloned()
     }
 
-    /// Keeps one of the host's own.
-    pub(super) fn keep_own(&mut self, text: &'static str, statement: Statement) {
+    /// Adds one of the host's own statements.
+    pub(super) fn insert_own(&mut self, text: &'static str, statement: Statement) {
         self.host.insert(text, statement);
     }
 
-    /// Forgets those of the logic: the schema has changed under them.
+    /// Removes the logic's statements, because the schema has changed.
     pub(super) fn clear(&mut self) {
-        self.guest.clear();
+        self.logic.clear();
     }
 }
 
-fn check(shape: &Shape, params: &[Value]) -> Result<(), Stop> {
-    for number in &shape.parameters {
-        let Some(value) = params.get(usize::from(*number) - 1) else {
-            return Err(Stop::refused(format!(
-                "${number} stands in the statement, which has {} parameters",
-                params.len()
-            )));
-        };
-        if let Some(reason) = value::unfit(value) {
-            return Err(Stop::refused(format!("${number} {reason}")));
-        }
-    }
-    Ok(())
-}
-
-/// The types to ask for. What is null now keeps the type that it had: a statement is then
-/// prepared again as often as it has parameters, and not for each pattern of nulls.
+/// Returns the types of the parameters. A parameter that is null now keeps the type that it had
+/// before. So a statement is prepared again at most once for each parameter, and not for each
+/// combination of nulls.
 fn types(shape: &Shape, params: &[Value], before: &[Type]) -> Vec<Type> {
     let count = shape.parameters.last().copied().map_or(0, usize::from);
     let of = |index: usize| {
         let number = u16::try_from(index + 1).unwrap_or(u16::MAX);
         if shape.parameters.binary_search(&number).is_err() {
-            // It stands nowhere, and PostgreSQL wants to know its type all the same.
+            // The statement does not use it, but PostgreSQL needs its type anyway.
             return Type::TEXT;
         }
         let own = value::type_of(&params[index]);

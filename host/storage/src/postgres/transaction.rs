@@ -1,8 +1,8 @@
 //! One transaction on one connection.
 //!
-//! A caller that goes away in the middle of a statement leaves a busy connection behind, which is
-//! closed and rolled back by the server; between statements, the rollback is sent as the lease
-//! ends. A COMMIT runs in a task of its own, so that it is not left halfway.
+//! If the caller drops the future in the middle of a statement, the connection stays busy: it is
+//! closed, and the server rolls the transaction back. Between statements, dropping the transaction
+//! sends a rollback. A COMMIT runs in its own task, so that it is not interrupted.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,20 +14,24 @@ use tokio_postgres::types::ToSql;
 
 use super::commit::{self, Token};
 use super::connection::NotCommitted;
+use super::engine::Engine;
 use super::pool::{Lease, Pool, SILENCE};
-use super::{Engine, answers, failure, feed, migrate};
-use crate::budget::Meter;
-use crate::stop::{Ended, Stop, refusal, spent};
+use super::{answers, failure};
+use crate::stop::Stop;
+use crate::transaction_state::TransactionState;
 use crate::{
     Budget, Error, Event, Failure, MigrationError, RecordedAnswer, Rows, Stats, Transaction, Usage,
     Value,
 };
 use contract::{Access, Migration};
 
-/// How long a COMMIT may take before its outcome counts as unknown.
-const COMMIT_FOR: Duration = Duration::from_secs(10);
+/// Writes the events of the transaction.
+const PUBLISH: &str = "SELECT task_host.publish($1, $2, $3, $4)";
 
-/// How long after its deadline the server itself ends what a lost host has left behind.
+/// How long a COMMIT may take before its outcome counts as unknown.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long after its deadline the server itself ends a transaction, in case the host is lost.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// What a transaction is for.
@@ -35,17 +39,28 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(super) enum Mode {
     Read,
     Write,
-    /// Migrations, to stay.
+    /// Migrations, to be committed.
     Migrate,
     /// Migrations and a self-test on the result, to be rolled back.
-    Try,
+    Trial,
 }
 
 impl Mode {
     fn access(self) -> Access {
         match self {
             Mode::Read => Access::Read,
-            Mode::Write | Mode::Migrate | Mode::Try => Access::Write,
+            Mode::Write | Mode::Migrate | Mode::Trial => Access::Write,
+        }
+    }
+
+    fn isolation(self) -> &'static str {
+        match self {
+            Mode::Read => "REPEATABLE READ READ ONLY",
+            Mode::Write => "SERIALIZABLE",
+            // Its first statement waits for other migrations and must see them afterwards.
+            Mode::Migrate => "READ COMMITTED",
+            // A self-test that counts rows must not see what others commit meanwhile.
+            Mode::Trial => "REPEATABLE READ",
         }
     }
 }
@@ -53,23 +68,16 @@ impl Mode {
 pub(super) struct PostgresTransaction {
     lease: Lease,
     engine: Arc<Engine>,
-    access: Access,
-    pub(super) migrates: bool,
-    meter: Meter,
-    /// Why nothing runs here any more.
-    ended: Option<Ended>,
+    pub(super) state: TransactionState,
     /// Whether anything ran that a COMMIT would keep.
     writes: bool,
-    /// What was recorded here, which no other connection sees yet.
+    /// The answers recorded in this transaction, which other connections do not see yet.
     recorded: HashMap<String, RecordedAnswer>,
-    /// Published so far: written when the transaction commits, and gone when it does not.
-    events: Vec<Event>,
-    busy: Duration,
 }
 
 impl PostgresTransaction {
-    /// Begins a transaction on a connection of the pool. Connections that were lost while they
-    /// were idle are passed over.
+    /// Begins a transaction on a connection of the pool. Skips connections that were lost while
+    /// they were idle.
     pub(super) async fn begin(
         pool: &Arc<Pool>,
         engine: Arc<Engine>,
@@ -77,25 +85,15 @@ impl PostgresTransaction {
         budget: Budget,
     ) -> Result<Self, Error> {
         let access = mode.access();
-        let until = Instant::now()
-            .checked_add(budget.wait)
-            .map_or(budget.deadline, |until| until.min(budget.deadline));
+        let isolation = mode.isolation();
+        let until = budget.wait_until();
         loop {
             let mut lease = pool.take(until).await?;
             let begun = Instant::now();
-            let mut meter = Meter::new(budget);
-            if access == Access::Write {
-                meter.hold();
-            }
-            let isolation = match mode {
-                Mode::Read => "REPEATABLE READ READ ONLY",
-                Mode::Write => "SERIALIZABLE",
-                // Its first statement waits for other migrations, and has to see them then.
-                Mode::Migrate => "READ COMMITTED",
-                // A self-test that counts must not meet what others commit meanwhile.
-                Mode::Try => "REPEATABLE READ",
-            };
-            let rest = meter.deadline().saturating_duration_since(begun);
+            let migrates = matches!(mode, Mode::Migrate | Mode::Trial);
+            let mut state = TransactionState::new(access, migrates, budget);
+            let deadline = state.meter.deadline();
+            let rest = deadline.saturating_duration_since(begun);
             let millis = rest.saturating_add(GRACE).as_millis().min(i32::MAX as u128);
             let unsynced = match (access, engine.no_sync) {
                 (Access::Write, true) => "; SET LOCAL synchronous_commit = off",
@@ -105,32 +103,28 @@ impl PostgresTransaction {
                 "BEGIN ISOLATION LEVEL {isolation}; SET LOCAL statement_timeout = {millis}; \
                  SET LOCAL idle_in_transaction_session_timeout = {millis}{unsynced}"
             );
-            let patience = match lease.fresh {
-                true => meter.deadline(),
-                false => meter.deadline().min(begun + SILENCE),
+            let first_answer = match lease.is_new {
+                true => deadline,
+                false => deadline.min(begun + SILENCE),
             };
-            match lease.connection().begin(&text, patience).await {
+            match lease.connection().begin(&text, first_answer).await {
                 Ok(()) => {
+                    state.busy = begun.elapsed();
                     return Ok(Self {
                         lease,
                         engine,
-                        access,
-                        migrates: matches!(mode, Mode::Migrate | Mode::Try),
-                        meter,
-                        ended: None,
+                        state,
                         writes: false,
                         recorded: HashMap::new(),
-                        events: Vec::new(),
-                        busy: begun.elapsed(),
                     });
                 }
-                Err(Stop::Host(Error::Conflict)) if !lease.fresh => {}
-                // The request's own deadline, which says nothing of the connection.
+                Err(Stop::Host(Error::Conflict)) if !lease.is_new => {}
+                // The request's own deadline has passed, so nothing is known about the connection.
                 Err(Stop::Host(Error::Deadline)) if begun.elapsed() < SILENCE => {
                     return Err(Error::Deadline);
                 }
-                Err(Stop::Host(Error::Deadline)) if !lease.fresh => pool.distrust(),
-                // Nothing of the logic ran yet: the database is at fault.
+                Err(Stop::Host(Error::Deadline)) if !lease.is_new => pool.close_idle(),
+                // The logic has run no statement yet, so the database is at fault.
                 Err(Stop::Host(Error::Deadline)) => {
                     return Err(Error::Unavailable("it does not answer in time".into()));
                 }
@@ -142,120 +136,104 @@ impl PostgresTransaction {
         }
     }
 
-    /// Runs one statement of the logic: its rows, where they are wanted, and the number of rows
-    /// that it changed.
+    /// Runs one statement of the logic. Returns its rows, if `wants_rows` is true, and the number of
+    /// rows that it changed.
     async fn statement(
         &mut self,
         text: &str,
         params: &[Value],
         wants_rows: bool,
     ) -> Result<Result<(Rows, u64), Failure>, Error> {
-        match &self.ended {
-            Some(Ended::Stopped(error)) => return Err(error.clone()),
-            Some(Ended::Failed(_)) => return Ok(Err(spent())),
-            None => {}
+        if let Err(failure) = self.state.check_statement()? {
+            return Ok(Err(failure));
         }
         let begun = Instant::now();
-        let rows_before = self.meter.usage().rows;
-        self.writes = self.access == Access::Write;
-        let outcome = match self.in_time().and_then(|()| Ok(self.meter.statement()?)) {
-            Ok(()) => {
-                let connection = self.lease.connection();
-                connection
-                    .guest(text, params, &mut self.meter, wants_rows)
-                    .await
-            }
-            Err(stop) => Err(stop),
-        };
+        let rows_before = self.state.meter.usage().rows;
+        self.writes = self.state.access == Access::Write;
+        let outcome = self.run_logic(text, params, wants_rows).await;
         let elapsed = begun.elapsed();
-        self.busy += elapsed;
-        let stats = &self.engine.stats;
-        Stats::count(&stats.statements);
-        Stats::time(&stats.statement_nanos, elapsed);
-        let rows = self.meter.usage().rows - rows_before;
-        stats.rows.fetch_add(rows, Relaxed);
-        match outcome.map_err(|stop| self.end(stop)) {
-            Ok(result) => Ok(Ok(result)),
-            Err(Stop::Logic(failure)) => Ok(Err(failure)),
-            Err(Stop::Host(error)) => Err(error),
-        }
+        self.state.busy += elapsed;
+        self.state
+            .count_statement(&self.engine.stats, elapsed, rows_before);
+        Stop::split(outcome.map_err(|stop| self.state.end(stop)))
     }
 
-    /// Runs one of the host's own statements in this transaction. It is not charged. A rule that
-    /// it breaks is another transaction's doing.
+    async fn run_logic(
+        &mut self,
+        text: &str,
+        params: &[Value],
+        wants_rows: bool,
+    ) -> Result<(Rows, u64), Stop> {
+        self.state.check_deadline()?;
+        let meter = &mut self.state.meter;
+        meter.statement()?;
+        let connection = self.lease.connection();
+        connection.run_logic(text, params, meter, wants_rows).await
+    }
+
+    /// Runs one of the host's own statements in this transaction. It is not charged to the budget.
+    /// If it breaks a constraint, another transaction caused that.
     pub(super) async fn host(
         &mut self,
         text: &'static str,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<tokio_postgres::Row>, Error> {
-        self.open()?;
+        self.state.check_open()?;
         let begun = Instant::now();
-        self.writes = self.access == Access::Write;
-        let deadline = self.meter.deadline();
-        let outcome = match self.in_time() {
+        self.writes = self.state.access == Access::Write;
+        let deadline = self.state.meter.deadline();
+        let outcome = match self.state.check_deadline() {
             Ok(()) => match self.lease.connection().host(text, params, deadline).await {
                 Ok(Ok(rows)) => Ok(rows),
-                Ok(Err(error)) => Err(failure::sort_own(&error).into()),
+                Ok(Err(error)) => Err(failure::classify_own(&error).into()),
                 Err(error) => Err(error.into()),
             },
             Err(stop) => Err(stop),
         };
-        self.busy += begun.elapsed();
-        outcome.map_err(|stop| self.end(stop).into_error())
+        self.state.busy += begun.elapsed();
+        outcome.map_err(|stop| self.state.end(stop).into_error())
     }
 
-    /// Runs a statement of a migration, or of the host around it.
-    pub(super) async fn step(&mut self, text: &str, own: bool) -> Result<(), Stop> {
-        self.in_time()?;
+    /// Runs statements of the host around a migration.
+    pub(super) async fn batch(&mut self, text: &'static str) -> Result<(), Stop> {
+        self.state.check_deadline()?;
         self.writes = true;
-        let deadline = self.meter.deadline();
-        let connection = self.lease.connection();
-        match own {
-            true => connection.batch(text, deadline).await,
-            false => connection.migrate(text, deadline).await,
-        }
+        let deadline = self.state.meter.deadline();
+        self.lease.connection().batch(text, deadline).await
     }
 
+    /// Runs a statement of a migration.
+    pub(super) async fn migration_statement(&mut self, text: &str) -> Result<(), Stop> {
+        self.state.check_deadline()?;
+        self.writes = true;
+        let deadline = self.state.meter.deadline();
+        self.lease.connection().migrate(text, deadline).await
+    }
+
+    /// Returns the secret that the functions for a request's transaction demand.
     pub(super) fn secret(&self) -> Vec<u8> {
         self.engine.shared.secret.clone()
     }
 
-    fn in_time(&self) -> Result<(), Stop> {
-        match Instant::now() >= self.meter.deadline() {
-            true => Err(Error::Deadline.into()),
-            false => Ok(()),
-        }
-    }
-
-    fn open(&self) -> Result<(), Error> {
-        match &self.ended {
-            None => Ok(()),
-            Some(ended) => Err(ended.clone().into()),
-        }
-    }
-
-    pub(super) fn end(&mut self, stop: Stop) -> Stop {
-        self.ended = Some(Ended::from(&stop));
-        stop
-    }
-
-    async fn seal(mut self) -> Result<(), Error> {
-        self.open()?;
+    /// Writes the events, then commits. The last statement before COMMIT stores the token by which
+    /// the outcome can be found out, and fails if the host's epoch is below the fence.
+    async fn publish_and_commit(mut self) -> Result<(), Error> {
+        self.state.check_open()?;
         let engine = self.engine.clone();
-        if self.access == Access::Read {
-            self.lease.connection().end();
+        if self.state.access == Access::Read {
+            self.lease.connection().roll_back();
             Stats::count(&engine.stats.commits);
             return Ok(());
         }
-        if !self.events.is_empty() {
-            let [kinds, subjects, attributes] = feed::columns(&self.events);
+        if !self.state.events.is_empty() {
+            let [kinds, subjects, attributes] = columns(&self.state.events);
             let secret = self.secret();
             let params: [&(dyn ToSql + Sync); 4] = [&secret, &kinds, &subjects, &attributes];
-            self.host(feed::PUBLISH, &params).await?;
+            self.host(PUBLISH, &params).await?;
         }
-        let published = self.events.len() as u64;
+        let published = self.state.events.len() as u64;
         let token = self.writes.then(Token::new);
-        let deadline = Instant::now() + COMMIT_FOR;
+        let deadline = Instant::now() + COMMIT_TIMEOUT;
         let connection = self.lease.connection();
         let committed = match &token {
             None => connection.commit(None, deadline).await,
@@ -269,12 +247,12 @@ impl PostgresTransaction {
         drop(self);
         match (committed, token) {
             (Ok(()), _) => {}
-            // A deferred constraint.
-            (Err(NotCommitted::Refused(Stop::Logic(failure))), _) => {
+            // A deferred constraint does not hold.
+            (Err(NotCommitted::RolledBack(Stop::Logic(failure))), _) => {
                 return Err(Error::Rejected(failure));
             }
-            (Err(NotCommitted::Refused(Stop::Host(error))), _) => return Err(error),
-            // What it read may have been changed by then, and there is nothing else to lose.
+            (Err(NotCommitted::RolledBack(Stop::Host(error))), _) => return Err(error),
+            // It wrote nothing, so it may run again. What it read may have changed meanwhile.
             (Err(NotCommitted::Unknown), None) => return Err(Error::Conflict),
             (Err(NotCommitted::Unknown), Some(token)) => commit::resolve(&engine, &token).await?,
         }
@@ -282,6 +260,16 @@ impl PostgresTransaction {
         engine.stats.events.fetch_add(published, Relaxed);
         Ok(())
     }
+}
+
+/// Returns the events as the columns that [`PUBLISH`] takes.
+fn columns(events: &[Event]) -> [Vec<String>; 3] {
+    let column = |of: fn(&Event) -> String| events.iter().map(of).collect();
+    [
+        column(|event| event.kind().to_owned()),
+        column(|event| event.subject().to_owned()),
+        column(|event| event.attributes_json()),
+    ]
 }
 
 #[async_trait]
@@ -309,26 +297,26 @@ impl Transaction for PostgresTransaction {
         migrations: &[Migration],
         rollback: bool,
     ) -> Result<Result<Vec<String>, MigrationError>, Error> {
-        self.open()?;
-        migrate::apply(self, migrations, rollback).await
+        self.state.check_open()?;
+        self.apply_migrations(migrations, rollback).await
     }
 
     async fn recall(&mut self, key: &str) -> Result<Option<RecordedAnswer>, Error> {
-        self.open()?;
+        self.state.check_open()?;
         if let Some(answer) = self.recorded.get(key) {
             return Ok(Some(answer.clone()));
         }
-        if self.access == Access::Write {
+        if self.state.access == Access::Write {
             let secret = self.secret();
             self.host(answers::LOCK, &[&secret, &key]).await?;
         }
-        let found = answers::recall(&self.engine, key, self.meter.deadline()).await;
-        found.map_err(|error| self.end(error.into()).into_error())
+        let found = answers::recall(&self.engine, key, self.state.meter.deadline()).await;
+        found.map_err(|error| self.state.end(error.into()).into_error())
     }
 
     async fn record(&mut self, key: &str, answer: &RecordedAnswer) -> Result<(), Error> {
         let secret = self.secret();
-        let headers = answers::written(&answer.headers)?;
+        let headers = answers::headers_json(&answer.headers)?;
         let status = i32::from(answer.status);
         let params: [&(dyn ToSql + Sync); 6] = [
             &secret,
@@ -344,40 +332,36 @@ impl Transaction for PostgresTransaction {
     }
 
     fn publish(&mut self, event: Event) -> Result<(), Failure> {
-        if self.access == Access::Read {
-            return Err(refusal("the route's access is read"));
-        }
-        if self.ended.is_none() {
-            self.events.push(event);
-        }
-        Ok(())
+        self.state.publish(event)
     }
 
     async fn commit(self: Box<Self>) -> Result<(), Error> {
-        match tokio::spawn(self.seal()).await {
-            Ok(sealed) => sealed,
-            Err(error) => Err(Error::OutcomeUnknown(format!("it was ended: {error}"))),
+        match tokio::spawn(self.publish_and_commit()).await {
+            Ok(outcome) => outcome,
+            Err(error) => Err(Error::OutcomeUnknown(format!(
+                "the task of the commit ended early: {error}"
+            ))),
         }
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), Error> {
-        // What a transaction sees here is durable already: the server shows it to nobody before.
+        // The server shows only what is durable, so there is nothing to wait for.
         Ok(())
     }
 
     fn deadline(&self) -> Instant {
-        self.meter.deadline()
+        self.state.meter.deadline()
     }
 
     fn busy(&self) -> Duration {
-        self.busy
+        self.state.busy
     }
 
     fn usage(&self) -> Usage {
-        self.meter.usage()
+        self.state.meter.usage()
     }
 
     fn spent(&self) -> bool {
-        self.ended.is_some()
+        self.state.has_ended()
     }
 }

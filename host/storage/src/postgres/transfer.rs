@@ -1,7 +1,9 @@
 //! Copies of PostgreSQL's data: [`export`] reads a database that hosts may use, [`import`] fills
-//! an empty one. Here is what they share: the tables, their columns and their sequences.
+//! an empty one. This file has what they share: how to read the tables, their columns and their
+//! sequences.
 //!
-//! Both work as the logic's login, which owns its tables; the host's own login may not read them.
+//! Both use the logic's login, which owns the logic's tables. The host's own login may not read
+//! them.
 
 pub(super) mod export;
 pub(super) mod import;
@@ -11,19 +13,20 @@ use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use super::failure::message;
+use crate::dialect::quoted;
 use crate::transfer::TransferError;
 
-/// Settings of a transaction that may take its time, and in which texts are written in one way.
-const AT_LEISURE: &str = "SET LOCAL statement_timeout = 0; \
+/// Settings of a transaction that may run for long, and in which each value has only one text form.
+const LONG_TRANSACTION: &str = "SET LOCAL statement_timeout = 0; \
      SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = '10s'; \
      SET LOCAL DateStyle = 'ISO'; SET LOCAL IntervalStyle = 'iso_8601'; \
      SET LOCAL extra_float_digits = 1";
 
-/// A table of the logic's.
+/// A table of the logic.
 #[derive(Debug)]
 struct Table {
     name: String,
-    /// The columns that hold values; generated ones are made anew.
+    /// The columns that store values. Generated columns are computed again.
     columns: Vec<Column>,
 }
 
@@ -31,24 +34,24 @@ struct Table {
 struct Column {
     name: String,
     kind: Kind,
-    /// The type as PostgreSQL writes it.
+    /// The name of its type in PostgreSQL.
     type_name: String,
 }
 
-/// What a column holds, as far as a copy has to tell it apart.
+/// What a column contains, as far as a copy must distinguish it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Boolean,
     Integer,
     Real,
-    /// `numeric`, which no other value holds exactly: copied as text.
+    /// `numeric`. Copied as text, because no other value represents it exactly.
     Decimal,
     Text,
     Blob,
-    /// A date or a time: copied as text in the form of ISO 8601, with the offset from UTC where
-    /// the type has one.
-    Moment,
-    /// Any other type: copied as PostgreSQL writes it.
+    /// A date, or a date and time. Copied as text in ISO 8601 format, with the offset from UTC if the
+    /// type has one.
+    DateTime,
+    /// Any other type. Copied as text in PostgreSQL's format.
     Other,
 }
 
@@ -61,24 +64,24 @@ impl Kind {
             Some(Type::NUMERIC) => Kind::Decimal,
             Some(Type::TEXT | Type::VARCHAR | Type::BPCHAR) => Kind::Text,
             Some(Type::BYTEA) => Kind::Blob,
-            Some(Type::DATE | Type::TIMESTAMP | Type::TIMESTAMPTZ) => Kind::Moment,
+            Some(Type::DATE | Type::TIMESTAMP | Type::TIMESTAMPTZ) => Kind::DateTime,
             _ => Kind::Other,
         }
     }
 }
 
-/// A sequence that counts for a column.
+/// A sequence that numbers a column.
 #[derive(Debug)]
 struct Sequence {
-    /// Its name, ready for a statement.
+    /// Its name, quoted for a statement.
     name: String,
     table: String,
     column: String,
-    /// The last number that it has given, if it has.
+    /// The last number that it has assigned, if any.
     last: Option<i64>,
 }
 
-/// The logic's tables in the order of their names. Partitions belong to their table.
+/// Returns the logic's tables, ordered by name. Partitions are part of their table.
 async fn tables(client: &Client) -> Result<Vec<Table>, TransferError> {
     const COLUMNS: &str = "
         SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod),
@@ -108,11 +111,11 @@ async fn tables(client: &Client) -> Result<Vec<Table>, TransferError> {
     Ok(tables)
 }
 
-/// The sequences of the logic's tables, as they stand now: a transaction's snapshot does not
-/// hold them.
+/// Returns the sequences of the logic's tables in their present state: a transaction's snapshot does
+/// not include them.
 ///
 /// # Errors
-/// [`TransferError::Sequence`] where one counts for no column.
+/// Returns [`TransferError::Sequence`] if one does not number a column.
 async fn sequences(client: &Client) -> Result<Vec<Sequence>, TransferError> {
     const SEQUENCES: &str = "
         SELECT format('logic.%I', s.relname), c.relname::text, a.attname::text,
@@ -148,18 +151,15 @@ async fn sequences(client: &Client) -> Result<Vec<Sequence>, TransferError> {
     Ok(sequences)
 }
 
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// A table's name, ready for a statement.
+/// Returns a table's name, quoted for a statement.
 fn qualified(table: &str) -> String {
     format!("logic.{}", quoted(table))
 }
 
-/// Names, ready for a statement.
-fn list<'a>(names: impl Iterator<Item = &'a str>, form: fn(&str) -> String) -> String {
-    names.map(form).collect::<Vec<_>>().join(", ")
+/// Returns the names of tables, quoted for a statement.
+fn qualified_list(tables: &[Table]) -> String {
+    let names: Vec<String> = tables.iter().map(|table| qualified(&table.name)).collect();
+    names.join(", ")
 }
 
 fn failed(error: tokio_postgres::Error) -> TransferError {

@@ -1,8 +1,8 @@
-//! `postgres://user:password@host/database`, read before anything is opened.
+//! `postgres://user:password@host/database`, parsed before anything is opened.
 //!
-//! Certificates are always checked: `sslmode=prefer`, which goes on without encryption where the
-//! server has none, and `require` without a look at the certificate are read as `verify-full`.
-//! Addresses of this machine need no encryption, and get it where `sslmode` asks for it.
+//! Certificates are always verified. `sslmode=prefer`, which elsewhere continues without encryption,
+//! and `sslmode=require`, which elsewhere does not verify the certificate, are treated as
+//! `verify-full`. A connection to this machine is encrypted only if `sslmode` asks for it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,39 +11,39 @@ use std::str::FromStr;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-/// Where a PostgreSQL database is, and as whom the host logs in. `Debug` and `Display` leave the
-/// password out.
+/// The location of a PostgreSQL database, and the host's login. `Debug` and `Display` omit the
+/// password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url {
-    /// What the driver reads.
+    /// The driver's configuration.
     pub(super) config: Config,
     /// The database's name.
     pub(super) database: String,
     /// The host's own login.
     pub(super) user: String,
-    /// How the connection is encrypted; none: it is not.
+    /// The root certificates for an encrypted connection. `None`: it is not encrypted.
     pub(super) roots: Option<Roots>,
 }
 
-/// Which authorities may vouch for the server.
+/// Which root certificates are trusted for the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Roots {
     /// Those that the system trusts.
     System,
-    /// Those in a PEM file, and no others.
+    /// Only those in a PEM file.
     File(PathBuf),
 }
 
-/// Why a text is no URL of a PostgreSQL database.
+/// Why a text is not the URL of a PostgreSQL database.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     /// A part is missing.
     #[error("{0} is missing; write postgres://USER:PASSWORD@HOST/DATABASE")]
     Missing(&'static str),
-    /// A value of `sslmode` that is unknown.
+    /// The value of `sslmode` is unknown.
     #[error("sslmode={0} is unknown; use disable or verify-full")]
     SslMode(String),
-    /// Anything that the driver refuses.
+    /// The driver refuses the URL.
     #[error("{0}")]
     Invalid(String),
 }
@@ -100,8 +100,8 @@ impl FromStr for Url {
 }
 
 impl Url {
-    /// The same place with another login.
-    pub(super) fn login(&self, user: &str, password: &str) -> Self {
+    /// Returns the same location with another login.
+    pub(super) fn with_login(&self, user: &str, password: &str) -> Self {
         let mut other = self.clone();
         other.config.user(user).password(password);
         other.user = user.to_owned();
@@ -146,13 +146,13 @@ mod tests {
         let url = url("postgres://host:secret@db.example/tasks?connect_timeout=3");
         assert_eq!(url.to_string(), "postgres://host@db.example/tasks");
         assert!(!format!("{url:?}").contains("secret"));
-        let other = url.login("logic", "hidden");
+        let other = url.with_login("logic", "hidden");
         assert_eq!(other.to_string(), "postgres://logic@db.example/tasks");
         assert!(!format!("{other:?}").contains("hidden"));
     }
 
     #[test]
-    fn other_machines_are_reached_encrypted_and_checked() {
+    fn connections_to_other_machines_are_encrypted_and_verified() {
         for text in [
             "",
             "?sslmode=prefer",
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn an_error_names_what_is_missing() {
         for (text, expected) in [
             ("postgres://db/tasks", "the user is missing"),
             ("postgres://a@db", "the database is missing"),

@@ -1,8 +1,8 @@
-//! How parameters and results cross, in PostgreSQL's binary form.
+//! Converts parameters and results to and from PostgreSQL's binary format.
 //!
-//! A parameter has the type of its value; a null has the one that the server infers. A `numeric`
-//! is what PostgreSQL makes of sums and averages of integers: without decimal places it is an
-//! integer here, with them a real.
+//! A parameter has the type of its value. For a null, the server infers the type. PostgreSQL returns
+//! sums and averages of integers as `numeric`: without decimal places it becomes an integer, with
+//! decimal places a real.
 
 use std::error::Error as StdError;
 
@@ -11,13 +11,13 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 
 use crate::budget::Meter;
 use crate::stop::Stop;
-use crate::{Cell, Error, Limit, Rows, Span, Value};
+use crate::{Cell, Error, Rows, Span, Value};
 
-/// A parameter on its way.
+/// A parameter for the driver.
 #[derive(Debug)]
 pub(super) struct Parameter<'a>(pub(super) &'a Value);
 
-/// The type that a value has by itself; none: it is null.
+/// Returns the type of a value. `None` if it is null.
 pub(super) fn type_of(value: &Value) -> Option<Type> {
     Some(match value {
         Value::Null => return None,
@@ -29,21 +29,12 @@ pub(super) fn type_of(value: &Value) -> Option<Type> {
     })
 }
 
-/// Whether a value can be sent where the server expects that type.
+/// Returns whether a value can be sent if the server expects this type.
 pub(super) fn fits(value: &Value, expected: &Type) -> bool {
     match value {
         Value::Null => true,
         Value::Text(_) => [Type::TEXT, Type::VARCHAR, Type::BPCHAR].contains(expected),
         other => type_of(other).as_ref() == Some(expected),
-    }
-}
-
-/// Why a value cannot be a parameter on any engine.
-pub(super) fn unfit(value: &Value) -> Option<&'static str> {
-    match value {
-        Value::Text(text) if text.contains('\0') => Some("contains U+0000"),
-        Value::Real(real) if real.is_nan() => Some("is not a number"),
-        _ => None,
     }
 }
 
@@ -65,7 +56,7 @@ impl ToSql for Parameter<'_> {
     }
 
     fn accepts(_: &Type) -> bool {
-        // `fits` was asked when the statement was chosen.
+        // `fits` was checked when the statement was chosen.
         true
     }
 
@@ -78,7 +69,7 @@ impl ToSql for Parameter<'_> {
     }
 }
 
-/// A cell as it came.
+/// The bytes of a cell. `None` if it is null.
 struct Raw<'a>(Option<&'a [u8]>);
 
 impl<'a> FromSql<'a> for Raw<'a> {
@@ -95,7 +86,7 @@ impl<'a> FromSql<'a> for Raw<'a> {
     }
 }
 
-/// Copies a row to a result.
+/// Appends a row to a result.
 pub(super) fn push(
     rows: &mut Rows,
     row: &tokio_postgres::Row,
@@ -119,13 +110,14 @@ pub(super) fn push(
 
 fn unreadable(column: &tokio_postgres::Column) -> Stop {
     Stop::refused(format!(
-        "column {} is a {}, and results are integers, reals, texts, booleans and blobs: cast it",
+        "column {} is a {}; cast it, because a result may only contain integers, reals, texts, \
+         booleans and blobs",
         column.name(),
         column.type_().name()
     ))
 }
 
-/// Reads a cell; none: its type has no place among the values.
+/// Reads a cell. `None` if no value corresponds to its type.
 fn cell(
     kind: &Type,
     bytes: &[u8],
@@ -144,23 +136,25 @@ fn cell(
             Err(reason) => return Some(Err(Stop::refused(reason))),
         },
         Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::UNKNOWN | Type::JSON => {
-            return Some(keep(heap, bytes, meter).map(Cell::Text).map_err(Stop::from));
+            let span = Span::append(heap, bytes, meter);
+            return Some(span.map(Cell::Text).map_err(Stop::from));
         }
         Type::BYTEA => {
-            return Some(keep(heap, bytes, meter).map(Cell::Blob).map_err(Stop::from));
+            let span = Span::append(heap, bytes, meter);
+            return Some(span.map(Cell::Blob).map_err(Stop::from));
         }
         _ => return None,
     };
     match cell {
         Cell::Real(value) if value.is_nan() => {
-            Some(Err(Stop::refused("a real in the result is not a number")))
+            Some(Err(Stop::refused("a real in the result is NaN")))
         }
         cell => Some(Ok(cell)),
     }
 }
 
-/// Reads a `numeric`: digits to the base of 10,000, the first one's power of it, the sign, and
-/// the number of decimal places.
+/// Reads a `numeric`: the number of digits in base 10,000, the power of the first digit, the sign,
+/// the number of decimal places, and the digits. `None` if it is too short.
 fn numeric(bytes: &[u8]) -> Option<Result<Cell, &'static str>> {
     let word = |index: usize| {
         let bytes = bytes.get(index * 2..index * 2 + 2)?;
@@ -173,18 +167,22 @@ fn numeric(bytes: &[u8]) -> Option<Result<Cell, &'static str>> {
         0x4000 => true,
         0xd000 => return Some(Ok(Cell::Real(f64::INFINITY))),
         0xf000 => return Some(Ok(Cell::Real(f64::NEG_INFINITY))),
-        _ => return Some(Err("a number in the result is not a number")),
+        _ => return Some(Err("a number in the result is NaN")),
     };
     let digits: Vec<u16> = (0..count).map(|at| word(4 + at)).collect::<Option<_>>()?;
     if places > 0 {
-        // Through text, which rounds as exactly as can be.
+        // Parsing a text rounds correctly.
         let mut text = String::from(if negative { "-0" } else { "0" });
         for digit in &digits {
             text.push_str(&format!("{digit:04}"));
         }
         let exponent = (weight + 1 - i32::from(word(0)?)) * 4;
         text.push_str(&format!("e{exponent}"));
-        return Some(text.parse().map(Cell::Real).map_err(|_| "no number"));
+        return Some(
+            text.parse()
+                .map(Cell::Real)
+                .map_err(|_| "a number in the result cannot be read"),
+        );
     }
     let mut value: i64 = 0;
     for at in 0..=weight.max(-1) {
@@ -197,11 +195,6 @@ fn numeric(bytes: &[u8]) -> Option<Result<Cell, &'static str>> {
         }
     }
     Some(Ok(Cell::Integer(value)))
-}
-
-fn keep(heap: &mut Vec<u8>, bytes: &[u8], meter: &mut Meter) -> Result<Span, Error> {
-    meter.bytes(bytes.len())?;
-    Span::append(heap, bytes).ok_or(Error::Limit(Limit::Bytes))
 }
 
 #[cfg(test)]
@@ -220,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_numeric_without_places_is_an_integer() {
+    fn a_numeric_without_decimal_places_is_an_integer() {
         for (bytes, value) in [
             (encoded(0, 0, 0, &[]), 0),
             (encoded(0, 0, 0, &[3]), 3),
@@ -239,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_numeric_with_places_is_a_real() {
+    fn a_numeric_with_decimal_places_is_a_real() {
         for (bytes, value) in [
             (encoded(0, 0, 16, &[1, 5000]), 1.5),
             (encoded(0, 0, 16, &[2]), 2.0),
@@ -253,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_refused_and_what_is_short_unreadable() {
+    fn a_numeric_that_is_nan_is_refused_and_a_short_one_is_unreadable() {
         assert!(matches!(numeric(&encoded(0, 0xc000, 0, &[])), Some(Err(_))));
         assert_eq!(
             numeric(&encoded(0, 0xd000, 0, &[])),

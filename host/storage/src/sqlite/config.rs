@@ -8,28 +8,28 @@ use std::sync::Arc;
 /// How a SQLite database is opened.
 #[derive(Clone)]
 pub struct Config {
-    /// The database file, created where it is missing, with its own directory; none: a private
+    /// The database file. It and its directory are created if they are missing. `None`: a private
     /// temporary file that is removed when the database is closed.
     pub path: Option<PathBuf>,
-    /// Connections for read transactions, at least 1. A request holds one while its logic runs,
-    /// so fewer than requests may run at a time would let slow ones keep the others out. They
-    /// are opened when they are needed.
+    /// Connections for read transactions, at least 1. A request holds one while its logic runs. If
+    /// there are fewer than requests may run at a time, slow requests block others. Connections are
+    /// opened when they are needed.
     pub readers: usize,
-    /// Prepared statements that each connection keeps.
+    /// Number of prepared statements that each connection caches.
     pub statements: usize,
-    /// Pages that each connection keeps, in bytes.
+    /// Size of each connection's page cache, in bytes.
     pub page_cache_bytes: u32,
     /// How much of the file is mapped into memory, in bytes. A write empties the page caches of
-    /// all readers; with the map they fill again without a system call a page.
+    /// all readers. With the mapping they are filled again without a system call for each page.
     pub map_bytes: u64,
-    /// The longest text, blob or row, in bytes.
+    /// Maximum length of a text, blob or row, in bytes.
     pub length_bytes: u32,
     /// What makes commits durable before they are acknowledged.
     pub durability: Durability,
 }
 
 impl Config {
-    /// A database in a file, durable, with sizes for a small machine.
+    /// Returns the configuration of a durable database in a file, with sizes for a small machine.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self {
             path: Some(path.into()),
@@ -42,7 +42,8 @@ impl Config {
         }
     }
 
-    /// A private database that ends with the process, so nothing is synced.
+    /// Returns the configuration of a private database that is removed when it is closed. Nothing
+    /// is synced.
     pub fn temporary() -> Self {
         Self {
             path: None,
@@ -55,22 +56,22 @@ impl Config {
 /// What makes commits durable before they are acknowledged.
 #[derive(Clone)]
 pub enum Durability {
-    /// `fdatasync` of the write-ahead log: what was acknowledged survives a loss of power.
+    /// `fdatasync` of the write-ahead log: an acknowledged commit survives a loss of power.
     Disk,
-    /// Nothing: what was acknowledged survives the process, and not the machine.
+    /// Nothing: an acknowledged commit survives a crash of the process, but not of the machine.
     None,
-    /// In place of `fdatasync`, for tests and measurements.
+    /// Something in place of `fdatasync`, for tests and measurements.
     With(Arc<dyn LogSync>),
 }
 
-/// Makes durable what was written to the write-ahead log. Called from one thread, which does
-/// nothing else; waiting for long is fine.
+/// Makes durable what was written to the write-ahead log. Called from one thread that does nothing
+/// else, so it may block for long.
 pub trait LogSync: Send + Sync + 'static {
-    /// Returns when everything written to the file before the call is durable.
+    /// Returns when everything that was written to the file before the call is durable.
     ///
     /// # Errors
-    /// Any: from then on nothing is acknowledged any more, because what a failed sync has left
-    /// on the disk is unknown, and a second one may report success for lost pages.
+    /// After any error no commit is acknowledged any more: it is unknown what a failed sync has left
+    /// on the disk, and a second sync may report success although pages were lost.
     fn sync(&self, log: &File) -> io::Result<()>;
 }
 
@@ -89,9 +90,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_disk_is_really_asked() {
-        // The kernel cannot sync a device that is no disk, and says so: a sync that was left
-        // out would succeed.
+    fn the_disk_is_really_synced() {
+        // The kernel reports an error for a device that it cannot sync. A missing sync would
+        // succeed.
         let device = File::open("/dev/null").unwrap();
         let error = DiskSync.sync(&device).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);

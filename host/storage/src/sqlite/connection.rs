@@ -1,4 +1,4 @@
-//! One connection to SQLite: how it is opened, and how statements run on it.
+//! One connection to SQLite: how it is opened and how statements run on it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,43 +9,43 @@ use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{CachedStatement, OpenFlags, TransactionState};
 
-use super::aside::aside;
+use super::blocking::run_blocking;
 use super::checkpoint::{LARGE_PAGES, WAKE_PAGES, Wake};
 use super::config::Config;
-use super::failure::Stop;
-use super::functions;
 use super::guard::Guard;
 use super::policy::{Mode, Policy};
 use super::schema::HOST_MARK;
 use super::statement::{Shape, Shapes};
-use crate::Value;
+use super::{failure, functions};
+use crate::stop::{READ_ONLY, Stop};
+use crate::{Value, parameter};
 use contract::Access;
 
-/// How long SQLite itself waits for a lock. Nobody else takes one while the host runs, except
-/// a person with a tool, and checkpoints for a moment.
+/// How long SQLite itself waits for a lock. While the host runs, only a person with a tool takes
+/// one, and a checkpoint for a moment.
 const LOCK_WAIT: Duration = Duration::from_millis(50);
 
-/// What SQLite may allocate in the whole process, in bytes. Sorts and recursion work in memory,
-/// and a statement that piles up rows is stopped here before the system stops the host.
+/// Maximum memory of SQLite in the whole process, in bytes. Sorts and recursion work in memory. A
+/// statement that collects too many rows fails here, before the operating system kills the host.
 const HEAP_BYTES: u32 = 512 << 20;
 
-/// Opens connections, all alike.
+/// Opens connections with the same settings.
 pub(super) struct Opener {
     pub(super) path: PathBuf,
     pub(super) config: Config,
-    /// What a connection is for. A reader cannot write, whatever a statement says.
+    /// What the connections are for. A reader cannot write, no matter what a statement says.
     pub(super) access: Access,
-    /// Wakes the checkpoints; none for readers, which never make the log longer.
+    /// Wakes the checkpoint thread. `None` for readers, which never make the log longer.
     pub(super) wake: Option<Wake>,
 }
 
 /// One connection, used by one transaction at a time.
 pub(super) struct Connection {
     sqlite: rusqlite::Connection,
-    /// Shared with the callbacks of `sqlite`, which live as long as it.
+    /// Shared with the callbacks of `sqlite`, which live as long as `sqlite`.
     guard: Arc<Guard>,
     shapes: Shapes,
-    /// The write-ahead log's length after the last commit here, in pages. Shared with the hook
+    /// The length of the write-ahead log after the last commit here, in pages. Shared with the hook
     /// of `sqlite` that sets it.
     log_pages: Arc<AtomicU32>,
 }
@@ -66,7 +66,7 @@ impl Opener {
                 let pages = pages.unsigned_abs();
                 let before = log_pages.swap(pages, Relaxed);
                 if pages / WAKE_PAGES > before / WAKE_PAGES {
-                    // Full: it was woken already.
+                    // If the channel is full, the thread was already woken.
                     let _ = wake.try_send(());
                 }
                 Ok(())
@@ -84,13 +84,14 @@ impl Opener {
     }
 }
 
-/// Opens a connection with its settings and limits, and without anyone who watches it.
+/// Opens a connection with its settings and limits, but without a guard.
 pub(super) fn open_plain(
     path: &Path,
     access: Access,
     config: &Config,
 ) -> rusqlite::Result<rusqlite::Connection> {
-    // No mutex: a connection is used by one thread at a time. No URI: a path is a path.
+    // No mutex, because only one thread at a time uses a connection. No URI: the path is used as
+    // it is.
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
         | match access {
             Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
@@ -102,7 +103,7 @@ pub(super) fn open_plain(
         (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
         (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
         (DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true),
-        // "name" is a column and never a text, as in PostgreSQL: a typo is an error.
+        // As in PostgreSQL, "name" is always a column and never a text, so a typo is an error.
         (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
         (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
     ] {
@@ -117,7 +118,10 @@ pub(super) fn open_plain(
         (Limit::SQLITE_LIMIT_FUNCTION_ARG, 100),
         (Limit::SQLITE_LIMIT_ATTACHED, 0),
         (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000),
-        (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 32_766),
+        (
+            Limit::SQLITE_LIMIT_VARIABLE_NUMBER,
+            parameter::MAX_NUMBER.into(),
+        ),
         (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 32),
         (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
     ] {
@@ -142,9 +146,9 @@ pub(super) fn open_plain(
 }
 
 impl Connection {
-    /// Runs one statement of the logic: compiles it where that was not done before, binds
-    /// `params`, and hands it to `work`. Statements known to be slow run aside.
-    pub(super) fn guest<T>(
+    /// Runs one statement of the logic: compiles it unless it is cached, binds `params`, and calls
+    /// `work`. If the statement is not known to be fast, all of this runs as blocking work.
+    pub(super) fn run_logic<T>(
         &mut self,
         text: &str,
         params: &[Value],
@@ -153,9 +157,10 @@ impl Connection {
     ) -> Result<T, Stop> {
         let text = text.trim();
         if text.starts_with(HOST_MARK) {
-            // The statement cache goes by text, and what the host compiled was not judged by
-            // the logic's rules.
-            return Err(Stop::refused("this comment begins the host's statements"));
+            // Statements are cached by text, and the policy did not check what the host compiled.
+            return Err(Stop::refused(
+                "this comment is reserved for the host's statements",
+            ));
         }
         let Self {
             sqlite,
@@ -169,66 +174,67 @@ impl Connection {
             let begun = Instant::now();
             let mut statement = sqlite
                 .prepare_cached(text)
-                .map_err(|error| Stop::sort(&error, guard.take_refusal()))?;
+                .map_err(|error| failure::classify(&error, guard.take_refusal()))?;
             let shape = match known {
                 Some(shape) => shape,
                 None => shapes.learn(text, &statement)?,
             };
             if access == Access::Read && !shape.readonly {
-                return Err(Stop::refused("the route's access is read"));
+                return Err(Stop::refused(READ_ONLY));
             }
             shape.bind(&mut statement, params)?;
             let outcome = work(sqlite, &mut statement, &shape);
-            shape.note(begun.elapsed());
-            // A changed schema compiles a statement again while it runs, which may refuse it.
+            shape.add_run(begun.elapsed());
+            // After a change of the schema, SQLite compiles the statement again while it runs, and
+            // the policy may refuse it then.
             outcome.map_err(|stop| guard.take_refusal().map_or(stop, Stop::refused))
         };
-        if fast { run() } else { aside(run) }
+        if fast { run() } else { run_blocking(run) }
     }
 
-    /// Runs a text of the logic's migrations.
+    /// Runs the text of one migration of the logic.
     pub(super) fn migrate(&mut self, text: &str) -> Result<(), Stop> {
         if text.contains('\0') {
             return Err(Stop::refused("a migration may not contain U+0000"));
         }
         self.guard
             .with(Mode::Migration, || self.sqlite.execute_batch(text))
-            .map_err(|error| Stop::sort(&error, self.guard.take_refusal()))
+            .map_err(|error| failure::classify(&error, self.guard.take_refusal()))
     }
 
-    /// Runs statements of the host's own; each begins with [`HOST_MARK`].
+    /// Runs statements of the host. Each begins with [`HOST_MARK`].
     pub(super) fn host<T>(
         &mut self,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Stop> {
         self.guard
             .with(Mode::Host, || work(&self.sqlite))
-            .map_err(|error| Stop::sort(&error, self.guard.take_refusal()))
+            .map_err(|error| failure::classify(&error, self.guard.take_refusal()))
     }
 
-    /// What watches over the connection.
+    /// Returns what checks the connection's statements.
     pub(super) fn guard(&self) -> &Guard {
         &self.guard
     }
 
-    /// Rows changed since the connection was opened.
+    /// Returns the number of rows changed since the connection was opened.
     pub(super) fn total_changes(&self) -> u64 {
         self.sqlite.total_changes()
     }
 
-    /// Whether a transaction is open. SQLite ends one by itself after some failures.
+    /// Returns whether a transaction is open. After some failures, SQLite ends it automatically.
     pub(super) fn in_transaction(&self) -> bool {
         !self.sqlite.is_autocommit()
     }
 
-    /// Whether the open transaction has taken its snapshot.
+    /// Returns whether the open transaction has taken its snapshot.
     pub(super) fn has_snapshot(&self) -> bool {
         let state = self.sqlite.transaction_state(rusqlite::DEFAULT_NAME);
         !matches!(state, Ok(TransactionState::None))
     }
 
-    /// The connection and the write-ahead log's length in pages, when it has grown so long that a
-    /// commit has to shorten it.
+    /// Returns the connection and the length of the write-ahead log in pages, if the log has grown
+    /// so long that a commit has to shorten it.
     pub(super) fn with_large_log(&self) -> Option<(&rusqlite::Connection, u32)> {
         let pages = self.log_pages.load(Relaxed);
         (pages >= LARGE_PAGES).then_some((&self.sqlite, pages))

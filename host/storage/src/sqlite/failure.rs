@@ -1,45 +1,43 @@
-//! SQLite's errors, sorted by who is at fault.
+//! Classifies SQLite's errors by who is at fault.
 
 use rusqlite::{ErrorCode, ffi};
 
-pub(super) use crate::stop::Stop;
+use crate::stop::{ONE_STATEMENT, Stop};
 use crate::{Cause, Error, Failure};
 
-impl Stop {
-    /// Sorts an error. `refusal` is what the authorizer said, where it did.
-    pub(super) fn sort(error: &rusqlite::Error, refused: Option<String>) -> Self {
-        if let Some(reason) = refused {
-            return Stop::refused(reason);
-        }
-        let detail = message(error);
-        let Some(code) = error.sqlite_error() else {
-            return match error {
-                rusqlite::Error::MultipleStatement => Stop::refused("one statement a call"),
-                _ => Stop::refused(detail),
-            };
-        };
-        match code.code {
-            ErrorCode::ConstraintViolation => Stop::Logic(constraint(code.extended_code, detail)),
-            ErrorCode::OperationInterrupted => Error::Deadline.into(),
-            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Error::Conflict.into(),
-            ErrorCode::SystemIoFailure
-            | ErrorCode::DiskFull
-            | ErrorCode::DatabaseCorrupt
-            | ErrorCode::NotADatabase
-            | ErrorCode::CannotOpen
-            | ErrorCode::ReadOnly
-            | ErrorCode::OutOfMemory
-            | ErrorCode::FileLockingProtocolFailed
-            | ErrorCode::PermissionDenied
-            | ErrorCode::NoLargeFileSupport
-            | ErrorCode::InternalMalfunction
-            | ErrorCode::ApiMisuse => Error::Unavailable(detail).into(),
+/// Classifies the error of a statement. `refusal` is why the authorizer refused it, if it did.
+pub(super) fn classify(error: &rusqlite::Error, refusal: Option<String>) -> Stop {
+    if let Some(reason) = refusal {
+        return Stop::refused(reason);
+    }
+    let detail = message(error);
+    let Some(code) = error.sqlite_error() else {
+        return match error {
+            rusqlite::Error::MultipleStatement => Stop::refused(ONE_STATEMENT),
             _ => Stop::refused(detail),
-        }
+        };
+    };
+    match code.code {
+        ErrorCode::ConstraintViolation => Stop::Logic(constraint(code.extended_code, detail)),
+        ErrorCode::OperationInterrupted => Error::Deadline.into(),
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Error::Conflict.into(),
+        ErrorCode::SystemIoFailure
+        | ErrorCode::DiskFull
+        | ErrorCode::DatabaseCorrupt
+        | ErrorCode::NotADatabase
+        | ErrorCode::CannotOpen
+        | ErrorCode::ReadOnly
+        | ErrorCode::OutOfMemory
+        | ErrorCode::FileLockingProtocolFailed
+        | ErrorCode::PermissionDenied
+        | ErrorCode::NoLargeFileSupport
+        | ErrorCode::InternalMalfunction
+        | ErrorCode::ApiMisuse => Error::Unavailable(detail).into(),
+        _ => Stop::refused(detail),
     }
 }
 
-/// SQLite's message alone, without the statement's text.
+/// Returns SQLite's message without the statement's text.
 pub(super) fn message(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
@@ -56,10 +54,10 @@ fn constraint(extended: i32, detail: String) -> Failure {
         ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Cause::ForeignKey,
         ffi::SQLITE_CONSTRAINT_CHECK => Cause::Check,
         ffi::SQLITE_CONSTRAINT_NOTNULL => Cause::NotNull,
-        // RAISE in a trigger, a STRICT table's types.
+        // RAISE in a trigger, or the types of a STRICT table.
         _ => Cause::Other,
     };
-    // "UNIQUE constraint failed: tasks.title": a trigger's RAISE may say anything.
+    // Such as "UNIQUE constraint failed: tasks.title". A trigger's RAISE may have any text.
     let constraint = match cause {
         Cause::Other => None,
         _ => detail

@@ -1,8 +1,8 @@
-//! The files of a database: where they are, and that they are this process's alone.
+//! Finds the files of a database and locks them for this process.
 //!
-//! Nothing here opens the database file or its `-shm` file: closing one would drop the POSIX
-//! locks that SQLite holds on it in this process. The lock against other hosts is on a file
-//! beside them.
+//! Nothing here opens the database file or its `-shm` file: closing one would release the POSIX
+//! locks that SQLite holds on it in this process. The lock against other hosts is on a separate
+//! file next to them.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -13,21 +13,21 @@ use tempfile::TempDir;
 
 use crate::OpenError;
 
-/// The place of a database. It is locked until this is dropped, which has to be after the last
+/// The file of a database. It is locked until this is dropped, which must happen after the last
 /// connection was closed.
 pub(super) struct DatabaseFile {
     path: PathBuf,
-    /// Held for its lock; the system takes it back when the process dies.
+    /// Held for its lock. The operating system releases it when the process ends.
     _lock: File,
-    /// Of a temporary database; removed when dropped.
+    /// The directory of a temporary database. Removed when dropped.
     _directory: Option<TempDir>,
 }
 
 impl DatabaseFile {
-    /// Finds and locks the file at a path, or makes a place for a temporary one.
+    /// Finds and locks the file at a path, or makes a directory for a temporary one.
     ///
     /// # Errors
-    /// Every [`OpenError`] but `NotADatabase`.
+    /// Returns [`OpenError::InUse`], [`OpenError::ReadOnly`] or [`OpenError::Failed`].
     pub(super) fn claim(path: Option<&Path>) -> Result<Self, OpenError> {
         let (path, directory) = match path {
             Some(path) => (resolve(path).map_err(|error| refused(path, &error))?, None),
@@ -56,24 +56,25 @@ impl DatabaseFile {
         }
     }
 
-    /// The database file: absolute, with no symbolic links in it.
+    /// Returns the path of the database file, absolute and without symbolic links.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Opens the write-ahead log. SQLite keeps this one file while a connection is open.
+    /// Opens the write-ahead log. It stays the same file while a connection is open.
     ///
     /// # Errors
-    /// [`OpenError::Failed`], also where SQLite has not made it yet.
+    /// Returns [`OpenError::ReadOnly`] or [`OpenError::Failed`] if it cannot be opened, for example
+    /// because SQLite has not created it yet.
     pub(super) fn open_log(&self) -> Result<File, OpenError> {
         File::open(beside(&self.path, "-wal")).map_err(|error| refused(&self.path, &error))
     }
 
-    /// Makes the files' names durable: without it they may be gone after a loss of power,
-    /// whatever was synced into them.
+    /// Makes the files' names durable. Otherwise the files may be missing after a loss of power,
+    /// even if their content was synced.
     ///
     /// # Errors
-    /// [`OpenError::Failed`].
+    /// Returns [`OpenError::ReadOnly`] or [`OpenError::Failed`] if a directory cannot be synced.
     pub(super) fn sync_directory(&self) -> Result<(), OpenError> {
         let directory = self.path.parent().unwrap_or(Path::new("/"));
         [Some(directory), directory.parent()]
@@ -84,7 +85,7 @@ impl DatabaseFile {
     }
 }
 
-/// One file has one path, so that its lock and its log have one name each.
+/// Returns the one path of a file, so that its lock and its log have one name each.
 fn resolve(path: &Path) -> io::Result<PathBuf> {
     let name = path
         .file_name()

@@ -1,35 +1,37 @@
-//! Durability: one thread that syncs the write-ahead log for all commits that wait.
+//! Durability: one thread that syncs the write-ahead log for all waiting commits.
 //!
-//! A commit takes the next number before it runs COMMIT (*issued*) and gives it back after
-//! (*settled*). A sync that begins at settled number n makes all commits up to n *durable*, so
-//! every commit that settled while the last sync ran shares the next one. Who reads notes the
-//! number issued after its snapshot was taken: what it saw is durable when that number is.
+//! A commit takes the next number, its ticket, before it runs COMMIT (*issued*), and returns it
+//! afterwards (*settled*). A sync that begins when number n is settled makes all commits up to n
+//! *durable*. So all commits that settle while one sync runs share the next sync. A read notes the
+//! last number issued when its snapshot was taken; what it saw is durable once that number is.
 //!
-//! A failed sync is final. The kernel drops the pages that it could not write, so a second try
-//! may succeed without them; the host stops acknowledging until it is started again.
+//! A failed sync is final. The kernel drops the pages that it could not write, so a second sync may
+//! succeed without them. The host stops acknowledging commits until it is restarted.
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
 use super::config::LogSync;
 use crate::{Error, Stats};
 
-/// The thread, and what it shares with those that wait. Dropping it syncs what is settled.
+/// The thread, and what it shares with the transactions that wait. Dropping it first syncs what is
+/// settled.
 pub(super) struct Flusher {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
 struct Shared {
-    /// The last number that a commit took. Only who holds the writer takes one.
+    /// The last number that a commit took. Only the holder of the writer takes one.
     issued: AtomicU64,
-    /// The last number that is on the disk. Never above `State::settled`.
+    /// The last number that is durable. Never above `State::settled`.
     durable: AtomicU64,
     state: Mutex<State>,
     /// Wakes the thread.
@@ -39,10 +41,10 @@ struct Shared {
 #[derive(Default)]
 struct State {
     settled: u64,
-    /// Whether a thread syncs; without one, what is settled counts as durable.
+    /// Whether there is a thread that syncs. Without one, what is settled counts as durable.
     syncing: bool,
     waiting: Vec<Waiting>,
-    /// Why a sync failed.
+    /// Why a sync failed, if one did.
     failed: Option<String>,
     closing: bool,
 }
@@ -52,14 +54,14 @@ struct Waiting {
     answer: oneshot::Sender<Result<(), Error>>,
 }
 
-/// A commit's number. Dropping it says that the COMMIT is over, whatever came of it.
+/// A commit's number. Dropping it settles the number: COMMIT has ended, successfully or not.
 pub(super) struct Ticket<'a> {
     shared: &'a Shared,
     number: u64,
 }
 
 impl Flusher {
-    /// Syncs `log` from a thread of its own; none: never syncs.
+    /// Starts a thread that syncs `log`. `None`: nothing is ever synced.
     pub(super) fn start(
         log: Option<(File, Arc<dyn LogSync>)>,
         stats: Arc<Stats>,
@@ -92,22 +94,22 @@ impl Flusher {
         }
     }
 
-    /// The last number issued: at least that of every commit that a snapshot shows which was
-    /// taken before this call.
+    /// Returns the last number issued. Every commit that is visible in a snapshot taken before this
+    /// call has this number or a lower one.
     pub(super) fn issued(&self) -> u64 {
         self.shared.issued.load(SeqCst)
     }
 
-    /// Waits until that number is durable. Cancel-safe.
+    /// Waits until a number is durable. Cancel-safe.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when a sync failed before.
-    pub(super) async fn reached(&self, number: u64) -> Result<(), Error> {
+    /// Returns [`Error::Unavailable`] if a sync failed.
+    pub(super) async fn wait_durable(&self, number: u64) -> Result<(), Error> {
         if self.shared.durable.load(SeqCst) >= number {
             return Ok(());
         }
         let answer = {
-            let mut state = self.shared.lock();
+            let mut state = self.shared.state.lock();
             if self.shared.durable.load(SeqCst) >= number {
                 return Ok(());
             }
@@ -123,21 +125,21 @@ impl Flusher {
         answer.await.unwrap_or_else(gone)
     }
 
-    /// Whether commits can still become durable.
+    /// Checks that commits can still become durable.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when a sync failed before.
+    /// Returns [`Error::Unavailable`] if a sync failed.
     pub(super) fn check(&self) -> Result<(), Error> {
-        self.shared.lock().check()
+        self.shared.state.lock().check()
     }
 }
 
 impl Drop for Flusher {
     fn drop(&mut self) {
-        self.shared.lock().closing = true;
+        self.shared.state.lock().closing = true;
         self.shared.work.notify_one();
         if let Some(thread) = self.thread.take() {
-            // It catches panics of the sync, so there is none to pass on.
+            // The thread catches panics of the sync, so it does not panic itself.
             let _ = thread.join();
         }
     }
@@ -151,7 +153,7 @@ impl Ticket<'_> {
 
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
+        let mut state = self.shared.state.lock();
         state.settled = self.number;
         if state.syncing {
             self.shared.work.notify_one();
@@ -163,13 +165,8 @@ impl Drop for Ticket<'_> {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Every change under this lock is a single step, so a panic leaves nothing half done.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn run(&self, log: &File, sync: &dyn LogSync, stats: &Stats) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         loop {
             let settled = state.settled;
             if settled > self.durable.load(SeqCst) {
@@ -183,9 +180,13 @@ impl Shared {
                     Ok(Err(error)) => Some(error.to_string()),
                     Err(_) => Some("it panicked".to_owned()),
                 };
-                state = self.lock();
+                state = self.state.lock();
                 if let Some(reason) = failure {
-                    tracing::error!(error = %reason, "syncing the database failed: nothing is acknowledged until the host is started again");
+                    tracing::error!(
+                        error = %reason,
+                        "syncing the database failed; no commit is acknowledged until the host is \
+                         restarted"
+                    );
                     state.fail(format!("syncing the write-ahead log failed: {reason}"));
                     return;
                 }
@@ -194,10 +195,7 @@ impl Shared {
             } else if state.closing {
                 return;
             } else {
-                state = self
-                    .work
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+                self.work.wait(&mut state);
             }
         }
     }
@@ -211,7 +209,7 @@ impl State {
         }
     }
 
-    /// Answers those that wait for numbers up to this one. One that no longer waits is fine.
+    /// Wakes the transactions that wait for numbers up to this one. Some may have stopped waiting.
     fn release(&mut self, durable: u64) {
         for waiting in self
             .waiting

@@ -1,10 +1,10 @@
-//! Functions of SQLite, made anew where its own take quadratic time.
+//! Replacements for functions of SQLite that take quadratic time.
 //!
-//! The guard looks at the clock between instructions, and a call is a single one: SQLite's
-//! `instr`, `replace` and `trim` compare every place of one text with all of the other, so that
-//! one call on texts of some megabytes would run for days and could not be interrupted. These
-//! take time in proportion to what they read and write. Like PostgreSQL's they refuse a real
-//! number, whose text depends on the engine: the logic casts it first.
+//! The guard checks the deadline between instructions, and a function call is one instruction.
+//! SQLite's `instr`, `replace` and `trim` compare every position of one text with all of the other,
+//! so one call with texts of some megabytes would run for days and could not be interrupted. These
+//! replacements take linear time. Like PostgreSQL's functions they refuse a real number, because its
+//! text depends on the engine: the logic must cast it.
 
 use std::collections::HashSet;
 
@@ -13,9 +13,9 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Error, Result};
 
-/// Replaces the functions on a connection whose values are at most so long.
+/// Replaces the functions on a connection with this maximum length of a value.
 pub(super) fn replace_slow(sqlite: &Connection, length_bytes: u32) -> Result<()> {
-    // Innocuous: views and indexes of the logic may use them, as they may SQLite's own.
+    // Innocuous: the logic's views and indexes may use them, as they may use SQLite's own.
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_INNOCUOUS;
@@ -31,12 +31,12 @@ pub(super) fn replace_slow(sqlite: &Connection, length_bytes: u32) -> Result<()>
         sqlite.create_scalar_function(name, 2, flags, move |call| trim(call, start, end))?;
     }
     sqlite.create_scalar_function("unhex", 2, flags, |_| -> Result<Value> {
-        Err(refused("unhex() takes one argument here"))
+        Err(refused("call unhex() with one argument"))
     })
 }
 
-/// `instr(text, part)`: where the part begins, from 1; 0 where it is not there. Counts bytes
-/// where both are blobs, characters otherwise.
+/// `instr(text, part)`: the position of the part, counted from 1, or 0 if the text does not contain
+/// it. Counts bytes if both are blobs, otherwise characters.
 fn instr(call: &Context<'_>) -> Result<Option<i64>> {
     let (Some(text), Some(part)) = (argument(call, 0)?, argument(call, 1)?) else {
         return Ok(None);
@@ -51,7 +51,7 @@ fn instr(call: &Context<'_>) -> Result<Option<i64>> {
     Ok(Some(before as i64 + 1))
 }
 
-/// `replace(text, part, other)`: the text with the other in place of each part.
+/// `replace(text, part, other)`: the text with each occurrence of the part replaced by the other.
 fn replace(call: &Context<'_>, length_bytes: usize) -> Result<Option<Value>> {
     let arguments = (argument(call, 0)?, argument(call, 1)?, argument(call, 2)?);
     let (Some(text), Some(part), Some(other)) = arguments else {
@@ -66,7 +66,7 @@ fn replace(call: &Context<'_>, length_bytes: usize) -> Result<Option<Value>> {
         replaced.extend_from_slice(&text.bytes[rest..at]);
         replaced.extend_from_slice(&other.bytes);
         rest = at + part.bytes.len();
-        // SQLite refuses it too, but only once all of it was made.
+        // SQLite would also refuse the result, but only after all of it was made.
         if replaced.len() > length_bytes {
             return Err(refused("string or blob too big"));
         }
@@ -75,7 +75,7 @@ fn replace(call: &Context<'_>, length_bytes: usize) -> Result<Option<Value>> {
     as_text(replaced).map(Some)
 }
 
-/// `trim(text, characters)`: the text without any of the characters at its ends.
+/// `trim(text, characters)`: the text without the characters at its start, its end or both.
 fn trim(call: &Context<'_>, start: bool, end: bool) -> Result<Option<Value>> {
     let (Some(text), Some(set)) = (argument(call, 0)?, argument(call, 1)?) else {
         return Ok(None);
@@ -92,12 +92,12 @@ fn trim(call: &Context<'_>, start: bool, end: bool) -> Result<Option<Value>> {
     Ok(Some(Value::Text(trimmed.to_owned())))
 }
 
-/// An argument as bytes; none: it is null.
 struct Argument {
     bytes: Vec<u8>,
     is_blob: bool,
 }
 
+/// Returns an argument as bytes. `None` if it is null.
 fn argument(call: &Context<'_>, index: usize) -> Result<Option<Argument>> {
     let (bytes, is_blob) = match call.get_raw(index) {
         ValueRef::Null => return Ok(None),
@@ -105,7 +105,7 @@ fn argument(call: &Context<'_>, index: usize) -> Result<Option<Argument>> {
         ValueRef::Text(text) => (text.to_vec(), false),
         ValueRef::Blob(blob) => (blob.to_vec(), true),
         ValueRef::Real(_) => {
-            return Err(refused("write cast(… as text) for a real number here"));
+            return Err(refused("cast a real number to text: cast(… as text)"));
         }
     };
     Ok(Some(Argument { bytes, is_blob }))

@@ -1,45 +1,45 @@
-//! What SQLite asks the host while it works: whether a statement is allowed, and whether its
-//! time is over.
+//! The callbacks that SQLite calls while it works: whether a statement is allowed, and whether its
+//! deadline has passed.
 //!
-//! One guard stands beside each connection for the connection's whole life. Setting another
-//! authorizer would expire every prepared statement, so the callbacks are set once and read what
-//! changes from here.
+//! Each connection has one guard for its whole life. Setting another authorizer would expire every
+//! prepared statement, so the callbacks are set once and read what changes from the guard.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::hooks::{AuthContext, Authorization};
 
 use super::policy::{Mode, Policy};
 use crate::stats::nanos;
 
-/// How many instructions of SQLite's virtual machine run between two looks at the clock: about a
-/// microsecond of work, except where one instruction does much (a function over a long text). So
-/// few that a statement made of such instructions alone ends soon after its deadline.
+/// How many instructions of SQLite's virtual machine run between two checks of the deadline. That is
+/// about a microsecond of work, unless one instruction does much, such as a function of a long text.
+/// The number is so small that even a statement of only such instructions ends soon after its
+/// deadline.
 const INSTRUCTIONS: i32 = 100;
 
 const NEVER: u64 = u64::MAX;
 
-/// The state that a connection's callbacks read. Only the connection's user writes it, so
-/// relaxed order is enough: the callbacks run on the thread that wrote last.
+/// The state that a connection's callbacks read. Only the connection's user writes it, and the
+/// callbacks run on the thread that wrote last, so relaxed ordering is enough.
 #[derive(Debug)]
 pub(super) struct Guard {
     mode: AtomicU8,
     /// In nanoseconds after `start`.
     deadline: AtomicU64,
     start: Instant,
-    /// Why the authorizer said no: SQLite's own message is only "not authorized".
+    /// Why the authorizer refused a statement. SQLite's own message is only "not authorized".
     refusal: Mutex<Option<String>>,
 }
 
 impl Guard {
-    /// Sets the callbacks of a connection. It is in guest mode and without a deadline then.
+    /// Sets the callbacks of a connection, in logic mode and without a deadline.
     pub(super) fn install(sqlite: &mut Connection, policy: Policy) -> rusqlite::Result<Arc<Self>> {
         let guard = Arc::new(Self {
-            mode: AtomicU8::new(Mode::Guest as u8),
+            mode: AtomicU8::new(Mode::Logic as u8),
             deadline: AtomicU64::new(NEVER),
             start: Instant::now(),
             refusal: Mutex::new(None),
@@ -51,7 +51,7 @@ impl Guard {
             match policy.judge(judge.mode(), context.action, context.database_name) {
                 Ok(()) => Authorization::Allow,
                 Err(reason) => {
-                    *judge.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+                    *judge.refusal.lock() = Some(reason);
                     Authorization::Deny
                 }
             }
@@ -59,12 +59,12 @@ impl Guard {
         Ok(guard)
     }
 
-    /// Compiles and runs statements in a mode. Guest mode is what every other moment is in.
+    /// Compiles and runs statements in another mode than that of the logic.
     pub(super) fn with<T>(&self, mode: Mode, work: impl FnOnce() -> T) -> T {
         struct Reset<'a>(&'a AtomicU8);
         impl Drop for Reset<'_> {
             fn drop(&mut self) {
-                self.0.store(Mode::Guest as u8, Relaxed);
+                self.0.store(Mode::Logic as u8, Relaxed);
             }
         }
         self.mode.store(mode as u8, Relaxed);
@@ -72,7 +72,7 @@ impl Guard {
         work()
     }
 
-    /// Interrupts what runs at that time; none: lets it run.
+    /// Sets when a running statement is interrupted. `None`: never.
     pub(super) fn set_deadline(&self, deadline: Option<Instant>) {
         let deadline = deadline.map_or(NEVER, |deadline| {
             nanos(deadline.saturating_duration_since(self.start))
@@ -80,19 +80,16 @@ impl Guard {
         self.deadline.store(deadline, Relaxed);
     }
 
-    /// Takes why the authorizer refused the last statement, if it did.
+    /// Returns and clears why the authorizer refused the last statement, if it did.
     pub(super) fn take_refusal(&self) -> Option<String> {
-        self.refusal
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.refusal.lock().take()
     }
 
     fn mode(&self) -> Mode {
         match self.mode.load(Relaxed) {
             mode if mode == Mode::Host as u8 => Mode::Host,
             mode if mode == Mode::Migration as u8 => Mode::Migration,
-            _ => Mode::Guest,
+            _ => Mode::Logic,
         }
     }
 

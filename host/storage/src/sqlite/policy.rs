@@ -1,39 +1,37 @@
-//! What SQL may do, by who wrote it. SQLite asks while it compiles a statement, also for what
-//! views and triggers do, so a statement that compiled stays inside these rules.
+//! What a statement may do, depending on who wrote it. SQLite asks while it compiles a statement,
+//! also for what its views and triggers do, so a compiled statement follows these rules.
 //!
-//! Everything is refused unless it is listed: a later SQLite that learns something new does not
-//! open a door. Names are compared without regard to case, as SQLite does.
+//! Everything that is not listed is refused, so a new feature of a later SQLite is not allowed
+//! automatically. Names are compared case-insensitively, as SQLite does.
 
 use std::collections::HashSet;
 
 use rusqlite::hooks::AuthAction;
 
-/// Whose SQL is compiled.
+use crate::stop::{self, REQUEST_STATEMENTS};
+
+/// Who wrote the SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Mode {
-    /// The logic's statements in a request.
-    Guest,
-    /// The logic's migrations.
+    /// The logic, for a request.
+    Logic,
+    /// The logic, for a migration.
     Migration,
-    /// The host's own statements.
+    /// The host.
     Host,
 }
 
-/// Why a statement of another kind is refused in a request.
-const STATEMENTS: &str = "only SELECT, INSERT, UPDATE, DELETE, WITH and VALUES run here; \
-                          the schema changes in migrations";
-
-/// The names that SQL of the logic may not use for tables, known once a connection is open.
+/// The names that the logic's SQL may not use as tables.
 #[derive(Debug, Default)]
 pub(super) struct Policy {
-    /// Virtual table modules of this SQLite, in lower case; a module may be read like a table
-    /// of its name (`dbstat`, `fts3tokenize`).
+    /// Virtual table modules of this SQLite, in lower case. A module can be read like a table with
+    /// its name (`dbstat`, `fts3tokenize`).
     modules: HashSet<String>,
 }
 
 impl Policy {
-    /// Refuses the virtual tables named, except those that only take JSON apart.
+    /// Refuses these virtual tables, except those that only parse JSON.
     pub(super) fn new(modules: impl IntoIterator<Item = String>) -> Self {
         Self {
             modules: modules
@@ -44,10 +42,10 @@ impl Policy {
         }
     }
 
-    /// Judges one action of a statement.
+    /// Checks one action of a statement.
     ///
     /// # Errors
-    /// Why it is refused, as a sentence for the logic's author.
+    /// Returns why it is refused, as a sentence for the author of the logic.
     pub(super) fn judge(
         &self,
         mode: Mode,
@@ -59,13 +57,13 @@ impl Policy {
         }
         match action {
             AuthAction::Select | AuthAction::Recursive => Ok(()),
-            // What CREATE, ALTER and DROP do first. SQLite's own words for it would not help.
+            // This is what CREATE, ALTER and DROP do first. SQLite's own message would not help.
             AuthAction::Insert { table_name }
             | AuthAction::Update { table_name, .. }
             | AuthAction::Delete { table_name }
-                if mode == Mode::Guest && is_internal(table_name) =>
+                if mode == Mode::Logic && is_internal(table_name) =>
             {
-                Err(STATEMENTS.to_owned())
+                Err(REQUEST_STATEMENTS.to_owned())
             }
             AuthAction::Read { table_name, .. }
             | AuthAction::Insert { table_name }
@@ -73,15 +71,15 @@ impl Policy {
             | AuthAction::Delete { table_name } => self.table(mode, table_name, database),
             AuthAction::Function { function_name } => function(mode, function_name),
             action if mode == Mode::Migration => schema_change(action, database),
-            _ => Err(STATEMENTS.to_owned()),
+            _ => Err(REQUEST_STATEMENTS.to_owned()),
         }
     }
 
     fn table(&self, mode: Mode, name: &str, database: Option<&str>) -> Result<(), String> {
         let name = name.to_ascii_lowercase();
-        host_name(&name)?;
-        // DDL is carried out by statements on SQLite's own tables; writing them directly is
-        // refused by SQLite itself in defensive mode.
+        not_host_name(&name)?;
+        // SQLite carries DDL out with statements on its own tables. In defensive mode it refuses to
+        // write them directly.
         let internal = is_internal(&name) || name == "pragma_quick_check";
         if internal && mode == Mode::Migration {
             return Ok(());
@@ -93,7 +91,7 @@ impl Policy {
     }
 }
 
-/// Whether a table is one that SQLite keeps about the schema.
+/// Whether a table is one of SQLite's own.
 fn is_internal(name: &str) -> bool {
     const PREFIX: &[u8] = b"sqlite_";
     let start = name.as_bytes().get(..PREFIX.len());
@@ -101,8 +99,8 @@ fn is_internal(name: &str) -> bool {
 }
 
 fn schema_change(action: AuthAction<'_>, database: Option<&str>) -> Result<(), String> {
-    // A table of `temp` is the connection's, and outlives the request. ALTER TABLE names the
-    // database itself, and the column at this place.
+    // A table in `temp` belongs to the connection and outlives the request. ALTER TABLE has the
+    // database in its own argument, and has the column in this one.
     match action {
         AuthAction::AlterTable { database_name, .. } => main_database(Some(database_name))?,
         _ => main_database(database)?,
@@ -115,7 +113,7 @@ fn schema_change(action: AuthAction<'_>, database: Option<&str>) -> Result<(), S
         | AuthAction::Reindex { index_name: name }
         | AuthAction::AlterTable {
             table_name: name, ..
-        } => host_name(name),
+        } => not_host_name(name),
         AuthAction::CreateIndex {
             index_name: name,
             table_name,
@@ -131,8 +129,8 @@ fn schema_change(action: AuthAction<'_>, database: Option<&str>) -> Result<(), S
         | AuthAction::DropTrigger {
             trigger_name: name,
             table_name,
-        } => host_name(name).and_then(|()| host_name(table_name)),
-        // ALTER TABLE checks the rows that are there with it.
+        } => not_host_name(name).and_then(|()| not_host_name(table_name)),
+        // ALTER TABLE uses it to check the existing rows.
         AuthAction::Pragma {
             pragma_name: "quick_check",
             ..
@@ -141,22 +139,19 @@ fn schema_change(action: AuthAction<'_>, database: Option<&str>) -> Result<(), S
             Err("virtual tables are not available".to_owned())
         }
         AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } => {
-            Err("all migrations of a component are one transaction of the host's".to_owned())
+            Err("the host runs all migrations of a component in one transaction".to_owned())
         }
         _ => Err(
-            "migrations may create, alter, drop and fill tables, indexes, views and \
-                      triggers, and nothing else"
+            "migrations may only create, alter, drop and fill tables, indexes, views and triggers"
                 .to_owned(),
         ),
     }
 }
 
-fn host_name(name: &str) -> Result<(), String> {
+fn not_host_name(name: &str) -> Result<(), String> {
     const PREFIX: &[u8] = b"task_host_";
     match name.as_bytes().get(..PREFIX.len()) {
-        Some(start) if start.eq_ignore_ascii_case(PREFIX) => {
-            Err(format!("{name} is a name of the host's"))
-        }
+        Some(start) if start.eq_ignore_ascii_case(PREFIX) => Err(stop::host_name(name)),
         _ => Ok(()),
     }
 }
@@ -164,26 +159,28 @@ fn host_name(name: &str) -> Result<(), String> {
 fn main_database(name: Option<&str>) -> Result<(), String> {
     match name {
         None | Some("main") => Ok(()),
-        Some(other) => Err(format!("there is no {other} database for the logic")),
+        Some(other) => Err(format!("the logic may not use the database {other}")),
     }
 }
 
 fn function(mode: Mode, name: &str) -> Result<(), String> {
     let name = name.to_ascii_lowercase();
-    // SQLite carries ALTER TABLE out with functions that SQL cannot call by itself.
+    // SQLite carries ALTER TABLE out with functions that SQL cannot call directly.
     let internal = mode == Mode::Migration && name.starts_with("sqlite_") && name != "sqlite_log";
     if internal || FUNCTIONS.binary_search(&name.as_str()).is_ok() {
         Ok(())
     } else if matches!(&*name, "last_insert_rowid" | "changes" | "total_changes") {
-        Err(format!("{name}() tells of other requests; use RETURNING"))
+        Err(format!(
+            "{name}() may return results of other requests; use RETURNING"
+        ))
     } else {
         Err(format!("the function {name}() is not available"))
     }
 }
 
-/// The functions that compute on their arguments alone, the clock and randomness. Sorted.
-/// Those that SQLite computes too slowly on long texts are replaced in `functions`, or left out:
-/// `json_patch` looks for each member of one object at all members of the other.
+/// The functions that depend only on their arguments, the clock and randomness. Sorted.
+/// `functions.rs` replaces those that SQLite computes too slowly for long texts. `json_patch` is
+/// left out: for each member of one object it compares all members of the other.
 #[rustfmt::skip]
 const FUNCTIONS: &[&str] = &[
     "->", "->>", "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "avg", "ceil",
@@ -211,20 +208,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_of_functions_is_sorted_for_its_search() {
+    fn the_list_of_functions_is_sorted_for_the_binary_search() {
         assert!(FUNCTIONS.is_sorted());
     }
 
     #[test]
-    fn host_names_are_known_in_any_case() {
+    fn names_of_the_host_are_refused_in_upper_and_lower_case() {
         for name in ["task_host_answers", "TASK_HOST_x", "Task_Host_"] {
             assert_eq!(
-                host_name(name),
-                Err(format!("{name} is a name of the host's"))
+                not_host_name(name),
+                Err(format!("{name} is a name that is reserved for the host"))
             );
         }
         for name in ["tasks", "task_hosts", "x_task_host_", "tâsk_host_x"] {
-            assert_eq!(host_name(name), Ok(()));
+            assert_eq!(not_host_name(name), Ok(()));
         }
     }
 
@@ -236,27 +233,27 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_the_schema_in_a_request_is_told_where_it_belongs() {
+    fn a_refused_change_of_the_schema_says_that_it_belongs_in_a_migration() {
         let policy = Policy::default();
         let action = AuthAction::Insert {
             table_name: "sqlite_master",
         };
         assert_eq!(
-            policy.judge(Mode::Guest, action, Some("main")),
-            Err(STATEMENTS.to_owned())
+            policy.judge(Mode::Logic, action, Some("main")),
+            Err(REQUEST_STATEMENTS.to_owned())
         );
         assert_eq!(policy.judge(Mode::Migration, action, Some("main")), Ok(()));
     }
 
     #[test]
-    fn modules_are_no_tables_except_those_that_take_json_apart() {
+    fn modules_cannot_be_read_as_tables_except_those_that_parse_json() {
         let policy = Policy::new(["DBSTAT".to_owned(), "json_each".to_owned()]);
         let read = |table_name| {
             let action = AuthAction::Read {
                 table_name,
                 column_name: "",
             };
-            policy.judge(Mode::Guest, action, Some("main"))
+            policy.judge(Mode::Logic, action, Some("main"))
         };
         assert_eq!(read("dbstat"), Err("dbstat belongs to SQLite".to_owned()));
         assert_eq!(read("json_each"), Ok(()));

@@ -1,60 +1,59 @@
-//! Connections, lent to one transaction at a time, in order of arrival.
+//! A pool of connections. Each is used by one transaction at a time, in order of arrival.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use parking_lot::Mutex;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::connection::{Connection, Opener};
 use super::failure::message;
 use super::schema;
+use crate::queue::Queue;
 use crate::{Error, Stats};
-use contract::Access;
 
 /// Up to a fixed number of connections, opened when they are first needed. The writer is a pool
-/// of one.
+/// with one connection.
 pub(super) struct Pool {
-    /// A permit for each connection; it serves in order of arrival, and lets nobody pass.
-    permits: Arc<Semaphore>,
-    /// Those not lent. The one that came back last is lent first: its caches are warm, and
-    /// connections beyond what the load needs are never opened. Where a permit finds none, one
-    /// is opened.
+    /// Grants a permit for each connection.
+    queue: Queue,
+    /// The connections that are not in use. The last one returned is used first: its caches are
+    /// warm, and connections that the load does not need are never opened. If a transaction with a
+    /// permit finds no connection here, it opens one.
     idle: Mutex<Vec<Connection>>,
     opener: Opener,
     stats: Arc<Stats>,
 }
 
-/// A connection on loan. When it comes back, what was not committed is rolled back.
+/// A connection in use. When it is dropped, what was not committed is rolled back and the
+/// connection returns to its pool.
 pub(super) struct Lease {
-    /// None only while it is dropped, or when it was discarded.
+    /// `None` only while it is dropped.
     connection: Option<Connection>,
     pool: Arc<Pool>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Pool {
-    /// A pool of up to `size` connections, with the first of them open.
+    /// Opens a pool of up to `size` connections, and its first connection.
     pub(super) fn open(opener: Opener, size: usize, stats: Arc<Stats>) -> rusqlite::Result<Self> {
         Ok(Self {
-            permits: Arc::new(Semaphore::new(size)),
+            queue: Queue::new(size, Some(opener.access), stats.clone()),
             idle: Mutex::new(vec![opener.open()?]),
             opener,
             stats,
         })
     }
 
-    /// Takes a connection, when it is this caller's turn. Cancel-safe.
+    /// Waits for the caller's turn and takes a connection. Cancel-safe.
     ///
     /// # Errors
-    /// [`Error::Busy`] when it is not until then; [`Error::Unavailable`] where a connection has
-    /// to be opened and cannot be.
+    /// Returns [`Error::Busy`] if it is not the caller's turn in time, and [`Error::Unavailable`] if
+    /// a new connection is needed and cannot be opened.
     pub(super) async fn take(self: &Arc<Self>, until: Instant) -> Result<Lease, Error> {
-        let permit = match self.permits.clone().try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => self.wait(until).await?,
-        };
-        let idle = self.lock().pop();
+        let permit = self.queue.acquire(until).await?;
+        let idle = self.idle.lock().pop();
         let connection = match idle {
             Some(connection) => connection,
             None => self
@@ -70,44 +69,13 @@ impl Pool {
         })
     }
 
-    async fn wait(&self, until: Instant) -> Result<OwnedSemaphorePermit, Error> {
-        struct Waiting<'a>(&'a AtomicU64);
-        impl Drop for Waiting<'_> {
-            fn drop(&mut self) {
-                self.0.fetch_sub(1, Relaxed);
-            }
-        }
-        let gauge = match self.opener.access {
-            Access::Write => &self.stats.writer_waiting,
-            Access::Read => &self.stats.reader_waiting,
-        };
-        Stats::count(gauge);
-        let _waiting = Waiting(gauge);
-        match tokio::time::timeout_at(until.into(), self.permits.clone().acquire_owned()).await {
-            // The semaphore is never closed.
-            Ok(permit) => permit.map_err(|_| Error::Unavailable("the pool is closed".into())),
-            Err(_) => {
-                Stats::count(&self.stats.timeouts);
-                Err(Error::Busy)
-            }
-        }
-    }
-
     fn in_use(&self) -> &AtomicU64 {
-        match self.opener.access {
-            Access::Write => &self.stats.writers_in_use,
-            Access::Read => &self.stats.readers_in_use,
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        // Pushing and popping leave a whole vector behind, also where something panicked.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.stats.in_use(self.opener.access)
     }
 }
 
 impl Lease {
-    /// The connection.
+    /// Returns the connection.
     ///
     /// # Panics
     /// Never: it is taken out only when the lease is dropped.
@@ -124,19 +92,19 @@ impl Drop for Lease {
         let Some(mut connection) = self.connection.take() else {
             return;
         };
-        // A deadline that has passed must not interrupt the rollback.
+        // The deadline may have passed and must not interrupt the rollback.
         connection.guard().set_deadline(None);
         if connection.in_transaction() {
             Stats::count(&self.pool.stats.rollbacks);
             let rolled_back = connection.host(|sqlite| schema::run(sqlite, schema::ROLLBACK));
             if let Err(stop) = rolled_back {
-                // Closing a connection rolls back what is open on it.
+                // Closing the connection rolls its transaction back.
                 let error = stop.into_error();
-                tracing::warn!(%error, "a rollback failed; its connection is replaced");
+                tracing::warn!(%error, "a rollback failed; the connection is replaced");
                 return;
             }
         }
-        self.pool.lock().push(connection);
-        // Only now is the permit given back: who gets it finds the connection.
+        self.pool.idle.lock().push(connection);
+        // The permit is returned only now, so that whoever gets it finds the connection.
     }
 }

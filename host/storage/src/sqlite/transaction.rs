@@ -1,7 +1,7 @@
 //! One transaction on one connection.
 //!
-//! Everything but waiting for durability happens within a single poll: a caller that goes away
-//! finds a statement, a rollback or a commit done or not begun, never halfway.
+//! Everything except waiting for durability happens within a single poll. If the caller drops the
+//! future, a statement, a rollback or a commit was either completed or not begun.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -9,40 +9,34 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use super::aside::aside;
+use super::blocking::run_blocking;
 use super::connection::Connection;
-use super::failure::Stop;
+use super::engine::Engine;
 use super::pool::Lease;
-use super::{Engine, feed, schema, statement};
+use super::{schema, statement};
 use crate::budget::Meter;
 use crate::migration::{Step, applied_steps};
-use crate::stop::{Ended, refusal, spent};
+use crate::stop::{self, Stop};
+use crate::transaction_state::TransactionState;
 use crate::{
-    Budget, Error, Event, Failure, MigrationError, RecordedAnswer, Rows, Stats, Transaction, Usage,
-    Value,
+    Budget, Dialect, Error, Event, Failure, MigrationError, RecordedAnswer, Rows, Stats,
+    Transaction, Usage, Value,
 };
 use contract::{Access, Migration};
 
-/// From this many changed rows a COMMIT takes milliseconds.
+/// From this many changed rows on, a COMMIT takes milliseconds.
 const LARGE_COMMIT: u64 = 1000;
 
 pub(super) struct SqliteTransaction {
-    /// Before `engine`: the connection comes back before the engine may be closed.
+    /// Dropped before `engine`: the connection must be returned before the engine is closed.
     lease: Lease,
     engine: Arc<Engine>,
-    access: Access,
-    migrates: bool,
-    meter: Meter,
-    /// Why nothing runs here any more.
-    ended: Option<Ended>,
-    /// Every commit that the snapshot shows has this number or a lower one; none before the
-    /// first statement that reads a table, which takes the snapshot.
+    state: TransactionState,
+    /// Every commit that the snapshot shows has this number or a lower one. `None` before the first
+    /// statement that reads a table, which takes the snapshot.
     seen: Option<u64>,
-    /// Published so far: written when the transaction commits, and gone when it does not.
-    events: Vec<Event>,
-    /// Of the connection, when the transaction began.
+    /// How many rows had changed on the connection when the transaction began.
     changes_before: u64,
-    busy: Duration,
 }
 
 impl SqliteTransaction {
@@ -63,121 +57,100 @@ impl SqliteTransaction {
         connection
             .host(|sqlite| schema::run(sqlite, begin))
             .map_err(|stop| match stop.into_error() {
-                // A tool holds the write lock.
+                // Somebody's tool holds the write lock.
                 Error::Conflict => Error::Busy,
                 error => error,
             })?;
-        let mut meter = Meter::new(budget);
-        if access == Access::Write {
-            meter.hold();
-        }
-        connection.guard().set_deadline(Some(meter.deadline()));
+        let mut state = TransactionState::new(access, migrates, budget);
+        connection
+            .guard()
+            .set_deadline(Some(state.meter.deadline()));
         let changes_before = connection.total_changes();
+        state.busy = begun.elapsed();
         Ok(Self {
             // A write transaction takes its snapshot when it begins.
             seen: (access == Access::Write).then(|| engine.flusher.issued()),
             lease,
             engine,
-            access,
-            migrates,
-            meter,
-            ended: None,
-            events: Vec::new(),
+            state,
             changes_before,
-            busy: begun.elapsed(),
         })
     }
 
-    /// Does work on the connection, unless the transaction or its time is over.
+    /// Does work on the connection, unless the deadline has passed. A failure ends the transaction.
     fn work<T>(
         &mut self,
         work: impl FnOnce(&mut Connection, &mut Meter) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         let begun = Instant::now();
-        if begun >= self.meter.deadline() {
-            return Err(self.end(Error::Deadline.into()));
+        if let Err(stop) = self.state.check_deadline() {
+            return Err(self.state.end(stop));
         }
         let connection = self.lease.connection();
-        let outcome = work(connection, &mut self.meter);
-        // After the snapshot was taken, and not before: what it shows was issued by then.
+        let outcome = work(connection, &mut self.state.meter);
+        // This must come after the snapshot was taken: everything that it shows was issued by now.
         if self.seen.is_none() && connection.has_snapshot() {
             self.seen = Some(self.engine.flusher.issued());
         }
-        self.busy += begun.elapsed();
-        outcome.map_err(|stop| self.end(stop))
+        self.state.busy += begun.elapsed();
+        outcome.map_err(|stop| self.state.end(stop))
     }
 
-    /// Runs a statement of the logic. A failure is the inner result.
+    /// Runs a statement of the logic.
     fn statement<T>(
         &mut self,
         work: impl FnOnce(&mut Connection, &mut Meter) -> Result<T, Stop>,
     ) -> Result<Result<T, Failure>, Error> {
-        match &self.ended {
-            Some(Ended::Stopped(error)) => return Err(error.clone()),
-            Some(Ended::Failed(_)) => return Ok(Err(spent())),
-            None => {}
+        if let Err(failure) = self.state.check_statement()? {
+            return Ok(Err(failure));
         }
-        let (busy_before, rows_before) = (self.busy, self.meter.usage().rows);
+        let (busy_before, rows_before) = (self.state.busy, self.state.meter.usage().rows);
         let outcome = self.work(|connection, meter| {
             meter.statement()?;
             work(connection, meter)
         });
-        let stats = &self.engine.stats;
-        Stats::count(&stats.statements);
-        Stats::time(&stats.statement_nanos, self.busy - busy_before);
-        let rows = self.meter.usage().rows - rows_before;
-        stats.rows.fetch_add(rows, Relaxed);
-        match outcome {
-            Ok(value) => Ok(Ok(value)),
-            Err(Stop::Logic(failure)) => Ok(Err(failure)),
-            Err(Stop::Host(error)) => Err(error),
-        }
+        let elapsed = self.state.busy - busy_before;
+        self.state
+            .count_statement(&self.engine.stats, elapsed, rows_before);
+        Stop::split(outcome)
     }
 
-    /// Runs statements of the host. They are not charged.
+    /// Runs statements of the host. They are not charged to the budget.
     pub(super) fn host<T>(
         &mut self,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
-        self.open()?;
-        self.work(|connection, _| connection.host(work).map_err(host_stop))
-            .map_err(Stop::into_error)
+        self.state.check_open()?;
+        self.work(|connection, _| {
+            connection
+                .host(work)
+                .map_err(|stop| stop.into_host_error().into())
+        })
+        .map_err(Stop::into_error)
     }
 
-    fn open(&self) -> Result<(), Error> {
-        match &self.ended {
-            None => Ok(()),
-            Some(ended) => Err(ended.clone().into()),
-        }
-    }
-
-    fn end(&mut self, stop: Stop) -> Stop {
-        self.ended = Some(Ended::from(&stop));
-        stop
-    }
-
-    /// Runs COMMIT and gives the connection back. Returns the number that has to be durable
-    /// before the client hears of it.
-    fn seal(mut self) -> Result<(Arc<Engine>, u64), Error> {
-        self.open()?;
+    /// Runs COMMIT and returns the connection to its pool. Returns the number that must be durable
+    /// before the client gets an answer.
+    fn commit_unsynced(mut self) -> Result<(Arc<Engine>, u64), Error> {
+        self.state.check_open()?;
         let engine = self.engine.clone();
         let connection = self.lease.connection();
-        // The logic was in time; what is left takes microseconds and is not interrupted.
+        // The logic has met its deadline. What is left takes microseconds and is not interrupted.
         connection.guard().set_deadline(None);
-        let last_event = publish(connection, &self.events)?;
+        let last_event = publish(connection, &self.state.events)?;
         let changes = connection.total_changes() - self.changes_before;
-        let number = if changes > 0 || self.migrates {
+        let number = if changes > 0 || self.state.migrates {
             let ticket = engine.flusher.issue();
-            if changes < LARGE_COMMIT && !self.migrates {
+            if changes < LARGE_COMMIT && !self.state.migrates {
                 commit(connection)?;
             } else {
-                aside(|| commit(connection))?;
+                run_blocking(|| commit(connection))?;
             }
             let number = ticket.number();
-            // The sync may begin while the log is shortened.
+            // Dropped here so that the sync may begin while the log is shortened.
             drop(ticket);
             if let Some((sqlite, pages)) = connection.with_large_log() {
-                aside(|| engine.checkpointer.restart_log(sqlite, pages));
+                run_blocking(|| engine.checkpointer.restart_log(sqlite, pages));
             }
             number
         } else {
@@ -186,9 +159,10 @@ impl SqliteTransaction {
         };
         Stats::count(&engine.stats.commits);
         if let Some(id) = last_event {
-            let count = self.events.len() as u64;
+            let count = self.state.events.len() as u64;
             engine.stats.events.fetch_add(count, Relaxed);
-            // Who wakes up waits for the sync by itself. The writer is still held, so ids only grow.
+            // A reader that this wakes waits for the sync itself. The writer is still held, so the
+            // ids only increase.
             engine.last_event.send_replace(id);
         }
         Ok((engine, number))
@@ -199,19 +173,13 @@ impl SqliteTransaction {
         migrations: &[Migration],
         rollback: bool,
     ) -> Result<Result<Vec<String>, MigrationError>, Error> {
-        if !self.migrates {
-            let detail = "migrations run only in a transaction that was begun for them";
-            return Err(Error::Unavailable(detail.into()));
-        }
-        let listed: Vec<Step> = migrations
-            .iter()
-            .map(|migration| Step::new(&migration.name, &migration.sqlite))
-            .collect();
-        let applied = self.host(schema::applied)?;
+        self.state.check_migrates()?;
+        let listed = Step::list(migrations, Dialect::Sqlite);
+        let applied = self.host(schema::applied_migrations)?;
         let first = match applied_steps(&listed, &applied, rollback) {
             Ok(first) => first,
             Err(error) => {
-                self.end(Stop::refused(error.to_string()));
+                self.state.end(Stop::refused(error.to_string()));
                 return Ok(Err(error));
             }
         };
@@ -219,19 +187,18 @@ impl SqliteTransaction {
         for (position, step) in listed.iter().enumerate().skip(first) {
             let text = &migrations[position].sqlite;
             let outcome = self.work(|connection, _| {
-                aside(|| connection.migrate(text))?;
-                let stolen = connection.host(schema::stolen_name)?;
-                if let Some(name) = stolen {
-                    return Err(Stop::refused(format!("{name} is a name of the host's")));
+                run_blocking(|| connection.migrate(text))?;
+                if let Some(name) = connection.host(schema::taken_host_name)? {
+                    return Err(Stop::refused(stop::host_name(&name)));
                 }
-                // A trial is never committed, so what would fail then is looked for here.
+                // A trial is never committed, so this looks for what would make COMMIT fail.
                 if position + 1 == listed.len()
-                    && let Some(table) = aside(|| connection.host(schema::dangling_key))?
+                    && let Some(table) = run_blocking(|| connection.host(schema::dangling_key))?
                 {
-                    let detail = format!("a foreign key of {table} refers to nothing");
+                    let detail = format!("a foreign key of {table} refers to a missing row");
                     return Err(Stop::refused(detail));
                 }
-                connection.host(|sqlite| schema::note(sqlite, position, step))
+                connection.host(|sqlite| schema::record_migration(sqlite, position, step))
             });
             match outcome {
                 Ok(()) => names.push(step.name.clone()),
@@ -248,33 +215,26 @@ impl SqliteTransaction {
     }
 }
 
-/// Writes what the transaction published, and returns the last event's id.
+/// Writes what the transaction published and returns the id of the last event.
 fn publish(connection: &mut Connection, events: &[Event]) -> Result<Option<i64>, Error> {
-    let mut write = || connection.host(|sqlite| feed::insert(sqlite, events));
+    let mut write = || connection.host(|sqlite| schema::insert_events(sqlite, events));
     let written = match events.len() as u64 {
         0 => return Ok(None),
         1..LARGE_COMMIT => write(),
-        LARGE_COMMIT.. => aside(write),
+        LARGE_COMMIT.. => run_blocking(write),
     };
-    written.map_err(|stop| host_stop(stop).into_error())
+    written.map_err(Stop::into_host_error)
 }
 
 fn commit(connection: &mut Connection) -> Result<(), Error> {
     connection
         .host(|sqlite| schema::run(sqlite, schema::COMMIT))
         .map_err(|stop| match stop {
-            // A deferred constraint. The transaction is still open, and rolled back with the lease.
+            // A deferred constraint does not hold. The transaction is still open; dropping the lease
+            // rolls it back.
             Stop::Logic(failure) => Error::Rejected(failure),
             Stop::Host(error) => error,
         })
-}
-
-/// A constraint that a statement of the host's breaks is another transaction's doing.
-fn host_stop(stop: Stop) -> Stop {
-    match stop {
-        Stop::Logic(failure) if failure.cause != crate::Cause::Other => Error::Conflict.into(),
-        stop => stop.into_error().into(),
-    }
 }
 
 #[async_trait]
@@ -284,9 +244,9 @@ impl Transaction for SqliteTransaction {
         statement: &str,
         params: &[Value],
     ) -> Result<Result<Rows, Failure>, Error> {
-        let access = self.access;
+        let access = self.state.access;
         self.statement(|connection, meter| {
-            connection.guest(statement, params, access, |_, compiled, _| {
+            connection.run_logic(statement, params, access, |_, compiled, _| {
                 statement::rows(compiled, meter)
             })
         })
@@ -297,11 +257,11 @@ impl Transaction for SqliteTransaction {
         statement: &str,
         params: &[Value],
     ) -> Result<Result<u64, Failure>, Error> {
-        let access = self.access;
+        let access = self.state.access;
         self.statement(|connection, _| {
-            connection.guest(statement, params, access, |sqlite, compiled, shape| {
+            connection.run_logic(statement, params, access, |sqlite, compiled, shape| {
                 statement::exhaust(compiled)?;
-                // SQLite keeps the last change's number through statements that only read.
+                // A statement that only reads does not reset SQLite's number of changes.
                 Ok(if shape.readonly { 0 } else { sqlite.changes() })
             })
         })
@@ -316,29 +276,23 @@ impl Transaction for SqliteTransaction {
     }
 
     async fn recall(&mut self, key: &str) -> Result<Option<RecordedAnswer>, Error> {
-        self.host(|sqlite| schema::recall(sqlite, key))
+        self.host(|sqlite| schema::recall_answer(sqlite, key))
     }
 
     async fn record(&mut self, key: &str, answer: &RecordedAnswer) -> Result<(), Error> {
-        self.host(|sqlite| schema::record(sqlite, key, answer))
+        self.host(|sqlite| schema::record_answer(sqlite, key, answer))
     }
 
     fn publish(&mut self, event: Event) -> Result<(), Failure> {
-        if self.access == Access::Read {
-            return Err(refusal("the route's access is read"));
-        }
-        if self.ended.is_none() {
-            self.events.push(event);
-        }
-        Ok(())
+        self.state.publish(event)
     }
 
     async fn commit(self: Box<Self>) -> Result<(), Error> {
-        let writes = self.access == Access::Write;
-        let (engine, number) = self.seal()?;
-        match engine.flusher.reached(number).await {
+        let writes = self.state.access == Access::Write;
+        let (engine, number) = self.commit_unsynced()?;
+        match engine.flusher.wait_durable(number).await {
             Err(Error::Unavailable(reason)) if writes => Err(Error::OutcomeUnknown(reason)),
-            reached => reached,
+            durable => durable,
         }
     }
 
@@ -346,22 +300,22 @@ impl Transaction for SqliteTransaction {
         let engine = self.engine.clone();
         let seen = self.seen.unwrap_or(0);
         drop(self);
-        engine.flusher.reached(seen).await
+        engine.flusher.wait_durable(seen).await
     }
 
     fn deadline(&self) -> Instant {
-        self.meter.deadline()
+        self.state.meter.deadline()
     }
 
     fn busy(&self) -> Duration {
-        self.busy
+        self.state.busy
     }
 
     fn usage(&self) -> Usage {
-        self.meter.usage()
+        self.state.meter.usage()
     }
 
     fn spent(&self) -> bool {
-        self.ended.is_some()
+        self.state.has_ended()
     }
 }

@@ -1,14 +1,14 @@
-//! Whether a copy fits a database, and in which order its tables go.
+//! Checks that a copy fits a database, and puts its tables in order.
 
-use super::{Applied, Manifest, TransferError};
+use super::{Applied, Manifest, Table, TransferError};
 use crate::Dialect;
 
 impl Manifest {
-    /// Checks that the migrations of a database are those of this copy. Between two engines
-    /// their texts differ, so only the names are compared.
+    /// Checks that a database has the same migrations as this copy. Between two dialects only their
+    /// names are compared, because the texts differ.
     ///
     /// # Errors
-    /// [`TransferError`] names the first that differs.
+    /// Returns [`TransferError`] with the first migration that differs.
     pub(crate) fn agrees(
         &self,
         dialect: Dialect,
@@ -31,11 +31,12 @@ impl Manifest {
             None => Ok(()),
         }
     }
-    /// Checks that the tables of a database, with the columns that hold values, are those of this
-    /// copy.
+
+    /// Checks that a database has the same tables as this copy, with the same columns that store
+    /// values.
     ///
     /// # Errors
-    /// [`TransferError::Shape`] names the first that differs.
+    /// Returns [`TransferError::Shape`] with the first table that differs.
     pub(crate) fn fits(&self, here: &[(String, Vec<String>)]) -> Result<(), TransferError> {
         let differs = |table: &str, reason: String| {
             let table = table.to_owned();
@@ -51,7 +52,7 @@ impl Manifest {
             there.sort();
             if here != there {
                 let (here, there) = (here.join(", "), there.join(", "));
-                let reason = format!("its columns are {here}, and in the copy {there}");
+                let reason = format!("its columns are {here}, but in the copy they are {there}");
                 return differs(&table.name, reason);
             }
         }
@@ -63,8 +64,31 @@ impl Manifest {
     }
 }
 
-/// Puts each table after those that it refers to, where that can be. A reference is the name of
-/// the table that has it, and of the one that it leads to.
+impl Table {
+    /// Checks the number of rows that a copy had for this table.
+    ///
+    /// # Errors
+    /// Returns [`TransferError::Incomplete`] if it is not the number in the manifest.
+    pub(crate) fn check_rows(&self, found: u64) -> Result<(), TransferError> {
+        match self.rows == found {
+            true => Ok(()),
+            false => Err(TransferError::Incomplete {
+                table: self.name.clone(),
+                expected: self.rows,
+                found,
+            }),
+        }
+    }
+}
+
+/// A row of the table refers to a row that is not in the copy.
+pub(crate) fn dangling_reference(table: String) -> TransferError {
+    let reason = "it refers to a row that does not exist".to_owned();
+    TransferError::Row { table, reason }
+}
+
+/// Puts each table after those that it refers to, unless they form a circle. A reference is a pair
+/// of names: the table that has it and the table that it refers to.
 pub(crate) fn ordered(mut waiting: Vec<String>, references: &[(String, String)]) -> Vec<String> {
     let mut placed = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
@@ -74,7 +98,7 @@ pub(crate) fn ordered(mut waiting: Vec<String>, references: &[(String, String)])
                 .filter(|(from, to)| from == name && to != name);
             !parents.any(|(_, to)| waiting.contains(to))
         };
-        // Tables that refer to each other in a circle have no order: any will do.
+        // Tables that refer to each other in a circle have no order, so any of them may be next.
         let next = waiting.iter().position(is_free).unwrap_or(0);
         placed.push(waiting.remove(next));
     }
@@ -84,7 +108,6 @@ pub(crate) fn ordered(mut waiting: Vec<String>, references: &[(String, String)])
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transfer::Table;
 
     fn applied(names: &[&str]) -> Vec<Applied> {
         let applied = |name: &&str| Applied {
@@ -146,7 +169,7 @@ mod tests {
         );
         assert_eq!(
             refused(&[table("a", &["x"])]),
-            "the table a differs: its columns are x, and in the copy x, y"
+            "the table a differs: its columns are x, but in the copy they are x, y"
         );
         assert_eq!(
             refused(&[table("a", &["x", "y"]), table("b", &[])]),

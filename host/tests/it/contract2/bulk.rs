@@ -1,4 +1,4 @@
-//! POST /tasks/bulk: all or nothing.
+//! `POST /tasks/bulk` is atomic: it creates all tasks or no task.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ fn drafts(count: usize) -> Value {
 }
 
 #[test]
-fn a_hundred_tasks_come_in_one_request_in_order() {
+fn one_request_creates_a_hundred_tasks_in_order() {
     let host = Setup::tasks().start();
     let answer = host.post("/tasks/bulk", &drafts(100)).expect(200).json();
     let ids: Vec<i64> = (1..=100).collect();
@@ -30,7 +30,7 @@ fn an_empty_list_creates_nothing() {
 }
 
 #[test]
-fn more_than_a_hundred_are_refused_whole() {
+fn a_request_with_more_than_a_hundred_tasks_creates_none() {
     let host = Setup::tasks().start();
     host.post("/tasks/bulk", &drafts(101))
         .problem(400, "too-many-tasks");
@@ -38,7 +38,7 @@ fn more_than_a_hundred_are_refused_whole() {
 }
 
 #[test]
-fn one_bad_task_refuses_them_all() {
+fn one_invalid_task_rejects_the_whole_request() {
     let host = Setup::tasks().start();
     let rules = json!([
         draft("Good"),
@@ -69,7 +69,7 @@ fn one_bad_task_refuses_them_all() {
 }
 
 #[test]
-fn the_paths_beside_the_id_are_not_ids() {
+fn fixed_paths_under_tasks_are_not_read_as_ids() {
     let host = Setup::tasks().start();
     host.get("/tasks/bulk").expect(405);
     host.get("/tasks/stats/summary").expect(200);

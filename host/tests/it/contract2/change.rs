@@ -1,4 +1,5 @@
-//! PUT, PATCH and DELETE /tasks/{id}: what stays, what is cleared, and what is refused.
+//! `PUT`, `PATCH` and `DELETE /tasks/{id}`: which members a change keeps, which it clears, and
+//! which changes are rejected.
 
 use serde_json::{Value, json};
 
@@ -38,7 +39,7 @@ fn absent_members_stay_and_null_clears() {
 }
 
 #[test]
-fn null_is_refused_where_a_task_must_have_a_value() {
+fn null_is_rejected_for_a_required_member() {
     let host = Setup::tasks().start();
     let path = created_path(&host, &draft("Fixed"));
     let body = json!({"title": null, "status": null, "priority": null, "category": null});
@@ -50,7 +51,7 @@ fn null_is_refused_where_a_task_must_have_a_value() {
 }
 
 #[test]
-fn every_member_can_be_changed_and_is_checked() {
+fn every_member_can_be_changed_and_is_validated() {
     let host = Setup::tasks().start();
     let path = created_path(&host, &draft("Before"));
     let body = json!({
@@ -78,7 +79,7 @@ fn every_member_can_be_changed_and_is_checked() {
 }
 
 #[test]
-fn completed_at_is_set_the_first_time_only() {
+fn completed_at_is_set_only_at_the_first_completion() {
     let host = Setup::tasks().start();
     let path = created_path(&host, &draft("Done once"));
     let completed = host.put(&path, &json!({"status": "completed"})).expect(200);
@@ -91,7 +92,7 @@ fn completed_at_is_set_the_first_time_only() {
 }
 
 #[test]
-fn what_is_not_there_cannot_be_changed_or_deleted() {
+fn an_absent_task_cannot_be_changed_or_deleted() {
     let host = Setup::tasks().start();
     let body = json!({"title": "Nobody"});
     host.put("/tasks/9", &body).problem(404, "task-not-found");
@@ -115,7 +116,7 @@ fn dependencies_must_exist_and_may_not_form_a_cycle() {
     depend(2, json!([3])).expect(200);
     depend(3, json!([1])).problem(409, "dependency-cycle");
     depend(2, json!([1])).problem(409, "dependency-cycle");
-    // A diamond is no cycle.
+    // A diamond is not a cycle.
     depend(1, json!([2, 3])).expect(200);
     let tasks = host.get("/tasks?order=asc").expect(200).json();
     assert_eq!(
@@ -125,7 +126,7 @@ fn dependencies_must_exist_and_may_not_form_a_cycle() {
 }
 
 #[test]
-fn a_deleted_task_leaves_the_dependencies_of_others() {
+fn deleting_a_task_removes_it_from_the_dependencies_of_others() {
     let host = Setup::tasks().start();
     create(&host, &draft("Base"));
     create(&host, &draft("Second base"));
@@ -148,7 +149,7 @@ fn a_deleted_task_leaves_the_dependencies_of_others() {
 }
 
 #[test]
-fn a_change_under_if_match_needs_the_current_state() {
+fn a_change_with_if_match_needs_the_current_entity_tag() {
     let host = Setup::tasks().start();
     let path = created_path(&host, &draft("Guarded"));
     let tag = host.get(&path).expect_header("etag").to_owned();
@@ -168,7 +169,7 @@ fn a_change_under_if_match_needs_the_current_state() {
         send("PATCH", stale, "Lost").problem(412, "precondition-failed");
         send("DELETE", stale, "Lost").problem(412, "precondition-failed");
     }
-    // A weak tag never matches strongly (RFC 9110, 13.1.1).
+    // `If-Match` uses strong comparison, which a weak tag never passes (RFC 9110, 13.1.1).
     send("PUT", &format!("W/{newer}"), "Lost").problem(412, "precondition-failed");
     assert_eq!(host.get(&path).json()["title"], "Changed");
 
@@ -179,12 +180,12 @@ fn a_change_under_if_match_needs_the_current_state() {
         .header("if-match", &last)
         .send()
         .expect(200);
-    // A precondition counts only where the answer would be a success (RFC 9110, 13.2.1).
+    // A precondition is evaluated only if the request would succeed without it (RFC 9110, 13.2.1).
     send("PUT", "*", "Gone").problem(404, "task-not-found");
 }
 
 #[test]
-fn of_two_changes_under_one_tag_one_wins() {
+fn of_concurrent_changes_with_one_entity_tag_one_succeeds() {
     let host = Setup::tasks().start();
     let path = created_path(&host, &draft("Contended"));
     let tag = host.get(&path).expect_header("etag").to_owned();

@@ -1,11 +1,11 @@
-//! POST /tasks and GET /tasks/{id}.
+//! `POST /tasks` and `GET /tasks/{id}`.
 
 use serde_json::{Value, json};
 
 use super::{create, draft, draft_with};
 use crate::harness::Setup;
 
-/// Every member in the contract's order; `due_at` is ours.
+/// Every member, in the contract's order. `due_at` is an addition to the contract.
 const MEMBERS: [&str; 16] = [
     "id",
     "title",
@@ -33,7 +33,7 @@ fn a_new_task_has_every_member_and_the_defaults() {
     assert_eq!(answer.header("location"), Some("/tasks/1"));
     let task = answer.json();
     let members: Vec<_> = task.as_object().expect("an object").keys().collect();
-    // Absent where there is none would also be a way; this contract's clients expect null.
+    // Members without a value are null and not absent, because this contract's clients expect that.
     let present: Vec<_> = MEMBERS
         .iter()
         .filter(|name| !task[**name].is_null())
@@ -52,7 +52,7 @@ fn a_new_task_has_every_member_and_the_defaults() {
             &"checksum"
         ]
     );
-    assert_eq!(members, MEMBERS, "null members are there, in WIT order");
+    assert_eq!(members, MEMBERS, "null members are present, in WIT order");
     assert_eq!(task["id"], 1);
     assert_eq!(task["title"], "First");
     assert_eq!(task["status"], "pending");
@@ -72,7 +72,7 @@ fn a_new_task_has_every_member_and_the_defaults() {
 }
 
 #[test]
-fn every_member_of_a_draft_comes_back() {
+fn a_new_task_has_every_member_of_its_draft() {
     let host = Setup::tasks().start();
     let first = create(&host, &draft("First"));
     let body = draft_with(
@@ -97,7 +97,7 @@ fn every_member_of_a_draft_comes_back() {
 }
 
 #[test]
-fn members_that_only_the_host_assigns_are_ignored_in_a_draft() {
+fn members_that_the_service_assigns_are_ignored_in_a_draft() {
     let host = Setup::tasks().start();
     let body = draft_with(
         "Mine",
@@ -117,7 +117,7 @@ fn lengths_are_counted_in_unicode_characters() {
         ("description", 0, 2000),
         ("assignee", 1, 100),
     ] {
-        // Four bytes and two UTF-16 units each: any other way to count would notice.
+        // Each of these is four bytes and two UTF-16 units, so counting either would fail here.
         for (length, status) in [(least, 201), (most, 201), (most + 1, 422)] {
             let body = draft_with("Title", json!({member: "🦀".repeat(length)}));
             let answer = host.post("/tasks", &body);
@@ -132,7 +132,7 @@ fn lengths_are_counted_in_unicode_characters() {
 }
 
 #[test]
-fn what_the_rules_refuse_is_named_all_at_once() {
+fn one_problem_names_every_violated_rule() {
     let host = Setup::tasks().start();
     let body = draft_with(
         "ab",
@@ -165,7 +165,7 @@ fn what_the_rules_refuse_is_named_all_at_once() {
 }
 
 #[test]
-fn the_bounds_themselves_are_accepted() {
+fn values_at_the_bounds_are_accepted() {
     let host = Setup::tasks().start();
     let ten: Vec<_> = (0..10).map(|n| format!("{n}").repeat(50)).collect();
     let low = create(&host, &draft_with("Low", json!({"estimated_hours": 0})));
@@ -177,7 +177,7 @@ fn the_bounds_themselves_are_accepted() {
 }
 
 #[test]
-fn repeated_tags_and_dependencies_are_kept_once_in_order() {
+fn repeated_tags_and_dependencies_are_stored_once_in_order() {
     let host = Setup::tasks().start();
     create(&host, &draft("First"));
     create(&host, &draft("Second"));
@@ -196,12 +196,15 @@ fn an_unknown_dependency_is_400_and_creates_nothing() {
     );
     let problem = answer.problem(400, "dependency-not-found");
     let text = problem.to_string();
-    assert!(text.contains("99"), "it says which: {text}");
+    assert!(
+        text.contains("99"),
+        "the problem names the dependency: {text}"
+    );
     assert_eq!(host.get("/tasks").expect(200).json(), json!([]));
 }
 
 #[test]
-fn ids_are_never_used_again() {
+fn ids_are_never_reused() {
     let setup = Setup::tasks();
     let host = setup.start();
     create(&host, &draft("First"));
@@ -215,7 +218,7 @@ fn ids_are_never_used_again() {
 }
 
 #[test]
-fn an_absent_task_is_404_and_a_word_is_422() {
+fn an_absent_task_is_404_and_an_id_that_is_not_a_number_is_422() {
     let host = Setup::tasks().start();
     for id in ["1", "0", "-1", "9223372036854775807"] {
         host.get(&format!("/tasks/{id}"))
@@ -231,7 +234,7 @@ fn is_checksum(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// `2026-03-01T12:00:00Z`, with any fraction.
+/// Whether `text` has the shape of `2026-03-01T12:00:00Z`, with or without a fraction.
 fn is_rfc3339_utc(text: &str) -> bool {
     let shape: String = text
         .chars()

@@ -1,4 +1,4 @@
-//! Statistics, productivity and /health: figures that were counted by hand here.
+//! Statistics, productivity and `/health`. The expected figures were counted by hand.
 
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ fn host_with_tasks() -> Host {
     host
 }
 
-/// Numbers alike however they are written: 60 and 60.0.
+/// Compares numbers by value: 60 equals 60.0.
 #[track_caller]
 fn assert_figures(found: &Value, expected: &[(&str, f64)]) {
     for (name, value) in expected {
@@ -82,7 +82,7 @@ fn the_summary_counts_everything() {
 }
 
 #[test]
-fn an_empty_summary_divides_by_nothing() {
+fn figures_without_tasks_are_zero() {
     let host = Setup::tasks().start();
     let summary = host.get("/tasks/stats/summary").expect(200).json();
     assert_figures(
@@ -110,7 +110,7 @@ fn an_empty_summary_divides_by_nothing() {
 }
 
 #[test]
-fn productivity_compares_estimates_with_the_work_done() {
+fn productivity_compares_estimated_with_actual_hours() {
     let host = host_with_tasks();
     let figures = host.get("/tasks/analytics/productivity").expect(200).json();
     assert_figures(
@@ -161,7 +161,7 @@ fn productivity_compares_estimates_with_the_work_done() {
             ("actual_hours", 6.0),
         ],
     );
-    // Both were completed just now; around midnight they may be on two days.
+    // Both were completed just now. Around midnight this may be on two days.
     let mut days: Vec<(String, u64)> = Vec::new();
     for id in [1, 3] {
         let task = host.get(&format!("/tasks/{id}")).json();
@@ -179,7 +179,7 @@ fn productivity_compares_estimates_with_the_work_done() {
 }
 
 #[test]
-fn an_assignee_may_be_called_like_anything() {
+fn an_assignee_may_have_any_name() {
     let host = Setup::tasks().start();
     for name in ["__proto__", "a\"b\\c", "Zoë 🦀"] {
         create(&host, &draft_with("Named", json!({"assignee": name})));
@@ -209,7 +209,7 @@ fn a_person_called_unassigned_does_not_break_the_figures() {
 }
 
 #[test]
-fn health_tells_the_truth() {
+fn health_reports_the_actual_state() {
     let host = Setup::tasks().start();
     let health = host.get("/health").expect(200).json();
     assert_eq!(health["status"], "healthy");
@@ -236,7 +236,7 @@ fn health_tells_the_truth() {
     create(&host, &draft("First"));
     create(&host, &draft("Second"));
     assert_eq!(host.get("/health").json()["total_tasks"], 2);
-    eventually("uptime passes", || {
+    eventually("the uptime grows", || {
         let later = host.get("/health").json()["uptime_seconds"].as_f64()?;
         (later > uptime).then_some(())
     });

@@ -1,11 +1,12 @@
-//! Idempotency-Key on POST: the same key and request give the same answer, once.
+//! `Idempotency-Key` on POST: a repeated request with the same key gets the stored answer and
+//! has no further effect.
 
 use super::draft;
 use crate::client::Answer;
 use crate::harness::{Host, Setup};
 
 #[test]
-fn a_repeated_key_gives_the_same_answer_and_one_task() {
+fn a_repeated_key_gets_the_same_answer_and_creates_one_task() {
     let host = Setup::tasks().start();
     let post = |key: &str, title: &str| -> Answer {
         host.request("POST", "/tasks")
@@ -28,7 +29,7 @@ fn a_repeated_key_gives_the_same_answer_and_one_task() {
 }
 
 #[test]
-fn a_refused_request_does_not_use_its_key_up() {
+fn a_rejected_request_does_not_use_up_its_key() {
     let host = Setup::tasks().start();
     let post = |title: &str| {
         host.request("POST", "/tasks")
@@ -60,7 +61,7 @@ fn a_key_is_remembered_across_a_restart() {
 }
 
 #[test]
-fn equal_keys_at_the_same_time_make_one_task() {
+fn concurrent_requests_with_one_key_create_one_task() {
     let host = Setup::tasks().start();
     let answers: Vec<Answer> = std::thread::scope(|scope| {
         let posts: Vec<_> = (0..8)

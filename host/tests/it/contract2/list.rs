@@ -1,11 +1,11 @@
-//! GET /tasks: filters, orders, parts, and the values that are refused.
+//! `GET /tasks`: filters, sort orders, `limit` and `offset`, and invalid values.
 
 use serde_json::{Value, json};
 
 use super::{create, draft, draft_with, titles};
 use crate::harness::{Host, Setup, column};
 
-/// Six tasks that differ in everything that a list can select or order by.
+/// Six tasks that differ in everything that a list can filter or sort by.
 fn host_with_tasks() -> Host {
     let host = Setup::tasks().start();
     for (title, members, change) in [
@@ -57,7 +57,7 @@ fn an_empty_list_is_an_empty_array() {
 }
 
 #[test]
-fn each_filter_selects_and_all_of_them_together() {
+fn filters_work_alone_and_together() {
     let host = host_with_tasks();
     for (query, expected) in [
         ("status=pending", vec!["Five", "Six"]),
@@ -97,7 +97,7 @@ fn each_filter_selects_and_all_of_them_together() {
 }
 
 #[test]
-fn orders_follow_the_contract_and_not_the_alphabet() {
+fn sort_orders_follow_the_contract_and_not_the_alphabet() {
     let host = host_with_tasks();
     for (query, expected) in [
         ("", ["Six", "Five", "Four", "Three", "Two", "One"]),
@@ -157,11 +157,15 @@ fn orders_follow_the_contract_and_not_the_alphabet() {
     host.put("/tasks/1", &json!({"description": "now"}))
         .expect(200);
     let updated = column_of("sort_by=updated_at&limit=1", "title");
-    assert_eq!(updated, ["One"], "the last change comes first");
+    assert_eq!(
+        updated,
+        ["One"],
+        "the task that was changed last comes first"
+    );
 }
 
 #[test]
-fn equal_sort_keys_keep_one_order() {
+fn tasks_with_equal_sort_keys_have_a_stable_order() {
     let host = Setup::tasks().start();
     let drafts: Vec<_> = (0..40).map(|n| draft(&format!("Task {n}"))).collect();
     host.post("/tasks/bulk", &json!(drafts)).expect(200);
@@ -184,7 +188,7 @@ fn equal_sort_keys_keep_one_order() {
 }
 
 #[test]
-fn limit_and_offset_cut_a_part_out() {
+fn limit_and_offset_select_a_part_of_the_list() {
     let host = Setup::tasks().start();
     for part in [60, 60] {
         let drafts: Vec<_> = (0..part).map(|n| draft(&format!("Task {n}"))).collect();
@@ -209,7 +213,7 @@ fn limit_and_offset_cut_a_part_out() {
 }
 
 #[test]
-fn a_bad_value_is_422_and_names_its_parameter() {
+fn an_invalid_value_is_422_and_names_its_parameter() {
     let host = Setup::tasks().start();
     for (query, parameter) in [
         ("status=urgent", "status"),

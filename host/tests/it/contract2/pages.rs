@@ -1,4 +1,4 @@
-//! Pages through `Link: rel="next"`: whole and without repeats, also over data that changes.
+//! Pages by `Link: rel="next"`: they are complete and without repeats, also while data changes.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::{create, draft, draft_with};
 use crate::client::Answer;
 use crate::harness::{Host, Setup, column};
 
-/// The target of the next page, as a client would take it from the header.
+/// Returns the target of the next page, as a client would take it from the header.
 fn next(answer: &Answer) -> Option<String> {
     let link = answer.header("link")?;
     let (target, parameters) = link.strip_prefix('<')?.split_once('>')?;
@@ -19,7 +19,7 @@ fn next(answer: &Answer) -> Option<String> {
     Some(path.to_owned())
 }
 
-/// Follows the links from a first page to the last.
+/// Follows the links from the first page to the last. Returns the ids on each page.
 fn follow(host: &Host, first: &str) -> Vec<Vec<Value>> {
     let mut pages = Vec::new();
     let mut target = Some(first.to_owned());
@@ -43,7 +43,7 @@ fn host_with(count: usize) -> Host {
 }
 
 #[test]
-fn pages_together_are_the_list_in_every_order() {
+fn pages_together_are_the_whole_list_in_every_order() {
     let host = host_with(23);
     for id in [3, 8, 21] {
         host.put(&format!("/tasks/{id}"), &json!({"status": "blocked"}))
@@ -62,7 +62,7 @@ fn pages_together_are_the_list_in_every_order() {
 }
 
 #[test]
-fn the_last_page_has_no_link_also_when_it_is_full() {
+fn the_last_page_has_no_link_even_if_it_is_full() {
     let host = host_with(10);
     let sizes: Vec<_> = follow(&host, "/tasks?limit=5")
         .iter()
@@ -86,7 +86,7 @@ fn pages_neither_repeat_nor_skip_while_the_data_changes() {
     let host = host_with(12);
     let first = host.get("/tasks?order=asc&limit=4").expect(200);
     assert_eq!(column(&first.json(), "id"), [1, 2, 3, 4]);
-    // With an offset the deletions would make the next page skip tasks 5 and 6.
+    // With an offset, the deletions would make the next page skip tasks 5 and 6.
     host.delete("/tasks/1").expect(200);
     host.delete("/tasks/4").expect(200);
     create(&host, &draft("Late"));
@@ -95,7 +95,7 @@ fn pages_neither_repeat_nor_skip_while_the_data_changes() {
     let rest = follow(&host, &next(&second).expect("a next page"));
     assert_eq!(rest.concat(), [9, 10, 11, 12, 13]);
 
-    // Downward, new tasks stand before what was read already.
+    // In descending order, new tasks come before the pages that were already read.
     let first = host.get("/tasks?limit=4").expect(200);
     assert_eq!(column(&first.json(), "id"), [13, 12, 11, 10]);
     create(&host, &draft("Later"));
@@ -105,7 +105,7 @@ fn pages_neither_repeat_nor_skip_while_the_data_changes() {
 }
 
 #[test]
-fn a_cursor_that_does_not_fit_is_422() {
+fn a_cursor_of_another_list_is_422() {
     let host = host_with(6);
     let first = host.get("/tasks?sort_by=priority&limit=2").expect(200);
     let target = next(&first).expect("a next page");

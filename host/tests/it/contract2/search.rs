@@ -1,4 +1,5 @@
-//! GET /tasks?q=: every word begins a word, in any order and case, and nothing is syntax.
+//! `GET /tasks?q=`: each search term is the prefix of a word, in any order and case. A search has
+//! no query syntax.
 
 use serde_json::json;
 
@@ -33,7 +34,7 @@ fn host_with_tasks() -> Host {
 }
 
 #[test]
-fn words_match_as_prefixes_in_title_and_description() {
+fn search_terms_match_prefixes_in_title_and_description() {
     let host = host_with_tasks();
     for (words, expected) in [
         (
@@ -56,7 +57,7 @@ fn words_match_as_prefixes_in_title_and_description() {
 }
 
 #[test]
-fn case_does_not_matter_beyond_ascii_either() {
+fn search_ignores_case_beyond_ascii_too() {
     let host = host_with_tasks();
     for words in ["GARDEN FENCE", "gArDeN fEnCe"] {
         assert_eq!(
@@ -74,9 +75,9 @@ fn case_does_not_matter_beyond_ascii_either() {
 }
 
 #[test]
-fn nothing_in_a_search_is_query_syntax() {
+fn a_search_has_no_query_syntax() {
     let host = host_with_tasks();
-    // Operators of full-text engines, wildcards of LIKE and the quotes of SQL.
+    // Operators of full-text engines, wildcards of LIKE and quotes of SQL.
     for words in [
         "garden OR documentation",
         "garden AND fence",
@@ -138,7 +139,7 @@ fn nothing_in_a_search_is_query_syntax() {
 }
 
 #[test]
-fn a_search_follows_changes_and_deletions() {
+fn search_results_reflect_changes_and_deletions() {
     let host = host_with_tasks();
     host.put(
         "/tasks/1",
@@ -152,7 +153,7 @@ fn a_search_follows_changes_and_deletions() {
 }
 
 #[test]
-fn a_search_joins_with_filters_and_pages() {
+fn a_search_combines_with_filters_and_pages() {
     let host = Setup::tasks().start();
     for n in 0..6 {
         let priority = if n % 2 == 0 { "high" } else { "low" };

@@ -1,8 +1,8 @@
-//! Every attempt leaves a row in the history, also one that HTTP refused.
+//! Every attempt leaves a row in the history, also one that was refused before a deployment began.
 
 use serde_json::{Value, json};
 
-use super::{latest, quick};
+use super::{latest, short_probation};
 use crate::client::Answer;
 use crate::harness::Host;
 use crate::hostile::probe::Probe;
@@ -20,8 +20,9 @@ fn upload(host: &Host, headers: &[(&str, &str)], content: Vec<u8>) -> Answer {
         .send()
 }
 
+/// Asserts that the latest row of the history is this rejection.
 #[track_caller]
-fn remembered(host: &Host, kind: &str, digest: &str, code: &str, word: &str) {
+fn is_recorded(host: &Host, kind: &str, digest: &str, code: &str, word: &str) {
     let row = latest(host);
     assert_eq!(row["kind"], kind, "{row}");
     assert_eq!(row["digest"], digest, "{row}");
@@ -33,39 +34,41 @@ fn remembered(host: &Host, kind: &str, digest: &str, code: &str, word: &str) {
 }
 
 #[test]
-fn uploads_that_are_refused_are_remembered() {
-    let host = quick().flag("--component-limit", "100KiB").start();
+fn refused_uploads_are_recorded() {
+    let host = short_probation()
+        .flag("--component-limit", "100KiB")
+        .start();
     let alice = ("task-host-actor", "alice");
     let named = ("task-host-digest", ZEROS);
     upload(&host, &[alice, named], vec![0; 100 << 11]).problem(413, "component-too-large");
-    remembered(&host, "upload", ZEROS, "component-too-large", "100KiB");
+    is_recorded(&host, "upload", ZEROS, "component-too-large", "100KiB");
     upload(&host, &[alice, named], Probe::good().build()).problem(422, "digest-mismatch");
-    remembered(&host, "upload", ZEROS, "digest-mismatch", ZEROS);
-    let strange = ("task-host-digest", "tomorrow");
-    upload(&host, &[alice, strange], vec![]).problem(400, "invalid-header");
-    remembered(&host, "upload", "", "invalid-header", "Task-Host-Digest");
+    is_recorded(&host, "upload", ZEROS, "digest-mismatch", ZEROS);
+    let invalid = ("task-host-digest", "tomorrow");
+    upload(&host, &[alice, invalid], vec![]).problem(400, "invalid-header");
+    is_recorded(&host, "upload", "", "invalid-header", "Task-Host-Digest");
 }
 
 #[test]
-fn orders_that_are_refused_are_remembered() {
-    let host = quick().start();
+fn refused_deployments_and_rollbacks_are_recorded() {
+    let host = short_probation().start();
     let order = |path: &str, order: &Value| {
         let request = host.admin("POST", path).header("task-host-actor", "alice");
         request.json(order).send()
     };
     let unknown = json!({ "digest": ZEROS });
     order("/admin/deployments", &unknown).problem(404, "not-found");
-    remembered(&host, "deploy", ZEROS, "not-found", ZEROS);
+    is_recorded(&host, "deploy", ZEROS, "not-found", ZEROS);
     order("/admin/rollback", &unknown).problem(422, "never-active");
-    remembered(&host, "rollback", ZEROS, "never-active", ZEROS);
+    is_recorded(&host, "rollback", ZEROS, "never-active", ZEROS);
     let misspelt = json!({"digest": ZEROS, "dryrun": true});
     order("/admin/deployments", &misspelt).problem(422, "invalid-request");
-    remembered(&host, "deploy", "", "invalid-request", "#/dryrun");
+    is_recorded(&host, "deploy", "", "invalid-request", "#/dryrun");
 }
 
 #[test]
-fn strangers_leave_no_row_and_reading_neither() {
-    let host = quick().flag("--admin-token", "s3cret").start();
+fn unauthorized_requests_and_reads_leave_no_row() {
+    let host = short_probation().flag("--admin-token", "s3cret").start();
     upload(&host, &[], vec![]).problem(401, "unauthorized");
     let authorized = |method: &str, path: &str| {
         let request = host.admin(method, path);

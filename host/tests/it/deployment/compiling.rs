@@ -1,4 +1,4 @@
-//! A component that makes the compiler work too hard is refused, and requests do not feel it.
+//! A component that exceeds a limit of the compiler is rejected, and requests are not affected.
 
 use std::thread;
 
@@ -6,9 +6,10 @@ use super::{Built, built_of, deploy, latest, revision};
 use crate::harness::eventually;
 use crate::hostile::probe::Probe;
 
-/// A small component that takes a second and half a gigabyte to compile: jump tables of 20 000 entries,
-/// each of which carries 1000 values. It is no service: it does not come so far.
-fn laborious() -> Built {
+/// A small component that takes a second and half a gigabyte to compile: it has jump tables of
+/// 20 000 entries that carry 1000 values each. It is not a service, because its compilation never
+/// ends.
+fn expensive() -> Built {
     let (entries, values) = (20_000, 1000);
     // A block of the second type: i64.const 3, …; i32.const 0; br_table 0 …; drop, …
     let block = [
@@ -38,20 +39,21 @@ fn section(id: u8, content: &[u8]) -> Vec<u8> {
     [&[id][..], &leb(content.len()), content].concat()
 }
 
-/// A number as LEB128, in five bytes.
+/// Encodes a number as LEB128 in five bytes.
 fn leb(number: usize) -> [u8; 5] {
     let group = |at: usize| ((number >> (7 * at)) & 0x7f) as u8 | if at < 4 { 0x80 } else { 0 };
     [0, 1, 2, 3, 4].map(group)
 }
 
-/// Deploys it, and returns how it was refused while requests went on.
-fn refused(flag: &str, limit: &str) -> (String, String) {
+/// Deploys the expensive component with a limit, while requests run. Returns the code and the reason
+/// of the rejection.
+fn rejected(flag: &str, limit: &str) -> (String, String) {
     let setup = Probe::good().setup().own_cache();
-    // With its code cached the good one is not compiled within that limit.
+    // The code of the first component is cached, so the limit does not apply to it.
     drop(setup.start());
     let host = setup.flag(flag, limit).start();
     let before = revision(&host);
-    let component = laborious();
+    let component = expensive();
     let mut answered = 0;
     thread::scope(|scope| {
         let deploying = scope.spawn(|| deploy(&host, &component, &[]));
@@ -60,10 +62,10 @@ fn refused(flag: &str, limit: &str) -> (String, String) {
             answered += 1;
             deploying.is_finished().then_some(())
         });
-        let output = deploying.join().expect("it was waited for");
+        let output = deploying.join().expect("the command ends");
         assert_eq!(output.code, Some(1), "{output:#?}");
     });
-    assert!(answered > 10, "{answered}");
+    assert!(answered > 10, "only {answered} requests were answered");
     assert_eq!(revision(&host), before);
     let row = latest(&host);
     let text = |member: &str| row[member].as_str().expect("text").to_owned();
@@ -72,14 +74,14 @@ fn refused(flag: &str, limit: &str) -> (String, String) {
 
 #[test]
 fn a_compilation_that_takes_too_long_is_ended() {
-    let (code, reason) = refused("--compile-timeout", "100ms");
+    let (code, reason) = rejected("--compile-timeout", "100ms");
     assert_eq!(code, "compile-time-exceeded");
     assert!(reason.contains("100ms (--compile-timeout)"), "{reason}");
 }
 
 #[test]
 fn a_compilation_that_needs_too_much_memory_is_ended() {
-    let (code, reason) = refused("--compile-memory", "640MiB");
+    let (code, reason) = rejected("--compile-memory", "640MiB");
     assert_eq!(code, "compile-memory-exceeded");
     assert!(reason.contains("--compile-memory"), "{reason}");
 }

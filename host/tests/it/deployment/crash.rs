@@ -1,14 +1,14 @@
-//! kill -9 at every stage: the host that starts again is on exactly one of the two revisions, says
-//! which and why, serves, and takes the next deployment.
+//! `kill -9` at every stage. The restarted host serves exactly one of the two revisions, says which
+//! and why, and accepts the next deployment.
 
 use serde_json::Value;
 
-use super::{begin, built, command, deploy, latest, other, quick, revision, status};
+use super::{begin, built, command, deploy, latest, other, revision, short_probation, status};
 use crate::harness::{Host, Setup, run};
 use crate::hostile::probe::Probe;
 
-/// Where a deployment can be hit, and what becomes of it.
-const POINTS: [(&str, &str, &str); 11] = [
+/// The stages at which a deployment can be killed, with its outcome and code after the restart.
+const DEPLOY_STAGES: [(&str, &str, &str); 11] = [
     ("verify", "rejected", "host-stopped"),
     ("compile", "rejected", "host-stopped"),
     ("describe", "rejected", "host-stopped"),
@@ -16,17 +16,17 @@ const POINTS: [(&str, &str, &str); 11] = [
     ("compare", "rejected", "host-stopped"),
     ("check", "rejected", "host-stopped"),
     ("migrate", "rejected", "host-stopped"),
-    // The migrations are applied, and the registry still says the old one.
+    // The migrations are applied, and the registry still has the old component active.
     ("switch", "rejected", "host-stopped"),
-    // The registry says the new one, and requests still begin on the old one.
+    // The registry has the new component active, and requests still begin on the old revision.
     ("activated", "rolled-back", "crashed-in-probation"),
     ("probation", "rolled-back", "crashed-in-probation"),
-    // Decided, and not written down.
+    // The outcome is decided, but not recorded.
     ("end", "rolled-back", "crashed-in-probation"),
 ];
 
-/// Where a rollback can be hit, and whether it was done by then.
-const POINTS_BACK: [(&str, bool); 5] = [
+/// The stages at which a rollback can be killed, and whether it has taken effect by then.
+const ROLLBACK_STAGES: [(&str, bool); 5] = [
     ("verify", false),
     ("compile", false),
     ("switch", false),
@@ -34,23 +34,23 @@ const POINTS_BACK: [(&str, bool); 5] = [
     ("end", true),
 ];
 
-/// Kills a host at a point of what the arguments order, and starts it again.
-fn crash(setup: &Setup, arguments: &[&str], point: &str) -> Host {
-    let host = setup.clone().flag("--pause-before", point).start();
-    begin(&host, arguments, point);
+/// Runs a command, kills the host at a stage, and starts it again.
+fn crash(setup: &Setup, arguments: &[&str], stage: &str) -> Host {
+    let host = setup.clone().flag("--pause-before", stage).start();
+    begin(&host, arguments, stage);
     host.kill();
     setup.start()
 }
 
-/// What the host said at its start about what it found unfinished.
+/// Asserts that the host logged the unfinished deployment at start, in a line with these words.
 #[track_caller]
-fn said(host: &Host, words: &[&str]) {
+fn logged_unfinished(host: &Host, words: &[&str]) {
     let line = host
         .log
         .all()
         .into_iter()
         .find(|line| line["message"].to_string().contains("was unfinished"))
-        .expect("it says so");
+        .expect("a line about the unfinished deployment");
     assert_eq!(line["level"], "WARN");
     for word in words {
         assert!(line["message"].to_string().contains(word), "{word}: {line}");
@@ -68,9 +68,9 @@ fn stages(deployment: &Value) -> Vec<String> {
 }
 
 #[test]
-fn a_deployment_that_is_killed_leaves_one_of_the_two_revisions_and_says_which() {
-    for (point, outcome, code) in POINTS {
-        let setup = quick();
+fn after_a_kill_during_a_deployment_one_revision_serves_and_the_log_says_which() {
+    for (point, outcome, code) in DEPLOY_STAGES {
+        let setup = short_probation();
         let before = revision(&setup.start());
         let component = built(&other());
         let host = crash(&setup, &["deploy", component.path()], point);
@@ -79,28 +79,28 @@ fn a_deployment_that_is_killed_leaves_one_of_the_two_revisions_and_says_which() 
         assert_eq!(deployment["outcome"], outcome, "{point}: {deployment}");
         assert_eq!(deployment["code"], code, "{point}");
         assert_eq!(status(&host)["deployment"], Value::Null, "{point}");
-        said(&host, &[outcome, &before]);
-        // What happened up to there is remembered, and that it ended.
+        logged_unfinished(&host, &[outcome, &before]);
+        // The history has the stages up to the crash, and the end.
         let stages_before = stages(&deployment);
         assert_eq!(stages_before.last().map(String::as_str), Some("end"));
         let output = deploy(&host, &component, &["--retry-refused"]);
         assert_eq!(output.code, Some(0), "{point}: {output:#?}");
         assert_ne!(revision(&host), before, "{point}");
-        // A new stage belongs into the table.
+        // A new stage must be added to the table.
         for stage in stages(&latest(&host)) {
-            let known = POINTS.iter().any(|(point, ..)| *point == stage);
-            assert!(known, "nobody is killed at {stage}");
+            let known = DEPLOY_STAGES.iter().any(|(point, ..)| *point == stage);
+            assert!(known, "no deployment is killed at {stage}");
         }
     }
 }
 
 #[test]
-fn a_trial_that_is_killed_leaves_the_active_revision() {
+fn after_a_kill_during_a_trial_the_active_revision_serves() {
     for (flags, stage) in [
         (["--canary", "10%"].as_slice(), "canary"),
         (&["--shadow"], "shadow"),
     ] {
-        let setup = quick();
+        let setup = short_probation();
         let before = revision(&setup.start());
         let component = built(&other());
         let host = crash(
@@ -114,15 +114,15 @@ fn a_trial_that_is_killed_leaves_the_active_revision() {
             deployment["code"], "crashed-in-trial",
             "{stage}: {deployment}"
         );
-        said(&host, &[stage, &before]);
+        logged_unfinished(&host, &[stage, &before]);
         let output = deploy(&host, &component, &["--retry-refused"]);
         assert_eq!(output.code, Some(0), "{stage}: {output:#?}");
     }
 }
 
 #[test]
-fn a_crash_names_the_stage_in_which_it_happened() {
-    let setup = quick();
+fn the_history_names_the_stage_of_a_crash() {
+    let setup = short_probation();
     drop(setup.start());
     let component = built(&other());
     let host = crash(&setup, &["deploy", component.path()], "check");
@@ -139,16 +139,16 @@ fn a_crash_names_the_stage_in_which_it_happened() {
 }
 
 #[test]
-fn a_rollback_that_is_killed_leaves_one_of_the_two_revisions_and_says_which() {
-    for (point, done) in POINTS_BACK {
-        let setup = quick();
+fn after_a_kill_during_a_rollback_one_revision_serves_and_the_log_says_which() {
+    for (point, done) in ROLLBACK_STAGES {
+        let setup = short_probation();
         let host = setup.start();
         let first = revision(&host);
         let output = deploy(&host, &built(&other()), &[]);
         assert_eq!(output.code, Some(0), "{output:#?}");
         let second = revision(&host);
         drop(host);
-        // After a restart nothing is kept compiled: the rollback compiles, too.
+        // After a restart the earlier revision is not kept compiled, so the rollback compiles it.
         let host = crash(&setup, &["rollback"], point);
         let (now, outcome) = match done {
             true => (&first, "active"),
@@ -158,32 +158,33 @@ fn a_rollback_that_is_killed_leaves_one_of_the_two_revisions_and_says_which() {
         let deployment = latest(&host);
         assert_eq!(deployment["kind"], "rollback");
         assert_eq!(deployment["outcome"], outcome, "{point}: {deployment}");
-        said(&host, &[outcome, now]);
+        logged_unfinished(&host, &[outcome, now]);
         let output = run(command(&host, &["rollback"]));
         assert_eq!(output.code, Some(0), "{point}: {output:#?}");
         let stages = stages(&latest(&host));
         assert!(
             stages
                 .iter()
-                .all(|stage| POINTS_BACK.iter().any(|(point, _)| point == stage)),
-            "nobody is killed at one of {stages:?}"
+                .all(|stage| ROLLBACK_STAGES.iter().any(|(point, _)| point == stage)),
+            "no rollback is killed at one of {stages:?}"
         );
         assert_ne!(revision(&host), *now, "{point}");
     }
 }
 
 #[test]
-fn a_crash_before_anything_was_active_starts_over() {
+fn after_a_crash_before_the_first_activation_the_host_starts_over() {
     let setup = Probe::good().setup();
-    // What the machine's death leaves behind in a new database: a deployment that never ended.
+    // The state of a new database after a crash: the first deployment never ended.
     drop(setup.start());
-    let sqlite = rusqlite::Connection::open(setup.directory().join("data.sqlite")).expect("opens");
+    let path = setup.directory().join("data.sqlite");
+    let sqlite = rusqlite::Connection::open(path).expect("the database opens");
     sqlite
         .execute_batch(
             "DELETE FROM task_host_active;
              UPDATE task_host_deployments SET outcome = NULL, ended_at = NULL, stage = 'check';",
         )
-        .expect("changed");
+        .expect("valid statements");
     drop(sqlite);
     let host = setup.start();
     host.get("/things/1").expect(200);
@@ -193,7 +194,7 @@ fn a_crash_before_anything_was_active_starts_over() {
 }
 
 #[test]
-fn a_stop_in_probation_is_no_crash() {
+fn after_a_clean_stop_in_probation_the_probation_continues() {
     let setup = Probe::good().setup().flag("--probation", "60s");
     let mut host = setup.start();
     let before = revision(&host);

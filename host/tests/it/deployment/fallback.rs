@@ -1,22 +1,23 @@
-//! An active component that does not load any more: the one before serves, and everybody learns of
-//! it.
+//! If the active component no longer loads, the host falls back to an earlier one, and its log,
+//! history and status say so.
 
 use serde_json::Value;
 
 use super::{
-    begin, built, built_of, deploy, history, latest, numbered, other, quick, revision, status,
+    begin, built, built_of, deploy, history, latest, numbered, other, revision, short_probation,
+    status,
 };
 use crate::harness::{Host, Setup};
 use crate::hostile::probe::Probe;
 
-/// Changes the service's database behind the host's back.
+/// Changes the service's database without the host.
 fn change(setup: &Setup, statements: &str) {
     let path = setup.directory().join("data.sqlite");
-    let sqlite = rusqlite::Connection::open(path).expect("it opens");
-    sqlite.execute_batch(statements).expect("they run");
+    let sqlite = rusqlite::Connection::open(path).expect("the database opens");
+    sqlite.execute_batch(statements).expect("valid statements");
 }
 
-/// Overwrites the content of the component whose digest begins so.
+/// Overwrites the content of the component whose digest begins with `digest`.
 fn damage(setup: &Setup, digest: &str) {
     change(
         setup,
@@ -28,8 +29,9 @@ fn damage(setup: &Setup, digest: &str) {
     );
 }
 
-/// Makes the active component one that this host does not take, as if an earlier host had.
-fn unsupport(setup: &Setup, digest: &str) {
+/// Replaces the active component with one that this host does not support, as if an earlier version
+/// of the host had activated it.
+fn make_unsupported(setup: &Setup, digest: &str) {
     let import = r#"(import "wasi:filesystem/preopens@0.2.0" "get-directories"
         (func (param i32)))"#;
     let other = Probe::good().world("reaching-out").at("imports", import);
@@ -50,35 +52,38 @@ fn unsupport(setup: &Setup, digest: &str) {
     );
 }
 
-/// The error that the host logged at its start.
-fn complaint(host: &Host) -> String {
+/// The error that the host logged at start.
+fn logged_error(host: &Host) -> String {
     let lines = host.log.all();
     let error = lines.iter().find(|line| line["level"] == "ERROR");
-    error.expect("it is loud")["message"].to_string()
+    error.expect("the host logs an error")["message"].to_string()
 }
 
-/// Spoils the component of a digest.
+/// Makes the component with a digest unloadable.
 type Damage = fn(&Setup, &str);
 
 #[test]
-fn an_active_component_that_does_not_load_gives_way_to_the_one_before() {
-    let cases: [(Damage, &str); 2] = [(damage, "digest-mismatch"), (unsupport, "unknown-import")];
-    for (spoil, code) in cases {
-        let setup = quick();
+fn if_the_active_component_does_not_load_the_one_before_serves() {
+    let cases: [(Damage, &str); 2] = [
+        (damage, "digest-mismatch"),
+        (make_unsupported, "unknown-import"),
+    ];
+    for (make_unloadable, code) in cases {
+        let setup = short_probation();
         let host = setup.start();
         let before = revision(&host);
         let output = deploy(&host, &built(&other()), &[]);
         assert_eq!(output.code, Some(0), "{output:#?}");
-        let spoilt = revision(&host);
+        let unloadable = revision(&host);
         drop(host);
-        spoil(&setup, &spoilt);
+        make_unloadable(&setup, &unloadable);
 
         let host = setup.start();
         assert_eq!(revision(&host), before, "{code}");
         host.admin("GET", "/readyz").send().expect(200);
-        let complaint = complaint(&host);
-        assert!(complaint.contains("fell back"), "{complaint}");
-        assert!(complaint.contains(code), "{complaint}");
+        let error = logged_error(&host);
+        assert!(error.contains("fell back"), "{error}");
+        assert!(error.contains(code), "{error}");
         let deployment = latest(&host);
         assert_eq!(deployment["kind"], "fallback", "{deployment}");
         assert_eq!(deployment["outcome"], "active");
@@ -87,12 +92,12 @@ fn an_active_component_that_does_not_load_gives_way_to_the_one_before() {
         assert_eq!(warning, deployment["reason"]);
         assert!(warning.to_string().contains(code), "{warning}");
         drop(host);
-        // The next start finds nothing new, and still warns.
+        // The next start records no new deployment and still warns.
         let host = setup.start();
         assert_eq!(latest(&host)["id"], deployment["id"]);
         assert_eq!(status(&host)["warning"], warning);
         let output = deploy(&host, &built(&numbered(7)), &["--allow-breaking"]);
-        // The migration of the one that does not load is applied: it is not known to this one.
+        // The migration of the unloadable component is applied, and this component does not have it.
         output.says(1, &["0001-more"]);
         let further = other().at("get", "(drop (i32.const 7))");
         let output = deploy(&host, &built(&further), &[]);
@@ -102,7 +107,7 @@ fn an_active_component_that_does_not_load_gives_way_to_the_one_before() {
 }
 
 #[test]
-fn the_latest_one_that_loads_is_taken_and_never_one_that_was_rolled_back() {
+fn the_host_falls_back_to_the_latest_loadable_component_that_was_not_rolled_back() {
     let setup = Probe::good().setup();
     let host = setup.clone().flag("--probation", "0s").start();
     let mut revisions = vec![revision(&host)];
@@ -112,7 +117,7 @@ fn the_latest_one_that_loads_is_taken_and_never_one_that_was_rolled_back() {
         revisions.push(revision(&host));
     }
     drop(host);
-    // A crash in probation: rolled back.
+    // A crash in probation rolls this component back.
     let host = setup.clone().flag("--probation", "60s").start();
     begin(&host, &["deploy", built(&numbered(4)).path()], "probation");
     host.kill();
@@ -124,15 +129,15 @@ fn the_latest_one_that_loads_is_taken_and_never_one_that_was_rolled_back() {
 }
 
 #[test]
-fn a_component_that_does_not_load_any_more_fails_its_probation() {
+fn a_component_that_no_longer_loads_fails_its_probation() {
     let setup = Probe::good().setup().flag("--probation", "60s");
     let mut host = setup.start();
     let before = revision(&host);
     begin(&host, &["deploy", built(&other()).path()], "probation");
-    let spoilt = revision(&host);
+    let damaged = revision(&host);
     host.terminate();
     assert!(host.wait().success());
-    damage(&setup, &spoilt);
+    damage(&setup, &damaged);
     let host = setup.start();
     assert_eq!(revision(&host), before);
     let history = history(&host);
@@ -142,7 +147,7 @@ fn a_component_that_does_not_load_any_more_fails_its_probation() {
 }
 
 #[test]
-fn a_probation_goes_on_without_a_way_back_where_the_revision_before_does_not_load() {
+fn if_the_revision_before_does_not_load_the_probation_ends_with_the_new_revision_active() {
     let setup = Probe::good().setup().flag("--probation", "60s");
     let mut host = setup.start();
     let before = revision(&host);
@@ -159,8 +164,8 @@ fn a_probation_goes_on_without_a_way_back_where_the_revision_before_does_not_loa
 }
 
 #[test]
-fn where_nothing_loads_the_host_says_so_and_does_not_start() {
-    let setup = quick();
+fn if_no_component_loads_the_host_says_so_and_does_not_start() {
+    let setup = short_probation();
     let active = revision(&setup.start());
     damage(&setup, &active);
     setup

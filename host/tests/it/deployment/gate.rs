@@ -1,5 +1,5 @@
-//! The gate: each refusal has a code of its own and a sentence that names the item, and changes
-//! nothing but the history. `hostile` has more of each kind, refused at a start.
+//! The gate: each rejection has its own code and a reason that names the item, and changes nothing
+//! but the history. `hostile` has more cases, which the host refuses at start.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use super::{Built, built, built_of, deploy, latest, numbered, revision, status};
 use crate::harness::{Host, Setup};
 use crate::hostile::probe::{Probe, Route, get};
 
-/// A host with a released migration, and no patience.
-fn strict() -> Setup {
+/// A setup with an applied migration and short limits.
+fn short_limits() -> Setup {
     released()
         .setup()
         .own_cache()
@@ -23,7 +23,7 @@ fn released() -> Probe {
     Probe::good().migration("0001-things", "create table things (id integer)")
 }
 
-/// Machine code, as the host's own compiler makes it.
+/// Machine code that the host's own compiler made.
 fn machine_code(setup: &Setup) -> Vec<u8> {
     let cache = setup.directory().join("code-cache");
     let entry = std::fs::read_dir(cache)
@@ -31,12 +31,12 @@ fn machine_code(setup: &Setup) -> Vec<u8> {
         .flatten()
         .next();
     let entry = std::fs::read(entry.expect("an entry").path()).expect("a file");
-    // An entry begins with its authentication.
+    // An entry begins with its HMAC.
     entry[32..].to_vec()
 }
 
-/// A component that imports the platform's SQL in another shape: that of a later version, under
-/// this version's name.
+/// A component that imports the platform's SQL interface with the functions of a later version and
+/// the name of this version.
 fn misshapen() -> Vec<u8> {
     let later = b"task-host:platform/sql@1.1.0";
     let mut bytes = later_import().build();
@@ -62,9 +62,10 @@ fn operation(path: &str, operation: &str) -> Route {
     }
 }
 
-/// Deploys a component that has to be refused, and asserts that nothing else happened.
+/// Deploys a component, and asserts that it is rejected with this code and that nothing else
+/// changed.
 #[track_caller]
-fn refused(host: &Host, component: &Built, code: &str, words: &[&str]) {
+fn is_rejected(host: &Host, component: &Built, code: &str, words: &[&str]) {
     let before = (revision(host), status(host)["epoch"].clone());
     let output = deploy(host, component, &[]);
     let row = latest(host);
@@ -80,8 +81,8 @@ fn refused(host: &Host, component: &Built, code: &str, words: &[&str]) {
 }
 
 #[test]
-fn what_is_no_component_is_refused() {
-    let setup = strict();
+fn content_that_is_not_a_component_is_rejected() {
+    let setup = short_limits();
     let host = setup.start();
     let good = numbered(1).build();
     let module = wat::parse_str("(module)").expect("WebAssembly");
@@ -109,13 +110,13 @@ fn what_is_no_component_is_refused() {
         ),
     ];
     for (bytes, code, words) in cases {
-        refused(&host, &built_of(bytes), code, words);
+        is_rejected(&host, &built_of(bytes), code, words);
     }
 }
 
 #[test]
-fn what_does_not_fit_the_platform_is_refused() {
-    let host = strict().start();
+fn a_component_that_does_not_fit_the_platform_is_rejected() {
+    let host = short_limits().start();
     let import = r#"(import "wasi:filesystem/preopens@0.2.0" "get-directories"
         (func (param i32)))"#;
     let reaching_out = Probe::good().world("reaching-out").at("imports", import);
@@ -156,13 +157,13 @@ fn what_does_not_fit_the_platform_is_refused() {
         ),
     ];
     for (bytes, code, words) in cases {
-        refused(&host, &built_of(&bytes), code, words);
+        is_rejected(&host, &built_of(&bytes), code, words);
     }
 }
 
 #[test]
-fn a_service_that_cannot_be_asked_or_fails_its_own_test_is_refused() {
-    let host = strict().start();
+fn a_service_whose_description_or_self_test_fails_is_rejected() {
+    let host = short_limits().start();
     let error = "(i32.store8 (i32.const 144) (i32.const 1))
         (i32.store (i32.const 148) (i32.load (i32.const 196)))
         (i32.store (i32.const 152) (i32.load (i32.const 200)))";
@@ -190,13 +191,13 @@ fn a_service_that_cannot_be_asked_or_fails_its_own_test_is_refused() {
         ("check", "(call $spin)", "cpu-time-exceeded", "check failed"),
         ("check", error, "check-failed", "a thing"),
     ] {
-        refused(&host, &built(&released().at(marker, body)), code, &[word]);
+        is_rejected(&host, &built(&released().at(marker, body)), code, &[word]);
     }
 }
 
 #[test]
-fn routes_that_do_not_fit_are_refused() {
-    let host = strict().start();
+fn invalid_routes_are_rejected() {
+    let host = short_limits().start();
     let vault = Probe::good().world("resourceful");
     let cases: [(Probe, &str, &[&str]); 7] = [
         (
@@ -222,7 +223,7 @@ fn routes_that_do_not_fit_are_refused() {
         (
             vault.routes([operation("/keys/{id}", "test:probe/vault#take")]),
             "unreadable-type",
-            &["test:probe/vault#take", "no JSON form"],
+            &["test:probe/vault#take", "cannot be represented in JSON"],
         ),
         (
             Probe::good().routes([get("/metrics")]),
@@ -236,13 +237,13 @@ fn routes_that_do_not_fit_are_refused() {
         ),
     ];
     for (probe, code, words) in cases {
-        refused(&host, &built(&probe), code, words);
+        is_rejected(&host, &built(&probe), code, words);
     }
 }
 
 #[test]
-fn migrations_that_disagree_with_what_was_applied_or_fail_are_refused() {
-    let host = strict().start();
+fn migrations_that_fail_or_contradict_the_applied_ones_are_rejected() {
+    let host = short_limits().start();
     let step = "create table more (id integer)";
     let cases: [(Probe, &str, &[&str]); 5] = [
         (
@@ -272,15 +273,15 @@ fn migrations_that_disagree_with_what_was_applied_or_fail_are_refused() {
         ),
     ];
     for (probe, code, words) in cases {
-        refused(&host, &built(&probe), code, words);
+        is_rejected(&host, &built(&probe), code, words);
     }
-    // What failed has left nothing: the next step of that name is applied.
+    // The failed migration left nothing behind, so another one with its name can be applied.
     let output = deploy(&host, &built(&released().migration("0002-x", step)), &[]);
     assert_eq!(output.code, Some(0), "{output:#?}");
 }
 
 #[test]
-fn an_api_that_breaks_clients_is_refused_and_each_change_is_listed() {
+fn an_api_that_breaks_clients_is_rejected_and_each_change_is_listed() {
     let api = |interface: &str| {
         let make = Route {
             method: 1,
@@ -301,16 +302,16 @@ fn an_api_that_breaks_clients_is_refused_and_each_change_is_listed() {
         (api("retyped"), &["POST /things", "weight"]),
     ] {
         let component = built(&probe);
-        refused(&host, &component, "breaking-change", words);
+        is_rejected(&host, &component, "breaking-change", words);
         let row = latest(&host);
         let reason = row["reason"].as_str().expect("a reason");
         assert!(reason.starts_with("1 change breaks clients"), "{reason}");
         assert_eq!(breaking(&row).len(), 1, "{row}");
         assert!(reason.ends_with(&breaking(&row)[0]), "{reason}");
     }
-    // Several: a count, the first, and the list in the events.
+    // For several changes the reason has their number, and the events list them.
     let none = built(&Probe::good().world("records").routes([]));
-    refused(
+    is_rejected(
         &host,
         &none,
         "breaking-change",
@@ -323,7 +324,7 @@ fn an_api_that_breaks_clients_is_refused_and_each_change_is_listed() {
     let took = compared.filter_map(|event| event["duration_ms"].as_f64());
     assert!(
         took.sum::<f64>() > 0.0,
-        "the comparison is in its stage: {row}"
+        "the stage has the duration of the comparison: {row}"
     );
     let output = deploy(&host, &none, &["--allow-breaking"]);
     assert_eq!(output.code, Some(0), "{output:#?}");
@@ -340,8 +341,8 @@ fn breaking(row: &serde_json::Value) -> Vec<String> {
 }
 
 #[test]
-fn content_of_another_digest_is_refused() {
-    let host = strict().start();
+fn content_that_does_not_match_its_digest_is_rejected() {
+    let host = short_limits().start();
     let content = numbered(1).build();
     let digest: String = Sha256::digest(b"something else")
         .iter()
@@ -360,22 +361,22 @@ fn content_of_another_digest_is_refused() {
 
 #[test]
 fn nothing_of_a_refused_component_stays_in_the_schema() {
-    let setup = strict();
+    let setup = short_limits();
     let host = setup.start();
     let failing = released()
         .migration("0002-x", "create table x (id integer)")
         .at("check", "unreachable");
-    refused(&host, &built(&failing), "logic-trapped", &["check failed"]);
+    is_rejected(&host, &built(&failing), "logic-trapped", &["check failed"]);
     let tables = tables(&setup.directory().join("data.sqlite"));
     assert!(tables.contains(&"things".to_owned()), "{tables:?}");
     assert!(!tables.contains(&"x".to_owned()), "{tables:?}");
 }
 
 fn tables(database: &Path) -> Vec<String> {
-    let sqlite = rusqlite::Connection::open(database).expect("it opens");
+    let sqlite = rusqlite::Connection::open(database).expect("the database opens");
     let mut select = sqlite
         .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        .expect("it is SQL");
-    let rows = select.query_map([], |row| row.get(0)).expect("it runs");
+        .expect("valid SQL");
+    let rows = select.query_map([], |row| row.get(0)).expect("rows");
     rows.map(|row| row.expect("a name")).collect()
 }

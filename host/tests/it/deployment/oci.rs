@@ -1,9 +1,10 @@
-//! Components from an OCI registry: published, deployed by reference, declared.
+//! Components in an OCI registry: published, deployed by reference, and declared in the
+//! configuration.
 
 mod registry;
 
 use self::registry::Registry;
-use super::{Built, built, command, history, numbered, other, quick, revision};
+use super::{Built, built, command, history, numbered, other, revision, short_probation};
 use crate::harness::{Host, eventually, run, task_host};
 use crate::hostile::probe::{Probe, get};
 
@@ -24,14 +25,14 @@ fn a_published_component_is_deployed_by_its_reference() {
     assert_eq!(layer["mediaType"], "application/wasm");
     assert_eq!(layer["digest"], format!("sha256:{}", component.digest()));
 
-    let host = quick().start();
-    let deployed = run(registry.known_to(command(&host, &["deploy", reference])));
+    let host = short_probation().start();
+    let deployed = run(registry.with_credentials(command(&host, &["deploy", reference])));
     deployed.says(0, &[]);
     assert_eq!(revision(&host), component.digest()[..12]);
 }
 
 #[test]
-fn a_registry_that_asks_who_it_is_gets_no_component_from_strangers() {
+fn publishing_without_credentials_fails() {
     let registry = Registry::start();
     let component = built(&other());
     let mut publish = task_host();
@@ -43,17 +44,17 @@ fn a_registry_that_asks_who_it_is_gets_no_component_from_strangers() {
 }
 
 #[test]
-fn what_is_declared_is_deployed_once_and_a_restart_undoes_no_later_deployment() {
+fn a_declared_component_is_deployed_once_and_a_restart_keeps_later_deployments() {
     let registry = Registry::start();
     let (first, later) = (built(&numbered(1)), built(&numbered(2)));
     let reference = registry.published(&first, "v1");
 
-    let setup = quick()
+    let setup = short_probation()
         .variable("TASK_HOST_DECLARED_COMPONENT", &*reference)
         .variable("TASK_HOST_REGISTRY_AUTH_FILE", registry.auth_file());
     let host = setup.start();
-    serves(&host, &first);
-    let row = eventually("the declaration has ended", || {
+    wait_until_it_serves(&host, &first);
+    let row = eventually("the declared deployment ends", || {
         let row = history(&host)[0].clone();
         (row["outcome"] == "active").then_some(row)
     });
@@ -80,30 +81,30 @@ fn what_is_declared_is_deployed_once_and_a_restart_undoes_no_later_deployment() 
     assert_eq!(
         history(&host).as_array().unwrap().len(),
         count,
-        "nothing was declared anew"
+        "the declared component is not deployed again"
     );
     assert_eq!(
         registry.requests(),
         0,
-        "the registry is not needed for that"
+        "an unchanged declaration needs no request to the registry"
     );
     host.kill();
 
-    // Another declaration is another deployment.
+    // A changed declaration is a new deployment.
     let third = built(&numbered(3));
     let reference = registry.published(&third, "v3");
     let host = setup
         .variable("TASK_HOST_DECLARED_COMPONENT", reference)
         .start();
-    serves(&host, &third);
+    wait_until_it_serves(&host, &third);
 }
 
 #[test]
-fn a_new_database_begins_with_what_is_declared() {
+fn a_new_database_begins_with_the_declared_component() {
     let registry = Registry::start();
     let component = built(&Probe::good());
     let reference = registry.published(&component, "v1");
-    let host = quick()
+    let host = short_probation()
         .without_component()
         .flag("--declared-component", reference)
         .flag("--registry-auth-file", registry.auth_file())
@@ -112,25 +113,25 @@ fn a_new_database_begins_with_what_is_declared() {
 }
 
 #[test]
-fn a_registry_that_is_away_stops_no_host_and_is_asked_again() {
+fn a_host_starts_without_its_registry_and_asks_it_again() {
     let registry = Registry::start();
     let component = built(&other());
     let reference = registry.published(&component, "v1");
-    registry.be_away(true);
-    let host = quick()
+    registry.set_away(true);
+    let host = short_probation()
         .flag("--declared-component", reference)
         .flag("--registry-auth-file", registry.auth_file())
         .start();
     let warned = host
         .log
         .find(|line| line["message"].to_string().contains("is not deployed yet"));
-    assert_eq!(warned.expect("it says so")["level"], "WARN");
-    registry.be_away(false);
-    serves(&host, &component);
+    assert_eq!(warned.expect("a warning")["level"], "WARN");
+    registry.set_away(false);
+    wait_until_it_serves(&host, &component);
 }
 
 #[test]
-fn a_declaration_names_its_content_and_a_registry_cannot_change_it() {
+fn a_declaration_has_a_digest_and_a_registry_cannot_change_its_content() {
     let tag = "oci://registry.example/tasks:v1";
     Probe::good()
         .setup()
@@ -141,42 +142,43 @@ fn a_declaration_names_its_content_and_a_registry_cannot_change_it() {
     let registry = Registry::start();
     let reference = registry.published(&built(&other()), "v1");
     registry.replace("v1", &registry.published_manifest(&built(&numbered(7))));
-    let deploy = command(&quick().start(), &["deploy", &reference]);
-    run(registry.known_to(deploy)).says(1, &["cannot pull"]);
+    let deploy = command(&short_probation().start(), &["deploy", &reference]);
+    run(registry.with_credentials(deploy)).says(1, &["cannot pull"]);
 }
 
 #[test]
-fn a_pipeline_compares_new_logic_with_the_release_in_the_registry() {
+fn inspect_compares_new_logic_with_a_release_in_the_registry() {
     let registry = Registry::start();
     registry.published(&built(&Probe::good()), "prod");
     let release = format!("oci://{}:prod", registry.repository());
     let inspect = |new: &Built, release: &str| {
         let mut inspect = task_host();
         inspect.args(["inspect", new.path(), "--against", release]);
-        run(registry.known_to(inspect))
+        run(registry.with_credentials(inspect))
     };
     let more = built(&Probe::good().routes([get("/things/{id}"), get("/more/{id}")]));
     inspect(&more, &release).says(0, &[]);
     let moved = built(&Probe::good().routes([get("/more/{id}")]));
     let refused = inspect(&moved, &release);
     refused.says(1, &["1 change breaks clients"]);
-    let told = "breaks GET /things/{id}: the path is gone";
-    assert!(refused.stdout.contains(told), "{refused:#?}");
-    // Nothing to compare with is no reason to let it pass.
+    let expected = "breaks GET /things/{id}: the path is gone";
+    assert!(refused.stdout.contains(expected), "{refused:#?}");
+    // If the release cannot be pulled, the comparison fails.
     inspect(&more, &release.replace(":prod", ":none")).says(1, &["cannot pull"]);
     inspect(&more, "oci://nowhere").says(2, &["--against", "give oci://"]);
-    // The new component, too, may be in the registry.
+    // The new component may be in the registry too.
     let reference = registry.published(&moved, "next");
     let mut inspect = task_host();
     inspect.args(["inspect", &reference, "--json"]);
-    let seen = run(registry.known_to(inspect));
-    let seen: serde_json::Value = serde_json::from_str(&seen.stdout).expect("JSON");
-    assert_eq!(seen["digest"], format!("sha256:{}", moved.digest()));
-    assert_eq!(seen.get("against"), None);
+    let output = run(registry.with_credentials(inspect));
+    let facts: serde_json::Value = serde_json::from_str(&output.stdout).expect("JSON");
+    assert_eq!(facts["digest"], format!("sha256:{}", moved.digest()));
+    assert_eq!(facts.get("against"), None);
 }
 
+/// Waits until the host serves the component.
 #[track_caller]
-fn serves(host: &Host, component: &Built) {
+fn wait_until_it_serves(host: &Host, component: &Built) {
     let digest = component.digest();
     eventually("the declared component serves", || {
         (revision(host) == digest[..12]).then_some(())

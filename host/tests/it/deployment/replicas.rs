@@ -1,4 +1,4 @@
-//! Several hosts over one PostgreSQL database: what one deploys all serve, or none does.
+//! Several hosts on one PostgreSQL database: all of them serve a deployed component, or none does.
 
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,15 +7,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{
-    Built, StopAtEnd, begin, built, built_of, command, deploy, details, history, latest, numbered,
-    other, revision, seen_by, serving, status, trapping,
+    Built, begin, built, built_of, command, deploy, details, history, latest, numbered, other,
+    revision, seen_by, serving, status, trapping,
 };
 use crate::harness::{Host, Setup, eventually, run};
 use crate::hostile::probe::Probe;
 use crate::postgres::server;
+use crate::stop::StopOnDrop;
 
-/// A service on a PostgreSQL database of its own; none where there is no server. Leases are short:
-/// tests wait for them to run out.
+/// Sets up a service on its own PostgreSQL database. Returns `None` if PostgreSQL is not installed.
+/// Leases are short, because tests wait until they expire.
 fn shared(probe: &Probe) -> Option<Setup> {
     let server = server()?;
     let setup = probe
@@ -27,7 +28,7 @@ fn shared(probe: &Probe) -> Option<Setup> {
     Some(setup)
 }
 
-/// Hosts of one setup, named `a`, `b` and so on.
+/// Starts `count` hosts of one setup, named `a`, `b` and so on.
 fn start(setup: &Setup, count: u8) -> Vec<Host> {
     (0..count).map(|number| named(setup, number)).collect()
 }
@@ -37,14 +38,15 @@ fn named(setup: &Setup, number: u8) -> Host {
     setup.clone().flag("--replica-name", name).start()
 }
 
+/// Deploys a component, which must succeed.
 #[track_caller]
-fn deployed(host: &Host, component: &Built, flags: &[&str]) {
+fn deploy_successfully(host: &Host, component: &Built, flags: &[&str]) {
     let output = deploy(host, component, flags);
     assert_eq!(output.code, Some(0), "{output:#?}");
 }
 
 #[test]
-fn what_one_host_deploys_all_serve_when_it_is_done() {
+fn when_a_deployment_ends_all_hosts_serve_the_new_revision() {
     let Some(setup) = shared(&Probe::good()) else {
         return;
     };
@@ -52,7 +54,7 @@ fn what_one_host_deploys_all_serve_when_it_is_done() {
     assert_eq!(seen_by(&hosts[1]), serving(&["a", "b", "c"]));
     let before = revision(&hosts[0]);
     for (by, component) in [(0, numbered(1)), (1, numbered(2)), (2, numbered(3))] {
-        deployed(&hosts[by], &built(&component), &[]);
+        deploy_successfully(&hosts[by], &built(&component), &[]);
         let now = revision(&hosts[by]);
         assert_ne!(now, before);
         for host in &hosts {
@@ -61,7 +63,7 @@ fn what_one_host_deploys_all_serve_when_it_is_done() {
         assert!(details(&hosts[by], "stage").contains("ready on 2 other hosts"));
         assert!(details(&hosts[by], "switch").contains("all 3 hosts serve it"));
     }
-    // Whichever host is asked, the history is the same; so is the way back.
+    // The history is the same on every host, and any host can roll back.
     assert_eq!(history(&hosts[0]), history(&hosts[2]));
     let third = revision(&hosts[0]);
     let output = run(command(&hosts[0], &["rollback"]));
@@ -74,7 +76,7 @@ fn what_one_host_deploys_all_serve_when_it_is_done() {
 }
 
 #[test]
-fn a_host_that_cannot_stage_a_component_stops_its_deployment_with_its_reason() {
+fn if_a_host_cannot_stage_a_component_the_deployment_is_rejected_with_its_reason() {
     let Some(setup) = shared(&Probe::good()) else {
         return;
     };
@@ -87,7 +89,7 @@ fn a_host_that_cannot_stage_a_component_stops_its_deployment_with_its_reason() {
     });
     assert_eq!(made.code, Some(0), "{made:#?}");
     let public = key.with_extension("pub").display().to_string();
-    // What is active already needs no signature; what is to become active does, here.
+    // The active component needs no signature. A new one needs one on this host.
     let strict = named(&setup.clone().flag("--trusted-key", public), 2);
     let before = revision(&strict);
     let output = deploy(&hosts[0], &built(&other()), &[]);
@@ -99,22 +101,22 @@ fn a_host_that_cannot_stage_a_component_stops_its_deployment_with_its_reason() {
 }
 
 #[test]
-fn a_paused_host_holds_a_switch_up_for_a_lease_and_answers_nothing_of_the_past() {
+fn a_paused_host_delays_a_switch_up_to_its_lease_and_serves_no_stale_revision() {
     let Some(setup) = shared(&Probe::good()) else {
         return;
     };
     let hosts = start(&setup.flag("--probation", "0s"), 3);
     let before = revision(&hosts[0]);
     hosts[2].pause();
-    // In the middle of its lease it is waited for; after it, it is not.
-    eventually("its lease runs out", || {
+    // A deployment waits for a host during its lease, and not after.
+    eventually("the lease of the paused host expires", || {
         let seen = seen_by(&hosts[0]);
         (seen[2].1 == "gone").then_some(())
     });
-    deployed(&hosts[0], &built(&other()), &[]);
+    deploy_successfully(&hosts[0], &built(&other()), &[]);
     hosts[2].resume();
     let mut refused = 0;
-    eventually("it has caught up", || {
+    eventually("the resumed host has caught up", || {
         let answer = hosts[2].get("/things/2");
         match answer.status {
             200 => {
@@ -128,11 +130,11 @@ fn a_paused_host_holds_a_switch_up_for_a_lease_and_answers_nothing_of_the_past()
             }
         }
     });
-    eprintln!("{refused} requests were refused until it had caught up");
+    eprintln!("{refused} requests were refused until the host had caught up");
 }
 
 #[test]
-fn what_fails_on_one_host_is_undone_on_all() {
+fn a_failure_in_probation_on_one_host_rolls_back_all_hosts() {
     let Some(setup) = shared(&Probe::good()) else {
         return;
     };
@@ -145,22 +147,24 @@ fn what_fails_on_one_host_is_undone_on_all() {
     let mut deploying = command(&hosts[0], &["deploy", component.path()]);
     let child = deploying.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = child.spawn().expect("the command starts");
-    // Clients meet it on another host than the one that deploys.
-    eventually("it is rolled back", || {
+    // Clients reach the new revision on another host than the one that deploys.
+    eventually("the deployment is rolled back", || {
         if revision(&hosts[1]) != before {
             hosts[1].get("/things/1");
         }
         (latest(&hosts[2])["outcome"] == "rolled-back").then_some(())
     });
-    assert_eq!(child.wait().expect("it ends").code(), Some(1));
+    assert_eq!(child.wait().expect("the command ends").code(), Some(1));
     assert_eq!(latest(&hosts[0])["code"], "probation-failed");
     for host in &hosts {
-        eventually("it went back", || (revision(host) == before).then_some(()));
+        eventually("the host has rolled back", || {
+            (revision(host) == before).then_some(())
+        });
     }
 }
 
 #[test]
-fn a_crash_of_the_host_that_deploys_is_decided_by_the_others() {
+fn if_the_deploying_host_crashes_the_others_decide_its_deployment() {
     let Some(setup) = shared(&Probe::good()) else {
         return;
     };
@@ -173,7 +177,7 @@ fn a_crash_of_the_host_that_deploys_is_decided_by_the_others() {
             &["deploy", built(&other()).path(), "--retry-refused"],
             point,
         );
-        // A host that starts meanwhile leaves it alone.
+        // A host that starts meanwhile does not touch the running deployment.
         hosts.push(named(&setup, 3));
         assert_eq!(latest(&hosts[0])["outcome"], "running", "{point}");
         crashing.kill();
@@ -183,9 +187,11 @@ fn a_crash_of_the_host_that_deploys_is_decided_by_the_others() {
         });
         assert_eq!(decided["outcome"], outcome, "{point}: {decided}");
         for host in &hosts {
-            eventually("it went back", || (revision(host) == before).then_some(()));
+            eventually("the host serves the earlier revision", || {
+                (revision(host) == before).then_some(())
+            });
         }
-        deployed(
+        deploy_successfully(
             &hosts[0],
             &built(&other()),
             &["--retry-refused", "--dry-run"],
@@ -194,7 +200,7 @@ fn a_crash_of_the_host_that_deploys_is_decided_by_the_others() {
 }
 
 #[test]
-fn a_probation_goes_on_on_another_host_when_its_own_stops() {
+fn if_the_deploying_host_stops_another_host_continues_the_probation() {
     let Some(setup) = shared(&Probe::good()) else {
         return;
     };
@@ -202,12 +208,12 @@ fn a_probation_goes_on_on_another_host_when_its_own_stops() {
     let second = named(&setup.flag("--probation", "1s"), 1);
     let before = revision(&second);
     begin(&first, &["deploy", built(&other()).path()], "probation");
-    eventually("both serve it", || {
+    eventually("both hosts serve the new revision", || {
         (revision(&second) != before).then_some(())
     });
     first.terminate();
     assert!(first.wait().success());
-    let deployment = eventually("it is decided", || {
+    let deployment = eventually("the deployment ends", || {
         let deployment = latest(&second);
         (deployment["outcome"] != "running").then_some(deployment)
     });
@@ -216,13 +222,13 @@ fn a_probation_goes_on_on_another_host_when_its_own_stops() {
 }
 
 #[test]
-fn a_canary_gets_the_same_clients_on_every_host_and_is_decided_from_any() {
+fn a_canary_serves_the_same_clients_on_every_host_and_any_host_can_promote_it() {
     let Some(setup) = shared(&Probe::good()) else {
         return;
     };
     let hosts = start(&setup.flag("--probation", "0s"), 2);
     let before = revision(&hosts[0]);
-    let asks = |host: &Host, client: u32| {
+    let is_chosen = |host: &Host, client: u32| {
         let request = host.request("GET", "/things/2");
         let answer = request
             .header("task-host-client", &client.to_string())
@@ -230,35 +236,36 @@ fn a_canary_gets_the_same_clients_on_every_host_and_is_decided_from_any() {
             .expect(200);
         answer.expect_header("task-host-revision") != before
     };
-    let chosen = |host: &Host| -> Vec<u32> { (0..40).filter(|of| asks(host, *of)).collect() };
-    deployed(&hosts[0], &built(&numbered(1)), &["--canary", "30%"]);
+    let chosen =
+        |host: &Host| -> Vec<u32> { (0..40).filter(|client| is_chosen(host, *client)).collect() };
+    deploy_successfully(&hosts[0], &built(&numbered(1)), &["--canary", "30%"]);
     let few = chosen(&hosts[0]);
     assert!(!few.is_empty() && few.len() < 40, "{few:?}");
-    eventually("the other host chooses alike", || {
+    eventually("the other host chooses the same clients", || {
         (chosen(&hosts[1]) == few).then_some(())
     });
-    let done = |host: &Host, arguments: &[&str]| {
+    let run_successfully = |host: &Host, arguments: &[&str]| {
         let output = run(command(host, arguments));
         assert_eq!(output.code, Some(0), "{output:#?}");
     };
-    // By the host that does not run it.
-    done(&hosts[1], &["promote", "--canary", "80%"]);
+    // Sent to the host that does not run the deployment.
+    run_successfully(&hosts[1], &["promote", "--canary", "80%"]);
     let more = chosen(&hosts[0]);
     assert!(more.len() > few.len(), "{more:?}");
-    eventually("the other host chooses alike", || {
+    eventually("the other host chooses the same clients", || {
         (chosen(&hosts[1]) == more).then_some(())
     });
-    done(&hosts[1], &["promote"]);
+    run_successfully(&hosts[1], &["promote"]);
     for host in &hosts {
-        eventually("all clients get it", || {
+        eventually("all clients get the new revision", || {
             (chosen(host).len() == 40).then_some(())
         });
     }
-    deployed(&hosts[0], &built(&numbered(2)), &["--canary", "50%"]);
-    done(&hosts[1], &["abort"]);
+    deploy_successfully(&hosts[0], &built(&numbered(2)), &["--canary", "50%"]);
+    run_successfully(&hosts[1], &["abort"]);
     assert_eq!(latest(&hosts[0])["outcome"], "aborted");
     for host in &hosts {
-        eventually("nobody gets it", || {
+        eventually("no client gets the candidate", || {
             (status(host)["candidate"] == Value::Null).then_some(())
         });
         let active = revision(host);
@@ -272,7 +279,7 @@ fn a_canary_gets_the_same_clients_on_every_host_and_is_decided_from_any() {
 }
 
 #[test]
-fn hosts_that_start_together_on_a_new_database_make_one_component_active() {
+fn hosts_that_start_together_on_a_new_database_activate_one_component_once() {
     let Some(setup) = shared(&Probe::good()) else {
         return;
     };
@@ -287,7 +294,7 @@ fn hosts_that_start_together_on_a_new_database_make_one_component_active() {
             .collect();
         started
             .into_iter()
-            .map(|host| host.join().expect("it starts"))
+            .map(|host| host.join().expect("the host starts"))
             .collect()
     });
     let all = history(&hosts[0]);
@@ -311,9 +318,9 @@ fn a_component_is_compiled_once_for_hosts_that_share_a_key() {
     let key = setup.directory().join("code.key");
     std::fs::write(&key, "a secret that all hosts of this database know").expect("written");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-    std::fs::set_permissions(&key, mode).expect("it is ours");
+    std::fs::set_permissions(&key, mode).expect("our own file");
     let setup = setup.flag("--code-key-file", key.display().to_string());
-    // Each with a disk of its own.
+    // Each host has its own cache directory.
     let hosts: Vec<Host> = (0..3)
         .map(|number| {
             let cache = setup.directory().join(format!("cache{number}"));
@@ -321,7 +328,7 @@ fn a_component_is_compiled_once_for_hosts_that_share_a_key() {
             named(&setup.flag("--probation", "0s"), number)
         })
         .collect();
-    deployed(&hosts[1], &built(&numbered(7)), &[]);
+    deploy_successfully(&hosts[1], &built(&numbered(7)), &[]);
     let compiled = |host: &Host| {
         let lines = host.log.all();
         let lines = lines.iter().filter_map(|line| line["message"].as_str());
@@ -330,13 +337,17 @@ fn a_component_is_compiled_once_for_hosts_that_share_a_key() {
             .count()
     };
     let counts: Vec<usize> = hosts.iter().map(compiled).collect();
-    assert_eq!(counts, [1, 1, 0], "the first one, and what was deployed");
+    assert_eq!(
+        counts,
+        [1, 1, 0],
+        "the bundled and the deployed component are compiled once each"
+    );
     let revisions: Vec<String> = hosts.iter().map(revision).collect();
     assert_eq!(revisions[0], revisions[2]);
 }
 
 #[test]
-fn clients_of_three_hosts_notice_nothing_of_switches_and_the_self_test_nothing_of_clients() {
+fn switches_on_three_hosts_and_the_self_test_work_under_load() {
     let Some(server) = server() else { return };
     let setup = Setup::tasks()
         .database(&server.url(&server.database()))
@@ -345,9 +356,9 @@ fn clients_of_three_hosts_notice_nothing_of_switches_and_the_self_test_nothing_o
         .flag("--probation", "0s");
     let hosts = start(&setup, 3);
     let tasks = std::fs::read(setup.component_path()).expect("built");
-    // The same logic under another digest, by a custom section more.
+    // The same logic with another digest: the component with an additional custom section.
     let next = |number: u8| built_of(&[&tasks[..], &[0, 3, 1, b'x', number]].concat());
-    let (stop, asked) = (AtomicBool::new(false), AtomicU64::new(0));
+    let (stop, answered) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for host in &hosts {
             scope.spawn(|| {
@@ -355,17 +366,18 @@ fn clients_of_three_hosts_notice_nothing_of_switches_and_the_self_test_nothing_o
                 while !stop.load(Ordering::Relaxed) {
                     let made = host.post("/tasks", &task).expect(201).json();
                     host.get(&format!("/tasks/{}", made["id"])).expect(200);
-                    asked.fetch_add(2, Ordering::Relaxed);
-                    // The compiler gives way to clients that leave no room for it.
+                    answered.fetch_add(2, Ordering::Relaxed);
+                    // The compiler runs with low priority and would starve without pauses.
                     std::thread::park_timeout(Duration::from_millis(10));
                 }
             });
         }
-        let _stop = StopAtEnd(&stop);
-        deployed(&hosts[0], &next(1), &[]);
-        deployed(&hosts[1], &next(2), &[]);
+        let _stop = StopOnDrop(&stop);
+        deploy_successfully(&hosts[0], &next(1), &[]);
+        deploy_successfully(&hosts[1], &next(2), &[]);
         let output = run(command(&hosts[2], &["rollback"]));
         assert_eq!(output.code, Some(0), "{output:#?}");
     });
-    assert!(asked.into_inner() > 50, "hardly anybody asked");
+    let answered = answered.into_inner();
+    assert!(answered > 50, "only {answered} requests were answered");
 }

@@ -1,15 +1,15 @@
-//! What is forgotten after a deployment, and what stays.
+//! Which components, compiled code and history rows are deleted after a deployment, and which stay.
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::{Built, built, command, deploy, history, latest, numbered, quick, revision};
+use super::{Built, built, command, deploy, history, latest, numbered, revision, short_probation};
 use crate::harness::{Host, Setup, column, run};
 use crate::hostile::probe::Probe;
 
-fn forgetful() -> Setup {
-    quick()
+fn short_retention() -> Setup {
+    short_probation()
         .own_cache()
         .flag("--keep-components", "2")
         .flag("--keep-revisions", "1")
@@ -25,7 +25,7 @@ fn components(host: &Host) -> BTreeSet<String> {
         .collect()
 }
 
-/// The digests whose compiled code is kept.
+/// The digests whose compiled code is in the cache.
 fn code(setup: &Setup) -> BTreeSet<String> {
     let directory = setup.directory().join("code-cache");
     let entries = std::fs::read_dir(directory).expect("the cache").flatten();
@@ -35,7 +35,7 @@ fn code(setup: &Setup) -> BTreeSet<String> {
         .collect()
 }
 
-/// Deploys components of these numbers, one after the other.
+/// Deploys the components with these numbers, one after the other.
 fn deploy_all(host: &Host, numbers: impl IntoIterator<Item = u32>, flags: &[&str]) -> Vec<Built> {
     let deploy_one = |number| {
         let component = built(&numbered(number));
@@ -51,13 +51,13 @@ fn digests(components: &[Built]) -> BTreeSet<String> {
 }
 
 #[test]
-fn components_beyond_those_kept_are_forgotten_with_their_code() {
-    let setup = forgetful();
+fn components_beyond_the_retention_are_deleted_with_their_code() {
+    let setup = short_retention();
     let host = setup.start();
     let deployed = deploy_all(&host, 1..=5, &[]);
     let kept = digests(&deployed[3..]);
-    // Forgetting comes after the answer.
-    crate::harness::eventually("the others are forgotten", || {
+    // The host deletes them after the deployment's answer.
+    crate::harness::eventually("the others are deleted", || {
         (components(&host) == kept && code(&setup) == kept).then_some(())
     });
     let order = json!({"digest": deployed[0].digest()});
@@ -65,7 +65,7 @@ fn components_beyond_those_kept_are_forgotten_with_their_code() {
     let problem = refused.problem(404, "not-found");
     let detail = problem["detail"].as_str().expect("a detail");
     assert!(detail.contains(&deployed[0].digest()), "{detail}");
-    // The way back is open, and goes on being so after a restart.
+    // A rollback is still possible, also after a restart.
     drop(host);
     let host = setup.start();
     let output = run(command(&host, &["rollback"]));
@@ -74,15 +74,15 @@ fn components_beyond_those_kept_are_forgotten_with_their_code() {
 }
 
 #[test]
-fn a_series_of_attempts_costs_no_way_back() {
-    let setup = forgetful();
+fn dry_runs_do_not_remove_the_rollback_target() {
+    let setup = short_retention();
     let host = setup.start();
     let active = deploy_all(&host, [1], &[]);
     let before = latest(&host)["from"].as_str().expect("a digest").to_owned();
     let tried = deploy_all(&host, 10..=15, &["--dry-run"]);
     let mut kept = digests(&tried[4..]);
     kept.extend([active[0].digest(), before.clone()]);
-    crate::harness::eventually("the others are forgotten", || {
+    crate::harness::eventually("the others are deleted", || {
         (components(&host) == kept).then_some(())
     });
     let output = run(command(&host, &["rollback"]));
@@ -91,21 +91,21 @@ fn a_series_of_attempts_costs_no_way_back() {
 }
 
 #[test]
-fn the_history_keeps_its_latest_rows_and_those_that_are_needed() {
-    let setup = forgetful();
+fn the_history_keeps_its_latest_rows_and_those_of_kept_components() {
+    let setup = short_retention();
     let host = setup.start();
     deploy_all(&host, [1], &[]);
     deploy_all(&host, 10..=15, &["--dry-run"]);
     let ids = || column(&history(&host), "id");
-    crate::harness::eventually("the others are forgotten", || {
-        // 1 and 2 made a component active; 3 and 4 were dry runs.
+    crate::harness::eventually("the others are deleted", || {
+        // 1 and 2 activated a component. 3 and 4 were dry runs.
         (ids() == [8, 7, 6, 5, 2, 1].map(|id| json!(id))).then_some(())
     });
 }
 
 #[test]
-fn a_component_that_is_uploaded_waits_for_its_deployment() {
-    let setup = forgetful();
+fn an_uploaded_component_is_kept_until_its_deployment() {
+    let setup = short_retention();
     let host = setup.start();
     let waiting = built(&numbered(99));
     let upload = |component: &Built| {
@@ -123,12 +123,12 @@ fn a_component_that_is_uploaded_waits_for_its_deployment() {
 }
 
 #[test]
-fn what_others_put_into_the_caches_directory_stays() {
-    let setup = forgetful();
+fn files_of_others_in_the_cache_directory_stay() {
+    let setup = short_retention();
     let host = setup.start();
     let foreign = setup.directory().join("code-cache/notes.txt");
     std::fs::write(&foreign, "mine").expect("written");
-    // Of another service that shares the directory.
+    // Another service that shares the directory.
     let shared = Probe::slow().setup().own_cache_of(&setup).start();
     deploy_all(&host, 1..=4, &[]);
     let digest = shared

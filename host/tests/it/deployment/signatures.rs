@@ -1,15 +1,17 @@
-//! Where a key is trusted, only what it signed becomes active: by deployment, by rollback, at the
-//! first start.
+//! If the host trusts keys, only components that one of them signed become active: by deployment,
+//! by rollback and at the first start.
 
 use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::{Built, begin, built, command, deploy, latest, numbered, other, quick, revision};
+use super::{
+    Built, begin, built, command, deploy, latest, numbered, other, revision, short_probation,
+};
 use crate::harness::{run, task_host};
 use crate::hostile::probe::Probe;
 
-/// A pair of keys in a directory.
+/// A key pair in a directory.
 struct Keys(TempDir);
 
 impl Keys {
@@ -29,7 +31,7 @@ impl Keys {
         format!("{}.pub", self.private())
     }
 
-    /// Writes the signature beside the component.
+    /// Writes the signature to the file next to the component.
     fn sign(&self, component: &Path) {
         let mut sign = task_host();
         sign.arg("sign")
@@ -40,9 +42,9 @@ impl Keys {
 }
 
 #[test]
-fn only_signed_components_become_active_where_a_key_is_trusted() {
+fn with_a_trusted_key_only_signed_components_become_active() {
     let (keys, others) = (Keys::new(), Keys::new());
-    let setup = quick();
+    let setup = short_probation();
     drop(setup.start());
     let host = setup.clone().flag("--trusted-key", keys.public()).start();
     let before = revision(&host);
@@ -57,14 +59,14 @@ fn only_signed_components_become_active_where_a_key_is_trusted() {
     keys.sign(&component.path);
     let output = deploy(&host, &component, &[]);
     assert_eq!(output.code, Some(0), "{output:#?}");
-    // The way back is not open to what nobody signed.
+    // A rollback to an unsigned component is rejected.
     run(command(&host, &["rollback"])).says(1, &["not-signed"]);
     assert_eq!(latest(&host)["code"], "not-signed");
     assert!(component.digest().starts_with(&revision(&host)));
 }
 
 #[test]
-fn a_new_database_begins_with_a_bundled_component_that_is_signed() {
+fn with_a_trusted_key_the_bundled_component_must_be_signed() {
     let keys = Keys::new();
     let setup = Probe::good().setup().flag("--trusted-key", keys.public());
     let bundled = setup.component_path().to_owned();
@@ -74,7 +76,7 @@ fn a_new_database_begins_with_a_bundled_component_that_is_signed() {
     setup.refused().says(2, &["--component", "probe.wasm.sig"]);
     Keys::new().sign(&bundled);
     setup.refused().says(1, &["wrong-signature"]);
-    // A database remembers the signature that it has: this one begins anew.
+    // A database keeps the signature that it has, so this needs a new one.
     let setup = Probe::good().setup().flag("--trusted-key", keys.public());
     keys.sign(setup.component_path());
     let host = setup.start();
@@ -83,9 +85,9 @@ fn a_new_database_begins_with_a_bundled_component_that_is_signed() {
     assert_eq!(components.json()[0]["signed"], true);
 }
 
-/// What is in probation may go back all the same: that is no new activation.
+/// A rollback in probation is not a new activation, so the earlier component needs no signature.
 #[test]
-fn a_probation_ends_by_going_back_to_what_was_active() {
+fn a_rollback_in_probation_needs_no_signature() {
     let keys = Keys::new();
     let setup = Probe::good().setup().flag("--probation", "60s");
     drop(setup.start());

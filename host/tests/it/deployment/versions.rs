@@ -1,16 +1,17 @@
-//! Two versions of the host over one database, as a rollout of the host has them. There is one version
-//! to run; the test speaks for the other, by the tables and functions that hosts meet in.
+//! Two versions of the host on one database, as during a rolling update of the host. Only one version
+//! can run here, so the tests act as the other one through the shared tables and functions.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use super::{StopAtEnd, built, deploy, details, latest, numbered, revision, seen_by, serving};
+use super::{built, deploy, details, latest, numbered, revision, seen_by, serving};
 use crate::harness::{Host, Setup, eventually};
 use crate::hostile::probe::Probe;
 use crate::postgres::{Server, server};
+use crate::stop::StopOnDrop;
 
-/// A database and how hosts are set up on it.
+/// A database and the setup of hosts on it.
 struct Shared {
     server: &'static Server,
     database: String,
@@ -43,7 +44,7 @@ impl Shared {
         self.server.run(&self.database, statements)
     }
 
-    /// What a newer host does to the tables when it starts: it adds.
+    /// Changes the tables as a newer host does when it starts: it only adds to them.
     fn migrate_as_a_newer_host(&self) {
         self.run(
             "ALTER TABLE task_host.replicas ADD COLUMN zone text;
@@ -56,8 +57,8 @@ impl Shared {
         );
     }
 
-    /// One beat of a host that serves what all should and has ready what is deployed.
-    fn beat_as(&self, name: &str, protocol: i32, lease: Duration) {
+    /// Sends a heartbeat as a host that serves the active component and has staged the deployed one.
+    fn heartbeat_as(&self, name: &str, protocol: i32, lease: Duration) {
         let micros = lease.as_micros();
         self.run(&format!(
             "SELECT task_host.beat('the id of {name}', '{name}', '9.8.7', {protocol}, 'serving', \
@@ -68,30 +69,30 @@ impl Shared {
         ));
     }
 
-    /// Lets a host of that name and protocol live while `meanwhile` runs.
-    fn beside(&self, name: &str, protocol: i32, meanwhile: impl FnOnce()) {
+    /// Sends heartbeats as a host with this name and protocol while `test` runs.
+    fn with_another_host(&self, name: &str, protocol: i32, test: impl FnOnce()) {
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| {
                 while !stop.load(Relaxed) {
-                    self.beat_as(name, protocol, Duration::from_secs(4));
+                    self.heartbeat_as(name, protocol, Duration::from_secs(4));
                     thread::park_timeout(Duration::from_millis(100));
                 }
             });
-            let _stop = StopAtEnd(&stop);
-            meanwhile();
+            let _stop = StopOnDrop(&stop);
+            test();
         });
     }
 }
 
 #[test]
-fn hosts_go_on_beside_a_newer_one_and_on_its_tables() {
+fn hosts_keep_working_with_a_newer_host_and_on_its_tables() {
     let Some(shared) = Shared::new() else { return };
     let one = shared.named("one").start();
     let version = shared.run("SELECT version + 1 FROM task_host.settings");
     shared.migrate_as_a_newer_host();
-    shared.beside("newer", 2, || {
-        eventually("the newer one is seen", || {
+    shared.with_another_host("newer", 2, || {
+        eventually("the newer host is seen", || {
             (seen_by(&one) == serving(&["newer", "one"])).then_some(())
         });
         let all_serve = |by: &Host, number, others: &str, all: &str| {
@@ -103,7 +104,7 @@ fn hosts_go_on_beside_a_newer_one_and_on_its_tables() {
             assert!(details(by, "switch").contains(all), "{}", latest(by));
         };
         all_serve(&one, 1, "ready on 1 other hosts", "all 2 hosts serve it");
-        // One of this version starts on tables that are newer than it, and leaves them as they are.
+        // A host of this version starts on the newer tables and does not change them.
         let other = shared.named("other").start();
         assert_eq!(seen_by(&other), serving(&["newer", "one", "other"]));
         assert_eq!(revision(&other), revision(&one));
@@ -117,12 +118,12 @@ fn hosts_go_on_beside_a_newer_one_and_on_its_tables() {
 }
 
 #[test]
-fn a_host_does_not_start_beside_one_that_is_too_old_for_it() {
+fn a_host_does_not_start_while_a_host_runs_that_is_too_old_for_it() {
     let Some(shared) = Shared::new() else { return };
     let mut first = shared.named("first").start();
     first.terminate();
     assert!(first.wait().success());
-    shared.beat_as("ancient", 0, Duration::from_secs(600));
+    shared.heartbeat_as("ancient", 0, Duration::from_secs(600));
     let refused = shared.named("new").refused();
     refused.says(
         1,
@@ -134,11 +135,11 @@ fn a_host_does_not_start_beside_one_that_is_too_old_for_it() {
 }
 
 #[test]
-fn a_host_that_newer_ones_have_shut_out_says_so_and_answers_nothing() {
+fn a_host_that_is_too_old_for_newer_hosts_says_so_and_answers_no_request() {
     let Some(shared) = Shared::new() else { return };
     let host = shared.named("old").start();
     host.get("/things/2").expect(200);
-    // As the tables of a host would that does not go together with this one any more.
+    // A newer host that is no longer compatible with this one replaces the function in this way.
     shared.run(
         "CREATE OR REPLACE FUNCTION task_host.beat(id text, name text, host_version text,
              protocol integer, state text, epoch bigint, digest text, staged bigint, problem text,
@@ -150,11 +151,11 @@ fn a_host_that_newer_ones_have_shut_out_says_so_and_answers_nothing() {
              END $$",
     );
     let reason = "hosts older than 9.8 may not use this database";
-    let told = host
+    let logged = host
         .log
         .find(|line| line["message"].as_str().unwrap_or("").contains(reason));
-    assert!(told.is_some(), "{}", host.log.tail(20));
-    eventually("its lease runs out", || {
+    assert!(logged.is_some(), "{}", host.log.tail(20));
+    eventually("the host's lease expires", || {
         (host.get("/readyz").status == 503).then_some(())
     });
     host.get("/things/2").problem(503, "unavailable");

@@ -1,4 +1,4 @@
-//! kill -9 under load, several times over one database.
+//! `kill -9` under load, several times on one database.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -10,10 +10,10 @@ use crate::harness::{Host, Setup, eventually};
 
 const ROUNDS: usize = 4;
 const ACKNOWLEDGED_PER_ROUND: usize = 80;
-/// Tasks in one bulk request, which must come or stay away together.
+/// Number of tasks in one bulk request, which creates all of them or none.
 const BULK: usize = 4;
 
-/// What a writer of tasks knows.
+/// The markers that the writers sent, and those that the host acknowledged.
 #[derive(Default)]
 struct Ledger {
     sent: BTreeSet<String>,
@@ -21,7 +21,7 @@ struct Ledger {
 }
 
 #[test]
-fn kill_nine_loses_no_acknowledged_write_and_keeps_none_in_part() {
+fn kill_nine_loses_no_acknowledged_write_and_leaves_no_partial_write() {
     let setup = Setup::tasks();
     let ledger = Mutex::new(Ledger::default());
     let steps = Mutex::new(0.0);
@@ -33,18 +33,19 @@ fn kill_nine_loses_no_acknowledged_write_and_keeps_none_in_part() {
         write_until_killed(setup.start(), round, &ledger, &steps);
         let host = setup.start();
         let ledger = ledger.lock().expect("writers do not panic");
-        compare(&host, &ledger);
+        assert_matches(&host, &ledger);
         let kept = host.get("/tasks/1").expect(200).json()["estimated_hours"].as_f64();
         let mut acknowledged = steps.lock().expect("writers do not panic");
         assert!(
             kept == Some(*acknowledged) || kept == Some(*acknowledged + 0.5),
-            "{kept:?} was kept, {acknowledged} was acknowledged"
+            "{kept:?} is stored, {acknowledged} was acknowledged"
         );
         *acknowledged = kept.unwrap_or_default();
     }
 }
 
-/// Three writers of tasks and one of changes, until enough was acknowledged and the host dies.
+/// Runs three writers that create tasks and one that changes a task, and kills the host when enough
+/// writes are acknowledged.
 fn write_until_killed(host: Host, round: usize, ledger: &Mutex<Ledger>, steps: &Mutex<f64>) {
     let dead = AtomicBool::new(false);
     let before = ledger.lock().expect("no panic").acknowledged.len();
@@ -96,13 +97,13 @@ fn write_until_killed(host: Host, round: usize, ledger: &Mutex<Ledger>, steps: &
         host.lock()
             .expect("no panic")
             .take()
-            .expect("it runs")
+            .expect("the host runs")
             .kill();
         dead.store(true, Ordering::Relaxed);
     });
 }
 
-/// A task whose every member follows from its marker.
+/// A task whose members are all derived from its marker.
 fn task(marker: &str) -> Value {
     json!({
         "title": marker,
@@ -112,8 +113,9 @@ fn task(marker: &str) -> Value {
     })
 }
 
-/// All that was acknowledged is there, whole and once; what is there was sent.
-fn compare(host: &Host, ledger: &Ledger) {
+/// Asserts that every acknowledged task is stored completely and once, and that every stored task
+/// was sent.
+fn assert_matches(host: &Host, ledger: &Ledger) {
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
     for offset in (0..).step_by(1000) {
         let page = host

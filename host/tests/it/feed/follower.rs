@@ -1,4 +1,4 @@
-//! A client of server-sent events that reads message by message.
+//! A client for server-sent events that reads one message at a time.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::harness::Host;
 
-/// An open stream.
+/// An open event stream.
 pub struct Follower {
     lines: BufReader<TcpStream>,
     /// The id that the stream began with.
@@ -23,7 +23,7 @@ pub struct Message {
 }
 
 impl Follower {
-    /// Opens a stream and reads up to its first id: from then on nothing is missed.
+    /// Opens a stream and reads up to its first id. The stream delivers every later event.
     #[track_caller]
     pub fn begin(host: &Host, target: &str, last: Option<&str>) -> Self {
         let mut request = host.request("GET", target);
@@ -42,18 +42,18 @@ impl Follower {
         follower
     }
 
-    /// The next event.
+    /// Waits for the next event and returns it.
     #[track_caller]
     pub fn event(&mut self) -> Message {
         loop {
-            let message = self.message().expect("the stream goes on");
+            let message = self.message().expect("the stream continues");
             if !message.kind.is_empty() {
                 return message;
             }
         }
     }
 
-    /// Asserts that the stream is over.
+    /// Asserts that the stream ends without another message.
     #[track_caller]
     pub fn ends(&mut self) {
         let more = self.message();
@@ -75,19 +75,19 @@ impl Follower {
                     message.data = serde_json::from_str(data).expect("JSON");
                 }
                 None if line.is_empty() && !message.id.is_empty() => return Some(message),
-                // The lengths of chunks, and what else no message is made of.
+                // Lines that are not part of a message, such as the lengths of chunks.
                 _ => {}
             }
         }
     }
 
-    /// A line without its end; none where there is no more.
+    /// Returns the next line without its line ending, or `None` at the end of the stream.
     fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         match self.lines.read_line(&mut line) {
             Ok(0) => None,
             Ok(_) => Some(line.trim_end().to_owned()),
-            Err(error) => panic!("nothing came: {error}"),
+            Err(error) => panic!("no line arrived: {error}"),
         }
     }
 }

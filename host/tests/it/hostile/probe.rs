@@ -1,7 +1,7 @@
 //! Builds the services of `wat/probe.wit` from the text in `wat/probe.wat`.
 //!
-//! The component comes from the platform's own WIT and the encoder that real ones come from, so
-//! that each differs from a good one in nothing but what a test made bad.
+//! A probe is built from the platform's own WIT with the encoder that real components use. It
+//! therefore differs from a valid component only in what a test changed.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use wit_parser::Resolve;
 
 use crate::harness::Setup;
 
-/// A route as `describe` gives it.
+/// A route as `describe` returns it.
 #[derive(Clone)]
 pub struct Route {
     pub method: u8,
@@ -23,26 +23,29 @@ pub struct Route {
     pub next: Option<String>,
 }
 
-/// A service, good until something is changed.
+/// A service that is valid until a test changes something.
 #[derive(Clone)]
 pub struct Probe {
     world: &'static str,
     thing: String,
-    /// How much memory an instance begins with, in pages of 64 KiB.
+    /// The initial memory of an instance, in pages of 64 KiB.
     pages: u32,
+    /// WebAssembly text by the marker that it replaces.
     markers: Vec<(&'static str, String)>,
-    /// The routes of its description.
+    /// The routes that `describe` returns.
     pub routes: Vec<Route>,
-    /// The names and SQL of its migrations.
+    /// The names and SQL of the migrations that `describe` returns.
     pub migrations: Vec<(String, String)>,
 }
 
-/// Where the routes of the description lie, and where texts begin.
+/// Address of the description's routes.
 const ROUTES: usize = 1024;
+/// Address of the description's migrations.
 const MIGRATIONS: usize = 3072;
+/// Address of the first text.
 const TEXTS: usize = 4096;
 
-/// GET on a path by `test:probe/api#get`.
+/// A route for `GET path` that calls `test:probe/api#get`.
 pub fn get(path: &str) -> Route {
     Route {
         method: 0,
@@ -57,7 +60,7 @@ pub fn get(path: &str) -> Route {
 }
 
 impl Probe {
-    /// One route, `GET /things/{id}`, that answers "a thing".
+    /// A valid service with one route, `GET /things/{id}`, that returns "a thing".
     pub fn good() -> Self {
         Self {
             world: "probe",
@@ -69,7 +72,7 @@ impl Probe {
         }
     }
 
-    /// A GET that takes as many turns of a loop as its id says: slow, without a clock.
+    /// A service whose GET runs a loop as many times as its id says: slow without a clock.
     pub fn slow() -> Self {
         Self::good().at(
             "get",
@@ -80,43 +83,43 @@ impl Probe {
         )
     }
 
-    /// Another answer than "a thing".
-    pub fn saying(mut self, thing: &str) -> Self {
+    /// Returns `thing` instead of "a thing".
+    pub fn returning(mut self, thing: &str) -> Self {
         self.thing = thing.into();
         self
     }
 
-    /// The same core in another world of `probe.wit`.
+    /// Uses another world of `probe.wit` for the same core module.
     pub fn world(mut self, world: &'static str) -> Self {
         self.world = world;
         self
     }
 
-    /// More memory to begin with.
+    /// Sets the initial memory, in pages of 64 KiB.
     pub fn pages(mut self, pages: u32) -> Self {
         self.pages = pages;
         self
     }
 
-    /// Other routes.
+    /// Replaces the routes.
     pub fn routes(mut self, routes: impl IntoIterator<Item = Route>) -> Self {
         self.routes = routes.into_iter().collect();
         self
     }
 
-    /// A migration more.
+    /// Adds a migration.
     pub fn migration(mut self, name: &str, sql: &str) -> Self {
         self.migrations.push((name.into(), sql.into()));
         self
     }
 
-    /// WebAssembly text at a marker of `probe.wat`.
+    /// Inserts WebAssembly text at a marker of `probe.wat`.
     pub fn at(mut self, marker: &'static str, text: &str) -> Self {
         self.markers.push((marker, text.into()));
         self
     }
 
-    /// The component's bytes.
+    /// Returns the component's bytes.
     pub fn build(&self) -> Vec<u8> {
         let mut text = include_str!("../../wat/probe.wat").to_owned();
         let memory = ("memory", escape(&self.memory()));
@@ -142,15 +145,15 @@ impl Probe {
             .validate(true)
             .module(&module)
             .and_then(|mut encoder| encoder.encode())
-            .expect("the core fits the world")
+            .expect("the core module fits the world")
     }
 
-    /// A host that would run it.
+    /// Returns the setup of a host that serves this component.
     pub fn setup(&self) -> Setup {
         file(&self.build())
     }
 
-    /// The data at address 0, after the canonical ABI's layout of the records.
+    /// The data at address 0, with records in the layout of the canonical ABI.
     fn memory(&self) -> Vec<u8> {
         let mut memory = Memory(vec![0; TEXTS]);
         memory.text(64, "Probe");
@@ -182,7 +185,15 @@ impl Probe {
     }
 }
 
-/// A host that would run the bytes of any file.
+/// Returns the setup of a host that serves [`Probe::slow`] with limits that no slow request reaches.
+pub fn slow_setup() -> Setup {
+    Probe::slow()
+        .setup()
+        .flag("--request-timeout", "60s")
+        .flag("--cpu-limit", "60s")
+}
+
+/// Returns the setup of a host whose component file contains `bytes`.
 pub fn file(bytes: &[u8]) -> Setup {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("probe.wasm");
@@ -212,7 +223,7 @@ fn escape(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn every_world_of_the_probe_is_a_component() {
+fn every_world_of_the_probe_builds_a_component() {
     let import = r#"(import "wasi:filesystem/preopens@0.2.0" "get-directories"
         (func (param i32)))"#;
     for probe in [
@@ -224,7 +235,7 @@ fn every_world_of_the_probe_is_a_component() {
         Probe::good().world("later-service"),
         Probe::good().world("without-service"),
     ] {
-        // The encoder validates; the first eight bytes are those of a component.
+        // The encoder validates the component, so its header is enough here.
         assert_eq!(probe.build()[..8], *b"\0asm\x0d\0\x01\0", "{}", probe.world);
     }
 }

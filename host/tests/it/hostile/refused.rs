@@ -1,15 +1,16 @@
-//! What `serve` refuses at the start: exit status 1 and a sentence that says which and why.
+//! Components that `serve` refuses at start: it exits with status 1 and names the part and the
+//! reason.
 
 use super::probe::{Probe, Route, file, get};
 
-/// Refused at the start, with these words.
+/// Asserts that `serve` refuses the component with an error that contains `words`.
 #[track_caller]
 fn refused(probe: &Probe, words: &[&str]) {
     probe.setup().refused().says(1, words);
 }
 
 #[test]
-fn a_file_that_is_no_component_is_refused() {
+fn a_file_that_is_not_a_component_is_refused() {
     let module = wat::parse_str("(module)").expect("WebAssembly");
     let good = Probe::good().build();
     for (bytes, words) in [
@@ -28,7 +29,7 @@ fn a_file_that_is_no_component_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn the_error_names_a_component_file_that_does_not_exist() {
     let setup = crate::harness::Setup::component("/nowhere/at-all.wasm".into());
     let refused = setup.refused();
     assert!(matches!(refused.code, Some(1 | 2)), "{refused:?}");
@@ -55,13 +56,16 @@ fn a_component_without_the_service_interface_is_refused() {
 }
 
 #[test]
-fn an_operation_over_a_resource_is_refused() {
+fn an_operation_with_a_resource_is_refused() {
     let take = Route {
         operation: "test:probe/vault#take".into(),
         ..get("/keys/{id}")
     };
     let probe = Probe::good().world("resourceful").routes([take]);
-    refused(&probe, &["test:probe/vault#take", "no JSON form"]);
+    refused(
+        &probe,
+        &["test:probe/vault#take", "cannot be represented in JSON"],
+    );
 }
 
 #[test]
@@ -71,7 +75,7 @@ fn a_description_that_fails_is_refused() {
         ("(call $spin)", "describe"),
         ("(call $eat)", "describe"),
         ("(drop (call $recurse (i32.const 0)))", "describe"),
-        // A name that lies outside of memory, and one that is no UTF-8.
+        // A name outside of the memory, and one that is not UTF-8.
         (
             "(i32.store (i32.const 64) (i32.const 0x7fffffff))",
             "describe",
@@ -103,7 +107,7 @@ fn a_route_to_an_unknown_function_is_refused() {
 }
 
 #[test]
-fn two_routes_alike_are_refused() {
+fn two_routes_that_match_the_same_paths_are_refused() {
     for other in ["/things/{id}", "/things/{name}"] {
         refused(
             &Probe::good().routes([get("/things/{id}"), get(other)]),
@@ -113,7 +117,7 @@ fn two_routes_alike_are_refused() {
 }
 
 #[test]
-fn paths_of_the_host_are_refused() {
+fn a_route_on_one_of_the_hosts_own_paths_is_refused() {
     for path in [
         "/health",
         "/livez",
@@ -127,7 +131,7 @@ fn paths_of_the_host_are_refused() {
 }
 
 #[test]
-fn paths_that_are_none_are_refused() {
+fn malformed_paths_are_refused() {
     for path in [
         "things/{id}",
         "",
@@ -140,7 +144,7 @@ fn paths_that_are_none_are_refused() {
 }
 
 #[test]
-fn parameters_must_meet() {
+fn a_path_whose_parameters_do_not_match_the_function_is_refused() {
     refused(
         &Probe::good().routes([get("/things/{name}")]),
         &["/things/{name}", "name"],
@@ -152,7 +156,7 @@ fn parameters_must_meet() {
 }
 
 #[test]
-fn members_that_the_result_has_not_are_refused() {
+fn a_route_with_a_wrong_status_or_missing_result_members_is_refused() {
     let good = get("/things/{id}");
     for (route, word) in [
         (
@@ -196,7 +200,7 @@ fn members_that_the_result_has_not_are_refused() {
 }
 
 #[test]
-fn migrations_that_fail_or_reach_too_far_are_refused() {
+fn migrations_that_fail_or_exceed_their_rights_are_refused() {
     for (sql, word) in [
         ("create table broken (", "0001-step"),
         ("attach database '/tmp/x' as x", "0001-step"),

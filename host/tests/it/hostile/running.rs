@@ -1,4 +1,4 @@
-//! A component that was admitted and fails at a request: it costs that request only.
+//! Components that start well and fail at a request: only this request fails.
 
 use serde_json::json;
 
@@ -6,15 +6,15 @@ use super::probe::{Probe, get};
 use crate::harness::{Host, Setup};
 use crate::metrics::count;
 
-/// Fails for every odd id, and answers for the others.
-fn failing(body: &str) -> Probe {
+/// A probe that runs `body`, which fails, for odd ids only.
+fn failing_for_odd_ids(body: &str) -> Probe {
     let body =
         format!("(if (i64.ne (i64.and (local.get 0) (i64.const 1)) (i64.const 0)) (then {body}))");
     Probe::good().at("get", &body)
 }
 
-/// Short limits, so that a test which waits for one is over soon.
-fn short(probe: &Probe) -> Setup {
+/// A setup with short limits, so that a test that waits for one ends soon.
+fn short_limits(probe: &Probe) -> Setup {
     probe
         .setup()
         .flag("--request-timeout", "400ms")
@@ -22,7 +22,7 @@ fn short(probe: &Probe) -> Setup {
         .flag("--memory-limit", "8MiB")
 }
 
-/// One bad request among good ones, and what it says.
+/// Asserts that a failing request between two good ones gets this problem and shows no internals.
 #[track_caller]
 fn costs_one_request(host: &Host, status: u16, code: &str) {
     let series = format!("task_host_faults_total{{kind=\"{code}\"}}");
@@ -60,7 +60,7 @@ fn a_trap_costs_one_request() {
         "(drop (i32.load (i32.const -4)))",
         "(drop (call $recurse (i32.const 0)))",
     ] {
-        let host = short(&failing(body)).start();
+        let host = short_limits(&failing_for_odd_ids(body)).start();
         costs_one_request(&host, 500, "logic-trapped");
     }
 }
@@ -68,21 +68,22 @@ fn a_trap_costs_one_request() {
 #[test]
 fn a_result_that_breaks_the_abi_costs_one_request() {
     for body in [
-        // Text outside of memory, text that is no UTF-8, a case that does not exist.
+        // Text outside of the memory, text that is not UTF-8, a case that does not exist.
         "(i32.store (i32.const 196) (i32.const 0x7fffff00))",
         "(i32.store (i32.const 200) (i32.const -1))",
         "(i32.store8 (i32.load (i32.const 196)) (i32.const 0xff))",
         "(i32.store8 (i32.const 192) (i32.const 9))",
     ] {
-        let host = short(&failing(body)).start();
+        let host = short_limits(&failing_for_odd_ids(body)).start();
         costs_one_request(&host, 500, "logic-trapped");
     }
 }
 
 #[test]
 fn an_endless_loop_ends_at_its_cpu_limit() {
-    // A busy machine gives the loop little of its time: the deadline must not come first.
-    let host = failing("(call $spin)")
+    // A busy machine gives the loop little CPU time, so the deadline is long: it must not end the
+    // request first.
+    let host = failing_for_odd_ids("(call $spin)")
         .setup()
         .flag("--request-timeout", "60s")
         .flag("--cpu-limit", "200ms")
@@ -91,18 +92,18 @@ fn an_endless_loop_ends_at_its_cpu_limit() {
 }
 
 #[test]
-fn hunger_ends_at_the_memory_limit() {
-    let host = short(&failing("(call $eat)")).start();
+fn growing_memory_ends_at_the_memory_limit() {
+    let host = short_limits(&failing_for_odd_ids("(call $eat)")).start();
     costs_one_request(&host, 500, "memory-limit-exceeded");
 }
 
 #[test]
 fn a_string_that_is_too_long_ends_at_the_handover_limit() {
-    // 4 MiB of zeros are valid UTF-8, and within the memory that it may have.
+    // 4 MiB of zeros are valid UTF-8 and within the memory limit.
     let body = "(drop (memory.grow (i32.const 64)))
         (i32.store (i32.const 196) (i32.const 0x10000))
         (i32.store (i32.const 200) (i32.const 0x400000))";
-    let host = short(&failing(body))
+    let host = short_limits(&failing_for_odd_ids(body))
         .flag("--handover-limit", "1MiB")
         .start();
     costs_one_request(&host, 500, "handover-limit-exceeded");
@@ -121,9 +122,9 @@ fn every_request_gets_a_fresh_instance() {
 }
 
 #[test]
-fn a_problem_with_a_status_that_is_none_counts_as_500() {
+fn a_problem_with_an_invalid_status_becomes_500() {
     for status in [0, 200, 399, 600, 65535] {
-        // The second case of the result: a problem of that status whose texts are all empty.
+        // The error case of the result: a problem with this status and empty texts.
         let body = format!(
             "(i32.store8 (i32.const 192) (i32.const 1))
              (i64.store (i32.const 196) (i64.const {status}))"
@@ -134,7 +135,7 @@ fn a_problem_with_a_status_that_is_none_counts_as_500() {
 }
 
 #[test]
-fn health_that_fails_is_503_and_tells_why() {
+fn a_failing_health_check_is_503() {
     let error = "(i32.store8 (i32.const 160) (i32.const 1))
         (i32.store (i32.const 164) (i32.load (i32.const 196)))
         (i32.store (i32.const 168) (i32.load (i32.const 200)))";
@@ -147,18 +148,18 @@ fn health_that_fails_is_503_and_tells_why() {
 }
 
 #[test]
-fn paths_with_and_without_parameters_live_side_by_side() {
+fn paths_with_and_without_parameters_coexist() {
     let routes = [get("/things/{id}"), get("/a/{id}/b"), get("/{id}")];
     let host = Probe::good().routes(routes).setup().start();
     for path in ["/things/1", "/a/1/b", "/1"] {
         host.get(path).expect(200);
     }
-    // The host's own paths win over a template that would take them.
+    // The host's own paths take precedence over a template that matches them.
     assert_eq!(host.get("/health").expect(200).json()["status"], "healthy");
 }
 
 #[test]
-fn health_that_traps_is_counted_and_tells_nothing_of_the_inside() {
+fn a_trap_in_health_is_counted_and_shows_no_internals() {
     let host = Probe::good().at("health", "(unreachable)").setup().start();
     let health = host.get("/health").expect(503).json();
     assert_eq!(health["status"], "unhealthy");

@@ -1,4 +1,4 @@
-//! Bodies: 400, 413, 415 and 422, before any logic runs.
+//! Request bodies: 400, 413, 415 and 422 are decided before any logic runs.
 
 use std::io::Write;
 
@@ -14,7 +14,7 @@ fn post(host: &Host, body: impl Into<Vec<u8>>) -> Answer {
 }
 
 #[test]
-fn what_is_not_json_is_400() {
+fn a_body_that_is_not_json_is_400() {
     let host = Setup::tasks().start();
     let deep = "[".repeat(100_000);
     for body in [
@@ -52,7 +52,7 @@ fn a_repeated_member_is_400() {
 }
 
 #[test]
-fn what_does_not_fit_the_types_is_422_with_every_pointer() {
+fn a_body_that_does_not_fit_its_type_is_422_with_every_pointer() {
     let host = Setup::tasks().start();
     for (body, pointers) in [
         (json!({}), vec!["#/category", "#/title"]),
@@ -107,7 +107,7 @@ fn what_does_not_fit_the_types_is_422_with_every_pointer() {
         host.post("/tasks", &body)
             .problem_at(422, "invalid-request", &pointers);
     }
-    // Beyond 64 bits, which json! cannot write.
+    // Numbers beyond 64 bits, which `json!` cannot write.
     for id in ["9223372036854775808", "-9223372036854775809", "1e30"] {
         let body = format!(r#"{{"title": "Fine", "category": "feature", "dependencies": [{id}]}}"#);
         post(&host, body).problem_at(422, "invalid-request", &["#/dependencies/0"]);
@@ -127,7 +127,7 @@ fn a_whole_number_may_be_written_with_a_fraction() {
 }
 
 #[test]
-fn unicode_survives_the_way_there_and_back() {
+fn unicode_survives_the_round_trip() {
     let host = Setup::tasks().start();
     let title = "\u{202e}e\u{301}🦀\u{10ffff} \u{7f} \\ \" / \u{1}\t";
     let body = json!({"title": title, "category": "feature"});
@@ -140,7 +140,7 @@ fn unicode_survives_the_way_there_and_back() {
 }
 
 #[test]
-fn only_json_is_read() {
+fn only_json_media_types_are_accepted() {
     let host = Setup::tasks().start();
     let body = r#"{"title": "A title", "category": "feature"}"#;
     for media_type in [
@@ -182,7 +182,7 @@ fn a_body_above_the_limit_is_413() {
     host.post("/tasks", &large(65 << 10))
         .problem(413, "payload-too-large");
 
-    // Without a length announced the limit has to be found while reading.
+    // Without a `content-length`, the host can detect the limit only while it reads.
     let mut stream = host
         .request("POST", "/tasks")
         .header("content-type", "application/json")
@@ -201,7 +201,7 @@ fn a_body_above_the_limit_is_413() {
 }
 
 #[test]
-fn a_compressed_body_is_refused_and_not_read_as_something_else() {
+fn a_compressed_body_is_415_and_is_not_parsed() {
     let host = Setup::tasks().start();
     let answer = host
         .request("POST", "/tasks")

@@ -1,4 +1,4 @@
-//! Entity tags, 304, and compression: the tag names the uncompressed form.
+//! Entity tags, 304 and compression. A tag identifies the uncompressed representation.
 
 use serde_json::json;
 
@@ -57,7 +57,7 @@ fn an_unchanged_resource_is_304() {
 }
 
 #[test]
-fn a_change_changes_the_tags_of_all_that_show_it() {
+fn a_change_changes_the_tag_of_every_resource_that_shows_it() {
     let host = host_with_tasks();
     let paths = ["/tasks/1", "/tasks", "/api/tasks", "/tasks/stats/summary"];
     let tags = paths.map(|path| host.get(path).expect_header("etag").to_owned());
@@ -74,7 +74,7 @@ fn a_change_changes_the_tags_of_all_that_show_it() {
 }
 
 #[test]
-fn large_answers_are_compressed_for_those_who_ask() {
+fn a_large_answer_is_compressed_if_the_client_accepts_gzip() {
     let host = host_with_tasks();
     let plain = host.get("/tasks").expect(200);
     assert_eq!(plain.header("content-encoding"), None);
@@ -116,7 +116,7 @@ fn the_tag_of_a_compressed_answer_works_everywhere() {
     };
     let gzip = get_with(&host, "/tasks/1", "accept-encoding", "gzip").expect(200);
     assert_eq!(gzip.header("content-encoding"), Some("gzip"));
-    // The last is what a proxy makes of it when it compresses by itself.
+    // The last form is the tag of a proxy that compresses answers itself.
     let marked = || format!("{}-gzip\"", tag("identity").trim_end_matches('"'));
     let forms: [&dyn Fn() -> String; 3] = [&|| tag("identity"), &|| tag("gzip"), &marked];
     for form in forms {

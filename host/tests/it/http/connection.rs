@@ -1,4 +1,4 @@
-//! Connections: kept alive, cut off when slow, and limited in what they may send ahead.
+//! Connections: keep-alive, time-outs for slow clients, limits for headers, and invalid input.
 
 use std::io::{Read, Write};
 
@@ -44,7 +44,7 @@ fn a_client_that_never_ends_its_head_is_cut_off() {
         .write_all(b"GET /tasks HTTP/1.1\r\nhost: x\r\nx-slow: ")
         .expect("sent");
     let mut answer = String::new();
-    // The end of the connection comes from the host: nothing here would close it.
+    // Only the host closes this connection: the client keeps it open.
     stream.read_to_string(&mut answer).expect("the host closes");
     assert!(
         answer.is_empty() || answer.starts_with("HTTP/1.1 408"),
@@ -66,7 +66,7 @@ fn a_client_that_never_ends_its_body_is_cut_off() {
 }
 
 #[test]
-fn nonsense_on_the_wire_is_400_and_costs_one_connection() {
+fn input_that_is_not_http_closes_only_its_own_connection() {
     let host = Setup::tasks().start();
     for nonsense in [
         &b"NOT HTTP\r\n\r\n"[..],

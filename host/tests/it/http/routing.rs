@@ -1,4 +1,4 @@
-//! Paths and methods: 404, 405, HEAD, OPTIONS, CORS, and paths that the host keeps for itself.
+//! Paths and methods: 404, 405, HEAD, OPTIONS, CORS, and the host's own paths.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ fn host_with_a_task() -> Host {
     host
 }
 
-/// The members of a header that is a comma-separated list, sorted.
+/// Returns the members of a comma-separated header, sorted.
 fn members(value: &str) -> Vec<String> {
     let mut members: Vec<_> = value.split(',').map(|m| m.trim().to_owned()).collect();
     members.sort();
@@ -37,7 +37,7 @@ fn an_unknown_path_is_404() {
 }
 
 #[test]
-fn a_slash_too_many_is_sent_to_the_path_without() {
+fn a_trailing_slash_redirects_to_the_path_without_it() {
     let host = host_with_a_task();
     for (path, location) in [
         ("/tasks/", "/tasks"),
@@ -65,7 +65,7 @@ fn an_escaped_path_names_the_same_resource() {
 }
 
 #[test]
-fn a_method_that_a_path_has_not_is_405_with_allow() {
+fn a_method_that_a_path_does_not_support_is_405_with_allow() {
     let host = host_with_a_task();
     for (method, path, allowed) in [
         ("DELETE", "/tasks", vec!["GET", "HEAD", "OPTIONS", "POST"]),
@@ -115,7 +115,7 @@ fn head_is_get_without_the_body() {
 }
 
 #[test]
-fn options_tells_the_methods() {
+fn options_lists_the_methods_of_a_path() {
     let host = host_with_a_task();
     let answer = host.request("OPTIONS", "/tasks").send().expect(204);
     assert_eq!(
@@ -154,7 +154,7 @@ fn a_browser_on_another_origin_may_use_the_api() {
         );
     }
 
-    // A browser hides from a page what the server does not expose, on refusals too.
+    // A browser hides headers that the server does not expose. This includes error answers.
     for path in ["/tasks/1", "/tasks/99", "/nothing"] {
         let answer = host
             .request("GET", path)
@@ -197,12 +197,12 @@ fn the_host_answers_its_own_paths_on_both_ports() {
     );
     let get = &openapi["paths"]["/tasks/{id}"]["get"];
     assert!(get["responses"]["200"].is_object(), "{get}");
-    // The operators' port serves no tasks.
+    // The admin port serves no tasks.
     host.admin("GET", "/tasks").send().expect(404);
 }
 
 #[test]
-fn the_documentation_loads_nothing_from_elsewhere() {
+fn the_documentation_loads_nothing_from_other_origins() {
     let host = host_with_a_task();
     let page = host.get("/docs").expect(200).text();
     for outside in [
@@ -217,7 +217,7 @@ fn the_documentation_loads_nothing_from_elsewhere() {
 }
 
 #[test]
-fn behind_a_prefix_every_path_that_clients_follow_carries_it() {
+fn with_a_public_path_every_path_that_clients_follow_has_this_prefix() {
     let host = Setup::tasks().flag("--public-path", "/staging/").start();
     let task = json!({"title": "First", "category": "feature"});
     for id in 1..=2 {
@@ -239,17 +239,17 @@ fn behind_a_prefix_every_path_that_clients_follow_carries_it() {
     assert_eq!(document["servers"], json!([{"url": "/staging"}]));
     assert!(
         document["paths"]["/tasks"].is_object(),
-        "its paths stay as they are"
+        "the paths of the document have no prefix"
     );
     let page = host.get("/docs").expect(200).text();
     assert!(
         !page.contains("=\"/"),
-        "what the page loads is relative to it: {page}"
+        "the page loads its files by relative paths: {page}"
     );
 }
 
 #[test]
-fn without_a_prefix_the_description_names_no_server() {
+fn without_a_public_path_the_openapi_document_names_no_server() {
     let host = host_with_a_task();
     let document = host.get("/openapi.json").expect(200).json();
     assert!(document.get("servers").is_none(), "{}", document["servers"]);

@@ -1,10 +1,10 @@
-//! Request ids and W3C trace context: in the answer and in the log.
+//! Request ids and W3C trace context in answers and in the log.
 
 use serde_json::Value;
 
 use crate::harness::{Host, Setup};
 
-/// The access line of a request, found by a word that only it carries.
+/// Waits for the log line that contains `word`.
 fn line_with(host: &Host, word: &str) -> Value {
     host.log
         .find(|line| line.to_string().contains(word))
@@ -25,7 +25,7 @@ fn a_request_id_is_echoed_and_logged() {
 }
 
 #[test]
-fn every_answer_has_an_id_of_its_own() {
+fn every_answer_has_its_own_request_id() {
     let host = Setup::tasks().start();
     let ids: Vec<String> = ["/tasks", "/tasks", "/nothing", "/health"]
         .iter()
@@ -38,7 +38,7 @@ fn every_answer_has_an_id_of_its_own() {
 }
 
 #[test]
-fn an_id_that_could_forge_a_log_line_is_replaced() {
+fn a_request_id_that_could_forge_a_log_line_is_replaced() {
     let host = Setup::tasks().start();
     let long = "x".repeat(500);
     for hostile in ["a b\"c{}", "é", &long, ""] {
@@ -54,7 +54,7 @@ fn an_id_that_could_forge_a_log_line_is_replaced() {
 }
 
 #[test]
-fn the_callers_trace_goes_on_in_the_log() {
+fn the_callers_trace_id_appears_in_the_log() {
     let host = Setup::tasks().start();
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     host.request("GET", "/tasks")
@@ -86,7 +86,7 @@ fn a_broken_trace_context_starts_a_new_trace() {
 }
 
 #[test]
-fn neither_bodies_nor_titles_reach_the_log() {
+fn the_log_contains_no_bodies_and_no_titles() {
     let host = Setup::tasks().start();
     let secret = "Do not tell anyone: zzqx";
     let body = serde_json::json!({"title": secret, "category": "feature"});

@@ -1,4 +1,4 @@
-//! The commands beside `serve`: inspect, call, healthcheck.
+//! The commands `inspect`, `call` and `healthcheck`.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::harness::{Host, Refused, Setup, built, run, task_host};
 use crate::hostile::probe::{Probe, file};
 
+/// Runs `task-host call`.
 fn call(host: &Host, operation: &str, arguments: &Value) -> Refused {
     let mut command = task_host();
     command
@@ -14,27 +15,31 @@ fn call(host: &Host, operation: &str, arguments: &Value) -> Refused {
     run(command)
 }
 
+/// Runs `task-host call`, which must succeed, and returns its output.
 #[track_caller]
-fn called(host: &Host, operation: &str, arguments: &Value) -> Value {
+fn result_of(host: &Host, operation: &str, arguments: &Value) -> Value {
     let output = call(host, operation, arguments);
     assert_eq!(output.code, Some(0), "{output:#?}");
     serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output:#?}"))
 }
 
 #[test]
-fn call_puts_every_argument_where_it_belongs() {
+fn call_sends_each_argument_in_the_path_the_query_or_the_body() {
     let host = Setup::tasks().start();
     let draft = json!({"title": "Called", "category": "feature"});
-    let task = called(&host, "tasks.create", &draft);
+    let task = result_of(&host, "tasks.create", &draft);
     assert_eq!(task["title"], "Called");
-    assert_eq!(called(&host, "tasks.get", &json!({"id": 1})), task);
+    assert_eq!(result_of(&host, "tasks.get", &json!({"id": 1})), task);
     let change = json!({"id": 1, "title": "Changed"});
-    assert_eq!(called(&host, "tasks.update", &change)["title"], "Changed");
+    assert_eq!(
+        result_of(&host, "tasks.update", &change)["title"],
+        "Changed"
+    );
     for (filter, found) in [("pending", 1), ("completed", 0)] {
-        let tasks = called(&host, "tasks.list", &json!({"status": filter, "limit": 10}));
+        let tasks = result_of(&host, "tasks.list", &json!({"status": filter, "limit": 10}));
         assert_eq!(tasks.as_array().map(Vec::len), Some(found), "{filter}");
     }
-    called(&host, "tasks.delete", &json!({"id": 1}));
+    result_of(&host, "tasks.delete", &json!({"id": 1}));
 }
 
 #[test]
@@ -56,7 +61,7 @@ fn call_shows_a_problem_and_fails() {
 }
 
 #[test]
-fn healthcheck_tells_by_its_exit_status() {
+fn healthcheck_reports_by_its_exit_status() {
     let host = Setup::tasks().start();
     let check = |address: String| {
         let mut command = task_host();
@@ -71,7 +76,7 @@ fn healthcheck_tells_by_its_exit_status() {
 }
 
 #[test]
-fn inspect_tells_what_a_component_is() {
+fn inspect_shows_imports_exports_routes_and_digest() {
     let path = built("tasks.wasm");
     let digest: String = Sha256::digest(std::fs::read(&path).expect("the component"))
         .iter()
@@ -108,7 +113,7 @@ fn inspect_tells_what_a_component_is() {
 }
 
 #[test]
-fn inspect_refuses_what_is_no_component() {
+fn inspect_refuses_a_file_that_is_not_a_component() {
     let setup = file(b"no component");
     let mut command = task_host();
     command.arg("inspect").arg(setup.component_path());
@@ -116,7 +121,7 @@ fn inspect_refuses_what_is_no_component() {
 }
 
 #[test]
-fn inspect_shows_a_component_that_has_nothing_but_the_contract() {
+fn inspect_shows_a_minimal_component() {
     let setup = Probe::good().setup();
     let mut command = task_host();
     command

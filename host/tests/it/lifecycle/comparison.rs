@@ -1,4 +1,4 @@
-//! `inspect --against`: what a component changes for clients of an earlier one.
+//! `inspect --against` shows what a component changes for clients of an earlier one.
 
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ fn the_same_component_changes_nothing() {
 }
 
 #[test]
-fn what_is_added_passes_and_what_is_gone_fails() {
+fn an_added_route_passes_and_a_removed_route_fails() {
     let old = Probe::good()
         .routes([get("/things/{id}"), get("/others/{id}")])
         .setup();
@@ -71,7 +71,7 @@ fn what_is_added_passes_and_what_is_gone_fails() {
 }
 
 #[test]
-fn a_schema_that_does_not_go_on_from_where_it_is_fails() {
+fn a_schema_that_does_not_continue_the_earlier_one_fails() {
     let step = |sql: &str| Probe::good().migration("0001-more", sql);
     let old = step("create table more (id integer)").setup();
     let changed = step("create table more (id text)").setup();
@@ -86,7 +86,7 @@ fn a_schema_that_does_not_go_on_from_where_it_is_fails() {
 }
 
 #[test]
-fn only_components_that_a_host_would_take_are_compared() {
+fn only_components_that_a_host_would_serve_are_compared() {
     let good = Probe::good().setup();
     let unfit = Probe::good().routes([get("/health")]).setup();
     compare(&unfit, &good, &[]).says(1, &["no host would take it"]);

@@ -1,4 +1,5 @@
-//! A wrong configuration ends before a port opens: exit status 2, and the flag's name.
+//! With an invalid configuration the host exits before it opens a port, with status 2 and the name
+//! of the flag.
 
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
@@ -26,7 +27,7 @@ fn a_wrong_value_names_its_flag() {
 }
 
 #[test]
-fn an_address_that_is_none_names_its_flag() {
+fn an_invalid_address_names_its_flag() {
     for flag in ["--addr", "--admin-addr"] {
         let mut command = task_host();
         command.args(["serve", "--component", "x.wasm", flag, "nonsense:port"]);
@@ -51,7 +52,7 @@ fn an_unknown_flag_is_refused() {
 }
 
 #[test]
-fn the_environment_sets_flags_and_is_checked_as_well() {
+fn environment_variables_set_flags_and_are_checked() {
     let setup = Setup::tasks().variable("TASK_HOST_REQUEST_TIMEOUT", "soon");
     setup.refused().says(2, &["request-timeout"]);
     let setup = Setup::tasks().variable("TASK_HOST_BODY_LIMIT", "16B");
@@ -86,13 +87,13 @@ fn a_port_that_is_taken_is_named() {
 fn a_database_that_cannot_be_opened_is_named() {
     let setup = Setup::tasks();
     let directory = setup.directory().display().to_string();
-    // A directory is no file, whoever runs the test.
+    // A directory can never be opened as a file, even if root runs the test.
     let refused = setup.database(&format!("sqlite:{directory}")).refused();
     refused.says(2, &["--database", &directory]);
 }
 
 #[test]
-fn a_server_that_no_authority_could_vouch_for_is_not_asked() {
+fn without_root_certificates_the_host_does_not_connect_to_the_server() {
     let setup = Setup::tasks().database("postgres://a@127.0.0.1:1/b?sslrootcert=system");
     let setup = setup.variable("SSL_CERT_FILE", "/nowhere");
     let refused = setup.variable("SSL_CERT_DIR", "/nowhere").refused();
@@ -113,7 +114,7 @@ fn a_key_of_the_code_cache_that_every_user_can_read_is_refused() {
             setup.refused().says(2, &["--cache-dir", "every user"]);
         }
     }
-    // Nor is a link followed: it may lead to a file whose bytes somebody knows.
+    // A link is not followed: it could lead to a file whose content is known to others.
     fs::remove_file(&key).expect("removed");
     symlink("/etc/passwd", &key).expect("linked");
     setup.refused().says(2, &["--cache-dir", "code-cache.key"]);
@@ -124,7 +125,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn more_replicas_than_one_are_refused_where_the_database_belongs_to_one_host() {
+fn several_replicas_are_refused_if_the_database_belongs_to_one_host() {
     for database in ["sqlite:data.sqlite", "sqlite::memory:"] {
         let setup = Setup::tasks().database(database).flag("--replicas", "2");
         setup

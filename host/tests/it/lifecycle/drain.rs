@@ -1,4 +1,5 @@
-//! SIGTERM: readiness off, a delay, no new connections, the rest to its end, exit status 0.
+//! Shutdown after SIGTERM: readiness goes off, the drain delay passes, the host stops accepting
+//! connections, finishes the requests in flight and exits with status 0.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -7,38 +8,30 @@ use serde_json::json;
 
 use crate::client::{Answer, connect};
 use crate::harness::{Setup, eventually};
-use crate::hostile::probe::Probe;
+use crate::hostile::probe::slow_setup;
 
-/// A service that can be slow, and may be.
-fn slow() -> Setup {
-    Probe::slow()
-        .setup()
-        .flag("--cpu-limit", "60s")
-        .flag("--request-timeout", "60s")
-}
-
-/// About a second.
+/// Takes about a second.
 const SLOW: &str = "/things/1500000000";
 
 #[test]
-fn a_request_in_flight_is_answered_and_the_host_ends_well() {
-    let mut host = slow().flag("--drain-delay", "0s").start();
+fn a_request_in_flight_is_answered_and_the_host_exits_with_status_0() {
+    let mut host = slow_setup().flag("--drain-delay", "0s").start();
     let mut slow = host.request("GET", SLOW).open().expect("a connection");
-    // Connections are accepted in order: with this answer the slow one has begun.
+    // Connections are accepted in order, so the slow request has begun when this answer arrives.
     host.get("/things/1").expect(200);
     host.terminate();
     let answer = Answer::read(&mut slow, false).expect("an answer");
     assert_eq!(answer.expect(200).json(), "a thing");
     assert_eq!(host.wait().code(), Some(0));
-    connect(host.address).expect_err("nobody listens any more");
+    connect(host.address).expect_err("the port is closed");
 }
 
 #[test]
-fn readiness_goes_first_while_requests_are_still_served() {
-    let mut host = slow().flag("--drain-delay", "1s").start();
+fn readiness_goes_off_while_requests_are_still_served() {
+    let mut host = slow_setup().flag("--drain-delay", "1s").start();
     host.admin("GET", "/readyz").send().expect(200);
     host.terminate();
-    eventually("readiness goes away", || {
+    eventually("readiness goes off", || {
         (host.admin("GET", "/readyz").send().status == 503).then_some(())
     });
     host.get("/things/1").expect(200);
@@ -48,8 +41,8 @@ fn readiness_goes_first_while_requests_are_still_served() {
 }
 
 #[test]
-fn an_idle_connection_does_not_hold_the_host() {
-    let mut host = slow().flag("--drain-delay", "0s").start();
+fn an_idle_connection_does_not_delay_the_exit() {
+    let mut host = slow_setup().flag("--drain-delay", "0s").start();
     let mut idle = connect(host.address).expect("a connection");
     idle.write_all(b"GET /things/1 HTTP/1.1\r\nhost: x\r\n\r\n")
         .expect("sent");
@@ -68,12 +61,11 @@ fn an_idle_connection_does_not_hold_the_host() {
 }
 
 #[test]
-fn what_outlasts_the_grace_period_is_cut_off() {
-    let host = slow()
+fn a_request_that_outlasts_the_grace_period_is_cut_off() {
+    let mut host = slow_setup()
         .flag("--drain-delay", "0s")
         .flag("--drain-timeout", "300ms")
         .start();
-    let mut host = host;
     let mut endless = host
         .request("GET", "/things/9000000000000000000")
         .open()
@@ -81,7 +73,10 @@ fn what_outlasts_the_grace_period_is_cut_off() {
     host.get("/things/1").expect(200);
     let began = Instant::now();
     host.terminate();
-    assert!(host.wait().code().is_some(), "no signal had to end it");
+    assert!(
+        host.wait().code().is_some(),
+        "the host exits without a second signal"
+    );
     assert!(
         began.elapsed() < Duration::from_secs(10),
         "{:?}",
@@ -89,12 +84,15 @@ fn what_outlasts_the_grace_period_is_cut_off() {
     );
     let mut rest = Vec::new();
     let _ = endless.read_to_end(&mut rest);
-    assert!(!rest.starts_with(b"HTTP/1.1 200"), "it was not finished");
+    assert!(
+        !rest.starts_with(b"HTTP/1.1 200"),
+        "the request was not finished"
+    );
 }
 
 #[test]
 fn a_second_signal_ends_the_drain_at_once() {
-    let mut host = slow()
+    let mut host = slow_setup()
         .flag("--drain-delay", "1h")
         .flag("--drain-timeout", "1h")
         .start();
@@ -112,11 +110,14 @@ fn a_second_signal_ends_the_drain_at_once() {
     assert_eq!(host.wait().code(), Some(0));
     let mut rest = Vec::new();
     let _ = endless.read_to_end(&mut rest);
-    assert!(!rest.starts_with(b"HTTP/1.1 200"), "it was not finished");
+    assert!(
+        !rest.starts_with(b"HTTP/1.1 200"),
+        "the request was not finished"
+    );
 }
 
 #[test]
-fn writes_before_the_end_are_kept() {
+fn writes_before_the_shutdown_are_kept() {
     let setup = Setup::tasks().flag("--drain-delay", "0s");
     let mut host = setup.start();
     for n in 0..20 {

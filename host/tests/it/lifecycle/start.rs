@@ -1,4 +1,4 @@
-//! Starting: with and without compiled code, and again on the same database.
+//! Starts with and without compiled code, and restarts on the same database.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::harness::Setup;
 
-/// Every file of the code cache and when it was written.
+/// Returns every file of the code cache with its modification time.
 fn entries(directory: &Path) -> BTreeMap<String, SystemTime> {
     let mut entries = BTreeMap::new();
     for entry in fs::read_dir(directory).expect("the cache").flatten() {
@@ -33,14 +33,14 @@ fn a_second_start_uses_the_compiled_code_of_the_first() {
     drop(setup.start());
     let cache = setup.directory().join("code-cache");
     let first = entries(&cache);
-    assert!(!first.is_empty(), "compiled code is kept");
+    assert!(!first.is_empty(), "compiled code is cached");
     let host = setup.start();
     host.get("/tasks").expect(200);
     assert_eq!(entries(&cache), first, "nothing was compiled again");
 }
 
 #[test]
-fn code_that_does_not_fit_is_compiled_again() {
+fn damaged_compiled_code_is_compiled_again() {
     let setup = Setup::tasks().own_cache();
     drop(setup.start());
     let cache = setup.directory().join("code-cache");
@@ -60,7 +60,7 @@ fn code_that_does_not_fit_is_compiled_again() {
 }
 
 #[test]
-fn the_data_is_there_after_a_restart() {
+fn the_data_survives_a_restart() {
     let setup = Setup::tasks();
     let host = setup.start();
     let body = json!({"title": "Kept", "category": "feature", "tags": ["a"]});
@@ -70,7 +70,7 @@ fn the_data_is_there_after_a_restart() {
 }
 
 #[test]
-fn a_memory_database_is_gone_after_the_end() {
+fn a_memory_database_does_not_survive_a_restart() {
     let setup = Setup::tasks().database("sqlite::memory:");
     let host = setup.start();
     let body = json!({"title": "Short-lived", "category": "feature"});
@@ -81,7 +81,7 @@ fn a_memory_database_is_gone_after_the_end() {
 }
 
 #[test]
-fn a_data_directory_that_is_not_there_is_made() {
+fn a_missing_data_directory_is_created() {
     let setup = Setup::tasks();
     let path = setup.directory().join("new/data.sqlite");
     let setup = setup.database(&format!("sqlite:{}", path.display()));
@@ -90,7 +90,7 @@ fn a_data_directory_that_is_not_there_is_made() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_any_more_stops_nothing() {
+fn a_log_that_is_no_longer_read_does_not_stop_the_host() {
     let mut host = Setup::counter().start();
     host.log.stop_reading();
     host.get("/counters").expect(200);

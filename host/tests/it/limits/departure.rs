@@ -1,15 +1,13 @@
-//! A client that leaves before its commit began leaves nothing behind.
+//! If a client disconnects before its commit begins, its request has no effect.
 
 use serde_json::json;
 
-use crate::harness::{Setup, eventually};
+use super::counter_with_long_limits;
+use crate::harness::eventually;
 
 #[test]
-fn a_client_that_hangs_up_leaves_nothing_behind() {
-    let host = Setup::counter()
-        .flag("--request-timeout", "60s")
-        .flag("--cpu-limit", "60s")
-        .flag("--write-hold", "60s")
+fn a_request_of_a_disconnected_client_has_no_effect() {
+    let host = counter_with_long_limits()
         .flag("--queue-timeout", "60s")
         .start();
     for round in 0..5 {
@@ -17,10 +15,10 @@ fn a_client_that_hangs_up_leaves_nothing_behind() {
             .request("POST", "/naughty/write-then-loop")
             .open()
             .expect("a connection");
-        // With this answer the earlier request has begun.
+        // When this answer arrives, the earlier request has begun.
         host.get("/naughty/calls-seen").expect(200);
         drop(leaving);
-        // Only once it is undone can another write begin.
+        // Another write can begin only after the first was rolled back.
         let name = format!("after-{round}");
         eventually("a write is possible again", || {
             let answer = host.post("/counters", &json!({"name": name}));
@@ -32,11 +30,8 @@ fn a_client_that_hangs_up_leaves_nothing_behind() {
 }
 
 #[test]
-fn clients_that_hang_up_do_not_use_the_pool_up() {
-    let host = Setup::counter()
-        .flag("--request-timeout", "60s")
-        .flag("--cpu-limit", "60s")
-        .flag("--write-hold", "60s")
+fn disconnected_clients_do_not_exhaust_the_pool() {
+    let host = counter_with_long_limits()
         .flag("--max-concurrency", "2")
         .flag("--max-queue", "4")
         .flag("--queue-timeout", "100ms")

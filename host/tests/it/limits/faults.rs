@@ -1,11 +1,11 @@
-//! Each limit: its status, its problem type, its figure, and nothing kept.
+//! Each fault has a status, a problem type and a metric, and rolls back the request's writes.
 
 use serde_json::json;
 
 use crate::harness::{Host, Setup, eventually};
 use crate::metrics::count;
 
-/// The counter service with limits that are reached quickly.
+/// The counter service with short limits.
 fn setup() -> Setup {
     Setup::counter()
         .flag("--request-timeout", "1s")
@@ -16,7 +16,8 @@ fn faults(host: &Host, code: &str) -> f64 {
     count(host, &format!("task_host_faults_total{{kind=\"{code}\"}}"))
 }
 
-/// One request that fails so, and a service that is as before.
+/// Asserts that a request fails with this problem, which is counted, and that it has no effect on
+/// the service.
 #[track_caller]
 fn fails(host: &Host, method: &str, path: &str, status: u16, code: &str) {
     let before = faults(host, code);
@@ -91,7 +92,7 @@ fn too_much_memory_is_500() {
 }
 
 #[test]
-fn too_much_handed_over_is_500() {
+fn too_much_data_handed_to_the_host_is_500() {
     let host = Setup::counter().flag("--handover-limit", "1MiB").start();
     for path in [
         "/naughty/large-result?bytes=2000000",
@@ -154,7 +155,7 @@ fn a_value_without_a_json_form_is_500() {
 }
 
 #[test]
-fn a_problem_keeps_nothing_and_is_no_fault() {
+fn a_problem_rolls_back_and_is_not_a_fault() {
     let host = setup().start();
     host.request("POST", "/naughty/write-then-problem")
         .send()
@@ -166,12 +167,12 @@ fn a_problem_keeps_nothing_and_is_no_fault() {
 }
 
 #[test]
-fn a_success_after_a_failed_statement_keeps_nothing() {
+fn a_success_after_a_failed_statement_is_rolled_back() {
     let host = setup().start();
     let answer = host.request("POST", "/naughty/ignore-failure").send();
     assert_eq!(
         answer.status, 500,
-        "it must not say that it was done: {answer}"
+        "a write that was rolled back must not succeed: {answer}"
     );
     host.get("/counters/scribble").expect(404);
 }
@@ -187,7 +188,7 @@ fn a_read_route_cannot_write() {
 }
 
 #[test]
-fn a_fault_under_an_idempotency_key_is_not_remembered() {
+fn a_fault_is_not_stored_under_an_idempotency_key() {
     let host = setup().start();
     let post = |path: &str| {
         host.request("POST", path)
@@ -199,7 +200,7 @@ fn a_fault_under_an_idempotency_key_is_not_remembered() {
 }
 
 #[test]
-fn a_fault_is_logged_with_its_request_and_without_internals_in_the_answer() {
+fn a_fault_is_logged_with_its_request_id_and_its_answer_shows_no_internals() {
     let host = setup().start();
     let answer = host
         .request("GET", "/naughty/trap")
@@ -226,7 +227,7 @@ fn every_request_gets_a_fresh_instance() {
 }
 
 #[test]
-fn a_write_may_hold_the_others_up_only_so_long() {
+fn a_write_may_delay_other_writes_only_up_to_its_limit() {
     let host = Setup::counter()
         .flag("--request-timeout", "60s")
         .flag("--cpu-limit", "60s")

@@ -1,11 +1,12 @@
-//! What logic cannot reach: the host's tables, the session, files, unbounded logs or entropy.
+//! Logic cannot reach the host's tables, the session or files, and its log lines and random bytes
+//! are bounded.
 
 use serde_json::json;
 
 use crate::client::encode;
 use crate::harness::{Host, Setup};
 
-/// Refused to the logic, or the end of its request; either way it did not happen.
+/// Asserts that the statement fails or ends its request. Either way it has no effect.
 #[track_caller]
 fn is_refused(host: &Host, statement: &str) {
     let answers = [
@@ -75,7 +76,7 @@ fn sql_cannot_leave_the_logics_own_tables() {
 }
 
 #[test]
-fn sql_that_would_fill_the_memory_is_refused() {
+fn sql_that_would_exhaust_memory_is_refused() {
     let host = Setup::counter().flag("--request-timeout", "5s").start();
     for statement in [
         "select randomblob(1000000000)",
@@ -89,7 +90,7 @@ fn sql_that_would_fill_the_memory_is_refused() {
 }
 
 #[test]
-fn what_logic_may_do_works() {
+fn permitted_statements_work() {
     let host = Setup::counter().start();
     for (statement, kind, count) in [
         ("select 1", "rows", 1),
@@ -121,7 +122,7 @@ fn what_logic_may_do_works() {
 }
 
 #[test]
-fn the_clock_stands_still_and_entropy_is_bounded() {
+fn the_clock_stands_still_and_random_bytes_are_bounded() {
     let host = Setup::counter().start();
     let times = host.get("/naughty/clock").expect(200).json();
     assert_eq!(times[0], times[1], "{times}");
@@ -139,7 +140,7 @@ fn the_clock_stands_still_and_entropy_is_bounded() {
 }
 
 #[test]
-fn lines_of_the_logic_carry_the_request_and_are_bounded() {
+fn log_lines_of_the_logic_carry_the_request_id_and_are_bounded() {
     let host = Setup::counter().start();
     host.request("GET", "/naughty/log?bytes=20&times=2")
         .header("x-request-id", "guest-says")
@@ -148,7 +149,7 @@ fn lines_of_the_logic_carry_the_request_and_are_bounded() {
     let line = host
         .log
         .find(|line| line.to_string().contains("xxxxxxxxxxxxxxxxxxxx"))
-        .expect("the guest's line");
+        .expect("the logic's line");
     assert!(line.to_string().contains("guest-says"), "{line}");
     assert_eq!(line["level"], "INFO");
 
@@ -157,14 +158,14 @@ fn lines_of_the_logic_carry_the_request_and_are_bounded() {
     let id = answer.expect_header("x-request-id").to_owned();
     host.get("/naughty/calls-seen").expect(200);
     let lines: Vec<_> = host.log.all();
-    let of_the_flood = lines.iter().filter(|line| line.to_string().contains(&id));
-    assert!(of_the_flood.count() < 1000);
+    let of_the_request = lines.iter().filter(|line| line.to_string().contains(&id));
+    assert!(of_the_request.count() < 1000);
     let longest = lines.iter().map(|line| line.to_string().len()).max();
     assert!(longest < Some(70_000), "{longest:?}");
 }
 
 #[test]
-fn a_status_that_is_no_errors_counts_as_500() {
+fn a_problem_without_an_error_status_becomes_500() {
     let host = Setup::counter().start();
     for status in [0, 99, 200, 204, 304, 399, 600, 65535] {
         let answer = host.get(&format!("/naughty/wrong-status?status={status}"));
@@ -173,11 +174,12 @@ fn a_status_that_is_no_errors_counts_as_500() {
 }
 
 #[test]
-fn few_long_lines_are_a_flood_too() {
+fn log_lines_are_bounded_by_bytes_too() {
     let host = Setup::counter().start();
     host.get("/naughty/log?bytes=4096&times=50").expect(204);
     let dropped = host.log.find(|line| line["dropped"].is_number());
-    assert_eq!(dropped.expect("a line that tells")["dropped"], 34);
+    let dropped = dropped.expect("a line with the number of dropped lines");
+    assert_eq!(dropped["dropped"], 34);
     let written = host.log.all().into_iter();
     assert_eq!(written.filter(|line| line["target"] == "logic").count(), 16);
 }

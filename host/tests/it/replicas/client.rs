@@ -1,5 +1,5 @@
-//! A client that goes round the hosts, gives up on the slow, and tries again as clients should: only
-//! what was refused for certain, or what may be done twice.
+//! A client that sends each request to the next host, gives up on slow answers, and retries as
+//! clients should: only requests that certainly had no effect, or that are safe to repeat.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -11,28 +11,29 @@ use super::cluster::Cluster;
 use crate::client::{Answer, Request};
 use crate::harness::DEADLINE;
 
-/// How long one attempt waits. Shorter than a commit is waited for whose outcome is unknown.
+/// How long one attempt waits. This is shorter than the time for which a host tries to find out the
+/// outcome of a commit.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What is asked for.
+/// A request that can be sent several times.
 #[derive(Clone)]
-pub struct Ask {
+pub struct RequestSpec {
     method: &'static str,
     target: String,
     headers: Vec<(&'static str, String)>,
     body: Option<(&'static str, Value)>,
 }
 
-/// What came of one attempt.
+/// The result of one attempt.
 pub enum Outcome {
     Answered(Answer),
-    /// 503 or 504: nothing was kept.
+    /// 503 or 504: the request had no effect.
     Refused,
-    /// No answer came, or one that says so: nobody knows.
+    /// No answer, or one that says that the outcome is unknown.
     Lost,
 }
 
-/// Goes round the hosts of a cluster, and counts.
+/// Sends requests to the hosts of a cluster in turn, and counts the outcomes.
 pub struct Client<'a> {
     cluster: &'a Cluster,
     turn: AtomicUsize,
@@ -42,7 +43,7 @@ pub struct Client<'a> {
     pub retried: AtomicU64,
 }
 
-impl Ask {
+impl RequestSpec {
     pub fn new(method: &'static str, target: impl Into<String>) -> Self {
         Self {
             method,
@@ -79,16 +80,16 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Asks the next host, once.
-    pub fn once(&self, ask: &Ask) -> Outcome {
+    /// Sends a request once, to the next host.
+    pub fn try_once(&self, spec: &RequestSpec) -> Outcome {
         let addresses = self.cluster.addresses();
         let turn = self.turn.fetch_add(1, Relaxed);
         let address = addresses[turn % addresses.len()];
-        let mut request = Request::new(address, ask.method, &ask.target).patience(PATIENCE);
-        for (name, value) in &ask.headers {
+        let mut request = Request::new(address, spec.method, &spec.target).patience(PATIENCE);
+        for (name, value) in &spec.headers {
             request = request.header(name, value);
         }
-        if let Some((media_type, body)) = &ask.body {
+        if let Some((media_type, body)) = &spec.body {
             request = request.body(media_type, body.to_string());
         }
         let unknown = |answer: &Answer| answer.text().contains("outcome-unknown");
@@ -102,17 +103,18 @@ impl<'a> Client<'a> {
         outcome
     }
 
-    /// Asks one host after the other until one answers. What is asked may be done twice.
+    /// Sends a request to one host after the other until one answers. The request must be safe to
+    /// repeat.
     #[track_caller]
-    pub fn insist(&self, ask: &Ask) -> Answer {
+    pub fn send_until_answered(&self, spec: &RequestSpec) -> Answer {
         let begun = Instant::now();
         loop {
-            match self.once(ask) {
+            match self.try_once(spec) {
                 Outcome::Answered(answer) => return answer,
                 _ if begun.elapsed() < 2 * DEADLINE => self.retried.fetch_add(1, Relaxed),
-                _ => panic!("{} {} is never answered: {self}", ask.method, ask.target),
+                _ => panic!("no host answers {} {}: {self}", spec.method, spec.target),
             };
-            // A breath: without a host that answers this would be a busy loop.
+            // Avoids a busy loop while no host answers.
             std::thread::park_timeout(Duration::from_millis(20));
         }
     }

@@ -1,7 +1,7 @@
-//! Some hosts over a PostgreSQL server that is theirs alone, each by a way of its own.
+//! Several hosts on a PostgreSQL server of their own, each connected through its own proxy.
 //!
-//! Everything takes `&self`, so that one thread does harm while others ask. A host that was started
-//! again has other ports: ask for its addresses each time.
+//! All methods take `&self`, so that one thread can cause faults while others send requests. A
+//! restarted host has other ports, so get its addresses before each request.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,31 +11,32 @@ use crate::client::{Answer, Request};
 use crate::harness::{Host, Log, Setup, eventually};
 use crate::postgres::{Server, own_server};
 
-/// Hosts and their server. Dropping it ends all of them.
+/// Hosts and their database server. Dropping the cluster ends all of them.
 pub struct Cluster {
-    /// Dropped before the server, so that none complains of its end.
+    /// Dropped before the server, so that no host logs an error about the server's end.
     pub hosts: Vec<Node>,
     pub postgres: Server,
     /// The name of the database that the hosts share.
     pub database: String,
 }
 
-/// A place for a host: its settings, its way to the server, and the process where one runs.
+/// One host of a cluster: its settings, its proxy to the server, and its process if one runs.
 pub struct Node {
     setup: Setup,
-    running: Mutex<Running>,
-    pub way: Proxy,
+    process: Mutex<Process>,
+    pub proxy: Proxy,
 }
 
 #[derive(Default)]
-struct Running {
+struct Process {
     host: Option<Host>,
-    /// Where the last process listened or listens: the API, then the operators' port.
+    /// The addresses of the API and the admin port of the current or last process.
     addresses: Option<[SocketAddr; 2]>,
 }
 
 impl Cluster {
-    /// So many hosts with the task component, started; none where PostgreSQL is missing and may be.
+    /// Starts `count` hosts with the task component. Returns `None` if PostgreSQL is not installed
+    /// and not required.
     pub fn start(count: usize) -> Option<Self> {
         let cluster = Self::of(&Setup::tasks, count)?;
         for host in &cluster.hosts {
@@ -44,7 +45,8 @@ impl Cluster {
         Some(cluster)
     }
 
-    /// Places for so many hosts that are set up so, on an empty database, none of them started.
+    /// Sets up `count` hosts on an empty database without starting them. Returns `None` if
+    /// PostgreSQL is not installed and not required.
     pub fn of(setup: &dyn Fn() -> Setup, count: usize) -> Option<Self> {
         let postgres = own_server()?;
         let database = postgres.database();
@@ -56,7 +58,7 @@ impl Cluster {
         })
     }
 
-    /// Where the hosts' APIs are, for those that were started.
+    /// Returns the API addresses of the hosts that were started.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let addresses = self.hosts.iter().map(|host| host.lock().addresses);
         addresses.flatten().map(|[api, _]| api).collect()
@@ -65,37 +67,37 @@ impl Cluster {
 
 impl Node {
     fn new(setup: Setup, postgres: &Server, database: &str) -> Self {
-        let way = Proxy::new(postgres.directory());
-        let url = format!("postgres://host:secret@{}/{database}", way.address());
+        let proxy = Proxy::new(postgres.directory());
+        let url = format!("postgres://host:secret@{}/{database}", proxy.address());
         Self {
             setup: setup.database(&url),
-            running: Mutex::default(),
-            way,
+            process: Mutex::default(),
+            proxy,
         }
     }
 
     /// Starts a process and waits until it serves.
     pub fn start(&self) {
         let host = self.setup.start();
-        let mut running = self.lock();
-        assert!(running.host.is_none(), "it runs already");
-        running.addresses = Some([host.address, host.admin_address]);
-        running.host = Some(host);
+        let mut process = self.lock();
+        assert!(process.host.is_none(), "the host already runs");
+        process.addresses = Some([host.address, host.admin_address]);
+        process.host = Some(host);
     }
 
-    /// Ends the process at once, as the machine's death would.
+    /// Kills the process without warning, as a failure of its machine would.
     pub fn kill(&self) {
-        self.process().kill();
+        self.take_host().kill();
     }
 
-    /// Asks the process to drain and go, and waits until it has.
+    /// Asks the process to drain and exit, and waits until it has.
     pub fn stop(&self) {
-        let mut host = self.process();
+        let mut host = self.take_host();
         host.terminate();
         host.wait();
     }
 
-    /// Kills the process where one runs, and starts another.
+    /// Kills the process, if one runs, and starts another.
     pub fn restart(&self) {
         let host = self.lock().host.take();
         if let Some(host) = host {
@@ -104,32 +106,32 @@ impl Node {
         self.start();
     }
 
-    /// Lets the process stand still.
+    /// Pauses the process.
     pub fn pause(&self) {
         self.with(Host::pause);
     }
 
-    /// Lets it go on.
+    /// Resumes the process.
     pub fn resume(&self) {
         self.with(Host::resume);
     }
 
-    /// Cuts it off from the database.
+    /// Breaks the connection to the database.
     pub fn cut(&self, cut: Cut) {
-        self.way.cut(cut);
+        self.proxy.cut(cut);
     }
 
-    /// Opens its way to the database again.
+    /// Restores the connection to the database.
     pub fn reconnect(&self) {
-        self.way.reconnect();
+        self.proxy.reconnect();
     }
 
-    /// Where the API of the last process is or was.
+    /// The API address of the current or last process.
     pub fn address(&self) -> SocketAddr {
         self.addresses()[0]
     }
 
-    /// Where its operators' port is or was.
+    /// The address of the admin port of the current or last process.
     pub fn admin_address(&self) -> SocketAddr {
         self.addresses()[1]
     }
@@ -152,22 +154,22 @@ impl Node {
         self.request("GET", target).send()
     }
 
-    /// What the running process has written.
+    /// The log of the running process.
     pub fn log(&self) -> Log {
         self.with(|host| host.log.clone())
     }
 
-    /// Waits until it says that it is ready, whatever happened to it.
+    /// Waits until the host is ready.
     pub fn ready(&self) {
         eventually("the host is ready", || self.is_ready().then_some(()));
     }
 
-    /// Whether a process was started, and says that it is ready.
+    /// Whether a process was started and reports that it is ready.
     pub fn is_ready(&self) -> bool {
         let addresses = self.lock().addresses;
         addresses.is_some_and(|[_, admin]| {
-            let asked = Request::new(admin, "GET", "/readyz").try_send();
-            asked.is_ok_and(|answer| answer.status == 200)
+            let answer = Request::new(admin, "GET", "/readyz").try_send();
+            answer.is_ok_and(|answer| answer.status == 200)
         })
     }
 
@@ -175,7 +177,7 @@ impl Node {
         self.lock().addresses.expect("the host was started")
     }
 
-    fn process(&self) -> Host {
+    fn take_host(&self) -> Host {
         self.lock().host.take().expect("the host runs")
     }
 
@@ -183,7 +185,7 @@ impl Node {
         look(self.lock().host.as_ref().expect("the host runs"))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Running> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Process> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

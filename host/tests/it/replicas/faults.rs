@@ -1,90 +1,90 @@
-//! What may happen to hosts, to their ways to the database, and to the database, under load.
+//! Faults of hosts, of their connections to the database, and of the database, under load.
 
 use serde_json::{Value, json};
 
 use super::cluster::{Cluster, Node};
 use super::proxy::Cut;
-use super::storm::survive;
+use super::workload::run_with_faults;
 use crate::harness::{eventually, run, task_host};
 use crate::postgres::Stop;
 
 #[test]
-fn hosts_that_are_killed_lose_nothing_and_do_nothing_twice() {
-    survive("hosts killed with -9", |storm| {
-        for host in &storm.cluster.hosts {
+fn killed_hosts_lose_no_write_and_repeat_none() {
+    run_with_faults("hosts killed with -9", |workload| {
+        for host in &workload.cluster.hosts {
             host.kill();
-            storm.loses();
+            workload.wait_for_lost_requests();
             host.restart();
-            storm.recovers("a host was killed");
+            workload.wait_for_recovery("a host was killed");
         }
     });
 }
 
 #[test]
-fn hosts_are_replaced_one_by_one() {
-    survive("hosts stopped and started", |storm| {
-        for host in &storm.cluster.hosts {
+fn hosts_can_be_replaced_one_by_one() {
+    run_with_faults("hosts stopped and started", |workload| {
+        for host in &workload.cluster.hosts {
             host.stop();
-            storm.calm();
+            workload.wait_for_answers();
             host.start();
-            storm.recovers("a host was replaced");
+            workload.wait_for_recovery("a host was replaced");
         }
     });
 }
 
 #[test]
-fn hosts_that_stand_still_serve_nothing_stale_when_they_go_on() {
-    survive("hosts paused", |storm| {
-        for host in &storm.cluster.hosts {
+fn paused_hosts_serve_no_stale_data_when_they_resume() {
+    run_with_faults("hosts paused", |workload| {
+        for host in &workload.cluster.hosts {
             host.pause();
-            storm.loses();
+            workload.wait_for_lost_requests();
             host.resume();
-            storm.recovers("a host stood still");
+            workload.wait_for_recovery("a host was paused");
         }
     });
 }
 
 #[test]
-fn hosts_that_are_cut_off_from_the_database_come_back_by_themselves() {
-    survive("hosts cut off from the database", |storm| {
+fn hosts_that_lose_the_database_recover_automatically() {
+    run_with_faults("hosts cut off from the database", |workload| {
         for (host, cut) in [(0, Cut::Refused), (1, Cut::Silent), (2, Cut::Deaf)] {
-            let host = &storm.cluster.hosts[host];
+            let host = &workload.cluster.hosts[host];
             host.cut(cut);
-            storm.fails();
-            storm.calm();
+            workload.wait_for_failures();
+            workload.wait_for_answers();
             host.reconnect();
-            storm.recovers(&format!("{cut:?}"));
+            workload.wait_for_recovery(&format!("{cut:?}"));
         }
     });
 }
 
 #[test]
-fn commits_whose_answers_are_lost_happened_once_or_not_at_all() {
-    survive("commits without an answer", |storm| {
+fn a_commit_whose_answer_is_lost_happens_once_or_not_at_all() {
+    run_with_faults("commits without an answer", |workload| {
         let outcomes = || {
-            let hosts = storm.cluster.hosts.iter();
+            let hosts = workload.cluster.hosts.iter();
             let lines = hosts.flat_map(|host| host.log().all());
             let outcomes = lines.filter_map(|line| line["committed"].as_bool());
             let (committed, not): (Vec<_>, Vec<_>) = outcomes.partition(|committed| *committed);
             (committed.len(), not.len())
         };
-        for host in &storm.cluster.hosts {
+        for host in &workload.cluster.hosts {
             host.cut(Cut::Commits);
         }
-        eventually("commits are found out about", || {
+        eventually("the outcomes of commits are found out", || {
             let (committed, not) = outcomes();
             (committed >= 20 && not >= 20).then_some(())
         });
-        for host in &storm.cluster.hosts {
+        for host in &workload.cluster.hosts {
             host.reconnect();
         }
         let (committed, not) = outcomes();
-        storm.recovers(&format!("{committed} commits had happened, {not} had not"));
+        workload.wait_for_recovery(&format!("{committed} commits had happened, {not} had not"));
     });
 }
 
 #[test]
-fn who_cannot_be_told_whether_a_commit_happened_is_told_so() {
+fn if_the_outcome_of_a_commit_stays_unknown_the_answer_says_so() {
     let Some(cluster) = Cluster::start(1) else {
         return;
     };
@@ -103,7 +103,7 @@ fn who_cannot_be_told_whether_a_commit_happened_is_told_so() {
     assert!(detail.contains("Idempotency-Key"), "{detail}");
     host.reconnect();
     host.ready();
-    // It had happened; the key brings its answer.
+    // The commit had happened. A request with the same key gets its answer.
     let list = host.get("/tasks").expect(200).json();
     assert_eq!(list.as_array().map(Vec::len), Some(1));
     assert_eq!(post().expect(201).json(), list[0]);
@@ -112,29 +112,29 @@ fn who_cannot_be_told_whether_a_commit_happened_is_told_so() {
 }
 
 #[test]
-fn connections_that_are_forgotten_on_the_way_are_replaced_within_seconds() {
-    survive("connections forgotten on the way", |storm| {
-        for host in &storm.cluster.hosts {
-            host.way.forget();
+fn connections_that_the_network_silently_drops_are_replaced_within_seconds() {
+    run_with_faults("connections dropped silently", |workload| {
+        for host in &workload.cluster.hosts {
+            host.proxy.forget();
         }
-        storm.recovers("connections were forgotten");
+        workload.wait_for_recovery("connections were dropped silently");
     });
 }
 
 #[test]
-fn a_database_that_is_restarted_or_crashes_loses_nothing_that_was_acknowledged() {
-    survive("PostgreSQL restarted and crashed", |storm| {
-        let postgres = &storm.cluster.postgres;
+fn a_restart_or_crash_of_the_database_loses_no_acknowledged_write() {
+    run_with_faults("PostgreSQL restarted and crashed", |workload| {
+        let postgres = &workload.cluster.postgres;
         for stop in [Stop::Fast, Stop::Killed, Stop::Immediate] {
             postgres.halt(stop);
-            storm.fails();
+            workload.wait_for_failures();
             postgres.resume();
-            storm.recovers(&format!("{stop:?}"));
+            workload.wait_for_recovery(&format!("{stop:?}"));
         }
         postgres.restart();
-        storm.recovers("restarted at once");
+        workload.wait_for_recovery("the database was restarted");
         postgres.crash();
-        storm.recovers("killed and back at once");
+        workload.wait_for_recovery("the database crashed and was restarted");
     });
 }
 
@@ -143,7 +143,7 @@ fn hosts_of_one_database_serve_the_same_component_and_the_same_tasks() {
     let Some(cluster) = Cluster::start(3) else {
         return;
     };
-    let ask = |arguments: &[&str], address: String| {
+    let run_json = |arguments: &[&str], address: String| {
         let mut command = task_host();
         command.args(arguments).args(["--to", &address]);
         let answer = run(command);
@@ -156,11 +156,11 @@ fn hosts_of_one_database_serve_the_same_component_and_the_same_tasks() {
         .json(&body)
         .send();
     let id = json!({"id": made.expect(201).json()["id"]}).to_string();
-    let active = |host: &Node| ask(&["status", "--json"], host.admin_url())["active"].clone();
+    let active = |host: &Node| run_json(&["status", "--json"], host.admin_url())["active"].clone();
     for host in &cluster.hosts {
         assert_eq!(active(host)["digest"], active(&cluster.hosts[0])["digest"]);
         assert!(active(host)["digest"].is_string());
-        let task = ask(&["call", "tasks.get", &id], host.url());
+        let task = run_json(&["call", "tasks.get", &id], host.url());
         assert_eq!(task["title"], "Seen by all");
         let errors = host.log().all();
         let errors: Vec<_> = errors
@@ -172,17 +172,17 @@ fn hosts_of_one_database_serve_the_same_component_and_the_same_tasks() {
 }
 
 #[test]
-fn a_host_that_lost_its_database_says_so_until_it_is_back() {
+fn a_host_without_its_database_is_not_ready_until_it_is_back() {
     let Some(cluster) = Cluster::start(2) else {
         return;
     };
     let [other, host] = &cluster.hosts[..] else {
-        panic!("two were asked for");
+        panic!("the cluster has two hosts");
     };
     for cut in [Cut::Refused, Cut::Silent, Cut::Deaf] {
         host.cut(cut);
-        let asked = host.get("/readyz");
-        assert_eq!(asked.status, 503, "{cut:?}: {asked}");
+        let answer = host.get("/readyz");
+        assert_eq!(answer.status, 503, "{cut:?}: {answer}");
         host.get("/tasks").problem(503, "unavailable");
         host.get("/livez").expect(200);
         other.get("/readyz").expect(200);

@@ -1,4 +1,5 @@
-//! One key, many hosts: the same answer wherever a request lands, also while the first still runs.
+//! One idempotency key on several hosts: every host gives the same answer, also while the first
+//! request still runs.
 
 use std::thread;
 
@@ -9,8 +10,8 @@ use crate::client::Answer;
 use crate::harness::{Setup, eventually};
 use crate::postgres::Session;
 
-/// Hosts on which a request may wait for as long as the test wants.
-fn patient(count: usize) -> Option<Cluster> {
+/// Starts hosts whose time limits no request of these tests reaches.
+fn start_with_long_limits(count: usize) -> Option<Cluster> {
     let setup = || {
         Setup::tasks()
             .flag("--write-hold", "30s")
@@ -33,7 +34,7 @@ fn count(cluster: &Cluster) -> usize {
     list.as_array().expect("a list").len()
 }
 
-/// Lets whoever writes a task wait until the answer is dropped.
+/// Makes requests that write tasks wait until the returned session is dropped.
 fn hold_writes(cluster: &Cluster) -> Session {
     let lock = "BEGIN; LOCK TABLE logic.tasks IN SHARE MODE;";
     let held = cluster.postgres.hold(&cluster.database, lock);
@@ -46,7 +47,7 @@ fn hold_writes(cluster: &Cluster) -> Session {
     held
 }
 
-/// Waits until so many sessions wait for a lock of that kind.
+/// Waits until `sessions` sessions wait for a lock of this kind.
 fn waiting(cluster: &Cluster, kind: &str, sessions: usize) {
     let ask = format!(
         "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = '{kind}' \
@@ -59,12 +60,12 @@ fn waiting(cluster: &Cluster, kind: &str, sessions: usize) {
 }
 
 #[test]
-fn a_key_gives_the_same_answer_on_each_host_and_another_body_is_refused() {
+fn a_key_gets_the_same_answer_on_each_host_and_another_body_is_rejected() {
     let Some(cluster) = Cluster::start(2) else {
         return;
     };
     let [one, other] = &cluster.hosts[..] else {
-        panic!("two were asked for");
+        panic!("the cluster has two hosts");
     };
     let first = post(one, "k", "Once").expect(201);
     let again = post(other, "k", "Once").expect(201);
@@ -79,12 +80,12 @@ fn a_key_gives_the_same_answer_on_each_host_and_another_body_is_refused() {
 }
 
 #[test]
-fn a_key_whose_first_request_still_runs_is_waited_for_on_the_other_host() {
-    let Some(cluster) = patient(2) else {
+fn a_repeated_key_waits_for_its_first_request_on_another_host() {
+    let Some(cluster) = start_with_long_limits(2) else {
         return;
     };
     let [one, other] = &cluster.hosts[..] else {
-        panic!("two were asked for");
+        panic!("the cluster has two hosts");
     };
     let held = hold_writes(&cluster);
     thread::scope(|scope| {
@@ -107,12 +108,12 @@ fn a_key_whose_first_request_still_runs_is_waited_for_on_the_other_host() {
 }
 
 #[test]
-fn a_key_whose_host_dies_with_the_request_is_free_for_the_other_host() {
+fn if_the_host_of_a_request_dies_another_host_can_use_its_key() {
     let Some(cluster) = Cluster::start(2) else {
         return;
     };
     let [one, other] = &cluster.hosts[..] else {
-        panic!("two were asked for");
+        panic!("the cluster has two hosts");
     };
     let held = hold_writes(&cluster);
     let address = one.address();
@@ -130,8 +131,8 @@ fn a_key_whose_host_dies_with_the_request_is_free_for_the_other_host() {
         one.kill();
     });
     drop(held);
-    // Its session may hold the key until the server notices, which it does by the time-outs.
-    let answer = eventually("the other host does it", || {
+    // The session of the killed host may hold the key until the server's time-outs end it.
+    let answer = eventually("the other host creates the task", || {
         let answer = post(other, "k", "Once");
         (answer.status == 201).then_some(answer)
     });

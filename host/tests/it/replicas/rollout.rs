@@ -1,6 +1,6 @@
-//! A new image for the hosts, as a rolling update brings it: one more host starts and is ready, then
-//! one of the old is asked to go. Requests go where the last look found readiness, as the service of
-//! a cluster sends them.
+//! A rolling update of the hosts: a new host starts and becomes ready, then an old host is asked to
+//! exit, one after the other. Requests go to the hosts that the last readiness probe found ready, as
+//! a Kubernetes service sends them.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -11,16 +11,16 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::cluster::{Cluster, Node};
-use super::storm::End;
 use crate::client::{Answer, Request};
 use crate::harness::{Setup, eventually};
+use crate::stop::StopOnDrop;
 
-/// How often readiness is looked at, as a part of the drain delay that pods have.
-const PROBE: Duration = Duration::from_millis(100);
+/// The interval of readiness probes. It is as short relative to the drain delay as it is for pods.
+const PROBE_INTERVAL: Duration = Duration::from_millis(100);
 const DRAIN_DELAY: &str = "2s";
 const REPLICAS: usize = 3;
 
-/// Who serves, as the last look found it.
+/// The hosts that the last probe found ready.
 #[derive(Default)]
 struct Endpoints {
     ready: Mutex<Vec<SocketAddr>>,
@@ -28,7 +28,7 @@ struct Endpoints {
 }
 
 impl Endpoints {
-    fn look(&self, hosts: &[Node]) {
+    fn probe(&self, hosts: &[Node]) {
         let ready = hosts.iter().filter(|host| host.is_ready());
         let ready = ready.map(Node::address).collect();
         *self.ready.lock().unwrap_or_else(PoisonError::into_inner) = ready;
@@ -50,11 +50,12 @@ fn draft(address: SocketAddr) -> Request {
     Request::new(address, "POST", "/tasks").json(&body)
 }
 
-/// Keeps a connection for as long as the host does, as a proxy keeps those to what is behind it.
-fn ask_on(kept: &mut Option<TcpStream>, next: SocketAddr) -> Answer {
+/// Sends a request on a kept connection, or on a new one to `next`. The connection is kept until
+/// the host closes it, as a reverse proxy does with its upstream connections.
+fn get_on_kept_connection(kept: &mut Option<TcpStream>, next: SocketAddr) -> Answer {
     let mut connection = kept.take().unwrap_or_else(|| {
         let connection = crate::client::connect(next);
-        connection.expect("a host that is ready listens")
+        connection.expect("a ready host accepts connections")
     });
     let request = Request::new(next, "GET", "/tasks?limit=5").kept_alive();
     let answer = request.send_on(&mut connection).expect("an answer");
@@ -66,12 +67,11 @@ fn ask_on(kept: &mut Option<TcpStream>, next: SocketAddr) -> Answer {
 
 #[test]
 fn a_rollout_of_the_host_under_load_fails_no_request() {
-    // It is about connections: a machine that is slow for seconds is another matter.
-    let patient = ["--queue-timeout", "--write-hold", "--request-timeout"];
+    // This test is about connections, so a machine that is slow for seconds must not fail it.
+    let long = ["--queue-timeout", "--write-hold", "--request-timeout"];
     let setup = || {
         let setup = Setup::tasks().flag("--drain-delay", DRAIN_DELAY);
-        patient
-            .iter()
+        long.iter()
             .fold(setup, |setup, flag| setup.flag(flag, "30s"))
     };
     let Some(cluster) = Cluster::of(&setup, 2 * REPLICAS) else {
@@ -80,18 +80,18 @@ fn a_rollout_of_the_host_under_load_fails_no_request() {
     let (old, new) = cluster.hosts.split_at(REPLICAS);
     old.iter().for_each(Node::start);
     let endpoints = Endpoints::default();
-    endpoints.look(old);
-    let (over, created, read) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+    endpoints.probe(old);
+    let (stop, created, read) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
     thread::scope(|scope| {
-        let _end = End(&over);
+        let _stop = StopOnDrop(&stop);
         scope.spawn(|| {
-            while !over.load(Relaxed) {
-                endpoints.look(&cluster.hosts);
-                thread::park_timeout(PROBE);
+            while !stop.load(Relaxed) {
+                endpoints.probe(&cluster.hosts);
+                thread::park_timeout(PROBE_INTERVAL);
             }
         });
         scope.spawn(|| {
-            while !over.load(Relaxed) {
+            while !stop.load(Relaxed) {
                 draft(endpoints.next()).send().expect(201);
                 created.fetch_add(1, Relaxed);
             }
@@ -99,8 +99,8 @@ fn a_rollout_of_the_host_under_load_fails_no_request() {
         for _ in 0..2 {
             scope.spawn(|| {
                 let mut kept = None;
-                while !over.load(Relaxed) {
-                    ask_on(&mut kept, endpoints.next()).expect(200);
+                while !stop.load(Relaxed) {
+                    get_on_kept_connection(&mut kept, endpoints.next()).expect(200);
                     read.fetch_add(1, Relaxed);
                 }
             });
@@ -113,18 +113,18 @@ fn a_rollout_of_the_host_under_load_fails_no_request() {
             old.stop();
         }
         let serving: Vec<_> = new.iter().map(Node::address).collect();
-        eventually("the new hosts serve alone", || {
+        eventually("only the new hosts serve", || {
             (endpoints.ready() == serving).then_some(())
         });
     });
     let (created, read) = (created.into_inner(), read.into_inner());
     assert!(
         created > 50 && read > 200,
-        "{created} and {read} are no load"
+        "only {created} tasks were created and {read} lists read"
     );
     let summary = new[0].get("/tasks/stats/summary").expect(200).json();
     assert_eq!(
         summary["total"], created,
-        "what was acknowledged, and no more"
+        "all acknowledged tasks exist, and no others"
     );
 }

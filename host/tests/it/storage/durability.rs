@@ -290,7 +290,7 @@ async fn an_event_is_told_when_its_commit_is_durable() {
     assert!(poll(commit.as_mut()).is_pending());
     sync.await_begun(before + 1);
     // Whoever waits for it may wake up, and still may not tell.
-    feed.awaken(&start).await.unwrap();
+    feed.wait_for_events(&start).await.unwrap();
     let mut reading = pin!(feed.after(&start, 10));
     assert!(poll(reading.as_mut()).is_pending());
     sync.set(false);

@@ -118,7 +118,7 @@ async fn who_waits_is_woken_by_the_next_event(engine: Engine) {
     let waiting = tokio::spawn({
         let (database, start) = (database.clone(), start.clone());
         async move {
-            database.feed().awaken(&start).await.unwrap();
+            database.feed().wait_for_events(&start).await.unwrap();
             subjects(&*database, &start).await
         }
     });
@@ -127,7 +127,7 @@ async fn who_waits_is_woken_by_the_next_event(engine: Engine) {
     publish(&*database, &["a"]).await;
     assert_eq!(waiting.await.unwrap(), ["a"]);
     // What is there already needs no waiting.
-    database.feed().awaken(&start).await.unwrap();
+    database.feed().wait_for_events(&start).await.unwrap();
 }
 
 async fn old_events_are_forgotten_and_their_readers_are_told(engine: Engine) {
@@ -176,7 +176,11 @@ async fn what_is_no_place_of_the_feed_is_told_apart(engine: Engine) {
             None,
             "{place}"
         );
-        database.feed().awaken(&Cursor::new(place)).await.unwrap();
+        database
+            .feed()
+            .wait_for_events(&Cursor::new(place))
+            .await
+            .unwrap();
     }
     assert_eq!(after(&*database, &end).await, Some(vec![]));
 }

@@ -1,6 +1,7 @@
 //! Copies: every value crosses as it is, and what must not happen again does not.
 
-use storage::transfer::{Export, Row, TransferError, export};
+use storage::export;
+use storage::transfer::{Export, Row, TransferError};
 
 use super::*;
 

@@ -1,11 +1,11 @@
-//! The counter service: its own API, its own documentation, and no word of tasks.
+//! The counter service has its own API and documentation, in which tasks do not appear.
 
 use serde_json::json;
 
 use crate::harness::{Setup, column};
 
 #[test]
-fn a_counter_counts() {
+fn a_counter_is_created_incremented_and_changed() {
     let host = Setup::counter().start();
     let draft = json!({
         "name": "clicks", "value": 5, "step": 2, "color": "sky_blue",
@@ -39,11 +39,11 @@ fn a_counter_counts() {
     let reset = host.patch("/counters/clicks", &change).expect(200).json();
     assert_eq!(reset["value"], 0);
     assert_eq!(reset["color"], "red");
-    assert_eq!(reset["step"], 2, "absent stays");
+    assert_eq!(reset["step"], 2, "an absent member stays");
 }
 
 #[test]
-fn put_creates_and_replaces_and_delete_answers_without_a_body() {
+fn put_creates_or_replaces_and_delete_returns_no_body() {
     let host = Setup::counter().start();
     for value in [1, 2] {
         let put = host.put("/counters/a%2Fb%20%C3%BC", &json!({"value": value}));
@@ -59,7 +59,7 @@ fn put_creates_and_replaces_and_delete_answers_without_a_body() {
 }
 
 #[test]
-fn lists_filter_and_page() {
+fn lists_have_filters_and_pages() {
     let host = Setup::counter().start();
     for n in 0..5 {
         let color = ["red", "green", "sky_blue"][n % 3];
@@ -87,14 +87,14 @@ fn lists_filter_and_page() {
 }
 
 #[test]
-fn its_documentation_is_its_own() {
+fn the_documentation_describes_only_the_counter_service() {
     let host = Setup::counter().start();
     let openapi = host.get("/openapi.json").expect(200).json();
     assert_eq!(openapi["info"]["title"], "Counters");
     let text = openapi.to_string();
     for own in [
         "/counters/{name}/increment",
-        "What one increment adds where it says nothing else.",
+        "The amount that an increment adds by default.",
         "sky_blue",
         "see_history",
     ] {
@@ -111,7 +111,7 @@ fn its_documentation_is_its_own() {
 }
 
 #[test]
-fn its_health_has_its_own_figures_and_its_page_is_served() {
+fn health_shows_the_services_own_figures_and_its_page_is_served() {
     let host = Setup::counter().start();
     host.post("/counters", &json!({"name": "one"})).expect(201);
     let health = host.get("/health").expect(200).json();

@@ -1,10 +1,10 @@
-//! Every WIT type, there and back through the running host.
+//! Every WIT type survives the round trip through a running host.
 
 use serde_json::{Value, json};
 
 use crate::harness::Setup;
 
-/// A value of each type. What the table in the design writes one way is written so here.
+/// A value of each WIT type, in the JSON form that the host also writes.
 fn everything() -> Value {
     json!({
         "yes_or_no": true,
@@ -47,7 +47,7 @@ fn everything() -> Value {
 }
 
 #[test]
-fn a_record_of_all_types_comes_back_as_it_was() {
+fn a_record_of_all_types_comes_back_unchanged() {
     let host = Setup::counter().start();
     let sent = everything();
     let received = host.post("/echo", &sent).expect(200).json();
@@ -60,7 +60,7 @@ fn a_record_of_all_types_comes_back_as_it_was() {
 }
 
 #[test]
-fn absent_and_null_are_told_apart_only_where_the_type_does() {
+fn absent_and_null_differ_only_if_the_type_distinguishes_them() {
     let host = Setup::counter().start();
     let mut sent = everything();
     let members = sent.as_object_mut().expect("an object");
@@ -80,7 +80,7 @@ fn absent_and_null_are_told_apart_only_where_the_type_does() {
 }
 
 #[test]
-fn every_member_that_does_not_fit_is_named_at_once() {
+fn one_problem_names_every_member_that_does_not_fit_its_type() {
     let host = Setup::counter().start();
     let wrong = json!({
         "yes_or_no": 1, "small": 256, "small_signed": -129, "medium": -1, "large": 1.5,
@@ -135,7 +135,7 @@ fn every_member_that_does_not_fit_is_named_at_once() {
 }
 
 #[test]
-fn a_body_may_be_any_type() {
+fn a_body_may_have_any_type() {
     let host = Setup::counter().start();
     for (path, body) in [
         ("/echo/shape", json!({"case": "nothing"})),
@@ -150,7 +150,7 @@ fn a_body_may_be_any_type() {
 }
 
 #[test]
-fn parameters_of_path_and_query_have_types() {
+fn path_and_query_parameters_are_typed() {
     let host = Setup::counter().start();
     let query = "ratio=0.5&flag=true&letter=%C3%9F&color=sky_blue&colors=red,green&colors=red\
                  &numbers=1,18446744073709551615&moment=2026-03-01T14:00:00%2B02:00";
@@ -199,12 +199,12 @@ fn a_problem_of_the_logic_becomes_a_problem_document() {
     assert_eq!(received["error"], "teapot!");
     assert_eq!(
         received["status"], 418,
-        "names of the standard are not extended"
+        "extensions do not replace the standard members"
     );
 }
 
 #[test]
-fn a_post_that_only_reads_needs_no_idempotency_key_and_takes_one() {
+fn a_post_that_only_reads_accepts_and_ignores_an_idempotency_key() {
     let host = Setup::counter().start();
     for _ in 0..2 {
         let answer = host

@@ -1,16 +1,18 @@
-//! Switches while clients ask on and on: nobody notices, and nothing of the old revisions stays.
+//! Switches under load: no request fails, and replaced revisions are freed.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::{
-    NEW, OLD, deploy, done, file, latest, new, old, revision, setup, status, switch, under_load,
+    NEW, OLD, deploy, latest, new, old, revision, roll_back_to, run_successfully, setup, status,
+    under_load, write_component,
 };
 use crate::harness::{Host, Setup, eventually};
 use crate::hostile::probe::Probe;
 use crate::metrics::{count, figure};
 
-/// Makes both revisions ones that were active, and returns the digests of old and new.
-fn both(setup: &Setup, host: &Host) -> [String; 2] {
+/// Deploys the new revision, so that the host can switch between both. Returns the digests of the
+/// old and the new revision.
+fn deploy_new(setup: &Setup, host: &Host) -> [String; 2] {
     let digest = || {
         status(host)["active"]["digest"]
             .as_str()
@@ -18,54 +20,56 @@ fn both(setup: &Setup, host: &Host) -> [String; 2] {
             .to_owned()
     };
     let old = digest();
-    done(
+    run_successfully(
         host,
         &[
             "deploy",
-            file(setup, &new().build()).to_str().expect("UTF-8"),
+            write_component(setup, &new().build())
+                .to_str()
+                .expect("UTF-8"),
         ],
     );
     [old, digest()]
 }
 
 #[test]
-fn two_hundred_switches_under_load_fail_no_request_and_mix_no_revisions() {
+fn during_two_hundred_switches_no_request_fails_or_mixes_revisions() {
     const SWITCHES: usize = 200;
     let setup = setup();
     let host = setup.start();
-    let digests = both(&setup, &host);
+    let digests = deploy_new(&setup, &host);
     let things = [OLD, NEW];
     let is = |answer: &crate::client::Answer, which: usize| {
         digests[which].starts_with(revision(answer)) && answer.json() == things[which]
     };
-    let ask = |host: &Host| {
+    let request = |host: &Host| {
         let answer = host.get("/things/1").expect(200);
         assert!(is(&answer, 0) || is(&answer, 1), "{answer}");
     };
-    let ((), answered) = under_load(&host, ask, || {
+    let ((), answered) = under_load(&host, request, || {
         for n in 0..SWITCHES {
-            switch(&host, &digests[n % 2]);
-            // Whoever asks after the acknowledgement gets the new one.
+            roll_back_to(&host, &digests[n % 2]);
+            // A request that begins after the acknowledgement gets the new revision.
             let answer = host.get("/things/1").expect(200);
             assert!(is(&answer, n % 2), "{n}: {answer}");
         }
     });
     assert!(
         answered > SWITCHES as u64,
-        "{answered} requests are no load"
+        "only {answered} requests ran during the switches"
     );
 }
 
 #[test]
-fn memory_is_flat_however_often_the_logic_is_replaced() {
+fn memory_does_not_grow_with_the_number_of_switches() {
     let setup = setup().flag("--keep-revisions", "0");
     let host = setup.start();
-    let digests = both(&setup, &host);
+    let digests = deploy_new(&setup, &host);
     let resident = || figure(&host, "process_resident_memory_bytes").expect("on Linux") / 1e6;
     let mut n = 0;
     let mut switch_times = |times: usize| {
         for _ in 0..times {
-            switch(&host, &digests[n % 2]);
+            roll_back_to(&host, &digests[n % 2]);
             n += 1;
             host.get("/things/1").expect(200);
         }
@@ -98,20 +102,24 @@ fn a_revision_is_freed_when_its_last_request_ends() {
     let host = setup.start();
     let alive = |number: f64| {
         let is = || count(&host, "task_host_revisions_alive");
-        eventually("so many are in memory", || (is() == number).then_some(()));
+        eventually(&format!("{number} revisions are in memory"), || {
+            (is() == number).then_some(())
+        });
     };
     alive(1.0);
     let old = revision(&host.get("/things/1")).to_owned();
     let request = host.request("GET", "/things/0").open().expect("sent");
     let in_flight = format!("task_host_revision_in_flight{{task_host_revision=\"{old}\"}}");
-    eventually("it runs", || {
+    eventually("the request runs", || {
         (count(&host, &in_flight) == 1.0).then_some(())
     });
-    done(
+    run_successfully(
         &host,
         &[
             "deploy",
-            file(&setup, &new().build()).to_str().expect("UTF-8"),
+            write_component(&setup, &new().build())
+                .to_str()
+                .expect("UTF-8"),
         ],
     );
     assert_eq!(host.get("/things/1").expect(200).json(), NEW);
@@ -119,11 +127,15 @@ fn a_revision_is_freed_when_its_last_request_ends() {
     assert_eq!(count(&host, &in_flight), 1.0);
     drop(request);
     alive(1.0);
-    assert_eq!(figure(&host, &in_flight), None, "its series went with it");
+    assert_eq!(
+        figure(&host, &in_flight),
+        None,
+        "the series is removed with the revision"
+    );
 }
 
 #[test]
-fn a_revision_that_traps_on_a_third_of_its_calls_is_gone_while_clients_work_on() {
+fn a_revision_that_traps_on_every_third_call_is_rolled_back_under_load() {
     let setup = old().setup().flag("--probation", "60s");
     let host = setup.start();
     let before = revision(&host.get("/things/1")).to_owned();
@@ -131,9 +143,9 @@ fn a_revision_that_traps_on_a_third_of_its_calls_is_gone_while_clients_work_on()
         "get",
         "(if (i64.eqz (i64.rem_s (local.get 0) (i64.const 3))) (then (unreachable)))",
     );
-    let component = file(&setup, &trapping.build());
+    let component = write_component(&setup, &trapping.build());
     let (id, failed) = (AtomicU64::new(0), AtomicU64::new(0));
-    let ask = |host: &Host| {
+    let request = |host: &Host| {
         let id = id.fetch_add(1, Relaxed);
         let answer = host.get(&format!("/things/{id}"));
         if answer.status != 200 {
@@ -145,7 +157,7 @@ fn a_revision_that_traps_on_a_third_of_its_calls_is_gone_while_clients_work_on()
             failed.fetch_add(1, Relaxed);
         }
     };
-    let (output, answered) = under_load(&host, ask, || deploy(&host, &component, &[]));
+    let (output, answered) = under_load(&host, request, || deploy(&host, &component, &[]));
     output.says(1, &["requests failed"]);
     assert_eq!(latest(&host)["code"], "probation-failed");
     let (answered, failed) = (answered as f64, failed.into_inner() as f64);

@@ -1,5 +1,5 @@
-//! A column is added, back-filled and dropped over three deployments while clients write and read: the worked example of
-//! docs/MIGRATIONS.md, with both revisions serving at every step.
+//! The worked example of docs/MIGRATIONS.md: a column is added, back-filled and dropped over three
+//! deployments while clients write and read. At each step both revisions serve.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde_json::{Value, json};
 
-use super::{deploy, done, latest, revision, status, under_load};
+use super::{deploy, latest, revision, run_successfully, status, under_load};
 use crate::harness::{Host, Setup, built, eventually, run, task_host};
 
-/// What stands in the component, and ends with the revision.
+/// Text in the component that is followed by the number of its revision.
 const TEXT: &[u8] = b"revision of contacts:";
-/// Answers that each of two revisions has to have given while both served.
-const ENOUGH: u64 = 25;
+/// Number of answers that each of two revisions must give while both serve.
+const ANSWERS_PER_STEP: u64 = 25;
 
-/// The component of a revision, as a file.
+/// Writes the component of revision `number` to a file and returns its path.
 fn contacts(setup: &Setup, number: u8) -> PathBuf {
     let mut component = std::fs::read(built("contacts.wasm")).expect("a file");
     let places = component.windows(TEXT.len()).enumerate();
@@ -25,7 +25,7 @@ fn contacts(setup: &Setup, number: u8) -> PathBuf {
         .map(|(place, _)| place + TEXT.len())
         .collect();
     let [place] = places[..] else {
-        panic!("the text is there {} times", places.len());
+        panic!("the component has the text {} times", places.len());
     };
     component[place] = b'0' + number;
     let path = setup.directory().join(format!("contacts-{number}.wasm"));
@@ -33,18 +33,18 @@ fn contacts(setup: &Setup, number: u8) -> PathBuf {
     path
 }
 
-/// One client after the other writes a number and reads it back, each time as somebody else: so
-/// the revision that reads is often not the one that wrote.
+/// Clients that write a number and read it back. Both requests use different client names, so the
+/// revision that reads is often not the one that wrote.
 struct Clients {
     turns: AtomicU64,
-    /// How many answers each revision gave.
+    /// Number of answers by revision.
     answers: Mutex<BTreeMap<String, u64>>,
 }
 
 impl Clients {
-    fn ask(&self, host: &Host) {
+    fn write_and_read(&self, host: &Host) {
         let turn = self.turns.fetch_add(1, Relaxed);
-        // Nobody else writes this contact at the same time.
+        // No other thread writes this contact.
         let path = format!("/contacts/c{}", turn % 16 + 100 * thread_number());
         let written = json!({ "phone": turn.to_string() });
         for attempt in 0..2 {
@@ -56,27 +56,28 @@ impl Clients {
             };
             let answer = request.send().expect(200);
             assert_eq!(answer.json()["phone"], written["phone"], "{answer}");
-            let mut answers = self.answers.lock().expect("nobody panicked");
+            let mut answers = self.answers.lock().expect("no thread panicked");
             *answers.entry(revision(&answer).to_owned()).or_default() += 1;
         }
     }
 
-    /// What every revision has answered so far.
+    /// Returns the number of answers so far, by revision.
     fn counts(&self) -> BTreeMap<String, u64> {
-        self.answers.lock().expect("nobody panicked").clone()
+        self.answers.lock().expect("no thread panicked").clone()
     }
 }
 
-/// A number that the client's thread has for itself.
+/// A number that is unique to the current thread.
 fn thread_number() -> u64 {
     static THREADS: AtomicU64 = AtomicU64::new(1);
     thread_local!(static NUMBER: u64 = THREADS.fetch_add(1, Relaxed));
     NUMBER.with(|number| *number)
 }
 
-fn a_column_moves(place: impl FnOnce(&Setup) -> String) {
+/// Runs the migrations under load on the database whose URL `database` returns.
+fn migrate_a_column(database: impl FnOnce(&Setup) -> String) {
     let setup = Setup::counter().flag("--probation", "50ms");
-    let url = place(&setup);
+    let url = database(&setup);
     let first = contacts(&setup, 0);
     let setup = setup.of(first).database(&url);
     let host = setup.start();
@@ -84,9 +85,9 @@ fn a_column_moves(place: impl FnOnce(&Setup) -> String) {
         turns: AtomicU64::new(0),
         answers: Mutex::default(),
     };
-    let ((), asked) = under_load(
+    let ((), written) = under_load(
         &host,
-        |host| clients.ask(host),
+        |host| clients.write_and_read(host),
         || {
             for number in 1..=3 {
                 let component = contacts(&setup, number);
@@ -98,21 +99,21 @@ fn a_column_moves(place: impl FnOnce(&Setup) -> String) {
                     let digest = state[which]["digest"].as_str().expect("hex");
                     digest[..12].to_owned()
                 };
-                eventually("both have served", || {
+                eventually("both revisions have served", || {
                     let counts = clients.counts();
                     let more = |label: &String| {
                         let count = |of: &BTreeMap<_, _>| of.get(label).copied().unwrap_or(0);
-                        count(&counts) >= count(&before) + ENOUGH
+                        count(&counts) >= count(&before) + ANSWERS_PER_STEP
                     };
                     let both = [label("active"), label("candidate")];
                     both.iter().all(more).then_some(())
                 });
-                done(&host, &["promote"]);
+                run_successfully(&host, &["promote"]);
                 assert_eq!(latest(&host)["outcome"], "active", "{number}");
             }
         },
     );
-    println!("{asked} times written and read back, none failed");
+    println!("{written} values were written and read back, none failed");
 
     let mut command = task_host();
     command.args(["export", "--database", &url]);
@@ -122,21 +123,21 @@ fn a_column_moves(place: impl FnOnce(&Setup) -> String) {
     let table = &header["tables"][0];
     assert_eq!(table["columns"], json!(["name", "number"]));
     assert_eq!(header["migrations"].as_array().map(Vec::len), Some(4));
-    // One step back is always open.
-    done(&host, &["rollback"]);
-    clients.ask(&host);
+    // Going back one step is always possible.
+    run_successfully(&host, &["rollback"]);
+    clients.write_and_read(&host);
     assert_eq!(latest(&host)["kind"], "rollback");
 }
 
 #[test]
-fn a_column_moves_under_load_on_sqlite() {
-    a_column_moves(|setup| format!("sqlite:{}", setup.directory().join("own.sqlite").display()));
+fn a_column_is_migrated_under_load_on_sqlite() {
+    migrate_a_column(|setup| format!("sqlite:{}", setup.directory().join("own.sqlite").display()));
 }
 
 #[test]
-fn a_column_moves_under_load_on_postgres() {
+fn a_column_is_migrated_under_load_on_postgres() {
     let Some(server) = crate::postgres::server() else {
         return;
     };
-    a_column_moves(|_| server.url(&server.database()));
+    migrate_a_column(|_| server.url(&server.database()));
 }

@@ -1,20 +1,23 @@
-//! Reads run on the new revision after their answer: it answers nobody, delays nobody, and what
-//! differs is counted and named.
+//! A shadow runs reads again after they were answered. It answers and delays no client, and the
+//! host counts and reports the differences.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{OLD, deploy, done, file, latest, new, setup, status, under_load};
+use super::{
+    OLD, deploy, latest, new, run_successfully, setup, status, under_load, write_component,
+};
 use crate::harness::{Host, Setup, eventually};
 use crate::metrics::count;
 
+/// Deploys a component as a shadow.
 fn shadow(setup: &Setup, host: &Host, component: &[u8]) {
-    let output = deploy(host, &file(setup, component), &["--shadow"]);
+    let output = deploy(host, &write_component(setup, component), &["--shadow"]);
     assert_eq!(output.code, Some(0), "{output:#?}");
 }
 
-/// What came of the shadow, once so many reads were compared.
+/// Waits until `reads` reads were compared, and returns the shadow's report.
 fn compared(host: &Host, reads: u64) -> Value {
     eventually("the reads are compared", || {
         let report = status(host)["shadow"].clone();
@@ -22,16 +25,16 @@ fn compared(host: &Host, reads: u64) -> Value {
     })
 }
 
-/// The same logic under another digest: a component with one custom section more.
-fn twin_of(setup: &Setup) -> Vec<u8> {
+/// The same logic with another digest: the component with an additional custom section.
+fn same_logic(setup: &Setup) -> Vec<u8> {
     let mut component = std::fs::read(setup.component_path()).expect("the component");
     component.extend([0, 5, 4]);
-    component.extend(b"twin");
+    component.extend(b"same");
     component
 }
 
 #[test]
-fn differences_are_counted_and_named_and_clients_see_none() {
+fn differences_are_counted_and_reported_and_no_client_sees_them() {
     let setup = setup();
     let host = setup.start();
     let other = new().at(
@@ -62,22 +65,22 @@ fn differences_are_counted_and_named_and_clients_see_none() {
     assert_eq!(
         status(&host)["candidate"]["requests"],
         0,
-        "it answers nobody"
+        "a shadow answers no client"
     );
 
-    let said = done(&host, &["promote"]);
-    assert!(said.contains("3 of 4 reads differed"), "{said}");
+    let output = run_successfully(&host, &["promote"]);
+    assert!(output.contains("3 of 4 reads differed"), "{output}");
     assert_eq!(latest(&host)["outcome"], "active");
     assert_ne!(host.get("/things/1").expect(200).json(), OLD);
 }
 
 #[test]
-fn the_same_logic_never_differs_by_clock_chance_or_data_that_changed() {
+fn the_same_logic_never_differs_despite_clock_randomness_and_writes() {
     let setup = Setup::counter();
     let host = setup.start();
     let draft = json!({"name": "busy", "value": 0, "step": 1, "color": "red", "remarks": {}});
     host.post("/counters", &draft).expect(201);
-    shadow(&setup, &host, &twin_of(&setup));
+    shadow(&setup, &host, &same_logic(&setup));
     let write = |host: &Host| {
         let counter = host.post("/counters/busy/increment", &json!({}));
         counter.expect(200);
@@ -91,13 +94,13 @@ fn the_same_logic_never_differs_by_clock_chance_or_data_that_changed() {
         compared(&host, 20)
     });
     assert_eq!(report["different"], 0, "{report:#}");
-    // Writes are not run again.
+    // A shadow does not run writes again.
     let reads = report["compared"].as_u64().unwrap() + report["skipped"].as_u64().unwrap();
     assert!(reads <= 120, "{report:#}");
 }
 
 #[test]
-fn a_shadow_that_never_returns_delays_nobody() {
+fn a_shadow_that_never_returns_delays_no_client() {
     let setup = setup();
     let host = setup.start();
     shadow(
@@ -110,16 +113,16 @@ fn a_shadow_that_never_returns_delays_nobody() {
     for _ in 0..reads {
         assert_eq!(host.get("/things/1").expect(200).json(), OLD);
     }
-    // Each takes its second of CPU time in the shadow.
+    // In the shadow, each read uses its full second of CPU time.
     assert!(began.elapsed() < Duration::from_secs(20));
-    let report = eventually("what there is no room for is left out", || {
+    let report = eventually("reads beyond the shadow's capacity are skipped", || {
         let report = status(&host)["shadow"].clone();
         (report["skipped"].as_u64() >= Some(reads / 4)).then_some(report)
     });
     assert!(report["compared"].as_u64() < Some(reads / 2), "{report}");
-    done(&host, &["abort"]);
+    run_successfully(&host, &["abort"]);
     assert_eq!(latest(&host)["outcome"], "aborted");
-    eventually("its memory is free", || {
+    eventually("the shadow's memory is freed", || {
         (count(&host, "task_host_revisions_alive") == 1.0).then_some(())
     });
 }

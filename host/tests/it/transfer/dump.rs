@@ -1,4 +1,4 @@
-//! Back-up and restore of PostgreSQL with its own tools, as docs/BACKUP.md says.
+//! Backup and restore of PostgreSQL with its own tools, as docs/BACKUP.md describes.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::harness::{Setup, run};
 use crate::postgres::{own_server, server};
 
 #[test]
-fn a_dump_is_restored_on_another_server_and_served_there() {
+fn a_host_serves_a_dump_that_was_restored_on_another_server() {
     let (Some(server), Some(fresh)) = (server(), own_server()) else {
         return;
     };
@@ -31,12 +31,13 @@ fn a_dump_is_restored_on_another_server_and_served_there() {
         .arg(&name);
     let ended = run(command);
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{ended:#?}");
-    // What comes after the dump is not in it.
+    // A task that is created after the dump is not in it.
     let later = json!({"title": "Later on", "category": "feature"});
     host.post("/tasks", &later).expect(201);
     drop(host);
 
-    // The host's login is there, as for any new server; the logic's has no password yet.
+    // The new server has the host's role, as every new server does. The logic's role has no
+    // password yet.
     fresh.run("postgres", &format!("CREATE DATABASE {name} OWNER host"));
     fresh.run("postgres", &format!("CREATE ROLE {name}_logic"));
     let mut command = fresh.program("pg_restore");
@@ -55,7 +56,7 @@ fn a_dump_is_restored_on_another_server_and_served_there() {
     let history = host.admin("GET", "/admin/deployments").send().expect(200);
     assert!(history.text().contains("bundled"), "{history}");
     assert_eq!(host.post("/tasks", &later).expect(201).json()["id"], 4);
-    // Events begin anew: there is none in the dump, and those of now come.
+    // The dump contains no events, so the only event is that of the task just created.
     let events = fresh.run(&name, "SELECT count(*) FROM task_host.events");
     assert_eq!(events, "1");
 }

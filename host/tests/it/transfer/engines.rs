@@ -1,4 +1,4 @@
-//! Copies between engines: every direction, out of a host that clients write to meanwhile.
+//! Copies between the engines in every direction, from a host that clients write to meanwhile.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
@@ -63,7 +63,7 @@ impl Place {
     }
 }
 
-/// Every task by its id, with its entity tag.
+/// Returns every task with its entity tag, by id.
 fn tasks(host: &Host) -> BTreeMap<i64, (Value, String)> {
     let mut tasks = BTreeMap::new();
     loop {
@@ -73,21 +73,21 @@ fn tasks(host: &Host) -> BTreeMap<i64, (Value, String)> {
         if page.is_empty() {
             return tasks;
         }
-        for task in page {
-            let id = task["id"].as_i64().expect("an id");
-            tasks.insert(id, one(host, id));
+        for row in page {
+            let id = row["id"].as_i64().expect("an id");
+            tasks.insert(id, task(host, id));
         }
     }
 }
 
-fn one(host: &Host, id: i64) -> (Value, String) {
+fn task(host: &Host, id: i64) -> (Value, String) {
     let answer = host.get(&format!("/tasks/{id}")).expect(200);
     let tag = answer.expect_header("etag").to_owned();
     (answer.json(), tag)
 }
 
-/// Adds tasks in pairs that belong together, changes them at once and deletes every fifth pair's
-/// second, until it is told to stop. Notes the highest id that it was told of.
+/// Until `stop` is set, creates pairs of tasks, makes the first depend on the second, and deletes
+/// the second task of every fifth pair. Stores the highest acknowledged id in `highest`.
 fn write(host: &Host, stop: &AtomicBool, highest: &AtomicI64) {
     let mut turn = 0;
     while !stop.load(Relaxed) {
@@ -111,30 +111,31 @@ fn write(host: &Host, stop: &AtomicBool, highest: &AtomicI64) {
     }
 }
 
-fn copies(from: Engine, to: Engine) {
+/// Copies a database that clients write to, and asserts that the copy is the same.
+fn copy(from: Engine, to: Engine) {
     if [from, to].contains(&Engine::Postgres) && server().is_none() {
         return;
     }
     let (source, target) = (from.place(), to.place());
     let host = source.setup.start();
     fill(&host);
-    // The highest id there is was given to a task that is gone.
+    // The task with the highest id, 3, was deleted.
     let (stop, highest) = (AtomicBool::new(false), AtomicI64::new(3));
     let (lines, before) = thread::scope(|scope| {
         scope.spawn(|| write(&host, &stop, &highest));
-        eventually("some were written", || {
+        eventually("some tasks are written", || {
             (highest.load(Relaxed) > 20).then_some(())
         });
         let before = highest.load(Relaxed);
         let lines = source.exported();
         let after = highest.load(Relaxed);
-        eventually("writing went on", || {
+        eventually("writing continues after the export", || {
             (highest.load(Relaxed) > after).then_some(())
         });
         stop.store(true, Relaxed);
         (lines, before)
     });
-    // One moment: pairs are there together, with what they are found by.
+    // The export is a snapshot: each pair has its search terms.
     let turns: Vec<i64> = rows(&lines, "tasks")
         .map(|row| row[1].as_i64().expect("an id"))
         .collect();
@@ -143,7 +144,7 @@ fn copies(from: Engine, to: Engine) {
     let last = *turns.last().expect("tasks");
     assert!(
         turns.contains(&(before - 1)),
-        "{before} was acknowledged before"
+        "{before} was acknowledged before the export"
     );
 
     let ended = target.import(&lines, Some("tasks.wasm"));
@@ -152,15 +153,18 @@ fn copies(from: Engine, to: Engine) {
     assert!(ended.stderr.contains(&words), "{ended:#?}");
     let again = target.exported();
     let rest = |lines: &str| lines.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
-    assert!(rest(&again) == rest(&lines), "the copy's copy is the same");
+    assert!(
+        rest(&again) == rest(&lines),
+        "an export of the copy is the same"
+    );
 
     let copy = target.setup.start();
     let copied = tasks(&copy);
     assert_eq!(copied.keys().copied().collect::<Vec<_>>(), turns);
-    for (id, task) in &copied {
-        // What was written after the moment may differ.
+    for (id, copy) in &copied {
+        // Tasks that were written after the export began may differ.
         if *id < before - 1 {
-            assert_eq!(*task, one(&host, *id), "{id}");
+            assert_eq!(*copy, task(&host, *id), "{id}");
         }
     }
     let found = copy.get("/tasks?q=wait").expect(200).json();
@@ -175,22 +179,22 @@ fn copies(from: Engine, to: Engine) {
 
 #[test]
 fn a_copy_from_sqlite_to_sqlite_is_the_same() {
-    copies(Engine::Sqlite, Engine::Sqlite);
+    copy(Engine::Sqlite, Engine::Sqlite);
 }
 
 #[test]
 fn a_copy_from_sqlite_to_postgres_is_the_same() {
-    copies(Engine::Sqlite, Engine::Postgres);
+    copy(Engine::Sqlite, Engine::Postgres);
 }
 
 #[test]
 fn a_copy_from_postgres_to_postgres_is_the_same() {
-    copies(Engine::Postgres, Engine::Postgres);
+    copy(Engine::Postgres, Engine::Postgres);
 }
 
 #[test]
 fn a_copy_from_postgres_to_sqlite_is_the_same() {
-    copies(Engine::Postgres, Engine::Sqlite);
+    copy(Engine::Postgres, Engine::Sqlite);
 }
 
 #[test]
@@ -233,7 +237,7 @@ fn an_import_into_postgres_that_does_not_fit_changes_nothing() {
     wrong("[\"tasks\",2,", "[\"tasks\",1,").says(1, &["a row of tasks does not fit", "duplicate"]);
     wrong("\"checksum\"],", "\"checksums\"],").says(1, &["tasks differs", "checksums"]);
     wrong("{\"name\":\"tasks\"", "{\"name\":\"jobs\"").says(1, &["jobs", "has no such table"]);
-    // Nothing of all that is there, and the whole fits.
+    // None of these left any rows, so the complete export can be imported.
     let ended = to.import(&lines, None);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     to.import(&lines, None).says(1, &["has rows already"]);
@@ -242,7 +246,7 @@ fn an_import_into_postgres_that_does_not_fit_changes_nothing() {
 }
 
 #[test]
-fn a_postgres_database_of_nobodys_is_not_exported() {
+fn a_postgres_database_without_the_hosts_tables_is_not_exported() {
     let Some(server) = server() else {
         return;
     };

@@ -1,4 +1,4 @@
-//! A breaking change, and how a comparison gathers them.
+//! A breaking change, and the collection of them during a comparison.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -7,16 +7,16 @@ use std::sync::Arc;
 use super::place::Place;
 use crate::types::Type;
 
-/// One change that breaks clients. Displays as a sentence that names the route and the place:
-/// `GET /tasks: the answer's member [].due_at is gone`.
+/// One change that breaks clients. Displays as a sentence with the route and the place:
+/// `GET /tasks: the response's member [].due_at is gone`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BreakingChange {
-    /// What kind of change it is.
+    /// The kind of change.
     pub kind: ChangeKind,
     /// Method and path template, as clients know them.
     pub route: String,
-    /// Where in the request or the answer, such as `the body's member tags[]`; none: the route
-    /// itself.
+    /// The place in the request or the response, such as `the body's member tags[]`. `None`: the
+    /// route itself.
     pub place: Option<String>,
     /// The rest of the sentence.
     pub detail: String,
@@ -34,36 +34,36 @@ impl fmt::Display for BreakingChange {
 /// The kinds of breaking changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ChangeKind {
-    /// Nothing answers the path any more.
+    /// The path has no route any longer.
     RouteRemoved,
-    /// The path answers other methods only.
+    /// The path has routes only for other methods.
     MethodRemoved,
-    /// A parameter, a member or the body must be sent that could be left out before.
+    /// A parameter, a member or the body is required that was optional or unknown before.
     NewlyRequired,
-    /// A parameter, a member or the body has no effect any more.
+    /// A parameter, a member or the body no longer has an effect.
     NoLongerRead,
-    /// Some of the values that were taken before are refused.
+    /// Some values that were accepted before are rejected.
     Narrowed,
-    /// In a request, null means something else.
+    /// Null in a request has another meaning.
     NullChanged,
-    /// A value is of another type.
+    /// A value has another type.
     TypeChanged,
-    /// The answer lacks a member.
+    /// A member of the response is missing.
     MemberRemoved,
-    /// The answer has null, or nothing, where there was always a value.
+    /// A member of the response that always had a value can be null or absent.
     NewlyNullable,
-    /// A number of the answer became a 64-bit integer.
+    /// A number in the response is now a 64-bit integer.
     Widened,
     /// A success has another status.
     StatusChanged,
-    /// A success has no body any more, or has one where it had none.
+    /// A success no longer has a body, or has a body and had none.
     BodyChanged,
-    /// A success lacks a header that it had.
+    /// A success no longer has a header.
     HeaderRemoved,
 }
 
 impl ChangeKind {
-    /// The kind's stable slug.
+    /// Returns the kind's stable slug.
     pub fn as_str(self) -> &'static str {
         match self {
             ChangeKind::RouteRemoved => "route-removed",
@@ -89,12 +89,12 @@ impl fmt::Display for ChangeKind {
     }
 }
 
-/// The changes found in one route's request, or in its answer.
+/// The changes found in the request or in the response of one route.
 pub(crate) struct Findings<'a> {
     route: &'a str,
     changes: Vec<BreakingChange>,
-    /// The pairs of definitions that were compared. Types may share definitions so that the tree
-    /// is exponentially larger than the text it came from; each pair is walked once.
+    /// The pairs of definitions that were compared. Types share definitions, so the tree can be
+    /// exponentially larger than the text that it came from. Each pair is compared once.
     compared: HashSet<(usize, usize)>,
 }
 
@@ -121,18 +121,18 @@ impl<'a> Findings<'a> {
     }
 
     pub(super) fn add_type_change(&mut self, place: Place<'_>, before: &Type, after: &Type) {
-        let detail = format!("is {} now, and was {}", in_words(after), in_words(before));
+        let detail = format!("is now {} instead of {}", in_words(after), in_words(before));
         self.add(ChangeKind::TypeChanged, place, detail);
     }
 
-    /// Whether this pair of definitions is met for the first time.
+    /// Returns whether this pair of definitions has not been compared before, and records it.
     pub(super) fn is_new<T: ?Sized>(&mut self, before: &Arc<T>, after: &Arc<T>) -> bool {
         let address = |definition: &Arc<T>| Arc::as_ptr(definition).cast::<()>().addr();
         self.compared.insert((address(before), address(after)))
     }
 }
 
-/// What a value of a type looks like in JSON.
+/// Describes the JSON of a type.
 fn in_words(ty: &Type) -> String {
     let words = match ty {
         Type::Bool => "a boolean",
@@ -140,7 +140,7 @@ fn in_words(ty: &Type) -> String {
         Type::Char => "a single character",
         Type::String => "a string",
         Type::Enum(_) => "one of a set of strings",
-        Type::Datetime(_) => "a moment (RFC 3339)",
+        Type::Datetime(_) => "a timestamp (RFC 3339)",
         Type::Bytes => "base64 text",
         Type::List(_) => "a list",
         Type::Flags(_) => "a list of flags",

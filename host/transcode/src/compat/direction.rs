@@ -1,21 +1,21 @@
-//! The walk over two types at once, with rules of its own for each direction.
+//! Walks over two types at once. Requests and responses have different rules.
 
 use super::change::Findings;
 use super::place::Place;
 use crate::types::{Case, Record, Type, Variant};
 
-/// What holds for values that travel one way: requests to the service, or answers to clients.
+/// The rules for values that are sent in one direction: in requests or in responses.
 pub(crate) trait Direction {
-    /// Finds what breaks where a value was of the type `before` and is of the type `after`.
+    /// Finds what breaks if a value of the type `before` now has the type `after`.
     fn compare(findings: &mut Findings<'_>, place: Place<'_>, before: &Type, after: &Type);
 
-    /// Objects, once for each pair of definitions.
+    /// Compares records. Called once for each pair of definitions.
     fn records(findings: &mut Findings<'_>, place: Place<'_>, before: &Record, after: &Record);
 
-    /// Variants, once for each pair of definitions.
+    /// Compares variants. Called once for each pair of definitions.
     fn variants(findings: &mut Findings<'_>, place: Place<'_>, before: &Variant, after: &Variant);
 
-    /// What comes with a case of a variant, or with either side of a result.
+    /// Compares the payloads of a variant's case, or of one side of a result.
     fn payloads(
         findings: &mut Findings<'_>,
         place: Place<'_>,
@@ -23,10 +23,11 @@ pub(crate) trait Direction {
         after: Option<&Type>,
     );
 
-    /// Values without parts, and types of different structure.
+    /// Compares types without parts, and types of different structure.
     fn scalars(findings: &mut Findings<'_>, place: Place<'_>, before: &Type, after: &Type);
 
-    /// Types of the same structure, part by part. Options are [`Direction::compare`]'s.
+    /// Compares types of the same structure part by part. Options are left to
+    /// [`Direction::compare`].
     fn parts(findings: &mut Findings<'_>, place: Place<'_>, before: &Type, after: &Type) {
         match (before, after) {
             (Type::List(before), Type::List(after)) => {
@@ -64,7 +65,7 @@ pub(crate) trait Direction {
     }
 }
 
-/// Each case of `before`, and the one of that name in `after`.
+/// Returns each case of `before` with the case of the same name in `after`.
 pub(super) fn pairs<'a>(
     before: &'a [Case],
     after: &'a [Case],

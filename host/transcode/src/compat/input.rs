@@ -1,4 +1,4 @@
-//! Types that clients send: every value that was taken must be taken still, and mean the same.
+//! Types that clients send: every value that was accepted must still be accepted and mean the same.
 
 use std::ops::RangeInclusive;
 
@@ -7,7 +7,7 @@ use super::direction::{Direction, pairs};
 use super::place::Place;
 use crate::types::{Case, Epoch, Record, Type, Variant};
 
-/// Finds what is refused or ignored of the values that were taken.
+/// Finds values that were accepted and are now rejected or ignored.
 pub(crate) enum Input {}
 
 impl Direction for Input {
@@ -18,12 +18,13 @@ impl Direction for Input {
                 Self::compare(findings, place, before, after);
             }
             (Type::Option(before), Type::Clearable(after)) => {
-                let detail = "is emptied by null now, which stood for its absence";
+                let detail = "is now cleared by null, which was the same as leaving it out";
                 findings.add(ChangeKind::NullChanged, place, detail);
                 Self::compare(findings, place, before, after);
             }
             (Type::Clearable(before), Type::Option(after)) => {
-                let detail = "is not emptied by null any more, which stands for its absence now";
+                let detail =
+                    "is no longer cleared by null, which is now the same as leaving it out";
                 findings.add(ChangeKind::NullChanged, place, detail);
                 Self::compare(findings, place, before, after);
             }
@@ -50,7 +51,7 @@ impl Direction for Input {
         for field in &after.fields {
             if before.field(&field.json_name).is_none() && !field.ty.is_optional() {
                 let place = Place::Member(&place, &field.json_name);
-                findings.add(ChangeKind::NewlyRequired, place, "is newly required");
+                findings.add(ChangeKind::NewlyRequired, place, "is now required");
             }
         }
     }
@@ -63,12 +64,12 @@ impl Direction for Input {
                     let (before, after) = (case.payload.as_ref(), after.payload.as_ref());
                     Self::payloads(findings, place, before, after);
                 }
-                None => refused_case(findings, place, case),
+                None => rejected_case(findings, place, case),
             }
         }
     }
 
-    /// Where nothing comes with a case, absence and null are taken for it.
+    /// If a case has no payload, an absent value and null are accepted for it.
     fn payloads(
         findings: &mut Findings<'_>,
         place: Place<'_>,
@@ -77,19 +78,21 @@ impl Direction for Input {
     ) {
         match (before, after) {
             (Some(before), Some(after)) => Self::compare(findings, place, before, after),
-            (Some(_), None) => findings.add(ChangeKind::Narrowed, place, "takes no value any more"),
+            (Some(_), None) => {
+                findings.add(ChangeKind::Narrowed, place, "no longer accepts a value")
+            }
             (None, Some(after)) if !after.is_optional() => {
-                findings.add(ChangeKind::NewlyRequired, place, "is newly required");
+                findings.add(ChangeKind::NewlyRequired, place, "is now required");
             }
             (None, _) => {}
         }
     }
 
-    /// The wider types read every text or number of the narrower ones.
+    /// A wider type accepts every text or number of a narrower one.
     fn scalars(findings: &mut Findings<'_>, place: Place<'_>, before: &Type, after: &Type) {
-        if let (Some(took), Some(takes)) = (before.integer_range(), after.integer_range()) {
-            if !contains(&takes, &took) {
-                let detail = format!("takes {} now, and took {}", words(&takes), words(&took));
+        if let (Some(before), Some(now)) = (before.integer_range(), after.integer_range()) {
+            if !contains(&now, &before) {
+                let detail = format!("now accepts {} instead of {}", words(&now), words(&before));
                 findings.add(ChangeKind::Narrowed, place, detail);
             }
             return;
@@ -97,17 +100,17 @@ impl Direction for Input {
         match (before, after) {
             (Type::Enum(before), Type::Enum(after)) | (Type::Flags(before), Type::Flags(after)) => {
                 let gone = pairs(&before.cases, &after.cases).filter(|(_, after)| after.is_none());
-                gone.for_each(|(case, _)| refused_case(findings, place, case));
+                gone.for_each(|(case, _)| rejected_case(findings, place, case));
             }
             (Type::Char | Type::Enum(_), Type::String)
             | (Type::F32, Type::F64)
             | (Type::Datetime(Epoch::Unsigned), Type::Datetime(Epoch::Signed)) => {}
             (Type::F64, Type::F32) => {
-                let detail = "takes 32-bit floats now, and took 64-bit ones";
+                let detail = "now accepts 32-bit floats instead of 64-bit floats";
                 findings.add(ChangeKind::Narrowed, place, detail);
             }
             (Type::Datetime(Epoch::Signed), Type::Datetime(Epoch::Unsigned)) => {
-                let detail = "no longer takes moments before 1970";
+                let detail = "no longer accepts timestamps before 1970";
                 findings.add(ChangeKind::Narrowed, place, detail);
             }
             (integer, Type::F32) if is_exact(integer, f32::MANTISSA_DIGITS) => {}
@@ -118,12 +121,13 @@ impl Direction for Input {
     }
 }
 
-fn refused_case(findings: &mut Findings<'_>, place: Place<'_>, case: &Case) {
-    let detail = format!("no longer takes {}", case.json_name);
+fn rejected_case(findings: &mut Findings<'_>, place: Place<'_>, case: &Case) {
+    let detail = format!("no longer accepts {}", case.json_name);
     findings.add(ChangeKind::Narrowed, place, detail);
 }
 
-/// Whether the type is an integer of which a float with so many digits holds every value.
+/// Returns whether the type is an integer type, and a float with this number of mantissa digits can
+/// represent each of its values exactly.
 fn is_exact(ty: &Type, mantissa_digits: u32) -> bool {
     let limit = 1_i128 << mantissa_digits;
     ty.integer_range()

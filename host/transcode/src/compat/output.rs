@@ -1,19 +1,19 @@
-//! Types that clients read: what was always there must be there still, and look the same.
+//! Types that clients read: what was always present must still be present and have the same form.
 
 use super::change::{ChangeKind, Findings};
 use super::direction::{Direction, pairs};
 use super::place::Place;
 use crate::types::{Record, Type, Variant};
 
-/// Finds what clients that read the old answers cannot read of the new ones.
+/// Finds parts of the new responses that clients of the old ones cannot read.
 pub(crate) enum Output {}
 
 impl Direction for Output {
     fn compare(findings: &mut Findings<'_>, place: Place<'_>, before: &Type, after: &Type) {
         let (was, before) = presence(before);
         let (is, after) = presence(after);
-        if let Some(news) = newly_missing(was, is) {
-            findings.add(ChangeKind::NewlyNullable, place, news);
+        if let Some(detail) = newly_missing(was, is) {
+            findings.add(ChangeKind::NewlyNullable, place, detail);
         }
         Self::parts(findings, place, before, after);
     }
@@ -38,7 +38,7 @@ impl Direction for Output {
         }
     }
 
-    /// What comes with a case that came alone is like a new member.
+    /// A payload of a case that had none is like a new member.
     fn payloads(
         findings: &mut Findings<'_>,
         place: Place<'_>,
@@ -56,7 +56,7 @@ impl Direction for Output {
         let is_float = |ty: &Type| matches!(ty, Type::F32 | Type::F64);
         let is_integer = |ty: &Type| ty.integer_range().is_some();
         match (before, after) {
-            // Clients are not expected to know every case.
+            // Clients are expected to tolerate unknown cases.
             (Type::Enum(_), Type::Enum(_)) | (Type::Flags(_), Type::Flags(_)) => {}
             (Type::String, Type::Char | Type::Enum(_)) => {}
             (Type::Datetime(_), Type::Datetime(_)) => {}
@@ -64,7 +64,7 @@ impl Direction for Output {
             (before, after) if (is_float(before) || is_integer(before)) && is_integer(after) => {
                 if has_64_bits(after) && !has_64_bits(before) {
                     let detail =
-                        "is a 64-bit integer now: beyond 2^53 clients may lose its last digits";
+                        "is now a 64-bit integer: clients may lose digits of values beyond 2^53";
                     findings.add(ChangeKind::Widened, place, detail);
                 }
             }
@@ -74,7 +74,7 @@ impl Direction for Output {
     }
 }
 
-/// Whether a value is always there.
+/// Whether a value is always present.
 #[derive(Clone, Copy, PartialEq)]
 enum Presence {
     Always,
@@ -82,7 +82,7 @@ enum Presence {
     NullOrAbsent,
 }
 
-/// A type apart from its options.
+/// Splits a type into its presence and the type of a present value.
 fn presence(ty: &Type) -> (Presence, &Type) {
     match ty {
         Type::Option(inner) => (Presence::Null, inner),
@@ -91,14 +91,14 @@ fn presence(ty: &Type) -> (Presence, &Type) {
     }
 }
 
-/// What clients have to expect in a value's place that they had not before.
+/// Describes how a value can now be missing that could not be missing in this way before.
 fn newly_missing(was: Presence, is: Presence) -> Option<&'static str> {
     match (was, is) {
         (_, Presence::Always) | (Presence::NullOrAbsent, _) => None,
         (Presence::Null, Presence::Null) => None,
-        (Presence::Null, Presence::NullOrAbsent) => Some("may be absent now"),
-        (Presence::Always, Presence::Null) => Some("may be null now"),
-        (Presence::Always, Presence::NullOrAbsent) => Some("may be absent or null now"),
+        (Presence::Null, Presence::NullOrAbsent) => Some("may now be absent"),
+        (Presence::Always, Presence::Null) => Some("may now be null"),
+        (Presence::Always, Presence::NullOrAbsent) => Some("may now be absent or null"),
     }
 }
 

@@ -1,9 +1,9 @@
-//! Places in an API: a part of a request or an answer, and the way into it.
+//! Places in an API: a part of a request or a response, and the path to a value in it.
 
 use std::fmt;
 
-/// Where a value stands. Displays as the subject of a sentence: `the body`, `the query parameter
-/// limit`, `the answer's member tasks[].due_at`.
+/// Where a value is. Displays as the subject of a sentence: `the body`, `the query parameter
+/// limit`, `the response's member tasks[].due_at`.
 #[derive(Clone, Copy)]
 pub(crate) enum Place<'a> {
     /// A path parameter.
@@ -12,8 +12,8 @@ pub(crate) enum Place<'a> {
     Query(&'a str),
     /// The request's body.
     Body,
-    /// The answer of a success.
-    Answer,
+    /// The body of a successful response, or the response itself.
+    Response,
     /// A member of an object: `.name`.
     Member(&'a Place<'a>, &'a str),
     /// Any item of a list: `[]`.
@@ -22,14 +22,14 @@ pub(crate) enum Place<'a> {
     Values(&'a Place<'a>),
     /// One item of a tuple: `[0]`.
     Item(&'a Place<'a>, usize),
-    /// What comes with a case of a variant: `(name)`.
+    /// The payload of a variant's case: `(name)`.
     Case(&'a Place<'a>, &'a str),
 }
 
 impl Place<'_> {
     fn parent(&self) -> Option<&Place<'_>> {
         match self {
-            Place::Path(_) | Place::Query(_) | Place::Body | Place::Answer => None,
+            Place::Path(_) | Place::Query(_) | Place::Body | Place::Response => None,
             Place::Member(parent, _)
             | Place::Items(parent)
             | Place::Values(parent)
@@ -38,17 +38,17 @@ impl Place<'_> {
         }
     }
 
-    /// The part of the request or the answer that the way begins in.
+    /// Returns the part of the request or the response in which the path begins.
     fn root(&self) -> &Place<'_> {
         self.parent().map_or(self, Place::root)
     }
 
-    /// Writes the way from the root to here.
-    fn write_way(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Writes the path from the root to this place.
+    fn write_path(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(parent) = self.parent() else {
             return Ok(());
         };
-        parent.write_way(f)?;
+        parent.write_path(f)?;
         let dot = if parent.parent().is_some() { "." } else { "" };
         match self {
             Place::Member(_, name) => write!(f, "{dot}{name}"),
@@ -56,7 +56,7 @@ impl Place<'_> {
             Place::Items(_) => f.write_str("[]"),
             Place::Item(_, index) => write!(f, "[{index}]"),
             Place::Case(_, name) => write!(f, "({name})"),
-            Place::Path(_) | Place::Query(_) | Place::Body | Place::Answer => Ok(()),
+            Place::Path(_) | Place::Query(_) | Place::Body | Place::Response => Ok(()),
         }
     }
 }
@@ -66,12 +66,12 @@ impl fmt::Display for Place<'_> {
         match self.root() {
             Place::Path(name) => write!(f, "the path parameter {{{name}}}")?,
             Place::Query(name) => write!(f, "the query parameter {name}")?,
-            Place::Answer => f.write_str("the answer")?,
+            Place::Response => f.write_str("the response")?,
             _ => f.write_str("the body")?,
         }
         if self.parent().is_some() {
             f.write_str("'s member ")?;
         }
-        self.write_way(f)
+        self.write_path(f)
     }
 }

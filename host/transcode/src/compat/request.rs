@@ -1,4 +1,4 @@
-//! What a route no longer takes of the requests that it took.
+//! Compares the requests of one route.
 
 use super::change::{BreakingChange, ChangeKind, Findings};
 use super::direction::Direction;
@@ -7,7 +7,7 @@ use super::place::Place;
 use crate::operation::{Operation, QueryParam, Source};
 use crate::types::Type;
 
-/// The changes in the requests of one route.
+/// Returns the breaking changes in the requests of one route.
 pub(super) fn changes(route: &str, before: &Operation, after: &Operation) -> Vec<BreakingChange> {
     let mut findings = Findings::new(route);
     path(&mut findings, before, after);
@@ -16,7 +16,7 @@ pub(super) fn changes(route: &str, before: &Operation, after: &Operation) -> Vec
     findings.into_changes()
 }
 
-/// Path parameters match by position: no client sends their names.
+/// Compares path parameters by position, because clients do not send their names.
 fn path(findings: &mut Findings<'_>, before: &Operation, after: &Operation) {
     let names_after = path_parameters(after);
     for (name, name_after) in path_parameters(before).zip(names_after) {
@@ -39,7 +39,7 @@ fn path_type<'a>(operation: &'a Operation, wanted: &str) -> Option<&'a Type> {
     })
 }
 
-/// Query parameters match by name, whether they are fields of a record or stand alone.
+/// Compares query parameters by name, whether or not they are fields of a record.
 fn query(findings: &mut Findings<'_>, before: &Operation, after: &Operation) {
     for param in query_params(before) {
         let place = Place::Query(&param.name);
@@ -52,7 +52,7 @@ fn query(findings: &mut Findings<'_>, before: &Operation, after: &Operation) {
         let is_new = !query_params(before).any(|before| before.name == param.name);
         if is_new && is_required(param) {
             let place = Place::Query(&param.name);
-            findings.add(ChangeKind::NewlyRequired, place, "is newly required");
+            findings.add(ChangeKind::NewlyRequired, place, "is now required");
         }
     }
 }
@@ -70,15 +70,15 @@ fn query_param(
         findings.add(
             ChangeKind::Narrowed,
             place,
-            "takes one value now, and took several",
+            "now accepts one value instead of several",
         );
     }
-    // One value is a list of one, unless it may hold commas.
+    // One value is a list of one item, unless it may contain commas.
     if after.list && !before.list && matches!(before.scalar, Type::String | Type::Char) {
         findings.add(
             ChangeKind::TypeChanged,
             place,
-            "is a list now, split at commas, and was one value",
+            "is now a list, split at commas, instead of one value",
         );
     }
     Input::compare(findings, place, &before.scalar, &after.scalar);
@@ -88,7 +88,7 @@ fn query_params(operation: &Operation) -> impl Iterator<Item = &QueryParam> {
     operation.sources().iter().flat_map(Source::query_params)
 }
 
-/// Whether the parameter must be sent. A list that is absent is empty.
+/// Returns whether the parameter must be sent. An absent list is empty.
 fn is_required(param: &QueryParam) -> bool {
     !param.optional && !param.list
 }
@@ -100,7 +100,7 @@ fn body(findings: &mut Findings<'_>, before: Option<&Type>, after: Option<&Type>
             findings.add(ChangeKind::NoLongerRead, Place::Body, "is no longer read");
         }
         (None, Some(after)) if !after.is_optional() => {
-            findings.add(ChangeKind::NewlyRequired, Place::Body, "is newly required");
+            findings.add(ChangeKind::NewlyRequired, Place::Body, "is now required");
         }
         (None, _) => {}
     }

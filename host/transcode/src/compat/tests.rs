@@ -1,9 +1,9 @@
-//! Comparisons of components made of WIT text, and properties of comparisons of any types.
+//! Compares components made of WIT text, and checks properties of comparisons of arbitrary types.
 
-mod answers;
 mod bodies;
 mod properties;
 mod queries;
+mod responses;
 mod routes;
 
 use super::breaking_changes;
@@ -11,20 +11,20 @@ use crate::Operation;
 use crate::tests::support::{interface, route};
 use contract::{Method, Route};
 
-/// The operations of those routes over a component of those items.
+/// Binds routes to a component with these items.
 fn api(items: &str, routes: &[Route]) -> Vec<Operation> {
     let interface = interface(items);
     let bind = |route| Operation::bind(&interface, route).unwrap();
     routes.iter().map(bind).collect()
 }
 
-/// What breaks between two components with the same single route to a function `f`.
+/// The breaking changes between two components with the same single route to a function `f`.
 fn changes(method: Method, path: &str, before: &str, after: &str) -> Vec<String> {
     let routes = [route(method, path, "f")];
     sentences(&api(before, &routes), &api(after, &routes))
 }
 
-/// What breaks, without the routes.
+/// The breaking changes, without their routes.
 fn sentences(before: &[Operation], after: &[Operation]) -> Vec<String> {
     let changes = breaking_changes(before, after);
     changes

@@ -1,9 +1,9 @@
-//! Doc comments, which components lose, from the sections that the build adds for them.
+//! Doc comments. A component does not contain them, so the build adds them in custom sections.
 //!
-//! A section `package-docs:<namespace>:<name>` holds wit-parser's `PackageMetadata` of that
-//! package: a version byte, then JSON. wit-parser's own `inject` refuses all where one item is
-//! missing, and a component keeps only what it uses, so the JSON is applied here item by item.
-//! Documentation is best effort: what does not fit is left out and fails nothing.
+//! The section `package-docs:<namespace>:<name>` contains wit-parser's `PackageMetadata` of that
+//! package: a version byte, then JSON. wit-parser's own `inject` fails if one item is missing, but
+//! a component contains only the items that it uses. So the JSON is applied here item by item.
+//! Documentation is best effort: if something does not fit, it is left out and nothing fails.
 
 use serde_json::Value;
 use wasmparser::{Parser, Payload};
@@ -13,7 +13,7 @@ const SECTION_PREFIX: &str = "package-docs:";
 
 /// Adds the documentation found in a component's sections to its packages.
 pub(super) fn inject(component: &[u8], resolve: &mut Resolve) {
-    // What lies in nested modules and components is theirs, not this component's.
+    // Sections of nested modules and components do not belong to this component.
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(component) {
         match payload {
@@ -96,7 +96,7 @@ fn named<T>(
     items.iter_mut().map(item).collect()
 }
 
-/// An item's own text: its `docs` member, or in version 0 the item itself.
+/// Sets an item's text: its `docs` member, or in version 0 the item itself.
 fn set(docs: &mut Docs, metadata: &Value) {
     if let Some(text) = metadata["docs"].as_str().or_else(|| metadata.as_str()) {
         docs.contents = Some(text.to_owned());

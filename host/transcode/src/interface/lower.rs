@@ -1,7 +1,7 @@
-//! WIT types as wit-parser resolves them, lowered to our own tree.
+//! Converts WIT types as wit-parser resolves them to our own tree.
 //!
-//! Each definition is lowered once and shared. Everything without a JSON form is refused here,
-//! by name, so that reading and writing values never meet it.
+//! Each definition is converted once and shared. Types that cannot be represented in JSON are
+//! rejected here, by name, so that code that reads and writes values never sees them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use crate::types::{
     Case, Enum, Epoch, Field, Record, ResultType, Type, TypeName, Variant, snake_case,
 };
 
-/// Lowers the types of one resolved component.
+/// Converts the types of one resolved component.
 pub(super) struct Lowering<'a> {
     resolve: &'a Resolve,
     lowered: HashMap<TypeId, Type>,
 }
 
-/// A type without a JSON form, in words.
+/// Describes a type that cannot be represented in JSON.
 struct Unsupported(String);
 
 impl<'a> Lowering<'a> {
@@ -30,7 +30,10 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// The types of a function, if it can be an operation.
+    /// Returns the types of a function.
+    ///
+    /// # Errors
+    /// Returns a [`SignatureError`] if the function cannot be an operation.
     pub(super) fn signature(
         &mut self,
         function: &wit_parser::Function,
@@ -161,7 +164,7 @@ impl<'a> Lowering<'a> {
         })
     }
 
-    /// Bytes, a map, or a plain list.
+    /// Converts a list: to bytes, a map or a plain list.
     fn list(&mut self, item: wit_parser::Type) -> Result<Type, Unsupported> {
         if let Some(TypeDefKind::Tuple(tuple)) = self.kind(Some(self.dealias(item)))
             && let [key, value] = tuple.types[..]
@@ -182,7 +185,7 @@ impl<'a> Lowering<'a> {
                 Some(inner) => Type::Clearable(Arc::new(self.lower(inner)?)),
                 None => self.lower(field.ty)?,
             };
-            // Three options deep: there is no third way to leave a member out.
+            // JSON has only two ways to say that a member has no value: absent and null.
             if let Type::Clearable(inner) = &ty
                 && matches!(**inner, Type::Option(_))
             {
@@ -196,7 +199,7 @@ impl<'a> Lowering<'a> {
         Ok(lowered)
     }
 
-    /// The T of an `option<option<T>>`.
+    /// Returns the `T` of an `option<option<T>>`.
     fn clearable(&self, ty: wit_parser::Type) -> Option<wit_parser::Type> {
         match self.kind(Some(self.dealias(ty)))? {
             TypeDefKind::Option(outer) => match self.kind(Some(self.dealias(*outer)))? {
@@ -216,9 +219,10 @@ impl<'a> Lowering<'a> {
         Ok(lowered)
     }
 
-    /// How seconds count if this is the moment of any version of `wasi:clocks`. It is known by
-    /// its name and members and not by its package: tools that stub WASI out of a component
-    /// leave the definition with the interface that uses it, and the API must stay the same.
+    /// Returns the type of the seconds if this record is the timestamp of any version of
+    /// `wasi:clocks`. It is recognized by its name and members and not by its package: tools that
+    /// stub WASI out of a component move the definition to the interface that uses it, and the API
+    /// must stay the same.
     fn epoch(&self, definition: &TypeDef, record: &wit_parser::Record) -> Option<Epoch> {
         let name = self.name(definition);
         let standard = matches!(name.name.as_str(), "datetime" | "instant");
@@ -244,7 +248,7 @@ impl<'a> Lowering<'a> {
         name.interface.starts_with("task-host:platform/") && name.name == "problem"
     }
 
-    /// A definition's identity. Versions of an interface are left out: `tasks:api/tasks`.
+    /// Returns a definition's identity. The interface has no version there: `tasks:api/tasks`.
     fn name(&self, definition: &TypeDef) -> TypeName {
         let interface = match definition.owner {
             TypeOwner::Interface(id) => self.resolve.id_of(id),

@@ -1,32 +1,33 @@
-//! The memory that values are read from, and how reading can fail.
+//! Checked access to the memory in which a result lies, and the errors of reading it.
 
 use super::plan::Layout;
 
-/// A component's memory after a call, and how much of it may still be read.
+/// An instance's memory after a call, and how many bytes of it may still be read.
 pub struct Memory<'a> {
     bytes: &'a [u8],
     left: usize,
 }
 
-/// Why a result cannot be read.
+/// Why a result in memory cannot be converted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unreadable {
-    /// It has no JSON form, in words.
+pub enum ResultError {
+    /// A part of it cannot be written as JSON. The text describes that part.
     Value(String),
-    /// It is no value of its type, or lies outside the memory, in words: a trap by the canonical ABI.
+    /// It is not a value of its type, or lies outside the memory. By the canonical ABI that is a
+    /// trap. The text says what is wrong.
     Abi(&'static str),
-    /// It is larger than what may be handed over.
+    /// It is larger than the limit.
     TooLarge,
 }
 
-impl From<String> for Unreadable {
+impl From<String> for ResultError {
     fn from(reason: String) -> Self {
-        Unreadable::Value(reason)
+        ResultError::Value(reason)
     }
 }
 
 impl<'a> Memory<'a> {
-    /// A memory of which that many bytes may be read.
+    /// Wraps a memory of which at most `limit_bytes` bytes may be read.
     pub fn new(bytes: &'a [u8], limit_bytes: usize) -> Self {
         Memory {
             bytes,
@@ -34,47 +35,61 @@ impl<'a> Memory<'a> {
         }
     }
 
-    /// The bytes of a value at an address.
-    pub(crate) fn at(&mut self, address: usize, layout: &Layout) -> Result<&'a [u8], Unreadable> {
+    /// Returns the bytes of the value with this layout at an address.
+    pub(crate) fn value(
+        &mut self,
+        address: usize,
+        layout: &Layout,
+    ) -> Result<&'a [u8], ResultError> {
         self.slice(address, layout.size, layout.align)
     }
 
-    fn slice(&mut self, address: usize, size: usize, align: usize) -> Result<&'a [u8], Unreadable> {
-        self.left = self.left.checked_sub(size).ok_or(Unreadable::TooLarge)?;
-        if !address.is_multiple_of(align) {
-            return Err(Unreadable::Abi("pointer not aligned"));
-        }
-        let end = address.checked_add(size);
-        end.and_then(|end| self.bytes.get(address..end))
-            .ok_or(Unreadable::Abi("pointer out of bounds of memory"))
-    }
-
-    /// The elements of the list whose two words are given, each so many bytes.
+    /// Returns the bytes of a list's elements. `header` is the list itself: the address of its
+    /// elements and their number.
     pub(super) fn list(
         &mut self,
-        words: &[u8],
-        size: usize,
+        header: &[u8],
+        element_size: usize,
         align: usize,
-    ) -> Result<&'a [u8], Unreadable> {
-        let (address, count) = (word(words), word(&words[4..]));
-        let size = count.checked_mul(size).ok_or(Unreadable::TooLarge)?;
+    ) -> Result<&'a [u8], ResultError> {
+        let (address, count) = (word(header), word(&header[4..]));
+        let size = count
+            .checked_mul(element_size)
+            .ok_or(ResultError::TooLarge)?;
         self.slice(address, size, align)
     }
 
-    /// The text whose two words are given.
-    pub(super) fn text(&mut self, words: &[u8]) -> Result<&'a str, Unreadable> {
-        let bytes = self.list(words, 1, 1)?;
-        std::str::from_utf8(bytes).map_err(|_| Unreadable::Abi("invalid utf-8 in a string"))
+    /// Returns a string. `header` is the string itself: the address of its bytes and their number.
+    pub(super) fn text(&mut self, header: &[u8]) -> Result<&'a str, ResultError> {
+        let bytes = self.list(header, 1, 1)?;
+        std::str::from_utf8(bytes).map_err(|_| ResultError::Abi("invalid utf-8 in a string"))
+    }
+
+    /// Every read of the memory goes through here. It is charged before it is checked, so that an
+    /// oversized length is [`ResultError::TooLarge`] whether or not the memory has as many bytes.
+    fn slice(
+        &mut self,
+        address: usize,
+        size: usize,
+        align: usize,
+    ) -> Result<&'a [u8], ResultError> {
+        self.left = self.left.checked_sub(size).ok_or(ResultError::TooLarge)?;
+        if !address.is_multiple_of(align) {
+            return Err(ResultError::Abi("pointer not aligned"));
+        }
+        let end = address.checked_add(size);
+        end.and_then(|end| self.bytes.get(address..end))
+            .ok_or(ResultError::Abi("pointer out of bounds of memory"))
     }
 }
 
-/// The number in the first bytes. The caller has as many.
-pub(super) fn bytes<const N: usize>(bytes: &[u8]) -> [u8; N] {
-    *bytes
+/// Returns the first bytes of a value as an array.
+pub(super) fn first<const N: usize>(value: &[u8]) -> [u8; N] {
+    *value
         .first_chunk()
-        .expect("a value's bytes are as many as its layout says")
+        .expect("a value has as many bytes as its layout says")
 }
 
-fn word(words: &[u8]) -> usize {
-    u32::from_le_bytes(bytes(words)) as usize
+fn word(bytes: &[u8]) -> usize {
+    u32::from_le_bytes(first(bytes)) as usize
 }

@@ -1,18 +1,22 @@
-//! Where the parts of a type lie (the canonical ABI's `alignment`, `size` and field offsets).
+//! Computes where the parts of a type lie in memory: the canonical ABI's alignments, sizes and
+//! field offsets.
+//!
+//! The tree of layouts has the same form as the tree of types. It also contains the names in WIT
+//! and in JSON, so that reading a value needs nothing else.
 
 use crate::types::{Case, Epoch, Type};
 
-/// How a type lies in memory.
+/// How a value of a type lies in memory. All numbers are bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Layout {
     pub(super) size: usize,
     pub(super) align: usize,
-    pub(super) step: Step,
+    pub(super) kind: Kind,
 }
 
-/// What to do with the bytes of a value.
+/// What a value's bytes mean.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Step {
+pub(super) enum Kind {
     Bool,
     U8,
     U16,
@@ -29,23 +33,24 @@ pub(super) enum Step {
     Bytes,
     Datetime(Epoch),
     Option(Part),
-    /// The outer option; its payload is the inner one.
+    /// An option whose payload is an option. The part is the inner option.
     Clearable(Part),
     List(Box<Layout>),
-    /// A list of pairs: the pair's layout, and its second half.
+    /// A list of pairs of a key and a value: the layout of a pair, and the value in it.
     Map(Box<Layout>, Part),
     Tuple(Vec<Part>),
     Record(Vec<Member>),
-    Enum(Choice),
-    Variant(Choice),
-    Flags(Vec<Name>),
+    Enum(Cases),
+    Variant(Cases),
+    /// One bit for each name, in order.
+    Flags(Vec<CaseName>),
     Result {
         ok: Option<Part>,
         error: Option<Part>,
     },
 }
 
-/// A value within another.
+/// A value within another one.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Part {
     pub(super) offset: usize,
@@ -56,78 +61,79 @@ pub(super) struct Part {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Member {
     pub(super) name: String,
-    /// As JSON writes it: quotes and colon included.
+    /// The name as it is written in JSON, with quotes and colon.
     pub(super) key: String,
     pub(super) part: Part,
 }
 
-/// A case, or one of several flags.
+/// The name of a case or of a flag.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Name {
+pub(super) struct CaseName {
     pub(super) wit: String,
-    /// As JSON writes it, quotes included.
+    /// The name as it is written in JSON, with quotes.
     pub(super) json: String,
 }
 
-/// One of several cases.
+/// The cases of an enum or a variant, in the order of their discriminants.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Choice {
-    /// Of the number that says which.
-    pub(super) size: usize,
-    pub(super) cases: Vec<(Name, Option<Part>)>,
+pub(super) struct Cases {
+    pub(super) discriminant_size: usize,
+    pub(super) cases: Vec<(CaseName, Option<Part>)>,
 }
 
 impl Layout {
+    /// Computes the layout of a type.
     pub(crate) fn of(ty: &Type) -> Layout {
-        let scalar = |size, step| Layout {
+        let scalar = |size, kind| Layout {
             size,
             align: size,
-            step,
+            kind,
         };
-        let words = |step| Layout {
+        // The address and the number of elements, 4 bytes each.
+        let list = |kind| Layout {
             size: 8,
             align: 4,
-            step,
+            kind,
         };
         match ty {
-            Type::Bool => scalar(1, Step::Bool),
-            Type::U8 => scalar(1, Step::U8),
-            Type::U16 => scalar(2, Step::U16),
-            Type::U32 => scalar(4, Step::U32),
-            Type::U64 => scalar(8, Step::U64),
-            Type::S8 => scalar(1, Step::S8),
-            Type::S16 => scalar(2, Step::S16),
-            Type::S32 => scalar(4, Step::S32),
-            Type::S64 => scalar(8, Step::S64),
-            Type::F32 => scalar(4, Step::F32),
-            Type::F64 => scalar(8, Step::F64),
-            Type::Char => scalar(4, Step::Char),
-            Type::String => words(Step::String),
-            Type::Bytes => words(Step::Bytes),
+            Type::Bool => scalar(1, Kind::Bool),
+            Type::U8 => scalar(1, Kind::U8),
+            Type::U16 => scalar(2, Kind::U16),
+            Type::U32 => scalar(4, Kind::U32),
+            Type::U64 => scalar(8, Kind::U64),
+            Type::S8 => scalar(1, Kind::S8),
+            Type::S16 => scalar(2, Kind::S16),
+            Type::S32 => scalar(4, Kind::S32),
+            Type::S64 => scalar(8, Kind::S64),
+            Type::F32 => scalar(4, Kind::F32),
+            Type::F64 => scalar(8, Kind::F64),
+            Type::Char => scalar(4, Kind::Char),
+            Type::String => list(Kind::String),
+            Type::Bytes => list(Kind::Bytes),
             Type::Datetime(epoch) => Layout {
                 size: 16,
                 align: 8,
-                step: Step::Datetime(*epoch),
+                kind: Kind::Datetime(*epoch),
             },
-            Type::Option(inner) => option(Layout::of(inner), Step::Option),
+            Type::Option(inner) => option(Layout::of(inner), Kind::Option),
             Type::Clearable(inner) => {
-                option(option(Layout::of(inner), Step::Option), Step::Clearable)
+                option(option(Layout::of(inner), Kind::Option), Kind::Clearable)
             }
-            Type::List(item) => words(Step::List(Layout::of(item).into())),
+            Type::List(item) => list(Kind::List(Layout::of(item).into())),
             Type::Map(item) => {
                 let pair = Layout::of(&Type::Tuple([Type::String, (**item).clone()].into()));
-                let value = match &pair.step {
-                    Step::Tuple(parts) => parts[1].clone(),
-                    _ => unreachable!("a tuple's layout is one of a tuple"),
+                let value = match &pair.kind {
+                    Kind::Tuple(parts) => parts[1].clone(),
+                    _ => unreachable!("the layout of a tuple is a tuple"),
                 };
-                words(Step::Map(pair.into(), value))
+                list(Kind::Map(pair.into(), value))
             }
             Type::Tuple(types) => {
                 let (size, align, parts) = in_order(types.iter());
                 Layout {
                     size,
                     align,
-                    step: Step::Tuple(parts),
+                    kind: Kind::Tuple(parts),
                 }
             }
             Type::Record(record) => {
@@ -141,26 +147,26 @@ impl Layout {
                 Layout {
                     size,
                     align,
-                    step: Step::Record(members.map(member).collect()),
+                    kind: Kind::Record(members.map(member).collect()),
                 }
             }
             Type::Enum(names) => {
-                let cases = names.cases.iter().map(|case| (Name::of(case), None));
-                let (size, align, choice) = choice(cases.collect());
+                let cases = names.cases.iter().map(|case| (CaseName::of(case), None));
+                let (size, align, cases) = cases_of(cases.collect());
                 Layout {
                     size,
                     align,
-                    step: Step::Enum(choice),
+                    kind: Kind::Enum(cases),
                 }
             }
             Type::Variant(variant) => {
                 let cases = variant.cases.iter();
-                let cases = cases.map(|case| (Name::of(case), case.payload.as_ref()));
-                let (size, align, choice) = choice(cases.collect());
+                let cases = cases.map(|case| (CaseName::of(case), case.payload.as_ref()));
+                let (size, align, cases) = cases_of(cases.collect());
                 Layout {
                     size,
                     align,
-                    step: Step::Variant(choice),
+                    kind: Kind::Variant(cases),
                 }
             }
             Type::Flags(names) => {
@@ -169,18 +175,18 @@ impl Layout {
                     9..=16 => (2, 2),
                     count => (count.div_ceil(32) * 4, 4),
                 };
-                let names = names.cases.iter().map(Name::of).collect();
+                let names = names.cases.iter().map(CaseName::of).collect();
                 Layout {
                     size,
                     align,
-                    step: Step::Flags(names),
+                    kind: Kind::Flags(names),
                 }
             }
             Type::Result(result) => Layout::result(result.ok.as_ref(), result.error.as_ref()),
         }
     }
 
-    /// Of a result with these payloads.
+    /// Computes the layout of a result with these payloads.
     pub(crate) fn result(ok: Option<&Type>, error: Option<&Type>) -> Layout {
         let (size, align, mut parts) = payloads(1, [ok, error]);
         let error = parts.pop().flatten();
@@ -188,34 +194,34 @@ impl Layout {
         Layout {
             size,
             align,
-            step: Step::Result { ok, error },
+            kind: Kind::Result { ok, error },
         }
     }
 }
 
-impl Name {
-    fn of(case: &Case) -> Name {
-        Name {
+impl CaseName {
+    fn of(case: &Case) -> CaseName {
+        CaseName {
             wit: case.name.clone(),
             json: format!("\"{}\"", case.json_name),
         }
     }
 }
 
-fn option(inner: Layout, step: fn(Part) -> Step) -> Layout {
+fn option(inner: Layout, kind: fn(Part) -> Kind) -> Layout {
     let align = inner.align;
     Layout {
         size: align + inner.size.next_multiple_of(align),
         align,
-        step: step(Part {
-            // Behind one byte, where the payload may lie next.
+        kind: kind(Part {
+            // The discriminant is one byte. The payload follows at the next aligned offset.
             offset: align,
             layout: inner.into(),
         }),
     }
 }
 
-/// Size, alignment and parts of values that lie one behind the other.
+/// Computes size, alignment and parts of values that lie one after the other, as in a record.
 fn in_order<'a>(types: impl Iterator<Item = &'a Type>) -> (usize, usize, Vec<Part>) {
     let (mut end, mut align) = (0_usize, 1);
     let parts = types
@@ -233,32 +239,34 @@ fn in_order<'a>(types: impl Iterator<Item = &'a Type>) -> (usize, usize, Vec<Par
     (end.next_multiple_of(align), align, parts)
 }
 
-fn choice(cases: Vec<(Name, Option<&Type>)>) -> (usize, usize, Choice) {
-    let number = match cases.len() {
+/// Computes size, alignment and cases of an enum or a variant.
+fn cases_of(cases: Vec<(CaseName, Option<&Type>)>) -> (usize, usize, Cases) {
+    let discriminant_size = match cases.len() {
         0..=0x100 => 1,
         0x101..=0x1_0000 => 2,
         _ => 4,
     };
-    let (size, align, parts) = payloads(number, cases.iter().map(|(_, payload)| *payload));
+    let (size, align, parts) =
+        payloads(discriminant_size, cases.iter().map(|(_, payload)| *payload));
     let names = cases.into_iter().map(|(name, _)| name);
-    let choice = Choice {
-        size: number,
+    let cases = Cases {
+        discriminant_size,
         cases: names.zip(parts).collect(),
     };
-    (size, align, choice)
+    (size, align, cases)
 }
 
-/// Size, alignment and parts of payloads of which one lies behind a number of that size.
+/// Computes size, alignment and payloads of values of which one follows a discriminant.
 fn payloads<'a>(
-    number: usize,
+    discriminant_size: usize,
     types: impl IntoIterator<Item = Option<&'a Type>>,
 ) -> (usize, usize, Vec<Option<Part>>) {
     let layouts: Vec<_> = types.into_iter().map(|ty| ty.map(Layout::of)).collect();
     let payloads = || layouts.iter().flatten();
     let align = payloads().map(|layout| layout.align).max().unwrap_or(1);
     let largest = payloads().map(|layout| layout.size).max().unwrap_or(0);
-    let offset = number.next_multiple_of(align);
-    let align = align.max(number);
+    let offset = discriminant_size.next_multiple_of(align);
+    let align = align.max(discriminant_size);
     let parts = layouts.into_iter().map(|layout| {
         Some(Part {
             offset,

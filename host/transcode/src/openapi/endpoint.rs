@@ -1,4 +1,4 @@
-//! One operation of the document: parameters, request body and answers.
+//! One operation of the document: parameters, request body and responses.
 
 use serde_json::{Map, Value, json};
 
@@ -8,18 +8,18 @@ use crate::operation::{Operation, Source};
 use crate::types::Type;
 use contract::{Access, Method};
 
-/// An operation, and what of the others it must know.
+/// An operation, and what its description needs to know about the others.
 pub(super) struct Endpoint<'a> {
     pub(super) operation: &'a Operation,
     pub(super) schemas: &'a Schemas,
     /// Its unique `operationId`.
     pub(super) id: String,
-    /// Whether its path also answers GET, so that its state has an entity tag.
+    /// Whether its path also has a GET route, so that its state has an entity tag.
     pub(super) has_get: bool,
 }
 
 impl Endpoint<'_> {
-    /// The Operation Object.
+    /// Makes the Operation Object.
     pub(super) fn describe(&self) -> Value {
         let function = self.operation.declaration();
         let mut object = Map::new();
@@ -90,21 +90,21 @@ impl Endpoint<'_> {
         if self.takes_idempotency_key() {
             parameters.push(header(
                 "Idempotency-Key",
-                "A key of the client's choice. A repeat with the same key gets the first answer, and changes nothing.",
+                "A key that the client chooses. A repeated request with the same key gets the first response again and changes nothing.",
                 json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" }),
             ));
         }
         if self.takes_if_match() {
             parameters.push(header(
                 "If-Match",
-                "Entity tags of states that may be changed. Where the current one is none of them, the answer is 412.",
+                "Entity tags of the states to which the request applies. If the current state has none of them, the response is 412.",
                 entity_tags(),
             ));
         }
         if self.method() == Method::Get {
             parameters.push(header(
                 "If-None-Match",
-                "Entity tags that the client holds. Where the current one is among them, the answer is 304.",
+                "Entity tags of the states that the client has. If the current state has one of them, the response is 304.",
                 entity_tags(),
             ));
         }
@@ -171,15 +171,15 @@ impl Endpoint<'_> {
             add("ETag", "The strong entity tag of this state.");
         }
         if route.location.is_some() {
-            add("Location", "The path of what was created.");
+            add("Location", "The path of the created resource.");
         }
         if route.next.is_some() {
             add(
                 "Link",
-                "The next page, as rel=\"next\"; absent on the last one.",
+                "The next page, with rel=\"next\". Absent on the last page.",
             );
         }
-        add("X-Request-Id", "The request's id, for logs.");
+        add("X-Request-Id", "The id of the request, as in the logs.");
         Value::Object(headers)
     }
 }
@@ -194,8 +194,8 @@ fn header(name: &str, description: &str, schema: Value) -> Value {
     })
 }
 
-/// RFC 9110: `*`, or a list of entity tags. Without a pattern: a condition that cannot be read
-/// does not hold, which is not a refusal of the request's form.
+/// The schema of `*` or a list of entity tags (RFC 9110). It has no pattern, because a malformed
+/// condition does not make the request invalid: the condition is just false.
 fn entity_tags() -> Value {
     json!({ "type": "string" })
 }

@@ -1,30 +1,30 @@
-//! The answers that the host gives by itself, and the form of every problem.
+//! The responses that the host itself gives, and the schema of every problem.
 
 use serde_json::{Map, Value, json};
 
-/// Statuses with the names of their shared response objects and what they mean.
+/// Each status with the name of its shared response object and its description.
 const SHARED: [(&str, &str, &str); 10] = [
     (
         "400",
         "BadRequest",
-        "The request cannot be understood: malformed JSON, or a bad header.",
+        "The request is malformed: invalid JSON or an invalid header.",
     ),
-    ("404", "NotFound", "There is no such resource."),
+    ("404", "NotFound", "The resource does not exist."),
     (
         "412",
         "PreconditionFailed",
-        "The resource has another state than If-Match names.",
+        "The state of the resource does not match `If-Match`.",
     ),
     ("413", "ContentTooLarge", "The body is too large."),
     (
         "415",
         "UnsupportedMediaType",
-        "The body is not of a media type that the operation reads.",
+        "The operation does not accept the media type of the body.",
     ),
     (
         "422",
         "UnprocessableContent",
-        "Values do not fit: `errors` names each by a pointer.",
+        "Values are invalid. `errors` lists each one with a JSON pointer.",
     ),
     (
         "500",
@@ -35,7 +35,8 @@ const SHARED: [(&str, &str, &str); 10] = [
         "503",
         "ServiceUnavailable",
         "The service is overloaded or not ready. Nothing was changed, unless the type ends in \
-         `outcome-unknown`: whether it was is not known then, and there is no `Retry-After`.",
+         `outcome-unknown`: then it is not known whether the request was carried out, and the \
+         response has no `Retry-After`.",
     ),
     (
         "504",
@@ -45,7 +46,7 @@ const SHARED: [(&str, &str, &str); 10] = [
     (
         "default",
         "Problem",
-        "The operation was refused. Nothing was changed.",
+        "The request was refused. Nothing was changed.",
     ),
 ];
 
@@ -54,29 +55,29 @@ pub fn problem_schema() -> Value {
     json!({
         "type": "object",
         "title": "Problem",
-        "description": "Why a request got no success (RFC 9457). It may have further members.",
+        "description": "Why a request failed (RFC 9457). A problem may have additional members.",
         "required": ["type", "title", "status"],
         "properties": {
             "type": {
                 "type": "string",
                 "format": "uri-reference",
-                "description": "The kind of problem, the same at every occurrence.",
+                "description": "The kind of problem. It is the same for every occurrence.",
             },
-            "title": { "type": "string", "description": "The kind of problem in a few words." },
+            "title": { "type": "string", "description": "The kind of problem, in a few words." },
             "status": { "type": "integer", "minimum": 400, "maximum": 599 },
-            "detail": { "type": "string", "description": "What happened this time." },
-            "instance": { "type": "string", "description": "This occurrence." },
-            "request_id": { "type": "string", "description": "The request's id, for logs." },
+            "detail": { "type": "string", "description": "What went wrong in this occurrence." },
+            "instance": { "type": "string", "description": "Identifies this occurrence." },
+            "request_id": { "type": "string", "description": "The id of the request, as in the logs." },
             "errors": {
                 "type": "array",
-                "description": "The faults by place.",
+                "description": "The errors in the request, each with its place.",
                 "items": {
                     "type": "object",
                     "required": ["pointer", "detail"],
                     "properties": {
                         "pointer": {
                             "type": "string",
-                            "description": "`#/title` in the body, `#/query/limit`, `#/path/id`.",
+                            "description": "JSON pointer to the value: `#/title` in the body, `#/query/limit`, `#/path/id`.",
                         },
                         "detail": { "type": "string" },
                     },
@@ -94,7 +95,7 @@ pub(super) fn shared() -> Value {
             "description": description,
             "headers": {
                 "X-Request-Id": {
-                    "description": "The request's id, for logs.",
+                    "description": "The id of the request, as in the logs.",
                     "schema": { "type": "string" },
                 },
             },
@@ -106,7 +107,7 @@ pub(super) fn shared() -> Value {
         });
         if status == "503" {
             response["headers"]["Retry-After"] = json!({
-                "description": "Seconds to wait before another attempt.",
+                "description": "Seconds to wait before the next attempt.",
                 "schema": { "type": "integer", "minimum": 0 },
             });
         }
@@ -115,17 +116,17 @@ pub(super) fn shared() -> Value {
     Value::Object(responses)
 }
 
-/// A reference to the shared answer of a status.
+/// Returns a reference to the shared response of a status.
 pub(super) fn reference(status: &str) -> Value {
     let shared = SHARED.iter().find(|(known, ..)| *known == status);
     let name = shared.map_or("Problem", |(_, name, _)| name);
     json!({ "$ref": format!("#/components/responses/{name}") })
 }
 
-/// The answer to a conditional GET.
+/// Returns the response to a conditional GET whose condition is false.
 pub(super) fn not_modified() -> Value {
     json!({
-        "description": "The client holds the current state already.",
+        "description": "The client already has the current state.",
         "headers": {
             "ETag": {
                 "description": "The strong entity tag of this state.",

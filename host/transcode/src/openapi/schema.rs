@@ -1,9 +1,9 @@
 //! JSON Schemas (2020-12) of types.
 //!
-//! Named types are components, described once. One that any body takes is described as input,
-//! which binds clients: what may be absent is not required, and strings exclude U+0000. One
-//! that only answers carry is described as output: every member is there but those that stand
-//! for an absence.
+//! Named types are components of the document and are described once. A type that occurs in any
+//! request is described as input, for what clients may send: optional members are not required, and
+//! strings exclude U+0000. A type that occurs only in responses is described as output: every
+//! member is required, except for those whose absence means something.
 
 mod naming;
 
@@ -17,14 +17,14 @@ use crate::operation::QueryParam;
 use crate::operation::{Operation, Source};
 use crate::types::{Case, Enum, Epoch, Record, ResultType, Type, TypeName, Variant};
 
-/// What a string excludes, as ECMA-262 writes it: the databases behind cannot hold U+0000.
+/// A regular expression (ECMA-262) for strings without U+0000, which the databases cannot store.
 const NO_NUL: &str = r"^[^\u0000]*$";
 
 /// The named types of all operations.
 pub(super) struct Schemas {
     /// Each type's name among the components.
     names: BTreeMap<TypeName, String>,
-    /// What requests carry, themselves or as a part.
+    /// The types that occur in requests.
     inputs: BTreeSet<TypeName>,
     components: Map<String, Value>,
 }
@@ -39,6 +39,7 @@ enum Direction {
 }
 
 impl Schemas {
+    /// Collects the named types of these operations and describes each.
     pub(super) fn of(operations: &[Operation]) -> Schemas {
         let mut types = BTreeMap::new();
         for operation in operations {
@@ -79,22 +80,22 @@ impl Schemas {
         schemas
     }
 
-    /// `components/schemas`.
+    /// Returns `components/schemas`.
     pub(super) fn components(&self) -> &Map<String, Value> {
         &self.components
     }
 
-    /// The schema of a value that the client sends in a body.
+    /// Returns the schema of a value in a request body.
     pub(super) fn input(&self, ty: &Type) -> Value {
         self.schema(ty, Direction::Input)
     }
 
-    /// The schema of a value that the service sends.
+    /// Returns the schema of a value in a response.
     pub(super) fn output(&self, ty: &Type) -> Value {
         self.schema(ty, Direction::Output)
     }
 
-    /// The schema of a path parameter: a segment is never empty.
+    /// Returns the schema of a path parameter. A segment is never empty.
     pub(super) fn segment(&self, ty: &Type) -> Value {
         let mut schema = self.schema(ty, Direction::Input);
         if *ty == Type::String {
@@ -103,7 +104,7 @@ impl Schemas {
         schema
     }
 
-    /// The Parameter Object of a query parameter.
+    /// Returns the Parameter Object of a query parameter.
     pub(super) fn query(&self, param: &QueryParam, docs: Option<&str>) -> Value {
         let scalar = self.schema(&param.scalar, Direction::Input);
         let mut object = json!({
@@ -124,7 +125,7 @@ impl Schemas {
         object
     }
 
-    /// A value's schema: a reference for named types.
+    /// Returns the schema of a type: a reference if the type is named.
     fn schema(&self, ty: &Type, direction: Direction) -> Value {
         match ty {
             Type::Bool => json!({ "type": "boolean" }),
@@ -169,7 +170,7 @@ impl Schemas {
         }
     }
 
-    /// The schema of a named type itself.
+    /// Returns the schema of a named type itself.
     fn definition(&self, ty: &Type, direction: Direction) -> Value {
         let (docs, schema) = match ty {
             Type::Record(ty) => (ty.docs.clone(), self.record(ty, direction)),
@@ -257,7 +258,7 @@ fn integer(ty: &Type) -> Value {
         Type::U8 | Type::U16 | Type::S8 | Type::S16 | Type::S32 => {
             schema["format"] = json!("int32");
         }
-        // A u32 fits in neither an int32 nor needs an int64: the bounds say it.
+        // A u32 does not fit in an int32 and does not need an int64. The bounds describe it.
         _ => {}
     }
     if let Some(range) = ty.integer_range() {
@@ -320,7 +321,8 @@ fn names(ty: &Enum) -> Vec<&str> {
         .collect()
 }
 
-/// JSON Schema has no place for an enum's cases' documentation: a list below its own.
+/// Appends the documentation of an enum's cases to the enum's own, as a list. JSON Schema has no
+/// place for it.
 fn with_case_docs(docs: &Option<String>, cases: &[Case]) -> Option<String> {
     let line = |case: &Case| {
         let docs = case.docs.as_deref()?;

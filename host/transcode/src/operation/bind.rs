@@ -1,4 +1,4 @@
-//! Plans made from a route and a function's signature.
+//! Makes an operation's plan from a route and a function's signature.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -89,11 +89,11 @@ fn sources(
     Ok(sources)
 }
 
-/// The parameter that takes the body.
+/// Returns the parameter that is the body, out of those that are not in the path.
 fn body<'a>(rest: &[&'a Param]) -> Result<Option<&'a Param>, BindFault> {
-    let beyond_query = |param: &&Param| QueryParam::bind(&param.json_name, &param.ty).is_none();
-    let mut beyond = rest.iter().copied().filter(beyond_query);
-    match (rest, beyond.next(), beyond.next()) {
+    let no_query = |param: &&Param| QueryParam::bind(&param.json_name, &param.ty).is_none();
+    let mut only_body = rest.iter().copied().filter(no_query);
+    match (rest, only_body.next(), only_body.next()) {
         ([], _, _) => Ok(None),
         ([only], _, _) => Ok(Some(only)),
         (_, Some(body), None) => Ok(Some(body)),
@@ -128,7 +128,7 @@ fn takes_cursor(sources: &[Source]) -> bool {
 }
 
 impl Source {
-    /// The query parameters that this source reads.
+    /// Returns the query parameters that this source reads.
     pub(crate) fn query_params(&self) -> &[QueryParam] {
         match self {
             Source::Path { .. } | Source::Body { .. } => &[],

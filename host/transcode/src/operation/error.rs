@@ -1,23 +1,23 @@
-//! Why a route does not fit the component that names it.
+//! Why a route cannot be bound to the function that it names.
 
 use crate::interface::SignatureError;
 use crate::template::TemplateError;
 use contract::Method;
 
-/// Why a route cannot be served. Displays as a sentence for the component's author.
+/// Why a route cannot be served. The message is a sentence for the component's author.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("route {route}: {fault}")]
 pub struct BindError {
     /// Method and path template.
     pub route: String,
-    /// What does not fit.
+    /// The mismatch.
     pub fault: BindFault,
 }
 
-/// What does not fit between a route and its function.
+/// A mismatch between a route and its function.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum BindFault {
-    /// The component exports no such function.
+    /// The component does not export the function.
     #[error("the component exports no function {0}")]
     UnknownFunction(String),
     /// The function cannot be an operation.
@@ -25,44 +25,46 @@ pub enum BindFault {
     Signature {
         /// The function.
         function: String,
-        /// Why.
+        /// The reason.
         reason: SignatureError,
     },
-    /// The path is no template.
-    #[error("its path is wrong: {0}")]
+    /// The path is not a valid template.
+    #[error("its path is invalid: {0}")]
     Path(TemplateError),
-    /// The path has a parameter that the function has not.
-    #[error("its path has a parameter {{{0}}}, which the function does not take")]
+    /// The path has a parameter that the function does not have.
+    #[error("its path has a parameter {{{0}}}, but the function has no such parameter")]
     UnknownPathParameter(String),
-    /// A path parameter is more than one word of text.
+    /// A path parameter is not a scalar.
     #[error("its path parameter {{{0}}} is not a number, a string, a bool, an enum or a datetime")]
     PathParameterType(String),
     /// A query parameter is neither a scalar nor a list of scalars.
     #[error(
-        "{0} would come from the query, which holds only scalars, lists of scalars, and options of either"
+        "{0} would come from the query, which can hold only scalars, lists of scalars, and options of either"
     )]
     QueryType(String),
-    /// Two query parameters have one name.
+    /// Two query parameters have the same name.
     #[error("two parameters would come from the query parameter {0}")]
     RepeatedQueryParameter(String),
-    /// More than one parameter, or none of several, could be the body.
+    /// Of several parameters, more than one or none must be the body.
     #[error(
-        "which parameter takes the body is unclear ({0}); make one a record, or join them in one record"
+        "it is unclear which parameter is the body ({0}); make exactly one of them a record, or combine them in one record"
     )]
     AmbiguousBody(String),
-    /// The success status is none.
-    #[error("its success status is {0}, not from 200 to 299")]
+    /// The success status is not a status of a success.
+    #[error("its success status is {0}, but it must be from 200 to 299")]
     SuccessStatus(u16),
-    /// The success status forbids a body and the function returns one.
-    #[error("its success status is {0}, which has no body, and the function returns one")]
+    /// The success status forbids a body, but the function returns one.
+    #[error("its success status is {0}, which has no body, but the function returns one")]
     BodyWithoutContent(u16),
-    /// A safe method that may write.
+    /// A safe method has write access.
     #[error("{0} must have access read")]
     SafeMethodWrites(Method),
-    /// The route names a member that the function's result has not.
-    #[error("its {role} is the result's member {member}, which the function's result has not")]
+    /// The route names a member that the function's result does not have.
+    #[error(
+        "its {role} is the result's member {member}, but the function's result has no such member"
+    )]
     UnknownMember {
-        /// What the member is for: `body`, `etag`, `next`, `location`.
+        /// What the member is used for: `body`, `etag`, `next`, `location`.
         role: &'static str,
         /// The member.
         member: String,
@@ -70,17 +72,17 @@ pub enum BindFault {
     /// The route names a member of the wrong type.
     #[error("its {role} is the result's member {member}, which is not {expected}")]
     MemberType {
-        /// What the member is for.
+        /// What the member is used for.
         role: &'static str,
         /// The member.
         member: String,
         /// The type that it must have.
         expected: &'static str,
     },
-    /// The `Location` is no template.
-    #[error("its location is wrong: {0}")]
+    /// The `Location` is not a valid template.
+    #[error("its location is invalid: {0}")]
     Location(TemplateError),
-    /// Pages follow each other, but no request can name one.
-    #[error("it has a next page, and the function takes no query parameter cursor: option<string>")]
+    /// The route has a next page, but a request cannot ask for it.
+    #[error("it has a next page, but the function has no query parameter cursor: option<string>")]
     NoCursor,
 }

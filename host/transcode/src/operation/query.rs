@@ -1,15 +1,15 @@
 //! Query strings: `status=pending&tags=a,b&tags=c`.
 //!
-//! `+` is a space and escapes are UTF-8, as HTML forms write them. Parameters that no one asks
-//! for are ignored. A list is comma-separated, repeated, or both; commas separate also where
-//! they are escaped, because most clients escape them unasked.
+//! As in HTML forms, `+` is a space and escapes are UTF-8. Unknown parameters are ignored. A list
+//! is comma-separated, repeated, or both. An escaped comma separates too, because most clients
+//! escape commas automatically.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 use wasmtime::component::Val;
 
-use crate::read::{self, Faults, Place};
+use crate::read::{self, FieldErrors, Place};
 use crate::types::Type;
 
 /// One parameter of the query.
@@ -17,16 +17,16 @@ use crate::types::Type;
 pub(crate) struct QueryParam {
     /// Its name, in snake_case.
     pub(crate) name: String,
-    /// Whether its absence is a none.
+    /// Whether it may be absent, which then means none.
     pub(crate) optional: bool,
-    /// Whether it holds several values.
+    /// Whether it can hold several values.
     pub(crate) list: bool,
-    /// The type of its value, or of each of its values.
+    /// The type of its value, or of each value if it is a list.
     pub(crate) scalar: Type,
 }
 
 impl QueryParam {
-    /// A parameter of that type, if a query can hold it.
+    /// Makes a parameter of that type, or returns `None` if a query cannot hold the type.
     pub(super) fn bind(name: &str, ty: &Type) -> Option<QueryParam> {
         let (optional, ty) = match ty {
             Type::Option(inner) => (true, &**inner),
@@ -48,9 +48,9 @@ impl QueryParam {
         self.optional && !self.list && self.scalar == Type::String
     }
 
-    /// Reads the parameter. A list that is absent is empty, or none where it is optional; a
-    /// list with an empty value is empty.
-    pub(super) fn read(&self, query: &Query<'_>, faults: &mut Faults) -> Option<Val> {
+    /// Reads the parameter. An absent list is none if it is optional, and empty otherwise. A list
+    /// with an empty value is empty.
+    pub(super) fn read(&self, query: &Query<'_>, errors: &mut FieldErrors) -> Option<Val> {
         let place = Place::Query(&self.name);
         let mut values = query.values(&self.name);
         let value = if self.list {
@@ -58,13 +58,13 @@ impl QueryParam {
             if values.peek().is_none() && self.optional {
                 return Some(Val::Option(None));
             }
-            self.list(values, faults)?
+            self.list(values, errors)?
         } else {
             match (values.next(), values.next()) {
                 (None, _) if self.optional => return Some(Val::Option(None)),
-                (None, _) => return faults.add(place, "is required"),
-                (Some(value), None) => self.scalar(value, faults)?,
-                (Some(_), Some(_)) => return faults.add(place, "must not be repeated"),
+                (None, _) => return errors.add(place, "is required"),
+                (Some(value), None) => self.scalar(value, errors)?,
+                (Some(_), Some(_)) => return errors.add(place, "must not be repeated"),
             }
         };
         Some(if self.optional {
@@ -77,19 +77,19 @@ impl QueryParam {
     fn list<'a>(
         &self,
         values: impl Iterator<Item = &'a Decoded<'a>>,
-        faults: &mut Faults,
+        errors: &mut FieldErrors,
     ) -> Option<Val> {
         let mut items = Vec::new();
         let mut complete = true;
         for value in values {
             let Ok(text) = value else {
-                return self.scalar(value, faults);
+                return self.scalar(value, errors);
             };
             if text.is_empty() {
                 continue;
             }
             for item in text.split(',') {
-                match self.scalar(&Ok(Cow::Borrowed(item)), faults) {
+                match self.scalar(&Ok(Cow::Borrowed(item)), errors) {
                     Some(item) => items.push(item),
                     None => complete = false,
                 }
@@ -98,25 +98,25 @@ impl QueryParam {
         complete.then_some(Val::List(items))
     }
 
-    fn scalar(&self, value: &Decoded<'_>, faults: &mut Faults) -> Option<Val> {
+    fn scalar(&self, value: &Decoded<'_>, errors: &mut FieldErrors) -> Option<Val> {
         let place = Place::Query(&self.name);
         let Ok(text) = value else {
-            return faults.add(place, "is not valid UTF-8");
+            return errors.add(place, "is not valid UTF-8");
         };
         match read::scalar(&self.scalar, text.clone()) {
             Ok(value) => Some(value),
-            Err(detail) => faults.add(place, detail),
+            Err(detail) => errors.add(place, detail),
         }
     }
 }
 
-/// Text, unless its escapes are not UTF-8.
+/// Decoded text, or an error if its escapes are not UTF-8.
 type Decoded<'a> = Result<Cow<'a, str>, NotUtf8>;
 
-/// A value whose escapes are not UTF-8.
+/// The escapes of a text are not UTF-8.
 pub(super) struct NotUtf8;
 
-/// A query string, taken apart.
+/// A parsed query string.
 pub(super) struct Query<'a> {
     pairs: Vec<(Cow<'a, str>, Decoded<'a>)>,
 }
@@ -126,7 +126,7 @@ impl<'a> Query<'a> {
         let parts = raw.split('&').filter(|part| !part.is_empty());
         let pairs = parts.filter_map(|part| {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            // A name that is not UTF-8 is no one's.
+            // No parameter has a name that is not UTF-8.
             Some((decode(name).ok()?, decode(value)))
         });
         Query {

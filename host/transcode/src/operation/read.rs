@@ -1,4 +1,4 @@
-//! A request into a function's arguments.
+//! Reads a function's arguments from a request.
 
 use std::borrow::Cow;
 
@@ -7,74 +7,74 @@ use wasmtime::component::Val;
 use super::query::Query;
 use super::{Operation, Source};
 use crate::json;
-use crate::read::{self, Faults, Place};
+use crate::read::{self, FieldErrors, Place};
 use crate::types::Type;
 use contract::{FieldError, Method};
 
-/// What of a request carries arguments.
+/// The parts of a request that carry arguments.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Input<'a> {
     /// The path's parameters by their names in the template, percent-decoded.
     pub parameters: &'a [(String, String)],
-    /// The raw query string without `?`.
+    /// The raw query string, without `?`.
     pub query: Option<&'a str>,
     /// The `Content-Type` header.
     pub media_type: Option<&'a str>,
-    /// The body; empty where there is none.
+    /// The body, or empty if there is none.
     pub body: &'a [u8],
 }
 
-/// Why a request has no arguments for its operation.
+/// Why a request does not fit its operation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
-    /// The body is missing or is not JSON: 400. The text says what and where.
+pub enum InputError {
+    /// The body is missing or is not JSON: 400. The text says what is wrong and where.
     #[error("{0}")]
     Malformed(String),
-    /// Values do not fit their types: 422. Every fault found, at most 100.
+    /// Values do not fit their types: 422. Lists every error, at most 100.
     #[error("the request does not fit the operation's types")]
     Invalid(Vec<FieldError>),
-    /// The body is of a media type that the operation does not read: 415. The text lists those
-    /// that it reads, separated by commas.
-    #[error("the operation reads {0}")]
+    /// The operation does not accept the body's media type: 415. The text lists the media types
+    /// that it accepts, comma-separated.
+    #[error("the operation accepts {0}")]
     UnsupportedMediaType(&'static str),
 }
 
-pub(super) fn arguments(operation: &Operation, input: &Input<'_>) -> Result<Vec<Val>, Rejection> {
+pub(super) fn arguments(operation: &Operation, input: &Input<'_>) -> Result<Vec<Val>, InputError> {
     let query = Query::parse(input.query.unwrap_or_default());
-    let mut faults = Faults::default();
+    let mut errors = FieldErrors::default();
     let mut arguments = Vec::with_capacity(operation.sources.len());
     for source in &operation.sources {
         let argument = match source {
-            Source::Path { name, ty } => path(name, ty, input, &mut faults),
-            Source::Query(param) => param.read(&query, &mut faults),
+            Source::Path { name, ty } => path(name, ty, input, &mut errors),
+            Source::Query(param) => param.read(&query, &mut errors),
             Source::QueryRecord { record, fields } => {
                 let mut members = Vec::with_capacity(fields.len());
                 for (field, param) in record.fields.iter().zip(fields) {
-                    if let Some(value) = param.read(&query, &mut faults) {
+                    if let Some(value) = param.read(&query, &mut errors) {
                         members.push((field.name.clone(), value));
                     }
                 }
                 Some(Val::Record(members))
             }
-            Source::Body { ty } => body(operation, ty, input, &mut faults)?,
+            Source::Body { ty } => body(operation, ty, input, &mut errors)?,
         };
         arguments.extend(argument);
     }
-    if faults.0.is_empty() {
+    if errors.0.is_empty() {
         Ok(arguments)
     } else {
-        Err(Rejection::Invalid(faults.0))
+        Err(InputError::Invalid(errors.0))
     }
 }
 
-fn path(name: &str, ty: &Type, input: &Input<'_>, faults: &mut Faults) -> Option<Val> {
+fn path(name: &str, ty: &Type, input: &Input<'_>, errors: &mut FieldErrors) -> Option<Val> {
     let place = Place::Path(name);
     let Some((_, text)) = input.parameters.iter().find(|(known, _)| known == name) else {
-        return faults.add(place, "is required");
+        return errors.add(place, "is required");
     };
     match read::scalar(ty, Cow::Borrowed(text)) {
         Ok(value) => Some(value),
-        Err(detail) => faults.add(place, detail),
+        Err(detail) => errors.add(place, detail),
     }
 }
 
@@ -82,26 +82,26 @@ fn body(
     operation: &Operation,
     ty: &Type,
     input: &Input<'_>,
-    faults: &mut Faults,
-) -> Result<Option<Val>, Rejection> {
+    errors: &mut FieldErrors,
+) -> Result<Option<Val>, InputError> {
     if input.body.is_empty() {
         return match ty {
             Type::Option(_) => Ok(Some(Val::Option(None))),
-            _ => Err(Rejection::Malformed(
+            _ => Err(InputError::Malformed(
                 "the body is empty; send JSON".to_owned(),
             )),
         };
     }
-    if !is_readable(operation.route.method, input.media_type) {
-        return Err(Rejection::UnsupportedMediaType(operation.media_types()));
+    if !is_accepted(operation.route.method, input.media_type) {
+        return Err(InputError::UnsupportedMediaType(operation.media_types()));
     }
-    let json = json::parse(input.body).map_err(|error| Rejection::Malformed(error.to_string()))?;
-    Ok(read::value(ty, json, Place::Body, faults))
+    let json = json::parse(input.body).map_err(|error| InputError::Malformed(error.to_string()))?;
+    Ok(read::value(ty, json, Place::Body, errors))
 }
 
-/// Whether a `Content-Type` is JSON for this method. Its parameters do not matter: JSON is
-/// UTF-8 whatever they say (RFC 8259, section 8.1).
-fn is_readable(method: Method, media_type: Option<&str>) -> bool {
+/// Returns whether a `Content-Type` is JSON for this method. Its parameters are ignored: JSON is
+/// always UTF-8 (RFC 8259, section 8.1).
+fn is_accepted(method: Method, media_type: Option<&str>) -> bool {
     let Some(media_type) = media_type else {
         return false;
     };

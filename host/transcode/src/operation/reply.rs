@@ -1,4 +1,4 @@
-//! A function's result into an answer.
+//! Converts a function's result to an outcome.
 
 use std::sync::Arc;
 
@@ -6,25 +6,25 @@ use wasmtime::component::Val;
 
 use super::error::BindFault;
 use crate::interface::Signature;
-use crate::layout::{Layout, Memory, Unreadable};
+use crate::layout::{Layout, Memory, ResultError};
 use crate::template::Template;
 use crate::types::{Record, Type};
 use crate::write;
 use contract::{FieldError, Problem, Route};
 
-/// What an operation came to.
+/// What an operation returned.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// A success.
     Reply(Reply),
-    /// A refusal by the logic.
+    /// The logic refused the request.
     Problem(Problem),
 }
 
-/// A success, as far as the result tells it.
+/// The parts of a successful response that come from the result.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reply {
-    /// JSON; none where the function returns nothing.
+    /// JSON, or `None` if the function returns nothing.
     pub body: Option<Vec<u8>>,
     /// The strong entity tag, without quotes.
     pub etag: Option<String>,
@@ -34,21 +34,22 @@ pub struct Reply {
     pub next: Option<String>,
 }
 
-/// How a result becomes a [`Reply`]. Members are positions in the result's record.
+/// How a result becomes a [`Reply`]. Members are given by their positions in the result's record.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ReplyPlan {
-    /// What the body is of; none: there is no body.
+    /// The type of the body. `None`: the reply has no body.
     body: Option<Type>,
-    /// The member that is the body; none: the whole result.
+    /// The member that is the body. `None`: the whole result.
     body_member: Option<usize>,
     etag: Option<usize>,
     next: Option<usize>,
     location: Option<Location>,
-    /// How the result lies in memory.
+    /// How the result lies in memory. `None`: the type of the problem is not known, so the layout
+    /// is not known either.
     layout: Option<Layout>,
 }
 
-/// A `Location` and the members that fill its parameters, in their order.
+/// A `Location`, and the members that replace its parameters, in the order of the parameters.
 #[derive(Debug, Clone, PartialEq)]
 struct Location {
     template: Template,
@@ -56,7 +57,7 @@ struct Location {
 }
 
 impl ReplyPlan {
-    /// Checks what a route says of the result against the result's type.
+    /// Makes a plan. Checks the members that the route names against the result's type.
     pub(super) fn bind(route: &Route, signature: &Signature) -> Result<ReplyPlan, BindFault> {
         let ok = signature.ok.as_ref();
         let result = Members(ok.and_then(Type::as_record));
@@ -95,16 +96,17 @@ impl ReplyPlan {
         })
     }
 
-    /// The type of the body, where there is one.
+    /// Returns the type of the body, if there is a body.
     pub(crate) fn body(&self) -> Option<&Type> {
         self.body.as_ref()
     }
 
+    /// Converts a lifted result.
     pub(super) fn outcome(&self, result: &Val) -> Result<Outcome, String> {
         match result {
             Val::Result(Ok(value)) => self.reply(value.as_deref()).map(Outcome::Reply),
             Val::Result(Err(Some(value))) => Ok(Outcome::Problem(problem(value))),
-            _ => Err("no result with a problem".to_owned()),
+            _ => Err(NO_PROBLEM.to_owned()),
         }
     }
 
@@ -132,26 +134,28 @@ impl ReplyPlan {
             location: match &self.location {
                 Some(location) => Some(location.fill(|index| {
                     let member = member(index).cloned();
-                    member.ok_or_else(|| "a record without its members".to_owned())
+                    member.ok_or_else(|| NO_MEMBER.to_owned())
                 })?),
                 None => None,
             },
         })
     }
 
-    /// As [`ReplyPlan::outcome`], from the memory in which the result lies at an address.
+    /// Converts a result that lies in memory at an address.
     pub(super) fn outcome_in(
         &self,
         memory: &mut Memory<'_>,
         address: usize,
-    ) -> Result<Outcome, Unreadable> {
+    ) -> Result<Outcome, ResultError> {
         let layout = self.layout.as_ref();
-        let layout = layout.ok_or_else(|| "no layout of the result".to_owned())?;
-        let at = memory.at(address, layout)?;
-        match layout.sides(at)? {
+        let layout = layout.ok_or_else(|| "the layout of the result is not known".to_owned())?;
+        let bytes = memory.value(address, layout)?;
+        match layout.result_payload(bytes)? {
             Ok(value) => self.reply_in(memory, value).map(Outcome::Reply),
-            Err(Some((layout, at))) => Ok(Outcome::Problem(problem(&layout.lift(memory, at)?))),
-            Err(None) => Err("no result with a problem".to_owned().into()),
+            Err(Some((layout, bytes))) => {
+                Ok(Outcome::Problem(problem(&layout.lift(memory, bytes)?)))
+            }
+            Err(None) => Err(NO_PROBLEM.to_owned().into()),
         }
     }
 
@@ -159,23 +163,23 @@ impl ReplyPlan {
         &self,
         memory: &mut Memory<'_>,
         value: Option<(&Layout, &[u8])>,
-    ) -> Result<Reply, Unreadable> {
-        let member = |index| value.and_then(|(layout, at)| layout.member(at, index));
+    ) -> Result<Reply, ResultError> {
+        let member = |index| value.and_then(|(layout, bytes)| layout.member(bytes, index));
         let whole_or_member = match self.body_member {
             Some(index) => member(index),
             None => value,
         };
         let body = match (&self.body, whole_or_member) {
-            (Some(_), Some((layout, at))) => {
+            (Some(_), Some((layout, bytes))) => {
                 let mut body = Vec::with_capacity(512);
-                layout.write(&mut body, memory, at)?;
+                layout.write(&mut body, memory, bytes)?;
                 Some(body)
             }
             _ => None,
         };
         let mut lift = |index| match member(index) {
-            Some((layout, at)) => layout.lift(memory, at),
-            None => Err("a record without its members".to_owned().into()),
+            Some((layout, bytes)) => layout.lift(memory, bytes),
+            None => Err(NO_MEMBER.to_owned().into()),
         };
         let mut string = |index: Option<usize>| match index {
             Some(index) => lift(index).map(|value| text(&value)),
@@ -193,6 +197,9 @@ impl ReplyPlan {
     }
 }
 
+const NO_PROBLEM: &str = "not a result with a problem";
+const NO_MEMBER: &str = "a record without its members";
+
 impl Location {
     fn fill<E: From<String>>(
         &self,
@@ -206,7 +213,7 @@ impl Location {
     }
 }
 
-/// The members of a result that may be no record.
+/// The members of a result. `None`: the result is not a record and has no members.
 struct Members<'a>(Option<&'a Arc<Record>>);
 
 impl Members<'_> {
@@ -252,7 +259,7 @@ impl Members<'_> {
     }
 }
 
-/// A problem, read by its members' names: it may gain members in later versions.
+/// Reads a problem by its members' names, because later versions may add members.
 fn problem(value: &Val) -> Problem {
     let members: &[(String, Val)] = match value {
         Val::Record(members) => members,
@@ -296,7 +303,7 @@ fn find<'a>(members: &'a [(String, Val)], name: &str) -> Option<&'a Val> {
     Some(value)
 }
 
-/// A string, or the string in an option.
+/// Returns a string, or the string in an option.
 fn text(value: &Val) -> Option<String> {
     match value {
         Val::String(text) => Some(text.clone()),

@@ -1,10 +1,10 @@
-//! Arrays and objects. Each reads all of its parts, also after a fault in one of them.
+//! Reads arrays and objects. All parts are read, even after an error in one of them.
 
 use std::borrow::Cow;
 
 use wasmtime::component::Val;
 
-use super::place::{Faults, Place};
+use super::place::{FieldErrors, Place};
 use super::scalar::{case, one_of, scalar};
 use super::value;
 use crate::json::Json;
@@ -17,13 +17,13 @@ pub(super) fn list(
     item: &Type,
     items: Vec<Json<'_>>,
     place: Place<'_>,
-    faults: &mut Faults,
+    errors: &mut FieldErrors,
 ) -> Option<Val> {
     let mut values = Some(Vec::with_capacity(items.len()));
     for (index, json) in items.into_iter().enumerate() {
         collect(
             &mut values,
-            value(item, json, Place::Item(&place, index), faults),
+            value(item, json, Place::Item(&place, index), errors),
         );
     }
     values.map(Val::List)
@@ -33,13 +33,13 @@ pub(super) fn map(
     item: &Type,
     members: Members<'_>,
     place: Place<'_>,
-    faults: &mut Faults,
+    errors: &mut FieldErrors,
 ) -> Option<Val> {
     let mut values = Some(Vec::with_capacity(members.len()));
     for (name, json) in members {
         let place = Place::Member(&place, &name);
-        let key = faults.keep(place, scalar(&Type::String, Cow::Borrowed(&name)));
-        let value = value(item, json, place, faults);
+        let key = errors.check(place, scalar(&Type::String, Cow::Borrowed(&name)));
+        let value = value(item, json, place, errors);
         let entry = key
             .zip(value)
             .map(|(key, value)| Val::Tuple(vec![key, value]));
@@ -52,16 +52,16 @@ pub(super) fn tuple(
     types: &[Type],
     items: Vec<Json<'_>>,
     place: Place<'_>,
-    faults: &mut Faults,
+    errors: &mut FieldErrors,
 ) -> Option<Val> {
     if items.len() != types.len() {
-        return faults.add(place, format!("must have exactly {} items", types.len()));
+        return errors.add(place, format!("must have exactly {} items", types.len()));
     }
     let mut values = Some(Vec::with_capacity(items.len()));
     for (index, (ty, json)) in types.iter().zip(items).enumerate() {
         collect(
             &mut values,
-            value(ty, json, Place::Item(&place, index), faults),
+            value(ty, json, Place::Item(&place, index), errors),
         );
     }
     values.map(Val::Tuple)
@@ -71,15 +71,15 @@ pub(super) fn record(
     ty: &Record,
     mut members: Members<'_>,
     place: Place<'_>,
-    faults: &mut Faults,
+    errors: &mut FieldErrors,
 ) -> Option<Val> {
     let mut values = Some(Vec::with_capacity(ty.fields.len()));
     for field in &ty.fields {
         let place = Place::Member(&place, &field.json_name);
         let value = match take(&mut members, &field.json_name) {
-            Some(json) => value(&field.ty, json, place, faults),
+            Some(json) => value(&field.ty, json, place, errors),
             None if field.ty.is_optional() => Some(Val::Option(None)),
-            None => faults.add(place, "is required"),
+            None => errors.add(place, "is required"),
         };
         collect(&mut values, value.map(|value| (field.name.clone(), value)));
     }
@@ -90,23 +90,23 @@ pub(super) fn variant(
     ty: &Variant,
     mut members: Members<'_>,
     place: Place<'_>,
-    faults: &mut Faults,
+    errors: &mut FieldErrors,
 ) -> Option<Val> {
     let at_case = Place::Member(&place, "case");
     let name = match take(&mut members, "case") {
         Some(Json::String(name)) => name,
-        Some(_) => return faults.add(at_case, "must be a string"),
-        None => return faults.add(at_case, "is required"),
+        Some(_) => return errors.add(at_case, "must be a string"),
+        None => return errors.add(at_case, "is required"),
     };
     let Some(case) = ty.cases.iter().find(|case| case.json_name == name) else {
-        return faults.add(at_case, one_of(&ty.cases));
+        return errors.add(at_case, one_of(&ty.cases));
     };
     let json = take(&mut members, "value");
     let payload = payload(
         case.payload.as_ref(),
         json,
         Place::Member(&place, "value"),
-        faults,
+        errors,
     )?;
     Some(Val::Variant(case.name.clone(), payload))
 }
@@ -115,35 +115,35 @@ pub(super) fn result(
     ty: &ResultType,
     mut members: Members<'_>,
     place: Place<'_>,
-    faults: &mut Faults,
+    errors: &mut FieldErrors,
 ) -> Option<Val> {
     let (ok, error) = (take(&mut members, "ok"), take(&mut members, "error"));
     Some(Val::Result(match (ok, error) {
         (Some(json), None) => {
             let place = Place::Member(&place, "ok");
-            Ok(payload(ty.ok.as_ref(), Some(json), place, faults)?)
+            Ok(payload(ty.ok.as_ref(), Some(json), place, errors)?)
         }
         (None, Some(json)) => {
             let place = Place::Member(&place, "error");
-            Err(payload(ty.error.as_ref(), Some(json), place, faults)?)
+            Err(payload(ty.error.as_ref(), Some(json), place, errors)?)
         }
-        _ => return faults.add(place, "must have either ok or error"),
+        _ => return errors.add(place, "must have either ok or error"),
     }))
 }
 
-/// A case's payload. One without a type must be absent or null.
+/// Reads a case's payload. If the case has no payload, the JSON must be absent or null.
 fn payload(
     ty: Option<&Type>,
     json: Option<Json<'_>>,
     place: Place<'_>,
-    faults: &mut Faults,
+    errors: &mut FieldErrors,
 ) -> Option<Option<Box<Val>>> {
     match (ty, json) {
         (None, None | Some(Json::Null)) => Some(None),
-        (None, Some(_)) => faults.add(place, "must be absent"),
+        (None, Some(_)) => errors.add(place, "must be absent"),
         (Some(Type::Option(_)), None) => Some(Some(Box::new(Val::Option(None)))),
-        (Some(_), None) => faults.add(place, "is required"),
-        (Some(ty), Some(json)) => Some(Some(Box::new(value(ty, json, place, faults)?))),
+        (Some(_), None) => errors.add(place, "is required"),
+        (Some(ty), Some(json)) => Some(Some(Box::new(value(ty, json, place, errors)?))),
     }
 }
 
@@ -151,18 +151,18 @@ pub(super) fn flags(
     ty: &Enum,
     items: Vec<Json<'_>>,
     place: Place<'_>,
-    faults: &mut Faults,
+    errors: &mut FieldErrors,
 ) -> Option<Val> {
     let mut names = Some(Vec::<String>::with_capacity(items.len()));
     for (index, json) in items.into_iter().enumerate() {
         let place = Place::Item(&place, index);
         let name = match json {
-            Json::String(text) => faults.keep(place, case(ty, &text)),
-            _ => faults.add(place, "must be a string"),
+            Json::String(text) => errors.check(place, case(ty, &text)),
+            _ => errors.add(place, "must be a string"),
         };
         let repeated = |name: &&str| names.iter().flatten().any(|known| known == name);
         let name = match name {
-            Some(name) if repeated(&name) => faults.add(place, "must not be repeated"),
+            Some(name) if repeated(&name) => errors.add(place, "must not be repeated"),
             name => name.map(str::to_owned),
         };
         collect(&mut names, name);
@@ -170,13 +170,13 @@ pub(super) fn flags(
     names.map(Val::Flags)
 }
 
-/// Takes a member's value out of an object.
+/// Takes the value of a member out of an object.
 fn take<'a>(members: &mut [(Cow<'_, str>, Json<'a>)], name: &str) -> Option<Json<'a>> {
     let (_, json) = members.iter_mut().find(|(known, _)| known == name)?;
     Some(std::mem::take(json))
 }
 
-/// Adds a value to a collection, which is lost once one of its values is.
+/// Adds a value to a collection. If the value is `None`, the collection becomes `None`.
 fn collect<T>(values: &mut Option<Vec<T>>, value: Option<T>) {
     match (values.as_mut(), value) {
         (Some(values), Some(value)) => values.push(value),

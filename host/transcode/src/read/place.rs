@@ -1,11 +1,11 @@
-//! Places in a request, and what is wrong there.
+//! Places in a request, and the errors found there.
 
 use contract::FieldError;
 
-/// How many faults one answer names; the rest would only amplify a hostile request.
-const MAX_FAULTS: usize = 100;
+/// Maximum number of errors in one response. More would only amplify a hostile request.
+const MAX_ERRORS: usize = 100;
 
-/// Where a value stands in the request.
+/// Where a value is in the request.
 #[derive(Clone, Copy)]
 pub(crate) enum Place<'a> {
     /// The body, `#`.
@@ -21,7 +21,7 @@ pub(crate) enum Place<'a> {
 }
 
 impl Place<'_> {
-    /// The place as a JSON pointer (RFC 6901) after `#`.
+    /// Returns the place as `#` and a JSON pointer (RFC 6901).
     fn pointer(self) -> String {
         let mut pointer = match self {
             Place::Body => return "#".to_owned(),
@@ -41,14 +41,14 @@ impl Place<'_> {
     }
 }
 
-/// What is wrong with a request, in the order found.
+/// The errors of a request, in the order in which they were found.
 #[derive(Default)]
-pub(crate) struct Faults(pub(crate) Vec<FieldError>);
+pub(crate) struct FieldErrors(pub(crate) Vec<FieldError>);
 
-impl Faults {
-    /// Notes a fault; `None` stands for the value that could not be read.
+impl FieldErrors {
+    /// Adds an error. Returns `None`, in place of the value that could not be read.
     pub(crate) fn add<T>(&mut self, place: Place<'_>, detail: impl Into<String>) -> Option<T> {
-        if self.0.len() < MAX_FAULTS {
+        if self.0.len() < MAX_ERRORS {
             self.0.push(FieldError {
                 pointer: place.pointer(),
                 detail: detail.into(),
@@ -57,8 +57,8 @@ impl Faults {
         None
     }
 
-    /// Notes a fault where there is one.
-    pub(super) fn keep<T>(
+    /// Returns the value of a result, or adds its error and returns `None`.
+    pub(super) fn check<T>(
         &mut self,
         place: Place<'_>,
         value: Result<T, impl Into<String>>,

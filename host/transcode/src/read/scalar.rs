@@ -1,4 +1,4 @@
-//! Single values from text.
+//! Reads single values from text.
 
 use std::borrow::Cow;
 
@@ -10,11 +10,14 @@ use super::in_words;
 use crate::types::{Case, Enum, Epoch, Type};
 use crate::{datetime, json, number};
 
-/// The most bytes that a base64 string may stand for.
+/// Maximum number of bytes that a base64 string may encode.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Reads a scalar from text: a path segment, a query value, or a JSON string for the types
-/// that JSON writes as strings. The error says what is wrong.
+/// Reads a scalar from text: a path segment, a query value, or a JSON string for types that are
+/// strings in JSON.
+///
+/// # Errors
+/// Returns what is wrong, as the end of a sentence about the value.
 pub(crate) fn scalar(ty: &Type, text: Cow<'_, str>) -> Result<Val, String> {
     if text.contains('\0') {
         return Err("must not contain U+0000".to_owned());
@@ -35,15 +38,15 @@ pub(crate) fn scalar(ty: &Type, text: Cow<'_, str>) -> Result<Val, String> {
         }
         Type::Enum(ty) => case(ty, &text).map(|name| Val::Enum(name.to_owned())),
         Type::Datetime(epoch) => {
-            let moment = datetime::read(&text, *epoch)?;
+            let timestamp = datetime::read(&text, *epoch)?;
             let seconds = match epoch {
-                // `read` refused what is before 1970.
-                Epoch::Unsigned => Val::U64(moment.seconds.unsigned_abs()),
-                Epoch::Signed => Val::S64(moment.seconds),
+                // `datetime::read` has rejected timestamps before 1970.
+                Epoch::Unsigned => Val::U64(timestamp.seconds.unsigned_abs()),
+                Epoch::Signed => Val::S64(timestamp.seconds),
             };
             Ok(Val::Record(vec![
                 ("seconds".to_owned(), seconds),
-                ("nanoseconds".to_owned(), Val::U32(moment.nanoseconds)),
+                ("nanoseconds".to_owned(), Val::U32(timestamp.nanoseconds)),
             ]))
         }
         _ if json::is_number(&text) => number::read(ty, &text),
@@ -53,20 +56,20 @@ pub(crate) fn scalar(ty: &Type, text: Cow<'_, str>) -> Result<Val, String> {
 
 /// Reads base64.
 pub(super) fn bytes(text: &str) -> Result<Val, String> {
-    // Refused before it is decoded: each byte becomes a value of its own.
+    // The length is checked before decoding, because each byte becomes a `Val`.
     if text.len() > MAX_BYTES.div_ceil(3) * 4 {
-        return Err(format!("must stand for at most {MAX_BYTES} bytes"));
+        return Err(format!("must encode at most {MAX_BYTES} bytes"));
     }
     match BASE64.decode(text) {
         Ok(bytes) if bytes.len() > MAX_BYTES => {
-            Err(format!("must stand for at most {MAX_BYTES} bytes"))
+            Err(format!("must encode at most {MAX_BYTES} bytes"))
         }
         Ok(bytes) => Ok(Val::List(bytes.into_iter().map(Val::U8).collect())),
         Err(_) => Err(format!("must be {}", in_words(&Type::Bytes))),
     }
 }
 
-/// The WIT name of a case without a payload.
+/// Returns the WIT name of a case without a payload.
 pub(super) fn case<'a>(ty: &'a Enum, json_name: &str) -> Result<&'a str, String> {
     match ty.cases.iter().find(|case| case.json_name == json_name) {
         Some(case) => Ok(&case.name),
@@ -74,7 +77,7 @@ pub(super) fn case<'a>(ty: &'a Enum, json_name: &str) -> Result<&'a str, String>
     }
 }
 
-/// The end of a sentence on a name that is none of these.
+/// Describes the names of these cases, as the end of a sentence about a value that is none of them.
 pub(super) fn one_of(cases: &[Case]) -> String {
     let names: Vec<&str> = cases.iter().map(|case| case.json_name.as_str()).collect();
     format!("must be one of: {}", names.join(", "))

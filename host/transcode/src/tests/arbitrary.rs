@@ -1,4 +1,4 @@
-//! Arbitrary types, and arbitrary values of them.
+//! Strategies for arbitrary types and for arbitrary values of a type.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use wasmtime::component::Val;
 
 use crate::{Case, Enum, Epoch, Field, Record, ResultType, Type, TypeName, Variant};
 
-/// Any type with a JSON form; not an option itself, where `plain` is true.
+/// Any type that can be represented in JSON.
 pub(crate) fn any_type() -> impl Strategy<Value = Type> {
     let leaf = prop_oneof![
         Just(Type::Bool),
@@ -119,7 +119,7 @@ pub(crate) fn any_value(ty: &Type) -> BoxedStrategy<Val> {
         Type::Bytes => vec(any::<u8>().prop_map(Val::U8), 0..20)
             .prop_map(Val::List)
             .boxed(),
-        Type::Datetime(epoch) => any_moment(*epoch),
+        Type::Datetime(epoch) => any_timestamp(*epoch),
         Type::Option(inner) => maybe(any_value(inner)),
         Type::Clearable(inner) => maybe(maybe(any_value(inner))),
         Type::List(item) => vec(any_value(item), 0..4).prop_map(Val::List).boxed(),
@@ -183,14 +183,14 @@ fn maybe(inner: BoxedStrategy<Val>) -> BoxedStrategy<Val> {
 }
 
 fn any_char() -> impl Strategy<Value = char> {
-    any::<char>().prop_filter("U+0000 is refused", |c| *c != '\0')
+    any::<char>().prop_filter("U+0000 is rejected", |c| *c != '\0')
 }
 
 fn any_string() -> impl Strategy<Value = String> {
     vec(any_char(), 0..8).prop_map(|chars| chars.into_iter().collect())
 }
 
-fn any_moment(epoch: Epoch) -> BoxedStrategy<Val> {
+fn any_timestamp(epoch: Epoch) -> BoxedStrategy<Val> {
     let nanoseconds = prop_oneof![
         Just(0),
         (0..1000_u32).prop_map(|milliseconds| milliseconds * 1_000_000),

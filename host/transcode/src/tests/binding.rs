@@ -1,4 +1,4 @@
-//! Routes against signatures: what fits, and the sentence for each thing that does not.
+//! Binds routes to functions, and checks the message for each mismatch.
 
 use super::support::{interface, operation, route};
 use crate::Operation;
@@ -30,7 +30,7 @@ fn bind_route(route: &Route) -> Result<Operation, String> {
     Operation::bind(&interface(ITEMS), route).map_err(|error| error.to_string())
 }
 
-fn fault(method: Method, path: &str, function: &str) -> String {
+fn error(method: Method, path: &str, function: &str) -> String {
     bind(method, path, function).unwrap_err()
 }
 
@@ -51,7 +51,7 @@ fn path_parameters_bind_in_both_spellings() {
 #[test]
 fn an_unknown_function_is_named() {
     assert_eq!(
-        fault(Method::Get, "/x", "nothing"),
+        error(Method::Get, "/x", "nothing"),
         "route GET /x: the component exports no function test:api/things#nothing"
     );
 }
@@ -59,7 +59,7 @@ fn an_unknown_function_is_named() {
 #[test]
 fn a_function_without_a_problem_is_named() {
     assert_eq!(
-        fault(Method::Get, "/x", "count"),
+        error(Method::Get, "/x", "count"),
         "route GET /x: the function test:api/things#count cannot be an operation: it does not \
          return result<_, problem> with problem from task-host:platform/types"
     );
@@ -67,25 +67,25 @@ fn a_function_without_a_problem_is_named() {
 
 #[test]
 fn path_templates_are_checked() {
-    let path_fault = |path: &str| fault(Method::Post, path, "clear");
+    let path_error = |path: &str| error(Method::Post, path, "clear");
     assert_eq!(
-        path_fault("x"),
-        "route POST x: its path is wrong: x does not start with a slash"
+        path_error("x"),
+        "route POST x: its path is invalid: x does not start with a slash"
     );
     for path in ["//", "/x/", "/a//b"] {
-        assert!(path_fault(path).ends_with("has an empty segment"), "{path}");
+        assert!(path_error(path).ends_with("has an empty segment"), "{path}");
     }
     for path in [
         "/a{b}", "/{a}b", "/{}", "/{*rest}", "/a b", "/a?b", "/{a", "/%41",
     ] {
         assert!(
-            path_fault(path).contains("is neither plain text nor one name"),
+            path_error(path).contains("is neither plain text nor one name"),
             "{path}"
         );
     }
     assert_eq!(
-        path_fault("/{a-b}/{a_b}"),
-        "route POST /{a-b}/{a_b}: its path is wrong: the parameter a_b is repeated"
+        path_error("/{a-b}/{a_b}"),
+        "route POST /{a-b}/{a_b}: its path is invalid: the parameter a_b is repeated"
     );
     assert!(bind(Method::Post, "/", "clear").is_ok());
 }
@@ -93,46 +93,46 @@ fn path_templates_are_checked() {
 #[test]
 fn path_parameters_are_checked() {
     assert_eq!(
-        fault(Method::Post, "/{id}", "clear"),
-        "route POST /{id}: its path has a parameter {id}, which the function does not take"
+        error(Method::Post, "/{id}", "clear"),
+        "route POST /{id}: its path has a parameter {id}, but the function has no such parameter"
     );
     assert_eq!(
-        fault(Method::Get, "/{filter}", "find"),
+        error(Method::Get, "/{filter}", "find"),
         "route GET /{filter}: its path parameter {filter} is not a number, a string, a bool, \
          an enum or a datetime"
     );
 }
 
 #[test]
-fn a_query_holds_no_structures() {
-    let refused = |function: &str, item: &str| {
+fn a_query_cannot_hold_structures() {
+    let rejected = |function: &str, item: &str| {
         assert_eq!(
-            fault(Method::Get, "/x", function),
+            error(Method::Get, "/x", function),
             format!(
-                "route GET /x: {item} would come from the query, which holds only scalars, \
+                "route GET /x: {item} would come from the query, which can hold only scalars, \
                  lists of scalars, and options of either"
             )
         );
     };
-    refused("find-deep", "tree.thing");
-    refused("find-things", "things");
+    rejected("find-deep", "tree.thing");
+    rejected("find-things", "things");
     assert_eq!(
-        fault(Method::Get, "/x", "find-twice"),
+        error(Method::Get, "/x", "find-twice"),
         "route GET /x: two parameters would come from the query parameter name"
     );
 }
 
 #[test]
-fn the_body_must_be_clear() {
+fn the_body_must_be_unambiguous() {
     assert!(bind(Method::Post, "/x", "add").is_ok());
     assert!(bind(Method::Post, "/x", "add-text").is_ok());
     assert!(bind(Method::Put, "/x/{id}", "put").is_ok());
     assert_eq!(
-        fault(Method::Post, "/x", "add-two"),
-        "route POST /x: which parameter takes the body is unclear (a, b); make one a record, \
-         or join them in one record"
+        error(Method::Post, "/x", "add-two"),
+        "route POST /x: it is unclear which parameter is the body (a, b); make exactly one of them \
+         a record, or combine them in one record"
     );
-    assert!(fault(Method::Post, "/x", "add-ids").contains("is unclear (ids, force)"));
+    assert!(error(Method::Post, "/x", "add-ids").contains("the body (ids, force)"));
 }
 
 #[test]
@@ -141,13 +141,13 @@ fn statuses_and_access_are_checked() {
     bad.success = 302;
     assert_eq!(
         bind_route(&bad).unwrap_err(),
-        "route POST /x: its success status is 302, not from 200 to 299"
+        "route POST /x: its success status is 302, but it must be from 200 to 299"
     );
     let mut no_content = route(Method::Post, "/x", "add");
     no_content.success = 204;
     assert_eq!(
         bind_route(&no_content).unwrap_err(),
-        "route POST /x: its success status is 204, which has no body, and the function returns one"
+        "route POST /x: its success status is 204, which has no body, but the function returns one"
     );
     let mut writing = route(Method::Get, "/x", "find");
     writing.access = Access::Write;
@@ -186,8 +186,8 @@ fn members_of_the_result_are_checked() {
     assert_eq!(
         with(|r| r.body = Some("nothing".to_owned())),
         Err(
-            "route GET /x: its body is the result's member nothing, which the function's result \
-             has not"
+            "route GET /x: its body is the result's member nothing, but the function's result \
+             has no such member"
                 .to_owned()
         )
     );
@@ -200,13 +200,13 @@ fn members_of_the_result_are_checked() {
     );
     assert_eq!(
         with(|r| r.location = Some("x".to_owned())),
-        Err("route GET /x: its location is wrong: x does not start with a slash".to_owned())
+        Err("route GET /x: its location is invalid: x does not start with a slash".to_owned())
     );
     let mut without_cursor = route(Method::Get, "/x/{thing-id}", "get");
     without_cursor.next = set("next");
     assert_eq!(
         bind_route(&without_cursor).unwrap_err(),
-        "route GET /x/{thing-id}: it has a next page, and the function takes no query \
+        "route GET /x/{thing-id}: it has a next page, but the function has no query \
          parameter cursor: option<string>"
     );
     let mut nothing = route(Method::Post, "/x", "clear");

@@ -1,4 +1,4 @@
-//! What is read from a component's bytes.
+//! Reads interfaces from components.
 
 use super::support::{component, interface, package, record_of, tasks};
 use crate::{DecodeError, Epoch, Interface, SignatureError, Type};
@@ -59,10 +59,10 @@ fn the_tasks_of_this_repository_have_their_types() {
 }
 
 #[test]
-fn documentation_comes_from_the_sections_that_the_build_adds() {
+fn documentation_is_read_from_the_sections_that_the_build_adds() {
     let interface = Interface::decode(&tasks()).unwrap();
     let get = interface.function("tasks:api/tasks#get").unwrap();
-    assert_eq!(get.docs.as_deref(), Some("Reads one task."));
+    assert_eq!(get.docs.as_deref(), Some("Returns one task."));
     let interface_docs = get.interface.docs.as_deref().unwrap();
     assert!(interface_docs.starts_with("The task management API"));
     let task = record_of(get.signature.as_ref().unwrap().ok.as_ref().unwrap());
@@ -70,12 +70,12 @@ fn documentation_comes_from_the_sections_that_the_build_adds() {
     let title = task.field("title").unwrap();
     assert_eq!(
         title.docs.as_deref(),
-        Some("3 to 200 characters; shorter where contract 1 made it so.")
+        Some("3 to 200 characters. Contract 1 (`/api/tasks`) allows shorter titles.")
     );
 }
 
 #[test]
-fn damaged_documentation_fails_nothing() {
+fn damaged_documentation_is_ignored() {
     let mut component = component("get: func() -> result<string, problem>;");
     let position = component
         .windows(9)
@@ -87,7 +87,7 @@ fn damaged_documentation_fails_nothing() {
 }
 
 #[test]
-fn bytes_that_are_no_component_are_refused() {
+fn bytes_that_are_not_a_component_are_rejected() {
     let error = |bytes: &[u8]| Interface::decode(bytes).unwrap_err();
     assert!(matches!(error(b""), DecodeError::NotAComponent(_)));
     assert!(matches!(
@@ -100,7 +100,7 @@ fn bytes_that_are_no_component_are_refused() {
 }
 
 #[test]
-fn bytes_maps_and_nested_results_are_recognised() {
+fn bytes_maps_and_nested_results_are_recognized() {
     let interface = interface(
         "type key = string;
          record entry { bytes: list<u8>, by-key: list<tuple<key, u8>>, pairs: list<tuple<u8, u8>>,
@@ -118,7 +118,7 @@ fn bytes_maps_and_nested_results_are_recognised() {
 }
 
 #[test]
-fn a_datetime_is_known_where_a_tool_moved_it_out_of_its_package() {
+fn a_datetime_that_a_tool_moved_out_of_its_package_is_recognized() {
     let interface = interface(
         "record instant { seconds: s64, nanoseconds: u32 }
          get: func() -> result<instant, problem>;",
@@ -129,7 +129,7 @@ fn a_datetime_is_known_where_a_tool_moved_it_out_of_its_package() {
 }
 
 #[test]
-fn a_record_like_a_datetime_of_another_name_or_shape_is_a_record() {
+fn a_record_with_another_name_or_shape_than_a_datetime_is_a_record() {
     for (name, members) in [
         ("pause", "seconds: u64, nanoseconds: u32"),
         ("instant", "seconds: u32, nanoseconds: u32"),
@@ -145,7 +145,7 @@ fn a_record_like_a_datetime_of_another_name_or_shape_is_a_record() {
 }
 
 #[test]
-fn functions_without_the_platforms_problem_are_no_operations() {
+fn functions_without_the_platforms_problem_cannot_be_operations() {
     let no_problem = SignatureError::NoProblem.to_string();
     assert_eq!(signature_error("get: func() -> string;", "get"), no_problem);
     assert_eq!(signature_error("get: func();", "get"), no_problem);
@@ -158,27 +158,27 @@ fn functions_without_the_platforms_problem_are_no_operations() {
 }
 
 #[test]
-fn types_without_a_json_form_are_refused_by_name() {
+fn types_that_json_cannot_represent_are_rejected_by_name() {
     let resource = "resource file; get: func(file: borrow<file>) -> result<u8, problem>;";
     assert_eq!(
         signature_error(resource, "get"),
-        "parameter file contains a borrow, which has no JSON form"
+        "parameter file contains a borrow, which cannot be represented in JSON"
     );
     let nested = "get: func() -> result<list<option<option<u8>>>, problem>;";
     assert_eq!(
         signature_error(nested, "get"),
-        "the result contains an option of an option other than as a record's field, which has \
-         no JSON form"
+        "the result contains an option of an option other than as a record's field, which \
+         cannot be represented in JSON"
     );
     let deep = "record r { a: option<option<option<u8>>> } get: func() -> result<r, problem>;";
     assert_eq!(
         signature_error(deep, "get"),
-        "the result contains three nested options (a), which has no JSON form"
+        "the result contains three nested options (a), which cannot be represented in JSON"
     );
     let stream = "get: func(s: stream<u8>) -> result<u8, problem>;";
     assert_eq!(
         signature_error(stream, "get"),
-        "parameter s contains a stream, which has no JSON form"
+        "parameter s contains a stream, which cannot be represented in JSON"
     );
 }
 

@@ -105,7 +105,7 @@ fn operation_ids_are_unique() {
 }
 
 #[test]
-fn an_operation_tells_its_documentation_parameters_and_answers() {
+fn an_operation_has_its_documentation_parameters_and_responses() {
     let document = tasks_document();
     let list = &document["paths"]["/tasks"]["get"];
     assert_eq!(list["summary"], "Lists tasks");
@@ -134,7 +134,7 @@ fn an_operation_tells_its_documentation_parameters_and_answers() {
     assert_eq!(tags["schema"]["items"]["type"], "string");
     assert_eq!(
         tags["description"],
-        "Tasks with any of these labels, at most 50."
+        "Only tasks with at least one of these tags. At most 50 tags."
     );
     assert_eq!(
         keys(&list["responses"]),
@@ -172,7 +172,7 @@ fn an_operation_tells_its_documentation_parameters_and_answers() {
 }
 
 #[test]
-fn input_binds_clients_and_output_binds_the_service() {
+fn input_and_output_have_different_schemas() {
     let document = tasks_document();
     let schemas = &document["components"]["schemas"];
     let draft = &schemas["TaskDraft"];
@@ -183,7 +183,7 @@ fn input_binds_clients_and_output_binds_the_service() {
         json!({
             "type": "string",
             "pattern": "^[^\\u0000]*$",
-            "description": "3 to 200 characters; white space around it does not count towards the 3.",
+            "description": "3 to 200 characters. White space at either end does not count towards the 3.",
         })
     );
     let task = &schemas["Task"];
@@ -193,7 +193,7 @@ fn input_binds_clients_and_output_binds_the_service() {
         json!({
             "type": ["string", "null"],
             "format": "date-time",
-            "description": "When the task is to be done, to the microsecond.",
+            "description": "When the task is due, with microsecond precision.",
         })
     );
     assert_eq!(
@@ -203,7 +203,7 @@ fn input_binds_clients_and_output_binds_the_service() {
             "format": "int64",
             "minimum": i64::MIN,
             "maximum": i64::MAX,
-            "description": "Assigned at creation, from 1 upward, never used again.",
+            "description": "Assigned by the service at creation. Starts at 1 and is never reused.",
         })
     );
     assert_eq!(
@@ -226,7 +226,7 @@ fn input_binds_clients_and_output_binds_the_service() {
 }
 
 #[test]
-fn every_reference_leads_somewhere() {
+fn every_reference_can_be_resolved() {
     fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
         match value {
             Value::Object(members) => {
@@ -248,7 +248,7 @@ fn every_reference_leads_somewhere() {
 }
 
 #[test]
-fn structures_have_their_schemas() {
+fn composite_types_have_their_schemas() {
     let interface = interface(
         "/// How it looks.
          variant shape { empty, circle(f32), named(option<string>) }
@@ -342,7 +342,7 @@ fn structures_have_their_schemas() {
 }
 
 #[test]
-fn types_of_one_name_are_told_apart_by_their_interfaces() {
+fn types_of_the_same_name_get_the_names_of_their_interfaces() {
     let component = package(
         "package test:api;
          interface fish {

@@ -1,15 +1,15 @@
-//! Values in memory read as wasmtime's own lifting would have them, and broken ones are refused.
+//! Reads values in memory like wasmtime's own lifting, and rejects invalid ones.
 
 use proptest::prelude::*;
 use wasmtime::component::Val;
 
 use super::arbitrary::{any_type, any_value};
-use crate::layout::{Layout, Memory, Unreadable};
+use crate::layout::{Layout, Memory, ResultError};
 use crate::types::{Type, Variant};
 use crate::write;
 
-/// A memory that values are put into, as a guest does: written here from the canonical ABI's
-/// text and not from `layout`.
+/// A memory into which values are stored as a guest stores them. It is written from the text of the
+/// canonical ABI and shares no code with `layout`.
 struct Guest(Vec<u8>);
 
 impl Guest {
@@ -23,7 +23,7 @@ impl Guest {
         self.0[address..][..bytes.len()].copy_from_slice(bytes);
     }
 
-    fn words(&mut self, at: usize, address: usize, count: usize) {
+    fn list_header(&mut self, at: usize, address: usize, count: usize) {
         self.set(at, &(address as u32).to_le_bytes());
         self.set(at + 4, &(count as u32).to_le_bytes());
     }
@@ -31,7 +31,7 @@ impl Guest {
     fn text(&mut self, at: usize, text: &str) {
         let address = self.allocate(text.len(), 1);
         self.set(address, text.as_bytes());
-        self.words(at, address, text.len());
+        self.list_header(at, address, text.len());
     }
 
     fn list(&mut self, at: usize, item: &Type, items: &[Val]) {
@@ -40,7 +40,7 @@ impl Guest {
         for (index, val) in items.iter().enumerate() {
             self.put(address + index * size, item, val);
         }
-        self.words(at, address, items.len());
+        self.list_header(at, address, items.len());
     }
 
     fn in_order<'a>(&mut self, at: usize, parts: impl Iterator<Item = (&'a Type, &'a Val)>) {
@@ -53,7 +53,7 @@ impl Guest {
         }
     }
 
-    /// The case's number, and its payload behind it.
+    /// Stores a discriminant and the payload after it.
     fn case(&mut self, at: usize, cases: &[Option<&Type>], number: usize, payload: Option<&Val>) {
         self.set(at, &[u8::try_from(number).unwrap()]);
         if let (Some(ty), Some(val)) = (cases[number], payload) {
@@ -132,7 +132,7 @@ fn payloads(variant: &Variant) -> Vec<Option<&Type>> {
     cases.map(|case| case.payload.as_ref()).collect()
 }
 
-/// Size and alignment.
+/// Returns size and alignment.
 fn shape(ty: &Type) -> (usize, usize) {
     let in_order = |types: &[&Type]| {
         let (mut size, mut most) = (0_usize, 1);
@@ -177,9 +177,9 @@ fn type_and_value() -> impl Strategy<Value = (Type, Val)> {
     })
 }
 
-/// A guest's memory with a value in it, and the value's address.
+/// Makes a guest's memory with a value in it. Returns the value's address too.
 fn guest(ty: &Type, value: &Val) -> (Guest, usize) {
-    // Address 0 is a place like any other, but nothing is allocated there.
+    // Nothing is allocated at address 0, although it is a valid address.
     let mut guest = Guest(vec![0xff; 11]);
     let (size, align) = shape(ty);
     let address = guest.allocate(size, align);
@@ -189,53 +189,53 @@ fn guest(ty: &Type, value: &Val) -> (Guest, usize) {
 
 proptest! {
     #[test]
-    fn what_lies_in_memory_reads_as_the_value_it_is((ty, value) in type_and_value()) {
+    fn a_value_in_memory_is_read_like_the_lifted_value((ty, value) in type_and_value()) {
         let (guest, address) = guest(&ty, &value);
         let layout = Layout::of(&ty);
         let mut memory = Memory::new(&guest.0, usize::MAX);
-        let at = memory.at(address, &layout).unwrap();
-        let lifted = layout.lift(&mut memory, at);
+        let bytes = memory.value(address, &layout).unwrap();
+        let lifted = layout.lift(&mut memory, bytes);
         prop_assert_eq!(lifted.as_ref(), Ok(&value));
 
         let (mut written, mut expected) = (Vec::new(), Vec::new());
-        prop_assert_eq!(layout.write(&mut written, &mut memory, at), Ok(()));
+        prop_assert_eq!(layout.write(&mut written, &mut memory, bytes), Ok(()));
         prop_assert_eq!(write::value(&mut expected, &ty, &value), Ok(()));
         prop_assert_eq!(String::from_utf8(written), String::from_utf8(expected));
     }
 
-    /// A guest may return any bytes at all: the worst that comes of them is an error.
+    /// A guest can return any bytes. The worst outcome is an error.
     #[test]
-    fn any_bytes_are_read_or_refused(
+    fn any_bytes_are_read_or_rejected(
         ty in any_type(),
         bytes in proptest::collection::vec(prop_oneof![Just(0), 0..4_u8, any::<u8>()], 0..200),
         address in 0..200_usize,
     ) {
         let layout = Layout::of(&ty);
         let mut memory = Memory::new(&bytes, 1 << 16);
-        if let Ok(at) = memory.at(address, &layout) {
+        if let Ok(value) = memory.value(address, &layout) {
             let mut out = Vec::new();
-            if layout.write(&mut out, &mut memory, at).is_ok() {
+            if layout.write(&mut out, &mut memory, value).is_ok() {
                 prop_assert!(serde_json::from_slice::<serde_json::Value>(&out).is_ok());
             }
-            let _ = layout.lift(&mut memory, at);
+            let _ = layout.lift(&mut memory, value);
         }
     }
 }
 
-fn written(ty: &Type, bytes: &[u8], limit_bytes: usize) -> Result<String, Unreadable> {
+fn written(ty: &Type, bytes: &[u8], limit_bytes: usize) -> Result<String, ResultError> {
     let layout = Layout::of(ty);
     let mut memory = Memory::new(bytes, limit_bytes);
-    let at = memory.at(0, &layout)?;
+    let bytes = memory.value(0, &layout)?;
     let mut out = Vec::new();
-    layout.write(&mut out, &mut memory, at)?;
+    layout.write(&mut out, &mut memory, bytes)?;
     Ok(String::from_utf8(out).unwrap())
 }
 
 #[test]
-fn what_breaks_the_abi_is_named() {
+fn violations_of_the_abi_are_named() {
     let text = |address: u8, length: u8| [address, 0, 0, 0, length, 0, 0, 0, b'o', b'k', 0xff];
     assert_eq!(written(&Type::String, &text(8, 2), 100).unwrap(), "\"ok\"");
-    let abi = |reason| Err(Unreadable::Abi(reason));
+    let abi = |reason| Err(ResultError::Abi(reason));
     let outside = "pointer out of bounds of memory";
     assert_eq!(written(&Type::String, &text(8, 4), 100), abi(outside));
     assert_eq!(written(&Type::String, &text(200, 0), 100), abi(outside));
@@ -243,11 +243,8 @@ fn what_breaks_the_abi_is_named() {
         written(&Type::String, &text(8, 3), 100),
         abi("invalid utf-8 in a string")
     );
-    let words = Type::List(Type::U32.into());
-    assert_eq!(
-        written(&words, &text(9, 0), 100),
-        abi("pointer not aligned")
-    );
+    let list = Type::List(Type::U32.into());
+    assert_eq!(written(&list, &text(9, 0), 100), abi("pointer not aligned"));
     let option = Type::Option(Type::Bool.into());
     assert_eq!(
         written(&option, &[2, 0], 100),
@@ -255,17 +252,17 @@ fn what_breaks_the_abi_is_named() {
     );
     assert_eq!(
         written(&Type::Char, &[0, 0xd8, 0, 0], 100),
-        abi("no character has this number")
+        abi("not a Unicode scalar value")
     );
 }
 
 #[test]
-fn what_is_read_is_charged_before_it_is_read() {
+fn bytes_are_charged_before_they_are_read() {
     let text = [8, 0, 0, 0, 2, 0, 0, 0, b'o', b'k'];
     assert_eq!(written(&Type::String, &text, 10).unwrap(), "\"ok\"");
-    assert_eq!(written(&Type::String, &text, 9), Err(Unreadable::TooLarge));
-    // Four thousand million elements, of which none is there.
+    assert_eq!(written(&Type::String, &text, 9), Err(ResultError::TooLarge));
+    // A list that claims to have 2^32 - 1 elements.
     let many = [8, 0, 0, 0, 0xff, 0xff, 0xff, 0xff];
     let list = Type::List(Type::U64.into());
-    assert_eq!(written(&list, &many, 1 << 20), Err(Unreadable::TooLarge));
+    assert_eq!(written(&list, &many, 1 << 20), Err(ResultError::TooLarge));
 }

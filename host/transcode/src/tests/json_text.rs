@@ -1,4 +1,4 @@
-//! What is JSON, and where it is not.
+//! Parses JSON text, and checks the message and the place of every error.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ fn error(text: &str) -> String {
 }
 
 #[test]
-fn values_are_read_and_numbers_keep_their_text() {
+fn values_are_parsed_and_numbers_keep_their_text() {
     let text = br#" {"a": [1, -0.50e+3, true, false, null], "b": {}, "c": "x"} "#;
     let member = |name: &'static str, value| (Cow::Borrowed(name), value);
     let items = vec![
@@ -42,10 +42,10 @@ fn escapes_are_decoded() {
 }
 
 #[test]
-fn faults_tell_their_place() {
+fn errors_have_their_place() {
     assert_eq!(
         error(""),
-        "the JSON ends where a value is expected at line 1, column 1"
+        "expected a value, but the JSON ends at line 1, column 1"
     );
     assert_eq!(
         error("{\n  \"é\": x}"),
@@ -70,7 +70,7 @@ fn faults_tell_their_place() {
     );
     assert_eq!(
         error("\"a"),
-        "the JSON ends within a string at line 1, column 3"
+        "the JSON ends in the middle of a string at line 1, column 3"
     );
     assert_eq!(
         error("\"\n\""),
@@ -82,7 +82,7 @@ fn faults_tell_their_place() {
     );
     assert_eq!(
         error(r#""\ud800""#),
-        "a surrogate without its other half at line 1, column 2"
+        "unpaired surrogate in a string at line 1, column 2"
     );
     assert_eq!(
         error(r#""\u12G4""#),
@@ -97,7 +97,7 @@ fn faults_tell_their_place() {
 }
 
 #[test]
-fn a_repeated_member_is_refused_wherever_it_stands() {
+fn a_repeated_member_is_rejected_anywhere() {
     assert_eq!(
         error(r#"{"x": {"a": 1, "\u0061": 2}}"#),
         "the member \"a\" is repeated at line 1, column 16"
@@ -110,7 +110,7 @@ fn a_repeated_member_is_refused_wherever_it_stands() {
 }
 
 #[test]
-fn nesting_ends_at_the_limit() {
+fn nesting_is_limited() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let limit = MAX_DEPTH as usize;
     assert!(parse(nested(limit).as_bytes()).is_ok());
@@ -121,13 +121,13 @@ fn nesting_ends_at_the_limit() {
 }
 
 #[test]
-fn invalid_utf8_is_told_with_its_place() {
+fn invalid_utf8_is_reported_with_its_place() {
     let error = parse(b"\"a\xff\"").unwrap_err().to_string();
     assert_eq!(error, "the body is not valid UTF-8 at line 1, column 3");
 }
 
 #[test]
-fn numbers_are_what_json_says() {
+fn numbers_follow_the_grammar_of_json() {
     for number in ["0", "-0", "10", "1.5", "1e5", "1E-05", "-1.25e+3"] {
         assert!(is_number(number), "{number}");
     }
@@ -153,17 +153,18 @@ fn as_serde(json: Json<'_>) -> serde_json::Value {
 }
 
 proptest! {
-    /// Texts of JSON's own alphabet, so that many are nearly JSON.
+    /// The texts use only characters and words of JSON, so that many are almost JSON.
     #[test]
-    fn what_is_json_is_what_serde_json_accepts(
+    fn accepts_the_same_texts_as_serde_json(
         text in r#"([\[\]{},:"\\/ \n01.eE+-]|true|null|"a"|"b":|\\u00e9|\\ud8|[a-f]|\u{1}|é){0,12}"#
     ) {
         let theirs = serde_json::from_str::<serde_json::Value>(&text);
         match (parse(text.as_bytes()), theirs) {
             (Ok(ours), Ok(theirs)) => prop_assert_eq!(as_serde(ours), theirs),
-            // serde_json keeps the last of repeated members.
+            // serde_json accepts repeated members and keeps the last one.
             (Err(error), Ok(_)) => prop_assert!(error.to_string().contains("is repeated")),
-            // serde_json refuses numbers that no double holds; here their type decides.
+            // serde_json rejects numbers that do not fit in a double. Here that depends on their
+            // type.
             (Ok(_), Err(error)) => prop_assert!(error.to_string().contains("out of range")),
             (Err(_), Err(_)) => {}
         }

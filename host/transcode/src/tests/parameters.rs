@@ -1,13 +1,13 @@
-//! Arguments from paths and queries.
+//! Reads arguments from paths and queries.
 
 use wasmtime::component::Val;
 
 use super::support::operation;
-use crate::{Input, Operation, Rejection};
+use crate::{Input, InputError, Operation};
 use contract::Method;
 
 /// Pointers and details.
-type Told = Vec<(String, String)>;
+type Errors = Vec<(String, String)>;
 
 const ITEMS: &str = "
     enum color { red, dark-blue }
@@ -23,7 +23,7 @@ const ITEMS: &str = "
     get-all: func(name: string, count: u8) -> result<_, problem>;
 ";
 
-fn find(query: &str) -> Result<Vec<(String, Val)>, Told> {
+fn find(query: &str) -> Result<Vec<(String, Val)>, Errors> {
     let operation = operation(ITEMS, Method::Get, "/x", "find");
     let input = Input {
         query: Some(query),
@@ -35,9 +35,9 @@ fn find(query: &str) -> Result<Vec<(String, Val)>, Told> {
     }
 }
 
-fn arguments(operation: &Operation, input: &Input<'_>) -> Result<Vec<Val>, Told> {
-    operation.read(input).map_err(|rejection| match rejection {
-        Rejection::Invalid(errors) => errors
+fn arguments(operation: &Operation, input: &Input<'_>) -> Result<Vec<Val>, Errors> {
+    operation.read(input).map_err(|error| match error {
+        InputError::Invalid(errors) => errors
             .into_iter()
             .map(|error| (error.pointer, error.detail))
             .collect(),
@@ -54,10 +54,10 @@ fn member(query: &str, name: &str) -> Val {
         .1
 }
 
-fn fault(query: &str) -> (String, String) {
-    let mut faults = find(query).unwrap_err();
-    assert_eq!(faults.len(), 1, "{faults:?}");
-    faults.remove(0)
+fn error(query: &str) -> (String, String) {
+    let mut errors = find(query).unwrap_err();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    errors.remove(0)
 }
 
 fn some(value: Val) -> Val {
@@ -68,7 +68,7 @@ fn string(text: &str) -> Val {
     Val::String(text.to_owned())
 }
 
-fn path(function: &str, template: &str, values: &[(&str, &str)]) -> Result<Vec<Val>, Told> {
+fn path(function: &str, template: &str, values: &[(&str, &str)]) -> Result<Vec<Val>, Errors> {
     let operation = operation(ITEMS, Method::Get, template, function);
     let parameters: Vec<(String, String)> = values
         .iter()
@@ -84,7 +84,7 @@ fn path(function: &str, template: &str, values: &[(&str, &str)]) -> Result<Vec<V
 }
 
 #[test]
-fn an_empty_query_leaves_everything_out() {
+fn an_empty_query_has_no_values() {
     let none = || Val::Option(None);
     let names = ["color", "name", "tags", "ids", "limit", "after", "exact"];
     let values = [
@@ -123,7 +123,7 @@ fn scalars_are_read_by_name() {
 }
 
 #[test]
-fn text_is_decoded_as_forms_write_it() {
+fn text_is_decoded_as_in_html_forms() {
     assert_eq!(
         member("name=a+b%2Bc%20d%C3%A9", "name"),
         some(string("a b+c dé"))
@@ -134,7 +134,7 @@ fn text_is_decoded_as_forms_write_it() {
 }
 
 #[test]
-fn lists_are_separated_by_commas_or_repeated() {
+fn lists_are_comma_separated_or_repeated() {
     let abc = some(Val::List(vec![string("a"), string("b"), string("c")]));
     assert_eq!(member("tags=a,b,c", "tags"), abc);
     assert_eq!(member("tags=a&tags=b&tags=c", "tags"), abc);
@@ -148,7 +148,7 @@ fn lists_are_separated_by_commas_or_repeated() {
 }
 
 #[test]
-fn every_fault_of_a_query_is_told() {
+fn every_error_of_a_query_is_reported() {
     assert_eq!(
         find("color=green&name=a&name=b&ids=1,x,70000&limit=&exact=1"),
         Err(vec![
@@ -172,15 +172,15 @@ fn every_fault_of_a_query_is_told() {
 }
 
 #[test]
-fn text_that_is_none_is_refused() {
+fn invalid_text_is_rejected() {
     let at_name = |detail: &str| ("#/query/name".to_owned(), detail.to_owned());
-    assert_eq!(fault("name=a%00b"), at_name("must not contain U+0000"));
-    assert_eq!(fault("name=%FF"), at_name("is not valid UTF-8"));
-    assert_eq!(fault("name=+%FF"), at_name("is not valid UTF-8"));
+    assert_eq!(error("name=a%00b"), at_name("must not contain U+0000"));
+    assert_eq!(error("name=%FF"), at_name("is not valid UTF-8"));
+    assert_eq!(error("name=+%FF"), at_name("is not valid UTF-8"));
 }
 
 #[test]
-fn what_is_not_optional_is_required() {
+fn a_parameter_that_is_not_optional_is_required() {
     let operation = operation(ITEMS, Method::Get, "/x", "get-all");
     let input = Input {
         query: Some("count=1"),
@@ -199,7 +199,7 @@ fn what_is_not_optional_is_required() {
 }
 
 #[test]
-fn path_parameters_are_read_in_the_functions_order() {
+fn path_parameters_are_read_in_the_order_of_the_function() {
     let values = [("color", "red"), ("id", "9223372036854775807")];
     assert_eq!(
         path("get", "/{color}/{id}", &values),

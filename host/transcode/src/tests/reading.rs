@@ -1,9 +1,9 @@
-//! Arguments from bodies, and every refusal with its pointer.
+//! Reads arguments from bodies, and reports every error with its pointer.
 
 use wasmtime::component::Val;
 
 use super::support::operation;
-use crate::{Input, Rejection};
+use crate::{Input, InputError};
 use contract::Method;
 
 const ITEMS: &str = "
@@ -30,7 +30,7 @@ const ITEMS: &str = "
     notify: func(id: s64, thing: a, loud: option<bool>, tags: list<string>) -> result<_, problem>;
 ";
 
-fn read(method: Method, function: &str, body: &str) -> Result<Val, Rejection> {
+fn read(method: Method, function: &str, body: &str) -> Result<Val, InputError> {
     let operation = operation(ITEMS, method, "/x", function);
     let input = Input {
         media_type: Some("application/json"),
@@ -46,9 +46,9 @@ fn post(function: &str, body: &str) -> Val {
     read(Method::Post, function, body).unwrap()
 }
 
-fn faults(function: &str, body: &str) -> Vec<(String, String)> {
+fn errors(function: &str, body: &str) -> Vec<(String, String)> {
     match read(Method::Post, function, body).unwrap_err() {
-        Rejection::Invalid(errors) => errors
+        InputError::Invalid(errors) => errors
             .into_iter()
             .map(|error| (error.pointer, error.detail))
             .collect(),
@@ -56,10 +56,10 @@ fn faults(function: &str, body: &str) -> Vec<(String, String)> {
     }
 }
 
-fn fault(function: &str, body: &str) -> (String, String) {
-    let mut faults = faults(function, body);
-    assert_eq!(faults.len(), 1, "{faults:?}");
-    faults.remove(0)
+fn error(function: &str, body: &str) -> (String, String) {
+    let mut errors = errors(function, body);
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    errors.remove(0)
 }
 
 fn at(pointer: &str, detail: &str) -> (String, String) {
@@ -79,7 +79,7 @@ fn record<const N: usize>(members: [(&str, Val); N]) -> Val {
 }
 
 #[test]
-fn a_whole_body_is_read_in_any_order_of_its_members() {
+fn a_body_is_read_in_any_order_of_its_members() {
     let body = r#"{
         "unknown": [{}], "title": "T", "note": null, "color": "dark_blue",
         "shape": {"value": 1, "case": "circle"}, "pair": [1, true], "rights": ["may_write"],
@@ -89,7 +89,7 @@ fn a_whole_body_is_read_in_any_order_of_its_members() {
     }"#;
     let part = record([("name", string("p")), ("size", some(Val::U8(1)))]);
     let entry = |key: &str, value| Val::Tuple(vec![string(key), Val::S32(value)]);
-    let moment = record([
+    let timestamp = record([
         ("seconds", Val::U64(1_772_360_430)),
         ("nanoseconds", Val::U32(250_000_000)),
     ]);
@@ -102,7 +102,7 @@ fn a_whole_body_is_read_in_any_order_of_its_members() {
             ("color", some(Val::Enum("dark-blue".to_owned()))),
             ("parts", Val::List(vec![part])),
             ("by-name", Val::List(vec![entry("x", 1), entry("", -2)])),
-            ("at", some(moment)),
+            ("at", some(timestamp)),
             (
                 "data",
                 some(Val::List(vec![Val::U8(1), Val::U8(2), Val::U8(255)]))
@@ -120,7 +120,7 @@ fn a_whole_body_is_read_in_any_order_of_its_members() {
 }
 
 #[test]
-fn every_fault_is_told_with_its_pointer() {
+fn every_error_is_reported_with_its_pointer() {
     let body = r#"{
         "title": null, "note": "\u0000", "color": "green",
         "parts": [{"name": "p"}, {"size": 256}, 3], "by_name": {"a/b~c": "x", "\u0000": 1},
@@ -128,7 +128,7 @@ fn every_fault_is_told_with_its_pointer() {
         "shape": {"case": "square"}, "pair": [1], "outcome": {}, "initial": "ab"
     }"#;
     assert_eq!(
-        faults("add", body),
+        errors("add", body),
         [
             at("#/title", "must not be null"),
             at("#/note", "must not contain U+0000"),
@@ -140,7 +140,7 @@ fn every_fault_is_told_with_its_pointer() {
             at("#/by_name/\0", "must not contain U+0000"),
             at(
                 "#/at",
-                "must be a date and time after RFC 3339, such as 2026-03-01T10:20:30Z"
+                "must be an RFC 3339 date and time, such as 2026-03-01T10:20:30Z"
             ),
             at("#/data", "must be a base64 string (RFC 4648, with padding)"),
             at("#/rights/1", "must not be repeated"),
@@ -155,22 +155,22 @@ fn every_fault_is_told_with_its_pointer() {
 }
 
 #[test]
-fn missing_members_are_told() {
+fn missing_members_are_reported() {
     let names = ["title", "parts", "by_name", "rights", "shape", "pair"];
     let expected = names.map(|name| at(&format!("#/{name}"), "is required"));
-    assert_eq!(faults("add", "{}"), expected);
+    assert_eq!(errors("add", "{}"), expected);
 }
 
 #[test]
-fn wrong_types_are_told() {
+fn wrong_types_are_reported() {
     let body = r#"{"title": 1, "note": [], "color": {}, "parts": {}, "by_name": [], "at": 5,
         "data": 1, "rights": "x", "shape": [], "pair": {}, "outcome": 1, "initial": true}"#;
-    let told: Vec<String> = faults("add", body)
+    let details: Vec<String> = errors("add", body)
         .into_iter()
         .map(|(_, detail)| detail)
         .collect();
     assert_eq!(
-        told,
+        details,
         [
             "must be a string",
             "must be a string",
@@ -186,18 +186,18 @@ fn wrong_types_are_told() {
             "must be a string of one character",
         ]
     );
-    assert_eq!(fault("add", "[]"), at("#", "must be an object"));
-    assert_eq!(fault("add", "null"), at("#", "must not be null"));
+    assert_eq!(error("add", "[]"), at("#", "must be an object"));
+    assert_eq!(error("add", "null"), at("#", "must not be null"));
     assert_eq!(
-        fault("add-bools", "[0]"),
+        error("add-bools", "[0]"),
         at("#/0", "must be true or false")
     );
-    assert_eq!(fault("add-f64", "\"1\""), at("#", "must be a number"));
-    assert_eq!(fault("add-s64", "\"1\""), at("#", "must be an integer"));
+    assert_eq!(error("add-f64", "\"1\""), at("#", "must be a number"));
+    assert_eq!(error("add-s64", "\"1\""), at("#", "must be an integer"));
 }
 
 #[test]
-fn null_clears_and_absence_leaves() {
+fn null_clears_a_value_and_absence_keeps_it() {
     let change = |body| read(Method::Patch, "edit", body).unwrap();
     let none = || Val::Option(None);
     assert_eq!(change("{}"), record([("title", none()), ("done", none())]));
@@ -211,7 +211,7 @@ fn null_clears_and_absence_leaves() {
 }
 
 #[test]
-fn payloads_fit_their_cases() {
+fn payloads_are_checked_against_their_cases() {
     let shape = |shape: &str| {
         let body = format!(
             r#"{{"title":"","parts":[],"by_name":{{}},"rights":[],"pair":[0,false],"shape":{shape}}}"#
@@ -219,7 +219,7 @@ fn payloads_fit_their_cases() {
         match read(Method::Post, "add", &body) {
             Ok(Val::Record(members)) => Ok(members[8].1.clone()),
             Ok(other) => panic!("{other:?}"),
-            Err(Rejection::Invalid(errors)) => {
+            Err(InputError::Invalid(errors)) => {
                 Err((errors[0].pointer.clone(), errors[0].detail.clone()))
             }
             Err(other) => panic!("{other:?}"),
@@ -250,28 +250,28 @@ fn payloads_fit_their_cases() {
 }
 
 #[test]
-fn bytes_are_capped() {
+fn the_number_of_bytes_is_limited() {
     let encoded = |groups: usize| format!("\"{}\"", "AAAA".repeat(groups));
     let fits = post("add-list", &encoded((1 << 20) / 3));
     assert!(matches!(fits, Val::List(bytes) if bytes.len() == (1 << 20) - 1));
-    let detail = "must stand for at most 1048576 bytes";
+    let detail = "must encode at most 1048576 bytes";
     assert_eq!(
-        fault("add-list", &encoded((1 << 20) / 3 + 1)),
+        error("add-list", &encoded((1 << 20) / 3 + 1)),
         at("#", detail)
     );
-    assert_eq!(fault("add-list", &encoded(1 << 20)), at("#", detail));
+    assert_eq!(error("add-list", &encoded(1 << 20)), at("#", detail));
 }
 
 #[test]
-fn a_flood_of_faults_is_cut_off() {
+fn the_number_of_reported_errors_is_limited() {
     let body = format!("[{}1]", "1,".repeat(5000));
-    assert_eq!(faults("add-bools", &body).len(), 100);
+    assert_eq!(errors("add-bools", &body).len(), 100);
 }
 
 #[test]
-fn malformed_bodies_come_before_invalid_ones() {
+fn a_malformed_body_is_reported_before_invalid_values() {
     let malformed = |body| match read(Method::Post, "add-a", body).unwrap_err() {
-        Rejection::Malformed(text) => text,
+        InputError::Malformed(text) => text,
         other => panic!("{other:?}"),
     };
     assert_eq!(malformed(""), "the body is empty; send JSON");
@@ -311,7 +311,7 @@ fn media_types_are_checked() {
         read(Method::Post, Some("Application/JSON ; charset=utf-8")),
         Ok(())
     );
-    let json = Err(Rejection::UnsupportedMediaType("application/json"));
+    let json = Err(InputError::UnsupportedMediaType("application/json"));
     assert_eq!(read(Method::Post, None), json);
     assert_eq!(read(Method::Post, Some("text/plain")), json);
     assert_eq!(
@@ -323,13 +323,13 @@ fn media_types_are_checked() {
         let both = "application/json, application/merge-patch+json";
         assert_eq!(
             read(method, Some("application/xml")),
-            Err(Rejection::UnsupportedMediaType(both))
+            Err(InputError::UnsupportedMediaType(both))
         );
     }
 }
 
 #[test]
-fn a_body_beside_path_and_query_is_found() {
+fn a_body_can_be_combined_with_path_and_query() {
     let operation = operation(ITEMS, Method::Post, "/x/{id}", "notify");
     let parameters = [("id".to_owned(), "7".to_owned())];
     let input = Input {
@@ -347,7 +347,7 @@ fn a_body_beside_path_and_query_is_found() {
 }
 
 #[test]
-fn a_body_that_no_one_reads_is_ignored() {
+fn a_body_that_the_operation_does_not_read_is_ignored() {
     let operation = operation(
         "ping: func() -> result<_, problem>;",
         Method::Post,

@@ -1,4 +1,4 @@
-//! What wasmtime says to the arguments: it checks names, order and types of its own accord.
+//! Passes arguments to wasmtime, which checks their names, order and types.
 
 use wasmtime::component::{Component, Linker, Val};
 use wasmtime::{Engine, Store, Trap};
@@ -7,8 +7,8 @@ use super::support::{component, route};
 use crate::{Input, Interface, Operation};
 use contract::Method;
 
-/// Arguments that pass without memory, which the module behind them cannot allocate: at most
-/// 16 flat values a function.
+/// Functions whose arguments need no memory, which the module behind them cannot allocate: at most
+/// 16 flat values each.
 const ITEMS: &str = "
     enum color { red, dark-blue }
     flags rights { may-read, may-write }
@@ -38,7 +38,7 @@ fn call(operation: &Operation, component: &[u8], arguments: &[Val]) -> wasmtime:
         .unwrap_err()
 }
 
-/// Calls the function with arguments from a request, and with the first and last swapped.
+/// Calls the function with arguments from a request, and again with the first and the last swapped.
 fn call_both_ways(path: &str, function: &str, input: Input<'_>) -> [wasmtime::Error; 2] {
     let component = component(ITEMS);
     let interface = Interface::decode(&component).unwrap();
@@ -72,7 +72,7 @@ fn arguments_reach_the_function_that_the_operation_names() {
         call_both_ways("/{color_id}", "put", put),
         call_both_ways("/x", "edit", edit),
     ] {
-        // The module behind the component does nothing but trap: so it was reached.
+        // The module behind the component only traps. So this trap shows that it was reached.
         let trap = right.downcast_ref();
         assert_eq!(trap, Some(&Trap::UnreachableCodeReached), "{right:?}");
         assert_eq!(wrong.downcast_ref::<Trap>(), None, "{wrong:?}");

@@ -1,9 +1,9 @@
-//! Numbers and moments: exactly, or not at all.
+//! Numbers and timestamps are read exactly or not at all.
 
 use wasmtime::component::Val;
 
 use super::support::operation;
-use crate::{Input, Rejection};
+use crate::{Input, InputError};
 use contract::{FieldError, Method};
 
 const ITEMS: &str = "
@@ -14,7 +14,7 @@ const ITEMS: &str = "
     add-at: func(at: datetime) -> result<_, problem>;
 ";
 
-fn read(function: &str, body: &str) -> Result<Val, Rejection> {
+fn read(function: &str, body: &str) -> Result<Val, InputError> {
     let input = Input {
         media_type: Some("application/json"),
         body: body.as_bytes(),
@@ -28,15 +28,15 @@ fn accepted(function: &str, body: &str) -> Val {
     read(function, body).unwrap()
 }
 
-fn refused(function: &str, body: &str) -> String {
+fn rejected(function: &str, body: &str) -> String {
     match read(function, body).unwrap_err() {
-        Rejection::Invalid(mut errors) if errors.len() == 1 => errors.remove(0).detail,
+        InputError::Invalid(mut errors) if errors.len() == 1 => errors.remove(0).detail,
         other => panic!("{other:?}"),
     }
 }
 
-fn told(detail: &str) -> Result<Val, Rejection> {
-    Err(Rejection::Invalid(vec![FieldError {
+fn invalid(detail: &str) -> Result<Val, InputError> {
+    Err(InputError::Invalid(vec![FieldError {
         pointer: "#".to_owned(),
         detail: detail.to_owned(),
     }]))
@@ -68,7 +68,7 @@ fn integers_are_exact() {
         "1e-99999999999999999999",
     ] {
         assert_eq!(
-            refused("add-s64", fraction),
+            rejected("add-s64", fraction),
             "must be an integer".to_owned(),
             "{fraction}"
         );
@@ -80,12 +80,12 @@ fn integers_are_exact() {
         "1e20",
         "1e99999999999999999999",
     ] {
-        assert_eq!(refused("add-u64", outside), range.to_owned(), "{outside}");
+        assert_eq!(rejected("add-u64", outside), range.to_owned(), "{outside}");
     }
 }
 
 #[test]
-fn floats_are_the_nearest_and_never_infinite() {
+fn floats_are_rounded_to_the_nearest_and_never_infinite() {
     assert_eq!(accepted("add-f64", "5"), Val::Float64(5.0));
     assert_eq!(
         accepted("add-f64", "2.2250738585072014e-308"),
@@ -94,14 +94,14 @@ fn floats_are_the_nearest_and_never_infinite() {
     assert_eq!(accepted("add-f32", "16777217"), Val::Float32(16_777_216.0));
     assert_eq!(accepted("add-f64", "-0.0"), Val::Float64(-0.0));
     let f64_range = "is outside the range of a 64-bit float";
-    assert_eq!(refused("add-f64", "1e999"), f64_range.to_owned());
+    assert_eq!(rejected("add-f64", "1e999"), f64_range.to_owned());
     let f32_range = "is outside the range of a 32-bit float";
-    assert_eq!(refused("add-f32", "-1e39"), f32_range.to_owned());
+    assert_eq!(rejected("add-f32", "-1e39"), f32_range.to_owned());
 }
 
 #[test]
-fn moments_keep_to_rfc_3339() {
-    let moment = |seconds, nanoseconds| {
+fn timestamps_follow_rfc_3339() {
+    let timestamp = |seconds, nanoseconds| {
         Val::Record(vec![
             ("seconds".to_owned(), Val::U64(seconds)),
             ("nanoseconds".to_owned(), Val::U32(nanoseconds)),
@@ -109,19 +109,19 @@ fn moments_keep_to_rfc_3339() {
     };
     let at = |text: &str| read("add-at", &format!("\"{text}\""));
     let seconds = |text: &str| at(text).unwrap();
-    assert_eq!(seconds("1970-01-01T00:00:00Z"), moment(0, 0));
-    assert_eq!(seconds("1970-01-01t00:00:00z"), moment(0, 0));
-    assert_eq!(seconds("2000-02-29T23:59:60Z"), moment(951_868_800, 0));
-    assert_eq!(seconds("1969-12-31T23:59:59-00:01"), moment(59, 0));
+    assert_eq!(seconds("1970-01-01T00:00:00Z"), timestamp(0, 0));
+    assert_eq!(seconds("1970-01-01t00:00:00z"), timestamp(0, 0));
+    assert_eq!(seconds("2000-02-29T23:59:60Z"), timestamp(951_868_800, 0));
+    assert_eq!(seconds("1969-12-31T23:59:59-00:01"), timestamp(59, 0));
     assert_eq!(
         seconds("1970-01-01T00:00:00.1234567899Z"),
-        moment(0, 123_456_789)
+        timestamp(0, 123_456_789)
     );
     assert_eq!(
         seconds("9999-12-31T23:59:59.999Z"),
-        moment(253_402_300_799, 999_000_000)
+        timestamp(253_402_300_799, 999_000_000)
     );
-    let grammar = "must be a date and time after RFC 3339, such as 2026-03-01T10:20:30Z";
+    let grammar = "must be an RFC 3339 date and time, such as 2026-03-01T10:20:30Z";
     for bad in [
         "",
         "2026-03-01",
@@ -140,11 +140,11 @@ fn moments_keep_to_rfc_3339() {
         "02026-03-01T10:20:30Z",
         "2026-03-01T10:20:3é",
     ] {
-        assert_eq!(at(bad), told(grammar), "{bad}");
+        assert_eq!(at(bad), invalid(grammar), "{bad}");
     }
     let early = "must not be before 1970-01-01T00:00:00Z";
-    assert_eq!(at("1969-12-31T23:59:59Z"), told(early));
-    assert_eq!(at("1970-01-01T00:00:00+00:01"), told(early));
+    assert_eq!(at("1969-12-31T23:59:59Z"), invalid(early));
+    assert_eq!(at("1970-01-01T00:00:00+00:01"), invalid(early));
     let late = "must be from year 0001 to 9999";
-    assert_eq!(at("9999-12-31T23:59:59-00:01"), told(late));
+    assert_eq!(at("9999-12-31T23:59:59-00:01"), invalid(late));
 }

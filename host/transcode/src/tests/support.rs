@@ -1,4 +1,4 @@
-//! Components made of WIT text, and routes over them.
+//! Components made of WIT text, and routes to their functions.
 
 use std::path::Path;
 
@@ -8,14 +8,14 @@ use wit_parser::{LiftLowerAbi, ManglingAndAbi, PackageId, PackageMetadata, Resol
 use crate::{Interface, Operation, Record, Type};
 use contract::{Access, Method, Route};
 
-/// The repository's own task API as a component, with its documentation.
+/// Makes a component of this repository's task API, with its documentation.
 pub(crate) fn tasks() -> Vec<u8> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(wit("tasks")).unwrap();
     encode(&mut resolve, package)
 }
 
-/// A component that exports `test:api/things` with those items, and imports the platform.
+/// Makes a component that exports `test:api/things` with these items, and imports the platform.
 pub(crate) fn component(items: &str) -> Vec<u8> {
     package(&format!(
         "package test:api@1.2.0;
@@ -31,7 +31,7 @@ pub(crate) fn component(items: &str) -> Vec<u8> {
     ))
 }
 
-/// A component of that package's only world.
+/// Makes a component of the only world of a package.
 pub(crate) fn package(text: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     resolve.push_dir(wit("platform")).unwrap();
@@ -40,12 +40,12 @@ pub(crate) fn package(text: &str) -> Vec<u8> {
     encode(&mut resolve, package)
 }
 
-/// The interface of [`component`].
+/// The decoded interface of [`component`].
 pub(crate) fn interface(items: &str) -> Interface {
     Interface::decode(&component(items)).unwrap()
 }
 
-/// A route to a function of `test:api/things`.
+/// Makes a route to a function of `test:api/things`.
 pub(crate) fn route(method: Method, path: &str, function: &str) -> Route {
     Route {
         method,
@@ -63,12 +63,12 @@ pub(crate) fn route(method: Method, path: &str, function: &str) -> Route {
     }
 }
 
-/// An operation of a component that has just those items.
+/// Binds an operation of a component with only these items.
 pub(crate) fn operation(items: &str, method: Method, path: &str, function: &str) -> Operation {
     Operation::bind(&interface(items), &route(method, path, function)).unwrap()
 }
 
-/// The record that the body of an operation is.
+/// Returns the record that a type is.
 pub(crate) fn record_of(ty: &Type) -> &Record {
     ty.as_record().expect("a record")
 }
@@ -97,7 +97,7 @@ fn encode(resolve: &mut Resolve, package: PackageId) -> Vec<u8> {
     component
 }
 
-/// Appends a custom section: id 0, its size, its name's size and name, its data.
+/// Appends a custom section: id 0, its size, the size of its name, its name, its data.
 fn append_section(component: &mut Vec<u8>, name: &str, data: &[u8]) {
     let mut content = leb128(name.len());
     content.extend(name.as_bytes());

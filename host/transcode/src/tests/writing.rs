@@ -1,4 +1,4 @@
-//! Answers from results.
+//! Converts results to outcomes.
 
 use wasmtime::component::Val;
 
@@ -38,7 +38,7 @@ fn record<const N: usize>(members: [(&str, Val); N]) -> Val {
     Val::Record(members.map(|(name, value)| (name.to_owned(), value)).into())
 }
 
-fn moment(seconds: u64, nanoseconds: u32) -> Val {
+fn timestamp(seconds: u64, nanoseconds: u32) -> Val {
     record([
         ("seconds", Val::U64(seconds)),
         ("nanoseconds", Val::U32(nanoseconds)),
@@ -66,7 +66,7 @@ fn thing(title: Val) -> Val {
         ("note", Val::Option(None)),
         ("title", title),
         ("by-name", Val::List(vec![entry])),
-        ("at", moment(1_772_360_430, 123_456_000)),
+        ("at", timestamp(1_772_360_430, 123_456_000)),
         (
             "rights",
             Val::Flags(vec!["may-read".to_owned(), "may-write".to_owned()]),
@@ -105,7 +105,7 @@ fn a_record_is_written_in_wit_order() {
 
 #[test]
 fn fractions_of_a_second_are_trimmed() {
-    let at = |seconds, nanoseconds| json("get-at", moment(seconds, nanoseconds)).unwrap();
+    let at = |seconds, nanoseconds| json("get-at", timestamp(seconds, nanoseconds)).unwrap();
     assert_eq!(at(0, 0), "\"1970-01-01T00:00:00Z\"");
     assert_eq!(at(951_782_399, 0), "\"2000-02-28T23:59:59Z\"");
     assert_eq!(at(951_782_400, 1), "\"2000-02-29T00:00:00.000000001Z\"");
@@ -117,15 +117,15 @@ fn fractions_of_a_second_are_trimmed() {
 }
 
 #[test]
-fn what_has_no_json_form_is_the_logics_fault() {
+fn a_value_that_cannot_be_written_as_json_is_an_error() {
     let not_finite = Err("a number that is not finite".to_owned());
     for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         assert_eq!(json("get-f64", Val::Float64(value)), not_finite);
     }
-    let outside = Err("a moment outside the years 0001 to 9999".to_owned());
-    assert_eq!(json("get-at", moment(253_402_300_800, 0)), outside);
-    assert_eq!(json("get-at", moment(u64::MAX, 0)), outside);
-    assert_eq!(json("get-at", moment(0, 1_000_000_000)), outside);
+    let outside = Err("a timestamp outside the years 0001 to 9999".to_owned());
+    assert_eq!(json("get-at", timestamp(253_402_300_800, 0)), outside);
+    assert_eq!(json("get-at", timestamp(u64::MAX, 0)), outside);
+    assert_eq!(json("get-at", timestamp(0, 1_000_000_000)), outside);
     let entry = || Val::Tuple(vec![string("a"), Val::U8(1)]);
     let repeated = Err("the map key \"a\" twice".to_owned());
     assert_eq!(json("get-map", Val::List(vec![entry(), entry()])), repeated);
@@ -143,7 +143,7 @@ fn page(next: Val) -> Val {
         ("next", next),
         ("tag", string("abc")),
         ("id", string("a b/ü.~")),
-        ("at", moment(0, 0)),
+        ("at", timestamp(0, 0)),
     ]))
 }
 
@@ -189,7 +189,7 @@ fn without_members_the_whole_result_is_the_body() {
 }
 
 #[test]
-fn nothing_has_no_body() {
+fn a_result_without_a_value_has_no_body() {
     let operation = operation(ITEMS, Method::Post, "/x", "clear");
     let reply = Outcome::Reply(Reply::default());
     assert_eq!(operation.write(&Val::Result(Ok(None))), Ok(reply));

@@ -1,11 +1,11 @@
-{{- /* What the schema cannot say. The Deployment includes this first. */}}
+{{- /* Checks that the schema cannot express. The Deployment includes this first. */}}
 {{- define "task-api.checks" -}}
 {{- with .Values }}
 {{- if and (eq .database.kind "sqlite") (gt (int (include "task-api.replicas" $)) 1) }}
-{{- fail "database.kind=sqlite is one file for one host: set replicas=1 and autoscaling.enabled=false, or database.kind=postgres" }}
+{{- fail "database.kind=sqlite allows only one host: set replicas=1 and autoscaling.enabled=false, or use database.kind=postgres" }}
 {{- end }}
 {{- if and .autoscaling.enabled (gt (int .autoscaling.minReplicas) (int .autoscaling.maxReplicas)) }}
-{{- fail "autoscaling.minReplicas is above autoscaling.maxReplicas" }}
+{{- fail "autoscaling.minReplicas is greater than autoscaling.maxReplicas" }}
 {{- end }}
 {{- if and (eq .database.kind "external") (not .secret.existing) (not .secret.databaseUrl) }}
 {{- fail "database.kind=external needs a URL: set secret.databaseUrl, or secret.existing with the key database-url" }}
@@ -19,11 +19,11 @@
 {{- $each := add (dig "TASK_HOST_DATABASE_CONNECTIONS" 16 .config | int) 5 }}
 {{- $needed := add (mul $each (add1 (int (include "task-api.replicas" $)))) 3 }}
 {{- if and (eq .database.kind "postgres") (gt (int $needed) (int .database.postgres.maxConnections)) }}
-{{- fail (printf "that many pods, one more in a rollout, and administrators need %d connections: raise database.postgres.maxConnections" $needed) }}
+{{- fail (printf "all pods, one more during a rolling update, and administrators need %d connections in total: raise database.postgres.maxConnections" $needed) }}
 {{- end }}
 {{- range $name, $_ := .config }}
 {{- if has $name (list "TASK_HOST_ADDR" "TASK_HOST_ADMIN_ADDR" "TASK_HOST_ADMIN_TOKEN" "TASK_HOST_ADMIN_TOKEN_FILE" "TASK_HOST_DATABASE" "TASK_HOST_REPLICAS" "TASK_HOST_CACHE_DIR" "TASK_HOST_CODE_KEY_FILE" "TASK_HOST_DECLARED_COMPONENT" "TASK_HOST_REGISTRY_AUTH_FILE") }}
-{{- fail (printf "config.%s is the chart's own: ports, secrets, database, replicas and the declared component have values of their own" $name) }}
+{{- fail (printf "config.%s cannot be set, because the chart sets it: use the chart's values for ports, secrets, database, replicas and the declared component" $name) }}
 {{- end }}
 {{- end }}
 {{- end }}

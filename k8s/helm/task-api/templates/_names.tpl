@@ -26,7 +26,7 @@ app.kubernetes.io/component: database
 {{ .Values.secret.existing | default "task-api" }}
 {{- end }}
 
-{{- /* Whether hosts share the code that one of them has compiled. */}}
+{{- /* "yes" if the hosts share compiled code, otherwise empty. */}}
 {{- define "task-api.codeKey" -}}
 {{- if and .Values.secret.codeKey (ne .Values.database.kind "sqlite") }}yes{{ end }}
 {{- end }}
@@ -39,7 +39,7 @@ app.kubernetes.io/component: database
 {{- end }}
 {{- end }}
 
-{{- /* How many hosts may share the database at most. */}}
+{{- /* The largest number of hosts that share the database. */}}
 {{- define "task-api.replicas" -}}
 {{- if .Values.autoscaling.enabled }}{{ .Values.autoscaling.maxReplicas }}{{ else }}{{ .Values.replicas }}{{ end }}
 {{- end }}

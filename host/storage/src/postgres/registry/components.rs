@@ -2,12 +2,13 @@
 
 use tokio_postgres::Row;
 
-use super::cell;
+use super::super::engine::column;
 use crate::Error;
 use crate::registry::StoredComponent;
 
-/// Keeps a component, or the time, and a missing signature, of one that is kept. Returns true for
-/// a new row, whose `xmax` nobody has set. No clock turns the order of uploads back.
+/// Stores a component. If it is already stored, updates its time and adds a missing signature.
+/// Returns true for a new row, whose `xmax` is not set. The times always increase, even if the clock
+/// is set back.
 pub(super) const PUT: &str = "INSERT INTO task_host.components AS c \
      (digest, content, signature, actor, uploaded_at) \
      SELECT $1, $2, $3, $4, greatest(task_host.now_micros(), max(uploaded_at) + 1) \
@@ -18,11 +19,11 @@ pub(super) const PUT: &str = "INSERT INTO task_host.components AS c \
 pub(super) const GET: &str = "SELECT digest, content, length(content)::bigint, signature, actor, \
      uploaded_at FROM task_host.components WHERE digest = $1";
 
-/// All without their content, the latest first.
+/// All components without their content, the latest upload first.
 pub(super) const LIST: &str = "SELECT digest, ''::bytea, length(content)::bigint, signature, \
      actor, uploaded_at FROM task_host.components ORDER BY uploaded_at DESC, number DESC";
 
-/// Deletes those components that nobody needs.
+/// Deletes those of the components that are not needed.
 pub(super) const FORGET: &str = "WITH gone AS (DELETE FROM task_host.components \
      WHERE (digest, uploaded_at) IN (SELECT * FROM unnest($1::text[], $2::bigint[])) \
      AND digest NOT IN ( \
@@ -33,11 +34,11 @@ pub(super) const FORGET: &str = "WITH gone AS (DELETE FROM task_host.components 
 
 pub(super) fn read(row: &Row) -> Result<StoredComponent, Error> {
     Ok(StoredComponent {
-        digest: cell(row, 0)?,
-        content: cell(row, 1)?,
-        size_bytes: cell::<i64>(row, 2)?.unsigned_abs(),
-        signature: cell(row, 3)?,
-        actor: cell(row, 4)?,
-        uploaded_at: cell(row, 5)?,
+        digest: column(row, 0)?,
+        content: column(row, 1)?,
+        size_bytes: column::<i64>(row, 2)?.unsigned_abs(),
+        signature: column(row, 3)?,
+        actor: column(row, 4)?,
+        uploaded_at: column(row, 5)?,
     })
 }

@@ -1,15 +1,15 @@
-//! The statements on deployments and on the one row that says what is active.
+//! The statements on deployments and on the one row of the active component.
 //!
-//! A deployment runs while it has no outcome. Whether its component ever was the active one
-//! stands in `activated_at`, because outcomes do not tell.
+//! A deployment is running while it has no outcome. `activated_at` records whether its component
+//! ever became active, which the outcome does not show.
 
 use tokio_postgres::Row;
 
-use super::cell;
+use super::super::engine::column;
 use crate::Error;
 use crate::registry::{Active, DeploymentRow, End, NewDeployment};
 
-/// Selects what [`read`] reads.
+/// Selects the columns that [`read`] reads, and two that only `replicas.rs` reads.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -21,7 +21,7 @@ macro_rules! select {
     };
 }
 
-/// Makes a component active where `changed` has a row, `(digest, id)`, and returns the epoch.
+/// Makes a component active if `changed` has a row `(digest, id)`, and returns the epoch.
 macro_rules! set_active {
     () => {
         "INSERT INTO task_host.active AS a (digest, epoch, deployment) \
@@ -31,25 +31,26 @@ macro_rules! set_active {
     };
 }
 
-/// Begins a deployment; no row: another one runs, or took the id.
+/// Begins a deployment. Returns no row if another one is running or took the id.
 pub(super) const BEGIN: &str = "INSERT INTO task_host.deployments \
      (id, digest, from_digest, kind, actor, order_json, coordinator) \
      SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6 FROM task_host.deployments \
      ON CONFLICT DO NOTHING RETURNING id";
 
-/// Makes a host the one that runs a deployment. One that lives keeps its own.
+/// Makes a host the one that runs a deployment, unless another host with a lease runs it.
 pub(super) const TAKE_OVER: &str = "UPDATE task_host.deployments d SET coordinator = $2 \
      WHERE id = $1 AND outcome IS NULL AND (coordinator = $2 OR NOT EXISTS ( \
      SELECT FROM task_host.replicas r WHERE r.id = d.coordinator \
      AND r.lease_until > task_host.now_micros())) RETURNING id";
 
-/// Records how far a deployment is, and wakes the other hosts; no row: it does not run here.
+/// Records the stage and the report of a deployment and notifies the other hosts. Returns no row if
+/// this host does not run it.
 pub(super) const ADVANCE: &str = "UPDATE task_host.deployments SET stage = $2, report_json = $3 \
      WHERE id = $1 AND outcome IS NULL AND coordinator = $4 \
      RETURNING id, pg_notify('task_host', '')";
 
-/// Makes a deployment's component the active one and returns the epoch; no row: the deployment
-/// does not run, or is of another component.
+/// Makes a deployment's component the active one and returns the epoch. Returns no row if this host
+/// does not run the deployment, or the deployment is for another component.
 pub(super) const ACTIVATE: &str = concat!(
     "WITH changed AS (UPDATE task_host.deployments \
      SET stage = $3, activated_at = task_host.now_micros() \
@@ -58,8 +59,8 @@ pub(super) const ACTIVATE: &str = concat!(
     set_active!()
 );
 
-/// Ends a deployment and makes another component active where one is given; no row: the
-/// deployment does not run.
+/// Ends a deployment, and makes another component active if one is given. Returns no row if this
+/// host does not run the deployment.
 pub(super) const END: &str = concat!(
     "WITH ended AS (UPDATE task_host.deployments SET outcome = $2, code = $3, reason = $4, \
      report_json = $5, ended_at = task_host.now_micros() \
@@ -70,7 +71,7 @@ pub(super) const END: &str = concat!(
     ") SELECT id, pg_notify('task_host', '') FROM ended"
 );
 
-/// Records a deployment that has ended and never ran; no row: another host took the id.
+/// Records a deployment that ended without running. Returns no row if another host took the id.
 pub(super) const RECORD: &str = "INSERT INTO task_host.deployments \
      (id, digest, from_digest, kind, actor, order_json, report_json, outcome, code, reason, \
      began_at, ended_at) SELECT next.id, $1, $2, $3, $4, $5, $6, $7, $8, $9, next.now, next.now \
@@ -91,8 +92,8 @@ pub(in crate::postgres) const RUNNING: &str = select!("WHERE outcome IS NULL");
 
 pub(super) const LATEST: &str = select!("ORDER BY id DESC LIMIT $1");
 
-/// Deletes ended deployments that are neither among the latest nor needed. The very last one
-/// always stays: the next id is counted from it.
+/// Deletes ended deployments that are neither among the newest nor needed. The newest one always
+/// stays: the next id is counted from it.
 pub(super) const FORGET: &str = "WITH gone AS (DELETE FROM task_host.deployments \
      WHERE outcome IS NOT NULL AND id NOT IN ( \
      (SELECT id FROM task_host.deployments WHERE outcome IS NOT NULL ORDER BY id DESC LIMIT $1) \
@@ -106,39 +107,39 @@ pub(super) const FORGET: &str = "WITH gone AS (DELETE FROM task_host.deployments
 
 pub(in crate::postgres) fn read_active(row: &Row) -> Result<Active, Error> {
     Ok(Active {
-        digest: cell(row, 0)?,
-        epoch: cell(row, 1)?,
-        deployment: cell(row, 2)?,
-        since: cell(row, 3)?,
+        digest: column(row, 0)?,
+        epoch: column(row, 1)?,
+        deployment: column(row, 2)?,
+        since: column(row, 3)?,
     })
 }
 
 pub(in crate::postgres) fn read(row: &Row) -> Result<DeploymentRow, Error> {
-    let report: String = cell(row, 7)?;
-    let outcome: Option<String> = cell(row, 8)?;
+    let report: String = column(row, 7)?;
+    let outcome: Option<String> = column(row, 8)?;
     let end = match outcome {
         None => None,
         Some(outcome) => Some(End {
             outcome,
-            code: cell(row, 9)?,
-            reason: cell(row, 10)?,
+            code: column(row, 9)?,
+            reason: column(row, 10)?,
             report: report.clone(),
         }),
     };
     Ok(DeploymentRow {
-        id: cell(row, 0)?,
+        id: column(row, 0)?,
         new: NewDeployment {
-            digest: cell(row, 1)?,
-            from: cell(row, 2)?,
-            kind: cell(row, 3)?,
-            actor: cell(row, 4)?,
-            order: cell(row, 5)?,
+            digest: column(row, 1)?,
+            from: column(row, 2)?,
+            kind: column(row, 3)?,
+            actor: column(row, 4)?,
+            order: column(row, 5)?,
         },
-        stage: cell(row, 6)?,
+        stage: column(row, 6)?,
         end,
         report,
-        began_at: cell(row, 11)?,
-        ended_at: cell(row, 12)?,
-        coordinator: cell(row, 13)?,
+        began_at: column(row, 11)?,
+        ended_at: column(row, 12)?,
+        coordinator: column(row, 13)?,
     })
 }

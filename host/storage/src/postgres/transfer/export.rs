@@ -1,38 +1,31 @@
-//! Reads all rows in one snapshot, on connections of its own.
+//! Reads all rows in one snapshot, on its own connections.
 //!
-//! The snapshot is taken by the host's login, which may read what migrations were applied, and
-//! handed to the logic's, which may read the tables. Requests go on; a migration that would change
-//! a table waits for the export, and gives up after its own time-out.
+//! The host's login takes the snapshot and reads which migrations were applied. The logic's login
+//! uses the same snapshot to read the tables. Requests are not blocked. A migration that would change
+//! a table waits for the export and gives up after its own time-out.
 
 use std::pin::pin;
 
 use futures_util::TryStreamExt as _;
-use tokio::sync::mpsc;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
-use super::super::connection::Login;
+use super::super::connection::{HOST_MESSAGE_BYTES, Login};
 use super::super::failure::message;
 use super::super::setup::logic_login;
+use super::super::socket;
 use super::super::url::Url;
-use super::super::{HOST_MESSAGE_BYTES, socket};
-use super::{AT_LEISURE, Column, Kind, Sequence, failed, list, qualified, quoted};
-use crate::transfer::{self, Applied, Export, Manifest, TransferError, ordered};
+use super::{Column, Kind, LONG_TRANSACTION, Sequence, failed, qualified, qualified_list};
+use crate::dialect::{quoted, quoted_list};
+use crate::transfer::agreement::ordered;
+use crate::transfer::batch::{self, Batch};
+use crate::transfer::{self, Applied, Export, Manifest, TransferError};
 use crate::{Dialect, Error, Value};
-
-/// Rows handed over at a time, at most.
-const ROWS: usize = 500;
-/// Bytes of text and blobs handed over at a time, about.
-const BYTES: usize = 1 << 20;
-/// Parts that may wait for whoever takes them.
-const PARTS: usize = 4;
-
-type Parts = mpsc::Sender<Result<(usize, Vec<Vec<Value>>), Error>>;
 
 /// Takes the snapshot, counts the rows and begins to read.
 ///
 /// # Errors
-/// [`TransferError`].
+/// Returns [`TransferError`] if no host has set the database up, or it cannot be read.
 pub(crate) async fn export(url: &Url) -> Result<Export, TransferError> {
     let login = Login {
         url: url.clone(),
@@ -43,16 +36,16 @@ pub(crate) async fn export(url: &Url) -> Result<Export, TransferError> {
     let password = password(&host, url).await?;
     let (snapshot, migrations) = snapshot(&host).await.map_err(failed)?;
     let logic = Login {
-        url: url.login(&logic_login(&url.database), &password),
+        url: url.with_login(&logic_login(&url.database), &password),
         ..login
     };
     let client = open(&logic).await?;
     let begin = format!(
-        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {AT_LEISURE}; \
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {LONG_TRANSACTION}; \
          SET TRANSACTION SNAPSHOT '{snapshot}'"
     );
     client.batch_execute(&begin).await.map_err(failed)?;
-    // The snapshot is the logic's now.
+    // The logic's transaction now keeps the snapshot.
     drop(host);
 
     let read = tables(&client).await?;
@@ -61,12 +54,12 @@ pub(crate) async fn export(url: &Url) -> Result<Export, TransferError> {
         migrations,
         tables: counted(&client, &read).await?,
     };
-    let (parts, rows) = mpsc::channel(PARTS);
+    let (batches, rows) = batch::channel();
     tokio::spawn(async move {
-        if let Err(error) = send(&client, &read, &parts).await {
+        if let Err(error) = send(&client, &read, &batches).await {
             let error = Error::Unavailable(message(&error));
-            // Nobody may be left to hear of it.
-            let _ = parts.send(Err(error)).await;
+            // The reader may be gone.
+            let _ = batches.send(Err(error)).await;
         }
     });
     Ok(Export { manifest, rows })
@@ -78,7 +71,7 @@ async fn open(login: &Login) -> Result<Client, TransferError> {
     Ok(opened?.client)
 }
 
-/// The password of the logic's login, where a host has set this database up.
+/// Returns the password of the logic's login, if a host has set this database up.
 async fn password(host: &Client, url: &Url) -> Result<String, TransferError> {
     let ask = "SELECT logic_password FROM task_host.settings";
     match host.query_one(ask, &[]).await {
@@ -90,7 +83,8 @@ async fn password(host: &Client, url: &Url) -> Result<String, TransferError> {
     }
 }
 
-/// Begins the transaction that others may share the snapshot of.
+/// Begins the transaction whose snapshot is exported, and returns the snapshot and the applied
+/// migrations.
 async fn snapshot(host: &Client) -> Result<(String, Vec<Applied>), tokio_postgres::Error> {
     const APPLIED: &str = "SELECT name, checksum FROM task_host.migrations ORDER BY position";
     host.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -100,7 +94,7 @@ async fn snapshot(host: &Client) -> Result<(String, Vec<Applied>), tokio_postgre
         let checksum: Vec<u8> = row.try_get(1)?;
         Ok(Applied {
             name: row.try_get(0)?,
-            // One that cannot be read agrees with nothing.
+            // An unreadable checksum becomes zeros and agrees with no migration.
             checksum: checksum.try_into().unwrap_or_default(),
         })
     };
@@ -109,13 +103,15 @@ async fn snapshot(host: &Client) -> Result<(String, Vec<Applied>), tokio_postgre
     Ok((snapshot.try_get(0)?, applied?))
 }
 
-/// A table that is read, with the columns that order its rows.
+/// A table to read.
 struct Source {
     table: super::Table,
+    /// The columns of its primary key, which order the rows.
     key: Vec<String>,
 }
 
-/// The tables, each after those that it refers to, and locked against changes of their shape.
+/// Returns the tables, locked against changes of their columns. Each comes after the tables that it
+/// refers to, unless they form a circle.
 async fn tables(client: &Client) -> Result<Vec<Source>, TransferError> {
     const REFERENCES: &str = "
         SELECT f.relname::text, t.relname::text FROM pg_constraint c
@@ -130,8 +126,10 @@ async fn tables(client: &Client) -> Result<Vec<Source>, TransferError> {
     if tables.is_empty() {
         return Ok(Vec::new());
     }
-    let names = list(tables.iter().map(|table| &*table.name), qualified);
-    let lock = format!("LOCK TABLE {names} IN ACCESS SHARE MODE");
+    let lock = format!(
+        "LOCK TABLE {} IN ACCESS SHARE MODE",
+        qualified_list(&tables)
+    );
     client.batch_execute(&lock).await.map_err(failed)?;
     let references = client.query(REFERENCES, &[]).await.map_err(failed)?;
     let references: Vec<_> = references
@@ -143,8 +141,8 @@ async fn tables(client: &Client) -> Result<Vec<Source>, TransferError> {
     for name in ordered(names, &references) {
         let key = client.query(KEY, &[&qualified(&name)]).await;
         let key = key.map_err(failed)?.iter().map(|row| row.get(0)).collect();
-        let of_that_name = tables.iter().position(|table| table.name == name);
-        if let Some(index) = of_that_name {
+        let position = tables.iter().position(|table| table.name == name);
+        if let Some(index) = position {
             let table = tables.swap_remove(index);
             sources.push(Source { table, key });
         }
@@ -167,61 +165,59 @@ async fn counted(
             last_id: None,
         });
     }
-    // Later than the snapshot: so it is above every number in it.
+    // The sequences are read after the snapshot was taken, so they are above every number in it.
     for Sequence { table, last, .. } in super::sequences(client).await? {
-        let of = counted.iter_mut().find(|counted| counted.name == table);
-        if let Some(of) = of {
-            of.last_id = of.last_id.max(last);
+        if let Some(counted) = counted.iter_mut().find(|counted| counted.name == table) {
+            counted.last_id = counted.last_id.max(last);
         }
     }
     Ok(counted)
 }
 
-/// Sends every row; returns early where nobody takes them.
+/// Sends every row. Returns early if the reader is gone.
 async fn send(
     client: &Client,
     sources: &[Source],
-    parts: &Parts,
+    batches: &batch::Sender,
 ) -> Result<(), tokio_postgres::Error> {
     for (index, source) in sources.iter().enumerate() {
         let columns = &source.table.columns;
         let text = select(source);
         let mut rows = pin!(client.query_raw(&text, Vec::<i64>::new()).await?);
-        let (mut part, mut bytes) = (Vec::new(), 0);
+        let mut batch = Batch::default();
         while let Some(row) = rows.try_next().await? {
             let row: Vec<Value> = (0..columns.len())
                 .map(|at| value(&row, at, columns[at].kind))
                 .collect::<Result<_, _>>()?;
-            bytes += row.iter().map(size).sum::<usize>();
-            part.push(row);
-            if part.len() == ROWS || bytes >= BYTES {
-                bytes = 0;
-                let full = std::mem::take(&mut part);
-                if parts.send(Ok((index, full))).await.is_err() {
-                    return Ok(());
-                }
+            if let Some(full) = batch.push(row)
+                && batches.send(Ok((index, full))).await.is_err()
+            {
+                return Ok(());
             }
         }
-        if !part.is_empty() && parts.send(Ok((index, part))).await.is_err() {
+        if let Some(rest) = batch.rest()
+            && batches.send(Ok((index, rest))).await.is_err()
+        {
             return Ok(());
         }
     }
     Ok(())
 }
 
-/// Reads a table in the order of its key, so that two copies of the same data are the same.
+/// Returns the statement that reads a table in the order of its key, so that two copies of the same
+/// data are equal.
 fn select(source: &Source) -> String {
     let Source { table, key } = source;
     let columns: Vec<String> = table.columns.iter().map(expression).collect();
     let order = match key.is_empty() {
         true => "ctid".to_owned(),
-        false => list(key.iter().map(|name| &**name), quoted),
+        false => quoted_list(key),
     };
     let (columns, name) = (columns.join(", "), qualified(&table.name));
     format!("SELECT {columns} FROM {name} AS t ORDER BY {order}")
 }
 
-/// A column in one of the types that [`value`] reads.
+/// Converts a column to one of the types that [`value`] reads.
 fn expression(column: &Column) -> String {
     let name = format!("t.{}", quoted(&column.name));
     match column.kind {
@@ -229,7 +225,7 @@ fn expression(column: &Column) -> String {
         Kind::Integer => format!("{name}::bigint"),
         Kind::Real => format!("{name}::double precision"),
         Kind::Blob => format!("{name}::bytea"),
-        Kind::Moment => format!("to_json({name}) #>> '{{}}'"),
+        Kind::DateTime => format!("to_json({name}) #>> '{{}}'"),
         Kind::Text | Kind::Decimal | Kind::Other => format!("{name}::text"),
     }
 }
@@ -240,17 +236,9 @@ fn value(row: &Row, at: usize, kind: Kind) -> Result<Value, tokio_postgres::Erro
         Kind::Integer => row.try_get::<_, Option<_>>(at)?.map(Value::Integer),
         Kind::Real => row.try_get::<_, Option<_>>(at)?.map(Value::Real),
         Kind::Blob => row.try_get::<_, Option<_>>(at)?.map(Value::Blob),
-        Kind::Text | Kind::Decimal | Kind::Moment | Kind::Other => {
+        Kind::Text | Kind::Decimal | Kind::DateTime | Kind::Other => {
             row.try_get::<_, Option<_>>(at)?.map(Value::Text)
         }
     };
     Ok(value.unwrap_or(Value::Null))
-}
-
-fn size(value: &Value) -> usize {
-    match value {
-        Value::Text(text) => text.len(),
-        Value::Blob(bytes) => bytes.len(),
-        _ => size_of::<u64>(),
-    }
 }

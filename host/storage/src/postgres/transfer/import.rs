@@ -1,8 +1,8 @@
-//! Fills an empty database in one transaction, on a connection of its own, with COPY.
+//! Fills an empty database in one transaction, on its own connection, with COPY.
 //!
-//! The tables are locked first, so that no request writes meanwhile, whatever hosts are there.
-//! Foreign keys are checked once, at the end, because rows may refer to later ones. The logic's
-//! login owns the tables and does all of it; triggers there are none.
+//! The tables are locked first, so that no request of any host writes meanwhile. Foreign keys are
+//! checked once, at the end, because rows may refer to later ones. The logic's login owns the tables
+//! and does all of this. There are no triggers.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,50 +14,53 @@ use futures_util::SinkExt as _;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, CopyInSink};
 
-use super::super::Engine;
+use super::super::engine::Engine;
 use super::super::failure::message;
 use super::super::migrate::APPLIED;
 use super::super::pool::Lease;
-use super::{AT_LEISURE, Column, failed, line, list, qualified, quoted, sequences, tables};
+use super::{Column, LONG_TRANSACTION, failed, line, qualified, qualified_list, sequences, tables};
 use crate::Dialect;
+use crate::dialect::{quoted, quoted_list};
+use crate::transfer::agreement::dangling_reference;
 use crate::transfer::{self, Applied, Import, Manifest, Row, TransferError};
 
-/// How long the connection may let wait.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait for the connection.
+const WAIT: Duration = Duration::from_secs(10);
 
 /// An import whose transaction is open.
 pub(in crate::postgres) struct PostgresImport {
-    /// A connection that is closed after its loan, which rolls back what was not committed.
+    /// The connection is closed when this is dropped, which rolls the transaction back unless it was
+    /// committed.
     lease: Lease,
     tables: Vec<Target>,
-    /// What makes the tables' foreign keys again what they were.
+    /// The statements that restore the tables' foreign keys.
     restore: Vec<String>,
-    /// The table that rows go to now.
+    /// The COPY in progress and the index of its table.
     open: Option<(usize, Pin<Box<CopyInSink<Bytes>>>)>,
 }
 
 struct Target {
-    /// As the copy describes it.
+    /// The table in the copy.
     copy: transfer::Table,
-    /// Its columns here, in the copy's order.
+    /// The columns in this database, in the copy's order.
     columns: Vec<Column>,
-    /// The rows that came.
+    /// The number of rows that were added.
     found: u64,
 }
 
 impl PostgresImport {
-    /// Checks that the database fits the copy and is empty, and begins.
+    /// Checks that the database fits the copy and is empty, and begins the transaction.
     ///
     /// # Errors
-    /// [`TransferError`]; nothing was begun.
+    /// Returns [`TransferError`] if not. Nothing was begun.
     pub(in crate::postgres) async fn begin(
         engine: &Arc<Engine>,
         manifest: &Manifest,
     ) -> Result<Self, TransferError> {
-        let taken = engine.migrations.take(Instant::now() + PATIENCE).await;
+        let taken = engine.migrations.take(Instant::now() + WAIT).await;
         let mut lease = taken.map_err(|error| TransferError::Failed(error.to_string()))?;
         let client = lease.connection().client();
-        let begin = format!("BEGIN; SET LOCAL synchronous_commit = on; {AT_LEISURE}");
+        let begin = format!("BEGIN; SET LOCAL synchronous_commit = on; {LONG_TRANSACTION}");
         client.batch_execute(&begin).await.map_err(failed)?;
         let secret = &engine.shared.secret;
         let applied = client.query(APPLIED, &[secret]).await.map_err(failed)?;
@@ -65,7 +68,7 @@ impl PostgresImport {
             .iter()
             .map(|row| Applied {
                 name: row.get(0),
-                // One that cannot be read agrees with nothing.
+                // An unreadable checksum becomes zeros and agrees with no migration.
                 checksum: row.get::<_, Vec<u8>>(1).try_into().unwrap_or_default(),
             })
             .collect();
@@ -76,7 +79,7 @@ impl PostgresImport {
             (table.name.clone(), columns.collect())
         };
         manifest.fits(&here.iter().map(names).collect::<Vec<_>>())?;
-        // Refused now, and not after all rows.
+        // Checked now, so that a problem is not found only after all rows were copied.
         sequences(client).await?;
         lock(client, &here).await?;
         let restore = defer(client).await?;
@@ -88,7 +91,7 @@ impl PostgresImport {
         })
     }
 
-    /// Sends rows; opens and closes COPY where the table changes.
+    /// Sends rows. Starts another COPY if the table changes.
     async fn write(&mut self, table: usize, rows: &[Row]) -> Result<(), TransferError> {
         if self.open.as_ref().is_none_or(|(open, _)| *open != table) {
             self.close().await?;
@@ -96,7 +99,7 @@ impl PostgresImport {
             let text = format!(
                 "COPY {} ({}) FROM STDIN",
                 qualified(&target.copy.name),
-                list(target.columns.iter().map(|column| &*column.name), quoted)
+                quoted_list(target.columns.iter().map(|column| &column.name))
             );
             let client = self.lease.connection().client();
             let sink = client.copy_in(&text).await.map_err(failed)?;
@@ -116,12 +119,12 @@ impl PostgresImport {
         };
         match sink.send(Bytes::from(lines)).await {
             Ok(()) => Ok(()),
-            // The server has ended it, and says why when it is closed.
+            // The server has ended the COPY. Closing it returns the reason.
             Err(_) => self.close().await,
         }
     }
 
-    /// Ends the COPY that is open.
+    /// Ends the COPY in progress, if there is one.
     async fn close(&mut self) -> Result<(), TransferError> {
         let Some((table, mut sink)) = self.open.take() else {
             return Ok(());
@@ -144,27 +147,23 @@ impl PostgresImport {
     async fn complete(mut self) -> Result<(), TransferError> {
         self.close().await?;
         for Target { copy, found, .. } in &self.tables {
-            if copy.rows != *found {
-                return Err(TransferError::Incomplete {
-                    table: copy.name.clone(),
-                    expected: copy.rows,
-                    found: *found,
-                });
-            }
+            copy.check_rows(*found)?;
         }
         let client = self.lease.connection().client();
         check(client).await?;
         let restore = self.restore.join("; ");
         client.batch_execute(&restore).await.map_err(failed)?;
-        count_on(client, &self.tables).await?;
+        continue_sequences(client, &self.tables).await?;
         for table in &self.tables {
-            // Without it queries go wrong ways until the server finds the time by itself.
+            // Without this, the server would use bad query plans until it analyzes the tables
+            // automatically.
             let analyze = format!("ANALYZE {}", qualified(&table.copy.name));
             client.batch_execute(&analyze).await.map_err(failed)?;
         }
         match client.batch_execute("COMMIT").await {
             Err(error) if error.as_db_error().is_none() => Err(TransferError::Failed(format!(
-                "the connection was lost at the end ({}): whether the copy was kept is unknown",
+                "the connection was lost at the end ({}): it is unknown whether the copy was \
+                 committed",
                 message(&error)
             ))),
             done => done.map_err(failed),
@@ -183,15 +182,15 @@ impl Import for PostgresImport {
     }
 }
 
-/// The copy's tables with the columns that they have here. The tables fit.
+/// Returns the copy's tables with their columns in this database, which are known to fit.
 fn targets(manifest: &Manifest, mut here: Vec<super::Table>) -> Vec<Target> {
     let mut targets = Vec::with_capacity(manifest.tables.len());
     for copy in &manifest.tables {
         let mut columns = Vec::with_capacity(copy.columns.len());
         if let Some(table) = here.iter_mut().find(|table| table.name == copy.name) {
             for name in &copy.columns {
-                let of_that_name = table.columns.iter().position(|column| column.name == *name);
-                columns.extend(of_that_name.map(|index| table.columns.swap_remove(index)));
+                let position = table.columns.iter().position(|column| column.name == *name);
+                columns.extend(position.map(|index| table.columns.swap_remove(index)));
             }
         }
         targets.push(Target {
@@ -203,12 +202,12 @@ fn targets(manifest: &Manifest, mut here: Vec<super::Table>) -> Vec<Target> {
     targets
 }
 
-/// Keeps everybody else from writing, and checks that nobody has.
+/// Locks the tables against all other writers, and checks that they are empty.
 async fn lock(client: &Client, tables: &[super::Table]) -> Result<(), TransferError> {
     if tables.is_empty() {
         return Ok(());
     }
-    let names = list(tables.iter().map(|table| &*table.name), qualified);
+    let names = qualified_list(tables);
     let lock = format!("LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE");
     client.batch_execute(&lock).await.map_err(failed)?;
     for table in tables {
@@ -220,7 +219,8 @@ async fn lock(client: &Client, tables: &[super::Table]) -> Result<(), TransferEr
     Ok(())
 }
 
-/// Puts the checks of foreign keys off to the end, and returns what makes them as they were.
+/// Defers the checks of all foreign keys to the end, and returns the statements that restore the
+/// keys.
 async fn defer(client: &Client) -> Result<Vec<String>, TransferError> {
     const FOREIGN_KEYS: &str = "
         SELECT format('ALTER TABLE logic.%I ALTER CONSTRAINT %I', t.relname, c.conname)
@@ -248,19 +248,16 @@ async fn check(client: &Client) -> Result<(), TransferError> {
         let refused = error.as_db_error();
         match refused.and_then(|refused| refused.table()) {
             Some(table) if error.code() == Some(&SqlState::FOREIGN_KEY_VIOLATION) => {
-                TransferError::Row {
-                    table: table.to_owned(),
-                    reason: "it refers to a row that is not there".to_owned(),
-                }
+                dangling_reference(table.to_owned())
             }
             _ => failed(error),
         }
     })
 }
 
-/// Makes every sequence go on after the highest number that was ever given: here, in the copy,
-/// or to a row.
-async fn count_on(client: &Client, tables: &[Target]) -> Result<(), TransferError> {
+/// Makes every sequence continue after the highest number that was ever assigned: by this database,
+/// by the copied database, or in a row.
+async fn continue_sequences(client: &Client, tables: &[Target]) -> Result<(), TransferError> {
     for sequence in sequences(client).await? {
         let highest = format!(
             "SELECT max({})::bigint FROM {}",
@@ -276,7 +273,7 @@ async fn count_on(client: &Client, tables: &[Target]) -> Result<(), TransferErro
         if last > sequence.last
             && let Some(next) = last.and_then(|last| last.checked_add(1))
         {
-            // Unlike `setval`, it is undone with the transaction.
+            // Unlike `setval`, a rollback of the transaction undoes this.
             let restart = format!("ALTER SEQUENCE {} RESTART WITH {next}", sequence.name);
             client.batch_execute(&restart).await.map_err(failed)?;
         }

@@ -1,19 +1,23 @@
-//! A row as a line of COPY's text format, which the server reads into whatever type a column has.
+//! Writes a row as a line of COPY's text format, which the server converts to the column's type.
 
 use super::{Column, Kind};
 use crate::Value;
 
-/// Adds the line of a row.
+/// Appends the line of a row.
 ///
 /// # Errors
-/// Why a value does not fit its column.
+/// Returns why a value does not fit its column.
 pub(super) fn write(out: &mut Vec<u8>, row: &[Value], columns: &[Column]) -> Result<(), String> {
     for (index, (value, column)) in row.iter().zip(columns).enumerate() {
         if index > 0 {
             out.push(b'\t');
         }
-        cell(out, value, column.kind)
-            .map_err(|reason| format!("{} is {}, and {reason}", column.name, column.type_name))?;
+        cell(out, value, column.kind).map_err(|reason| {
+            format!(
+                "the type of {} is {}, but {reason}",
+                column.name, column.type_name
+            )
+        })?;
     }
     out.push(b'\n');
     Ok(())
@@ -22,19 +26,17 @@ pub(super) fn write(out: &mut Vec<u8>, row: &[Value], columns: &[Column]) -> Res
 fn cell(out: &mut Vec<u8>, value: &Value, kind: Kind) -> Result<(), &'static str> {
     match (value, kind) {
         (Value::Null, _) => out.extend_from_slice(b"\\N"),
-        // A boolean is a number on the other engine, and a whole real may have become one.
+        // In SQLite a boolean is an integer, and a real without a fraction may be one.
         (Value::Boolean(value), Kind::Boolean | Kind::Integer) => out.push(b'0' + u8::from(*value)),
         (Value::Integer(0 | 1), Kind::Boolean)
         | (Value::Integer(_), Kind::Integer | Kind::Real | Kind::Decimal) => display(out, value),
         (Value::Real(_), Kind::Real | Kind::Decimal) => display(out, value),
-        (Value::Text(text), Kind::Text | Kind::Decimal | Kind::Moment | Kind::Other) => {
+        (Value::Text(text), Kind::Text | Kind::Decimal | Kind::DateTime | Kind::Other) => {
             escape(out, text)?;
         }
         (Value::Blob(bytes), Kind::Blob) => {
             out.extend_from_slice(b"\\\\x");
-            for byte in bytes {
-                out.extend_from_slice(format!("{byte:02x}").as_bytes());
-            }
+            out.extend_from_slice(hex::encode(bytes).as_bytes());
         }
         (Value::Boolean(_), _) => return Err("the row has a boolean"),
         (Value::Integer(_), _) => return Err("the row has an integer"),
@@ -48,7 +50,7 @@ fn cell(out: &mut Vec<u8>, value: &Value, kind: Kind) -> Result<(), &'static str
 fn display(out: &mut Vec<u8>, value: &Value) {
     let text = match value {
         Value::Integer(value) => value.to_string(),
-        // The shortest text that reads back as the same number.
+        // The shortest text that is read as the same number.
         Value::Real(value) => value.to_string(),
         _ => return,
     };
@@ -103,7 +105,7 @@ mod tests {
             (text("a\\N\t\r\nb"), Kind::Text, "a\\\\N\\t\\r\\nb\n"),
             (
                 text("2026-11-21T07:00:00Z"),
-                Kind::Moment,
+                Kind::DateTime,
                 "2026-11-21T07:00:00Z\n",
             ),
             (Value::Blob(vec![0, 255]), Kind::Blob, "\\\\x00ff\n"),
@@ -113,32 +115,32 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_a_column_is_refused() {
+    fn a_value_that_does_not_fit_its_column_is_refused() {
         for (value, kind, reason) in [
             (
                 Value::Integer(2),
                 Kind::Boolean,
-                "c is t, and the row has an integer",
+                "the type of c is t, but the row has an integer",
             ),
             (
                 Value::Real(1.0),
                 Kind::Integer,
-                "c is t, and the row has a real",
+                "the type of c is t, but the row has a real",
             ),
             (
                 Value::Text("\\x00".into()),
                 Kind::Blob,
-                "c is t, and the row has a text",
+                "the type of c is t, but the row has a text",
             ),
             (
                 Value::Blob(vec![0]),
                 Kind::Text,
-                "c is t, and the row has a blob",
+                "the type of c is t, but the row has a blob",
             ),
             (
                 Value::Text("a\0".into()),
                 Kind::Text,
-                "c is t, and its text contains U+0000",
+                "the type of c is t, but its text contains U+0000",
             ),
         ] {
             assert_eq!(line(value, kind), Err(reason.into()));

@@ -1,15 +1,16 @@
-//! The statements on components. Their order is that of their times, which no clock turns back.
+//! The statements on components. They are ordered by their times, which always increase, even if
+//! the clock is set back.
 
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
-use super::super::schema::host;
-use super::now;
+use super::super::schema::{host, now_micros};
 use crate::registry::StoredComponent;
 
-/// A part of a component's bytes, far below the limit on lengths.
+/// The size of a part of a component's bytes, far below the maximum length of a value.
 const PART_BYTES: usize = 1 << 20;
 
-/// Keeps a component, or the time, and a missing signature, of one that is kept. Whether it was new.
+/// Stores a component. If it is already stored, updates its time and adds a missing signature.
+/// Returns whether it was new.
 pub(super) fn put(sqlite: &Connection, component: &StoredComponent) -> Result<bool> {
     let number: Option<i64> = sqlite
         .prepare_cached(host!(
@@ -24,7 +25,7 @@ pub(super) fn put(sqlite: &Connection, component: &StoredComponent) -> Result<bo
                 component.content.len() as i64,
                 component.signature,
                 component.actor,
-                now()
+                now_micros()
             ],
             |row| row.get(0),
         )
@@ -36,7 +37,7 @@ pub(super) fn put(sqlite: &Connection, component: &StoredComponent) -> Result<bo
                  uploaded_at = (SELECT max(?3, max(uploaded_at) + 1) FROM task_host_components) \
                  WHERE digest = ?1"
             ))?
-            .execute(params![component.digest, component.signature, now()])?;
+            .execute(params![component.digest, component.signature, now_micros()])?;
         return Ok(false);
     };
     let mut insert = sqlite.prepare_cached(host!(
@@ -48,7 +49,7 @@ pub(super) fn put(sqlite: &Connection, component: &StoredComponent) -> Result<bo
     Ok(true)
 }
 
-/// A component with its content.
+/// Returns a component with its content.
 pub(super) fn get(sqlite: &Connection, digest: &str) -> Result<Option<StoredComponent>> {
     let found = sqlite
         .prepare_cached(host!(
@@ -72,7 +73,7 @@ pub(super) fn get(sqlite: &Connection, digest: &str) -> Result<Option<StoredComp
     Ok(Some(component))
 }
 
-/// All components without their content, the latest first.
+/// Returns all components without their content, the latest upload first.
 pub(super) fn list(sqlite: &Connection) -> Result<Vec<StoredComponent>> {
     sqlite
         .prepare_cached(host!(
@@ -83,7 +84,7 @@ pub(super) fn list(sqlite: &Connection) -> Result<Vec<StoredComponent>> {
         .collect()
 }
 
-/// Deletes those components that nobody needs, with their parts, and returns how many.
+/// Deletes those of the components that are not needed, with their parts, and returns how many.
 pub(super) fn forget(sqlite: &Connection, gone: &[StoredComponent]) -> Result<u64> {
     let gone: Vec<(&str, i64)> = gone
         .iter()
@@ -104,7 +105,7 @@ pub(super) fn forget(sqlite: &Connection, gone: &[StoredComponent]) -> Result<u6
         .map(|deleted| deleted as u64)
 }
 
-/// Reads all but the content.
+/// Reads everything except the content.
 fn read(row: &Row<'_>) -> Result<StoredComponent> {
     Ok(StoredComponent {
         digest: row.get(0)?,

@@ -1,16 +1,15 @@
-//! The statements on deployments and on the one row that says what is active.
+//! The statements on deployments and on the one row of the active component.
 //!
-//! A deployment runs while it has no outcome. Whether its component ever was the active one
-//! stands in `activated_at`, because outcomes do not tell: a deployment that was rolled back may
-//! have been so before or after its switch.
+//! A deployment is running while it has no outcome. `activated_at` records whether its component
+//! ever became active. The outcome does not show that: a deployment may have been rolled back before
+//! or after its switch.
 
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
-use super::super::schema::host;
-use super::now;
+use super::super::schema::{host, now_micros};
 use crate::registry::{Active, DeploymentRow, End, NewDeployment};
 
-/// Selects what [`read`] reads.
+/// Selects the columns that [`read`] reads.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -23,7 +22,7 @@ macro_rules! select {
     };
 }
 
-/// Begins a deployment, or returns the id of the one that runs as the inner error.
+/// Begins a deployment, or returns the id of the running one as the inner error.
 pub(super) fn begin(
     sqlite: &Connection,
     new: &NewDeployment,
@@ -35,7 +34,14 @@ pub(super) fn begin(
              VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING RETURNING id"
         ))?
         .query_row(
-            params![new.digest, new.from, new.kind, new.actor, new.order, now()],
+            params![
+                new.digest,
+                new.from,
+                new.kind,
+                new.actor,
+                new.order,
+                now_micros()
+            ],
             |row| row.get(0),
         )
         .optional()?;
@@ -50,7 +56,7 @@ pub(super) fn begin(
         .map(Err)
 }
 
-/// Records how far a deployment is; none: it does not run.
+/// Records the stage and the report of a deployment. Returns `None` if it is not running.
 pub(super) fn advance(
     sqlite: &Connection,
     id: i64,
@@ -63,39 +69,39 @@ pub(super) fn advance(
              WHERE id = ?1 AND outcome IS NULL"
         ))?
         .execute(params![id, stage, report])
-        .map(one)
+        .map(changed_one)
 }
 
-/// Makes a deployment's component the active one and returns the epoch; none: the deployment
-/// does not run, or is of another component.
+/// Makes a deployment's component the active one and returns the epoch. Returns `None` if the
+/// deployment is not running or is for another component.
 pub(super) fn activate(
     sqlite: &Connection,
     id: i64,
     digest: &str,
     stage: &str,
 ) -> Result<Option<i64>> {
-    let now = now();
+    let now = now_micros();
     let changed = sqlite
         .prepare_cached(host!(
             "UPDATE task_host_deployments SET stage = ?3, activated_at = ?4 \
              WHERE id = ?1 AND digest = ?2 AND outcome IS NULL"
         ))?
         .execute(params![id, digest, stage, now])?;
-    match one(changed) {
+    match changed_one(changed) {
         Some(()) => set_active(sqlite, digest, id, now).map(Some),
         None => Ok(None),
     }
 }
 
-/// Ends a deployment and makes another component active where one is given; none: the
-/// deployment does not run.
+/// Ends a deployment, and makes another component active if one is given. Returns `None` if the
+/// deployment is not running.
 pub(super) fn end(
     sqlite: &Connection,
     id: i64,
     end: &End,
     back_to: Option<&str>,
 ) -> Result<Option<()>> {
-    let now = now();
+    let now = now_micros();
     let changed = sqlite
         .prepare_cached(host!(
             "UPDATE task_host_deployments SET outcome = ?2, code = ?3, reason = ?4, \
@@ -109,14 +115,14 @@ pub(super) fn end(
             end.report,
             now
         ])?;
-    let ended = one(changed);
+    let ended = changed_one(changed);
     if let (Some(()), Some(digest)) = (ended, back_to) {
         set_active(sqlite, digest, id, now)?;
     }
     Ok(ended)
 }
 
-/// Records a deployment that has ended and never ran.
+/// Records a deployment that ended without running.
 pub(super) fn record(sqlite: &Connection, new: &NewDeployment, end: &End) -> Result<i64> {
     sqlite
         .prepare_cached(host!(
@@ -135,13 +141,13 @@ pub(super) fn record(sqlite: &Connection, new: &NewDeployment, end: &End) -> Res
                 end.outcome,
                 end.code,
                 end.reason,
-                now()
+                now_micros()
             ],
             |row| row.get(0),
         )
 }
 
-/// The active component.
+/// Returns the active component.
 pub(super) fn active(sqlite: &Connection) -> Result<Option<Active>> {
     sqlite
         .prepare_cached(host!(
@@ -158,7 +164,7 @@ pub(super) fn active(sqlite: &Connection) -> Result<Option<Active>> {
         .optional()
 }
 
-/// Whether a component is or was active.
+/// Returns whether a component is or was active.
 pub(super) fn was_active(sqlite: &Connection, digest: &str) -> Result<bool> {
     sqlite
         .prepare_cached(host!(
@@ -169,7 +175,7 @@ pub(super) fn was_active(sqlite: &Connection, digest: &str) -> Result<bool> {
         .query_row([digest], |row| row.get(0))
 }
 
-/// One deployment.
+/// Returns one deployment.
 pub(super) fn get(sqlite: &Connection, id: i64) -> Result<Option<DeploymentRow>> {
     sqlite
         .prepare_cached(select!("WHERE id = ?1"))?
@@ -177,7 +183,7 @@ pub(super) fn get(sqlite: &Connection, id: i64) -> Result<Option<DeploymentRow>>
         .optional()
 }
 
-/// The deployment that runs.
+/// Returns the running deployment.
 pub(super) fn running(sqlite: &Connection) -> Result<Option<DeploymentRow>> {
     sqlite
         .prepare_cached(select!("WHERE outcome IS NULL"))?
@@ -185,7 +191,7 @@ pub(super) fn running(sqlite: &Connection) -> Result<Option<DeploymentRow>> {
         .optional()
 }
 
-/// The latest deployments, the latest first.
+/// Returns the newest deployments, the newest first.
 pub(super) fn latest(sqlite: &Connection, limit: u32) -> Result<Vec<DeploymentRow>> {
     sqlite
         .prepare_cached(select!("ORDER BY id DESC LIMIT ?1"))?
@@ -193,8 +199,8 @@ pub(super) fn latest(sqlite: &Connection, limit: u32) -> Result<Vec<DeploymentRo
         .collect()
 }
 
-/// Deletes ended deployments that are neither among the latest nor needed, and returns how many.
-/// The very last one always stays: the next id is counted from it.
+/// Deletes ended deployments that are neither among the newest nor needed, and returns how many.
+/// The newest one always stays: the next id is counted from it.
 pub(super) fn forget(sqlite: &Connection, keep: u32) -> Result<u64> {
     sqlite
         .prepare_cached(host!(
@@ -212,8 +218,8 @@ pub(super) fn forget(sqlite: &Connection, keep: u32) -> Result<u64> {
         .map(|deleted| deleted as u64)
 }
 
-/// Makes a component the active one and returns the new epoch. A component that is not stored
-/// breaks the foreign key.
+/// Makes a component the active one and returns the new epoch. If the component is not stored, this
+/// violates the foreign key.
 fn set_active(sqlite: &Connection, digest: &str, deployment: i64, now: i64) -> Result<i64> {
     sqlite
         .prepare_cached(host!(
@@ -225,7 +231,7 @@ fn set_active(sqlite: &Connection, digest: &str, deployment: i64, now: i64) -> R
         .query_row(params![digest, deployment, now], |row| row.get(0))
 }
 
-fn one(changed: usize) -> Option<()> {
+fn changed_one(changed: usize) -> Option<()> {
     (changed == 1).then_some(())
 }
 

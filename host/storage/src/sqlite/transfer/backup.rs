@@ -1,4 +1,5 @@
-//! Copies a database file that may be in use: one snapshot, compact, checked and durable.
+//! Copies a database file that may be in use. The copy is one snapshot, compact, checked and
+//! durable.
 
 use std::fs::{self, File};
 use std::io;
@@ -7,35 +8,37 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::failure::message;
+use super::super::schema::host;
 use crate::transfer::TransferError;
 
-/// Copies the database to a file that is not there yet. Blocks while it works.
+/// Copies the database to a new file. Blocks until the copy is complete.
 ///
-/// The copy is written beside its place and moved there when it is whole, so that what has the
-/// name is a whole copy.
+/// The copy is first written to another file in the same directory and renamed when it is complete,
+/// so a file with the name is always a complete copy.
 ///
 /// # Errors
-/// [`TransferError`]; there is no file of that name.
+/// Returns [`TransferError`] if there is no database or the copy cannot be written. Then no file
+/// with that name was created.
 pub(crate) fn backup(path: &Path, copy: &Path) -> Result<(), TransferError> {
     if !path.is_file() {
         return Err(TransferError::Missing(path.display().to_string()));
     }
     if copy.exists() {
         let copy = copy.display();
-        return Err(TransferError::Failed(format!("{copy} is there already")));
+        return Err(TransferError::Failed(format!("{copy} already exists")));
     }
     let mut partial = copy.as_os_str().to_owned();
     partial.push(".partial");
     let partial = Partial(partial.into());
-    // What a copy that was broken off has left.
+    // An interrupted backup may have left one.
     let _ = fs::remove_file(&partial.0);
     copy_into(path, &partial.0).map_err(|error| TransferError::Failed(message(&error)))?;
-    keep(&partial.0, copy).map_err(|error| {
-        TransferError::Failed(format!("{} cannot be kept: {error}", copy.display()))
+    sync_and_rename(&partial.0, copy).map_err(|error| {
+        TransferError::Failed(format!("{} cannot be written: {error}", copy.display()))
     })
 }
 
-/// Removed unless it was moved away.
+/// A file that is removed when this is dropped, unless it was renamed.
 struct Partial(PathBuf);
 
 impl Drop for Partial {
@@ -48,7 +51,7 @@ fn copy_into(path: &Path, partial: &Path) -> rusqlite::Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let sqlite = Connection::open_with_flags(path, flags)?;
     let name = partial.to_string_lossy();
-    sqlite.execute("/*task-host*/VACUUM INTO ?1", [&name])?;
+    sqlite.execute(host!("VACUUM INTO ?1"), [&name])?;
     let copy = Connection::open_with_flags(partial, flags)?;
     let verdict: String = copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     match verdict.as_str() {
@@ -60,8 +63,8 @@ fn copy_into(path: &Path, partial: &Path) -> rusqlite::Result<()> {
     }
 }
 
-/// SQLite does not sync what it vacuums into.
-fn keep(partial: &Path, copy: &Path) -> io::Result<()> {
+/// Syncs the copy, which VACUUM INTO does not, and gives it its name.
+fn sync_and_rename(partial: &Path, copy: &Path) -> io::Result<()> {
     File::open(partial)?.sync_all()?;
     fs::rename(partial, copy)?;
     let directory = match copy.parent() {

@@ -1,38 +1,31 @@
-//! Reads all rows in one read transaction, from a connection and a thread of its own.
+//! Reads all rows in one read transaction, on its own connection and thread.
 //!
-//! The file may be in use: no lock is taken but SQLite's own for readers, and writers go on. What
-//! they write meanwhile stays in the write-ahead log until the export has ended.
+//! The file may be in use. The export takes only SQLite's lock for readers, so writers are not
+//! blocked. What they write meanwhile stays in the write-ahead log until the export has ended.
 
 use std::path::Path;
 use std::thread;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
-use tokio::sync::mpsc;
 
 use super::super::config::Config;
 use super::super::connection::open_plain;
 use super::super::failure::message;
-use super::{migrations, names, quoted, table};
+use super::super::schema::host;
+use super::{migrations, names, table};
+use crate::dialect::{quoted, quoted_list};
+use crate::transfer::batch::{self, Batch};
 use crate::transfer::{Export, Manifest, Table, TransferError};
 use crate::{Dialect, Error, Value};
 use contract::Access;
 
-/// Rows handed over at a time, at most.
-const ROWS: usize = 500;
-/// Bytes of text and blobs handed over at a time, about.
-const BYTES: usize = 1 << 20;
-/// Parts that may wait for whoever takes them.
-const PARTS: usize = 4;
-
-type Parts = mpsc::Sender<Result<(usize, Vec<Vec<Value>>), Error>>;
-
 /// Takes the snapshot and begins to read. Blocks while it counts the rows.
 ///
 /// # Errors
-/// [`TransferError`].
+/// Returns [`TransferError`] if there is no database or it cannot be read.
 pub(crate) fn export(path: &Path) -> Result<Export, TransferError> {
-    // Opening would find out too, and say less.
+    // Opening a missing file would fail too, but with a less helpful message.
     if !path.is_file() {
         return Err(TransferError::Missing(path.display().to_string()));
     }
@@ -41,23 +34,23 @@ pub(crate) fn export(path: &Path) -> Result<Export, TransferError> {
     };
     let sqlite = open_plain(path, Access::Read, &Config::file(path)).map_err(failed)?;
     let manifest = manifest(&sqlite).map_err(failed)?;
-    let (parts, rows) = mpsc::channel(PARTS);
+    let (batches, rows) = batch::channel();
     let tables = manifest.tables.clone();
     thread::Builder::new()
         .name("export".into())
         .spawn(move || {
-            if let Err(error) = send(&sqlite, &tables, &parts) {
-                // Nobody may be left to hear of it.
-                let _ = parts.blocking_send(Err(error));
+            if let Err(error) = send(&sqlite, &tables, &batches) {
+                // The reader may be gone.
+                let _ = batches.blocking_send(Err(error));
             }
         })
         .map_err(|error| TransferError::Failed(format!("a thread cannot be started: {error}")))?;
     Ok(Export { manifest, rows })
 }
 
-/// Begins the transaction that `send` reads in.
+/// Begins the transaction in which `send` reads.
 fn manifest(sqlite: &Connection) -> rusqlite::Result<Manifest> {
-    sqlite.execute_batch("/*task-host*/BEGIN DEFERRED")?;
+    sqlite.execute_batch(host!("BEGIN DEFERRED"))?;
     let tables = names(sqlite)?.into_iter();
     Ok(Manifest {
         dialect: Dialect::Sqlite,
@@ -68,52 +61,49 @@ fn manifest(sqlite: &Connection) -> rusqlite::Result<Manifest> {
     })
 }
 
-/// Sends every row; returns early where nobody takes them.
-fn send(sqlite: &Connection, tables: &[Table], parts: &Parts) -> Result<(), Error> {
+/// Sends every row. Returns early if the reader is gone.
+fn send(sqlite: &Connection, tables: &[Table], batches: &batch::Sender) -> Result<(), Error> {
     let failed = |error: rusqlite::Error| Error::Unavailable(message(&error));
     for (index, table) in tables.iter().enumerate() {
         let text = select(sqlite, table).map_err(failed)?;
         let mut statement = sqlite.prepare(&text).map_err(failed)?;
         let mut rows = statement.query([]).map_err(failed)?;
-        let (mut part, mut bytes) = (Vec::new(), 0);
+        let mut batch = Batch::default();
         while let Some(row) = rows.next().map_err(failed)? {
-            let row = values(row, table)?;
-            bytes += row.iter().map(size).sum::<usize>();
-            part.push(row);
-            if part.len() == ROWS || bytes >= BYTES {
-                bytes = 0;
-                let full = std::mem::take(&mut part);
-                if parts.blocking_send(Ok((index, full))).is_err() {
-                    return Ok(());
-                }
+            if let Some(full) = batch.push(values(row, table)?)
+                && batches.blocking_send(Ok((index, full))).is_err()
+            {
+                return Ok(());
             }
         }
-        if !part.is_empty() && parts.blocking_send(Ok((index, part))).is_err() {
+        if let Some(rest) = batch.rest()
+            && batches.blocking_send(Ok((index, rest))).is_err()
+        {
             return Ok(());
         }
     }
     Ok(())
 }
 
-/// Reads a table in the order of its key, so that two copies of the same data are the same.
+/// Returns the statement that reads a table in the order of its key, so that two copies of the same
+/// data are equal.
 fn select(sqlite: &Connection, table: &Table) -> rusqlite::Result<String> {
     let key: Vec<String> = sqlite
-        .prepare("/*task-host*/SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk")?
+        .prepare(host!(
+            "SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk"
+        ))?
         .query_map([&table.name], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    let list = |names: &[String]| {
-        let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
-        names.join(", ")
-    };
     // A table without a key has a rowid.
     let order = match key.is_empty() {
         true => "rowid".to_owned(),
-        false => list(&key),
+        false => quoted_list(&key),
     };
     Ok(format!(
-        "/*task-host*/SELECT {} FROM {} ORDER BY {order}",
-        list(&table.columns),
-        quoted(&table.name)
+        host!("SELECT {} FROM {} ORDER BY {}"),
+        quoted_list(&table.columns),
+        quoted(&table.name),
+        order
     ))
 }
 
@@ -136,12 +126,4 @@ fn values(row: &Row<'_>, table: &Table) -> Result<Vec<Value>, Error> {
         })
     };
     (0..table.columns.len()).map(value).collect()
-}
-
-fn size(value: &Value) -> usize {
-    match value {
-        Value::Text(text) => text.len(),
-        Value::Blob(bytes) => bytes.len(),
-        _ => size_of::<u64>(),
-    }
 }

@@ -1,42 +1,45 @@
-//! Fills an empty database in one transaction, on a connection of its own.
+//! Fills an empty database in one transaction, on its own connection.
 //!
-//! Foreign keys are checked once, at the end, because rows may refer to later ones; triggers are
-//! off, because what they do was done before the rows were copied. The commit is synced by
-//! SQLite itself (`synchronous=FULL`), so that nothing has to wait for the flusher.
+//! Foreign keys are checked once, at the end, because rows may refer to later ones. Triggers are
+//! off, because the copied rows already contain their effects. SQLite itself syncs the commit
+//! (`synchronous=FULL`), so nothing has to wait for the flusher.
 
 use async_trait::async_trait;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
-use super::super::aside::aside;
+use super::super::blocking::run_blocking;
 use super::super::config::Config;
 use super::super::connection::open_plain;
 use super::super::failure::message;
-use super::{columns, counts, migrations, names, quoted};
+use super::super::schema::host;
+use super::{columns, has_autoincrement, migrations, names};
+use crate::dialect::{quoted, quoted_list};
+use crate::transfer::agreement::dangling_reference;
 use crate::transfer::{Import, Manifest, Row, Table, TransferError};
 use crate::{Dialect, Value};
 use contract::Access;
 
-/// Pages that the connection keeps, in bytes. Indexes grow at many places at a time: what does not fit is
-/// written to the log again and again before the commit.
+/// Size of the connection's page cache, in bytes. Indexes change on many pages at a time. Pages that
+/// do not fit are written to the log repeatedly before the commit.
 const PAGE_CACHE_BYTES: u32 = 128 << 20;
 
 /// An import whose transaction is open.
 pub(in crate::sqlite) struct SqliteImport {
-    /// Closing it rolls back what was not committed.
+    /// Closing it rolls the transaction back, unless it was committed.
     sqlite: Connection,
     tables: Vec<Table>,
     /// The statement that adds a row, for each table.
     inserts: Vec<String>,
-    /// The rows that came, for each table.
+    /// The number of rows that were added, for each table.
     found: Vec<u64>,
 }
 
 impl SqliteImport {
-    /// Checks that the database fits the copy and is empty, and begins.
+    /// Checks that the database fits the copy and is empty, and begins the transaction.
     ///
     /// # Errors
-    /// [`TransferError`]; nothing was begun.
+    /// Returns [`TransferError`] if not. Nothing was begun.
     pub(in crate::sqlite) fn begin(
         path: &std::path::Path,
         manifest: &Manifest,
@@ -46,10 +49,7 @@ impl SqliteImport {
         manifest.agrees(Dialect::Sqlite, &applied)?;
         let existing = names(&sqlite).map_err(failed)?;
         for name in &existing {
-            let any = format!(
-                "/*task-host*/SELECT EXISTS (SELECT 1 FROM {})",
-                quoted(name)
-            );
+            let any = format!(host!("SELECT EXISTS (SELECT 1 FROM {})"), quoted(name));
             if sqlite
                 .query_row(&any, [], |row| row.get(0))
                 .map_err(failed)?
@@ -83,12 +83,12 @@ impl SqliteImport {
             .prepare_cached(&self.inserts[table])
             .map_err(refused)?;
         for row in rows {
-            // SQLite would make a null of it.
+            // SQLite would store null.
             if row
                 .iter()
                 .any(|value| matches!(value, Value::Real(real) if real.is_nan()))
             {
-                let reason = "a real that is not a number has no place in SQLite".to_owned();
+                let reason = "SQLite cannot store NaN".to_owned();
                 let table = name.clone();
                 return Err(TransferError::Row { table, reason });
             }
@@ -100,44 +100,35 @@ impl SqliteImport {
 
     fn complete(self) -> Result<(), TransferError> {
         for (table, found) in self.tables.iter().zip(self.found) {
-            if table.rows != found {
-                return Err(TransferError::Incomplete {
-                    table: table.name.clone(),
-                    expected: table.rows,
-                    found,
-                });
-            }
+            table.check_rows(found)?;
             if let Some(last) = table.last_id {
-                count_from(&self.sqlite, &table.name, last).map_err(failed)?;
+                set_last_id(&self.sqlite, &table.name, last).map_err(failed)?;
             }
         }
         let dangling: Option<String> = self
             .sqlite
             .query_row(
-                "/*task-host*/SELECT \"table\" FROM pragma_foreign_key_check LIMIT 1",
+                host!("SELECT \"table\" FROM pragma_foreign_key_check LIMIT 1"),
                 [],
                 |row| row.get(0),
             )
             .optional()
             .map_err(failed)?;
         if let Some(table) = dangling {
-            let reason = "it refers to a row that is not there".to_owned();
-            return Err(TransferError::Row { table, reason });
+            return Err(dangling_reference(table));
         }
-        self.sqlite
-            .execute_batch("/*task-host*/COMMIT")
-            .map_err(failed)
+        self.sqlite.execute_batch(host!("COMMIT")).map_err(failed)
     }
 }
 
 #[async_trait]
 impl Import for SqliteImport {
     async fn add(&mut self, table: usize, rows: Vec<Row>) -> Result<(), TransferError> {
-        aside(|| self.write(table, &rows))
+        run_blocking(|| self.write(table, &rows))
     }
 
     async fn finish(self: Box<Self>) -> Result<(), TransferError> {
-        aside(|| self.complete())
+        run_blocking(|| self.complete())
     }
 }
 
@@ -154,30 +145,29 @@ fn open(path: &std::path::Path) -> rusqlite::Result<Connection> {
 }
 
 fn insert(table: &Table) -> String {
-    let names: Vec<String> = table.columns.iter().map(|name| quoted(name)).collect();
-    let values: Vec<String> = (1..=names.len())
+    let values: Vec<String> = (1..=table.columns.len())
         .map(|number| format!("?{number}"))
         .collect();
     format!(
-        "/*task-host*/INSERT INTO {} ({}) VALUES ({})",
+        host!("INSERT INTO {} ({}) VALUES ({})"),
         quoted(&table.name),
-        names.join(", "),
+        quoted_list(&table.columns),
         values.join(", ")
     )
 }
 
-/// Makes AUTOINCREMENT go on after a number; of the rows that came it knows by itself.
-fn count_from(sqlite: &Connection, table: &str, last: i64) -> rusqlite::Result<()> {
-    if !counts(sqlite)? {
+/// Makes AUTOINCREMENT continue after a number, which may be above that of every copied row.
+fn set_last_id(sqlite: &Connection, table: &str, last: i64) -> rusqlite::Result<()> {
+    if !has_autoincrement(sqlite)? {
         return Ok(());
     }
     let known = sqlite.execute(
-        "/*task-host*/UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1",
+        host!("UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1"),
         params![table, last],
     )?;
     if known == 0 {
         sqlite.execute(
-            "/*task-host*/INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)",
+            host!("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)"),
             params![table, last],
         )?;
     }

@@ -1,4 +1,4 @@
-//! The bindings of `wit/world.wit`, generated.
+//! The generated bindings of `wit/world.wit`.
 
 #![expect(unsafe_code, reason = "generated: the canonical ABI is pointers")]
 
@@ -11,5 +11,5 @@ wit_bindgen::generate!({
     pub_export_macro: false,
 });
 
-// Here and not beside the type, so that the expectations above hold for what it expands to.
+// Here and not next to `Component`, so that the `expect` above also applies to the expanded code.
 export!(Component with_types_in self);

@@ -8,7 +8,7 @@ use crate::{Component, revision, schema};
 impl Guest for Component {
     fn get(name: String) -> Result<Contact, Problem> {
         let params = [Value::Text(name.clone())];
-        let rows = sql::query(schema::reading(revision()), &params).map_err(defect)?;
+        let rows = sql::query(schema::select_statement(revision()), &params).map_err(defect)?;
         match rows.cells.first() {
             None => Err(problem(
                 404,
@@ -26,13 +26,13 @@ impl Guest for Component {
 
     fn put(name: String, change: Change) -> Result<Contact, Problem> {
         let params = [Value::Text(name.clone()), Value::Text(change.phone.clone())];
-        sql::execute(schema::writing(revision()), &params).map_err(defect)?;
+        sql::execute(schema::upsert_statement(revision()), &params).map_err(defect)?;
         let phone = change.phone;
         Ok(Contact { name, phone })
     }
 }
 
-/// A statement failed that never should.
+/// A statement failed, which is a defect.
 fn defect(failure: Failure) -> Problem {
     problem(500, "defect", failure.detail)
 }

@@ -1,21 +1,21 @@
-//! The steps of the schema, and what each revision reads and writes.
+//! The steps of the schema, and the statements of each revision.
 //!
-//! | revision | its step | reads | writes |
+//! | revision | step | reads | writes |
 //! | --- | --- | --- | --- |
-//! | 0 | the table | phone | phone |
-//! | 1 | adds the column, and a mark that is not set | phone, or number once the mark is set | both |
-//! | 2 | back-fills it and sets the mark | number | number |
+//! | 0 | creates the table | phone | phone |
+//! | 1 | adds the column and a mark, not yet set | phone, or number after the mark is set | both |
+//! | 2 | back-fills the column and sets the mark | number | number |
 //! | 3 | drops the old column and the mark | number | number |
 //!
-//! Two neighbours may serve side by side: each reads what the other writes, and neither names what
-//! the other's step has dropped.
+//! Two consecutive revisions can serve at the same time: each reads what the other writes, and
+//! neither uses a column that the other's step has dropped.
 
-/// Each step, and the revision that brings it.
+/// Each step: the revision that adds it, its name and its statements.
 pub const STEPS: [(usize, &str, &str); 4] = [
     (
         0,
         "0001-contacts",
-        // With a default, so that it can be left out later: SQLite takes no constraint back.
+        // The default allows later revisions to leave the column out. SQLite cannot drop `not null`.
         "create table contacts (name text primary key, phone text not null default '')",
     ),
     (
@@ -27,7 +27,7 @@ pub const STEPS: [(usize, &str, &str); 4] = [
     (
         2,
         "0003-back-fill",
-        // Also rows that were written since the column came, by revision 0 in its last moments.
+        // This includes rows that revision 0 wrote after the column was added.
         "update contacts set number = phone where number is null or number <> phone;
          insert into contacts_moved (yes) values (1)",
     ),
@@ -38,8 +38,8 @@ pub const STEPS: [(usize, &str, &str); 4] = [
     ),
 ];
 
-/// The statement that reads a contact.
-pub fn reading(revision: usize) -> &'static str {
+/// Returns the statement that reads a contact.
+pub fn select_statement(revision: usize) -> &'static str {
     match revision {
         0 => "select phone from contacts where name = $1",
         1 => {
@@ -50,8 +50,8 @@ pub fn reading(revision: usize) -> &'static str {
     }
 }
 
-/// The statement that writes a contact, over one of its name.
-pub fn writing(revision: usize) -> &'static str {
+/// Returns the statement that creates a contact or replaces the one with its name.
+pub fn upsert_statement(revision: usize) -> &'static str {
     match revision {
         0 => {
             "insert into contacts (name, phone) values ($1, $2)

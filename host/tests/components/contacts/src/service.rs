@@ -1,4 +1,4 @@
-//! What the service tells the host.
+//! What the service provides to the host.
 
 use crate::bindings::exports::task_host::platform::service::{
     Access, Asset, Description, Guest, Method, Migration, Route,

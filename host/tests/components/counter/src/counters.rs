@@ -1,4 +1,4 @@
-//! The counters themselves.
+//! The operations on counters.
 
 use crate::Component;
 use crate::bindings::exports::toys::counters::counters::{
@@ -7,21 +7,21 @@ use crate::bindings::exports::toys::counters::counters::{
 };
 use crate::bindings::task_host::platform::types::Problem;
 use crate::bindings::wasi::clocks::wall_clock;
-use crate::refusals;
+use crate::problems;
 use crate::store;
 
 impl Guest for Component {
     fn create(draft: CounterDraft) -> Result<Counter, Problem> {
         check_name(&draft.name, "#/name")?;
         if store::find(&draft.name)?.is_some() {
-            return Err(refusals::exists(&draft.name));
+            return Err(problems::exists(&draft.name));
         }
-        first(Counter {
+        save_new(Counter {
             value: draft.value.unwrap_or(0),
             step: draft.step.unwrap_or(1),
             color: draft.color.unwrap_or(Color::Red),
             remarks: draft.remarks.unwrap_or_default(),
-            ..unset(draft.name)
+            ..default_counter(draft.name)
         })
     }
 
@@ -33,50 +33,50 @@ impl Guest for Component {
             step: settings.step.unwrap_or(1),
             color: settings.color.unwrap_or(Color::Red),
             remarks: settings.remarks.unwrap_or_default(),
-            ..unset(name)
+            ..default_counter(name)
         };
         match earlier {
-            Some(earlier) => changed(counter, &earlier),
-            None => first(counter),
+            Some(earlier) => save_changed(counter, &earlier),
+            None => save_new(counter),
         }
     }
 
     fn get(name: String) -> Result<Counter, Problem> {
-        store::find(&name)?.ok_or_else(|| refusals::not_found(&name))
+        store::find(&name)?.ok_or_else(|| problems::not_found(&name))
     }
 
     fn update(name: String, change: CounterChange) -> Result<Counter, Problem> {
         let earlier = Self::get(name.clone())?;
-        let fresh = unset(name);
+        let default = default_counter(name);
         let counter = Counter {
-            value: merged(change.value, earlier.value, fresh.value),
-            step: merged(change.step, earlier.step, fresh.step),
-            color: merged(change.color, earlier.color, fresh.color),
-            remarks: merged(change.remarks, earlier.remarks.clone(), fresh.remarks),
-            name: fresh.name,
-            changed_at: fresh.changed_at,
-            version: fresh.version,
+            value: merged(change.value, earlier.value, default.value),
+            step: merged(change.step, earlier.step, default.step),
+            color: merged(change.color, earlier.color, default.color),
+            remarks: merged(change.remarks, earlier.remarks.clone(), default.remarks),
+            name: default.name,
+            changed_at: default.changed_at,
+            version: default.version,
         };
-        changed(counter, &earlier)
+        save_changed(counter, &earlier)
     }
 
     fn increment(name: String, advance: Advance) -> Result<Counter, Problem> {
         let earlier = Self::get(name)?;
         let by = advance.by.unwrap_or(earlier.step.into());
         let sum = earlier.value.checked_add(by);
-        let value = sum.ok_or_else(|| refusals::overflow(&earlier.name))?;
+        let value = sum.ok_or_else(|| problems::overflow(&earlier.name))?;
         let counter = Counter {
             value,
             ..earlier.clone()
         };
-        changed(counter, &earlier)
+        save_changed(counter, &earlier)
     }
 
     fn delete(name: String) -> Result<(), Problem> {
         if store::remove(&name)? {
             Ok(())
         } else {
-            Err(refusals::not_found(&name))
+            Err(problems::not_found(&name))
         }
     }
 
@@ -84,7 +84,7 @@ impl Guest for Component {
         let limit: usize = filter.limit.unwrap_or(10).into();
         if !(1..=100).contains(&limit) {
             let detail = "The limit must be from 1 to 100.";
-            return Err(refusals::invalid("#/query/limit", detail));
+            return Err(problems::invalid("#/query/limit", detail));
         }
         let mut counters = store::list(&filter, limit)?;
         let more = counters.len() > limit;
@@ -97,15 +97,15 @@ impl Guest for Component {
     }
 }
 
-/// Stores a counter that was not there.
-fn first(mut counter: Counter) -> Result<Counter, Problem> {
+/// Saves a new counter.
+fn save_new(mut counter: Counter) -> Result<Counter, Problem> {
     counter.version = "v1".to_owned();
     store::save(&counter, 1)?;
     Ok(counter)
 }
 
-/// Stores a counter over an earlier state of it.
-fn changed(mut counter: Counter, earlier: &Counter) -> Result<Counter, Problem> {
+/// Saves a counter that replaces an earlier state.
+fn save_changed(mut counter: Counter, earlier: &Counter) -> Result<Counter, Problem> {
     let changes: Option<u64> = earlier
         .version
         .strip_prefix('v')
@@ -117,8 +117,8 @@ fn changed(mut counter: Counter, earlier: &Counter) -> Result<Counter, Problem> 
     Ok(counter)
 }
 
-/// What a new counter is where nothing else is said.
-fn unset(name: String) -> Counter {
+/// Returns a counter with default values.
+fn default_counter(name: String) -> Counter {
     Counter {
         name,
         value: 0,
@@ -130,11 +130,11 @@ fn unset(name: String) -> Counter {
     }
 }
 
-/// One member of a merge patch.
-fn merged<T>(change: Option<Option<T>>, earlier: T, fresh: T) -> T {
+/// Applies one field of a merge patch.
+fn merged<T>(change: Option<Option<T>>, earlier: T, default: T) -> T {
     match change {
         None => earlier,
-        Some(value) => value.unwrap_or(fresh),
+        Some(value) => value.unwrap_or(default),
     }
 }
 
@@ -143,6 +143,6 @@ fn check_name(name: &str, pointer: &str) -> Result<(), Problem> {
         Ok(())
     } else {
         let detail = "A name must have 1 to 40 characters.";
-        Err(refusals::invalid(pointer, detail))
+        Err(problems::invalid(pointer, detail))
     }
 }

@@ -1,4 +1,4 @@
-//! Returns what it is given.
+//! Returns its arguments.
 
 use crate::Component;
 use crate::bindings::exports::toys::counters::echo::{

@@ -1,14 +1,14 @@
-//! A service of named counters, for the host's tests. It shares nothing with the task
-//! management service but the platform's contract, and uses as many WIT types as it can.
+//! A service of named counters, for the host's tests. It shares only the platform's contract with
+//! the task management service, and it uses as many WIT types as possible.
 //!
-//! `counters` is ordinary logic over `store`, `echo` returns what it is given, and `naughty`
-//! breaks rules. `service` tells the host which routes lead there.
+//! `counters` is ordinary logic on top of `store`, `echo` returns its arguments, and `naughty`
+//! breaks rules. `service` describes the routes to the host.
 
 #![cfg_attr(
     not(target_arch = "wasm32"),
     expect(
         clippy::result_large_err,
-        reason = "the contract's problem is large only where pointers have 64 bits"
+        reason = "the contract's problem is large only on targets with 64-bit pointers"
     )
 )]
 
@@ -16,10 +16,10 @@ mod bindings;
 mod counters;
 mod echo;
 mod naughty;
-mod refusals;
+mod problems;
 mod service;
 mod store;
 mod table;
 
-/// What the world exports; each module implements one interface.
+/// The implementation of the exported interfaces, one in each module.
 struct Component;

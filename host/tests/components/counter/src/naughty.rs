@@ -1,4 +1,4 @@
-//! Breaks the rules, one at a time. Each function here makes one of the host's limits visible.
+//! Breaks the rules. Each function tests one of the host's limits.
 
 use std::hint::black_box;
 use std::mem;
@@ -14,10 +14,10 @@ use crate::bindings::task_host::platform::sql::{self, Value};
 use crate::bindings::task_host::platform::types::Problem;
 use crate::bindings::wasi::clocks::wall_clock::{self, Datetime};
 use crate::bindings::wasi::random::random;
-use crate::refusals;
+use crate::problems;
 use crate::table::{Table, execute, text};
 
-/// Would count the calls of all requests, if an instance lived for more than one.
+/// Counts the calls to this instance. It never exceeds 1, because each call gets a new instance.
 static CALLS: AtomicU32 = AtomicU32::new(0);
 
 impl Guest for Component {
@@ -26,7 +26,7 @@ impl Guest for Component {
     }
 
     fn endless_loop() -> Result<(), Problem> {
-        never_return()
+        loop_forever()
     }
 
     fn endless_calls() -> Result<(), Problem> {
@@ -36,7 +36,7 @@ impl Guest for Component {
     }
 
     fn recursion() -> Result<u64, Problem> {
-        Ok(fall(0))
+        Ok(recurse(0))
     }
 
     fn memory(mebibytes: u32) -> Result<u32, Problem> {
@@ -133,13 +133,13 @@ impl Guest for Component {
 
     fn write_then_problem() -> Result<(), Problem> {
         scribble()?;
-        let detail = "The scribble must be gone.".to_owned();
-        Err(refusals::problem(409, "on-purpose", "On purpose", detail))
+        let detail = "The write must be rolled back.".to_owned();
+        Err(problems::problem(409, "on-purpose", "On purpose", detail))
     }
 
     fn write_then_loop() -> Result<(), Problem> {
         scribble()?;
-        never_return()
+        loop_forever()
     }
 
     fn write_then_not_a_number() -> Result<f64, Problem> {
@@ -197,8 +197,8 @@ impl Guest for Component {
 
     fn publish_then_problem() -> Result<(), Problem> {
         events::publish(&event("naughty.problem", 0));
-        let detail = "The event must be gone.".to_owned();
-        Err(refusals::problem(409, "on-purpose", "On purpose", detail))
+        let detail = "The event must be discarded.".to_owned();
+        Err(problems::problem(409, "on-purpose", "On purpose", detail))
     }
 
     fn publish_then_trap() -> Result<(), Problem> {
@@ -207,8 +207,8 @@ impl Guest for Component {
     }
 
     fn wrong_status(status: u16) -> Result<(), Problem> {
-        let detail = "This is no error's status.".to_owned();
-        Err(refusals::problem(
+        let detail = "This is not an error status.".to_owned();
+        Err(problems::problem(
             status,
             "on-purpose",
             "On purpose",
@@ -217,7 +217,7 @@ impl Guest for Component {
     }
 }
 
-/// Writes a counter `scribble` that GET /counters/scribble shows if it was kept.
+/// Writes a counter named `scribble`. If it was committed, GET /counters/scribble returns it.
 fn scribble() -> Result<u64, Problem> {
     execute(
         "insert into counters (name, value, step, color, version) values ($1, 0, 1, 'red', 1)
@@ -234,15 +234,15 @@ fn event(kind: &str, number: u32) -> Event {
     }
 }
 
-fn never_return() -> ! {
+fn loop_forever() -> ! {
     let mut n = 0u64;
     loop {
         n = black_box(n.wrapping_add(1));
     }
 }
 
-#[expect(unconditional_recursion, reason = "the stack has to end")]
-fn fall(depth: u64) -> u64 {
-    // The sum after the call keeps it from becoming a loop.
-    black_box(fall(black_box(depth + 1))) + 1
+#[expect(unconditional_recursion, reason = "it must overflow the stack")]
+fn recurse(depth: u64) -> u64 {
+    // The addition after the call keeps the compiler from turning it into a loop.
+    black_box(recurse(black_box(depth + 1))) + 1
 }

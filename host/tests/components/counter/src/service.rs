@@ -1,4 +1,4 @@
-//! What the service tells the host: its routes, schema, files, self-test and figures.
+//! What the service provides to the host: routes, migrations, files, self-test and health figures.
 
 use crate::Component;
 use crate::bindings::exports::task_host::platform::service::{
@@ -37,7 +37,7 @@ impl Guest for Component {
     }
 
     fn check() -> Result<(), String> {
-        let said = |problem: Problem| problem.detail.unwrap_or(problem.title);
+        let detail = |problem: Problem| problem.detail.unwrap_or(problem.title);
         let draft = CounterDraft {
             name: "self-test of the counters".to_owned(),
             value: Some(u64::MAX - 1),
@@ -45,9 +45,9 @@ impl Guest for Component {
             color: None,
             remarks: Some(vec![("why".to_owned(), "it is rolled back".to_owned())]),
         };
-        let counter = <Component as Counters>::create(draft).map_err(said)?;
+        let counter = <Component as Counters>::create(draft).map_err(detail)?;
         let by = Advance { by: None };
-        let counter = Component::increment(counter.name, by).map_err(said)?;
+        let counter = Component::increment(counter.name, by).map_err(detail)?;
         if counter.value == u64::MAX {
             Ok(())
         } else {
@@ -96,7 +96,7 @@ fn routes() -> Vec<Route> {
     routes
 }
 
-/// The functions of `naughty` behind GET, in a read transaction.
+/// The functions of `naughty` that GET calls, in a read transaction, with the status of a success.
 const READING: [(&str, u16); 24] = [
     ("trap", 204),
     ("endless-loop", 204),
@@ -124,7 +124,7 @@ const READING: [(&str, u16); 24] = [
     ("wrong-status", 204),
 ];
 
-/// The functions of `naughty` behind POST, in a write transaction.
+/// The functions of `naughty` that POST calls, in a write transaction, with the status of a success.
 const WRITING: [(&str, u16); 13] = [
     ("trap", 204),
     ("endless-loop", 204),
@@ -157,7 +157,7 @@ fn naughty<'a>(
     })
 }
 
-/// A route whose result is a counter, with its version as the entity tag.
+/// Creates a route whose result is a counter. The version of the counter is the entity tag.
 fn versioned(method: Method, path: &str, function: &str, success: u16) -> Route {
     let access = if method == Get { Read } else { Write };
     Route {

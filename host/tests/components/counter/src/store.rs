@@ -1,7 +1,7 @@
 //! Counters in the database.
 //!
-//! SQL integers have a sign and counters have none: a value is stored with its highest bit
-//! turned, so that all of `u64` fits and sorts and compares as it should.
+//! SQL integers are signed and counters are not. A value is stored with its highest bit flipped, so
+//! that every `u64` fits, sorts and compares correctly.
 
 use crate::bindings::exports::toys::counters::counters::{Color, Counter, CounterFilter};
 use crate::bindings::task_host::platform::sql::Value;
@@ -9,7 +9,7 @@ use crate::bindings::task_host::platform::types::Problem;
 use crate::bindings::wasi::clocks::wall_clock::Datetime;
 use crate::table::{Table, execute, text};
 
-/// The first step of the schema. Both engines read it.
+/// The first step of the schema, for both engines.
 pub const TABLES: &str = "
     create table counters (
         name text primary key,
@@ -45,13 +45,14 @@ pub fn find(name: &str) -> Result<Option<Counter>, Problem> {
     counter(&table, 0).map(Some)
 }
 
-/// Reads counters by name: those after the cursor, and one more than the limit if there is one.
+/// Reads the counters after the cursor, sorted by name. Reads one more than the limit, to show whether
+/// there is a next page.
 pub fn list(filter: &CounterFilter, limit: usize) -> Result<Vec<Counter>, Problem> {
     let prefix = filter.prefix.as_deref().unwrap_or_default();
     let mut params = vec![
         text(filter.cursor.as_deref().unwrap_or_default()),
         text(prefix),
-        Value::Integer(turned(filter.minimum.unwrap_or(0)).cast_signed()),
+        Value::Integer(flip_sign(filter.minimum.unwrap_or(0)).cast_signed()),
         Value::Integer(limit as i64 + 1),
     ];
     let mut conditions = "name > $1
@@ -59,19 +60,19 @@ pub fn list(filter: &CounterFilter, limit: usize) -> Result<Vec<Counter>, Proble
         and value >= $3"
         .to_owned();
     if let Some(colors) = &filter.colors {
-        let mut places = vec!["null".to_owned()];
+        let mut placeholders = vec!["null".to_owned()];
         for color in colors {
             params.push(text(word(*color)));
-            places.push(format!("${}", params.len()));
+            placeholders.push(format!("${}", params.len()));
         }
-        conditions += &format!(" and color in ({})", places.join(", "));
+        conditions += &format!(" and color in ({})", placeholders.join(", "));
     }
     let statement = format!("select {COLUMNS} where {conditions} order by name limit $4");
     let table = Table::query(&statement, &params)?;
     (0..table.len()).map(|row| counter(&table, row)).collect()
 }
 
-/// Writes a counter, over one of its name.
+/// Inserts a counter or replaces the one with its name.
 pub fn save(counter: &Counter, version: u64) -> Result<(), Problem> {
     let (seconds, nanoseconds) = counter.changed_at.map_or((Value::Null, Value::Null), |at| {
         (
@@ -89,7 +90,7 @@ pub fn save(counter: &Counter, version: u64) -> Result<(), Problem> {
             changed_nanoseconds = excluded.changed_nanoseconds, version = excluded.version",
         &[
             text(&counter.name),
-            Value::Integer(turned(counter.value).cast_signed()),
+            Value::Integer(flip_sign(counter.value).cast_signed()),
             Value::Integer(counter.step.into()),
             text(word(counter.color)),
             seconds,
@@ -115,13 +116,13 @@ pub fn save(counter: &Counter, version: u64) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Deletes a counter, and says whether there was one.
+/// Deletes a counter. Returns whether it existed.
 pub fn remove(name: &str) -> Result<bool, Problem> {
     let deleted = execute("delete from counters where name = $1", &[text(name)])?;
     Ok(deleted > 0)
 }
 
-/// How many counters there are.
+/// Returns the number of counters.
 pub fn count() -> Result<i64, Problem> {
     let table = Table::query("select count(*) from counters", &[])?;
     Ok(table.integer(0, 0))
@@ -134,7 +135,7 @@ fn counter(table: &Table, row: usize) -> Result<Counter, Problem> {
         nanoseconds: table.integer(row, 5) as u32,
     });
     Ok(Counter {
-        value: turned(table.integer(row, 1).cast_unsigned()),
+        value: flip_sign(table.integer(row, 1).cast_unsigned()),
         step: table.integer(row, 2) as u32,
         color: color(&table.text(row, 3)),
         remarks: remarks(&name)?,
@@ -152,8 +153,8 @@ fn remarks(counter: &str) -> Result<Vec<(String, String)>, Problem> {
         .collect())
 }
 
-/// Turns the highest bit: its own inverse.
-fn turned(value: u64) -> u64 {
+/// Flips the highest bit. It is its own inverse.
+fn flip_sign(value: u64) -> u64 {
     value ^ (1 << 63)
 }
 

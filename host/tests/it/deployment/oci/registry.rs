@@ -1,4 +1,4 @@
-//! A registry in memory, as much of one as `publish`, `deploy` and `inspect` use.
+//! An OCI registry in memory that supports what `publish`, `deploy` and `inspect` use.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,13 +11,13 @@ use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use crate::deployment::Built;
-use crate::harness::server::{Asked, Told, serve};
+use crate::harness::server::{Received, Reply, serve};
 use crate::harness::{Refused, run, task_host};
 
 const USER: &str = "robot:secret";
 const TOKEN: &str = "a-token-of-the-registry";
 
-/// A registry for one repository, in memory, which asks for a token.
+/// A registry with one repository that requires a token.
 pub(super) struct Registry {
     address: SocketAddr,
     held: Arc<Mutex<Held>>,
@@ -38,7 +38,7 @@ impl Registry {
     pub(super) fn start() -> Registry {
         let held: Arc<Mutex<Held>> = Arc::default();
         let kept = held.clone();
-        let address = serve(move |asked| kept.lock().unwrap().answer(asked));
+        let address = serve(move |received| kept.lock().unwrap().answer(received));
         let directory = tempfile::tempdir().unwrap();
         let auth = BASE64_STANDARD.encode(USER);
         let config = format!(r#"{{"auths": {{"{address}": {{"auth": "{auth}"}}}}}}"#);
@@ -50,8 +50,8 @@ impl Registry {
         }
     }
 
-    /// The command with the credentials for this registry.
-    pub(super) fn known_to(&self, mut command: Command) -> Command {
+    /// Adds the credentials for this registry to a command.
+    pub(super) fn with_credentials(&self, mut command: Command) -> Command {
         command.env("TASK_HOST_REGISTRY_AUTH_FILE", self.auth_file());
         command
     }
@@ -73,10 +73,10 @@ impl Registry {
         publish
             .args(["publish", component.path()])
             .arg(format!("oci://{}:{tag}", self.repository()));
-        run(self.known_to(publish))
+        run(self.with_credentials(publish))
     }
 
-    /// Publishes and returns the reference by content alone.
+    /// Publishes a component and returns its reference by digest.
     #[track_caller]
     pub(super) fn published(&self, component: &Built, tag: &str) -> String {
         self.publish(component, tag).says(0, &[]);
@@ -96,14 +96,15 @@ impl Registry {
         digest_of(&self.manifest(tag))
     }
 
-    /// Has another manifest where the digest of a tag's is asked for.
+    /// Serves another manifest under the digest of a tag's manifest.
     pub(super) fn replace(&self, tag: &str, manifest: &[u8]) {
         let digest = format!("sha256:{}", self.digest(tag));
         let mut held = self.held.lock().unwrap();
         held.manifests.insert(digest, manifest.to_vec());
     }
 
-    pub(super) fn be_away(&self, away: bool) {
+    /// If `away`, every request fails with 503.
+    pub(super) fn set_away(&self, away: bool) {
         self.held.lock().unwrap().away = away;
     }
 
@@ -117,81 +118,84 @@ impl Registry {
 }
 
 impl Held {
-    fn answer(&mut self, asked: &Asked) -> Told {
+    fn answer(&mut self, received: &Received) -> Reply {
         self.requests += 1;
         if self.away {
-            return Told::status(503);
+            return Reply::status(503);
         }
-        let authorization = asked.headers.get("authorization").map(String::as_str);
-        let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
+        let authorization = received.headers.get("authorization").map(String::as_str);
+        let (path, query) = received
+            .target
+            .split_once('?')
+            .unwrap_or((&received.target, ""));
         if path == "/token" {
             let basic = format!("Basic {}", BASE64_STANDARD.encode(USER));
             return match authorization == Some(&basic) {
-                true => Told::status(200).body(format!(r#"{{"token": "{TOKEN}"}}"#)),
-                false => Told::status(401),
+                true => Reply::status(200).body(format!(r#"{{"token": "{TOKEN}"}}"#)),
+                false => Reply::status(401),
             };
         }
         if authorization != Some(&format!("Bearer {TOKEN}")) {
-            let host = &asked.headers["host"];
+            let host = &received.headers["host"];
             let challenge = format!(
                 "Bearer realm=\"http://{host}/token\",service=\"test\",\
                  scope=\"repository:acme/things:pull,push\""
             );
-            return Told::status(401).header("www-authenticate", challenge);
+            return Reply::status(401).header("www-authenticate", challenge);
         }
         let Some(rest) = path.strip_prefix("/v2/acme/things/") else {
-            return Told::status(if path == "/v2/" { 200 } else { 404 });
+            return Reply::status(if path == "/v2/" { 200 } else { 404 });
         };
         match (
-            asked.method.as_str(),
+            received.method.as_str(),
             rest.split_once('/').unwrap_or((rest, "")),
         ) {
             ("POST", ("blobs", "uploads/")) => {
-                Told::status(202).header("location", "/v2/acme/things/blobs/uploads/1")
+                Reply::status(202).header("location", "/v2/acme/things/blobs/uploads/1")
             }
             ("PATCH", ("blobs", "uploads/1")) => {
                 self.blobs
                     .entry("upload".into())
                     .or_default()
-                    .extend(&asked.body);
+                    .extend(&received.body);
                 let end = self.blobs["upload"].len() - 1;
-                Told::status(202)
+                Reply::status(202)
                     .header("location", "/v2/acme/things/blobs/uploads/1")
                     .header("range", format!("0-{end}"))
             }
             ("PUT", ("blobs", "uploads/1")) => {
                 let mut blob = self.blobs.remove("upload").unwrap_or_default();
-                blob.extend(&asked.body);
+                blob.extend(&received.body);
                 let digest = query.strip_prefix("digest=").unwrap().replace("%3A", ":");
                 assert_eq!(digest, format!("sha256:{}", digest_of(&blob)));
                 self.blobs.insert(digest.clone(), blob);
                 let location = format!("/v2/acme/things/blobs/{digest}");
-                Told::status(201).header("location", location)
+                Reply::status(201).header("location", location)
             }
             ("GET" | "HEAD", ("blobs", digest)) => match self.blobs.get(digest) {
-                Some(blob) => Told::status(200).body(blob.clone()),
-                None => Told::status(404),
+                Some(blob) => Reply::status(200).body(blob.clone()),
+                None => Reply::status(404),
             },
             ("PUT", ("manifests", tag)) => {
-                let digest = format!("sha256:{}", digest_of(&asked.body));
-                self.manifests.insert(tag.to_owned(), asked.body.clone());
-                self.manifests.insert(digest.clone(), asked.body.clone());
+                let digest = format!("sha256:{}", digest_of(&received.body));
+                self.manifests.insert(tag.to_owned(), received.body.clone());
+                self.manifests.insert(digest.clone(), received.body.clone());
                 let location = format!("/v2/acme/things/manifests/{digest}");
-                Told::status(201)
+                Reply::status(201)
                     .header("location", location)
                     .header("docker-content-digest", digest)
             }
             ("GET" | "HEAD", ("manifests", name)) => match self.manifests.get(name) {
-                Some(manifest) => Told::status(200)
+                Some(manifest) => Reply::status(200)
                     .header("content-type", "application/vnd.oci.image.manifest.v1+json")
                     .header(
                         "docker-content-digest",
                         format!("sha256:{}", digest_of(manifest)),
                     )
                     .body(manifest.clone()),
-                None => Told::status(404),
+                None => Reply::status(404),
             },
-            _ => Told::status(405),
+            _ => Reply::status(405),
         }
     }
 }

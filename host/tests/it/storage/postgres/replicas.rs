@@ -2,12 +2,12 @@
 
 use storage::Replicas;
 use storage::registry::{End, NewDeployment, StoredComponent};
-use storage::replicas::{Beat, Staged, State};
+use storage::replicas::{Heartbeat, Staged, State};
 
 use super::*;
 
-fn beat(state: State, epoch: i64, lease: Duration) -> Beat {
-    Beat {
+fn beat(state: State, epoch: i64, lease: Duration) -> Heartbeat {
+    Heartbeat {
         name: "a host".into(),
         host_version: "1.0.0".into(),
         state,
@@ -78,36 +78,36 @@ async fn the_fence_follows_the_epoch_when_every_lease_holder_has_confirmed_it() 
     let serving = |epoch| beat(State::Serving, epoch, LONG);
     for host in [&one, &other] {
         replicas(host)
-            .beat(&beat(State::Starting, 0, LONG))
+            .heartbeat(&beat(State::Starting, 0, LONG))
             .await
             .unwrap();
     }
     let first = switch(&one, "a").await;
     // Who starts is not waited for.
-    let view = replicas(&one).beat(&serving(first)).await.unwrap();
+    let view = replicas(&one).heartbeat(&serving(first)).await.unwrap();
     assert_eq!((view.fence, view.active.unwrap().epoch), (first, first));
-    replicas(&other).beat(&serving(first)).await.unwrap();
+    replicas(&other).heartbeat(&serving(first)).await.unwrap();
 
     let second = switch(&one, "b").await;
-    let view = replicas(&one).beat(&serving(second)).await.unwrap();
+    let view = replicas(&one).heartbeat(&serving(second)).await.unwrap();
     assert_eq!(view.fence, first, "the other one has not confirmed yet");
     let seen: Vec<_> = view
         .replicas
         .iter()
-        .map(|of| (of.lives, of.beat.epoch))
+        .map(|of| (of.has_lease, of.heartbeat.epoch))
         .collect();
     assert_eq!(seen, [(true, second), (true, first)]);
-    assert_eq!(view.replicas[1].beat, serving(first));
-    let view = replicas(&other).beat(&serving(second)).await.unwrap();
+    assert_eq!(view.replicas[1].heartbeat, serving(first));
+    let view = replicas(&other).heartbeat(&serving(second)).await.unwrap();
     assert_eq!(view.fence, second);
 
     // One that cannot serve it does not hold the others up, nor does one that has left.
     let third = switch(&other, "a").await;
     replicas(&one)
-        .beat(&beat(State::Failed, second, LONG))
+        .heartbeat(&beat(State::Failed, second, LONG))
         .await
         .unwrap();
-    let view = replicas(&other).beat(&serving(third)).await.unwrap();
+    let view = replicas(&other).heartbeat(&serving(third)).await.unwrap();
     assert_eq!(view.fence, third);
     replicas(&one).leave().await.unwrap();
     assert_eq!(replicas(&other).all().await.unwrap().len(), 1);
@@ -121,12 +121,12 @@ async fn a_host_below_the_fence_writes_nothing_and_one_that_switches_late_loses_
     let (one, late) = (fixture.database.clone(), fixture.another_host());
     let first = switch(&one, "a").await;
     for host in [&one, &late] {
-        replicas(host).serve(first);
+        replicas(host).set_epoch(first);
         let short = beat(State::Serving, first, Duration::from_millis(300));
-        replicas(host).beat(&short).await.unwrap();
+        replicas(host).heartbeat(&short).await.unwrap();
     }
     let second = switch(&one, "b").await;
-    replicas(&one).serve(second);
+    replicas(&one).set_epoch(second);
     // Until its lease is over, what it writes is kept: it may not have heard yet.
     add(&late, "before").await.unwrap();
     let mut open = writer(&*late).await;
@@ -135,14 +135,14 @@ async fn a_host_below_the_fence_writes_nothing_and_one_that_switches_late_loses_
         .unwrap();
     let until = Instant::now() + Duration::from_secs(20);
     let serving = beat(State::Serving, second, LONG);
-    while replicas(&one).beat(&serving).await.unwrap().fence < second {
+    while replicas(&one).heartbeat(&serving).await.unwrap().fence < second {
         assert!(Instant::now() < until, "its lease never runs out");
     }
     // What began before the fence is of that time.
     open.commit().await.unwrap();
     assert_eq!(add(&late, "after").await, Err(Error::Fenced));
     add(&one, "new").await.unwrap();
-    replicas(&late).serve(second);
+    replicas(&late).set_epoch(second);
     add(&late, "caught up").await.unwrap();
     assert_eq!(notes(&*one).await, 4);
 }
@@ -155,7 +155,7 @@ async fn a_deployment_belongs_to_the_host_that_began_it_for_as_long_as_that_live
     let (one, other) = (fixture.database.clone(), fixture.another_host());
     switch(&one, "a").await;
     replicas(&one)
-        .beat(&beat(State::Serving, 1, LONG))
+        .heartbeat(&beat(State::Serving, 1, LONG))
         .await
         .unwrap();
     let id = begin(&one, "a").await;
@@ -168,19 +168,19 @@ async fn a_deployment_belongs_to_the_host_that_began_it_for_as_long_as_that_live
         Err(Error::Conflict)
     );
 
-    assert_eq!(replicas(&other).wish(id, "\"end\"").await, Ok(true));
+    assert_eq!(replicas(&other).send_command(id, "\"end\"").await, Ok(true));
     let view = replicas(&one)
-        .beat(&beat(State::Serving, 1, LONG))
+        .heartbeat(&beat(State::Serving, 1, LONG))
         .await
         .unwrap();
     let running = view.running.unwrap();
     assert_eq!(
-        (running.row.id, running.wish.as_deref()),
+        (running.row.id, running.command.as_deref()),
         (id, Some("\"end\""))
     );
-    assert_eq!(replicas(&other).is_fulfilled(id).await, Ok(false));
-    replicas(&one).fulfil(id).await.unwrap();
-    assert_eq!(replicas(&other).is_fulfilled(id).await, Ok(true));
+    assert_eq!(replicas(&other).is_command_handled(id).await, Ok(false));
+    replicas(&one).clear_command(id).await.unwrap();
+    assert_eq!(replicas(&other).is_command_handled(id).await, Ok(true));
 
     replicas(&one).leave().await.unwrap();
     assert_eq!(registry.take_over(id).await, Ok(true));
@@ -196,7 +196,7 @@ async fn a_host_hears_of_what_another_one_changes() {
         return;
     };
     let (one, other) = (fixture.database.clone(), fixture.another_host());
-    let hears = replicas(&other).awaken();
+    let hears = replicas(&other).wait_for_change();
     let changes = async {
         // Listening may begin after the first changes.
         loop {

@@ -1,7 +1,8 @@
 //! Copies of more types than the logic has values, and of tables that are hard to fill.
 
 use storage::Cause;
-use storage::transfer::{Export, Row, TransferError, export};
+use storage::export;
+use storage::transfer::{Export, Row, TransferError};
 
 use super::*;
 use crate::harness::eventually;

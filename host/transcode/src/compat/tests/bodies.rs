@@ -1,9 +1,9 @@
-//! What breaks in the bodies of requests.
+//! Breaking changes in request bodies.
 
 use super::changes;
 use contract::Method;
 
-/// Compares two types of a body's member `m`, each with the definitions before its last `;`.
+/// Compares two types of a body's member `m`. Definitions may precede a type, up to its last `;`.
 fn member(before: &str, after: &str) -> Vec<String> {
     let items = |text: &str| {
         let (definitions, ty) = text.rsplit_once(';').unwrap_or(("", text));
@@ -13,47 +13,51 @@ fn member(before: &str, after: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_body_that_takes_less_breaks() {
+fn a_body_that_accepts_less_breaks() {
     let cases = [
         (
             "u64",
             "u32",
-            "takes 0 to 4294967295 now, and took 0 to 18446744073709551615",
+            "now accepts 0 to 4294967295 instead of 0 to 18446744073709551615",
         ),
         (
             "s8",
             "u64",
-            "takes 0 to 18446744073709551615 now, and took -128 to 127",
+            "now accepts 0 to 18446744073709551615 instead of -128 to 127",
         ),
         (
             "f64",
             "f32",
-            "takes 32-bit floats now, and took 64-bit ones",
+            "now accepts 32-bit floats instead of 64-bit floats",
         ),
-        ("u64", "f64", "is a number now, and was an integer"),
-        ("u32", "f32", "is a number now, and was an integer"),
-        ("f64", "u32", "is an integer now, and was a number"),
-        ("string", "u8", "is an integer now, and was a string"),
-        ("string", "list<string>", "is a list now, and was a string"),
+        ("u64", "f64", "is now a number instead of an integer"),
+        ("u32", "f32", "is now a number instead of an integer"),
+        ("f64", "u32", "is now an integer instead of a number"),
+        ("string", "u8", "is now an integer instead of a string"),
+        (
+            "string",
+            "list<string>",
+            "is now a list instead of a string",
+        ),
         (
             "list<u8>",
             "list<u16>",
-            "is a list now, and was base64 text",
+            "is now a list instead of base64 text",
         ),
         (
             "tuple<u8, u8>",
             "tuple<u8>",
-            "is a tuple of 1 now, and was a tuple of 2",
+            "is now a tuple of 1 instead of a tuple of 2",
         ),
         (
             "tuple<u8>",
             "tuple<u8, u8>",
-            "is a tuple of 2 now, and was a tuple of 1",
+            "is now a tuple of 2 instead of a tuple of 1",
         ),
         (
             "string",
             "datetime",
-            "is a moment (RFC 3339) now, and was a string",
+            "is now a timestamp (RFC 3339) instead of a string",
         ),
         ("option<u8>", "u8", "may no longer be absent or null"),
         (
@@ -64,32 +68,32 @@ fn a_body_that_takes_less_breaks() {
         (
             "option<u8>",
             "option<option<u8>>",
-            "is emptied by null now, which stood for its absence",
+            "is now cleared by null, which was the same as leaving it out",
         ),
         (
             "option<option<u8>>",
             "option<u8>",
-            "is not emptied by null any more, which stands for its absence now",
+            "is no longer cleared by null, which is now the same as leaving it out",
         ),
         (
             "enum e { a-b, c }; e",
             "enum e { c, d }; e",
-            "no longer takes a_b",
+            "no longer accepts a_b",
         ),
         (
             "flags e { a-b, c }; e",
             "flags e { c }; e",
-            "no longer takes a_b",
+            "no longer accepts a_b",
         ),
         (
             "variant e { a, b }; e",
             "variant e { b, c }; e",
-            "no longer takes a",
+            "no longer accepts a",
         ),
         (
             "enum e { a }; e",
             "variant e { a }; e",
-            "is an object with case and value now, and was one of a set of strings",
+            "is now an object with case and value instead of one of a set of strings",
         ),
     ];
     for (before, after, expected) in cases {
@@ -102,7 +106,7 @@ fn a_body_that_takes_less_breaks() {
 }
 
 #[test]
-fn a_body_that_takes_more_does_not_break() {
+fn a_body_that_accepts_more_does_not_break() {
     let cases = [
         ("u32", "u64"),
         ("u32", "s64"),
@@ -131,7 +135,7 @@ fn a_body_that_takes_more_does_not_break() {
 }
 
 #[test]
-fn a_change_is_told_with_the_way_to_it() {
+fn a_change_is_reported_with_its_path() {
     let wrapped = [
         ("list<{}>", "m[]"),
         ("option<list<{}>>", "m[]"),
@@ -150,14 +154,14 @@ fn a_change_is_told_with_the_way_to_it() {
         assert_eq!(
             member(&before, &after),
             [format!(
-                "the body's member {place} is a string now, and was a boolean"
+                "the body's member {place} is now a string instead of a boolean"
             )],
         );
     }
 }
 
 #[test]
-fn a_member_that_is_gone_or_newly_required_breaks() {
+fn a_removed_or_newly_required_member_breaks() {
     assert_eq!(
         member(
             "record r { a: u8, b: option<u8>, c: u8 }; r",
@@ -166,54 +170,54 @@ fn a_member_that_is_gone_or_newly_required_breaks() {
         [
             "the body's member m.a is no longer read",
             "the body's member m.b is no longer read",
-            "the body's member m.d is newly required",
-            "the body's member m.e is newly required",
+            "the body's member m.d is now required",
+            "the body's member m.e is now required",
         ]
     );
 }
 
 #[test]
-fn what_comes_with_a_case_may_not_become_required_or_refused() {
+fn the_payload_of_a_case_must_not_become_required_or_rejected() {
     assert_eq!(
         member(
             "variant v { a, b(u8), c(option<u8>) }; v",
             "variant v { a(u8), b, c }; v"
         ),
         [
-            "the body's member m(a) is newly required",
-            "the body's member m(b) takes no value any more",
-            "the body's member m(c) takes no value any more",
+            "the body's member m(a) is now required",
+            "the body's member m(b) no longer accepts a value",
+            "the body's member m(c) no longer accepts a value",
         ]
     );
 }
 
 #[test]
-fn a_type_that_is_made_optional_and_narrowed_is_told_as_narrowed() {
+fn a_type_that_becomes_optional_and_narrower_is_reported_as_narrowed() {
     assert_eq!(
         member("option<u16>", "u8"),
         [
             "the body's member m may no longer be absent or null",
-            "the body's member m takes 0 to 255 now, and took 0 to 65535",
+            "the body's member m now accepts 0 to 255 instead of 0 to 65535",
         ]
     );
     assert_eq!(
         member("u16", "option<u8>"),
-        ["the body's member m takes 0 to 255 now, and took 0 to 65535"]
+        ["the body's member m now accepts 0 to 255 instead of 0 to 65535"]
     );
 }
 
 #[test]
-fn a_definition_that_is_met_twice_is_told_once() {
+fn a_definition_that_occurs_twice_is_reported_once() {
     let twice = |inner: &str| format!("record r {{ {inner} }} record s {{ a: r, b: r }}; s");
     assert_eq!(
         member(&twice("x: u16"), &twice("x: u8")),
-        ["the body's member m.a.x takes 0 to 255 now, and took 0 to 65535"]
+        ["the body's member m.a.x now accepts 0 to 255 instead of 0 to 65535"]
     );
 }
 
 #[test]
-fn a_tree_that_doubles_with_each_definition_is_walked_in_no_time() {
-    // As deep as a valid component may have it.
+fn a_tree_that_doubles_with_each_definition_is_compared_quickly() {
+    // The maximum depth in a valid component.
     let tree = |leaf: &str| {
         let level = |depth: usize| {
             let below = depth - 1;
@@ -227,12 +231,12 @@ fn a_tree_that_doubles_with_each_definition_is_walked_in_no_time() {
 }
 
 #[test]
-fn a_body_may_not_become_required_or_ignored() {
+fn a_body_must_not_become_required_or_ignored() {
     let put = |before: &str, after: &str| {
         let items = |params: &str| format!("f: func({params}) -> result<_, problem>;");
         changes(Method::Put, "/things", &items(before), &items(after))
     };
-    assert_eq!(put("", "b: list<s8>"), ["the body is newly required"]);
+    assert_eq!(put("", "b: list<s8>"), ["the body is now required"]);
     assert_eq!(put("b: string", ""), ["the body is no longer read"]);
     assert_eq!(
         put("b: option<string>", "b: string"),
@@ -242,6 +246,6 @@ fn a_body_may_not_become_required_or_ignored() {
     assert_eq!(put("b: string", "other: option<string>"), [""; 0]);
     assert_eq!(
         put("b: list<list<u16>>", "b: list<list<u16>>, q: u16"),
-        ["the query parameter q is newly required"]
+        ["the query parameter q is now required"]
     );
 }

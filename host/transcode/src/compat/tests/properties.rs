@@ -1,4 +1,4 @@
-//! What holds for any types.
+//! Properties of comparisons of arbitrary types.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::compat::direction::Direction;
 use crate::compat::input::Input;
 use crate::compat::output::Output;
 use crate::compat::place::Place;
-use crate::read::{self, Faults};
+use crate::read::{self, FieldErrors};
 use crate::tests::arbitrary::{any_type, any_value};
 use crate::types::{Case, Enum, Field, Record, ResultType, Type, TypeName, Variant};
 use crate::{Val, json, write};
@@ -71,7 +71,7 @@ fn wrapped(ty: Type) -> Type {
     Type::Record(Record { name, docs, fields }.into())
 }
 
-/// The type with one of its records changed: which, is chosen by any number.
+/// Changes one record in a type. Any number chooses which one.
 fn with_record_edited(ty: &Type, choice: usize, edit: &dyn Fn(&mut Record)) -> Type {
     let count = Cell::new(0);
     let counted = |ty: Type| {
@@ -93,7 +93,7 @@ fn with_record_edited(ty: &Type, choice: usize, edit: &dyn Fn(&mut Record)) -> T
     })
 }
 
-/// The type with some of the types in it changed, as the dice fall.
+/// Changes some types in a type. The dice decide which ones and how.
 fn distorted(ty: &Type, dice: &[u8]) -> Type {
     let rolls = Cell::new(0);
     let roll = || {
@@ -143,7 +143,7 @@ fn record(ty: &Record, edit: impl FnOnce(&mut Vec<Field>)) -> Type {
     Type::Record(record.into())
 }
 
-/// The names with the first left out, or with one more.
+/// Removes the first name, or adds one.
 fn names(ty: &Enum, roll: u8) -> Arc<Enum> {
     let mut names = Enum::clone(ty);
     match roll % 2 {
@@ -153,7 +153,7 @@ fn names(ty: &Enum, roll: u8) -> Arc<Enum> {
     names.into()
 }
 
-/// Another number in a number's place.
+/// Replaces a number type by another one.
 fn number(ty: Type, roll: u8) -> Type {
     if ty.integer_range().is_none() && !matches!(ty, Type::F32 | Type::F64) {
         return ty;
@@ -173,7 +173,7 @@ fn number(ty: Type, roll: u8) -> Type {
     numbers[usize::from(roll) % numbers.len()].clone()
 }
 
-/// A type, and another that was made from it or has nothing to do with it.
+/// A type, and another type that was made from it or is unrelated.
 fn two_types() -> impl Strategy<Value = (Type, Type)> {
     let dice = || vec(0_u8..40, 1..40);
     prop_oneof![
@@ -183,19 +183,19 @@ fn two_types() -> impl Strategy<Value = (Type, Type)> {
     ]
 }
 
-/// What is wrong with a value that is written as one type and read as another.
-fn faults(written_as: &Type, value: &Val, read_as: &Type) -> Vec<String> {
+/// The errors of a value that is written as one type and read as another.
+fn errors_of(written_as: &Type, value: &Val, read_as: &Type) -> Vec<String> {
     let mut text = Vec::new();
     write::value(&mut text, written_as, value).unwrap();
-    let mut faults = Faults::default();
+    let mut errors = FieldErrors::default();
     let json = json::parse(&text).unwrap();
-    read::value(read_as, json, read::Place::Body, &mut faults);
-    faults.0.into_iter().map(|fault| fault.detail).collect()
+    read::value(read_as, json, read::Place::Body, &mut errors);
+    errors.0.into_iter().map(|error| error.detail).collect()
 }
 
-/// Whether a fault is one of those that answers may have: clients are expected to read them.
-fn is_liberty(fault: &str) -> bool {
-    // New cases, numbers beyond the range before, and values with cases that came alone.
+/// Whether an error is one that responses may cause: clients are expected to tolerate the values.
+fn is_tolerated(error: &str) -> bool {
+    // New cases, numbers outside the earlier range, and payloads of cases that had none.
     [
         "must be one of",
         "must be from",
@@ -204,12 +204,12 @@ fn is_liberty(fault: &str) -> bool {
         "must not be before",
     ]
     .iter()
-    .any(|liberty| fault.starts_with(liberty))
+    .any(|tolerated| error.starts_with(tolerated))
 }
 
 proptest! {
     #[test]
-    fn no_type_breaks_itself(ty in any_type()) {
+    fn a_type_does_not_break_itself(ty in any_type()) {
         prop_assert_eq!(compare::<Input>(&ty, &ty), []);
         prop_assert_eq!(compare::<Output>(&ty, &ty), []);
     }
@@ -223,12 +223,12 @@ proptest! {
         });
         prop_assert_eq!(compare::<Input>(&before, &after), []);
         prop_assert_eq!(compare::<Output>(&before, &after), []);
-        // Clients of the new type would miss it.
+        // In the opposite direction the member is removed.
         prop_assert_ne!(compare::<Input>(&after, &before), []);
     }
 
     #[test]
-    fn a_member_that_is_gone_from_an_answer_is_told(
+    fn a_member_that_is_removed_from_a_response_is_reported(
         ty in any_type(),
         choice in any::<usize>(),
     ) {
@@ -242,28 +242,28 @@ proptest! {
     }
 
     #[test]
-    fn what_is_compatible_reads_every_request(
+    fn a_compatible_type_reads_every_earlier_request(
         (after, (before, value)) in two_types().prop_flat_map(|(before, after)| {
             let value = any_value(&before);
             (Just(after), (Just(before), value))
         })
     ) {
         if compare::<Input>(&before, &after).is_empty() {
-            prop_assert_eq!(faults(&before, &value, &after), [""; 0]);
+            prop_assert_eq!(errors_of(&before, &value, &after), [""; 0]);
         }
     }
 
     #[test]
-    fn what_is_compatible_writes_what_clients_read(
+    fn a_compatible_type_writes_responses_that_clients_read(
         (before, (after, value)) in two_types().prop_flat_map(|(before, after)| {
             let value = any_value(&after);
             (Just(before), (Just(after), value))
         })
     ) {
         if compare::<Output>(&before, &after).is_empty() {
-            let mut faults = faults(&after, &value, &before);
-            faults.retain(|fault| !is_liberty(fault));
-            prop_assert_eq!(faults, [""; 0]);
+            let mut errors = errors_of(&after, &value, &before);
+            errors.retain(|error| !is_tolerated(error));
+            prop_assert_eq!(errors, [""; 0]);
         }
     }
 }

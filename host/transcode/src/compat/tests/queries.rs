@@ -1,4 +1,4 @@
-//! What breaks in queries.
+//! Breaking changes in queries.
 
 use super::changes;
 use contract::Method;
@@ -13,36 +13,36 @@ fn query(before: &str, after: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_query_that_takes_less_breaks() {
+fn a_query_that_accepts_less_breaks() {
     let cases = [
         ("q: option<u8>", "", "is no longer read"),
         ("q: s8", "p: option<u8>", "is no longer read"),
-        ("", "q: u8", "is newly required"),
+        ("", "q: u8", "is now required"),
         ("q: option<u8>", "q: u8", "may no longer be absent"),
         (
             "q: option<u16>",
             "q: option<u8>",
-            "takes 0 to 255 now, and took 0 to 65535",
+            "now accepts 0 to 255 instead of 0 to 65535",
         ),
         (
             "q: list<s8>",
             "q: option<s8>",
-            "takes one value now, and took several",
+            "now accepts one value instead of several",
         ),
         (
             "q: string",
             "q: list<string>",
-            "is a list now, split at commas, and was one value",
+            "is now a list, split at commas, instead of one value",
         ),
         (
             "q: bool",
             "q: datetime",
-            "is a moment (RFC 3339) now, and was a boolean",
+            "is now a timestamp (RFC 3339) instead of a boolean",
         ),
         (
             "enum e { a, b }; q: list<e>",
             "enum e { a }; q: list<e>",
-            "no longer takes b",
+            "no longer accepts b",
         ),
     ];
     for (before, after, expected) in cases {
@@ -56,13 +56,13 @@ fn a_query_that_takes_less_breaks() {
         query("q: list<s8>", "q: s8"),
         [
             "the query parameter q may no longer be absent",
-            "the query parameter q takes one value now, and took several",
+            "the query parameter q now accepts one value instead of several",
         ]
     );
 }
 
 #[test]
-fn a_query_that_takes_more_does_not_break() {
+fn a_query_that_accepts_more_does_not_break() {
     let cases = [
         ("", "q: option<u8>, p: list<string>"),
         ("q: u8", "q: option<s16>"),

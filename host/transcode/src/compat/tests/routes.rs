@@ -1,4 +1,4 @@
-//! Routes that go, come and are renamed.
+//! Routes that are removed, added and renamed.
 
 use super::api;
 use crate::tests::support::route;
@@ -19,30 +19,30 @@ fn routes() -> [Route; 3] {
     ]
 }
 
-fn told(before: &[Operation], after: &[Operation]) -> Vec<String> {
+fn sentences(before: &[Operation], after: &[Operation]) -> Vec<String> {
     let changes = breaking_changes(before, after);
     changes.iter().map(ToString::to_string).collect()
 }
 
 #[test]
-fn a_route_that_is_gone_breaks() {
+fn a_removed_route_breaks() {
     let before = api(ITEMS, &routes());
     let [get, put, _] = routes();
     let elsewhere = route(Method::Delete, "/others/{id}", "delete");
     let after = api(ITEMS, &[put, elsewhere, get]);
     assert_eq!(
-        told(&before, &after),
+        sentences(&before, &after),
         ["DELETE /things/{id}: the path no longer answers DELETE"]
     );
     assert_eq!(
-        told(&before, &[]),
+        sentences(&before, &[]),
         [
             "GET /things/{id}: the path is gone",
             "PUT /things/{id}: the path is gone",
             "DELETE /things/{id}: the path is gone",
         ]
     );
-    assert_eq!(told(&[], &before), [""; 0]);
+    assert_eq!(sentences(&[], &before), [""; 0]);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn every_change_has_its_kind_route_and_place() {
             of(
                 "member-removed",
                 "GET /things/{id}",
-                "the answer's member name"
+                "the response's member name"
             ),
             of(
                 "no-longer-read",
@@ -79,7 +79,7 @@ fn every_change_has_its_kind_route_and_place() {
             of(
                 "member-removed",
                 "PUT /things/{id}",
-                "the answer's member name"
+                "the response's member name"
             ),
             of("method-removed", "DELETE /things/{id}", ""),
         ]
@@ -87,10 +87,10 @@ fn every_change_has_its_kind_route_and_place() {
 }
 
 #[test]
-fn names_that_clients_never_see_may_change() {
+fn names_that_clients_do_not_see_may_change() {
     let before = api(ITEMS, &routes());
     let items = "
-        /// Documented now.
+        /// Documentation that the earlier component does not have.
         record item { name: string, id: u32 }
         read: func(number: u32) -> result<item, problem>;
         replace: func(replacement: item, number: u32) -> result<item, problem>;
@@ -103,37 +103,37 @@ fn names_that_clients_never_see_may_change() {
             ..route(Method::Delete, "/things/{number}", "remove")
         },
     ];
-    assert_eq!(told(&before, &api(items, &after)), [""; 0]);
+    assert_eq!(sentences(&before, &api(items, &after)), [""; 0]);
 }
 
 #[test]
-fn path_parameters_match_by_position() {
+fn path_parameters_are_matched_by_position() {
     let of = |signature: &str, path: &str| {
         let items = format!("f: func({signature}) -> result<_, problem>;");
         api(&items, &[route(Method::Get, path, "f")])
     };
     let before = of("id: u32, of: string", "/lists/{of}/items/{id}");
     let renamed = of("a: string, b: u64", "/lists/{a}/items/{b}");
-    assert_eq!(told(&before, &renamed), [""; 0]);
+    assert_eq!(sentences(&before, &renamed), [""; 0]);
     let swapped = of("id: u16, of: string", "/lists/{id}/items/{of}");
     assert_eq!(
-        told(&before, &swapped),
+        sentences(&before, &swapped),
         [
-            "GET /lists/{of}/items/{id}: the path parameter {of} is an integer now, and was a string",
-            "GET /lists/{of}/items/{id}: the path parameter {id} is a string now, and was an integer",
+            "GET /lists/{of}/items/{id}: the path parameter {of} is now an integer instead of a string",
+            "GET /lists/{of}/items/{id}: the path parameter {id} is now a string instead of an integer",
         ]
     );
     let narrowed = of("id: u16, of: string", "/lists/{of}/items/{id}");
     assert_eq!(
-        told(&before, &narrowed),
+        sentences(&before, &narrowed),
         [
-            "GET /lists/{of}/items/{id}: the path parameter {id} takes 0 to 65535 now, and took 0 to 4294967295"
+            "GET /lists/{of}/items/{id}: the path parameter {id} now accepts 0 to 65535 instead of 0 to 4294967295"
         ]
     );
 }
 
 #[test]
-fn additions_are_told_and_break_nothing() {
+fn additions_are_reported_and_break_nothing() {
     let items = "
         record thing { id: u32, name: string, color: option<string> }
         get: func(id: u32, deep: option<bool>) -> result<thing, problem>;
@@ -143,14 +143,14 @@ fn additions_are_told_and_break_nothing() {
     let before = api(ITEMS, &routes()[..2]);
     let more = [route(Method::Delete, "/things", "clear")];
     let after = api(items, &[&routes()[..], &more].concat());
-    assert_eq!(told(&before, &after), [""; 0]);
+    assert_eq!(sentences(&before, &after), [""; 0]);
     assert_eq!(
         additions(&before, &after),
         [
             "GET /things/{id}: the query parameter deep is new",
-            "GET /things/{id}: the answer's member color is new",
+            "GET /things/{id}: the response's member color is new",
             "PUT /things/{id}: the body's member color is new",
-            "PUT /things/{id}: the answer's member color is new",
+            "PUT /things/{id}: the response's member color is new",
             "DELETE /things/{id}: the route is new",
             "DELETE /things: the route is new",
         ]

@@ -1,10 +1,10 @@
-//! Which types are components of the document, and what they are called there.
+//! The types that are components of the document, and their names there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::types::{Type, TypeName};
 
-/// The identity of a named type.
+/// Returns the identity of a named type.
 pub(super) fn name_of(ty: &Type) -> Option<&TypeName> {
     match ty {
         Type::Record(ty) => Some(&ty.name),
@@ -14,7 +14,7 @@ pub(super) fn name_of(ty: &Type) -> Option<&TypeName> {
     }
 }
 
-/// Adds the named types that a type is made of.
+/// Collects the named types in a type, including the type itself.
 pub(super) fn named_types(ty: &Type, types: &mut BTreeMap<TypeName, Type>) {
     if let Some(name) = name_of(ty)
         && types.insert(name.clone(), ty.clone()).is_some()
@@ -47,13 +47,14 @@ pub(super) fn named_types(ty: &Type, types: &mut BTreeMap<TypeName, Type>) {
     }
 }
 
-/// A component's name for each type: in PascalCase; where several interfaces share it, all of
-/// them behind their interface's name, and at last with a number.
+/// Chooses a component's name for each type: the type's name in PascalCase. If several interfaces
+/// have a type with that name, the interface's name is prepended to each. If a name is still taken,
+/// a number is appended.
 pub(super) fn component_names<'a>(
     types: impl Iterator<Item = &'a TypeName>,
 ) -> BTreeMap<TypeName, String> {
     let types: Vec<&TypeName> = types.collect();
-    // The host's own.
+    // The host's own component.
     let mut taken = BTreeSet::from(["Problem".to_owned()]);
     let mut names = BTreeMap::new();
     for ty in &types {

@@ -1,0 +1,104 @@
+//! `task-host:platform/log`: the guest's log lines, limited in number and size, in the request's
+//! span.
+
+use std::borrow::Cow;
+
+use crate::bindings::task_host::platform::log;
+use crate::state::State;
+
+/// Maximum size of a line's message, and of the name and the value of each field, in bytes. Longer
+/// texts are cut off.
+const MAX_TEXT_BYTES: usize = 4 << 10;
+/// Maximum number of a line's fields. Further fields are left out.
+const MAX_FIELDS: usize = 32;
+
+impl log::Host for State {
+    fn write(
+        &mut self,
+        level: log::Level,
+        message: String,
+        fields: Vec<(String, String)>,
+    ) -> wasmtime::Result<()> {
+        let size = message.len() + fields.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
+        self.hand_over(size)?;
+        let message = one_line(clip(&message));
+        let kept = fields.iter().take(MAX_FIELDS);
+        let size = message.len()
+            + kept
+                .map(|(k, v)| clip(k).len() + clip(v).len())
+                .sum::<usize>();
+        if self.log_lines_left == 0 || size > self.log_bytes_left {
+            self.log_lines_dropped += 1;
+            return Ok(());
+        }
+        self.log_lines_left -= 1;
+        self.log_bytes_left -= size;
+        if !enabled(level) {
+            return Ok(());
+        }
+        let fields = serde_json::Value::Object(
+            fields
+                .iter()
+                .take(MAX_FIELDS)
+                .map(|(name, value)| (clip(name).to_owned(), clip(value).into()))
+                .collect(),
+        );
+        let _entered = self.span.enter();
+        match level {
+            log::Level::Debug => tracing::debug!(target: "logic", logic = %fields, "{message}"),
+            log::Level::Info => tracing::info!(target: "logic", logic = %fields, "{message}"),
+            log::Level::Warn => tracing::warn!(target: "logic", logic = %fields, "{message}"),
+            log::Level::Error => tracing::error!(target: "logic", logic = %fields, "{message}"),
+        }
+        Ok(())
+    }
+}
+
+/// Returns whether any subscriber receives lines of this level.
+fn enabled(level: log::Level) -> bool {
+    match level {
+        log::Level::Debug => tracing::enabled!(target: "logic", tracing::Level::DEBUG),
+        log::Level::Info => tracing::enabled!(target: "logic", tracing::Level::INFO),
+        log::Level::Warn => tracing::enabled!(target: "logic", tracing::Level::WARN),
+        log::Level::Error => tracing::enabled!(target: "logic", tracing::Level::ERROR),
+    }
+}
+
+/// Cuts a text off at its maximum size.
+fn clip(text: &str) -> &str {
+    let end = (0..=MAX_TEXT_BYTES.min(text.len()))
+        .rev()
+        .find(|end| text.is_char_boundary(*end))
+        .unwrap_or(0);
+    &text[..end]
+}
+
+/// Escapes control characters in a message: what follows a line break would look like a line of the
+/// host's own. Fields do not need this, because they are written as JSON.
+fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return text.into();
+    }
+    let mut line = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match character.is_control() {
+            true => line.extend(character.escape_default()),
+            false => line.push(character),
+        }
+    }
+    line.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn a_message_is_written_on_one_line_whatever_it_contains() {
+        assert_eq!(one_line("Größe 7"), "Größe 7");
+        assert_eq!(
+            one_line("a\nERROR \u{1b}[31mb\r\u{85}"),
+            "a\\nERROR \\u{1b}[31mb\\r\\u{85}"
+        );
+    }
+}

@@ -1,0 +1,265 @@
+//! The composition root: builds a serving process from the layers, runs it, and takes it down.
+//!
+//! [`serve`] reads top to bottom in the order of events. Settings are checked before anything is
+//! opened; the component is active before a port opens; the first signal drains, the second ends
+//! the process at once; the admin port closes last.
+//!
+//! The benchmark's native twin has no component: it calls [`run`] with logic that is compiled in.
+
+mod signals;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use self::signals::Signals;
+use crate::config::{Process, Serve};
+use crate::failure::Failure;
+use deployment::{Deployments, Gate, Member, Start};
+use request::{Broadcast, Lease, Service};
+use runtime::Runtime;
+use server::admin::Access;
+use server::{Server, listen, operators::OperatorsPort};
+use storage::Database;
+use telemetry::metrics::Metrics;
+
+/// Time limit of each call of `describe`, `assets` and `check` of a component.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Pause between two deletions of expired answers and events.
+const CLEANUP_INTERVAL: Duration = Duration::from_secs(600);
+
+/// Serves a component until SIGTERM or SIGINT: what `task-host serve` does.
+///
+/// # Errors
+/// [`Failure::Setting`] if a flag is wrong; [`Failure::Other`] if the host cannot start or a port
+/// cannot be opened.
+pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
+    let process = &config.process;
+    let _traces = process.start_logs()?;
+    let access = process.access()?;
+    config.declared.check()?;
+    let bundled = config.bundled()?;
+    let keys = config.deployments.trusted_keys()?;
+    let cache = config.code_cache()?;
+    let runtime = Runtime::new(process.limits.runtime())
+        .map_err(|error| Failure::setting("--max-concurrency", format!("{error:#}")))?;
+    let database = process.open_database()?;
+    let gate = Arc::new(Gate {
+        runtime: Arc::new(runtime),
+        compiler: config.deployments.compiler()?,
+        cache,
+        shared: config.deployments.code_key()?,
+        database: database.clone(),
+        patience: PATIENCE,
+        migration_time: config.migration_timeout,
+    });
+
+    let start = async {
+        let (name, lease) = (
+            config.deployments.replica_name(),
+            config.deployments.lease(),
+        );
+        let member = Member::join(&gate.database, name, lease).await?;
+        let bundled = match bundled {
+            // A new database may start with the declared component instead of a bundled one.
+            None if gate.database.registry().active().await?.is_none() => {
+                config.declared.fetch().await?
+            }
+            bundled => bundled,
+        };
+        Ok(deployment::start(&gate, bundled, &keys, member).await?)
+    };
+    let replaceable = Replaceable {
+        access,
+        deployments: Box::new(|service, member| {
+            let settings = config.deployments.settings();
+            let (gate, database, keys) = (gate.clone(), database.clone(), keys.clone());
+            let deployments = Deployments::new(gate, service, database, keys, settings, member);
+            config.declared.deploy_in_background(&deployments);
+            deployments
+        }),
+    };
+    Ok(run(process, database.clone(), start, Some(replaceable))?)
+}
+
+/// How a process replaces its logic.
+pub struct Replaceable<'a> {
+    /// Who may use the admin API.
+    access: Access,
+    /// Makes the deployments of a service that serves already.
+    deployments: Box<MakeDeployments<'a>>,
+}
+
+type MakeDeployments<'a> = dyn FnOnce(Arc<Service>, Option<Arc<Member>>) -> Arc<Deployments> + 'a;
+
+/// Serves the logic that `start` resolves to, until SIGTERM or SIGINT, and drains. Blocks. `None`:
+/// the logic is compiled in and cannot be replaced, and there is no admin API.
+///
+/// # Errors
+/// Those of `start`, or a port cannot be opened.
+pub fn run(
+    config: &Process,
+    database: Arc<dyn Database>,
+    start: impl Future<Output = anyhow::Result<Start>>,
+    replaceable: Option<Replaceable<'_>>,
+) -> anyhow::Result<()> {
+    let mut workers = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = config.workers {
+        workers.worker_threads(threads.into());
+    }
+    let workers = workers
+        .enable_all()
+        .build()
+        .context("cannot start the worker threads")?;
+    let served = workers.block_on(run_until_stopped(config, database, start, replaceable));
+    // Connections that were cut off may still execute a statement, which ends at its deadline.
+    workers.shutdown_timeout(Duration::from_secs(1));
+    served
+}
+
+async fn run_until_stopped(
+    config: &Process,
+    database: Arc<dyn Database>,
+    start: impl Future<Output = anyhow::Result<Start>>,
+    replaceable: Option<Replaceable<'_>>,
+) -> anyhow::Result<()> {
+    // From here on a signal drains instead of killing, even while the component compiles.
+    let signals = Signals::listen()?;
+    let start = tokio::select! {
+        started = start => started?,
+        () = signals.received(1) => return Ok(()),
+    };
+
+    let member = start.member.clone();
+    let lease = match &member {
+        Some(member) => member.lease(),
+        None => Arc::new(Lease::unbounded()),
+    };
+    let metrics = Metrics::with_database(database.clone(), {
+        let lease = lease.clone();
+        move || lease.remaining()
+    });
+    metrics.replicas(1, 0);
+    let limits = config.limits.request();
+    metrics.set_pool_capacity(limits.running);
+
+    let description = &start.revision.description;
+    tracing::info!(
+        service.name = description.name,
+        service.version = description.version,
+        component.digest = start.revision.digest,
+        "activated {} {}",
+        description.name,
+        description.version
+    );
+    let service = Arc::new(Service::new(
+        start.revision.clone(),
+        database.clone(),
+        limits,
+        metrics.clone(),
+        lease,
+    ));
+
+    let (deployments, access) = match replaceable {
+        Some(replaceable) => (
+            Some((replaceable.deployments)(service.clone(), member)),
+            Some(replaceable.access),
+        ),
+        None => (None, None),
+    };
+    // This consumes `start`: from here on only the service holds the revision, so that it is freed
+    // when it is replaced.
+    match &deployments {
+        Some(deployments) => start.resume(deployments).await,
+        None => drop(start),
+    }
+
+    let events = Arc::new(Broadcast::new(database.clone()));
+    let mut server =
+        Server::new(service, metrics.clone(), config.server.clone()).with_events(events);
+    if let (Some(deployments), Some(access)) = (&deployments, access) {
+        server = server.with_admin(Arc::new(deployments.clone()), access);
+    }
+    let cleanup = tokio::spawn(delete_expired(
+        database,
+        config.idempotency_retention,
+        config.event_retention,
+        config.events_kept,
+    ));
+    let served = listen_and_drain(&config.server, server, metrics, &signals).await;
+    if let Some(deployments) = deployments {
+        deployments.stop().await;
+    }
+    cleanup.abort();
+    served
+}
+
+/// Opens both ports, serves until a signal, and drains.
+async fn listen_and_drain(
+    config: &server::Config,
+    server: Server,
+    metrics: Arc<Metrics>,
+    signals: &Signals,
+) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::bind(config.addr)
+        .await
+        .with_context(|| format!("--addr: cannot listen on {}", config.addr))?;
+    let operators = std::net::TcpListener::bind(config.admin_addr)
+        .with_context(|| format!("--admin-addr: cannot listen on {}", config.admin_addr))?;
+    let (address, operators_address) = (listener.local_addr()?, operators.local_addr()?);
+
+    let limits = listen::Limits::from(config);
+    let operators = OperatorsPort::serve(operators, server.operators(), limits.clone())?;
+    tracing::info!(
+        server.address = %address,
+        admin.address = %operators_address,
+        "listening on http://{address}, for operators on http://{operators_address}"
+    );
+    let drained = listen::serve(
+        listener,
+        server.public(),
+        limits,
+        server.readiness(),
+        Some(metrics),
+        signals.received(1),
+        signals.received(2),
+    )
+    .await;
+    tokio::task::spawn_blocking(move || operators.stop()).await?;
+    if drained.connections_cut > 0 {
+        tracing::warn!(
+            connections.cut = drained.connections_cut,
+            "stopped; requests were still in flight"
+        );
+    } else {
+        tracing::info!("stopped; every request was answered");
+    }
+    Ok(())
+}
+
+/// Deletes recorded answers and events when they expire, until the task is aborted.
+async fn delete_expired(
+    database: Arc<dyn Database>,
+    answers_kept: Duration,
+    events_kept_for: Duration,
+    events_kept: u64,
+) {
+    let mut interval = tokio::time::interval(CLEANUP_INTERVAL);
+    loop {
+        interval.tick().await;
+        let answers = database.forget_answers(answers_kept).await;
+        report_deleted("recorded answers", answers);
+        let events = database.feed();
+        let events = events.forget_events(events_kept_for, events_kept).await;
+        report_deleted("events", events);
+    }
+}
+
+fn report_deleted(what: &str, deleted: Result<u64, storage::Error>) {
+    match deleted {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "deleted {count} expired {what}"),
+        Err(error) => tracing::warn!("cannot delete expired {what}: {error}"),
+    }
+}

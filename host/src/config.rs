@@ -1,0 +1,198 @@
+//! The flags of a serving process: one struct for each concern, parsed into real types at start.
+//!
+//! Every flag has an environment variable `TASK_HOST_…` of the same name and a default that works on
+//! a laptop. A wrong value ends the process before a port opens, with a message that names the
+//! flag.
+
+mod database;
+mod declared;
+mod deployments;
+mod limits;
+mod logs;
+
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use humantime::parse_duration;
+
+use crate::failure::Failure;
+use crate::signature_file;
+use deployment::Bundled;
+use runtime::CodeCache;
+use server::admin::Access;
+use storage::{Database, Location};
+use telemetry::traces::Traces;
+
+/// Database connections for reads outside of requests: health, probes, the event feed.
+const SPARE_READERS: usize = 4;
+
+/// Serve a component over HTTP
+#[derive(Debug, clap::Args)]
+pub struct Serve {
+    /// The component that a new, empty database starts with: a .wasm file, with its signature in
+    /// FILE.sig if it is signed. If the database already has an active component, that one is
+    /// served
+    #[arg(long, env = "TASK_HOST_COMPONENT", value_name = "FILE")]
+    component: Option<PathBuf>,
+
+    /// Where compiled code is kept between starts. By default next to a SQLite database file, and
+    /// nowhere for sqlite::memory: and PostgreSQL. The key that authenticates the code is in
+    /// DIR.key
+    #[arg(long, env = "TASK_HOST_CACHE_DIR", value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+
+    /// How long the migrations of a component may take. Writes wait for them.
+    #[arg(long, env = "TASK_HOST_MIGRATION_TIMEOUT", default_value = "60s",
+        value_parser = parse_duration)]
+    pub(crate) migration_timeout: Duration,
+
+    #[command(flatten)]
+    pub(crate) declared: declared::Args,
+
+    #[command(flatten)]
+    pub(crate) deployments: deployments::Args,
+
+    #[command(flatten)]
+    pub(crate) process: Process,
+}
+
+impl Serve {
+    /// Reads the component of `--component`, with the signature beside it.
+    ///
+    /// # Errors
+    /// [`Failure::Setting`] if one of the files cannot be read.
+    pub(crate) fn bundled(&self) -> Result<Option<Bundled>, Failure> {
+        self.component.as_deref().map(read_bundled).transpose()
+    }
+
+    /// Opens the cache of compiled code; `None` if no code is kept.
+    ///
+    /// # Errors
+    /// [`Failure::Setting`] if the directory or its key cannot be used.
+    pub(crate) fn code_cache(&self) -> Result<Option<CodeCache>, Failure> {
+        let directory = match (&self.cache_dir, &self.process.database.location) {
+            (Some(directory), _) => directory.clone(),
+            (None, Location::Sqlite(file)) => {
+                file.parent().unwrap_or(Path::new("")).join("code-cache")
+            }
+            (None, Location::Temporary | Location::Postgres(_)) => return Ok(None),
+        };
+        // `with_extension` would replace what follows a dot in the directory's name.
+        let mut key = directory.clone().into_os_string();
+        key.push(".key");
+        let key = PathBuf::from(key);
+        CodeCache::open(&directory, &key)
+            .map(Some)
+            .map_err(|error| Failure::setting("--cache-dir", format!("{error:#}")))
+    }
+}
+
+/// Reads a component and the signature beside it.
+pub(crate) fn read_bundled(path: &Path) -> Result<Bundled, Failure> {
+    let failed = |reason| Failure::setting("--component", reason);
+    let content =
+        std::fs::read(path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+    let signature = signature_file::read(path, None).map_err(failed)?;
+    Ok(Bundled { content, signature })
+}
+
+/// The flags of a process that serves, whatever its logic is
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct Process {
+    #[command(flatten)]
+    database: database::Args,
+
+    /// The largest number of hosts that share the database. A value above 1 needs a database that
+    /// hosts can share: with SQLite the host refuses to start
+    #[arg(long, env = "TASK_HOST_REPLICAS", default_value = "1")]
+    replicas: NonZeroU32,
+
+    /// Answer writes before they are on the disk. For benchmarks only: acknowledged writes survive
+    /// the end of the process, but not a loss of power
+    #[arg(long, env = "TASK_HOST_UNSAFE_NO_SYNC", hide = true)]
+    unsafe_no_sync: bool,
+
+    /// Threads that serve requests; one per core by default
+    #[arg(long, env = "TASK_HOST_WORKERS",
+        value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) workers: Option<u16>,
+
+    /// How long the answer to a request with an Idempotency-Key is kept
+    #[arg(long, env = "TASK_HOST_IDEMPOTENCY_RETENTION", default_value = "24h",
+        value_parser = parse_duration)]
+    pub(crate) idempotency_retention: Duration,
+
+    /// How long an event is kept for clients that reconnect to /events
+    #[arg(long, env = "TASK_HOST_EVENT_RETENTION", default_value = "24h",
+        value_parser = parse_duration)]
+    pub(crate) event_retention: Duration,
+
+    /// The largest number of events that are kept; the oldest are deleted first
+    #[arg(long, env = "TASK_HOST_EVENTS_KEPT", default_value_t = 1_000_000)]
+    pub(crate) events_kept: u64,
+
+    #[command(flatten)]
+    pub(crate) limits: limits::Args,
+
+    #[command(flatten)]
+    pub(crate) server: server::Config,
+
+    #[command(flatten)]
+    logs: logs::Args,
+}
+
+impl Process {
+    /// Starts logging and tracing as the flags say. Call it once in a process. Traces are sent
+    /// until the returned value is dropped.
+    ///
+    /// # Errors
+    /// [`Failure::Setting`] names the flag.
+    pub fn start_logs(&self) -> Result<Option<Traces>, Failure> {
+        logs::init(&self.logs)
+    }
+
+    /// Returns who may use the admin API.
+    ///
+    /// # Errors
+    /// [`Failure::Setting`] names the flag.
+    pub(crate) fn access(&self) -> Result<Access, Failure> {
+        let access = self.server.admin.access(self.server.admin_addr);
+        access.map_err(|unusable| Failure::setting(unusable.flag, unusable.reason))
+    }
+
+    /// Opens the database. Blocks until it is open.
+    ///
+    /// # Errors
+    /// [`Failure::Setting`] names the flag.
+    pub fn open_database(&self) -> Result<Arc<dyn Database>, Failure> {
+        let embedded = matches!(
+            self.database.location,
+            Location::Sqlite(_) | Location::Temporary
+        );
+        if embedded && self.replicas.get() > 1 {
+            let reason = format!(
+                "{} hosts cannot share {}, which belongs to one; set 1 or give another --database",
+                self.replicas, self.database.location
+            );
+            return Err(Failure::setting("--replicas", reason));
+        }
+        if self.unsafe_no_sync {
+            tracing::warn!("--unsafe-no-sync: acknowledged writes do not survive a loss of power");
+        }
+        let limits = self.limits.request();
+        let options = storage::Options {
+            readers: limits.running + SPARE_READERS,
+            connections: self.database.connections.into(),
+            idle: self.database.idle,
+            direct: self.database.direct.clone(),
+            wait: self.database.wait,
+            result_bytes: limits.bytes,
+            no_sync: self.unsafe_no_sync,
+        };
+        storage::connect(&self.database.location, options)
+            .map_err(|error| Failure::setting("--database", error))
+    }
+}

@@ -1,0 +1,103 @@
+//! Flags: the limits of requests. Each limit is on by default.
+
+use std::time::Duration;
+
+use humantime::parse_duration;
+
+use server::ByteSize;
+
+/// What one request may use, and how many may run
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+#[command(next_help_heading = "Limits")]
+pub struct Args {
+    /// Requests that run at the same time. The pool of instances has this size; an instance
+    /// reserves address space, not memory.
+    #[arg(long, env = "TASK_HOST_MAX_CONCURRENCY", default_value_t = 64,
+        value_parser = clap::value_parser!(u32).range(1..=4096))]
+    max_concurrency: u32,
+
+    /// Further instances for descriptions, self-tests and health. Lower it only under tools that
+    /// leave the host little address space; with too few, health checks fail.
+    #[arg(long, hide = true, default_value_t = runtime::Limits::SPARE_INSTANCES)]
+    spare_instances: u32,
+
+    /// Requests that wait for a free instance. Further requests fail with 503.
+    #[arg(long, env = "TASK_HOST_MAX_QUEUE", default_value_t = 1024)]
+    max_queue: u32,
+
+    /// How long a request waits for a free instance. After that it fails with 503.
+    #[arg(long, env = "TASK_HOST_QUEUE_TIMEOUT", default_value = "1s", value_parser = parse_duration)]
+    queue_timeout: Duration,
+
+    /// Wall-clock time of a request, waiting included. After that it fails with 504.
+    #[arg(long, env = "TASK_HOST_REQUEST_TIMEOUT", default_value = "5s", value_parser = parse_duration)]
+    request_timeout: Duration,
+
+    /// Wall-clock time for which one request may hold up other writes, counted from when it may
+    /// write. After that it fails with 504.
+    #[arg(long, env = "TASK_HOST_WRITE_HOLD", default_value = "2s", value_parser = parse_duration)]
+    write_hold: Duration,
+
+    /// CPU time of one call of the logic. After that the request fails with 504.
+    #[arg(long, env = "TASK_HOST_CPU_LIMIT", default_value = "1s", value_parser = parse_duration)]
+    cpu_limit: Duration,
+
+    /// Memory of one instance, all its memories and tables together. Above it the request fails
+    /// with 500.
+    #[arg(long, env = "TASK_HOST_MEMORY_LIMIT", default_value = "64MiB")]
+    memory_limit: ByteSize,
+
+    /// Data that the logic may pass to the host in one call: statements, parameters, log lines and
+    /// its result. Above it the request fails with 500.
+    #[arg(long, env = "TASK_HOST_HANDOVER_LIMIT", default_value = "16MiB")]
+    handover_limit: ByteSize,
+
+    /// SQL statements of one request. Above it the request fails with 500.
+    #[arg(long, env = "TASK_HOST_STATEMENT_LIMIT", default_value_t = 1000)]
+    statement_limit: u32,
+
+    /// Rows that the statements of one request return. Above it the request fails with 500.
+    #[arg(long, env = "TASK_HOST_ROW_LIMIT", default_value_t = 100_000)]
+    row_limit: u64,
+
+    /// Bytes of text and blobs that the statements of one request return. Above it the request
+    /// fails with 500.
+    #[arg(long, env = "TASK_HOST_BYTE_LIMIT", default_value = "32MiB")]
+    byte_limit: ByteSize,
+
+    /// Events that the logic publishes in one call. Above it the request fails with 500.
+    #[arg(long, env = "TASK_HOST_EVENT_LIMIT", default_value_t = 10_000)]
+    event_limit: u32,
+
+    /// Log lines of the logic in one call. Further lines are dropped and counted.
+    #[arg(long, env = "TASK_HOST_LOG_LINE_LIMIT", default_value_t = 100)]
+    log_line_limit: u32,
+}
+
+impl Args {
+    pub(crate) fn runtime(&self) -> runtime::Limits {
+        runtime::Limits {
+            instances: self.max_concurrency,
+            spare_instances: self.spare_instances,
+            memory_bytes: self.memory_limit.0,
+            handover_bytes: self.handover_limit.0,
+            cpu: self.cpu_limit,
+            events: self.event_limit,
+            log_lines: self.log_line_limit,
+        }
+    }
+
+    pub(crate) fn request(&self) -> request::Limits {
+        request::Limits {
+            running: self.max_concurrency as usize,
+            waiting: self.max_queue as usize,
+            wait: self.queue_timeout,
+            deadline: self.request_timeout,
+            hold: self.write_hold,
+            statements: self.statement_limit,
+            rows: self.row_limit,
+            bytes: self.byte_limit.0 as u64,
+        }
+    }
+}

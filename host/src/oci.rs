@@ -1,0 +1,270 @@
+//! Components in OCI registries, in the layout that the CNCF's WebAssembly working group describes:
+//! an image manifest with one layer of type `application/wasm`.
+//! <https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/>
+//!
+//! A registry on this machine's loopback is spoken to in plain HTTP, every other one by TLS.
+
+mod credentials;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use futures_util::TryStreamExt as _;
+use oci_client::client::{ClientConfig, ClientProtocol, Config, ImageLayer};
+use oci_client::manifest::{OciDescriptor, OciImageManifest};
+use oci_client::{Client, Reference};
+use serde_json::json;
+
+use crate::tls;
+use deployment::digest_of;
+use transcode::Interface;
+
+pub(crate) const SCHEME: &str = "oci://";
+/// The type of the layer with the component.
+const WASM: &str = "application/wasm";
+const WASM_CONFIG: &str = "application/vnd.wasm.config.v0+json";
+/// The manifest's annotation with a signature of the component, in base64.
+const SIGNATURE: &str = "task-host.signature";
+/// What a registry holds for one component at most: what a host keeps.
+const LARGEST_BYTES: usize = 64 << 20;
+/// How long a registry may take to connect, and then for each piece of an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The credentials for registries
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub(crate) struct Args {
+    /// A file with credentials for registries, as `docker login` writes it; the user's own
+    /// unless given
+    #[arg(long, env = "TASK_HOST_REGISTRY_AUTH_FILE", value_name = "FILE")]
+    registry_auth_file: Option<PathBuf>,
+}
+
+/// A component in a registry: `oci://REGISTRY/REPOSITORY`, with `:TAG`, `@sha256:DIGEST` or both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Artifact(Reference);
+
+/// What a registry had under a reference.
+#[derive(Debug)]
+pub(crate) struct Pulled {
+    /// The component.
+    pub(crate) content: Vec<u8>,
+    /// Its signature in base64, if it was published with one.
+    pub(crate) signature: Option<String>,
+}
+
+impl Artifact {
+    /// Whether the reference names its content, so that it can never become another one.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.0.digest().is_some()
+    }
+
+    /// Fetches the component. What comes is what the digests name.
+    pub(crate) async fn pull(&self, args: &Args) -> anyhow::Result<Pulled> {
+        self.pulled(args)
+            .await
+            .with_context(|| format!("cannot pull {self}"))
+    }
+
+    async fn pulled(&self, args: &Args) -> anyhow::Result<Pulled> {
+        let (client, auth) = (self.client(), credentials::find(args, self.registry())?);
+        let (manifest, digest) = client.pull_image_manifest(&self.0, &auth).await?;
+        if let Some(named) = self.0.digest() {
+            ensure!(named == digest, "the registry has {digest} there");
+        }
+        let layer = only_layer(&manifest)?;
+        let mut content = Vec::with_capacity(layer.size.try_into().unwrap_or_default());
+        let mut pieces = client.pull_blob_stream(&self.0, layer).await?.stream;
+        while let Some(piece) = pieces.try_next().await? {
+            content.extend_from_slice(&piece);
+            ensure!(content.len() <= LARGEST_BYTES, "{}", too_large());
+        }
+        let digest = format!("sha256:{}", digest_of(&content));
+        ensure!(
+            digest == layer.digest,
+            "its content is {digest}, not {}",
+            layer.digest
+        );
+        let annotations = manifest.annotations.unwrap_or_default();
+        Ok(Pulled {
+            content,
+            signature: annotations.get(SIGNATURE).cloned(),
+        })
+    }
+
+    /// Hands a component over, and returns the reference that names its content.
+    pub(crate) async fn push(
+        &self,
+        args: &Args,
+        content: Vec<u8>,
+        signature: Option<String>,
+    ) -> anyhow::Result<Artifact> {
+        self.pushed(args, content, signature)
+            .await
+            .with_context(|| format!("cannot publish as {self}"))
+    }
+
+    async fn pushed(
+        &self,
+        args: &Args,
+        content: Vec<u8>,
+        signature: Option<String>,
+    ) -> anyhow::Result<Artifact> {
+        ensure!(content.len() <= LARGEST_BYTES, "{}", too_large());
+        let (client, auth) = (self.client(), credentials::find(args, self.registry())?);
+        let config = config(&content)?;
+        let layers = [ImageLayer::new(content, WASM.to_owned(), None)];
+        let annotations =
+            signature.map(|signature| BTreeMap::from([(SIGNATURE.to_owned(), signature)]));
+        let mut manifest = OciImageManifest::build(&layers, &config, annotations);
+        manifest.media_type = Some("application/vnd.oci.image.manifest.v1+json".to_owned());
+        client
+            .push(&self.0, &layers, config, &auth, Some(manifest))
+            .await?;
+        let digest = client.fetch_manifest_digest(&self.0, &auth).await?;
+        Ok(Artifact(self.0.clone_with_digest(digest)))
+    }
+
+    fn registry(&self) -> &str {
+        self.0.resolve_registry()
+    }
+
+    fn client(&self) -> Client {
+        tls::prepare();
+        let protocol = match is_loopback(self.registry()) {
+            true => ClientProtocol::Http,
+            false => ClientProtocol::Https,
+        };
+        Client::new(ClientConfig {
+            protocol,
+            // A component is the same for every platform.
+            platform_resolver: None,
+            connect_timeout: Some(PATIENCE),
+            read_timeout: Some(PATIENCE),
+            user_agent: concat!("task-host/", env!("CARGO_PKG_VERSION")),
+            ..ClientConfig::default()
+        })
+    }
+}
+
+impl fmt::Display for Artifact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{SCHEME}{}", self.0)
+    }
+}
+
+impl FromStr for Artifact {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Artifact, String> {
+        let form = "give oci://REGISTRY/REPOSITORY with :TAG or @sha256:DIGEST";
+        let rest = text.strip_prefix(SCHEME).ok_or(form)?;
+        let registry = rest.split('/').next().unwrap_or_default();
+        // Without one, tools disagree whose registry is meant.
+        let names_registry = registry.contains(['.', ':']) || registry == "localhost";
+        if !names_registry || !rest.contains('/') {
+            return Err(format!("{form}; {registry:?} is no registry"));
+        }
+        let reference = Reference::try_from(rest).map_err(|error| format!("{form}; {error}"))?;
+        Ok(Artifact(reference))
+    }
+}
+
+fn only_layer(manifest: &OciImageManifest) -> anyhow::Result<&OciDescriptor> {
+    let [layer] = &manifest.layers[..] else {
+        bail!(
+            "it has {} layers, and a component has one",
+            manifest.layers.len()
+        );
+    };
+    ensure!(
+        layer.media_type == WASM,
+        "its layer is {}, and a component's is {WASM}",
+        layer.media_type
+    );
+    ensure!(
+        usize::try_from(layer.size).is_ok_and(|size| size <= LARGEST_BYTES),
+        "{}",
+        too_large()
+    );
+    Ok(layer)
+}
+
+fn too_large() -> String {
+    format!("it is larger than {} MiB", LARGEST_BYTES >> 20)
+}
+
+/// What the layout wants to be known of a component without fetching it. The same component makes
+/// the same bytes.
+fn config(content: &[u8]) -> anyhow::Result<Config> {
+    let interface = Interface::decode(content).context("it is no component")?;
+    let config = json!({
+        "architecture": "wasm",
+        "os": "wasip2",
+        "layerDigests": [format!("sha256:{}", digest_of(content))],
+        "component": {
+            "exports": interface.exports(),
+            "imports": interface.imports(),
+            "target": null,
+        },
+    });
+    Ok(Config::new(
+        config.to_string(),
+        WASM_CONFIG.to_owned(),
+        None,
+    ))
+}
+
+fn is_loopback(registry: &str) -> bool {
+    let host = match registry.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => registry.split(':').next(),
+    };
+    let host = host.unwrap_or_default();
+    let address = host.parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    #[test]
+    fn a_reference_names_its_registry() {
+        for text in [
+            "oci://ghcr.io/acme/tasks:1.2",
+            "oci://localhost/tasks:dev",
+            &format!("oci://registry.example:5000/a/b@{DIGEST}"),
+        ] {
+            let artifact: Artifact = text.parse().unwrap();
+            assert_eq!(artifact.to_string(), text);
+            assert_eq!(artifact.is_pinned(), text.ends_with(DIGEST));
+        }
+        for text in [
+            "ghcr.io/acme/tasks:1",
+            "oci://tasks:1",
+            "oci://acme/tasks:1",
+            "oci://ghcr.io",
+            "oci://ghcr.io/Acme/tasks",
+        ] {
+            let error = text.parse::<Artifact>().unwrap_err();
+            assert!(error.starts_with("give oci://"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn only_registries_on_this_machine_go_without_tls() {
+        for registry in ["localhost", "localhost:5000", "127.0.0.1:1", "[::1]:5000"] {
+            assert!(is_loopback(registry), "{registry}");
+        }
+        for registry in ["ghcr.io", "localhost.example:5000", "10.0.0.1:5000"] {
+            assert!(!is_loopback(registry), "{registry}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The one place that chooses an engine: opens a database, exports its data or backs it up.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::postgres::{self, Postgres, Url};
+use crate::sqlite::{self, Durability, Sqlite};
+use crate::transfer::{Export, TransferError};
+use crate::{Database, Location, OpenError};
+
+/// How a database is opened, for every engine.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// SQLite: maximum number of concurrent read transactions.
+    pub readers: usize,
+    /// PostgreSQL: connections for requests, one half for reads, the other half for writes.
+    pub connections: usize,
+    /// PostgreSQL: how long an unused connection stays open.
+    pub idle: Duration,
+    /// PostgreSQL: the URL of the same database that bypasses a pooler. `None`: there is no pooler.
+    pub direct: Option<Url>,
+    /// PostgreSQL: how long to wait for a server that does not answer yet.
+    pub wait: Duration,
+    /// PostgreSQL: the maximum bytes of text and blobs in one result. SQLite counts them as it
+    /// reads.
+    pub result_bytes: u64,
+    /// Acknowledges commits that are not durable yet. For benchmarks: an acknowledged commit
+    /// survives a crash of the process, but not of the machine.
+    pub no_sync: bool,
+}
+
+impl Default for Options {
+    /// Sizes for a small machine.
+    fn default() -> Self {
+        Self {
+            readers: 64,
+            connections: 24,
+            idle: Duration::from_secs(300),
+            direct: None,
+            wait: Duration::ZERO,
+            result_bytes: 32 << 20,
+            no_sync: false,
+        }
+    }
+}
+
+/// Opens the database at a location. Blocks until it is open.
+///
+/// # Errors
+/// Returns [`OpenError`], any variant.
+pub fn connect(location: &Location, options: Options) -> Result<Arc<dyn Database>, OpenError> {
+    let config = match location {
+        Location::Sqlite(path) => sqlite::Config::file(path),
+        Location::Temporary => sqlite::Config::temporary(),
+        Location::Postgres(url) => {
+            return Ok(Arc::new(Postgres::open(&postgres::Config {
+                url: (**url).clone(),
+                direct: options.direct,
+                connections: options.connections,
+                idle: options.idle,
+                wait: options.wait,
+                result_bytes: options.result_bytes,
+                no_sync: options.no_sync,
+            })?));
+        }
+    };
+    let durability = match options.no_sync {
+        true => Durability::None,
+        false => config.durability.clone(),
+    };
+    Ok(Arc::new(Sqlite::open(sqlite::Config {
+        readers: options.readers,
+        durability,
+        ..config
+    })?))
+}
+
+/// Reads the logic's data at a location, as it is at one moment. Other users of the database are
+/// not blocked. Call it within a tokio runtime.
+///
+/// # Errors
+/// Returns [`TransferError`] if there is no database or it cannot be read.
+pub async fn export(location: &Location) -> Result<Export, TransferError> {
+    match location {
+        Location::Sqlite(path) => sqlite::export(path),
+        Location::Temporary => Err(TransferError::Temporary),
+        Location::Postgres(url) => postgres::export(url).await,
+    }
+}
+
+/// Copies the whole database at a location into a new file, as it is at one moment. Other users of
+/// the database are not blocked. Blocks until the copy is complete and durable.
+///
+/// # Errors
+/// Returns [`TransferError`] if there is no SQLite database or the copy cannot be written. Then no
+/// file with that name was created.
+pub fn backup(location: &Location, copy: &Path) -> Result<(), TransferError> {
+    match location {
+        Location::Sqlite(path) => sqlite::backup(path, copy),
+        Location::Temporary => Err(TransferError::Temporary),
+        Location::Postgres(_) => Err(TransferError::Engine),
+    }
+}

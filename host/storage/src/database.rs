@@ -1,0 +1,183 @@
+//! What an engine provides: a database, and a transaction on it.
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use crate::transfer::{Import, Manifest, TransferError};
+use crate::{
+    Budget, Dialect, Error, Event, Failure, Feed, MigrationError, Registry, Replicas, Rows, Stats,
+    Usage, Value,
+};
+use contract::{Access, Migration};
+
+/// A database that runs transactions.
+#[async_trait]
+pub trait Database: Send + Sync + 'static {
+    /// Returns which SQL it speaks.
+    fn dialect(&self) -> Dialect;
+
+    /// Begins a transaction. Waits in order of arrival for the writer or a connection, at most
+    /// [`Budget::wait`] and never past the deadline. Cancel-safe.
+    ///
+    /// # Errors
+    /// Returns [`Error::Busy`] if the wait was too long, and [`Error::Unavailable`] if the
+    /// database does not answer. No transaction was begun.
+    async fn begin(&self, access: Access, budget: Budget) -> Result<Box<dyn Transaction>, Error>;
+
+    /// Begins a write transaction for [`Transaction::migrate`]. Only the migrations may change the
+    /// schema; [`Transaction::query`] and [`Transaction::execute`] have the same rights as in every
+    /// other transaction.
+    ///
+    /// # Errors
+    /// As [`Database::begin`].
+    async fn begin_migration(&self, budget: Budget) -> Result<Box<dyn Transaction>, Error>;
+
+    /// Begins a transaction as [`Database::begin_migration`] does, for migrations that are rolled
+    /// back after a self-test on the result. It does not see what others commit meanwhile, so the
+    /// self-test may count rows. A write by another transaction may end it with
+    /// [`Error::Conflict`].
+    ///
+    /// # Errors
+    /// As [`Database::begin`].
+    async fn begin_trial(&self, budget: Budget) -> Result<Box<dyn Transaction>, Error>;
+
+    /// Checks that the database answers and can still make writes durable.
+    ///
+    /// # Errors
+    /// Returns [`Error::Unavailable`] with the reason if not.
+    async fn ping(&self) -> Result<(), Error>;
+
+    /// Deletes the recorded answers that are older than `age` and returns their number.
+    ///
+    /// # Errors
+    /// As [`Database::begin`]. What was deleted until then stays deleted.
+    async fn forget_answers(&self, age: Duration) -> Result<u64, Error>;
+
+    /// Returns the host's tables of components and deployments.
+    fn registry(&self) -> &dyn Registry;
+
+    /// Returns the hosts that share the database. `None` if it belongs to this host alone.
+    fn replicas(&self) -> Option<&dyn Replicas>;
+
+    /// Returns the events that committed transactions have published.
+    fn feed(&self) -> &dyn Feed;
+
+    /// Begins to fill the logic's tables with a copy from another database. Nobody else writes
+    /// until it ends.
+    ///
+    /// # Errors
+    /// Returns [`TransferError`] if the tables are not empty or differ from those of the copy.
+    /// Nothing was begun.
+    async fn import(&self, manifest: &Manifest) -> Result<Box<dyn Import>, TransferError>;
+
+    /// Returns what the database has done since it was opened, for metrics.
+    fn stats(&self) -> &Stats;
+}
+
+/// One transaction. Dropping it without [`Transaction::commit`] rolls it back.
+#[async_trait]
+pub trait Transaction: Send {
+    /// Runs one statement of the logic that returns rows.
+    ///
+    /// # Errors
+    /// The inner [`Failure`] is for the logic. After it the transaction is spent, and every further
+    /// statement fails. [`Error`] is for the host.
+    async fn query(
+        &mut self,
+        statement: &str,
+        params: &[Value],
+    ) -> Result<Result<Rows, Failure>, Error>;
+
+    /// Runs one statement of the logic and returns the number of rows it changed.
+    ///
+    /// # Errors
+    /// As [`Transaction::query`].
+    async fn execute(
+        &mut self,
+        statement: &str,
+        params: &[Value],
+    ) -> Result<Result<u64, Failure>, Error>;
+
+    /// Applies those of `migrations` that were not applied yet, in order, and returns their
+    /// names. Only in a transaction from [`Database::begin_migration`] or
+    /// [`Database::begin_trial`].
+    ///
+    /// As far as both lists reach, `migrations` must agree with what was applied, in name and
+    /// checksum. If the database has applied more, that is accepted only if `rollback` is true.
+    ///
+    /// # Errors
+    /// The inner [`MigrationError`] names the migration. The transaction is then spent.
+    async fn migrate(
+        &mut self,
+        migrations: &[Migration],
+        rollback: bool,
+    ) -> Result<Result<Vec<String>, MigrationError>, Error>;
+
+    /// Returns the answer recorded under an idempotency key. Not charged to the budget.
+    ///
+    /// # Errors
+    /// As the [`Error`] of [`Transaction::query`]. Returns [`Error::Rejected`] if the transaction
+    /// is spent.
+    async fn recall(&mut self, key: &str) -> Result<Option<RecordedAnswer>, Error>;
+
+    /// Records an answer under an idempotency key, in this transaction. Not charged to the budget.
+    ///
+    /// # Errors
+    /// As [`Transaction::recall`]. Returns [`Error::Conflict`] if the key already has an answer.
+    async fn record(&mut self, key: &str, answer: &RecordedAnswer) -> Result<(), Error>;
+
+    /// Adds an event to those that the [`Feed`] delivers once this transaction has committed. An
+    /// engine may write it only in [`Transaction::commit`]. Not charged to the budget: the caller
+    /// limits the number of events. In a spent transaction this does nothing.
+    ///
+    /// # Errors
+    /// Returns [`Failure`] in a read transaction. Nothing was added.
+    fn publish(&mut self, event: Event) -> Result<(), Failure>;
+
+    /// Commits, and returns when everything that the transaction wrote or saw is durable.
+    /// Once the future was polled, dropping it does not cancel the commit.
+    ///
+    /// # Errors
+    /// Returns [`Error::Rejected`] if a deferred constraint does not hold or the transaction was
+    /// spent: it was rolled back. Returns [`Error::OutcomeUnknown`] if it cannot be found out
+    /// whether it was committed, or if it may not be durable: the caller must neither acknowledge
+    /// the request nor run it again.
+    async fn commit(self: Box<Self>) -> Result<(), Error>;
+
+    /// Rolls back, and returns when everything that the transaction saw is durable. Use it for an
+    /// answer that shows a client what the logic read, such as a problem. For other answers,
+    /// dropping the transaction is enough.
+    ///
+    /// # Errors
+    /// Returns [`Error::Unavailable`] if durability could not be reached: what the transaction saw
+    /// may be lost.
+    async fn rollback(self: Box<Self>) -> Result<(), Error>;
+
+    /// Returns whether a failed statement or an [`Error`] ended the transaction. Then it cannot be
+    /// committed, even if the logic returns success.
+    fn spent(&self) -> bool;
+
+    /// Returns when the transaction must be over: the budget's deadline, or an earlier time for a
+    /// write, see [`Budget::hold`].
+    fn deadline(&self) -> Instant;
+
+    /// Returns how long the database has worked for this transaction so far.
+    fn busy(&self) -> Duration;
+
+    /// Returns how many statements have run and how much they returned.
+    fn usage(&self) -> Usage;
+}
+
+/// An answer stored under an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedAnswer {
+    /// SHA-256 over the request: method, path, query and body.
+    pub fingerprint: [u8; 32],
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers that belong to the answer: names in lower case, and values.
+    pub headers: Vec<(String, String)>,
+    /// The uncompressed body.
+    pub body: Vec<u8>,
+}

@@ -1,0 +1,204 @@
+//! An open SQLite database: how it begins transactions, for requests and for the host itself.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+
+use super::blocking::run_blocking;
+use super::config::Config;
+use super::engine::Engine;
+use super::schema;
+use super::transaction::SqliteTransaction;
+use super::transfer::import::SqliteImport;
+use crate::stop::Stop;
+use crate::transfer::{Import, Manifest, TransferError};
+use crate::{
+    Budget, Database, Dialect, Error, Feed, OpenError, Registry, Replicas, Stats, Transaction,
+};
+use contract::Access;
+
+/// How long a ping waits for a connection. Health checks time out after a second or more.
+const PING_WAIT: Duration = Duration::from_secs(1);
+
+/// How long the deletion of old answers and events waits for the writer, for each batch.
+const FORGET_WAIT: Duration = Duration::from_secs(5);
+
+/// How long one of the host's own transactions waits for the writer or a reader.
+const HOST_WAIT: Duration = Duration::from_secs(5);
+
+/// How long it may work then. Storing the largest component takes a tenth of it.
+const HOST_HOLD: Duration = Duration::from_secs(10);
+
+/// An open SQLite database.
+pub struct Sqlite {
+    pub(super) engine: Arc<Engine>,
+}
+
+impl Sqlite {
+    /// Opens a database, and creates it if it is missing. Blocks until it is open. What an earlier
+    /// process left in the write-ahead log is made durable first.
+    ///
+    /// # Errors
+    /// Returns [`OpenError`], any variant except `NeedsAdministrator`.
+    pub fn open(config: Config) -> Result<Self, OpenError> {
+        Engine::open(&config).map(|engine| Self {
+            engine: Arc::new(engine),
+        })
+    }
+
+    async fn transaction(
+        &self,
+        access: Access,
+        migrates: bool,
+        budget: Budget,
+    ) -> Result<SqliteTransaction, Error> {
+        let pool = match access {
+            Access::Read => &self.engine.readers,
+            Access::Write => {
+                self.engine.flusher.check()?;
+                &self.engine.writer
+            }
+        };
+        let lease = pool.take(budget.wait_until()).await?;
+        SqliteTransaction::begin(lease, self.engine.clone(), access, migrates, budget)
+    }
+
+    /// Reads the host's own tables, and waits until what was read is durable.
+    pub(super) async fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        let (transaction, found) = self.begin_own(Access::Read, work).await?;
+        transaction.commit().await?;
+        Ok(found)
+    }
+
+    /// Changes the host's own tables. The change is durable when this returns.
+    pub(super) async fn write<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        let (transaction, done) = self.begin_own(Access::Write, work).await?;
+        transaction.commit().await?;
+        Ok(done)
+    }
+
+    /// As `write`, but rolls back if `work` returns `None`.
+    ///
+    /// # Errors
+    /// Returns [`Error::Conflict`] if it was rolled back.
+    pub(super) async fn write_or_conflict<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<Option<T>>,
+    ) -> Result<T, Error> {
+        let (transaction, done) = self.begin_own(Access::Write, work).await?;
+        match done {
+            Some(done) => {
+                transaction.commit().await?;
+                Ok(done)
+            }
+            None => {
+                transaction.rollback().await?;
+                Err(Error::Conflict)
+            }
+        }
+    }
+
+    /// Does work on the host's own tables in a transaction that is still open afterwards.
+    async fn begin_own<T>(
+        &self,
+        access: Access,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<(Box<SqliteTransaction>, T), Error> {
+        let budget = Budget::of_host(HOST_WAIT, HOST_HOLD);
+        let mut transaction = self.transaction(access, false, budget).await?;
+        let done = transaction.host(work).map_err(|error| match error {
+            // It was not a request's deadline, so the database is at fault.
+            Error::Deadline => Error::Unavailable("the host's own tables are too slow".into()),
+            error => error,
+        })?;
+        Ok((Box::new(transaction), done))
+    }
+
+    /// Deletes old rows in batches of [`schema::FORGET_BATCH`] and returns how many it deleted.
+    pub(super) async fn forget(
+        &self,
+        batch: impl Fn(&Connection) -> rusqlite::Result<u64>,
+    ) -> Result<u64, Error> {
+        let mut forgotten = 0;
+        loop {
+            // One transaction for each batch, so that requests get the writer in between.
+            let budget = Budget::of_host(FORGET_WAIT, FORGET_WAIT);
+            let mut transaction = self.transaction(Access::Write, false, budget).await?;
+            let deleted = transaction.host(&batch)?;
+            Box::new(transaction).commit().await?;
+            forgotten += deleted;
+            if deleted < schema::FORGET_BATCH {
+                return Ok(forgotten);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Database for Sqlite {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    async fn begin(&self, access: Access, budget: Budget) -> Result<Box<dyn Transaction>, Error> {
+        Ok(Box::new(self.transaction(access, false, budget).await?))
+    }
+
+    async fn begin_migration(&self, budget: Budget) -> Result<Box<dyn Transaction>, Error> {
+        Ok(Box::new(
+            self.transaction(Access::Write, true, budget).await?,
+        ))
+    }
+
+    async fn begin_trial(&self, budget: Budget) -> Result<Box<dyn Transaction>, Error> {
+        // There is only one writer, so nobody else commits meanwhile.
+        self.begin_migration(budget).await
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        self.engine.flusher.check()?;
+        let taken = self.engine.readers.take(Instant::now() + PING_WAIT).await;
+        let mut lease = taken.map_err(|error| match error {
+            Error::Busy => Error::Unavailable("all readers are in use".into()),
+            error => error,
+        })?;
+        lease
+            .connection()
+            .host(schema::probe)
+            .map_err(Stop::into_error)
+    }
+
+    async fn forget_answers(&self, age: Duration) -> Result<u64, Error> {
+        self.forget(|sqlite| schema::forget_answers(sqlite, age))
+            .await
+    }
+
+    async fn import(&self, manifest: &Manifest) -> Result<Box<dyn Import>, TransferError> {
+        let import = run_blocking(|| SqliteImport::begin(self.engine.file.path(), manifest));
+        Ok(Box::new(import?))
+    }
+
+    fn registry(&self) -> &dyn Registry {
+        self
+    }
+
+    fn replicas(&self) -> Option<&dyn Replicas> {
+        None
+    }
+
+    fn feed(&self) -> &dyn Feed {
+        self
+    }
+
+    fn stats(&self) -> &Stats {
+        &self.engine.stats
+    }
+}

@@ -1,0 +1,122 @@
+//! What both engines track of an open transaction: what it has used, what it has published, and
+//! why nothing runs in it any more.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use crate::budget::Meter;
+use crate::stop::{READ_ONLY, Stop};
+use crate::{Budget, Error, Event, Failure, Stats};
+use contract::Access;
+
+/// The engine-independent part of an open transaction.
+pub(crate) struct TransactionState {
+    pub(crate) access: Access,
+    /// Whether it was begun for migrations.
+    pub(crate) migrates: bool,
+    pub(crate) meter: Meter,
+    /// Published so far. Written when the transaction commits; lost when it does not.
+    pub(crate) events: Vec<Event>,
+    /// How long the database has worked for it.
+    pub(crate) busy: Duration,
+    /// Why nothing runs here any more.
+    ended: Option<Ended>,
+}
+
+#[derive(Debug, Clone)]
+enum Ended {
+    /// A statement of the logic failed.
+    Failed(Failure),
+    /// The host ended it.
+    Stopped(Error),
+}
+
+impl TransactionState {
+    /// Starts to track a transaction. A write holds the writer from now on.
+    pub(crate) fn new(access: Access, migrates: bool, budget: Budget) -> Self {
+        let mut meter = Meter::new(budget);
+        if access == Access::Write {
+            meter.hold();
+        }
+        Self {
+            access,
+            migrates,
+            meter,
+            events: Vec::new(),
+            busy: Duration::ZERO,
+            ended: None,
+        }
+    }
+
+    /// Checks that the transaction has not ended.
+    pub(crate) fn check_open(&self) -> Result<(), Error> {
+        match &self.ended {
+            None => Ok(()),
+            Some(Ended::Failed(failure)) => Err(Error::Rejected(failure.clone())),
+            Some(Ended::Stopped(error)) => Err(error.clone()),
+        }
+    }
+
+    /// Checks that another statement of the logic may run. The inner [`Failure`] is for the logic.
+    pub(crate) fn check_statement(&self) -> Result<Result<(), Failure>, Error> {
+        match &self.ended {
+            None => Ok(Ok(())),
+            Some(Ended::Failed(_)) => Ok(Err(Failure::other(
+                "the transaction is spent after a failed statement",
+            ))),
+            Some(Ended::Stopped(error)) => Err(error.clone()),
+        }
+    }
+
+    /// Checks that the transaction was begun for migrations.
+    pub(crate) fn check_migrates(&self) -> Result<(), Error> {
+        match self.migrates {
+            true => Ok(()),
+            false => Err(Error::Unavailable(
+                "migrations run only in a transaction that was begun for them".into(),
+            )),
+        }
+    }
+
+    /// Checks that the deadline has not passed.
+    pub(crate) fn check_deadline(&self) -> Result<(), Stop> {
+        match Instant::now() >= self.meter.deadline() {
+            true => Err(Error::Deadline.into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Ends the transaction.
+    pub(crate) fn end(&mut self, stop: Stop) -> Stop {
+        self.ended = Some(match &stop {
+            Stop::Logic(failure) => Ended::Failed(failure.clone()),
+            Stop::Host(error) => Ended::Stopped(error.clone()),
+        });
+        stop
+    }
+
+    /// Whether the transaction has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// Counts a statement of the logic that took `elapsed`. `rows_before` is how many rows the
+    /// transaction had returned before it.
+    pub(crate) fn count_statement(&self, stats: &Stats, elapsed: Duration, rows_before: u64) {
+        Stats::count(&stats.statements);
+        Stats::time(&stats.statement_nanos, elapsed);
+        let rows = self.meter.usage().rows - rows_before;
+        stats.rows.fetch_add(rows, Relaxed);
+    }
+
+    /// Adds an event, see [`Transaction::publish`](crate::Transaction::publish).
+    pub(crate) fn publish(&mut self, event: Event) -> Result<(), Failure> {
+        if self.access == Access::Read {
+            return Err(Failure::other(READ_ONLY));
+        }
+        if self.ended.is_none() {
+            self.events.push(event);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,126 @@
+//! Rollbacks while a deployment runs.
+
+use super::{
+    begin, built, command, deploy, latest, numbered, other, revision, short_probation, status,
+};
+use crate::harness::{Host, Setup, run};
+use crate::hostile::probe::Probe;
+
+fn long_probation() -> Setup {
+    Probe::good().setup().flag("--probation", "60s")
+}
+
+/// A host whose deployment 2 is in probation, and the revision before it.
+fn in_probation(setup: &Setup) -> (Host, String) {
+    let host = setup.start();
+    let before = revision(&host);
+    begin(&host, &["deploy", built(&other()).path()], "probation");
+    assert_ne!(revision(&host), before);
+    (host, before)
+}
+
+#[test]
+fn a_rollback_in_probation_activates_the_revision_before() {
+    // With 0, the earlier revision is not kept compiled.
+    for keep in ["3", "0"] {
+        let setup = long_probation().flag("--keep-revisions", keep);
+        let (host, before) = in_probation(&setup);
+        let output = run(command(&host, &["rollback"]));
+        assert_eq!(output.code, Some(0), "{output:#?}");
+        assert_eq!(revision(&host), before);
+        let deployment = latest(&host);
+        assert_eq!(deployment["id"], 2, "{deployment}");
+        assert_eq!(deployment["outcome"], "aborted");
+        let reason = deployment["reason"].as_str().expect("a reason");
+        assert!(reason.starts_with("rolled back by "), "{reason}");
+        drop(host);
+        assert_eq!(revision(&setup.start()), before);
+    }
+}
+
+#[test]
+fn a_rollback_in_probation_accepts_only_the_digest_of_the_revision_before() {
+    let setup = Probe::good().setup();
+    let host = setup.clone().flag("--probation", "100ms").start();
+    let first = status(&host)["active"]["digest"].clone();
+    let output = deploy(&host, &built(&numbered(1)), &[]);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    drop(host);
+    let host = setup.flag("--probation", "60s").start();
+    let second = status(&host)["active"]["digest"].clone();
+    begin(&host, &["deploy", built(&numbered(2)).path()], "probation");
+    let roll_back_to = |digest: &serde_json::Value| {
+        let order = serde_json::json!({ "digest": digest });
+        host.admin("POST", "/admin/rollback").json(&order).send()
+    };
+    let refused = roll_back_to(&first);
+    assert_eq!(refused.problem(409, "deployment-running")["deployment"], 3);
+    assert_eq!(roll_back_to(&second).expect(202).json()["id"], 3);
+    assert_eq!(status(&host)["active"]["digest"], second);
+}
+
+#[test]
+fn a_rollback_before_the_switch_is_refused_with_the_id_of_the_running_deployment() {
+    let setup = short_probation();
+    let host = setup.start();
+    let output = deploy(&host, &built(&numbered(1)), &[]);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    drop(host);
+    let host = setup.flag("--pause-before", "check").start();
+    let before = revision(&host);
+    begin(&host, &["deploy", built(&numbered(2)).path()], "check");
+    assert_eq!(status(&host)["deployment"]["stage"], "check");
+    let refused = host.admin("POST", "/admin/rollback").send();
+    assert_eq!(refused.problem(409, "deployment-running")["deployment"], 3);
+    let output = run(command(&host, &["abort"]));
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    assert_eq!(revision(&host), before);
+}
+
+#[test]
+fn a_rollback_ends_a_trial() {
+    for (flags, stage) in [
+        (["--canary", "10%"].as_slice(), "canary"),
+        (&["--shadow"], "shadow"),
+    ] {
+        let host = short_probation().flag("--pause-before", stage).start();
+        let before = revision(&host);
+        let component = built(&other());
+        let arguments = [&["deploy", component.path()], flags].concat();
+        begin(&host, &arguments, stage);
+        let output = run(command(&host, &["rollback"]));
+        assert_eq!(output.code, Some(0), "{output:#?}");
+        let deployment = latest(&host);
+        assert_eq!(deployment["id"], 2, "{deployment}");
+        assert_eq!(deployment["outcome"], "aborted");
+        assert_eq!(status(&host)["candidate"], serde_json::Value::Null);
+        assert_eq!(revision(&host), before);
+    }
+}
+
+#[test]
+fn an_abort_after_the_registry_switched_and_before_requests_do_undoes_the_switch() {
+    let setup = short_probation();
+    let before = revision(&setup.start());
+    let host = setup.clone().flag("--pause-before", "activated").start();
+    begin(&host, &["deploy", built(&other()).path()], "activated");
+    let output = run(command(&host, &["abort"]));
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    assert_eq!(revision(&host), before);
+    host.kill();
+    assert_eq!(revision(&setup.start()), before);
+}
+
+#[test]
+fn deploying_the_active_component_again_keeps_the_rollback_target() {
+    let host = short_probation().start();
+    let before = revision(&host);
+    let component = built(&other());
+    for _ in 0..2 {
+        let output = deploy(&host, &component, &[]);
+        assert_eq!(output.code, Some(0), "{output:#?}");
+    }
+    let output = run(command(&host, &["rollback"]));
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    assert_eq!(revision(&host), before);
+}
