@@ -156,7 +156,7 @@ fn an_import_that_does_not_fit_changes_nothing() {
     let wrong = lines.replace("[\"tasks\",2,", "[\"tasks\",\"two\",");
     import(&to, &wrong, None).says(1, &["a row of tasks does not fit"]);
     let torn = format!("{lines}[\"tasks\",");
-    import(&to, &torn, None).says(1, &["line", "no row"]);
+    import(&to, &torn, None).says(1, &["line", "not a row"]);
     // None of these left any rows, so the complete export can be imported.
     assert_eq!(import(&to, &lines, None).code, Some(0));
     import(&to, &lines, None).says(1, &["has rows already"]);
