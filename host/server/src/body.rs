@@ -15,7 +15,7 @@ use super::byte_size::ByteSize;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) size: ByteSize,
-    /// From the first byte to the last.
+    /// How long the whole body may take.
     pub(super) time: Duration,
 }
 
@@ -82,7 +82,7 @@ async fn collect(
             Some(joined) => joined.extend_from_slice(&piece),
             None if first.is_empty() => first = piece,
             None => {
-                // Reserved at once: growing would copy, and hold twice the memory meanwhile.
+                // Reserved up front: growing would copy, and hold twice the memory for a moment.
                 let least = first.len() + piece.len();
                 let room = declared.unwrap_or_default().max(least);
                 let mut buffer = BytesMut::with_capacity(room);

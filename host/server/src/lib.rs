@@ -11,11 +11,10 @@
 //! - [`listen`] accepts connections and drains them. [`operators`] serves the admin port from a
 //!   thread of its own. [`config`] has the flags.
 //!
-//! The server reaches the layers below through three traits: [`Api`] for requests, [`Admin`] for
-//! deployments (`admin/engine` implements it, and reads a component's interface with `transcode`),
-//! and [`events::Events`] for the feed, whose cursors and events are types of `storage`. Tests
-//! implement these traits without a database or a component. The server does not know SQL or
-//! WebAssembly.
+//! The server reaches the layers below through three traits, with these layers' own types: [`Api`]
+//! for requests (`request`), [`Admin`] for deployments (`deployment`), and [`events::Events`] for
+//! the feed (events and cursors of `storage`). Tests implement the traits without a database or a
+//! component. The server does not know SQL or WebAssembly.
 
 pub mod admin;
 mod api;

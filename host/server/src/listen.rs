@@ -222,8 +222,8 @@ impl Port {
             let answer = router.clone().oneshot(request.map(Body::new));
             async move {
                 let mut response = answer.await?;
-                // During a drain, clients that keep connections open, such as proxies, are told with
-                // an answer to open the next connection elsewhere. Closing an idle connection could
+                // During a drain, an answer asks clients that keep connections open, such as
+                // proxies, to open the next one elsewhere. Closing an idle connection could
                 // lose a request that is on its way. HTTP/2 does this on its own when the drain
                 // begins.
                 if reusable && readiness.withdrawn() {
