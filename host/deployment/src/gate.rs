@@ -7,7 +7,7 @@ mod code;
 pub(crate) mod routes;
 mod schema;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::routes::Bound;
@@ -189,7 +189,6 @@ impl Gate {
             assets,
             operations: bound.operations,
             stats: Arc::default(),
-            shown: OnceLock::new(),
             logic: Box::new(logic),
             description,
         })

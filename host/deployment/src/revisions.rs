@@ -93,7 +93,7 @@ impl Revisions {
 
     /// Lets a revision answer a share of the clients.
     pub(crate) fn start_canary(&self, revision: Arc<Revision>, share: Share) {
-        self.service.try_out(Candidate {
+        self.service.set_candidate(Candidate {
             revision,
             trial: Trial::Canary(share),
         });
@@ -103,7 +103,7 @@ impl Revisions {
     /// [`Revisions::run_shadow`].
     pub(crate) fn start_shadow(&self, revision: Arc<Revision>) -> (Arc<Shadow>, Jobs) {
         let (shadow, jobs) = Shadow::new();
-        self.service.try_out(Candidate {
+        self.service.set_candidate(Candidate {
             revision,
             trial: Trial::Shadow(shadow.clone()),
         });
@@ -117,7 +117,7 @@ impl Revisions {
 
     /// Ends the trial, and returns the revision that was on trial.
     pub(crate) fn end_trial(&self) -> Option<Candidate> {
-        self.service.dismiss()
+        self.service.remove_candidate()
     }
 
     /// The metrics of this process.

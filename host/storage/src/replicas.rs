@@ -1,8 +1,8 @@
 //! The hosts that share a database, called replicas: which have a lease, what each serves, and what
 //! a deployment waits for.
 //!
-//! Each host sends a *heartbeat* every few seconds. In it the host reports what it serves, and from
-//! the answer it learns what all hosts should serve. A heartbeat grants a *lease*. A host answers
+//! Each host regularly sends a *heartbeat*. In it the host reports what it serves, and from the
+//! answer it learns what all hosts should serve. A heartbeat grants a *lease*. A host answers
 //! requests only while it has one.
 //!
 //! Every change of the active component raises its *epoch*. A *fence* follows the epoch: it is

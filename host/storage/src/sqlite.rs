@@ -28,6 +28,7 @@ mod pool;
 mod registry;
 mod schema;
 mod statement;
+pub mod testing;
 mod transaction;
 mod transfer;
 

@@ -4,4 +4,5 @@ mod command;
 mod comparison;
 mod configuration;
 mod drain;
+mod encryption;
 mod start;

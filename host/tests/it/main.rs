@@ -2,8 +2,8 @@
 //!
 //! Each test starts its own host on a free port with its own database, so all of them can run at the
 //! same time. The tests assert what a client or an operator can see, and use none of the host's
-//! crates. Tests that drive a crate directly are in the `tests/` directory of that crate. The
-//! components are built by `cargo xtask test`.
+//! crates, except `storage` to read or damage a database file. Tests that drive a crate directly are
+//! in the `tests/` directory of that crate. The components are built by `cargo xtask test`.
 
 use testkit::{client, postgres};
 
@@ -21,7 +21,6 @@ mod http;
 mod lifecycle;
 mod limits;
 mod replicas;
-mod storage;
 mod telemetry;
 mod toy;
 mod traffic;

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use request::{Counts, Lease, Moment, RevisionStats};
+use request::{ClockReading, Counts, Lease, RevisionStats};
 use storage::replicas::{Heartbeat, OLDEST_PROTOCOL, Staged, State, View};
 use storage::{self, Database, Replicas};
 
@@ -246,7 +246,7 @@ impl Member {
     /// Sends one heartbeat, and returns the pause until the next.
     async fn send_heartbeat(&self) -> Result<Duration, storage::Error> {
         let heartbeat = self.report.lock().heartbeat();
-        let asked = Moment::now();
+        let asked = ClockReading::now();
         let view = self.replicas().heartbeat(&heartbeat).await?;
         let granted = heartbeat.state == State::Serving && heartbeat.epoch >= view.fence;
         let report = self.report.lock();

@@ -2,19 +2,18 @@
 
 use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
+use axum::http::header::CONTENT_TYPE;
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use tokio::time::timeout;
 
 use super::respond::{ProblemResponse, invalid};
 use super::shared::Shared;
-use crate::config::ByteSize;
+use crate::body::{self, BodyError};
+use crate::byte_size::ByteSize;
 use crate::problem::Problem;
-use request::Refusal;
+use request::Error;
 
 /// The kinds of bodies, each with its own limits.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,7 +64,7 @@ fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, ProblemResp
         if error.is_data() {
             invalid("#", error.to_string())
         } else {
-            Refusal::Malformed(error.to_string()).into()
+            Error::Malformed(error.to_string()).into()
         }
     })?;
     // This also rejects arrays, which serde reads as records.
@@ -86,61 +85,28 @@ fn expect_type(headers: &HeaderMap, expected: &'static str) -> Result<(), Proble
     let essence = given.and_then(|given| given.split(';').next());
     match essence {
         Some(essence) if essence.trim().eq_ignore_ascii_case(expected) => Ok(()),
-        _ => Err(Refusal::UnsupportedMediaType(expected).into()),
+        _ => Err(Error::UnsupportedMediaType(expected).into()),
     }
 }
 
-/// Receives the whole body. If its declared length is too large, it is rejected before a byte of it
-/// is read, so that a client that waits for `100 Continue` never sends it.
 async fn receive(
     shared: &Shared,
     headers: &HeaderMap,
     body: Body,
     kind: Kind,
 ) -> Result<Bytes, Problem> {
-    if headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|coding| coding != "identity")
-    {
-        return Err(Problem::unsupported_coding());
-    }
     let config = &shared.app.config;
-    let (limit, patience) = match kind {
+    let (size, time) = match kind {
         Kind::Component => (config.admin.component_limit, config.admin.component_timeout),
         Kind::Order => (config.body_limit, config.body_timeout),
     };
-    let declared = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|declared| declared > limit.0) {
-        return Err(too_large(shared, kind, limit));
-    }
-    // A buffer that grows is copied, and needs twice the memory during the copy.
-    let room = BytesMut::with_capacity(declared.unwrap_or_default());
-    match timeout(patience, fill(room, body, limit)).await {
-        Ok(Ok(Some(received))) => Ok(received),
-        Ok(Ok(None)) => Err(too_large(shared, kind, limit)),
-        Ok(Err(_)) => Err(Problem::body_incomplete()),
-        Err(_) => Err(too_slow(shared, kind)),
-    }
-}
-
-/// Reads the whole body. Returns `None` if it is above the limit.
-async fn fill(
-    mut room: BytesMut,
-    mut body: Body,
-    limit: ByteSize,
-) -> Result<Option<Bytes>, axum::Error> {
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else {
-            continue;
-        };
-        if data.len() > limit.0 - room.len() {
-            return Ok(None);
-        }
-        room.extend_from_slice(&data);
-    }
-    Ok(Some(room.freeze()))
+    let read = body::read(headers, body, body::Limits { size, time }).await;
+    read.map_err(|error| match error {
+        BodyError::Encoded => Problem::unsupported_coding(),
+        BodyError::TooLarge => too_large(shared, kind, size),
+        BodyError::TooSlow => too_slow(shared, kind),
+        BodyError::Incomplete => Problem::body_incomplete(),
+    })
 }
 
 fn too_large(shared: &Shared, kind: Kind, limit: ByteSize) -> Problem {

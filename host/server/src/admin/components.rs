@@ -17,7 +17,7 @@ use super::shared::Shared;
 use crate::problem::Problem;
 use contract::digest;
 use deployment::AdminError;
-use request::Refusal;
+use request::Error;
 
 const DIGEST: HeaderName = HeaderName::from_static("task-host-digest");
 const SIGNATURE: HeaderName = HeaderName::from_static("task-host-signature");
@@ -86,7 +86,7 @@ fn digest_header(headers: &HeaderMap) -> Result<Option<String>, ProblemResponse>
     };
     let digest = value.to_str().ok().and_then(digest::parse);
     digest.map(Some).ok_or_else(|| {
-        Refusal::BadHeader {
+        Error::BadHeader {
             header: "Task-Host-Digest",
             reason: "give sha256: and 64 hex digits".to_owned(),
         }
@@ -99,7 +99,7 @@ fn signature_header(headers: &HeaderMap) -> Result<Option<Vec<u8>>, ProblemRespo
         return Ok(None);
     };
     STANDARD.decode(value).map(Some).map_err(|error| {
-        Refusal::BadHeader {
+        Error::BadHeader {
             header: "Task-Host-Signature",
             reason: format!("give the signature in base64: {error}"),
         }

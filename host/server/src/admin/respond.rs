@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::problem::Problem;
 use contract::FieldError;
-use request::Refusal;
+use request::Error;
 
 /// Why a request failed. `guard` builds the response, because it knows the request's id.
 pub(super) struct ProblemResponse(Box<Problem>);
@@ -30,7 +30,7 @@ impl IntoResponse for ProblemResponse {
 
 /// The problem of a body or parameter that is not valid, with its place.
 pub(super) fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> ProblemResponse {
-    Refusal::Invalid(vec![FieldError {
+    Error::Invalid(vec![FieldError {
         pointer: pointer.into(),
         detail: detail.into(),
     }])

@@ -1,7 +1,7 @@
 //! The problems of the admin API.
 
 use super::{Problem, UNAVAILABLE_RETRY};
-use crate::config::ByteSize;
+use crate::byte_size::ByteSize;
 use deployment::AdminError;
 
 impl From<AdminError> for Problem {
@@ -80,7 +80,7 @@ impl Problem {
 
     /// The path exists for other methods, which the router names.
     pub(crate) fn wrong_method() -> Problem {
-        let title = "The path does not take this method";
+        let title = "This path does not support this method";
         Problem::new(405, "method-not-allowed", title)
     }
 

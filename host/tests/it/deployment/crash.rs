@@ -3,7 +3,10 @@
 
 use serde_json::Value;
 
-use super::{begin, built, command, deploy, latest, other, revision, short_probation, status};
+use super::{
+    begin, built, command, deploy, deploy_successfully, latest, other, revision, short_probation,
+    status,
+};
 use crate::harness::{Host, Setup, run};
 use crate::hostile::probe::Probe;
 
@@ -144,8 +147,7 @@ fn after_a_kill_during_a_rollback_one_revision_serves_and_the_log_says_which() {
         let setup = short_probation();
         let host = setup.start();
         let first = revision(&host);
-        let output = deploy(&host, &built(&other()), &[]);
-        assert_eq!(output.code, Some(0), "{output:#?}");
+        deploy_successfully(&host, &built(&other()), &[]);
         let second = revision(&host);
         drop(host);
         // After a restart the earlier revision is not kept compiled, so the rollback compiles it.
@@ -177,15 +179,12 @@ fn after_a_crash_before_the_first_activation_the_host_starts_over() {
     let setup = Probe::good().setup();
     // The state of a new database after a crash: the first deployment never ended.
     drop(setup.start());
-    let path = setup.directory().join("data.sqlite");
-    let sqlite = rusqlite::Connection::open(path).expect("the database opens");
-    sqlite
-        .execute_batch(
-            "DELETE FROM task_host_active;
-             UPDATE task_host_deployments SET outcome = NULL, ended_at = NULL, stage = 'check';",
-        )
-        .expect("valid statements");
-    drop(sqlite);
+    storage::sqlite::testing::run_unchecked(
+        &setup.directory().join("data.sqlite"),
+        "DELETE FROM task_host_active;
+         UPDATE task_host_deployments SET outcome = NULL, ended_at = NULL, stage = 'check';",
+    )
+    .expect("valid statements");
     let host = setup.start();
     host.get("/things/1").expect(200);
     let deployment = latest(&host);

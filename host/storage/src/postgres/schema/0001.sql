@@ -1,10 +1,10 @@
--- The host's own tables. Times are microseconds since 1970, UTC, by this database's clock.
+-- The host's own tables. Times are in microseconds since 1970, UTC, by this database's clock.
 
 CREATE FUNCTION task_host.now_micros() RETURNS bigint LANGUAGE sql VOLATILE
     SET search_path = pg_catalog, pg_temp
     AS $$ SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint $$;
 
--- The steps of the logic's schema that were applied.
+-- The logic's migrations that were applied.
 CREATE TABLE task_host.migrations (
     position bigint PRIMARY KEY,
     name text NOT NULL UNIQUE,
@@ -12,7 +12,7 @@ CREATE TABLE task_host.migrations (
     applied_at bigint NOT NULL DEFAULT task_host.now_micros()
 );
 
--- Answers by idempotency key.
+-- Recorded answers, by idempotency key.
 CREATE TABLE task_host.answers (
     key text COLLATE "C" PRIMARY KEY,
     fingerprint bytea NOT NULL,
@@ -23,8 +23,9 @@ CREATE TABLE task_host.answers (
 );
 CREATE INDEX answers_by_age ON task_host.answers (created_at);
 
--- One row a commit, written by the transaction itself: whoever does not hear what became of its
--- COMMIT writes the row again. That waits for the first one, and then says which of the two it was.
+-- One row for each commit, written by the transaction itself. If the answer to a COMMIT is lost, the
+-- host writes the row again. This waits until the transaction has ended, and then shows whether it
+-- was committed.
 CREATE TABLE task_host.commits (
     token uuid PRIMARY KEY,
     created_at bigint NOT NULL DEFAULT task_host.now_micros()
@@ -38,10 +39,10 @@ CREATE TABLE task_host.components (
     actor text NOT NULL,
     uploaded_at bigint NOT NULL DEFAULT task_host.now_micros()
 );
--- Bytes that were compressed already, or are read whole.
+-- Not compressed, because the content may be compressed already and is always read as a whole.
 ALTER TABLE task_host.components ALTER COLUMN content SET STORAGE EXTERNAL;
 
--- Ids are counted from the last row, not by a sequence, which would skip those of refused ones.
+-- Ids are counted from the last row. A sequence would skip an id for each refused deployment.
 CREATE TABLE task_host.deployments (
     id bigint PRIMARY KEY,
     digest text COLLATE "C" NOT NULL,
@@ -70,8 +71,8 @@ CREATE TABLE task_host.active (
     since bigint NOT NULL DEFAULT task_host.now_micros()
 );
 
--- What has to happen in the transaction of a request or a migration, whose login may do nothing
--- else here. The secret is known to the hosts alone: the logic cannot call these for itself.
+-- Functions for the transaction of a request or a migration, whose login has no other rights here.
+-- Only the hosts know the secret, so the logic cannot call these functions.
 
 CREATE FUNCTION task_host.prove(secret bytea) RETURNS void LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -81,7 +82,7 @@ CREATE FUNCTION task_host.prove(secret bytea) RETURNS void LANGUAGE plpgsql STAB
         END IF;
     END $$;
 
--- Makes requests with one key come one after the other, over all hosts.
+-- Makes requests with the same key run one after the other, on all hosts.
 CREATE FUNCTION task_host.lock_key(secret bytea, key text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$ BEGIN
@@ -106,7 +107,7 @@ CREATE FUNCTION task_host.note_commit(secret bytea, token uuid) RETURNS void
         INSERT INTO task_host.commits (token) VALUES (note_commit.token);
     END $$;
 
--- Waits for other hosts' migrations first, and keeps them out until the transaction is over.
+-- First waits for other hosts' migrations, and then blocks them until the transaction has ended.
 CREATE FUNCTION task_host.applied_migrations(secret bytea)
     RETURNS TABLE (name text, checksum bytea)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
--- The events that transactions published. Their order is that of the transactions' numbers, which
--- are given before a commit: so only events below the oldest transaction that still runs are read,
--- and none can come before them any more.
+-- The events that transactions published, ordered by the transactions' numbers. A transaction gets
+-- its number before it commits. So only events of transactions before the oldest running one are
+-- read, because no event can be added before them any more.
 CREATE TABLE task_host.events (
     transaction bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
     number bigint GENERATED ALWAYS AS IDENTITY,
@@ -11,14 +11,14 @@ CREATE TABLE task_host.events (
     PRIMARY KEY (transaction, number)
 );
 
--- The last event that was deleted, if any was: after an earlier place some are missing.
+-- The last event that was deleted, if any. After an earlier place, events are missing.
 CREATE TABLE task_host.events_forgotten (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     transaction bigint NOT NULL,
     number bigint NOT NULL
 );
 
--- The oldest transaction that still runs.
+-- Returns the oldest running transaction.
 CREATE FUNCTION task_host.horizon() RETURNS bigint LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
     AS $$ SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint $$;

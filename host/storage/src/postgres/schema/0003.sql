@@ -1,15 +1,15 @@
--- The hosts that share this database. See storage/replicas.rs for what epoch, fence and lease are.
+-- The hosts that share this database. The file src/replicas.rs explains epoch, fence and lease.
 
 ALTER TABLE task_host.active ADD COLUMN fence bigint NOT NULL DEFAULT 0;
 
--- Which host runs a deployment, the share of clients that its canary gets on all of them, and
--- what another host wishes of the one that runs it.
+-- Which host runs a deployment, the percentage of clients that its canary gets on every host, and
+-- the command of another host to the one that runs it.
 ALTER TABLE task_host.deployments
     ADD COLUMN coordinator text COLLATE "C",
     ADD COLUMN canary_percent double precision,
     ADD COLUMN wish text;
 
--- Compiled code by the engine that it is for, sealed with a key that is not in here.
+-- Compiled code by component and engine, sealed with a key that is not in this database.
 CREATE TABLE task_host.code (
     digest text COLLATE "C" NOT NULL REFERENCES task_host.components (digest) ON DELETE CASCADE,
     fingerprint text COLLATE "C" NOT NULL,
@@ -28,15 +28,15 @@ CREATE TABLE task_host.replicas (
     digest text,
     staged bigint NOT NULL,
     problem text,
-    -- Requests and failures of the new component, then of the one before.
+    -- Requests and failures of the new component, then those of the one before it.
     counts bigint[] NOT NULL,
     began_at bigint NOT NULL DEFAULT task_host.now_micros(),
     beat_at bigint NOT NULL DEFAULT task_host.now_micros(),
     lease_until bigint NOT NULL
 );
 
--- One at a time: whether a lease is granted and whether the fence rises must not be decided side
--- by side. Each statement in here sees what was committed before it began.
+-- Heartbeats run one at a time, because granting a lease and raising the fence must not be decided
+-- concurrently. Each statement of the function sees what was committed before the statement began.
 CREATE FUNCTION task_host.beat(
     id text, name text, host_version text, protocol integer, state text, epoch bigint,
     digest text, staged bigint, problem text, counts bigint[], lease bigint
@@ -68,8 +68,9 @@ CREATE FUNCTION task_host.beat(
     END $$;
 REVOKE ALL ON FUNCTION task_host.beat FROM PUBLIC;
 
--- The last of a write transaction: its token, and the proof that its host was not passed by. Its
--- snapshot is from its begin, so one that ran before the fence rose still commits.
+-- The last statement of a write transaction: stores its token and checks that its host is not below
+-- the fence. The transaction's snapshot is from its beginning, so a transaction that began before the
+-- fence was raised still commits.
 CREATE FUNCTION task_host.seal(secret bytea, token uuid, epoch bigint)
     RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$ BEGIN

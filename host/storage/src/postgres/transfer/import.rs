@@ -28,7 +28,7 @@ use crate::transfer::{self, Applied, Import, Manifest, Row, TransferError};
 const WAIT: Duration = Duration::from_secs(10);
 
 /// An import whose transaction is open.
-pub(in crate::postgres) struct PostgresImport {
+pub(crate) struct PostgresImport {
     /// The connection is closed when this is dropped, which rolls the transaction back unless it was
     /// committed.
     lease: Lease,
@@ -53,7 +53,7 @@ impl PostgresImport {
     ///
     /// # Errors
     /// Returns [`TransferError`] if not. Nothing was begun.
-    pub(in crate::postgres) async fn begin(
+    pub(crate) async fn begin(
         engine: &Arc<Engine>,
         manifest: &Manifest,
     ) -> Result<Self, TransferError> {

@@ -25,7 +25,7 @@ use contract::Access;
 const PAGE_CACHE_BYTES: u32 = 128 << 20;
 
 /// An import whose transaction is open.
-pub(in crate::sqlite) struct SqliteImport {
+pub(crate) struct SqliteImport {
     /// Closing it rolls the transaction back, unless it was committed.
     sqlite: Connection,
     tables: Vec<Table>,
@@ -40,7 +40,7 @@ impl SqliteImport {
     ///
     /// # Errors
     /// Returns [`TransferError`] if not. Nothing was begun.
-    pub(in crate::sqlite) fn begin(
+    pub(crate) fn begin(
         path: &std::path::Path,
         manifest: &Manifest,
     ) -> Result<Self, TransferError> {

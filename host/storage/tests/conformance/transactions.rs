@@ -1,0 +1,236 @@
+//! Atomicity, snapshots, the order of writers, and spent transactions.
+
+use std::time::{Duration, Instant};
+
+use contract::Access;
+use storage::{Budget, Cause, Error};
+use tokio::task::JoinSet;
+
+use super::*;
+
+conformance! {
+    a_commit_keeps_everything_and_a_drop_keeps_nothing,
+    a_transaction_sees_its_own_writes_and_a_reader_its_snapshot,
+    a_read_transaction_changes_nothing,
+    a_failed_statement_spends_the_transaction,
+    a_deferred_constraint_is_the_logics_fault_at_the_commit,
+}
+
+async fn a_commit_keeps_everything_and_a_drop_keeps_nothing(engine: Engine) {
+    let database = fresh(engine).await;
+    let mut kept = writer(&*database).await;
+    execute(&mut *kept, "INSERT INTO notes (title) VALUES ('a')")
+        .await
+        .unwrap();
+    execute(&mut *kept, "INSERT INTO notes (title) VALUES ('b')")
+        .await
+        .unwrap();
+    kept.commit().await.unwrap();
+    let mut dropped = writer(&*database).await;
+    execute(&mut *dropped, "INSERT INTO notes (title) VALUES ('c')")
+        .await
+        .unwrap();
+    drop(dropped);
+    let mut undone = writer(&*database).await;
+    execute(&mut *undone, "DELETE FROM notes").await.unwrap();
+    undone.rollback().await.unwrap();
+    assert_eq!(notes(&*database).await, 2);
+}
+
+async fn a_transaction_sees_its_own_writes_and_a_reader_its_snapshot(engine: Engine) {
+    let database = fresh(engine).await;
+    let mut snapshot = reader(&*database).await;
+    assert_eq!(
+        integer(&mut *snapshot, "SELECT count(*) FROM notes").await,
+        0
+    );
+    let mut writing = writer(&*database).await;
+    execute(&mut *writing, "INSERT INTO notes (title) VALUES ('a')")
+        .await
+        .unwrap();
+    assert_eq!(
+        integer(&mut *writing, "SELECT count(*) FROM notes").await,
+        1
+    );
+    assert_eq!(notes(&*database).await, 0);
+    writing.commit().await.unwrap();
+    assert_eq!(
+        integer(&mut *snapshot, "SELECT count(*) FROM notes").await,
+        0
+    );
+    assert_eq!(notes(&*database).await, 1);
+}
+
+async fn a_read_transaction_changes_nothing(engine: Engine) {
+    let database = fresh(engine).await;
+    let mut reading = reader(&*database).await;
+    let failure = execute(&mut *reading, "INSERT INTO notes (title) VALUES ('a')").await;
+    assert_eq!(failure.unwrap_err().detail, "the route's access is read");
+    let mut reading = reader(&*database).await;
+    let failure = query(
+        &mut *reading,
+        "INSERT INTO notes (title) VALUES ('a') RETURNING id",
+    )
+    .await;
+    assert_eq!(failure.unwrap_err().cause, Cause::Other);
+    drop(reading);
+    assert_eq!(notes(&*database).await, 0);
+}
+
+#[tokio::test]
+async fn writers_are_served_in_order_of_arrival() {
+    let database = fresh(Engine::Sqlite).await;
+    let first = writer(&*database).await;
+    let mut waiting = JoinSet::new();
+    for number in 0..8_u64 {
+        let queue = database.clone();
+        waiting.spawn(async move {
+            write(
+                &*queue,
+                &format!("INSERT INTO notes (title) VALUES ('{number}')"),
+            )
+            .await;
+        });
+        // The next one arrives after this one has joined the queue.
+        while database
+            .stats()
+            .writer_waiting
+            .load(std::sync::atomic::Ordering::SeqCst)
+            <= number
+        {
+            tokio::task::yield_now().await;
+        }
+    }
+    drop(first);
+    waiting.join_all().await;
+    let mut reading = reader(&*database).await;
+    let in_order = "SELECT count(*) FROM notes WHERE CAST(title AS INTEGER) = id - 1";
+    assert_eq!(integer(&mut *reading, in_order).await, 8);
+}
+
+#[tokio::test]
+async fn waiting_for_the_writer_ends_at_the_limit_or_the_deadline() {
+    let database = fresh(Engine::Sqlite).await;
+    let held = writer(&*database).await;
+    let begun = Instant::now();
+    let wait = Duration::from_millis(30);
+    let short = Budget { wait, ..generous() };
+    assert_eq!(
+        database.begin(Access::Write, short).await.err(),
+        Some(Error::Busy)
+    );
+    assert!(begun.elapsed() >= wait);
+    let deadline = Budget {
+        deadline: Instant::now() + wait,
+        ..generous()
+    };
+    assert_eq!(
+        database.begin(Access::Write, deadline).await.err(),
+        Some(Error::Busy)
+    );
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    drop(held);
+    drop(database.begin(Access::Write, short).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_write_that_stops_waiting_does_not_block_the_queue() {
+    let database = fresh(Engine::Sqlite).await;
+    let held = writer(&*database).await;
+    let gone = tokio::time::timeout(Duration::from_millis(10), writer(&*database));
+    assert!(gone.await.is_err());
+    drop(held);
+    write(&*database, "INSERT INTO notes (title) VALUES ('a')").await;
+    assert_eq!(notes(&*database).await, 1);
+}
+
+async fn a_failed_statement_spends_the_transaction(engine: Engine) {
+    let database = fresh(engine).await;
+    let mut spent = writer(&*database).await;
+    execute(&mut *spent, "INSERT INTO notes (title) VALUES ('a')")
+        .await
+        .unwrap();
+    assert!(!spent.spent());
+    execute(&mut *spent, "INSERT INTO notes (title) VALUES ('a')")
+        .await
+        .unwrap_err();
+    assert!(spent.spent());
+    let after = execute(&mut *spent, "INSERT INTO notes (title) VALUES ('b')")
+        .await
+        .unwrap_err();
+    assert_eq!(after.cause, Cause::Other);
+    assert_eq!(
+        after.detail,
+        "the transaction is spent after a failed statement"
+    );
+    assert!(matches!(spent.recall("key").await, Err(Error::Rejected(_))));
+    let Err(Error::Rejected(failure)) = spent.commit().await else {
+        panic!("a spent transaction was committed")
+    };
+    assert_eq!(failure.cause, Cause::Unique);
+    assert_eq!(notes(&*database).await, 0);
+}
+
+#[tokio::test]
+async fn a_statement_that_rolls_the_transaction_back_changes_nothing() {
+    let database = fresh(Engine::Sqlite).await;
+    write(&*database, "INSERT INTO notes (title) VALUES ('a')").await;
+    let mut rolled_back = writer(&*database).await;
+    execute(&mut *rolled_back, "INSERT INTO notes (title) VALUES ('b')")
+        .await
+        .unwrap();
+    let again = "INSERT OR ROLLBACK INTO notes (title) VALUES ('a')";
+    execute(&mut *rolled_back, again).await.unwrap_err();
+    execute(&mut *rolled_back, "INSERT INTO notes (title) VALUES ('c')")
+        .await
+        .unwrap_err();
+    assert!(rolled_back.commit().await.is_err());
+    assert_eq!(notes(&*database).await, 1);
+}
+
+async fn a_deferred_constraint_is_the_logics_fault_at_the_commit(engine: Engine) {
+    let database = fresh(engine).await;
+    let mut promising = writer(&*database).await;
+    execute(&mut *promising, "INSERT INTO promises (note) VALUES (7)")
+        .await
+        .unwrap();
+    let Err(Error::Rejected(failure)) = promising.commit().await else {
+        panic!("a violated constraint was committed")
+    };
+    assert_eq!(failure.cause, Cause::ForeignKey);
+    let mut reading = reader(&*database).await;
+    assert_eq!(
+        integer(&mut *reading, "SELECT count(*) FROM promises").await,
+        0
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_writers_and_readers_lose_no_update() {
+    let database = fresh(Engine::Sqlite).await;
+    write(
+        &*database,
+        "INSERT INTO notes (title, rank) VALUES ('a', 1)",
+    )
+    .await;
+    let mut tasks = JoinSet::new();
+    for _ in 0..16 {
+        let database = database.clone();
+        tasks.spawn(async move {
+            for _ in 0..10 {
+                let mut writing = writer(&*database).await;
+                let rank = integer(&mut *writing, "SELECT rank FROM notes").await;
+                let next = format!("UPDATE notes SET rank = {}", rank + 1);
+                execute(&mut *writing, &next).await.unwrap();
+                writing.commit().await.unwrap();
+                let mut reading = reader(&*database).await;
+                assert!(integer(&mut *reading, "SELECT rank FROM notes").await > rank);
+            }
+        });
+    }
+    tasks.join_all().await;
+    assert_eq!(
+        integer(&mut *reader(&*database).await, "SELECT rank FROM notes").await,
+        161
+    );
+}

@@ -1,0 +1,166 @@
+//! Copies of a SQLite database: every value is copied exactly, and triggers do not run again.
+
+use storage::export;
+use storage::transfer::{Export, Row, TransferError};
+
+use super::*;
+
+/// Tables that refer to each other and to themselves, that number their rows, and that have a
+/// trigger.
+const WEB: &str = "
+    CREATE TABLE people (
+        name TEXT PRIMARY KEY,
+        boss TEXT REFERENCES people (name),
+        team INTEGER REFERENCES teams (id)
+    ) WITHOUT ROWID;
+    CREATE TABLE teams (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        head TEXT REFERENCES people (name) DEFERRABLE INITIALLY DEFERRED
+    );
+    CREATE TABLE \"odd \"\"name\" (
+        anything,
+        doubled INTEGER GENERATED ALWAYS AS (anything * 2) STORED,
+        amount REAL
+    );
+    CREATE TABLE audit (what TEXT);
+    CREATE TRIGGER joined AFTER INSERT ON people BEGIN
+        INSERT INTO audit (what) VALUES (NEW.name);
+    END;";
+
+/// Returns a database file with these tables.
+async fn web(
+    directory: &tempfile::TempDir,
+    name: &str,
+    schema: &str,
+) -> (Location, Arc<dyn Database>) {
+    let location = Location::Sqlite(directory.path().join(name));
+    let database = connect(&location, Options::default()).unwrap();
+    let mut transaction = database.begin_migration(generous()).await.unwrap();
+    let steps = [step("0001-web", schema)];
+    transaction.migrate(&steps, false).await.unwrap().unwrap();
+    transaction.commit().await.unwrap();
+    (location, database)
+}
+
+async fn filled(directory: &tempfile::TempDir) -> (Location, Arc<dyn Database>) {
+    let (location, database) = web(directory, "from.sqlite", WEB).await;
+    for statement in [
+        "INSERT INTO teams (id) VALUES (1), (2), (9)",
+        "DELETE FROM teams WHERE id = 9",
+        "INSERT INTO people VALUES ('z', NULL, 1), ('a', 'z', 2), ('m', 'a', NULL)",
+        "UPDATE teams SET head = 'z' WHERE id = 1",
+        "INSERT INTO \"odd \"\"name\" (anything, amount) VALUES (7, 0.1), (1.5, 1), ('x', NULL), \
+         (x'00ff', 9e999), (NULL, -0.0)",
+    ] {
+        write(&*database, statement).await;
+    }
+    (location, database)
+}
+
+/// Returns all rows of an export, each with the index of its table.
+pub(crate) async fn all(export: &mut Export) -> Vec<(usize, Row)> {
+    let mut all = Vec::new();
+    while let Some(batch) = export.rows.recv().await {
+        let (table, rows) = batch.unwrap();
+        all.extend(rows.into_iter().map(|row| (table, row)));
+    }
+    all
+}
+
+#[tokio::test]
+async fn a_copy_has_every_row_and_value() {
+    let directory = tempfile::tempdir().unwrap();
+    let (from, _database) = filled(&directory).await;
+    let mut copy = export(&from).await.unwrap();
+    let names: Vec<_> = copy
+        .manifest
+        .tables
+        .iter()
+        .map(|table| &*table.name)
+        .collect();
+    assert_eq!(names, ["audit", "odd \"name", "people", "teams"]);
+    assert_eq!(copy.manifest.tables[1].columns, ["anything", "amount"]);
+    assert_eq!(copy.manifest.tables[3].last_id, Some(9));
+    let rows = all(&mut copy).await;
+    assert!(rows.contains(&(1, vec![Value::Integer(7), Value::Real(0.1)])));
+    assert!(rows.contains(&(
+        1,
+        vec![Value::Blob(vec![0, 255]), Value::Real(f64::INFINITY)]
+    )));
+    assert!(rows.contains(&(1, vec![text("x"), Value::Null])));
+
+    let (to, database) = web(&directory, "to.sqlite", WEB).await;
+    let mut import = database.import(&copy.manifest).await.unwrap();
+    for (table, row) in rows.clone() {
+        import.add(table, vec![row]).await.unwrap();
+    }
+    // No row is visible before the end, and all rows are visible after it.
+    let count = "SELECT count(*) FROM audit";
+    assert_eq!(integer(&mut *reader(&*database).await, count).await, 0);
+    import.finish().await.unwrap();
+    assert_eq!(integer(&mut *reader(&*database).await, count).await, 3);
+    let mut again = export(&to).await.unwrap();
+    assert_eq!(again.manifest, copy.manifest);
+    assert_eq!(all(&mut again).await, rows);
+    // The numbering continues.
+    let mut next = writer(&*database).await;
+    let insert = "INSERT INTO teams DEFAULT VALUES RETURNING id";
+    assert_eq!(integer(&mut *next, insert).await, 10);
+}
+
+#[tokio::test]
+async fn an_import_that_is_dropped_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (from, _database) = filled(&directory).await;
+    let mut copy = export(&from).await.unwrap();
+    let rows = all(&mut copy).await;
+    let (_, database) = web(&directory, "to.sqlite", WEB).await;
+    let mut import = database.import(&copy.manifest).await.unwrap();
+    import
+        .add(rows[0].0, vec![rows[0].1.clone()])
+        .await
+        .unwrap();
+    drop(import);
+    let import = database.import(&copy.manifest).await.unwrap();
+    let missing = import.finish().await.unwrap_err();
+    assert!(
+        matches!(missing, TransferError::Incomplete { found: 0, .. }),
+        "{missing}"
+    );
+    write(&*database, "INSERT INTO audit VALUES ('here first')").await;
+    let refused = database.import(&copy.manifest).await.err();
+    assert_eq!(refused, Some(TransferError::NotEmpty("audit".into())));
+}
+
+#[tokio::test]
+async fn another_schema_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let (from, _database) = filled(&directory).await;
+    let mut manifest = export(&from).await.unwrap().manifest;
+    let (_, other) = web(
+        &directory,
+        "other.sqlite",
+        "CREATE TABLE people (name TEXT)",
+    )
+    .await;
+    let refused = other.import(&manifest).await.err();
+    assert_eq!(
+        refused,
+        Some(TransferError::ChangedMigration("0001-web".into()))
+    );
+    // As if the copy came from another engine, where the texts of migrations differ.
+    manifest.dialect = Dialect::Postgres;
+    let refused = other.import(&manifest).await.err().unwrap();
+    assert!(
+        refused
+            .to_string()
+            .contains("audit differs: the database has no such table")
+    );
+    manifest.tables.retain(|table| table.name == "people");
+    let refused = other.import(&manifest).await.err().unwrap();
+    assert!(
+        refused
+            .to_string()
+            .contains("its columns are name, but in the copy they are boss")
+    );
+}
