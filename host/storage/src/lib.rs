@@ -1,4 +1,4 @@
-//! The service's database: a transaction for each request, and the host's own tables beside the
+//! The service's database: a transaction for each request, and the host's own tables next to the
 //! logic's.
 //!
 //! Two engines implement [`Database`]: [`sqlite`], embedded in one host, and [`postgres`], shared
