@@ -1,11 +1,12 @@
-//! The command line: one module a subcommand.
+//! The command line: one module per subcommand, and what they share.
 //!
-//! Exit status: 0 success, 1 failure (the reason on standard error), 2 a wrong flag or setting.
+//! Exit status: 0 for success, 1 for a failure (the reason is on standard error), 2 for a wrong flag
+//! or setting.
 
+// Subcommands. `serve` is in `app`.
+mod abort;
 mod backup;
 mod call;
-mod candidate;
-mod client;
 mod compile;
 mod deploy;
 mod export;
@@ -14,17 +15,19 @@ mod history;
 mod import;
 mod inspect;
 mod keygen;
-mod outcome;
+mod promote;
 mod publish;
-mod report;
 mod rollback;
-mod show;
 mod sign;
 mod status;
-mod table;
-mod transfer;
 
-use std::io::Write as _;
+// Shared by subcommands.
+mod client;
+mod export_format;
+mod goal;
+mod output;
+mod process;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -46,48 +49,48 @@ enum Command {
     Serve(Box<config::Serve>),
     /// Deploy a component to a running host
     Deploy(deploy::Args),
-    /// Go back to logic that was active before
+    /// Roll back to logic that was active before
     Rollback(rollback::Args),
-    /// Let logic that is tried as a canary or in the shadow take over
-    Promote(candidate::PromoteArgs),
-    /// End a deployment that runs, and keep the active logic
-    Abort(candidate::Args),
-    /// Say what a host serves now, and what is on its way
+    /// Activate the logic that runs as a canary or shadow
+    Promote(promote::Args),
+    /// Abort a running deployment and keep the previous logic
+    Abort(abort::Args),
+    /// Show what a host serves, its running deployment, and its recent requests
     Status(status::Args),
-    /// List the latest deployments, the latest first
+    /// List the latest deployments of a host, newest first
     History(history::Args),
-    /// Say what a component imports, exports and serves
+    /// Show a component's imports, exports, routes and migrations
     Inspect(inspect::Args),
     /// Call one operation of a running host
     Call(call::Args),
-    /// Copy the database of a host into a new file
+    /// Copy the whole database, including the host's own tables, into a new file; the host may be running
     Backup(backup::Args),
-    /// Write all data of the logic as JSON Lines
+    /// Write all data of the logic to standard output as JSON Lines; the host may be running
     Export(export::Args),
-    /// Fill an empty database with what `export` wrote
+    /// Load the output of `export` into an empty database that no host serves
     Import(import::Args),
-    /// Ask a running host whether it is ready; for images without curl
+    /// Check whether a running host is ready; for images without curl
     Healthcheck(healthcheck::Args),
-    /// Sign a component; the signature goes to FILE.sig, where `deploy` finds it
+    /// Sign a component; the signature is written to FILE.sig, where `deploy` finds it
     Sign(sign::Args),
-    /// Put a component into an OCI registry
+    /// Upload a component to an OCI registry
     Publish(publish::Args),
-    /// Make a pair of keys to sign components with
+    /// Create a pair of keys for signing components
     Keygen(keygen::Args),
-    /// Compile a component from standard input to standard output; `serve` starts this by itself
+    /// Compile a component from standard input to standard output; started by `serve`
     #[command(hide = true)]
     Compile(compile::Args),
 }
 
-/// Parses the command line and runs the command. Wrong flags end the process with status 2, by
-/// clap.
+/// Parses the command line and runs the subcommand. If a flag is wrong, clap ends the process with
+/// status 2.
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => app::serve(&args),
         Command::Deploy(args) => deploy::run(&args),
         Command::Rollback(args) => rollback::run(&args),
-        Command::Promote(args) => candidate::run(&args.candidate, args.verdict()),
-        Command::Abort(args) => candidate::run(&args, candidate::Verdict::Abort),
+        Command::Promote(args) => promote::run(&args),
+        Command::Abort(args) => abort::run(&args),
         Command::Status(args) => status::run(&args),
         Command::History(args) => history::run(&args),
         Command::Inspect(args) => inspect::run(&args),
@@ -104,32 +107,12 @@ pub fn run() -> ExitCode {
     conclude("task-host", result)
 }
 
-/// A runtime for commands that talk to a host and end.
-fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(future)
-}
-
-/// Writes to standard output. A reader that went away (`| head`) has what it wanted.
-fn print(text: &str) -> anyhow::Result<()> {
-    let mut output = std::io::stdout();
-    let written = output
-        .write_all(text.as_bytes())
-        .and_then(|()| output.flush());
-    match written {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        written => Ok(written?),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
 
     #[test]
-    fn the_flags_of_all_commands_agree_with_each_other() {
+    fn the_flags_of_all_commands_are_consistent() {
         super::Cli::command().debug_assert();
     }
 }

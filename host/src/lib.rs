@@ -6,8 +6,8 @@
 //! [`config`] holds the flags of a serving process, `cli` the subcommands. Only this crate reads
 //! the environment.
 //!
-//! The benchmark's native twin uses [`app`] and [`config`] too, so that it differs from the host in
-//! nothing but its logic.
+//! The benchmark's native twin uses [`app`] and [`config`] too, so that it differs from the host
+//! only in its logic.
 
 pub mod app;
 pub mod cli;

@@ -1,8 +1,8 @@
-//! The `task-host` binary: joins the parts, and is the only place that ends the process.
+//! The `task-host` binary. The only place that ends the process.
 
 use std::process::ExitCode;
 
-/// Requests allocate many short-lived strings; this allocator is made for that.
+/// Requests allocate many short-lived strings, for which this allocator is faster than the system's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,8 +1,8 @@
-//! Components in OCI registries, in the layout that the CNCF's WebAssembly working group describes:
-//! an image manifest with one layer of type `application/wasm`.
+//! Components in OCI registries, in the layout of the CNCF's WebAssembly working group: an image
+//! manifest with one layer of type `application/wasm`.
 //! <https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/>
 //!
-//! A registry on this machine's loopback is spoken to in plain HTTP, every other one by TLS.
+//! A registry on a loopback address is reached by plain HTTP, every other registry by HTTPS.
 
 mod credentials;
 
@@ -23,70 +23,76 @@ use crate::tls;
 use deployment::digest_of;
 use transcode::Interface;
 
+/// The prefix of every reference.
 pub(crate) const SCHEME: &str = "oci://";
-/// The type of the layer with the component.
+/// The media type of the layer with the component.
 const WASM: &str = "application/wasm";
+/// The media type of the image's config.
 const WASM_CONFIG: &str = "application/vnd.wasm.config.v0+json";
-/// The manifest's annotation with a signature of the component, in base64.
+/// The manifest's annotation with the component's signature, in base64.
 const SIGNATURE: &str = "task-host.signature";
-/// What a registry holds for one component at most: what a host keeps.
-const LARGEST_BYTES: usize = 64 << 20;
-/// How long a registry may take to connect, and then for each piece of an answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Maximum size of a component, the same as for uploads to a host.
+const MAX_BYTES: usize = 64 << 20;
+/// Time limit for connecting to a registry, and for each read from it.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The credentials for registries
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub(crate) struct Args {
-    /// A file with credentials for registries, as `docker login` writes it; the user's own
-    /// unless given
+    /// A file with credentials for registries, in the format of `docker login`; by default the
+    /// user's own file
     #[arg(long, env = "TASK_HOST_REGISTRY_AUTH_FILE", value_name = "FILE")]
     registry_auth_file: Option<PathBuf>,
 }
 
-/// A component in a registry: `oci://REGISTRY/REPOSITORY`, with `:TAG`, `@sha256:DIGEST` or both.
+/// A reference to a component in a registry: `oci://REGISTRY/REPOSITORY` with `:TAG`,
+/// `@sha256:DIGEST` or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Artifact(Reference);
 
-/// What a registry had under a reference.
+/// A component that was pulled from a registry.
 #[derive(Debug)]
 pub(crate) struct Pulled {
-    /// The component.
+    /// The component's bytes.
     pub(crate) content: Vec<u8>,
-    /// Its signature in base64, if it was published with one.
+    /// The component's signature in base64, if it was published with one.
     pub(crate) signature: Option<String>,
 }
 
 impl Artifact {
-    /// Whether the reference names its content, so that it can never become another one.
+    /// Returns whether the reference contains a digest, so that its content can never change.
     pub(crate) fn is_pinned(&self) -> bool {
         self.0.digest().is_some()
     }
 
-    /// Fetches the component. What comes is what the digests name.
+    /// Pulls the component and verifies its digests.
+    ///
+    /// # Errors
+    /// The registry cannot be reached, or does not hold a component under the reference.
     pub(crate) async fn pull(&self, args: &Args) -> anyhow::Result<Pulled> {
-        self.pulled(args)
+        self.try_pull(args)
             .await
             .with_context(|| format!("cannot pull {self}"))
     }
 
-    async fn pulled(&self, args: &Args) -> anyhow::Result<Pulled> {
+    async fn try_pull(&self, args: &Args) -> anyhow::Result<Pulled> {
         let (client, auth) = (self.client(), credentials::find(args, self.registry())?);
         let (manifest, digest) = client.pull_image_manifest(&self.0, &auth).await?;
-        if let Some(named) = self.0.digest() {
-            ensure!(named == digest, "the registry has {digest} there");
+        if let Some(expected) = self.0.digest() {
+            ensure!(expected == digest, "the registry returned {digest} instead");
         }
         let layer = only_layer(&manifest)?;
         let mut content = Vec::with_capacity(layer.size.try_into().unwrap_or_default());
-        let mut pieces = client.pull_blob_stream(&self.0, layer).await?.stream;
-        while let Some(piece) = pieces.try_next().await? {
-            content.extend_from_slice(&piece);
-            ensure!(content.len() <= LARGEST_BYTES, "{}", too_large());
+        let mut chunks = client.pull_blob_stream(&self.0, layer).await?.stream;
+        while let Some(chunk) = chunks.try_next().await? {
+            content.extend_from_slice(&chunk);
+            ensure!(content.len() <= MAX_BYTES, "{}", too_large());
         }
         let digest = format!("sha256:{}", digest_of(&content));
         ensure!(
             digest == layer.digest,
-            "its content is {digest}, not {}",
+            "the content has the digest {digest}, not {}",
             layer.digest
         );
         let annotations = manifest.annotations.unwrap_or_default();
@@ -96,27 +102,30 @@ impl Artifact {
         })
     }
 
-    /// Hands a component over, and returns the reference that names its content.
+    /// Pushes a component, and returns the reference with the digest of what was published.
+    ///
+    /// # Errors
+    /// The content is not a component, or the registry does not accept it.
     pub(crate) async fn push(
         &self,
         args: &Args,
         content: Vec<u8>,
         signature: Option<String>,
     ) -> anyhow::Result<Artifact> {
-        self.pushed(args, content, signature)
+        self.try_push(args, content, signature)
             .await
-            .with_context(|| format!("cannot publish as {self}"))
+            .with_context(|| format!("cannot publish {self}"))
     }
 
-    async fn pushed(
+    async fn try_push(
         &self,
         args: &Args,
         content: Vec<u8>,
         signature: Option<String>,
     ) -> anyhow::Result<Artifact> {
-        ensure!(content.len() <= LARGEST_BYTES, "{}", too_large());
+        ensure!(content.len() <= MAX_BYTES, "{}", too_large());
         let (client, auth) = (self.client(), credentials::find(args, self.registry())?);
-        let config = config(&content)?;
+        let config = image_config(&content)?;
         let layers = [ImageLayer::new(content, WASM.to_owned(), None)];
         let annotations =
             signature.map(|signature| BTreeMap::from([(SIGNATURE.to_owned(), signature)]));
@@ -134,17 +143,17 @@ impl Artifact {
     }
 
     fn client(&self) -> Client {
-        tls::prepare();
+        tls::install_provider();
         let protocol = match is_loopback(self.registry()) {
             true => ClientProtocol::Http,
             false => ClientProtocol::Https,
         };
         Client::new(ClientConfig {
             protocol,
-            // A component is the same for every platform.
+            // Components are independent of the platform.
             platform_resolver: None,
-            connect_timeout: Some(PATIENCE),
-            read_timeout: Some(PATIENCE),
+            connect_timeout: Some(TIMEOUT),
+            read_timeout: Some(TIMEOUT),
             user_agent: concat!("task-host/", env!("CARGO_PKG_VERSION")),
             ..ClientConfig::default()
         })
@@ -161,15 +170,16 @@ impl FromStr for Artifact {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Artifact, String> {
-        let form = "give oci://REGISTRY/REPOSITORY with :TAG or @sha256:DIGEST";
-        let rest = text.strip_prefix(SCHEME).ok_or(form)?;
+        let expected = "give oci://REGISTRY/REPOSITORY with :TAG or @sha256:DIGEST";
+        let rest = text.strip_prefix(SCHEME).ok_or(expected)?;
         let registry = rest.split('/').next().unwrap_or_default();
-        // Without one, tools disagree whose registry is meant.
+        // Tools have different default registries, so a reference must name one.
         let names_registry = registry.contains(['.', ':']) || registry == "localhost";
         if !names_registry || !rest.contains('/') {
-            return Err(format!("{form}; {registry:?} is no registry"));
+            return Err(format!("{expected}; {registry:?} is not a registry"));
         }
-        let reference = Reference::try_from(rest).map_err(|error| format!("{form}; {error}"))?;
+        let reference =
+            Reference::try_from(rest).map_err(|error| format!("{expected}; {error}"))?;
         Ok(Artifact(reference))
     }
 }
@@ -177,17 +187,17 @@ impl FromStr for Artifact {
 fn only_layer(manifest: &OciImageManifest) -> anyhow::Result<&OciDescriptor> {
     let [layer] = &manifest.layers[..] else {
         bail!(
-            "it has {} layers, and a component has one",
+            "the image has {} layers, but a component has one",
             manifest.layers.len()
         );
     };
     ensure!(
         layer.media_type == WASM,
-        "its layer is {}, and a component's is {WASM}",
+        "the layer has the media type {}, but a component has {WASM}",
         layer.media_type
     );
     ensure!(
-        usize::try_from(layer.size).is_ok_and(|size| size <= LARGEST_BYTES),
+        usize::try_from(layer.size).is_ok_and(|size| size <= MAX_BYTES),
         "{}",
         too_large()
     );
@@ -195,13 +205,13 @@ fn only_layer(manifest: &OciImageManifest) -> anyhow::Result<&OciDescriptor> {
 }
 
 fn too_large() -> String {
-    format!("it is larger than {} MiB", LARGEST_BYTES >> 20)
+    format!("the component is larger than {} MiB", MAX_BYTES >> 20)
 }
 
-/// What the layout wants to be known of a component without fetching it. The same component makes
-/// the same bytes.
-fn config(content: &[u8]) -> anyhow::Result<Config> {
-    let interface = Interface::decode(content).context("it is no component")?;
+/// Returns the image's config, which describes the component to readers that do not pull it. The
+/// same component always results in the same bytes.
+fn image_config(content: &[u8]) -> anyhow::Result<Config> {
+    let interface = Interface::decode(content).context("the file is not a component")?;
     let config = json!({
         "architecture": "wasm",
         "os": "wasip2",
@@ -236,7 +246,7 @@ mod tests {
     const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     #[test]
-    fn a_reference_names_its_registry() {
+    fn a_reference_must_name_its_registry() {
         for text in [
             "oci://ghcr.io/acme/tasks:1.2",
             "oci://localhost/tasks:dev",
@@ -259,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn only_registries_on_this_machine_go_without_tls() {
+    fn only_loopback_registries_are_reached_without_tls() {
         for registry in ["localhost", "localhost:5000", "127.0.0.1:1", "[::1]:5000"] {
             assert!(is_loopback(registry), "{registry}");
         }

@@ -36,7 +36,7 @@ pub(crate) fn read(component: &Path, file: Option<&Path>) -> Result<Option<Vec<u
     match decode(&text) {
         Some(signature) => Ok(Some(signature)),
         None => Err(format!(
-            "{} holds no signature as `task-host sign` writes it",
+            "{} does not contain a signature in the format of `task-host sign`",
             file.display()
         )),
     }

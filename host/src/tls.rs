@@ -1,20 +1,20 @@
-//! TLS for the clients in this binary: rustls with ring, and the certificates that the system
-//! trusts.
+//! TLS for the clients in this binary: rustls with ring, and the system's trusted certificates.
 
 use reqwest::{Client, ClientBuilder, Url};
 
-/// What a client of that address begins with. Plain HTTP asks the system for no certificates: an
-/// image may have none, and its health check needs none.
-pub(crate) fn client(to: &Url) -> ClientBuilder {
-    prepare();
-    match to.scheme() {
+/// Returns a builder of a client for this address. For plain HTTP the system's certificates are not
+/// loaded, so that a health check works in an image without certificates.
+pub(crate) fn client_builder(url: &Url) -> ClientBuilder {
+    install_provider();
+    match url.scheme() {
         "https" => Client::builder(),
         _ => Client::builder().tls_certs_only([]),
     }
 }
 
-/// Says which cryptography rustls uses. To be called before a client is made; again is harmless.
-pub(crate) fn prepare() {
-    // An error says that it was said before.
+/// Selects the cryptography that rustls uses. Must be called before a client is created. Further
+/// calls have no effect.
+pub(crate) fn install_provider() {
+    // This fails only if a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }

@@ -47,7 +47,6 @@ pub async fn open(database: &dyn Database) -> Result<Revision> {
         assets: Vec::new(),
         operations: Vec::new(),
         stats: std::sync::Arc::default(),
-        shown: std::sync::OnceLock::new(),
         logic: Box::new(NativeLogic { operations }),
         description,
     })

@@ -192,7 +192,7 @@ impl Deployments {
         if let (Some(tried), Some(staged)) = (self.service.candidate(), &following.staged)
             && Arc::ptr_eq(&tried.revision, staged)
         {
-            self.service.dismiss();
+            self.service.remove_candidate();
         }
     }
 
@@ -203,7 +203,7 @@ impl Deployments {
         {
             return;
         }
-        self.service.try_out(Candidate {
+        self.service.set_candidate(Candidate {
             revision: revision.clone(),
             trial: Trial::Canary(share),
         });

@@ -1,6 +1,6 @@
 //! The gate: compile, link, describe, bind, migrate, self-test.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
@@ -97,7 +97,6 @@ impl Gate {
             assets,
             operations: bound.operations,
             stats: Arc::default(),
-            shown: OnceLock::new(),
             logic: Box::new(logic),
             description,
         })

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::start::StartError;
-use request::{Counts, Lease, Moment, RevisionStats};
+use request::{ClockReading, Counts, Lease, RevisionStats};
 use storage::replicas::{Heartbeat, OLDEST_PROTOCOL, Staged, State, View};
 use storage::{self, Database, Replicas};
 
@@ -227,7 +227,7 @@ impl Member {
     /// Beats once, and returns when to beat again.
     async fn beat(&self) -> Result<Duration, storage::Error> {
         let beat = self.lock().report();
-        let asked = Moment::now();
+        let asked = ClockReading::now();
         let view = self.replicas().heartbeat(&beat).await?;
         let granted = beat.state == State::Serving && beat.epoch >= view.fence;
         let says = self.lock();

@@ -94,7 +94,7 @@ impl Deployments {
             Some(Candidate {
                 revision,
                 trial: Trial::Canary(_),
-            }) => self.service.try_out(Candidate {
+            }) => self.service.set_candidate(Candidate {
                 revision,
                 trial: Trial::Canary(Share::of_percent(percent)),
             }),
@@ -156,7 +156,7 @@ impl Deployments {
     pub(super) fn end_trial(&self) -> Option<String> {
         let mut promotion = self.lock_promotion();
         *promotion = None;
-        match self.service.dismiss()?.trial {
+        match self.service.remove_candidate()?.trial {
             Trial::Canary(_) => None,
             Trial::Shadow(shadow) => Some(in_words(&shadow.report())),
         }
@@ -173,7 +173,7 @@ impl Deployments {
         let active = self.service.active();
         let elsewhere = || self.counts_elsewhere(journal.id);
         let judge = probation::compare(&self.settings.probation, revision, &active, elsewhere);
-        self.service.try_out(Candidate {
+        self.service.set_candidate(Candidate {
             revision: revision.clone(),
             trial: Trial::Canary(Share::of_percent(percent)),
         });
@@ -194,7 +194,7 @@ impl Deployments {
         promotion: oneshot::Receiver<String>,
     ) -> String {
         let (shadow, jobs) = Shadow::new();
-        self.service.try_out(Candidate {
+        self.service.set_candidate(Candidate {
             revision: revision.clone(),
             trial: Trial::Shadow(shadow.clone()),
         });

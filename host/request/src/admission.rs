@@ -1,19 +1,20 @@
-//! Who may run: a fixed number of requests at a time, a bounded number waiting.
+//! How many requests run at a time, and how many may wait.
 //!
-//! The pool of instances is larger than the number of slots, so a request that has a slot never
-//! fails for want of an instance. What finds the queue full or waits too long gets 503.
+//! The pool of instances is larger than the number of slots, so a request that has a slot always
+//! finds a free instance. If the queue is full or the wait is too long, the request fails with 503.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::Refusal;
+use super::Error;
 
-/// What a client that was turned away is told to wait.
+/// How long a rejected client should wait before it tries again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) struct Admission {
+    /// One permit for each request that may run.
     slots: Semaphore,
     waiting: AtomicUsize,
     max_waiting: usize,
@@ -33,8 +34,9 @@ impl Admission {
         }
     }
 
-    /// Takes a place in the queue, for who has to wait: for the writer, for a slot, or for both.
-    pub(super) fn enter(&self) -> Result<Place<'_>, Refusal> {
+    /// Takes a place in the queue, for a request that has to wait for the writer, for a slot, or
+    /// for both. Returns [`Error::Overloaded`] if the queue is full.
+    pub(super) fn enter(&self) -> Result<Place<'_>, Error> {
         let place = Place(self);
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.max_waiting {
             return Err(overloaded());
@@ -42,13 +44,13 @@ impl Admission {
         Ok(place)
     }
 
-    /// Whether one more could run at once.
+    /// Whether a slot is free now.
     pub(super) fn has_room(&self) -> bool {
         self.slots.available_permits() > 0
     }
 
-    /// Waits for a slot, in order of arrival; it is free again when the permit is dropped.
-    pub(super) async fn slot(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+    /// Waits for a slot, in order of arrival. Dropping the permit frees the slot.
+    pub(super) async fn slot(&self) -> Result<SemaphorePermit<'_>, Error> {
         if let Ok(permit) = self.slots.try_acquire() {
             return Ok(permit);
         }
@@ -66,8 +68,8 @@ impl Drop for Place<'_> {
     }
 }
 
-pub(super) fn overloaded() -> Refusal {
-    Refusal::Overloaded {
+pub(super) fn overloaded() -> Error {
+    Error::Overloaded {
         retry_after: RETRY_AFTER,
     }
 }

@@ -1,65 +1,69 @@
-//! The feed of events, read once for all who follow it.
+//! The feed of committed events, read once for all of its subscribers.
 //!
-//! While anyone follows, one task reads what is new and hands it to everyone through a ring of
-//! bounded size. Who begins in the past, and who was too slow for the ring, reads pages from the
-//! database until it has caught up: nobody waits for the slowest, and nothing is kept for it.
+//! While there are subscribers, one task reads new events and sends them to all of them through a
+//! ring buffer. A subscriber that starts in the past, or was too slow for the ring, reads pages from
+//! the database until it has caught up. So nobody waits for the slowest subscriber, and nothing is
+//! buffered for it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use futures_util::stream::{BoxStream, StreamExt as _, unfold};
+use parking_lot::Mutex;
 use tokio::sync::{Semaphore, broadcast};
 use tokio::task::AbortHandle;
 
-use super::Refusal;
-use storage::{Cursor, Database, Error, Published};
+use super::Error;
+use storage::{Cursor, Database, Published};
 
-/// Events that a follower may be behind before it reads them from the database again.
+/// Events that a subscriber may be behind before it has to read them from the database again.
 const RING: usize = 1024;
-/// Events read at a time.
+/// Events in one page.
 const PAGE: u32 = 256;
-/// Followers that read from the database at a time: few, so that requests find a connection
-/// however many come back at once.
+/// Subscribers that read from the database at a time. A small number leaves connections for
+/// requests, however many subscribers return at once.
 const CATCHING_UP: usize = 2;
 
-/// Tells everyone who follows what the database's transactions publish.
+/// Sends the events that the database's transactions publish to all subscribers.
 pub struct Broadcast {
     shared: Arc<Shared>,
 }
 
-/// A follower's view of the feed.
-pub struct Following {
-    /// The place that it begins after.
+/// One subscriber's stream of events.
+pub struct Subscription {
+    /// The position in the feed that the stream starts after.
     pub from: Cursor,
-    /// What comes after that place. It ends when the database does not answer.
-    pub news: BoxStream<'static, News>,
+    /// The events after that position, in order. The stream ends if the database does not answer.
+    pub items: BoxStream<'static, FeedItem>,
 }
 
-/// What a follower hears.
+/// An item of a subscription.
 #[derive(Debug, Clone, PartialEq)]
-pub enum News {
+pub enum FeedItem {
     /// The next event.
     Event(Arc<Published>),
-    /// Events may be missing before this place: the follower has to look at the data again.
+    /// Events before this position may be missing. The subscriber must read the data again.
     Reset(Cursor),
 }
 
 struct Shared {
     database: Arc<dyn Database>,
+    /// One permit for each subscriber that reads from the database.
     catching_up: Semaphore,
-    /// None while nobody follows.
+    /// `None` while there are no subscribers. Each change under this lock is a single step.
     reader: Mutex<Option<Reader>>,
 }
 
-/// The task that reads for all. It ends when the last follower has left.
+/// The task that reads for all subscribers. It ends after the last subscriber has left.
 struct Reader {
     ring: broadcast::Sender<Arc<Published>>,
-    /// The place after the last event in the ring. Changed together with it, under the lock.
+    /// The position after the last event in the ring. Changed together with the ring, under the
+    /// lock.
     place: Cursor,
     task: AbortHandle,
 }
 
 impl Broadcast {
-    /// Reads nothing until someone follows.
+    /// Creates a broadcast that reads nothing until there is a subscriber.
     pub fn new(database: Arc<dyn Database>) -> Self {
         Broadcast {
             shared: Arc::new(Shared {
@@ -70,38 +74,39 @@ impl Broadcast {
         }
     }
 
-    /// Follows the feed from a place, or from now on.
+    /// Subscribes to the events after a position. `None`: to the events from now on.
     ///
     /// # Errors
-    /// [`Refusal::Unavailable`] and [`Refusal::Overloaded`] where the database does not answer.
-    pub async fn follow(&self, from: Option<Cursor>) -> Result<Following, Refusal> {
+    /// Returns [`Error::Unavailable`] or [`Error::Overloaded`] if the database does not answer.
+    pub async fn subscribe(&self, from: Option<Cursor>) -> Result<Subscription, Error> {
         let (ring, place) = self.join().await?;
         let behind = from.is_some();
         let from = from.unwrap_or(place);
-        let follower = Follower {
+        let subscriber = Subscriber {
             shared: self.shared.clone(),
             ring,
             place: from.clone(),
             behind,
             page: Vec::new().into_iter(),
         };
-        Ok(Following {
+        Ok(Subscription {
             from,
-            news: unfold(follower, Follower::next).boxed(),
+            items: unfold(subscriber, Subscriber::next).boxed(),
         })
     }
 
-    /// Takes a place at the ring, and says where in the feed it begins.
-    async fn join(&self) -> Result<(broadcast::Receiver<Arc<Published>>, Cursor), Error> {
-        let running = |reader: &Reader| (reader.ring.subscribe(), reader.place.clone());
-        if let Some(reader) = &*self.shared.reader() {
-            return Ok(running(reader));
+    /// Returns a receiver of the ring and the position in the feed that it starts after. Starts the
+    /// reader if it does not run.
+    async fn join(&self) -> Result<(broadcast::Receiver<Arc<Published>>, Cursor), storage::Error> {
+        let joined = |reader: &Reader| (reader.ring.subscribe(), reader.place.clone());
+        if let Some(reader) = &*self.shared.reader.lock() {
+            return Ok(joined(reader));
         }
         let place = self.shared.database.feed().end().await?;
-        let mut slot = self.shared.reader();
-        // Someone else may have been first meanwhile.
+        let mut slot = self.shared.reader.lock();
+        // Another subscriber may have started the reader meanwhile.
         if let Some(reader) = &*slot {
-            return Ok(running(reader));
+            return Ok(joined(reader));
         }
         let (ring, receiver) = broadcast::channel(RING);
         let read = self.shared.clone().read(ring.clone(), place.clone());
@@ -116,20 +121,15 @@ impl Broadcast {
 
 impl Drop for Broadcast {
     fn drop(&mut self) {
-        if let Some(reader) = self.shared.reader().take() {
+        if let Some(reader) = self.shared.reader.lock().take() {
             reader.task.abort();
         }
     }
 }
 
 impl Shared {
-    fn reader(&self) -> MutexGuard<'_, Option<Reader>> {
-        // Every change under this lock is a single step, so a panic leaves nothing half done.
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Fills the ring until nobody listens or the database does not answer. Followers find the
-    /// ring closed then.
+    /// Sends new events to the ring until there are no subscribers or the database does not answer.
+    /// Then the ring closes.
     async fn read(self: Arc<Self>, ring: broadcast::Sender<Arc<Published>>, mut place: Cursor) {
         let feed = self.database.feed();
         loop {
@@ -137,32 +137,32 @@ impl Shared {
                 awoken = feed.wait_for_events(&place) => awoken,
                 () = ring.closed() => Ok(()),
             };
-            if self.stopped(&ring) {
+            if self.stop_if_deserted(&ring) {
                 return;
             }
             let read = match awoken {
                 Ok(()) => feed.after(&place, PAGE).await,
                 Err(error) => Err(error),
             };
-            let mut reader = self.reader();
+            let mut reader = self.reader.lock();
             match read {
                 Ok(Some(events)) => {
                     for event in events {
                         place = event.cursor.clone();
-                        // Nobody listens: the next turn ends.
+                        // Without receivers this fails, and the next iteration ends the task.
                         let _ = ring.send(Arc::new(event));
                     }
                     if let Some(reader) = &mut *reader {
                         reader.place = place.clone();
                     }
                 }
-                // Events were forgotten before they were told: whoever comes back is told so.
+                // Events were deleted before they were sent. Subscribers that return get a reset.
                 Ok(None) => {
                     *reader = None;
                     return;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "the feed of events cannot be read; its clients are cut off");
+                    tracing::warn!(%error, "cannot read the feed of events; its clients are disconnected");
                     *reader = None;
                     return;
                 }
@@ -170,9 +170,9 @@ impl Shared {
         }
     }
 
-    /// Whether the last follower has left: then nothing runs until the next one comes.
-    fn stopped(&self, ring: &broadcast::Sender<Arc<Published>>) -> bool {
-        let mut reader = self.reader();
+    /// Removes the reader if the last subscriber has left. The next subscriber starts a new one.
+    fn stop_if_deserted(&self, ring: &broadcast::Sender<Arc<Published>>) -> bool {
+        let mut reader = self.reader.lock();
         let deserted = ring.receiver_count() == 0;
         if deserted {
             *reader = None;
@@ -181,28 +181,28 @@ impl Shared {
     }
 }
 
-/// One who follows.
-struct Follower {
+/// The state of one subscription.
+struct Subscriber {
     shared: Arc<Shared>,
     ring: broadcast::Receiver<Arc<Published>>,
-    /// After the last event that it heard of.
+    /// The position after the last event that was delivered.
     place: Cursor,
-    /// Whether the ring does not hold all that comes next.
+    /// Whether the next events must be read from the database, because the ring may not hold them.
     behind: bool,
-    /// Read from the database, not told yet.
+    /// Events that were read from the database and not delivered yet.
     page: std::vec::IntoIter<Published>,
 }
 
-impl Follower {
-    async fn next(mut self) -> Option<(News, Self)> {
+impl Subscriber {
+    async fn next(mut self) -> Option<(FeedItem, Self)> {
         loop {
             if let Some(event) = self.page.next() {
-                return Some(self.tell(Arc::new(event)));
+                return Some(self.deliver(Arc::new(event)));
             }
             if self.behind {
-                match self.read().await? {
+                match self.read_page().await? {
                     Some(page) => {
-                        // The ring was joined before, so what is not in the page comes there.
+                        // The ring was joined first, so it holds everything after a partial page.
                         self.behind = page.len() as u32 == PAGE;
                         self.page = page.into_iter();
                         continue;
@@ -211,26 +211,27 @@ impl Follower {
                         let end = self.shared.database.feed().end().await.ok()?;
                         self.place = end.clone();
                         self.behind = false;
-                        return Some((News::Reset(end), self));
+                        return Some((FeedItem::Reset(end), self));
                     }
                 }
             }
             match self.ring.recv().await {
                 Ok(event) if event.cursor <= self.place => {}
-                Ok(event) => return Some(self.tell(event)),
+                Ok(event) => return Some(self.deliver(event)),
                 Err(broadcast::error::RecvError::Lagged(_)) => self.behind = true,
                 Err(broadcast::error::RecvError::Closed) => return None,
             }
         }
     }
 
-    fn tell(mut self, event: Arc<Published>) -> (News, Self) {
+    fn deliver(mut self, event: Arc<Published>) -> (FeedItem, Self) {
         self.place = event.cursor.clone();
-        (News::Event(event), self)
+        (FeedItem::Event(event), self)
     }
 
-    /// The next page; the outer none where the database does not answer.
-    async fn read(&self) -> Option<Option<Vec<Published>>> {
+    /// Reads the next page. The inner `None` means that events were deleted before they were
+    /// delivered; the outer one that the database does not answer.
+    async fn read_page(&self) -> Option<Option<Vec<Published>>> {
         // The semaphore is never closed.
         let _turn = self.shared.catching_up.acquire().await.ok()?;
         let feed = self.shared.database.feed();

@@ -1,4 +1,5 @@
-//! The logic of a WebAssembly component: JSON to values, a fresh instance, values to JSON.
+//! The logic of a WebAssembly component. For each request: JSON to WIT values, a call on a fresh
+//! instance, WIT values to JSON.
 
 use std::sync::Arc;
 
@@ -9,25 +10,25 @@ use contract::RouteIndex;
 use runtime::{Call, Export, Fault, Interruption, Program, ReturnValue, Runtime, ServiceError};
 use transcode::{Input, InputError, Memory, Operation, ResultError, Val};
 
-/// A program with the operations that its routes name.
+/// A compiled component with the operations of its routes.
 pub struct Component {
     runtime: Arc<Runtime>,
     program: Arc<Program>,
-    /// One for each route of the description, in its order.
+    /// One for each route of the description, in the same order.
     operations: Vec<Arc<Bound>>,
 }
 
-/// An operation and the function behind it.
+/// An operation and the exported function that implements it.
 struct Bound {
     operation: Operation,
     export: Export,
 }
 
 impl Component {
-    /// Joins a program and its operations, in the order of the description's routes.
+    /// Binds operations, in the order of the description's routes, to the exports of a program.
     ///
     /// # Errors
-    /// The first operation that the program does not export.
+    /// Returns [`MissingExport`] for the first operation that the program does not export.
     pub fn new(
         runtime: Arc<Runtime>,
         program: Program,
@@ -54,7 +55,7 @@ impl Component {
     }
 }
 
-/// An operation that the compiled code lacks although the component's types have it.
+/// An operation that is in the component's types but not among the exports of its compiled code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the compiled component does not export {0}")]
 pub struct MissingExport(String);
@@ -67,7 +68,7 @@ impl Logic for Component {
         input: &Input<'_>,
     ) -> Result<Box<dyn Invocation>, InputError> {
         let bound = self.operations[route.get()].clone();
-        Ok(Box::new(Prepared {
+        Ok(Box::new(ComponentCall {
             arguments: bound.operation.read(input)?,
             bound,
             runtime: self.runtime.clone(),
@@ -88,7 +89,8 @@ impl Logic for Component {
     }
 }
 
-struct Prepared {
+/// An operation of a component with its arguments.
+struct ComponentCall {
     runtime: Arc<Runtime>,
     program: Arc<Program>,
     bound: Arc<Bound>,
@@ -96,7 +98,7 @@ struct Prepared {
 }
 
 #[async_trait]
-impl Invocation for Prepared {
+impl Invocation for ComponentCall {
     async fn run(&self, call: Call) -> Finished {
         let Bound { operation, export } = &*self.bound;
         let limit_bytes = self.runtime.limits().handover_bytes;
@@ -119,7 +121,7 @@ impl Invocation for Prepared {
     }
 }
 
-/// The fault of logic whose result cannot be read.
+/// The fault of logic that returned an unreadable result.
 fn fault_of(error: ResultError) -> Fault {
     match error {
         ResultError::Value(reason) => Fault::Value(reason),

@@ -2,25 +2,27 @@
 
 use sha2::{Digest, Sha256};
 
-/// The marks that proxies put on the tag of a compressed form, nginx and Apache, Caddy and Jetty
-/// among them. Ours names the plain form.
+/// Suffixes that proxies add to the tag of a compressed answer (nginx, Apache, Caddy, Jetty and
+/// others). The host's tags name the uncompressed form.
 const CODINGS: [&str; 8] = [
     "-gzip", ";gzip", "--gzip", "-br", ";br", "/gzip", "-zstd", "-deflate",
 ];
 
-/// The entity tag of content that names none itself: 16 hex digits of its SHA-256.
+/// Returns the entity tag of content that has none of its own: the first 16 hex digits of its
+/// SHA-256.
 pub fn entity_tag_of(content: &[u8]) -> String {
     let hash = Sha256::digest(content);
     let first = hash.first_chunk().expect("SHA-256 has 32 bytes");
     format!("{:016x}", u64::from_be_bytes(*first))
 }
 
-/// Whether a tag of a header (without quotes) names this state, compressed or not.
-pub fn names(tag: &str, etag: &str) -> bool {
-    tag == etag
+/// Whether a tag from a header (without quotes) matches an entity tag. A suffix that a compressing
+/// proxy added is ignored.
+pub fn tags_match(from_header: &str, etag: &str) -> bool {
+    from_header == etag
         || CODINGS
             .iter()
-            .any(|coding| tag.strip_suffix(coding) == Some(etag))
+            .any(|coding| from_header.strip_suffix(coding) == Some(etag))
 }
 
 /// Whether `If-Match` holds for a resource with this tag (strong comparison).
@@ -28,10 +30,10 @@ pub(super) fn if_match(header: &str, current: &str) -> bool {
     header.trim() == "*"
         || header
             .split(',')
-            .any(|tag| strong_tag(tag).is_some_and(|tag| names(tag, current)))
+            .any(|tag| strong_tag(tag).is_some_and(|tag| tags_match(tag, current)))
 }
 
-/// A tag of a list without its quotes. None: it is weak, or none.
+/// A tag from a list without its quotes. `None` if it is weak or not a tag.
 fn strong_tag(tag: &str) -> Option<&str> {
     tag.trim().strip_prefix('"')?.strip_suffix('"')
 }
@@ -49,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weak_or_other_tag_does_not_match() {
+    fn a_weak_tag_and_another_tag_do_not_match() {
         assert!(!if_match("W/\"abc\"", "abc"));
         assert!(!if_match("\"abd\"", "abc"));
         assert!(!if_match("abc", "abc"));

@@ -1,12 +1,13 @@
-//! `Idempotency-Key`: the same key and request give the same answer, once.
+//! `Idempotency-Key`: a request that is sent twice with the same key runs once and gets the same
+//! answer twice.
 //!
-//! The answer is recorded in the request's own transaction, so it exists exactly when what it
-//! speaks of does. A refusal is not recorded: the client may try again with the same key.
+//! The answer is recorded in the request's own transaction, so it exists exactly if the request's
+//! changes do. Errors are not recorded: the client may try again with the same key.
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::{Answer, Refusal, Request};
+use super::{Answer, Error, Request};
 use contract::{Access, Method, Route};
 use storage::RecordedAnswer;
 
@@ -14,26 +15,28 @@ use storage::RecordedAnswer;
 pub const HEADER: &str = "Idempotency-Key";
 const MAX_KEY_BYTES: usize = 255;
 
-/// A request's key, and what the request was.
+/// A request's key, and a fingerprint of the request.
 pub(super) struct Key {
     pub(super) name: String,
     fingerprint: [u8; 32],
 }
 
 impl Key {
-    /// Reads the key of a request that may have one: a POST that writes. One that only reads
-    /// may be repeated as it is, and could not record its answer.
-    pub(super) fn of(route: &Route, request: &Request) -> Result<Option<Key>, Refusal> {
+    /// Reads the key of a POST that writes. On any other request the header is ignored: a read
+    /// may be repeated without a key, and its transaction could not record the answer.
+    ///
+    /// Returns [`Error::BadHeader`] if the key is empty, too long or not visible ASCII.
+    pub(super) fn of(route: &Route, request: &Request) -> Result<Option<Key>, Error> {
         let Some(name) = &request.idempotency_key else {
             return Ok(None);
         };
         if route.method != Method::Post || route.access != Access::Write {
             return Ok(None);
         }
-        let sound = (1..=MAX_KEY_BYTES).contains(&name.len())
+        let is_valid = (1..=MAX_KEY_BYTES).contains(&name.len())
             && name.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
-        if !sound {
-            return Err(Refusal::BadHeader {
+        if !is_valid {
+            return Err(Error::BadHeader {
                 header: HEADER,
                 reason: format!("use 1 to {MAX_KEY_BYTES} visible ASCII characters"),
             });
@@ -54,10 +57,10 @@ impl Key {
         }))
     }
 
-    /// The recorded answer, if it was recorded for this request.
-    pub(super) fn replay(&self, recorded: RecordedAnswer) -> Result<Answer, Refusal> {
+    /// Returns the recorded answer, or [`Error::KeyReused`] if it was recorded for another request.
+    pub(super) fn replay(&self, recorded: RecordedAnswer) -> Result<Answer, Error> {
         if recorded.fingerprint != self.fingerprint {
-            return Err(Refusal::KeyReused);
+            return Err(Error::KeyReused);
         }
         let header = |name: &str| {
             let found = recorded.headers.iter().find(|(header, _)| header == name);
@@ -73,6 +76,7 @@ impl Key {
         })
     }
 
+    /// The record of an answer.
     pub(super) fn recorded(&self, answer: &Answer) -> RecordedAnswer {
         let headers = [
             ("etag", &answer.etag),

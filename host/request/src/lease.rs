@@ -1,13 +1,14 @@
-//! The time for which this host may answer: without end where the database is its own, else what
-//! was granted last.
+//! How long this host may answer: without end if the database is its own, else as long as its lease
+//! lasts.
 //!
-//! Two clocks are asked, and either is enough to end it: the monotonic one may stand still while
-//! a machine is suspended, and the other may be set back.
+//! Two clocks measure the lease, and it ends as soon as either says so: the monotonic clock may
+//! stand still while a machine is suspended, and the wall clock may be set back.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The time for which this host may answer. Shared by who extends it and who asks.
+/// How long this host may answer. Shared between the task that extends it and the requests that
+/// check it.
 #[derive(Debug)]
 pub struct Lease {
     origin: Instant,
@@ -17,17 +18,17 @@ pub struct Lease {
     until_by_date: AtomicU64,
 }
 
-/// A moment by both clocks.
+/// The monotonic clock and the wall clock, read at the same time.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment {
+pub struct ClockReading {
     instant: Instant,
     date: SystemTime,
 }
 
-impl Moment {
-    /// Now.
+impl ClockReading {
+    /// Reads both clocks.
     pub fn now() -> Self {
-        Moment {
+        ClockReading {
             instant: Instant::now(),
             date: SystemTime::now(),
         }
@@ -40,7 +41,7 @@ impl Lease {
         Self::until(u64::MAX)
     }
 
-    /// A lease that was not granted yet.
+    /// A lease that has not been granted yet.
     pub fn none() -> Self {
         Self::until(0)
     }
@@ -53,26 +54,27 @@ impl Lease {
         }
     }
 
-    /// Lets it last for `time` from a moment on, where it does not last longer already.
-    pub fn extend(&self, from: Moment, time: Duration) {
+    /// Makes the lease last at least until `time` after `from`.
+    pub fn extend(&self, from: ClockReading, time: Duration) {
         let until = from.instant.saturating_duration_since(self.origin) + time;
         self.until.fetch_max(micros(until), Relaxed);
-        // Not the maximum: a clock that was set back would leave it far ahead.
+        // Not the maximum: if the wall clock was ahead and is set back, the maximum would stay far
+        // in the future.
         let until = from.date.duration_since(UNIX_EPOCH).unwrap_or_default() + time;
         self.until_by_date.store(micros(until), Relaxed);
     }
 
-    /// Ends it now.
+    /// Ends the lease now.
     pub fn end(&self) {
         self.until.store(0, Relaxed);
     }
 
-    /// Whether it lasts.
+    /// Whether the lease has not ended.
     pub fn holds(&self) -> bool {
         !self.remaining().is_zero()
     }
 
-    /// How long it still lasts.
+    /// How much longer the lease lasts. [`Duration::MAX`] if it never ends.
     pub fn remaining(&self) -> Duration {
         let until = self.until.load(Relaxed);
         if until == u64::MAX {
@@ -95,25 +97,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lease_holds_from_when_it_was_asked_for_and_not_from_when_it_was_granted() {
+    fn a_lease_counts_from_when_it_was_requested_and_not_from_when_it_was_granted() {
         let lease = Lease::none();
         assert!(!lease.holds());
-        let asked = Moment::now();
-        lease.extend(asked, Duration::from_secs(60));
+        let requested = ClockReading::now();
+        lease.extend(requested, Duration::from_secs(60));
         assert!(lease.holds());
-        let long_ago = Moment {
+        let long_ago = ClockReading {
             instant: Instant::now(),
             date: SystemTime::now() - Duration::from_secs(61),
         };
         lease.extend(long_ago, Duration::from_secs(60));
-        assert!(!lease.holds(), "the machine slept, by its date");
-        lease.extend(Moment::now(), Duration::from_secs(60));
+        assert!(!lease.holds(), "by its wall clock, the machine slept");
+        lease.extend(ClockReading::now(), Duration::from_secs(60));
         lease.end();
         assert!(!lease.holds());
     }
 
     #[test]
-    fn what_belongs_to_one_host_is_never_lost() {
+    fn the_lease_of_a_single_host_never_ends() {
         assert_eq!(Lease::unbounded().remaining(), Duration::MAX);
     }
 }

@@ -1,37 +1,60 @@
-//! One request's life: admit, begin, idempotency, If-Match, instance, encode, record, commit,
-//! durable. The only place that sees `transcode`, `runtime` and `storage` together.
+//! One request's life, from its HTTP parts to an answer that is durable.
+//!
+//! [`Service::answer`] is the entry point. A request passes these steps in this order:
+//!
+//! | step | what happens | where |
+//! | --- | --- | --- |
+//! | revision | [`Service::begin`] chooses the revision; the request ends on it | `traffic` |
+//! | lease | a host without a lease answers nothing | `service`, `lease` |
+//! | arguments | path, query, body, idempotency key and `If-Match` are read; nothing has begun | `prepared` |
+//! | admission | a write **waits for the writer**, then for a slot; a read waits for a slot, then begins its transaction | `service/attempt` (`admit`), `admission` |
+//! | replay | if the idempotency key is recorded, the recorded answer is returned | `idempotency` |
+//! | condition | for a write with `If-Match`, the resource is read in the same transaction | `conditions` |
+//! | call | the logic runs in a fresh instance | `logic`, `component` |
+//! | commit | a success is recorded and committed; anything else is rolled back | `service/attempt` |
+//! | durable | the answer waits until what it wrote and what it saw is durable | `service/attempt` |
+//! | retry | after a conflict with another transaction, the request starts again at admission | `service` |
+//! | shadow | a read may run again on a candidate, after its answer | `shadow`, `service/shadowing` |
+//!
+//! The queue for the writer itself belongs to the database: `storage` holds it in
+//! `Database::begin`. This crate bounds how many requests wait, and for how long.
+//!
+//! [`Broadcast`] is separate from all of this: it reads the feed of committed events once for all
+//! of its subscribers.
+//!
+//! This crate does not know HTTP's types, sockets, the admin API or how a revision is built and
+//! checked. `deployment` uses the same three crates (`transcode`, `runtime`, `storage`) to check a
+//! component; only this crate uses them to answer requests.
 
 mod admission;
 mod broadcast;
 mod component;
 mod conditions;
+mod error;
 mod idempotency;
 mod lease;
-mod limits;
 mod logic;
-mod refusal;
+mod prepared;
 mod revision;
 mod service;
 pub mod shadow;
 mod traffic;
-mod work;
 
 use bytes::Bytes;
 
-pub use self::broadcast::{Broadcast, Following, News};
+pub use self::broadcast::{Broadcast, FeedItem, Subscription};
 pub use self::component::{Component, MissingExport};
-pub use self::conditions::{entity_tag_of, names};
-pub use self::lease::{Lease, Moment};
-pub use self::limits::Limits;
+pub use self::conditions::{entity_tag_of, tags_match};
+pub use self::error::Error;
+pub use self::lease::{ClockReading, Lease};
 pub use self::logic::{Finished, Invocation, Logic};
-pub use self::refusal::Refusal;
 pub use self::revision::{Revision, Template};
-pub use self::service::Service;
+pub use self::service::{Limits, Service};
 pub use self::traffic::{Candidate, Client, Share, Trial};
 pub use runtime::Fault;
 pub use telemetry::metrics::{Counts, RevisionStats};
 
-/// A request to an operation, as far as HTTP was understood.
+/// A request to an operation, with the parts of HTTP that matter to it.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The request's id, for logs.
@@ -46,9 +69,9 @@ pub struct Request {
     pub query: Option<String>,
     /// The `Content-Type` header.
     pub media_type: Option<String>,
-    /// The body; empty where there is none.
+    /// The body. Empty if the request has none.
     pub body: Bytes,
-    /// The `If-Match` header (several joined by a comma).
+    /// The `If-Match` header. Several lines are joined by commas.
     pub if_match: Option<String>,
     /// The `Idempotency-Key` header.
     pub idempotency_key: Option<String>,
@@ -59,7 +82,7 @@ pub struct Request {
 pub struct Answer {
     /// 200 to 299.
     pub status: u16,
-    /// JSON; none: the answer has no body (204).
+    /// JSON. `None`: the answer has no body (204).
     pub body: Option<Bytes>,
     /// The strong entity tag, without quotes. Every GET has one.
     pub etag: Option<String>,
@@ -67,15 +90,15 @@ pub struct Answer {
     pub location: Option<String>,
     /// The next page's cursor, not encoded.
     pub next: Option<String>,
-    /// Whether this is the recorded answer of an earlier request with the same key.
+    /// Whether this is the recorded answer to an earlier request with the same key.
     pub replayed: bool,
 }
 
 /// The service's health, for `GET /health`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Health {
-    /// The figures that the logic gave, such as ("total_tasks", 7), in snake_case.
+    /// The figures that the logic returned, such as `("total_tasks", 7)`, in snake_case.
     pub figures: Vec<(String, i64)>,
-    /// Why the logic calls the service unhealthy; none: it is healthy.
+    /// Why the logic reports the service as unhealthy. `None`: it is healthy.
     pub unhealthy: Option<String>,
 }

@@ -1,53 +1,52 @@
-//! One version of the logic, with everything that HTTP needs to know of it.
+//! A revision: one compiled component that can serve.
 
-use std::any::Any;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::logic::Logic;
 use contract::{Asset, Description, Method, Route, RouteIndex};
 use telemetry::metrics::RevisionStats;
 use transcode::Operation;
 
-/// One version of the logic, with everything that HTTP needs to know of it. Requests hold it
-/// until they end; it is freed with the last of them.
+/// One compiled component that can serve, with what HTTP needs to know about it.
+///
+/// Requests hold their revision until they end; the last holder frees it.
 pub struct Revision {
     /// SHA-256 of the component, in lower-case hex.
     pub digest: String,
-    /// What the component says of itself.
+    /// The component's description of itself.
     pub description: Description,
-    /// Path templates to their operations.
+    /// Maps paths to the templates that match them.
     pub router: matchit::Router<Template>,
     /// The OpenAPI document of this revision.
     pub openapi: serde_json::Value,
     /// The web UI's files.
     pub assets: Vec<Asset>,
-    /// The routes bound to their functions, in the description's order: what another revision's
-    /// API is compared with.
+    /// The routes bound to their functions, in the description's order. Another revision's API is
+    /// compared with these.
     pub operations: Vec<Operation>,
-    /// What it has done so far in this process. Metrics watch it until the revision is freed.
+    /// Counts this revision's requests in this process. Metrics watch it until the revision is
+    /// freed.
     pub stats: Arc<RevisionStats>,
-    /// What HTTP works out of the above when it first serves the revision, in its own types.
-    pub shown: OnceLock<Box<dyn Any + Send + Sync>>,
-    /// What answers.
+    /// Runs the requests.
     pub logic: Box<dyn Logic>,
 }
 
-/// One path template and the routes that stand on it.
+/// One path template and the routes that use it.
 #[derive(Debug, Clone)]
 pub struct Template {
-    /// Such as `/tasks/{id}`: also the metric's label.
+    /// Such as `/tasks/{id}`; also the label in metrics.
     pub path: String,
     /// The route of each method.
     pub methods: Vec<(Method, RouteIndex)>,
 }
 
 impl Revision {
-    /// The route of the same method and path as a route of another revision.
+    /// The route with the same method and path as a route of another revision.
     pub(super) fn route_like(&self, other: &Route) -> Option<RouteIndex> {
         self.find_route(other.method, &other.path)
     }
 
-    /// The route that reads what another route of the same path writes.
+    /// The GET route with the same path as another route.
     pub(super) fn reader_of(&self, route: RouteIndex) -> Option<RouteIndex> {
         self.find_route(Method::Get, &self.description.route(route).path)
     }

@@ -1,78 +1,82 @@
-//! Reads that the active revision has answered, run again on a candidate, and compared.
+//! A shadow trial: reads that the active revision has answered run again on a candidate, and the
+//! answers are compared.
 //!
-//! A read is offered after its answer is made: into a bounded queue, and left out where that is
-//! full, so that no client waits. The deployment that tries the candidate takes them from there,
-//! one at a time, and only while a slot is free.
+//! A read is offered to a bounded queue after its answer is made. If the queue is full, the read is
+//! skipped, so that no client waits. The deployment that tries the candidate takes reads from the
+//! queue one at a time, and only while a slot is free.
 //!
 //! The candidate runs in a read transaction of its own, with the clock and the seed that the
-//! active revision had. Data may have changed since; so where the two differ, the active one runs
-//! again, in the same transaction, and only what differs then counts.
+//! active revision had. Data may have changed since then. So if the answers differ, the active
+//! revision runs again in the same transaction as the candidate, and only a difference between
+//! these two answers counts. `service/shadowing` runs this.
 
 mod difference;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-pub(super) use self::difference::{Difference, Seen};
-use super::work::Moment;
-use super::{Answer, Refusal, Request, Revision};
+pub(super) use self::difference::{Comparable, Difference};
+use super::prepared::ClockAndSeed;
+use super::{Answer, Error, Request, Revision};
 use contract::RouteIndex;
 
-/// Reads that wait for their turn in the shadow.
+/// Reads that wait in the queue.
 const QUEUE: usize = 64;
-/// Differences that are kept, one for each route and place.
+/// Differences that are kept, one for each route and JSON pointer.
 const SAMPLES: usize = 20;
 
-/// What is known of a candidate in the shadow.
+/// The queue and the report of one shadow trial.
 pub struct Shadow {
     jobs: mpsc::Sender<Job>,
     report: Mutex<Report>,
 }
 
-/// The reads that wait. Whoever holds it runs them; when it is dropped none are taken any more.
+/// The receiving end of the queue. Its holder runs the reads; after it is dropped, no reads are
+/// accepted.
 pub struct Jobs(pub(super) mpsc::Receiver<Job>);
 
 /// A read that was answered.
 pub(super) struct Job {
-    /// What answered it.
+    /// The revision that answered it.
     pub(super) revision: Arc<Revision>,
     pub(super) route: RouteIndex,
     pub(super) request: Request,
-    pub(super) moment: Moment,
-    pub(super) answered: Result<Answer, Refusal>,
+    pub(super) clock_and_seed: ClockAndSeed,
+    pub(super) answered: Result<Answer, Error>,
 }
 
-/// What came of the reads so far.
+/// The result of a shadow trial so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     /// Reads that both revisions answered.
     pub compared: u64,
-    /// Those of them that were not answered alike.
+    /// Compared reads whose answers differed.
     pub different: u64,
-    /// Reads that were left out: the host was busy, or a comparison could not be finished.
+    /// Reads that were skipped because the host was busy or the comparison could not be finished.
     pub skipped: u64,
-    /// The differences, the first of each kind, at most 20 kinds.
+    /// The first difference of each kind, at most 20 kinds.
     pub samples: Vec<Sample>,
 }
 
 /// A kind of difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
-    /// Method and template.
+    /// The route's method and template.
     pub route: String,
-    /// A JSON pointer into the body; empty: the status, or the whole body.
+    /// A JSON pointer into the body. Empty: the status, or the whole body.
     pub pointer: String,
-    /// What differs there, without the data.
+    /// What differs there. Contains no data.
     pub detail: String,
-    /// How often this was seen.
+    /// How many times this kind of difference was seen.
     pub count: u64,
-    /// The id of the first such request.
+    /// The id of the first request with this difference.
     pub request_id: String,
 }
 
 impl Shadow {
-    /// A shadow that nothing has passed, and what is to be run in it.
+    /// Creates a shadow with an empty report, and the receiving end of its queue.
     pub fn new() -> (Arc<Self>, Jobs) {
         let (jobs, waiting) = mpsc::channel(QUEUE);
         let shadow = Shadow {
@@ -82,26 +86,26 @@ impl Shadow {
         (Arc::new(shadow), Jobs(waiting))
     }
 
-    /// What came of it so far.
+    /// Returns the result so far.
     pub fn report(&self) -> Report {
-        self.lock().clone()
+        self.report.lock().clone()
     }
 
-    /// Queues a read; whether there was room.
+    /// Queues a read. Returns whether there was room.
     pub(super) fn offer(&self, job: Job) -> bool {
         self.jobs.try_send(job).is_ok()
     }
 
     pub(super) fn skipped(&self) {
-        self.lock().skipped += 1;
+        self.report.lock().skipped += 1;
     }
 
     pub(super) fn same(&self) {
-        self.lock().compared += 1;
+        self.report.lock().compared += 1;
     }
 
     pub(super) fn different(&self, route: String, difference: Difference, request_id: String) {
-        let mut report = self.lock();
+        let mut report = self.report.lock();
         report.compared += 1;
         report.different += 1;
         let Difference { pointer, detail } = difference;
@@ -120,10 +124,5 @@ impl Shadow {
                 request_id,
             });
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Report> {
-        // Counts are whole also where a holder panicked.
-        self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,34 +1,39 @@
-//! Which revision a request begins on: the active one, or beside it a candidate that is tried.
+//! Which revision a request begins on: the active one, or a candidate that is tried.
 //!
-//! In a canary a client always gets the same one: its place in a circle is a hash of what names
-//! it, and the candidate gets an arc that begins at zero. While the share grows, who had the
-//! candidate keeps it.
+//! Both are in one pointer that is replaced as a whole, so a request sees the state before a change
+//! or the state after it.
+//!
+//! In a canary a client always gets the same revision. A hash of the client's name or address gives
+//! it a position on a circle, and the candidate serves the arc from zero to its share. While the
+//! share grows, clients that had the candidate keep it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use sha2::{Digest as _, Sha256};
 
 use super::Revision;
 use super::shadow::Shadow;
+use telemetry::metrics::Metrics;
 
 /// What tells clients apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Client<'a> {
-    /// By a header's value.
+    /// By the value of a header.
     Named(&'a [u8]),
     /// By the address of the connection's other end.
     At(IpAddr),
-    /// Nothing is known: it gets the active revision.
+    /// Nothing is known about it: it gets the active revision.
     Unknown,
 }
 
-/// A revision that is tried beside the active one.
+/// A revision that is tried in addition to the active one.
 #[derive(Clone)]
 pub struct Candidate {
-    /// What is tried.
+    /// The revision.
     pub revision: Arc<Revision>,
-    /// How.
+    /// How it is tried.
     pub trial: Trial,
 }
 
@@ -37,7 +42,7 @@ pub struct Candidate {
 pub enum Trial {
     /// It answers a share of the clients.
     Canary(Share),
-    /// It answers nobody: what the active revision read is read again on it.
+    /// It answers no clients. Reads that the active revision has answered run again on it.
     Shadow(Arc<Shadow>),
 }
 
@@ -48,7 +53,7 @@ pub struct Share {
 }
 
 impl Share {
-    /// `percent` of the clients: above 0, below 100.
+    /// `percent` of the clients: more than 0, less than 100.
     pub fn of_percent(percent: f64) -> Self {
         Share { percent }
     }
@@ -58,24 +63,94 @@ impl Share {
         self.percent
     }
 
-    /// Whether a place belongs to the share.
-    fn reaches(self, place: u64) -> bool {
-        (place as f64) < self.percent / 100.0 * 2f64.powi(64)
+    /// Whether a position on the circle belongs to the share.
+    fn contains(self, position: u64) -> bool {
+        (position as f64) < self.percent / 100.0 * 2f64.powi(64)
     }
 }
 
-/// Who is answered by what: one value, replaced as a whole.
+/// The revisions that serve. Changes are atomic.
 pub(super) struct Traffic {
-    pub(super) active: Arc<Revision>,
-    pub(super) candidate: Option<Candidate>,
+    routing: ArcSwap<Routing>,
+    metrics: Arc<Metrics>,
+}
+
+/// The revisions that serve at one moment.
+struct Routing {
+    active: Arc<Revision>,
+    candidate: Option<Candidate>,
 }
 
 impl Traffic {
+    pub(super) fn new(active: Arc<Revision>, metrics: Arc<Metrics>) -> Self {
+        report_active(&metrics, &active);
+        Traffic {
+            routing: ArcSwap::from_pointee(Routing {
+                active,
+                candidate: None,
+            }),
+            metrics,
+        }
+    }
+
     /// The revision that a client's request begins on.
-    pub(super) fn choose(&self, client: Client<'_>) -> &Arc<Revision> {
+    pub(super) fn choose(&self, client: Client<'_>) -> Arc<Revision> {
+        self.routing.load().choose(client).clone()
+    }
+
+    pub(super) fn active(&self) -> Arc<Revision> {
+        self.routing.load().active.clone()
+    }
+
+    pub(super) fn candidate(&self) -> Option<Candidate> {
+        self.routing.load().candidate.clone()
+    }
+
+    /// The shadow, if there is one and the revision is the active one.
+    pub(super) fn shadow_of(&self, revision: &Arc<Revision>) -> Option<Arc<Shadow>> {
+        let routing = self.routing.load();
+        match &routing.candidate.as_ref()?.trial {
+            Trial::Shadow(shadow) if Arc::ptr_eq(revision, &routing.active) => Some(shadow.clone()),
+            Trial::Shadow(_) | Trial::Canary(_) => None,
+        }
+    }
+
+    /// Makes a revision the active one, removes the candidate, and returns the previous active
+    /// revision.
+    pub(super) fn switch(&self, active: Arc<Revision>) -> Arc<Revision> {
+        report_active(&self.metrics, &active);
+        let routing = Routing {
+            active,
+            candidate: None,
+        };
+        self.routing.swap(Arc::new(routing)).active.clone()
+    }
+
+    pub(super) fn set_candidate(&self, candidate: Candidate) {
+        let revision = &candidate.revision;
+        self.metrics
+            .revision_loaded(&revision.digest, &revision.stats);
+        self.replace_candidate(Some(candidate));
+    }
+
+    pub(super) fn remove_candidate(&self) -> Option<Candidate> {
+        self.replace_candidate(None)
+    }
+
+    fn replace_candidate(&self, candidate: Option<Candidate>) -> Option<Candidate> {
+        let before = self.routing.rcu(|routing| Routing {
+            active: routing.active.clone(),
+            candidate: candidate.clone(),
+        });
+        before.candidate.clone()
+    }
+}
+
+impl Routing {
+    fn choose(&self, client: Client<'_>) -> &Arc<Revision> {
         if let Some(Candidate { revision, trial }) = &self.candidate
             && let Trial::Canary(share) = trial
-            && place(client, &revision.digest).is_some_and(|place| share.reaches(place))
+            && position(client, &revision.digest).is_some_and(|at| share.contains(at))
         {
             return revision;
         }
@@ -83,9 +158,18 @@ impl Traffic {
     }
 }
 
-/// A client's place in the circle. Every candidate has a circle of its own, so that new logic
-/// does not always meet the same clients first.
-fn place(client: Client<'_>, digest: &str) -> Option<u64> {
+fn report_active(metrics: &Metrics, revision: &Revision) {
+    metrics.revision_loaded(&revision.digest, &revision.stats);
+    metrics.revision_activated(
+        &revision.digest,
+        &revision.description.name,
+        &revision.description.version,
+    );
+}
+
+/// A client's position on the circle. Each candidate has a circle of its own, so that new logic
+/// does not always reach the same clients first.
+fn position(client: Client<'_>, digest: &str) -> Option<u64> {
     let hash = Sha256::new().chain_update(digest);
     let hash = match client {
         Client::Named(name) => hash.chain_update(name),
@@ -108,8 +192,8 @@ mod tests {
         let share = Share::of_percent(percent);
         let reached = |client: &u32| {
             let name = client.to_string();
-            let place = place(Client::Named(name.as_bytes()), digest).unwrap();
-            share.reaches(place)
+            let position = position(Client::Named(name.as_bytes()), digest).unwrap();
+            share.contains(position)
         };
         (0..CLIENTS).filter(reached).collect()
     }
@@ -126,21 +210,21 @@ mod tests {
     }
 
     #[test]
-    fn who_has_the_candidate_keeps_it_while_the_share_grows() {
+    fn a_client_of_the_candidate_keeps_it_while_the_share_grows() {
         let (few, more) = (reached(10.0, "ab"), reached(30.0, "ab"));
         assert!(few.iter().all(|client| more.contains(client)));
         assert!(more.len() > 2 * few.len());
     }
 
     #[test]
-    fn the_next_candidate_meets_other_clients() {
+    fn the_next_candidate_reaches_other_clients() {
         let (one, other) = (reached(10.0, "ab"), reached(10.0, "cd"));
         let both = one.iter().filter(|client| other.contains(client)).count();
         assert!(both < one.len() / 4, "{both} of {}", one.len());
     }
 
     #[test]
-    fn who_cannot_be_told_apart_has_no_place() {
-        assert_eq!(place(Client::Unknown, "ab"), None);
+    fn an_unknown_client_has_no_position() {
+        assert_eq!(position(Client::Unknown, "ab"), None);
     }
 }

@@ -14,7 +14,7 @@ use runtime::{Call, Cost, Interruption};
 use storage::sqlite::{Config, Durability, LogSync, Sqlite};
 use storage::{Budget, Database};
 use task_host_request::{
-    Answer, Finished, Invocation, Lease, Limits, Logic, Refusal, Request, Revision, Service,
+    Answer, Error, Finished, Invocation, Lease, Limits, Logic, Request, Revision, Service,
 };
 use telemetry::metrics::Metrics;
 use tokio::sync::Semaphore;
@@ -154,7 +154,6 @@ impl Held {
             assets: Vec::new(),
             operations: Vec::new(),
             stats: Arc::default(),
-            shown: std::sync::OnceLock::new(),
             logic: Box::new(logic),
         };
         let limits = Limits {
@@ -184,7 +183,7 @@ impl Held {
         }
     }
 
-    fn post(&self) -> tokio::task::JoinHandle<Result<Answer, Refusal>> {
+    fn post(&self) -> tokio::task::JoinHandle<Result<Answer, Error>> {
         let service = self.service.clone();
         tokio::spawn(async move {
             let request = Request {
@@ -249,7 +248,7 @@ async fn a_request_that_can_start_at_once_skips_the_queue() {
                 true => {
                     assert!(matches!(
                         request.await.unwrap(),
-                        Err(Refusal::Overloaded { .. })
+                        Err(Error::Overloaded { .. })
                     ));
                     turned_away += 1;
                 }

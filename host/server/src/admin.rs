@@ -46,7 +46,7 @@ use super::problem::Problem;
 use super::trace::Context;
 use super::{Admin, AdminError, App};
 use contract::FieldError;
-use request::Refusal;
+use request::Error;
 
 /// How long an answer of the layer below may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -185,7 +185,7 @@ impl IntoResponse for Refused {
 
 /// The problem of a body or parameter that does not fit, and where.
 fn unfit(pointer: impl Into<String>, detail: impl Into<String>) -> Refused {
-    Refusal::Invalid(vec![FieldError {
+    Error::Invalid(vec![FieldError {
         pointer: pointer.into(),
         detail: detail.into(),
     }])

@@ -1,33 +1,33 @@
-//! Requests to a revision: found by its router, read, handed to its logic, answered.
+//! Requests to the active revision: its operations and its web UI's files.
 //!
-//! The client's revision is taken once at the start, and the request ends on it whatever is switched
-//! meanwhile.
+//! The client's revision is chosen once, at the start. The request ends on it, also if another
+//! revision becomes active meanwhile.
 
-pub(super) mod answer;
-mod body;
+mod answer;
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::header::{ALLOW, LOCATION};
+use axum::http::header::LOCATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, StatusCode};
 use axum::response::Response;
+use bytes::Bytes;
+use hyper::body::Body as _;
 use percent_encoding::percent_decode_str;
-use tracing::{error, warn};
 
-use super::problem::Problem;
+use super::app::App;
+use super::body::{self, BodyError, Limits};
+use super::fallback::{READ_ONLY, options};
+use super::problem::{Problem, report};
 use super::surface::Surface;
 use super::trace::Context;
-use super::{App, assets, client};
+use super::{assets, client};
 use contract::{FieldError, Method, RESERVED_PATHS, RouteIndex};
-use request::{self, Fault, Refusal, Revision, Template};
+use request::{Error, Revision, Template};
 
-/// What a path that is only read takes.
-pub(super) const READ_ONLY: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
-
-/// Answers whatever is no fixed route of the host.
+/// Answers every path that is not a fixed route of the host.
 pub(super) async fn dispatch(
     State(app): State<Arc<App>>,
     Extension(context): Extension<Arc<Context>>,
@@ -35,98 +35,151 @@ pub(super) async fn dispatch(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let revision = app.api.begin(client::of(&app, &parts));
-    let mut response = match find(&app, &revision, &context, &parts, body).await {
+    let target = Target {
+        surface: app.surfaces.of(&revision),
+        app: &app,
+        revision,
+        context: &context,
+        parts: &parts,
+    };
+    let mut response = match target.answer(body).await {
         Ok(response) => response,
         Err(problem) => problem.respond(&context.request_id),
     };
-    Surface::of(&revision).sign(&mut response);
+    target.surface.sign(&mut response);
     response
 }
 
-/// Answers another method than GET and HEAD on a fixed route.
-pub(super) async fn only_get(
-    Extension(context): Extension<Arc<Context>>,
-    method: HttpMethod,
-) -> Response {
-    match method {
-        HttpMethod::OPTIONS => options(READ_ONLY),
-        _ => Problem::method_not_allowed(READ_ONLY).respond(&context.request_id),
-    }
+/// A request, and the revision that answers it.
+struct Target<'a> {
+    app: &'a App,
+    revision: Arc<Revision>,
+    surface: Arc<Surface>,
+    context: &'a Context,
+    parts: &'a Parts,
 }
 
-/// Answers where nothing is served.
-pub(super) async fn not_found(Extension(context): Extension<Arc<Context>>) -> Response {
-    Problem::not_found().respond(&context.request_id)
-}
-
-async fn find(
-    app: &App,
-    revision: &Arc<Revision>,
-    context: &Context,
-    parts: &Parts,
-    body: Body,
-) -> Result<Response, Problem> {
-    let surface = Surface::of(revision);
-    let path = parts.uri.path();
-    if let Ok(found) = revision.router.at(path) {
-        let template = found.value;
-        let first = template.methods.first();
-        let label = first.map(|(_, route)| surface.template(*route));
-        context.matched(label.unwrap_or_default(), surface.label.clone());
-        if parts.method == HttpMethod::OPTIONS {
-            return Ok(options(allow(template)));
-        }
-        let route = route(template, &parts.method)
-            .ok_or_else(|| Problem::method_not_allowed(allow(template)))?;
-        let parameters = decode(found.params.iter()).map_err(not_utf_8)?;
-        let body = body::read(app, &parts.headers, body).await?;
-        return call(app, revision, context, parts, route, parameters, body).await;
-    }
-    if let Some(file) = surface.assets.get(path) {
-        context.matched(path.into(), surface.label.clone());
-        return assets::serve(file, &parts.method, &parts.headers)
-            .ok_or_else(|| Problem::method_not_allowed(READ_ONLY));
-    }
-    context.matched("".into(), surface.label.clone());
-    without_slash(app, revision, parts).ok_or_else(Problem::not_found)
-}
-
-async fn call(
-    app: &App,
-    revision: &Arc<Revision>,
-    context: &Context,
-    parts: &Parts,
-    route: RouteIndex,
-    parameters: Vec<(String, String)>,
-    body: bytes::Bytes,
-) -> Result<Response, Problem> {
-    let request = request::Request {
-        id: context.request_id.clone(),
-        trace_id: context.trace_id.clone(),
-        path: parts.uri.path().to_owned(),
-        parameters,
-        query: parts.uri.query().map(str::to_owned),
-        media_type: text(&parts.headers, "content-type").map_err(not_text)?,
-        body,
-        if_match: text(&parts.headers, "if-match").map_err(not_text)?,
-        idempotency_key: text(&parts.headers, "idempotency-key").map_err(not_text)?,
-    };
-    let answered = app.api.answer(revision, route, request).await;
-    match answered {
-        Ok(answer) => Ok(answer::respond(answer, parts, &app.config.public_path)),
-        Err(refusal) => {
-            log(&refusal);
-            let reason = reason(&refusal);
-            let problem = Problem::from(refusal);
-            if let Some(reason) = reason {
-                context.failed(&problem.code, reason);
+impl Target<'_> {
+    /// Answers with an operation, a file, or a redirect to the path without its last slash.
+    async fn answer(&self, body: Body) -> Result<Response, Problem> {
+        let Target {
+            app,
+            revision,
+            surface,
+            context,
+            parts,
+        } = self;
+        let path = parts.uri.path();
+        if let Ok(found) = revision.router.at(path) {
+            let template = found.value;
+            let first = template.methods.first();
+            let label = first.map(|(_, route)| surface.template(*route));
+            context.matched(label.unwrap_or_default(), surface.label.clone());
+            if parts.method == HttpMethod::OPTIONS {
+                return Ok(options(allow(template)));
             }
-            Err(problem)
+            let route = route(template, &parts.method)
+                .ok_or_else(|| Problem::method_not_allowed(allow(template)))?;
+            let parameters = decode(found.params.iter()).map_err(not_utf_8)?;
+            let body = read_body(app, &parts.headers, body).await?;
+            return self.call(route, parameters, body).await;
         }
+        if let Some(file) = surface.asset(revision, path) {
+            context.matched(path.into(), surface.label.clone());
+            return assets::respond(file, &parts.method, &parts.headers)
+                .ok_or_else(|| Problem::method_not_allowed(READ_ONLY));
+        }
+        context.matched("".into(), surface.label.clone());
+        self.without_slash().ok_or_else(Problem::not_found)
+    }
+
+    /// Calls an operation and makes the response.
+    async fn call(
+        &self,
+        route: RouteIndex,
+        parameters: Vec<(String, String)>,
+        body: Bytes,
+    ) -> Result<Response, Problem> {
+        let Target {
+            app,
+            revision,
+            context,
+            parts,
+            ..
+        } = self;
+        let request = request::Request {
+            id: context.request_id.clone(),
+            trace_id: context.trace_id.clone(),
+            path: parts.uri.path().to_owned(),
+            parameters,
+            query: parts.uri.query().map(str::to_owned),
+            media_type: text(&parts.headers, "content-type").map_err(not_text)?,
+            body,
+            if_match: text(&parts.headers, "if-match").map_err(not_text)?,
+            idempotency_key: text(&parts.headers, "idempotency-key").map_err(not_text)?,
+        };
+        match app.api.answer(revision, route, request).await {
+            Ok(answer) => Ok(answer::respond(answer, parts, &app.config.public_path)),
+            Err(error) => {
+                report::log(&error);
+                let reason = report::reason(&error);
+                let problem = Problem::from(error);
+                if let Some(reason) = reason {
+                    context.failed(&problem.code, reason);
+                }
+                Err(problem)
+            }
+        }
+    }
+
+    /// Redirects `/things/` to `/things` with the same method and body (308), because clients of
+    /// other frameworks add the slash. A path that begins with two slashes is not redirected: a
+    /// client would read it as the name of another host.
+    fn without_slash(&self) -> Option<Response> {
+        let path = self.parts.uri.path().strip_suffix('/')?;
+        let is_known = RESERVED_PATHS.contains(&path)
+            || self.revision.router.at(path).is_ok()
+            || self.surface.asset(&self.revision, path).is_some();
+        if path.starts_with("//") || !is_known {
+            return None;
+        }
+        let location = match self.parts.uri.query() {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        };
+        let location = self.app.config.public_path.of(&location);
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+        let location = HeaderValue::try_from(location).ok()?;
+        response.headers_mut().insert(LOCATION, location);
+        Some(response)
     }
 }
 
-/// The route of that method; HEAD is answered as GET, and its body is left out on the way.
+async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let limits = Limits {
+        size: app.config.body_limit,
+        time: app.config.body_timeout,
+    };
+    let read = body::read(headers, body, limits).await;
+    read.map_err(|error| match error {
+        BodyError::Encoded => Problem::unsupported_coding(),
+        BodyError::TooLarge => {
+            app.metrics.limit_hit("payload-too-large");
+            Problem::body_too_large(limits.size)
+        }
+        BodyError::TooSlow => {
+            app.metrics.limit_hit("body-timeout");
+            Problem::body_timeout()
+        }
+        BodyError::Incomplete => Problem::body_incomplete(),
+    })
+}
+
+/// The route of a method. HEAD uses the route of GET; the server leaves the body out.
 fn route(template: &Template, method: &HttpMethod) -> Option<RouteIndex> {
     let method = match *method {
         HttpMethod::GET | HttpMethod::HEAD => Method::Get,
@@ -140,6 +193,7 @@ fn route(template: &Template, method: &HttpMethod) -> Option<RouteIndex> {
     methods.find_map(|(of, route)| (*of == method).then_some(*route))
 }
 
+/// The `Allow` header of a template.
 fn allow(template: &Template) -> HeaderValue {
     let mut names = Vec::with_capacity(template.methods.len() + 2);
     for (method, _) in &template.methods {
@@ -152,16 +206,8 @@ fn allow(template: &Template) -> HeaderValue {
     HeaderValue::from_str(&names.join(", ")).expect("methods are ASCII")
 }
 
-/// The answer to an OPTIONS request that is no preflight.
-pub(super) fn options(allow: HeaderValue) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response.headers_mut().insert(ALLOW, allow);
-    response
-}
-
-/// The path's parameters without their percent-encoding, or the name of the first one that is
-/// not UTF-8.
+/// Percent-decodes the path's parameters. The error is the name of the first parameter that is not
+/// UTF-8.
 fn decode<'a>(
     parameters: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Result<Vec<(String, String)>, &'a str> {
@@ -173,14 +219,15 @@ fn decode<'a>(
         .collect()
 }
 
-fn not_utf_8(parameter: &str) -> Refusal {
-    Refusal::Invalid(vec![FieldError {
+fn not_utf_8(parameter: &str) -> Error {
+    Error::Invalid(vec![FieldError {
         pointer: format!("#/path/{parameter}"),
-        detail: "This is not UTF-8 once its percent-encoding is undone.".to_owned(),
+        detail: "After percent-decoding, this is not valid UTF-8.".to_owned(),
     }])
 }
 
-/// A header's text, its lines joined by a comma; or its name, where it is not text.
+/// A header's text, with its lines joined by commas. The error is the header's name, if its value
+/// is not text.
 fn text(headers: &HeaderMap, name: &'static str) -> Result<Option<String>, &'static str> {
     let lines = headers.get_all(name).iter();
     let lines = lines.map(|line| line.to_str().map_err(|_| name));
@@ -188,77 +235,7 @@ fn text(headers: &HeaderMap, name: &'static str) -> Result<Option<String>, &'sta
     Ok((!lines.is_empty()).then(|| lines.join(", ")))
 }
 
-fn not_text(header: &'static str) -> Refusal {
-    let reason = "only visible ASCII characters and spaces may stand in it".to_owned();
-    Refusal::BadHeader { header, reason }
-}
-
-/// Clients of other frameworks ask for `/things/` and mean `/things`: they are sent there, with
-/// method and body (308). A path that begins with two slashes would name another host.
-fn without_slash(app: &App, revision: &Revision, parts: &Parts) -> Option<Response> {
-    let path = parts.uri.path().strip_suffix('/')?;
-    let known = RESERVED_PATHS.contains(&path)
-        || revision.router.at(path).is_ok()
-        || Surface::of(revision).assets.contains_key(path);
-    if path.starts_with("//") || !known {
-        return None;
-    }
-    let location = match parts.uri.query() {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
-    let location = app.config.public_path.of(&location);
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
-    let location = HeaderValue::try_from(location).ok()?;
-    response.headers_mut().insert(LOCATION, location);
-    Some(response)
-}
-
-/// Why, for operators; none where it is the client's fault.
-fn reason(refusal: &Refusal) -> Option<String> {
-    match refusal {
-        Refusal::Problem(problem) if (400..500).contains(&problem.status) => None,
-        Refusal::Problem(problem) => Some(match &problem.detail {
-            Some(detail) => format!("{}: {detail}", problem.title),
-            None => problem.title.clone(),
-        }),
-        Refusal::Fault(_)
-        | Refusal::Unavailable(_)
-        | Refusal::OutcomeUnknown(_)
-        | Refusal::Overloaded { .. } => Some(refusal.to_string()),
-        Refusal::Malformed(_)
-        | Refusal::Invalid(_)
-        | Refusal::UnsupportedMediaType(_)
-        | Refusal::PreconditionFailed
-        | Refusal::BadHeader { .. }
-        | Refusal::KeyReused => None,
-    }
-}
-
-/// Tells the log what the client is not told. Everything else is the access line's matter.
-pub(super) fn log(refusal: &Refusal) {
-    match refusal {
-        Refusal::Fault(fault @ (Fault::Trap(_) | Fault::Event(_) | Fault::Value(_))) => {
-            error!(fault.kind = fault.code(), "{fault}");
-        }
-        Refusal::Fault(fault) => warn!(fault.kind = fault.code(), "{fault}"),
-        Refusal::Unavailable(_) | Refusal::OutcomeUnknown(_) => error!("{refusal}"),
-        Refusal::Problem(problem) if !(400..500).contains(&problem.status) => {
-            let detail = problem.detail.as_deref().unwrap_or_default();
-            error!(
-                problem.code,
-                problem.detail = detail,
-                "the logic answered with a problem"
-            );
-        }
-        Refusal::Problem(_)
-        | Refusal::Malformed(_)
-        | Refusal::Invalid(_)
-        | Refusal::UnsupportedMediaType(_)
-        | Refusal::PreconditionFailed
-        | Refusal::BadHeader { .. }
-        | Refusal::KeyReused
-        | Refusal::Overloaded { .. } => {}
-    }
+fn not_text(header: &'static str) -> Error {
+    let reason = "use only visible ASCII characters and spaces".to_owned();
+    Error::BadHeader { header, reason }
 }

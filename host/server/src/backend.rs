@@ -1,5 +1,5 @@
-//! What HTTP asks of the layers below, as traits, so that the server is tested without a
-//! database or a component.
+//! The traits through which HTTP uses the layers below. Tests implement them without a database or
+//! a component.
 
 use std::sync::Arc;
 
@@ -11,42 +11,43 @@ use serde_json::Value;
 use contract::RouteIndex;
 use deployment::Attempt;
 use deployment::model::{ComponentSummary, Deployment, Event, Order, Status};
-use request::{Answer, Client, Health, Refusal, Request, Revision, Service};
+use request::{Answer, Client, Error, Health, Request, Revision, Service};
 
-/// Answers requests with the active revision. The methods are those of [`Service`].
+/// Answers requests. The methods are those of [`Service`].
 #[async_trait]
 pub trait Api: Send + Sync + 'static {
-    /// The active revision.
+    /// Returns the active revision.
     fn active(&self) -> Arc<Revision>;
 
-    /// The revision that a client's request begins on now.
+    /// Returns the revision that a client's request begins on now.
     fn begin(&self, client: Client<'_>) -> Arc<Revision>;
 
-    /// Answers a request with the route of that index of that revision. Dropping the future
-    /// before the commit began rolls everything back.
+    /// Answers a request with a route of a revision. Dropping the future before the commit began
+    /// rolls everything back.
     ///
     /// # Errors
-    /// Every [`Refusal`]; nothing that the request wrote was kept.
+    /// Returns any [`Error`]. Nothing that the request wrote was kept, except perhaps after
+    /// [`Error::OutcomeUnknown`].
     async fn answer(
         &self,
         revision: &Arc<Revision>,
         route: RouteIndex,
         request: Request,
-    ) -> Result<Answer, Refusal>;
+    ) -> Result<Answer, Error>;
 
     /// Asks the logic for its figures.
     ///
     /// # Errors
-    /// Every [`Refusal`]: the service is unhealthy.
-    async fn health(&self) -> Result<Health, Refusal>;
+    /// Returns any [`Error`]. The service is unhealthy then.
+    async fn health(&self) -> Result<Health, Error>;
 
-    /// Whether the database answers.
+    /// Checks that the database answers and that this host may answer.
     ///
     /// # Errors
-    /// [`Refusal::Unavailable`] with the reason.
-    async fn ready(&self) -> Result<(), Refusal>;
+    /// Returns [`Error::Unavailable`] with the reason.
+    async fn ready(&self) -> Result<(), Error>;
 
-    /// Whether the runtime's ticker has ticked lately.
+    /// Whether the engine can still end a call at its deadline.
     fn alive(&self) -> bool;
 }
 
@@ -65,15 +66,15 @@ impl Api for Service {
         revision: &Arc<Revision>,
         route: RouteIndex,
         request: Request,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<Answer, Error> {
         Service::answer(self, revision, route, request).await
     }
 
-    async fn health(&self) -> Result<Health, Refusal> {
+    async fn health(&self) -> Result<Health, Error> {
         Service::health(self).await
     }
 
-    async fn ready(&self) -> Result<(), Refusal> {
+    async fn ready(&self) -> Result<(), Error> {
         Service::ready(self).await
     }
 

@@ -1,17 +1,17 @@
-//! Who a client is, as far as it matters to a canary: whoever comes again gets the same logic.
+//! Identifies clients for a canary: a client that returns gets the same logic.
 
 use std::net::IpAddr;
 
 use axum::http::request::Parts;
 
-use super::App;
+use super::app::App;
 use request::Client;
 
-/// The other end of a request's connection. In the request's extensions.
+/// The address of a connection's other end. In the request's extensions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub(super) IpAddr);
 
-/// By the header that `--client-header` names, or by the address.
+/// Identifies a client by the header that `--client-header` names, else by its address.
 pub(super) fn of<'a>(app: &App, parts: &'a Parts) -> Client<'a> {
     if let Some(name) = parts.headers.get(&app.config.client_header) {
         return Client::Named(name.as_bytes());

@@ -1,6 +1,5 @@
-//! The flags of everything HTTP. Each is also read from the environment.
+//! The flags of the HTTP server. Each is also read from the environment.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -10,22 +9,24 @@ use axum::http::{HeaderName, HeaderValue};
 use clap::{ArgAction, Args};
 use humantime::parse_duration;
 
-use super::admin;
+use super::admin::config as admin;
+use super::byte_size::ByteSize;
 
-/// How the host listens, and what it takes from clients.
+/// How the host listens, and its limits for clients.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "HTTP")]
 pub struct Config {
-    /// Where the API is served. Port 0 takes a free one and logs it.
+    /// Address of the API. Port 0 chooses a free port and logs it
     #[arg(long, env = "TASK_HOST_ADDR", default_value = "127.0.0.1:8000")]
     pub addr: SocketAddr,
 
-    /// Where operators are served: probes, metrics and administration, from a thread of its own.
+    /// Address of the admin port: probes, metrics and the admin API, served from a thread of its
+    /// own
     #[arg(long, env = "TASK_HOST_ADMIN_ADDR", default_value = "127.0.0.1:9000")]
     pub admin_addr: SocketAddr,
 
-    /// The path under which clients see the API, such as `/staging`, where a proxy in front takes
-    /// that prefix away. `Location`, `Link` and the OpenAPI document carry it. Empty: none.
+    /// Path prefix that clients see, such as `/staging`, if a proxy in front removes it. `Location`,
+    /// `Link` and the OpenAPI document include it. Empty: no prefix
     #[arg(
         long,
         env = "TASK_HOST_PUBLIC_PATH",
@@ -34,43 +35,46 @@ pub struct Config {
     )]
     pub public_path: PublicPath,
 
-    /// The largest request body, in bytes or with a unit such as KiB or MiB. Above it: 413.
+    /// Maximum size of a request body, in bytes or with a unit such as KiB or MiB. A larger body
+    /// gets 413
     #[arg(long, env = "TASK_HOST_BODY_LIMIT", default_value = "1MiB")]
     pub body_limit: ByteSize,
 
-    /// How long a client may take to send a whole body. Past it: 408.
+    /// How long a client may take to send a whole body. A slower client gets 408
     #[arg(long, env = "TASK_HOST_BODY_TIMEOUT", default_value = "30s", value_parser = parse_duration)]
     pub body_timeout: Duration,
 
-    /// The largest request head (request line and headers), at least 8KiB. Above it: 431.
+    /// Maximum size of a request head (request line and headers), at least 8KiB. A larger head gets
+    /// 431
     #[arg(long, env = "TASK_HOST_MAX_HEADER_BYTES", default_value = "32KiB", value_parser = header_bytes)]
     pub max_header_bytes: ByteSize,
 
-    /// How long a client may take from the first byte of a request to the last of its headers,
-    /// and from connecting to its first byte. Past it the connection is closed.
+    /// How long a client may take to send its first byte after connecting, and to send a request
+    /// head after the head's first byte. After that the connection is closed
     #[arg(long, env = "TASK_HOST_HEADER_TIMEOUT", default_value = "10s", value_parser = parse_duration)]
     pub header_timeout: Duration,
 
-    /// How long a connection may stay open between requests. Longer than the idle time of
-    /// whatever balances load in front, or that meets closed connections.
+    /// How long a connection may stay open between requests. Set it longer than the idle time-out of
+    /// a load balancer in front, which would otherwise send requests on closed connections
     #[arg(long, env = "TASK_HOST_IDLE_TIMEOUT", default_value = "75s", value_parser = parse_duration)]
     pub idle_timeout: Duration,
 
-    /// How long a client may take to accept any further byte of an answer. Past it the
-    /// connection is closed.
+    /// How long a client may take to read any further byte of an answer. After that the connection
+    /// is closed
     #[arg(long, env = "TASK_HOST_WRITE_TIMEOUT", default_value = "30s", value_parser = parse_duration)]
     pub write_timeout: Duration,
 
-    /// Connections open at a time. Further ones wait in the kernel until one is closed.
+    /// Maximum number of open connections. Further connections wait in the kernel until one is
+    /// closed
     #[arg(long, env = "TASK_HOST_MAX_CONNECTIONS", default_value = "10000")]
     pub max_connections: NonZeroU32,
 
-    /// Clients that follow the events at a time. Further ones get 503.
+    /// Maximum number of clients that follow the events. Further clients get 503
     #[arg(long, env = "TASK_HOST_MAX_EVENT_STREAMS", default_value = "1000")]
     pub max_event_streams: NonZeroU32,
 
-    /// An origin whose pages may use the API, such as `https://app.example.com`; repeatable.
-    /// `*` allows every origin, `none` turns CORS off.
+    /// Origin whose pages may use the API, such as `https://app.example.com`; repeatable. `*` allows
+    /// every origin, `none` turns CORS off
     #[arg(
         long,
         env = "TASK_HOST_CORS_ORIGIN",
@@ -79,9 +83,9 @@ pub struct Config {
     )]
     pub cors_origin: Vec<Origin>,
 
-    /// The request header that names a client: in a canary, the same client always gets the same
-    /// logic. Where a request has none, its address does. Behind a proxy name a header that the
-    /// proxy sets, such as X-Forwarded-For.
+    /// Request header that identifies a client: in a canary, the same client always gets the same
+    /// logic. A request without the header is identified by its address. Behind a proxy, use a
+    /// header that the proxy sets, such as X-Forwarded-For
     #[arg(
         long,
         env = "TASK_HOST_CLIENT_HEADER",
@@ -90,36 +94,37 @@ pub struct Config {
     )]
     pub client_header: HeaderName,
 
-    /// Whether the public port serves /metrics. The operators' port always does.
+    /// Whether the public port serves /metrics. The admin port always does
     #[arg(long, env = "TASK_HOST_PUBLIC_METRICS", default_value_t = true, action = ArgAction::Set)]
     pub public_metrics: bool,
 
-    /// How long to serve on after a stop was asked for, with readiness off, so that load
-    /// balancers notice first. In a cluster: 5s or more.
+    /// How long to keep serving after a stop signal, with readiness off, so that load balancers
+    /// notice first. In a cluster, use 5s or more
     #[arg(long, env = "TASK_HOST_DRAIN_DELAY", default_value = "0s", value_parser = parse_duration)]
     pub drain_delay: Duration,
 
-    /// How long requests in flight may take to end after that. What is left is cut off.
+    /// How long requests in flight may take to end after the drain delay. Then their connections are
+    /// closed
     #[arg(long, env = "TASK_HOST_DRAIN_TIMEOUT", default_value = "25s", value_parser = parse_duration)]
     pub drain_timeout: Duration,
 
-    /// Who may replace the logic, and how large it may be. Last, because what follows a group of
-    /// flags stands under its heading in the help.
+    /// The flags of the admin API. Last, because flags after a group would appear under the group's
+    /// heading in the help.
     #[command(flatten)]
     pub admin: admin::Config,
 }
 
-/// The path that a proxy in front adds: empty, or one slash before each of its segments.
+/// The path prefix that clients see: empty, or one slash before each of its segments.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PublicPath(String);
 
 impl PublicPath {
-    /// A path of this host's as clients have to write it.
+    /// Returns a path of this host as clients see it.
     pub fn of(&self, path: &str) -> String {
         format!("{}{path}", self.0)
     }
 
-    /// The prefix; none where it is empty.
+    /// Returns the prefix. `None` if it is empty.
     pub fn prefix(&self) -> Option<&str> {
         (!self.0.is_empty()).then_some(&*self.0)
     }
@@ -140,49 +145,7 @@ impl FromStr for PublicPath {
     }
 }
 
-/// A number of bytes; written with or without a unit: `512`, `64KiB`, `1MiB`, `2MB`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ByteSize(pub usize);
-
-const UNITS: [(&str, usize); 7] = [
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-    ("kB", 1_000),
-    ("MB", 1_000_000),
-    ("GB", 1_000_000_000),
-    ("B", 1),
-];
-
-impl FromStr for ByteSize {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<ByteSize, String> {
-        let unit = UNITS.iter().find(|(unit, _)| text.ends_with(unit));
-        let (digits, factor) = match unit {
-            Some((unit, factor)) => (text[..text.len() - unit.len()].trim_end(), *factor),
-            None => (text, 1),
-        };
-        digits
-            .parse::<usize>()
-            .ok()
-            .and_then(|number| number.checked_mul(factor))
-            .map(ByteSize)
-            .ok_or_else(|| "give a number of bytes, such as 65536, 64KiB or 1MiB".to_owned())
-    }
-}
-
-impl fmt::Display for ByteSize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = |&&(_, factor): &&(&str, usize)| self.0 != 0 && self.0.is_multiple_of(factor);
-        match UNITS[..3].iter().rev().find(whole) {
-            Some((unit, factor)) => write!(f, "{}{unit}", self.0 / factor),
-            None => write!(f, "{}B", self.0),
-        }
-    }
-}
-
-/// hyper cannot read into less than this.
+/// hyper needs a buffer of at least this size.
 const LEAST_HEADER_BYTES: usize = 8 * 1024;
 
 fn header_bytes(text: &str) -> Result<ByteSize, String> {
@@ -193,12 +156,12 @@ fn header_bytes(text: &str) -> Result<ByteSize, String> {
     Ok(size)
 }
 
-/// Which pages of a browser may use the API.
+/// Origins whose pages may use the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// `*`.
     Any,
-    /// `none`. It wins over whatever else is named.
+    /// `none`. Takes precedence over all other values.
     Nowhere,
     /// One origin: scheme, host and port.
     Exactly(HeaderValue),
@@ -250,24 +213,6 @@ mod tests {
         assert_eq!(config.idle_timeout, Duration::from_secs(75));
         assert_eq!(config.cors_origin, [Origin::Any]);
         assert!(config.public_metrics);
-    }
-
-    #[test]
-    fn sizes_are_read_with_and_without_units() {
-        for (text, bytes) in [
-            ("0", 0),
-            ("512", 512),
-            ("64KiB", 65_536),
-            ("2MB", 2_000_000),
-            ("7 B", 7),
-        ] {
-            assert_eq!(text.parse(), Ok(ByteSize(bytes)), "{text}");
-        }
-        for text in ["", "KiB", "-1", "1.5MiB", "99999999999GiB", "1TiB"] {
-            assert!(text.parse::<ByteSize>().is_err(), "{text}");
-        }
-        assert_eq!(ByteSize(3 << 20).to_string(), "3MiB");
-        assert_eq!(ByteSize(1500).to_string(), "1500B");
     }
 
     #[test]

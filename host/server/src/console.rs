@@ -1,7 +1,7 @@
-//! `/console`: the page on the operators' port that shows this host and replaces its logic.
+//! `/console`: the page on the admin port that shows this host and replaces its logic.
 //!
-//! These files are for everybody who reaches the port: they hold nothing. What the page shows
-//! and does goes through the admin API, with the token that a person gives it.
+//! Everybody who reaches the port can load these files: they contain no data. The page uses the
+//! admin API, with the token that the operator enters.
 
 use std::sync::{Arc, LazyLock};
 
@@ -11,13 +11,13 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::Response;
 
-use super::assets;
 use super::docs::{HTML, SCRIPT, STYLE, plain, secured};
+use super::file::File;
 use super::problem::Problem;
-use super::surface::File;
 use super::trace::Context;
 
-/// Scripts and styles are files of the page, and only lit-html makes markup of text.
+/// Scripts and styles come only from the page's own files, and only lit-html may turn text into
+/// markup.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
@@ -40,7 +40,7 @@ macro_rules! file {
 static PAGE: LazyLock<File> =
     LazyLock::new(|| plain(include_bytes!("../assets/console/index.html"), HTML));
 
-/// Every other file, by path.
+/// All other files, by path.
 static FILES: LazyLock<Vec<(&'static str, File)>> = LazyLock::new(|| {
     let files = [
         file!("console.css", STYLE),
@@ -71,7 +71,7 @@ static FILES: LazyLock<Vec<(&'static str, File)>> = LazyLock::new(|| {
 
 /// `GET /console`.
 pub(super) async fn page(headers: HeaderMap) -> Response {
-    secured(assets::read(&PAGE, &headers), POLICY)
+    secured(PAGE.respond(&headers), POLICY)
 }
 
 /// `GET /console/{file}`.
@@ -82,23 +82,23 @@ pub(super) async fn file(
 ) -> Response {
     let path = uri.path();
     match FILES.iter().find(|(known, _)| *known == path) {
-        Some((_, file)) => secured(assets::read(file, &headers), POLICY),
+        Some((_, file)) => secured(file.respond(&headers), POLICY),
         None => Problem::not_found().respond(&context.request_id),
     }
 }
 
-/// `GET /console/`: its files' addresses begin at the path without the slash.
+/// `GET /console/`: the page's relative URLs need the path without the slash.
 pub(super) async fn without_slash() -> Response {
-    elsewhere("../console")
+    redirect("../console")
 }
 
-/// `GET /`: who opens the port in a browser means the console.
+/// `GET /`: opening the port in a browser shows the console.
 pub(super) async fn from_root() -> Response {
-    elsewhere("console")
+    redirect("console")
 }
 
-/// The addresses are relative: something in front may have added a path.
-fn elsewhere(location: &'static str) -> Response {
+/// The location is relative, because a proxy in front may add a path.
+fn redirect(location: &'static str) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
     let location = HeaderValue::from_static(location);

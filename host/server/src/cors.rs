@@ -1,5 +1,7 @@
-//! CORS (the Fetch standard's protocol), by hand: the layer of `tower-http` takes every OPTIONS
-//! request for a preflight, and then a plain OPTIONS could not be answered with `Allow`.
+//! CORS (the protocol of the Fetch standard).
+//!
+//! Not the layer of `tower-http`: it treats every OPTIONS request as a preflight, so a plain OPTIONS
+//! request could not be answered with `Allow`.
 
 use axum::body::Body;
 use axum::http::header::{
@@ -21,10 +23,10 @@ const HEADERS: HeaderValue = HeaderValue::from_static(
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "ETag, Location, Link, X-Request-Id, Retry-After, Task-Host-Revision, Idempotent-Replayed",
 );
-/// As long as browsers keep it at most.
+/// The longest time that browsers accept.
 const MAX_AGE_SECONDS: HeaderValue = HeaderValue::from_static("7200");
 
-/// Which pages of a browser may use the API.
+/// The origins whose pages may use the API.
 pub(super) enum Cors {
     Off,
     Any,
@@ -46,7 +48,7 @@ impl Cors {
         }
     }
 
-    /// The answer to a preflight; none where the request is not one.
+    /// Answers a preflight. `None` if the request is not a preflight.
     pub(super) fn preflight(&self, request: &Request<Body>) -> Option<Response> {
         let headers = request.headers();
         if matches!(self, Cors::Off)
@@ -65,7 +67,7 @@ impl Cors {
         Some(response)
     }
 
-    /// Lets the page of that `Origin` read the answer, where it may.
+    /// Adds the headers that let a page with this `Origin` read the answer, if it is allowed to.
     pub(super) fn admit(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
         match self {
             Cors::Off => return,
@@ -73,7 +75,7 @@ impl Cors {
                 headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
             }
             Cors::Listed(listed) => {
-                // Also without an origin: a cache must not hand this answer to another page.
+                // Also without an origin: a cache must not give this answer to another page.
                 headers.append(VARY, HeaderValue::from_static("origin"));
                 match origin.filter(|origin| listed.contains(origin)) {
                     Some(origin) => headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()),

@@ -1,29 +1,31 @@
-//! `/docs`: the API's documentation as a page to try it on. It loads nothing from elsewhere,
-//! and its policy forbids the browser to.
+//! `/openapi.json`, and `/docs`: the API's documentation as a page where it can be tried.
 //!
-//! Swagger UI's files are kept and sent compressed; the rare client that does not take gzip
-//! gets them unpacked.
+//! The page loads nothing from elsewhere, and its content security policy forbids that. Swagger
+//! UI's files are stored and sent compressed. Clients that do not accept gzip get them
+//! decompressed.
 
 use std::sync::{Arc, LazyLock};
 
-use axum::extract::Extension;
+use axum::extract::{Extension, State};
 use axum::http::header::{
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_FRAME_OPTIONS,
 };
+use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, Version};
 use axum::response::Response;
 use bytes::Bytes;
 
-use super::assets;
+use super::app::App;
+use super::client;
+use super::file::{self, File};
 use super::problem::Problem;
-use super::surface::{self, File};
 use super::trace::Context;
 
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 pub(super) const SCRIPT: &str = "text/javascript; charset=utf-8";
 pub(super) const STYLE: &str = "text/css; charset=utf-8";
 
-/// Swagger UI sets styles on elements and draws icons from `data:` addresses.
+/// Swagger UI sets inline styles and loads icons from `data:` URLs.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -34,13 +36,13 @@ static PAGE: LazyLock<File> =
 static INIT: LazyLock<File> =
     LazyLock::new(|| plain(include_bytes!("../assets/docs/init.js"), SCRIPT));
 static BUNDLE: LazyLock<File> = LazyLock::new(|| {
-    packed(
+    compressed(
         include_bytes!("../assets/swagger-ui/swagger-ui-bundle.js.gz"),
         SCRIPT,
     )
 });
 static STYLES: LazyLock<File> = LazyLock::new(|| {
-    packed(
+    compressed(
         include_bytes!("../assets/swagger-ui/swagger-ui.css.gz"),
         STYLE,
     )
@@ -50,13 +52,23 @@ pub(super) fn plain(content: &'static [u8], media_type: &str) -> File {
     File::new(Bytes::from_static(content), media_type)
 }
 
-fn packed(content: &'static [u8], media_type: &str) -> File {
-    File::packed(Bytes::from_static(content), media_type)
+fn compressed(content: &'static [u8], media_type: &str) -> File {
+    File::compressed(Bytes::from_static(content), media_type)
+}
+
+/// `GET /openapi.json`: the API of the client's revision.
+pub(super) async fn openapi(State(app): State<Arc<App>>, parts: Parts) -> Response {
+    let revision = app.api.begin(client::of(&app, &parts));
+    let surface = app.surfaces.of(&revision);
+    let document = surface.openapi(&revision, &app.config);
+    let mut response = document.respond(&parts.headers);
+    surface.sign(&mut response);
+    response
 }
 
 /// `GET /docs`.
 pub(super) async fn page(headers: HeaderMap) -> Response {
-    secured(assets::read(&PAGE, &headers), POLICY)
+    secured(PAGE.respond(&headers), POLICY)
 }
 
 /// `GET /docs/{file}`.
@@ -66,15 +78,15 @@ pub(super) async fn file(
     headers: HeaderMap,
 ) -> Response {
     let response = match uri.path() {
-        "/docs/init.js" => assets::read(&INIT, &headers),
-        "/docs/swagger-ui-bundle.js" => assets::read(&BUNDLE, &headers),
-        "/docs/swagger-ui.css" => assets::read(&STYLES, &headers),
+        "/docs/init.js" => INIT.respond(&headers),
+        "/docs/swagger-ui-bundle.js" => BUNDLE.respond(&headers),
+        "/docs/swagger-ui.css" => STYLES.respond(&headers),
         _ => return Problem::not_found().respond(&context.request_id),
     };
     secured(response, POLICY)
 }
 
-/// Adds what keeps a page of the host's to itself.
+/// Adds the security headers of the host's own pages.
 pub(super) fn secured(mut response: Response, policy: HeaderValue) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, policy);
@@ -87,7 +99,7 @@ pub(super) fn secured(mut response: Response, policy: HeaderValue) -> Response {
     response
 }
 
-/// Whether the compression layer should touch an answer.
+/// Whether the compression layer may compress an answer.
 pub(super) fn compressible(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
-    surface::packs(headers.get(CONTENT_TYPE))
+    file::is_compressible(headers.get(CONTENT_TYPE))
 }

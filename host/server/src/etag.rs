@@ -1,14 +1,19 @@
-//! Entity tags and `If-None-Match` (RFC 9110, section 13.1.2).
+//! Entity tags, `If-None-Match` and 304 (RFC 9110, section 13.1.2).
 //!
-//! A tag names the uncompressed form. Proxies that compress mark it, by a weak prefix or a
-//! suffix such as `-gzip`; the mark is taken off again when tags are compared.
+//! A tag names the uncompressed form. Proxies that compress add a weak prefix or a suffix such as
+//! `-gzip`, which is ignored when tags are compared.
 
-use axum::http::header::IF_NONE_MATCH;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, VARY};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
 
-use request::names;
+use request::tags_match;
 
-/// The `ETag` header; none where the tag holds what a header cannot.
+/// Caches may keep an answer to a GET, and must ask again before they use it.
+pub(super) const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// The `ETag` header. `None` if the tag has a character that the header cannot have.
 pub(super) fn header(etag: &str) -> Option<HeaderValue> {
     let fits = etag
         .bytes()
@@ -16,18 +21,31 @@ pub(super) fn header(etag: &str) -> Option<HeaderValue> {
     fits.then(|| HeaderValue::from_str(&format!("\"{etag}\"")).ok())?
 }
 
-/// Whether the client has this state already. Comparison is weak, as the RFC wants it here.
+/// Whether the client has this state already. The comparison is weak, as the RFC demands here.
 pub(super) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
     headers
         .get_all(IF_NONE_MATCH)
         .iter()
         .filter_map(|value| value.to_str().ok())
-        .any(|list| list.trim() == "*" || tags(list).any(|tag| names(tag, etag)))
+        .any(|list| list.trim() == "*" || tags(list).any(|tag| tags_match(tag, etag)))
 }
 
-/// The tags of a list, without quotes or `W/`. A tag may itself hold a comma.
+/// The tags of a list, without quotes or `W/`. A tag may contain a comma.
 fn tags(list: &str) -> impl Iterator<Item = &str> {
     list.split('"').skip(1).step_by(2)
+}
+
+/// 304, with the caching headers that the full answer would have.
+pub(super) fn not_modified(tag: &str) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, REVALIDATE);
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    if let Some(tag) = header(tag) {
+        headers.insert(ETAG, tag);
+    }
+    response
 }
 
 #[cfg(test)]
@@ -41,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_compared_weakly_and_without_the_mark_of_a_coding() {
+    fn tags_are_compared_weakly_and_without_the_suffix_of_a_coding() {
         for header in [
             "*",
             r#""abc""#,
@@ -59,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_that_ends_like_a_coding_matches_itself() {
+    fn a_tag_that_ends_like_a_coding_suffix_matches_itself() {
         assert!(known(r#""abc-gzip""#, "abc-gzip"));
         assert!(!known(r#""abc""#, "abc-gzip"));
     }

@@ -1,83 +1,81 @@
-//! `GET /events`: what the logic publishes, as server-sent events (the HTML standard, 9.2).
+//! `GET /events`: the events that the logic publishes, as server-sent events (HTML standard, 9.2).
 //!
-//! Each message has the event's cursor as its id, so a client that was cut off comes back with
-//! `Last-Event-ID` and misses nothing; an id without data keeps those up to date whose filter
-//! lets nothing through. Streams end when the host drains: clients come back to another one.
+//! Each message has the event's cursor as its id, so a client that was disconnected returns with
+//! `Last-Event-ID` and misses nothing. If a client's filter matches no events, messages with an id
+//! and no data keep its cursor up to date. Streams end when the host drains; clients reconnect to
+//! another host.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::response::Response;
-use axum::routing::get;
 use bytes::Bytes;
 use futures_util::stream::{Stream, StreamExt, once, unfold};
 use percent_encoding::percent_decode_str;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
-use super::problem::Problem;
+use super::app::App;
+use super::problem::{Problem, report};
 use super::trace::Context;
-use super::{App, api};
-use request::{Broadcast, Following, News, Refusal};
+use request::{Broadcast, Error, FeedItem, Subscription};
 use storage::{Cursor, Published};
-use telemetry::metrics::Held;
+use telemetry::metrics::GaugeGuard;
 
-/// How long a stream may be silent: proxies cut off what is silent for a minute, and a client
-/// that is gone is found out by writing to it.
+/// How long a stream may be silent. Proxies close connections that are silent for a minute, and only
+/// a write detects that a client is gone.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// How long a client waits before it comes back, in milliseconds.
+/// How long a client waits before it reconnects, in milliseconds.
 const RETRY_MS: u32 = 1000;
 
-/// Where events come from.
+/// The source of events.
 #[async_trait]
 pub trait Events: Send + Sync + 'static {
-    /// Follows the feed from a place, or from now on.
+    /// Subscribes to the events after a position. `None`: to the events from now on.
     ///
     /// # Errors
-    /// [`Refusal::Unavailable`] and [`Refusal::Overloaded`].
-    async fn follow(&self, from: Option<Cursor>) -> Result<Following, Refusal>;
+    /// Returns [`Error::Unavailable`] or [`Error::Overloaded`] if the database does not answer.
+    async fn subscribe(&self, from: Option<Cursor>) -> Result<Subscription, Error>;
 }
 
 #[async_trait]
 impl Events for Broadcast {
-    async fn follow(&self, from: Option<Cursor>) -> Result<Following, Refusal> {
-        Broadcast::follow(self, from).await
+    async fn subscribe(&self, from: Option<Cursor>) -> Result<Subscription, Error> {
+        Broadcast::subscribe(self, from).await
     }
 }
 
-/// What the route shares: the source, and a place for each stream.
-struct Gallery {
+/// The source of events and the limit of streams.
+pub(super) struct Streams {
     events: Arc<dyn Events>,
-    places: Arc<Semaphore>,
+    /// One permit for each stream.
+    permits: Arc<Semaphore>,
 }
 
-/// The route, for that many streams at a time.
-pub(super) fn router(events: Arc<dyn Events>, streams: usize) -> Router<Arc<App>> {
-    let gallery = Arc::new(Gallery {
-        events,
-        places: Arc::new(Semaphore::new(streams)),
-    });
-    Router::new()
-        .route("/events", get(follow))
-        .layer(Extension(gallery))
+impl Streams {
+    pub(super) fn new(events: Arc<dyn Events>, limit: usize) -> Streams {
+        Streams {
+            events,
+            permits: Arc::new(Semaphore::new(limit)),
+        }
+    }
 }
 
-async fn follow(
-    State(app): State<Arc<App>>,
-    Extension(gallery): Extension<Arc<Gallery>>,
+/// `GET /events`.
+pub(super) async fn follow(
+    State((app, streams)): State<(Arc<App>, Arc<Streams>)>,
     Extension(context): Extension<Arc<Context>>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    match open(&app, &gallery, &uri, &headers).await {
+    match open(&app, &streams, &uri, &headers).await {
         Ok(response) => response,
         Err(problem) => problem.respond(&context.request_id),
     }
@@ -85,50 +83,50 @@ async fn follow(
 
 async fn open(
     app: &App,
-    gallery: &Gallery,
+    streams: &Streams,
     uri: &Uri,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let query = Query::read(uri.query().unwrap_or_default());
     let from = match last_seen(headers)? {
-        // A browser repeats the URL when it comes back: what it has seen since says more.
+        // A browser reconnects with the same URL, so the header is more recent than `after`.
         Some(seen) => Some(seen),
         None => query.after,
     };
-    let place = gallery.places.clone().try_acquire_owned().map_err(|_| {
+    let permit = streams.permits.clone().try_acquire_owned().map_err(|_| {
         app.metrics.limit_hit("event-streams");
         Problem::too_many_streams()
     })?;
-    let following = gallery.events.follow(from).await.map_err(|refusal| {
-        api::log(&refusal);
-        Problem::from(refusal)
+    let subscription = streams.events.subscribe(from).await.map_err(|error| {
+        report::log(&error);
+        Problem::from(error)
     })?;
-    let held = (place, app.metrics.event_stream());
-    let messages = messages(following, query.kinds, SILENCE, held);
+    let held = (permit, app.metrics.event_stream());
+    let messages = messages(subscription, query.kinds, SILENCE, held);
     let drained = app.readiness.clone().until_withdrawn();
     let mut response = Response::new(Body::from_stream(messages.take_until(drained)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // nginx gathers an answer unless it is told not to.
+    // Without this header nginx buffers the answer.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
 }
 
-/// The place that a client names which comes back.
-fn last_seen(headers: &HeaderMap) -> Result<Option<Cursor>, Refusal> {
+/// The cursor that a returning client sends.
+fn last_seen(headers: &HeaderMap) -> Result<Option<Cursor>, Error> {
     let Some(seen) = headers.get("last-event-id") else {
         return Ok(None);
     };
-    let seen = seen.to_str().map_err(|_| Refusal::BadHeader {
+    let seen = seen.to_str().map_err(|_| Error::BadHeader {
         header: "Last-Event-ID",
-        reason: "send the id of the last event that was seen".to_owned(),
+        reason: "send the id of the last event that you received".to_owned(),
     })?;
-    // A browser sends the header without a value when it has seen none.
+    // A browser that has received no event sends the header without a value.
     Ok((!seen.is_empty()).then(|| Cursor::new(seen)))
 }
 
-/// What a client asks for in the URL.
+/// The parameters in the URL.
 #[derive(Debug, Default, PartialEq)]
 struct Query {
     after: Option<Cursor>,
@@ -150,7 +148,7 @@ impl Query {
     }
 }
 
-/// The kinds that a client wants; all where it names none.
+/// The kinds of events that a client wants. Empty: all kinds.
 #[derive(Debug, Default, PartialEq)]
 struct Kinds(Vec<String>);
 
@@ -161,7 +159,7 @@ impl Kinds {
         self.0.extend(kinds.map(str::to_owned));
     }
 
-    /// Whether one of them is that kind, or the part of it before a dot.
+    /// Whether one of the kinds is this kind, or the part of it before a dot.
     fn include(&self, kind: &str) -> bool {
         let covers = |wanted: &String| {
             kind.strip_prefix(wanted.as_str())
@@ -171,42 +169,42 @@ impl Kinds {
     }
 }
 
-/// The messages of one stream: where it begins, then what it wants to hear, and after each
-/// silence how far it is. `held` lives as long as the stream.
+/// The messages of one stream: first its position, then the events that the client wants, and its
+/// position again after each silence. `held` is dropped with the stream.
 fn messages(
-    following: Following,
+    subscription: Subscription,
     kinds: Kinds,
     silence: Duration,
-    held: (OwnedSemaphorePermit, Held),
+    held: (OwnedSemaphorePermit, GaugeGuard),
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static {
-    let Following { from, news } = following;
+    let Subscription { from, items } = subscription;
     let first = Bytes::from(format!("retry: {RETRY_MS}\nid: {}\n\n", one_line(&from)));
-    let state = (news, kinds, from, held);
+    let state = (items, kinds, from, held);
     let live = unfold(
         state,
-        move |(mut news, kinds, mut place, held)| async move {
+        move |(mut items, kinds, mut place, held)| async move {
             let silent = Instant::now() + silence;
             loop {
                 let next = tokio::select! {
-                    next = news.next() => next?,
+                    next = items.next() => next?,
                     () = sleep_until(silent) => {
                         let alive = format!(": alive\nid: {}\n\n", one_line(&place));
-                        return Some((Bytes::from(alive), (news, kinds, place, held)));
+                        return Some((Bytes::from(alive), (items, kinds, place, held)));
                     }
                 };
                 let message = match next {
-                    News::Event(event) => {
+                    FeedItem::Event(event) => {
                         place = event.cursor.clone();
                         kinds.include(event.event.kind()).then(|| message(&event))
                     }
-                    News::Reset(end) => {
+                    FeedItem::Reset(end) => {
                         let reset = format!("id: {end}\nevent: reset\ndata: {{}}\n\n");
                         place = end;
                         Some(reset.into())
                     }
                 };
                 if let Some(message) = message {
-                    return Some((message, (news, kinds, place, held)));
+                    return Some((message, (items, kinds, place, held)));
                 }
             }
         },
@@ -214,7 +212,7 @@ fn messages(
     once(async { first }).chain(live).map(Ok)
 }
 
-/// A cursor as a client sent it, without what would end the line.
+/// A cursor without line breaks: a client may have sent any text.
 fn one_line(place: &Cursor) -> String {
     let visible = |character: &char| !character.is_control();
     place.as_str().chars().filter(visible).collect()
@@ -228,12 +226,12 @@ fn message(published: &Published) -> Bytes {
         "kind": event.kind(),
         "subject": event.subject(),
         "attributes": serde_json::Value::Object(attributes.collect()),
-        // A clock beyond the year 9999 is broken.
+        // Only a broken clock is beyond the year 9999.
         "time": jiff::Timestamp::from_millisecond(published.at_ms)
             .unwrap_or(jiff::Timestamp::MAX)
             .to_string(),
     });
-    // JSON has no line breaks outside strings, and escapes those inside.
+    // JSON on one line: line breaks in strings are escaped.
     Bytes::from(format!(
         "id: {}\nevent: {}\ndata: {data}\n\n",
         published.cursor,

@@ -1,7 +1,7 @@
-//! A backend without logic or database, for the tests of this layer.
+//! A backend without logic or database, for the tests of this crate.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,33 +17,33 @@ use tower::ServiceExt;
 
 use super::{Api, Config, Server};
 use contract::{Access, Asset, Description, Method, Route, RouteIndex};
-use request::{Answer, Client, Health, Invocation, Logic, Refusal, Request, Revision, Template};
+use request::{Answer, Client, Error, Health, Invocation, Logic, Request, Revision, Template};
 use runtime::{Call, Interruption};
 use telemetry::metrics::Metrics;
 use transcode::{Input, InputError};
 
-/// Answers each operation as the test says.
+/// Answers all operations with the answer that the test sets.
 pub(super) struct Fake {
     revision: Arc<Revision>,
-    answer: Mutex<Result<Answer, Refusal>>,
-    pub(super) health: Mutex<Result<Health, Refusal>>,
-    pub(super) ready: Mutex<Result<(), Refusal>>,
+    answer: Mutex<Result<Answer, Error>>,
+    pub(super) health: Mutex<Result<Health, Error>>,
+    pub(super) ready: Mutex<Result<(), Error>>,
     pub(super) alive: AtomicBool,
-    /// What the logic was asked last.
+    /// The last request to an operation.
     pub(super) asked: Mutex<Option<(RouteIndex, Request)>>,
-    /// Told when `/slow` was begun; the answer waits for `release`.
+    /// Notified when `/slow` has begun. Its answer waits for `release`.
     pub(super) begun: Notify,
     pub(super) release: Notify,
-    /// Who asked last.
+    /// The client of the last request.
     pub(super) client: Mutex<String>,
 }
 
 pub(super) const DIGEST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// A file that is worth packing.
+/// A file that is large enough to be compressed.
 pub(super) static LARGE: LazyLock<String> = LazyLock::new(|| "a { color: red }\n".repeat(200));
 
-/// Method and path of each route, by index.
+/// Method and path of each route.
 const ROUTES: [(Method, &str); 7] = [
     (Method::Get, "/things"),
     (Method::Post, "/things"),
@@ -89,9 +89,9 @@ impl Fake {
         fake
     }
 
-    pub(super) fn refuses(refusal: impl Into<Refusal>) -> Arc<Fake> {
+    pub(super) fn fails(error: impl Into<Error>) -> Arc<Fake> {
         let fake = Fake::new();
-        *fake.answer.lock().unwrap() = Err(refusal.into());
+        *fake.answer.lock().unwrap() = Err(error.into());
         fake
     }
 
@@ -106,7 +106,7 @@ impl Fake {
     }
 }
 
-fn revision() -> Revision {
+pub(super) fn revision() -> Revision {
     let route = |(method, path): (Method, &str)| Route {
         method,
         path: path.to_owned(),
@@ -156,18 +156,17 @@ fn revision() -> Revision {
         ],
         operations: Vec::new(),
         stats: Arc::default(),
-        shown: OnceLock::new(),
         logic: Box::new(NoLogic),
     }
 }
 
-/// The fake answers by itself: its revision's logic is never asked.
+/// [`Fake`] answers without its revision's logic.
 struct NoLogic;
 
 #[async_trait]
 impl Logic for NoLogic {
     fn prepare(&self, _: RouteIndex, _: &Input<'_>) -> Result<Box<dyn Invocation>, InputError> {
-        unreachable!("the fake answers by itself")
+        unreachable!("the fake answers without it")
     }
 
     fn alive(&self) -> bool {
@@ -175,7 +174,7 @@ impl Logic for NoLogic {
     }
 
     async fn health(&self, _: Call) -> Result<Result<Vec<(String, i64)>, String>, Interruption> {
-        unreachable!("the fake answers by itself")
+        unreachable!("the fake answers without it")
     }
 }
 
@@ -195,7 +194,7 @@ impl Api for Fake {
         _: &Arc<Revision>,
         route: RouteIndex,
         request: Request,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<Answer, Error> {
         match ROUTES[route.get()].1 {
             "/panic" => panic!("a defect of the host"),
             "/slow" => {
@@ -208,11 +207,11 @@ impl Api for Fake {
         self.answer.lock().unwrap().clone()
     }
 
-    async fn health(&self) -> Result<Health, Refusal> {
+    async fn health(&self) -> Result<Health, Error> {
         self.health.lock().unwrap().clone()
     }
 
-    async fn ready(&self) -> Result<(), Refusal> {
+    async fn ready(&self) -> Result<(), Error> {
         self.ready.lock().unwrap().clone()
     }
 
@@ -235,7 +234,7 @@ pub(super) fn config(flags: &[&str]) -> Config {
     }
 }
 
-/// An answer, read whole.
+/// An answer that was read completely.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: u16,
@@ -255,7 +254,7 @@ impl Reply {
     }
 }
 
-/// Sends `METHOD path`, and reads the whole answer.
+/// Sends a request, given as `METHOD path`, and reads the whole answer.
 pub(super) async fn send(
     router: &Router,
     line: &str,

@@ -1,8 +1,8 @@
-//! Probes and figures: `/health` for people and clients, `/livez` and `/readyz` for whoever
-//! starts and stops hosts, `/metrics` for Prometheus.
+//! Probes and metrics: `/health` for people and clients, `/livez` and `/readyz` for orchestrators,
+//! `/metrics` for Prometheus.
 //!
-//! The probes are also served on the operators' port, from a thread of its own. What they ask
-//! about is asked on the public port's runtime, because that is the one in question.
+//! The admin port also serves the probes, from a thread of its own. They still check the runtime of
+//! the public port, because that is the one that may hang.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,11 +15,11 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
-use super::{App, api};
-use request::Refusal;
+use super::app::App;
+use super::problem::report;
 use telemetry::metrics::{Format, resident_memory_bytes};
 
-/// How long a worker of the runtime may take to run an empty task.
+/// How long a worker thread may take to run an empty task.
 const WORKER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long the database may take to answer.
@@ -32,9 +32,9 @@ pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
     let mut body = Map::new();
     let reason = match &health {
         Ok(health) => health.unhealthy.clone(),
-        Err(refusal) => {
-            api::log(refusal);
-            Some(in_public(refusal).to_owned())
+        Err(error) => {
+            report::log(error);
+            Some(report::public_reason(error).to_owned())
         }
     };
     let database = reason.is_none() || app.api.ready().await.is_ok();
@@ -71,25 +71,28 @@ pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
     body.insert("revision".into(), revision.digest.as_str().into());
     body.insert("host_version".into(), env!("CARGO_PKG_VERSION").into());
     for (name, figure) in health.into_iter().flat_map(|health| health.figures) {
-        // What the host says of itself is not the logic's to say.
+        // The logic cannot replace the host's own members.
         body.entry(name).or_insert(figure.into());
     }
     respond(status, &body.into())
 }
 
-/// `GET /livez`: 503 means that only a new process helps.
+/// `GET /livez`: 503 means that the process must be restarted.
 pub(super) async fn livez(State(app): State<Arc<App>>) -> Response {
     let worker = timeout(WORKER_PATIENCE, app.workers.spawn(async {})).await;
     if !app.api.alive() {
-        probe(Err("the runtime's ticker has stopped".to_owned()), "alive")
+        probe(
+            Err("the engine's epoch ticker has stopped".to_owned()),
+            "alive",
+        )
     } else if !matches!(worker, Ok(Ok(()))) {
-        probe(Err("no worker of the runtime answered".to_owned()), "alive")
+        probe(Err("no worker thread answered".to_owned()), "alive")
     } else {
         probe(Ok(()), "alive")
     }
 }
 
-/// `GET /readyz`: 503 means that requests should go elsewhere for now.
+/// `GET /readyz`: 503 means that requests should go to another host for now.
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
     if app.readiness.withdrawn() {
         return probe(Err("the host is draining".to_owned()), "ready");
@@ -98,11 +101,11 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
     let check = app.workers.spawn(async move { api.ready().await });
     let outcome = match timeout(DATABASE_PATIENCE, check).await {
         Ok(Ok(Ok(()))) => Ok(()),
-        Ok(Ok(Err(refusal))) => {
-            api::log(&refusal);
-            Err(in_public(&refusal).to_owned())
+        Ok(Ok(Err(error))) => {
+            report::log(&error);
+            Err(report::public_reason(&error).to_owned())
         }
-        Ok(Err(_)) => Err("the check itself failed".to_owned()),
+        Ok(Err(_)) => Err("the readiness check panicked".to_owned()),
         Err(_) => Err("the database did not answer in time".to_owned()),
     };
     probe(outcome, "ready")
@@ -116,16 +119,6 @@ pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> 
     let media_type = HeaderValue::from_static(format.media_type());
     response.headers_mut().insert(CONTENT_TYPE, media_type);
     response
-}
-
-/// Why there are no figures, as far as everybody may know. The log has a trap's backtrace and
-/// the system's own words.
-fn in_public(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::Fault(fault) => fault.code(),
-        Refusal::Overloaded { .. } => "the host is overloaded",
-        _ => "the database does not answer",
-    }
 }
 
 fn probe(outcome: Result<(), String>, word: &str) -> Response {

@@ -1,10 +1,13 @@
-//! Accepts connections, serves HTTP/1.1 and HTTP/2 (with prior knowledge) on them, and drains
-//! them at the end: readiness off, serve on for the drain delay and close each connection with
-//! its next answer, stop accepting, let what is in flight end within the drain time-out, cut off
-//! the rest. Who is in a hurry gets the last step at once.
+//! Accepts connections, serves HTTP/1.1 and HTTP/2 (with prior knowledge) on them, and drains them
+//! at the end.
 //!
-//! Slow clients are cut off at three places: `stream` bounds a request's head and a reader
-//! that takes no bytes, hyper bounds the time between requests, `api` bounds a body.
+//! A drain has these steps: turn readiness off; serve during the drain delay, and close each
+//! connection with its next answer; stop accepting; wait up to the drain time-out for requests in
+//! flight; close the remaining connections. A second signal skips to the last step.
+//!
+//! Slow clients are disconnected in three places: `stream` bounds the time for a request's head and
+//! for a client that reads no bytes, hyper bounds the time between requests, and `body` bounds the
+//! time for a body.
 
 mod stream;
 
@@ -36,24 +39,25 @@ use tower::ServiceExt;
 use tracing::{debug, info, warn};
 
 use self::stream::{Progress, Stream};
+use super::app::Readiness;
 use super::client::Peer;
-use super::{Config, Readiness};
+use super::config::Config;
 use telemetry::metrics::Metrics;
 
-/// Streams that one HTTP/2 connection may have open.
+/// Open streams of one HTTP/2 connection.
 const MAX_STREAMS: u32 = 200;
 
-/// How long idle connections have to close, where the drain is to end at once.
-const HASTE: Duration = Duration::from_millis(100);
+/// How long idle connections have to close, if the drain must end at once.
+const HURRIED_DRAIN: Duration = Duration::from_millis(100);
 
-/// How long a connection that was accepted last may take to bring its request, at the end of a drain
-/// delay: whoever connects has not noticed, and its request may not be one that can be sent again.
+/// How long a connection that was accepted at the end of the drain delay may take to send its
+/// request. Its client has not noticed the drain, and may not be able to send the request again.
 const FIRST_REQUEST: Duration = Duration::from_millis(200);
 
-/// How long to leave the kernel alone after it could not accept (no file descriptors, say).
+/// The pause after the kernel could not accept a connection, such as without file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What a port takes from its clients. See [`Config`] for what each means.
+/// The limits of a port. See [`Config`] for their meaning.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// `--max-connections`
@@ -89,12 +93,12 @@ impl From<&Config> for Limits {
 /// How a drain ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drained {
-    /// Connections that had a request in flight when the time was up. 0: all ended well.
+    /// Connections that still had a request in flight at the end of the drain and were closed.
     pub connections_cut: usize,
 }
 
-/// Serves the router until `shutdown` is ready, then drains, until `hurry` is ready. Metrics, where
-/// given, count the open connections.
+/// Serves the router until `shutdown` completes, then drains. If `hurry` completes, the drain ends at
+/// once. `metrics` count the open connections.
 ///
 /// Dropping the future closes every connection at once.
 pub async fn serve(
@@ -126,14 +130,14 @@ pub async fn serve(
     let delay_ms = port.limits.drain_delay.as_millis() as u64;
     info!(
         drain.delay_ms = delay_ms,
-        "readiness is off, the drain begins"
+        "readiness is off; the drain begins"
     );
     tokio::select! {
         () = port.accept(&listener) => {}
         () = sleep_until(until) => {}
         () = &mut hurry => {}
     }
-    port.accept_the_last(&listener);
+    port.accept_pending(&listener);
     drop(listener);
     if !hurry.is_terminated() && port.limits.drain_delay > Duration::ZERO {
         tokio::select! {
@@ -147,10 +151,10 @@ pub async fn serve(
 struct Port {
     router: Router,
     builder: Builder<TokioExecutor>,
-    /// One permit a connection, held by its task.
+    /// One permit for each connection, held by its task.
     slots: Arc<Semaphore>,
     graceful: GracefulShutdown,
-    /// Owns every connection's task until it ended.
+    /// Owns the task of each connection until it ends.
     connections: JoinSet<()>,
     limits: Limits,
     readiness: Readiness,
@@ -158,7 +162,7 @@ struct Port {
 }
 
 impl Port {
-    /// Accepts for ever.
+    /// Accepts connections without end.
     async fn accept(&mut self, listener: &TcpListener) {
         loop {
             let slots = self.slots.clone();
@@ -171,24 +175,25 @@ impl Port {
             tokio::select! {
                 accepted = accepted => match accepted {
                     Ok((stream, peer, slot)) => self.spawn(stream, peer, slot),
-                    Err(failure) if is_the_clients(&failure) => {}
+                    Err(failure) if is_connection_error(&failure) => {}
                     Err(failure) => {
                         warn!("cannot accept connections: {failure}");
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                     }
                 },
-                // Ended tasks are let go of as they end.
+                // Frees tasks as they end.
                 Some(_) = self.connections.join_next() => {}
             }
         }
     }
 
-    /// Takes what the kernel has accepted already: it would reset what is left when the listener goes.
-    fn accept_the_last(&mut self, listener: &TcpListener) {
+    /// Accepts the connections that the kernel has accepted already. It would reset them when the
+    /// listener closes.
+    fn accept_pending(&mut self, listener: &TcpListener) {
         while let Ok(slot) = self.slots.clone().try_acquire_owned() {
             match listener.accept().now_or_never() {
                 Some(Ok((stream, peer))) => self.spawn(stream, peer, slot),
-                Some(Err(failure)) if is_the_clients(&failure) => {}
+                Some(Err(failure)) if is_connection_error(&failure) => {}
                 Some(Err(_)) | None => break,
             }
         }
@@ -200,9 +205,9 @@ impl Port {
     }
 
     fn spawn(&mut self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
-        // Answers are written whole; waiting to fill a packet would only delay them.
+        // Answers are written in one piece; waiting to fill a packet would only delay them.
         if let Err(failure) = stream.set_nodelay(true) {
-            debug!("TCP_NODELAY was not set: {failure}");
+            debug!("cannot set TCP_NODELAY: {failure}");
         }
         let progress = Arc::new(Progress::default());
         let io = Stream::new(stream, progress.clone(), &self.limits);
@@ -217,15 +222,16 @@ impl Port {
             let answer = router.clone().oneshot(request.map(Body::new));
             async move {
                 let mut response = answer.await?;
-                // Who keeps connections, as proxies do, learns with an answer to make the next one
-                // elsewhere. One that is closed while it idles may lose a request that is under
-                // way. HTTP/2 says so by itself when the drain begins.
+                // During a drain, an answer asks clients that keep connections open, such as
+                // proxies, to open the next one elsewhere. Closing an idle connection could
+                // lose a request that is on its way. HTTP/2 does this on its own when the drain
+                // begins.
                 if reusable && readiness.withdrawn() {
                     let close = HeaderValue::from_static("close");
                     response.headers_mut().insert(CONNECTION, close);
                 }
-                // A stream is in flight until it has ended: its connection is not idle, however
-                // long the client says nothing. Any other answer is whole by now.
+                // A streamed answer is in flight until it ends: its connection is not idle, even if
+                // the client sends nothing. Any other answer is complete by now.
                 Ok::<_, Infallible>(match response.body().size_hint().exact() {
                     Some(_) => response,
                     None => response.map(|body| {
@@ -245,16 +251,16 @@ impl Port {
         let held = self.metrics.as_ref().map(|metrics| metrics.connected());
         self.connections.spawn(async move {
             if let Err(failure) = watched.await {
-                debug!("a connection broke off: {failure}");
+                debug!("a connection failed: {failure}");
             }
             drop((slot, held));
         });
     }
 
-    /// `hurry` may have been ready before.
+    /// `hurry` may have completed before.
     async fn drain(mut self, hurry: impl FusedFuture<Output = ()>) -> Drained {
         let patience = match hurry.is_terminated() {
-            true => HASTE,
+            true => HURRIED_DRAIN,
             false => self.limits.drain_timeout,
         };
         let ended = tokio::select! {
@@ -268,10 +274,10 @@ impl Port {
         };
         self.connections.shutdown().await;
         match connections_cut {
-            0 => info!("drained: every request in flight was answered"),
+            0 => info!("drained: all requests in flight were answered"),
             cut => warn!(
                 drain.connections_cut = cut,
-                "drained: {cut} connections were cut off"
+                "drained: {cut} connections with requests in flight were closed"
             ),
         }
         Drained { connections_cut }
@@ -283,8 +289,8 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        // hyper starts this clock when the last answer was sent, so it is the idle time; the
-        // time for a head that has begun is bounded by the stream.
+        // hyper starts this time-out after each answer, so it is the idle time. `stream` bounds the
+        // time for a head that has begun.
         .header_read_timeout(limits.idle_timeout.max(limits.header_timeout))
         .max_buf_size(limits.header_bytes);
     builder
@@ -295,8 +301,8 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     builder
 }
 
-/// A connection that was gone before it was accepted says nothing about the listener.
-fn is_the_clients(failure: &io::Error) -> bool {
+/// Whether the connection failed before it was accepted. This says nothing about the listener.
+fn is_connection_error(failure: &io::Error) -> bool {
     matches!(
         failure.kind(),
         io::ErrorKind::ConnectionAborted

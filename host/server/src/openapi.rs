@@ -1,27 +1,11 @@
-//! `/openapi.json`: the description of the client's revision, with the host's own paths added.
+//! Adds the host's own paths to the OpenAPI document of a revision.
 
-use std::sync::Arc;
-
-use axum::extract::State;
-use axum::http::request::Parts;
-use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::surface::Surface;
-use super::{App, Config, assets, client};
+use super::config::Config;
 
-/// `GET /openapi.json`.
-pub(super) async fn document(State(app): State<Arc<App>>, parts: Parts) -> Response {
-    let revision = app.api.begin(client::of(&app, &parts));
-    let surface = Surface::of(&revision);
-    let document = surface.openapi(&revision, &app.config);
-    let mut response = assets::read(document, &parts.headers);
-    surface.sign(&mut response);
-    response
-}
-
-/// The document with the paths that every host has, and with where clients find them. What the
-/// document itself says of them wins.
+/// Returns the document with the host's own paths, and with the prefix that clients see as its
+/// server. A path that the document already has is not changed.
 pub(super) fn with_host_paths(document: &Value, config: &Config) -> Value {
     let mut document = document.clone();
     if let Some(prefix) = config.public_path.prefix() {
@@ -43,16 +27,16 @@ pub(super) fn with_host_paths(document: &Value, config: &Config) -> Value {
         "/livez",
         probe(
             "livez",
-            "Whether the process lives",
-            "only a new process helps",
+            "Whether the process works",
+            "the process must be restarted",
         ),
     );
     add(
         "/readyz",
         probe(
             "readyz",
-            "Whether the host wants requests",
-            "requests should go elsewhere",
+            "Whether the host accepts requests",
+            "send requests to another host",
         ),
     );
     if config.public_metrics {
@@ -68,7 +52,7 @@ fn health() -> Value {
             "database", "service", "revision", "host_version"],
         "properties": {
             "status": {"enum": ["healthy", "unhealthy"]},
-            "reason": {"type": "string", "description": "Why it is unhealthy."},
+            "reason": {"type": "string", "description": "Why the service is unhealthy."},
             "timestamp": {"type": "string", "format": "date-time"},
             "version": {"type": "string", "description": "The logic's version."},
             "uptime_seconds": {"type": "number", "minimum": 0},
@@ -78,14 +62,14 @@ fn health() -> Value {
             "revision": {"type": "string", "description": "The component's SHA-256."},
             "host_version": {"type": "string"}
         },
-        "additionalProperties": {"type": "integer", "description": "A figure that the logic gives."}
+        "additionalProperties": {"type": "integer", "description": "A figure that the logic returns."}
     }}});
     get(
         "health",
         "The service's health and its figures",
         json!({
             "200": {"description": "The service works.", "content": body},
-            "503": {"description": "It does not, for the reason given.", "content": body}
+            "503": {"description": "The service does not work. `reason` says why.", "content": body}
         }),
     )
 }
@@ -109,9 +93,9 @@ fn probe(id: &str, summary: &str, otherwise: &str) -> Value {
 fn metrics() -> Value {
     get(
         "metrics",
-        "The host's figures, for Prometheus",
+        "The host's metrics, for Prometheus",
         json!({
-            "200": {"description": "In the text format that `Accept` asks for.", "content": {
+            "200": {"description": "The metrics, in the text format that `Accept` asks for.", "content": {
                 "text/plain": {"schema": {"type": "string"}},
                 "application/openmetrics-text": {"schema": {"type": "string"}}
             }}
@@ -128,33 +112,33 @@ fn events() -> Value {
     };
     let mut item = get(
         "events",
-        "What has changed, as server-sent events",
+        "Changes, as server-sent events",
         json!({
             "200": {
-                "description": "A stream without an end. Each message has a cursor as its `id`, the \
-                    event's kind as `event`, and as `data` a JSON object of `kind`, `subject`, \
-                    `attributes` and `time`. The message `reset` says that events may be missing: \
-                    read again what you keep.",
+                "description": "An endless stream. Each message has a cursor as its `id`, the event's \
+                    kind as `event`, and a JSON object with `kind`, `subject`, `attributes` and \
+                    `time` as `data`. The message `reset` means that events may be missing: read \
+                    the data again.",
                 "content": {"text/event-stream": {"schema": {"type": "string"}}}
             },
-            "503": {"description": "Too many clients follow, or the database does not answer."}
+            "503": {"description": "Too many clients follow the events, or the database does not answer."}
         }),
     );
     item["get"]["parameters"] = json!([
         parameter(
             "query",
             "kind",
-            "Kinds to hear of, parted by commas; `task` stands for every `task.…`."
+            "The kinds to receive, comma-separated. `task` includes every `task.…`. Default: all."
         ),
         parameter(
             "query",
             "after",
-            "The cursor to go on after; none: from now on."
+            "Send the events after this cursor. Default: events from now on."
         ),
         parameter(
             "header",
             "Last-Event-ID",
-            "The same, as browsers send it; it goes before `after`."
+            "The same as `after`, in the header that browsers send. Takes precedence over `after`."
         )
     ]);
     item

@@ -1,5 +1,5 @@
-//! The operators' port, on an OS thread with a runtime of its own: whatever the logic does to
-//! the workers of the public port, probes and metrics still answer.
+//! The admin port. It has an OS thread and a runtime of its own, so probes and metrics answer
+//! whatever the logic does to the worker threads of the public port.
 
 use std::future::pending;
 use std::io;
@@ -14,8 +14,8 @@ use tracing::error;
 use super::Readiness;
 use super::listen::{self, Drained, Limits};
 
-/// The running port. Stop it last, so that it tells of the drain. Dropping it stops it too,
-/// without waiting.
+/// The running admin port. Stop it last, so that its probes and metrics cover the drain. Dropping it
+/// stops it too, without waiting.
 #[must_use = "the port closes when this is dropped"]
 pub struct OperatorsPort {
     stop: oneshot::Sender<()>,
@@ -26,13 +26,13 @@ impl OperatorsPort {
     /// Serves the router from a new thread.
     ///
     /// # Errors
-    /// The thread or its runtime could not be made; nothing is served.
+    /// Returns an error if the thread or its runtime could not be created. Nothing is served then.
     pub fn serve(
         listener: TcpListener,
         router: Router,
         limits: Limits,
     ) -> io::Result<OperatorsPort> {
-        // Nobody balances load over this port, so nobody has to notice first.
+        // No load balancer uses this port, so nothing has to notice readiness first.
         let limits = Limits {
             drain_delay: Duration::ZERO,
             ..limits
@@ -63,19 +63,19 @@ impl OperatorsPort {
         Ok(OperatorsPort { stop, thread })
     }
 
-    /// Stops accepting, lets what is in flight end, and waits for the thread. Blocks: call it
-    /// from `spawn_blocking` or after the runtime's end.
+    /// Stops accepting, waits for requests in flight and for the thread. Blocks: call this from
+    /// `spawn_blocking` or after the runtime has ended.
     pub fn stop(self) -> Drained {
-        // The thread may have ended already; then nobody listens.
+        // This fails if the thread has ended already.
         let _ = self.stop.send(());
         match self.thread.join() {
             Ok(Ok(drained)) => drained,
             Ok(Err(failure)) => {
-                error!("the operators' port was not served: {failure}");
+                error!("cannot serve the admin port: {failure}");
                 Drained { connections_cut: 0 }
             }
             Err(_) => {
-                error!("the operators' thread panicked");
+                error!("the thread of the admin port panicked");
                 Drained { connections_cut: 0 }
             }
         }

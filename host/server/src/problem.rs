@@ -1,9 +1,16 @@
-//! The one place that maps why a request got no success to a status and a body (RFC 9457).
+//! Problem types: the one place that maps every error to a status, a code and a body (RFC 9457).
 //!
-//! A 5xx says what kind of failure it was and never what happened inside. Every problem carries
-//! the request's id, by which the log tells the rest.
+//! To add a problem type:
+//! - for a failed request, add a variant to [`request::Error`] or [`request::Fault`]; the compiler
+//!   then asks for its status, code and title here, and for its log line in `report`;
+//! - for a failure of the server itself, add a constructor under "Problems of the server";
+//! - for the admin API, add a constructor in `admin`.
+//!
+//! A 5xx says what kind of failure it was and never what happened inside. Every problem has the
+//! request's id, by which the details can be found in the log.
 
 mod admin;
+pub(super) mod report;
 
 use std::time::Duration;
 
@@ -13,11 +20,11 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::config::ByteSize;
+use super::byte_size::ByteSize;
 use contract::{self, FieldError};
-use request::{Fault, Refusal};
+use request::{Error, Fault};
 
-/// The members that a logic's extensions may not take.
+/// Members that the extensions of the logic's problems cannot replace.
 const STANDARD: [&str; 7] = [
     "type",
     "title",
@@ -28,10 +35,10 @@ const STANDARD: [&str; 7] = [
     "request_id",
 ];
 
-/// When to come back to a service whose database does not answer.
+/// How long a client should wait before it tries an unavailable service again.
 const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
 
-/// Why a request got no success, ready to be sent.
+/// Why a request did not succeed, ready to be sent.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Problem {
     pub(super) status: StatusCode,
@@ -45,62 +52,58 @@ pub(super) struct Problem {
     challenge: Option<&'static str>,
 }
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Problem {
-        match refusal {
-            Refusal::Malformed(detail) => {
+impl From<Error> for Problem {
+    fn from(error: Error) -> Problem {
+        match error {
+            Error::Malformed(detail) => {
                 Problem::new(400, "malformed-request", "The body is not valid JSON").detail(detail)
             }
-            Refusal::Invalid(errors) => {
+            Error::Invalid(errors) => {
                 let title = "The request does not fit the operation's types";
                 Problem {
                     errors,
                     ..Problem::new(422, "invalid-request", title)
                 }
             }
-            Refusal::UnsupportedMediaType(reads) => Problem::new(
+            Error::UnsupportedMediaType(accepted) => Problem::new(
                 415,
                 "unsupported-media-type",
                 "The body's media type is not supported",
             )
-            .detail(format!("This operation reads {reads}.")),
-            Refusal::PreconditionFailed => Problem::new(
+            .detail(format!("This operation accepts {accepted}.")),
+            Error::PreconditionFailed => Problem::new(
                 412,
                 "precondition-failed",
                 "The resource has changed since it was read",
             ),
-            Refusal::BadHeader { header, reason } => Problem::new(
-                400,
-                "invalid-header",
-                "A header cannot be used as it stands",
-            )
-            .detail(format!("{header}: {reason}")),
-            Refusal::KeyReused => Problem::new(
+            Error::BadHeader { header, reason } => {
+                Problem::new(400, "invalid-header", "The value of a header is invalid")
+                    .detail(format!("{header}: {reason}"))
+            }
+            Error::KeyReused => Problem::new(
                 422,
                 "idempotency-key-reused",
                 "The idempotency key was used with another request",
             ),
-            Refusal::Problem(problem) => (*problem).into(),
-            Refusal::Overloaded { retry_after } => {
+            Error::Problem(problem) => (*problem).into(),
+            Error::Overloaded { retry_after } => {
                 Problem::new(503, "overloaded", "The service is overloaded")
                     .retry_after(retry_after)
             }
-            Refusal::Unavailable(_) => {
-                Problem::new(503, "unavailable", "The service is unavailable")
-                    .retry_after(UNAVAILABLE_RETRY)
-            }
-            // No Retry-After: clients that follow it by themselves would do it a second time.
-            Refusal::OutcomeUnknown(_) => Problem::new(
+            Error::Unavailable(_) => Problem::new(503, "unavailable", "The service is unavailable")
+                .retry_after(UNAVAILABLE_RETRY),
+            // No Retry-After: a client that follows it automatically would run the request twice.
+            Error::OutcomeUnknown(_) => Problem::new(
                 503,
                 "outcome-unknown",
-                "Whether the request was carried out is not known",
+                "It is not known whether the request was carried out",
             )
             .detail(
-                "Look whether it was before sending it again. One that had an Idempotency-Key may \
-                 be sent again with it."
+                "Check whether it was carried out before you send it again. A request with an \
+                 Idempotency-Key can be sent again with the same key."
                     .to_owned(),
             ),
-            Refusal::Fault(fault) => fault.into(),
+            Error::Fault(fault) => fault.into(),
         }
     }
 }
@@ -112,14 +115,14 @@ impl From<Fault> for Problem {
             Fault::Deadline => (504, "The request took too long"),
             Fault::CpuTime => (504, "The request used too much processor time"),
             Fault::Memory => (500, "The request needed too much memory"),
-            Fault::Handover => (500, "The service's logic handed over too much data"),
+            Fault::Handover => (500, "The service's logic passed too much data to the host"),
             Fault::Statements => (500, "The request ran too many statements"),
             Fault::Rows => (500, "The request read too many rows"),
             Fault::Bytes => (500, "The request read too many bytes"),
             Fault::Events => (500, "The request published too many events"),
             Fault::Event(_) => (
                 500,
-                "The service's logic published an event that it may not",
+                "The service's logic published an event that is not allowed",
             ),
             Fault::Transaction(_) => (
                 500,
@@ -157,6 +160,60 @@ impl From<contract::Problem> for Problem {
     }
 }
 
+/// Problems of the server.
+impl Problem {
+    /// The path has no route and no file.
+    pub(super) fn not_found() -> Problem {
+        Problem::new(404, "not-found", "Nothing is served at this path")
+    }
+
+    /// The path has routes for other methods.
+    pub(super) fn method_not_allowed(allow: HeaderValue) -> Problem {
+        Problem {
+            allow: Some(allow),
+            ..Problem::new(
+                405,
+                "method-not-allowed",
+                "This path does not support this method",
+            )
+        }
+    }
+
+    /// The body is above the limit.
+    pub(super) fn body_too_large(limit: ByteSize) -> Problem {
+        Problem::new(413, "payload-too-large", "The body is too large")
+            .detail(format!("The limit is {limit}."))
+    }
+
+    /// The body has a content coding.
+    pub(super) fn unsupported_coding() -> Problem {
+        let title = "The body's content coding is not supported";
+        Problem::new(415, "unsupported-content-coding", title)
+            .detail("Send the body without a Content-Encoding.".to_owned())
+    }
+
+    /// The body did not arrive in time.
+    pub(super) fn body_timeout() -> Problem {
+        Problem::new(408, "body-timeout", "The body did not arrive in time")
+    }
+
+    /// The body ended early.
+    pub(super) fn body_incomplete() -> Problem {
+        Problem::new(400, "body-incomplete", "The body is incomplete")
+    }
+
+    /// The limit of clients that follow the events is reached.
+    pub(super) fn too_many_streams() -> Problem {
+        let title = "Too many clients follow the events";
+        Problem::new(503, "too-many-event-streams", title).retry_after(UNAVAILABLE_RETRY)
+    }
+
+    /// The host itself failed, such as by a panic.
+    pub(super) fn internal() -> Problem {
+        Problem::new(500, "internal-error", "The service failed")
+    }
+}
+
 impl Problem {
     fn new(status: u16, code: &str, title: &str) -> Problem {
         Problem {
@@ -170,61 +227,6 @@ impl Problem {
             allow: None,
             challenge: None,
         }
-    }
-
-    /// No route and no file stands at the path.
-    pub(super) fn not_found() -> Problem {
-        Problem::new(404, "not-found", "Nothing is served at this path")
-    }
-
-    /// The path exists for other methods.
-    pub(super) fn method_not_allowed(allow: HeaderValue) -> Problem {
-        Problem {
-            allow: Some(allow),
-            ..Problem::new(
-                405,
-                "method-not-allowed",
-                "The path does not take this method",
-            )
-        }
-    }
-
-    /// The body is larger than the host takes.
-    pub(super) fn body_too_large(limit: ByteSize) -> Problem {
-        Problem::new(413, "payload-too-large", "The body is too large")
-            .detail(format!("At most {limit} are taken."))
-    }
-
-    /// The body is compressed.
-    pub(super) fn unsupported_coding() -> Problem {
-        let title = "The body's content coding is not supported";
-        Problem::new(415, "unsupported-content-coding", title)
-            .detail("Send the body as it is, without a Content-Encoding.".to_owned())
-    }
-
-    /// The body did not arrive in time.
-    pub(super) fn body_timeout() -> Problem {
-        Problem::new(408, "body-timeout", "The body did not arrive in time")
-    }
-
-    /// The body broke off.
-    pub(super) fn body_incomplete() -> Problem {
-        Problem::new(
-            400,
-            "body-incomplete",
-            "The body could not be read to its end",
-        )
-    }
-
-    /// As many clients follow the events as may.
-    pub(super) fn too_many_streams() -> Problem {
-        let title = "As many clients follow the events as may";
-        Problem::new(503, "too-many-event-streams", title).retry_after(UNAVAILABLE_RETRY)
-    }
-
-    /// The host itself failed.
-    pub(super) fn internal() -> Problem {
-        Problem::new(500, "internal-error", "The service failed")
     }
 
     fn detail(self, detail: String) -> Problem {
@@ -241,7 +243,7 @@ impl Problem {
         }
     }
 
-    /// The answer to the request of that id.
+    /// Makes the response to the request with that id.
     pub(super) fn respond(self, request_id: &str) -> Response {
         let mut response = Response::new(Body::from(self.body(request_id).to_string()));
         *response.status_mut() = self.status;

@@ -1,161 +1,174 @@
-//! What HTTP serves of one revision, worked out once when the first request meets it.
+//! What HTTP serves of one revision: its label, its web UI's files and its OpenAPI document.
+//!
+//! [`Surfaces`] has one [`Surface`] for each revision that serves, made at the revision's first
+//! request. Every request looks its surface up, so a lookup takes no lock: it reads a short list
+//! that is replaced as a whole. A revision that was freed is removed from the list by the next
+//! request.
 
 use std::collections::HashMap;
-use std::io::{Read, Write};
-use std::sync::{Arc, OnceLock};
+use std::ptr;
+use std::sync::{Arc, OnceLock, Weak};
 
+use arc_swap::ArcSwap;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 
-use super::{Config, openapi};
+use super::config::Config;
+use super::file::File;
+use super::openapi;
 use contract::RouteIndex;
-use request::{Revision, entity_tag_of};
+use request::Revision;
 
 const REVISION: HeaderName = HeaderName::from_static("task-host-revision");
 
-/// One revision, as HTTP shows it.
+/// The surfaces of the revisions that serve: the active one, a candidate, and those that are
+/// finishing their requests.
+#[derive(Default)]
+pub(super) struct Surfaces(ArcSwap<Vec<Entry>>);
+
+#[derive(Clone)]
+struct Entry {
+    /// Weak, because the list must not keep a revision in memory. As long as this exists, no other
+    /// revision can have the same address.
+    revision: Weak<Revision>,
+    surface: Arc<Surface>,
+}
+
+impl Entry {
+    fn is_of(&self, revision: &Arc<Revision>) -> bool {
+        ptr::eq(self.revision.as_ptr(), Arc::as_ptr(revision))
+    }
+
+    fn is_freed(&self) -> bool {
+        self.revision.strong_count() == 0
+    }
+}
+
+impl Surfaces {
+    /// Returns the surface of a revision.
+    pub(super) fn of(&self, revision: &Arc<Revision>) -> Arc<Surface> {
+        let entries = self.0.load();
+        let known = entries.iter().find(|entry| entry.is_of(revision));
+        match known {
+            Some(known) if !entries.iter().any(Entry::is_freed) => known.surface.clone(),
+            _ => self.update(revision),
+        }
+    }
+
+    /// Adds a revision that is not in the list, and removes those that were freed.
+    fn update(&self, revision: &Arc<Revision>) -> Arc<Surface> {
+        // If several first requests come here at the same time, one of these surfaces is kept.
+        let mut surface = Arc::new(Surface::new(revision));
+        self.0.rcu(|entries| {
+            let mut entries = Vec::clone(entries);
+            entries.retain(|entry| !entry.is_freed());
+            match entries.iter().find(|entry| entry.is_of(revision)) {
+                Some(known) => surface = known.surface.clone(),
+                None => entries.push(Entry {
+                    revision: Arc::downgrade(revision),
+                    surface: surface.clone(),
+                }),
+            }
+            entries
+        });
+        surface
+    }
+}
+
+/// What HTTP serves of one revision.
 pub(super) struct Surface {
-    /// The first 12 hex digits of its digest: the label of metrics.
+    /// The first 12 hex digits of the revision's digest: its label in metrics.
     pub(super) label: Arc<str>,
-    /// The same, as the `Task-Host-Revision` header.
+    /// The label as the `Task-Host-Revision` header.
     header: HeaderValue,
-    /// Each route's template, by its index: the label of metrics.
+    /// The path template of each route, which is its label in metrics.
     templates: Vec<Arc<str>>,
-    /// The web UI's files by path.
-    pub(super) assets: HashMap<String, File>,
-    /// Made when it is first asked for: requests to operations do not wait for it.
+    /// The web UI's files by path. Made when a file is first asked for, so that requests to
+    /// operations do not wait for it.
+    assets: OnceLock<HashMap<String, File>>,
+    /// Made when it is first asked for.
     openapi: OnceLock<File>,
 }
 
-/// A file that does not change while its revision is active. It is packed when a client first
-/// takes it so, once and as small as gzip makes it.
-pub(super) struct File {
-    pub(super) media_type: HeaderValue,
-    /// Without quotes.
-    pub(super) etag: String,
-    plain: OnceLock<Bytes>,
-    /// None where packing does not pay.
-    gzip: OnceLock<Option<Bytes>>,
-}
-
-/// Smaller files fit in one packet as they are.
-const LEAST_TO_PACK_BYTES: usize = 1024;
-
-impl File {
-    /// A media type that is no header value becomes bytes of unknown kind.
-    pub(super) fn new(content: Bytes, media_type: &str) -> File {
-        File {
-            etag: entity_tag_of(&content),
-            media_type: HeaderValue::from_str(media_type)
-                .unwrap_or(HeaderValue::from_static("application/octet-stream")),
-            plain: content.into(),
-            gzip: OnceLock::new(),
-        }
-    }
-
-    /// The same of what gzip has packed already, when the host was built.
-    pub(super) fn packed(content: Bytes, media_type: &str) -> File {
-        let file = File::new(content.clone(), media_type);
-        File {
-            plain: OnceLock::new(),
-            gzip: Some(content).into(),
-            ..file
-        }
-    }
-
-    /// The content as it is.
-    pub(super) fn plain(&self) -> &Bytes {
-        self.plain.get_or_init(|| {
-            let packed = self.gzip.get().and_then(Option::as_deref);
-            let mut plain = Vec::new();
-            GzDecoder::new(packed.unwrap_or_default())
-                .read_to_end(&mut plain)
-                .expect("the file was packed by gzip when the host was built");
-            plain.into()
-        })
-    }
-
-    /// The content packed; none where that does not make it smaller.
-    pub(super) fn gzip(&self) -> Option<&Bytes> {
-        let packed = self.gzip.get_or_init(|| {
-            let plain = self.plain();
-            if plain.len() < LEAST_TO_PACK_BYTES || !packs(Some(&self.media_type)) {
-                return None;
-            }
-            let mut packer = GzEncoder::new(Vec::new(), Compression::best());
-            packer.write_all(plain).ok()?;
-            let packed = packer.finish().ok()?;
-            (packed.len() < plain.len()).then(|| packed.into())
-        });
-        packed.as_ref()
-    }
-}
-
-/// Whether content of a media type becomes smaller when packed: most images and fonts are
-/// packed already.
-pub(super) fn packs(media_type: Option<&HeaderValue>) -> bool {
-    let kind = media_type
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let packed = [
-        // Not packed, but gathering it would keep messages back.
-        "text/event-stream",
-        "image/",
-        "font/woff",
-        "audio/",
-        "video/",
-        "application/zip",
-        "application/gzip",
-    ];
-    kind.starts_with("image/svg") || !packed.iter().any(|prefix| kind.starts_with(prefix))
-}
-
 impl Surface {
-    /// A revision's. It lives in the revision, and is freed with it.
-    pub(super) fn of(revision: &Revision) -> &Surface {
-        let shown = revision
-            .shown
-            .get_or_init(|| Box::new(Surface::new(revision)));
-        shown
-            .downcast_ref()
-            .expect("nobody else keeps anything there")
-    }
-
     fn new(revision: &Revision) -> Surface {
         let digest = revision.digest.get(..12).unwrap_or(&revision.digest);
-        let assets = revision.assets.iter().map(|asset| {
-            let content = Bytes::copy_from_slice(&asset.content);
-            (asset.path.clone(), File::new(content, &asset.media_type))
-        });
         let templates = revision.description.routes.iter();
         Surface {
             label: digest.into(),
             header: HeaderValue::from_str(digest).expect("a digest is hex digits"),
             templates: templates.map(|route| route.path.as_str().into()).collect(),
-            assets: assets.collect(),
+            assets: OnceLock::new(),
             openapi: OnceLock::new(),
         }
     }
 
-    /// The template that the route of that index stands on.
+    /// The path template of a route.
     pub(super) fn template(&self, route: RouteIndex) -> Arc<str> {
         self.templates.get(route.get()).cloned().unwrap_or_default()
     }
 
-    /// Names the revision in an answer of it.
+    /// Adds the header that names the revision.
     pub(super) fn sign(&self, response: &mut Response) {
         response.headers_mut().insert(REVISION, self.header.clone());
     }
 
-    /// The description of the revision's API, with the host's own paths.
+    /// The file of the web UI at a path.
+    pub(super) fn asset(&self, revision: &Revision, path: &str) -> Option<&File> {
+        let assets = self.assets.get_or_init(|| {
+            let assets = revision.assets.iter();
+            let files = assets.map(|asset| {
+                let content = Bytes::copy_from_slice(&asset.content);
+                (asset.path.clone(), File::new(content, &asset.media_type))
+            });
+            files.collect()
+        });
+        assets.get(path)
+    }
+
+    /// The OpenAPI document of the revision, with the host's own paths.
     pub(super) fn openapi(&self, revision: &Revision, config: &Config) -> &File {
         self.openapi.get_or_init(|| {
             let document = openapi::with_host_paths(&revision.openapi, config);
             File::new(document.to_string().into(), "application/json")
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::revision;
+
+    #[test]
+    fn each_revision_keeps_its_surface_until_it_is_freed() {
+        let surfaces = Surfaces::default();
+        let (old, new) = (Arc::new(revision()), Arc::new(revision()));
+        let of_old = surfaces.of(&old);
+        let of_new = surfaces.of(&new);
+        assert!(!Arc::ptr_eq(&of_old, &of_new));
+        assert!(Arc::ptr_eq(&of_old, &surfaces.of(&old)));
+        let in_list = Arc::downgrade(&of_old);
+        drop((old, of_old));
+        assert!(Arc::ptr_eq(&of_new, &surfaces.of(&new)));
+        assert!(in_list.upgrade().is_none(), "it is still in the list");
+    }
+
+    #[test]
+    fn first_requests_at_the_same_time_share_one_surface() {
+        let surfaces = Surfaces::default();
+        let revision = Arc::new(revision());
+        let found: Vec<Arc<Surface>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| surfaces.of(&revision)))
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        let kept = surfaces.of(&revision);
+        assert!(found.iter().all(|surface| Arc::ptr_eq(surface, &kept)));
     }
 }

@@ -1,4 +1,4 @@
-//! The public port through its router, over a backend that answers as each test says.
+//! Tests of the public port's router, with a backend that answers as each test sets it.
 
 mod fixed;
 pub(super) mod logs;

@@ -1,8 +1,7 @@
-//! The outermost layer: each request gets its id, its span, its place in the metrics and one
-//! line in the log; each answer gets `X-Request-Id` and the CORS headers. A panic below becomes
-//! a problem here.
+//! The outermost layer: each request gets an id, a span, its metrics and one log line; each answer
+//! gets `X-Request-Id` and the CORS headers. A panic in a handler becomes a problem here.
 //!
-//! Lines carry the route's template and never the path's values, the query or a body.
+//! Log lines have the route's template, and never the path's values, the query or a body.
 
 mod context;
 
@@ -20,18 +19,18 @@ use futures_util::FutureExt;
 use tracing::{Instrument, debug, error, info, info_span};
 
 pub(super) use self::context::Context;
-use super::App;
+use super::app::App;
 use super::problem::Problem;
 use super::recent::Ended;
 use contract::RESERVED_PATHS;
-use telemetry::metrics::{Held, RequestLabels};
+use telemetry::metrics::{GaugeGuard, RequestLabels};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What nginx logs for a client that left before its answer.
+/// The status that nginx logs for a client that disconnected before its answer.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// The public port's layer.
+/// The layer of the public port.
 pub(super) async fn trace(
     State(app): State<Arc<App>>,
     request: Request<Body>,
@@ -54,7 +53,7 @@ pub(super) async fn trace(
     response
 }
 
-/// The operators' port's layer: ids and panics, without metrics.
+/// The layer of the admin port: ids and panics, but no metrics.
 pub(super) async fn identify(request: Request<Body>, next: Next) -> Response {
     let context = Arc::new(Context::read(request.headers()));
     let span = info_span!("operator", request.id = %context.request_id);
@@ -63,7 +62,7 @@ pub(super) async fn identify(request: Request<Body>, next: Next) -> Response {
 
 async fn run(context: &Arc<Context>, mut request: Request<Body>, next: Next) -> Response {
     request.extensions_mut().insert(context.clone());
-    // The state behind a handler is shared without locks of its own, so a panic breaks none.
+    // A panic leaves the shared state of the handlers consistent: each change of it is one step.
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let mut response = answer.unwrap_or_else(|panic| {
         let text = panic
@@ -82,12 +81,12 @@ async fn run(context: &Arc<Context>, mut request: Request<Body>, next: Next) -> 
     let id = HeaderValue::from_str(&context.request_id);
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id.expect("a request id is visible ASCII"));
-    // What a person typed into a task must never be taken for a page.
+    // Text that a person typed into a task must never be interpreted as a page.
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
-/// Sees a request to its end, also where its client leaves and this is dropped.
+/// Records the end of a request, also if its client disconnects and this is dropped.
 struct Watch<'a> {
     app: &'a App,
     context: &'a Context,
@@ -95,7 +94,7 @@ struct Watch<'a> {
     span: tracing::Span,
     started: Instant,
     finished: bool,
-    _active: Held,
+    _active: GaugeGuard,
 }
 
 impl<'a> Watch<'a> {
@@ -109,7 +108,7 @@ impl<'a> Watch<'a> {
             http.route = tracing::field::Empty,
             otel.kind = tracing::field::Empty,
         );
-        context.root().place(&span);
+        context.root_span().apply(&span);
         Watch {
             app,
             context,
@@ -135,7 +134,7 @@ impl<'a> Watch<'a> {
             },
             took,
         );
-        telemetry::traces::ended(&self.span, self.method, route, status);
+        telemetry::traces::finish(&self.span, self.method, route, status);
         self.app.recent.ended(&Ended {
             request_id: &self.context.request_id,
             method: self.method,
@@ -170,7 +169,7 @@ impl Drop for Watch<'_> {
     }
 }
 
-/// The label of a path that the host keeps for itself.
+/// The label of a path that is reserved for the host.
 fn reserved(path: &str) -> Option<&'static str> {
     if path.starts_with("/docs/") {
         return Some("/docs/{file}");
@@ -184,7 +183,7 @@ fn is_probe(route: &str) -> bool {
     matches!(route, "/health" | "/livez" | "/readyz" | "/metrics")
 }
 
-/// The method's name where it is a known one: clients may send any, and labels are bounded.
+/// The method's label. Clients may send any method, and labels must be bounded.
 fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -1,18 +1,16 @@
-//! `task-host backup`: copies the whole database file while the host runs.
+//! `task-host backup`: copies the whole database while the host may be running.
 
 use std::path::PathBuf;
 
-use super::print;
+use super::process::print;
 use crate::failure::Failure;
 use storage::Location;
 
-/// Copy the whole database into a new file, the host's own tables included; the host may be
-/// running
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The copy, which must not be there yet
+    /// The file to create. It must not exist
     file: PathBuf,
-    /// Where the data is: sqlite:PATH
+    /// The database to copy: sqlite:PATH
     #[arg(
         long,
         env = "TASK_HOST_DATABASE",

@@ -1,18 +1,19 @@
-//! `task-host call`: calls one operation of a running host, as its OpenAPI document says.
+//! `task-host call`: calls one operation of a running host. The host's OpenAPI document says where
+//! each argument goes.
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-use super::block_on;
+use super::process::block_on;
 use crate::failure::Failure;
+use crate::tls;
 
-/// Call one operation of a running host
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The operation's id, such as `tasks.get`; /openapi.json lists them
+    /// The operation's id, such as `tasks.get`; /openapi.json lists all of them
     operation: String,
-    /// The arguments as one JSON object: path and query parameters by name, everything else is
-    /// the body. An array is the body as a whole
+    /// The arguments as one JSON object: members named like path and query parameters are those
+    /// parameters, the other members are the body. An array is the whole body
     #[arg(default_value = "{}")]
     arguments: String,
     /// The host's address
@@ -28,7 +29,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 async fn call(args: &Args, arguments: Value) -> anyhow::Result<()> {
-    let client = crate::tls::client(&args.to).build()?;
+    let client = tls::client_builder(&args.to).build()?;
     let document: Value = client
         .get(args.to.join("/openapi.json")?)
         .send()
@@ -37,14 +38,14 @@ async fn call(args: &Args, arguments: Value) -> anyhow::Result<()> {
         .error_for_status()?
         .json()
         .await?;
-    let found = find(&document, &args.operation)?;
-    let prepared = prepare(&found, arguments)?;
+    let operation = find(&document, &args.operation)?;
+    let prepared = prepare(&operation, arguments)?;
 
     let mut url = args.to.join(&prepared.path)?;
     if !prepared.query.is_empty() {
         url.query_pairs_mut().extend_pairs(&prepared.query);
     }
-    let mut request = client.request(found.method.parse()?, url);
+    let mut request = client.request(operation.method.parse()?, url);
     if let Some(body) = &prepared.body {
         request = request.json(body);
     }
@@ -56,7 +57,7 @@ async fn call(args: &Args, arguments: Value) -> anyhow::Result<()> {
         Err(_) => text,
     };
     if !status.is_success() {
-        bail!("{} answers {status}\n{shown}", args.operation);
+        bail!("{} answered {status}\n{shown}", args.operation);
     }
     if !shown.is_empty() {
         println!("{shown}");
@@ -64,25 +65,27 @@ async fn call(args: &Args, arguments: Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-struct Found<'a> {
+/// An operation in the OpenAPI document.
+struct Operation<'a> {
     path: &'a str,
     method: String,
-    operation: &'a Value,
+    /// The operation object of the document.
+    definition: &'a Value,
 }
 
-fn find<'a>(document: &'a Value, id: &str) -> anyhow::Result<Found<'a>> {
+fn find<'a>(document: &'a Value, id: &str) -> anyhow::Result<Operation<'a>> {
     let mut known = Vec::new();
     let paths = document["paths"]
         .as_object()
         .context("/openapi.json has no paths")?;
     for (path, methods) in paths {
-        for (method, operation) in methods.as_object().into_iter().flatten() {
-            match operation["operationId"].as_str() {
+        for (method, definition) in methods.as_object().into_iter().flatten() {
+            match definition["operationId"].as_str() {
                 Some(found) if found == id => {
-                    return Ok(Found {
+                    return Ok(Operation {
                         path,
                         method: method.to_uppercase(),
-                        operation,
+                        definition,
                     });
                 }
                 Some(other) => known.push(other),
@@ -96,17 +99,18 @@ fn find<'a>(document: &'a Value, id: &str) -> anyhow::Result<Found<'a>> {
     )
 }
 
+/// The parts of a request that depend on the arguments.
 struct Prepared {
     path: String,
     query: Vec<(String, String)>,
     body: Option<Value>,
 }
 
-/// Puts each argument where the operation takes it.
-fn prepare(found: &Found<'_>, arguments: Value) -> anyhow::Result<Prepared> {
-    let mut path = found.path.to_owned();
+/// Distributes the arguments to the path, the query and the body, as the operation defines.
+fn prepare(operation: &Operation<'_>, arguments: Value) -> anyhow::Result<Prepared> {
+    let mut path = operation.path.to_owned();
     let mut query = Vec::new();
-    let takes_body = found.operation.get("requestBody").is_some();
+    let takes_body = operation.definition.get("requestBody").is_some();
     let mut members = match arguments {
         Value::Object(members) => members,
         body if takes_body => {
@@ -118,7 +122,7 @@ fn prepare(found: &Found<'_>, arguments: Value) -> anyhow::Result<Prepared> {
         }
         other => bail!("the arguments must be an object, not {other}"),
     };
-    for parameter in found.operation["parameters"]
+    for parameter in operation.definition["parameters"]
         .as_array()
         .into_iter()
         .flatten()
@@ -131,11 +135,14 @@ fn prepare(found: &Found<'_>, arguments: Value) -> anyhow::Result<Prepared> {
                 let value = members
                     .remove(name)
                     .with_context(|| format!("the operation needs the argument {name}"))?;
-                path = path.replace(&format!("{{{name}}}"), &segment(&plain(&value)));
+                path = path.replace(
+                    &format!("{{{name}}}"),
+                    &encode_segment(&parameter_text(&value)),
+                );
             }
             Some("query") => {
                 if let Some(value) = members.remove(name) {
-                    query.push((name.to_owned(), plain(&value)));
+                    query.push((name.to_owned(), parameter_text(&value)));
                 }
             }
             _ => {}
@@ -143,7 +150,7 @@ fn prepare(found: &Found<'_>, arguments: Value) -> anyhow::Result<Prepared> {
     }
     if !takes_body && !members.is_empty() {
         let names: Vec<&str> = members.keys().map(String::as_str).collect();
-        bail!("the operation takes no argument {}", names.join(", "));
+        bail!("the operation has no argument {}", names.join(", "));
     }
     Ok(Prepared {
         path,
@@ -152,17 +159,21 @@ fn prepare(found: &Found<'_>, arguments: Value) -> anyhow::Result<Prepared> {
     })
 }
 
-/// A value as a parameter writes it: text without quotes, lists separated by commas.
-fn plain(value: &Value) -> String {
+/// Returns a value as the text of a parameter: strings without quotes, lists separated by commas.
+fn parameter_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(","),
+        Value::Array(values) => values
+            .iter()
+            .map(parameter_text)
+            .collect::<Vec<_>>()
+            .join(","),
         other => other.to_string(),
     }
 }
 
 /// Percent-encodes one path segment.
-fn segment(text: &str) -> String {
+fn encode_segment(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
@@ -191,12 +202,12 @@ mod tests {
     }
 
     #[test]
-    fn each_argument_goes_where_the_operation_takes_it() {
+    fn each_argument_goes_to_the_path_the_query_or_the_body() {
         let document = document();
-        let found = find(&document, "things.update").unwrap();
+        let operation = find(&document, "things.update").unwrap();
         let arguments = json!({"id": "a/b", "tags": ["x", "y"], "title": "t"});
-        let prepared = prepare(&found, arguments).unwrap();
-        assert_eq!(found.method, "PUT");
+        let prepared = prepare(&operation, arguments).unwrap();
+        assert_eq!(operation.method, "PUT");
         assert_eq!(prepared.path, "/things/a%2Fb");
         assert_eq!(prepared.query, [("tags".to_owned(), "x,y".to_owned())]);
         assert_eq!(prepared.body, Some(json!({"title": "t"})));
@@ -207,8 +218,8 @@ mod tests {
         let document = document();
         let unknown = find(&document, "things.get").err().unwrap().to_string();
         assert!(unknown.contains("things.update"), "{unknown}");
-        let found = find(&document, "things.update").unwrap();
-        let missing = prepare(&found, json!({})).err().unwrap().to_string();
+        let operation = find(&document, "things.update").unwrap();
+        let missing = prepare(&operation, json!({})).err().unwrap().to_string();
         assert_eq!(missing, "the operation needs the argument id");
     }
 }

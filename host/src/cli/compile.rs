@@ -1,16 +1,15 @@
-//! `task-host compile`: the child process in which components are compiled.
+//! `task-host compile`: compiles a component in a child process of `serve`.
 
 use crate::failure::Failure;
 use runtime::compile_in_this_process;
 
-/// Compile a component from standard input to standard output
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Address space that the compilation may use, in bytes; unlimited unless given
+    /// The address space that the compilation may use, in bytes; unlimited by default
     #[arg(long)]
     memory_limit: Option<u64>,
 
-    /// CPU time that the compilation may use, in seconds; unlimited unless given
+    /// The CPU time that the compilation may use, in seconds; unlimited by default
     #[arg(long)]
     cpu_limit: Option<u64>,
 }

@@ -1,7 +1,8 @@
-//! `task-host deploy`: brings a component into a running host, and tells how it went.
+//! `task-host deploy`: uploads a component to a running host, deploys it, and reports the result.
 //!
-//! The exit status is 0 only where the component is active (or was checked, for a dry run). A
-//! command that is stopped stops nothing: an order that the host took is carried out.
+//! The exit status is 0 only if the deployment reached the command's goal: the component is active,
+//! or passed the checks of a dry run, or serves its part as a canary or shadow. Stopping the command
+//! does not stop the deployment, which the host finishes in any case.
 
 mod upload;
 
@@ -13,51 +14,52 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::block_on;
-use super::client::{self, Client, Patience};
-use super::outcome::Goal;
-use super::report::{Report, Style};
+use super::client::{self, Client, RetryPolicy, canary_percent};
+use super::goal::Goal;
+use super::output::report::{Report, Style};
+use super::process::block_on;
 use crate::failure::Failure;
 use crate::oci;
 use deployment::model::Order;
 
-/// Deploy a component to a running host
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The component: a file, or a reference such as oci://ghcr.io/acme/tasks:1.2
     #[arg(value_name = "FILE")]
     source: PathBuf,
 
-    /// Check everything and switch nothing
+    /// Run all checks, but do not switch to the component
     #[arg(long, conflicts_with_all = ["canary", "shadow"])]
     dry_run: bool,
 
-    /// Let changes through that break clients of the active API
+    /// Accept changes that break clients of the active API
     #[arg(long)]
     allow_breaking: bool,
 
-    /// Try a component again that was rolled back before
+    /// Accept a component that was rolled back before
     #[arg(long)]
     retry_refused: bool,
 
-    /// Send only this share of clients to the new logic, such as 10%, until `task-host promote`
-    #[arg(long, value_name = "PERCENT", value_parser = share, conflicts_with = "shadow")]
+    /// Start a canary: send only this share of the clients to the new logic, such as 10%, until
+    /// `task-host promote`
+    #[arg(long, value_name = "PERCENT", value_parser = canary_percent, conflicts_with = "shadow")]
     canary: Option<f64>,
 
-    /// Run reads on the new logic too and compare; it answers nobody until `task-host promote`
+    /// Start a shadow: repeat reads on the new logic and compare the results. Clients get no
+    /// answers from it until `task-host promote`
     #[arg(long)]
     shadow: bool,
 
-    /// The component's signature, as `task-host sign` makes it; FILE.sig where that exists
+    /// The component's signature, as `task-host sign` writes it; by default FILE.sig, if that exists
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
 
-    /// Write one JSON object a line: the events, and last the deployment
+    /// Print one JSON object per line: the events, and at the end the deployment
     #[arg(long)]
     json: bool,
 
-    /// How far to wait: until the deployment has ended well, or only until the new logic answers.
-    /// `active` unless given; `switched` for a canary and in the shadow, which end by hand
+    /// How long to wait. The default is `active`; with --canary or --shadow it is `switched`,
+    /// because a trial ends only by `promote` or `abort`
     #[arg(long, value_enum)]
     wait: Option<Wait>,
 
@@ -70,21 +72,21 @@ pub(super) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Wait {
-    /// Until its probation is over
+    /// Until the probation has ended
     Active,
-    /// Until the new logic answers requests, all or its share
+    /// Until the new logic answers requests, or its share of them
     Switched,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let report = Report::new(std::io::stdout(), Style::of_output(args.json));
-    deploy(args, report, &Patience::default())
+    let report = Report::new(std::io::stdout(), Style::for_stdout(args.json));
+    deploy(args, report, &RetryPolicy::default())
 }
 
 fn deploy<W: Write>(
     args: &Args,
     mut report: Report<W>,
-    patience: &Patience,
+    retry: &RetryPolicy,
 ) -> Result<(), Failure> {
     let component = match args
         .source
@@ -103,8 +105,8 @@ fn deploy<W: Write>(
         canary_percent: args.canary,
         shadow: args.shadow,
     };
-    let by_hand = args.canary.is_some() || args.shadow;
-    let wait = args.wait.unwrap_or(match by_hand {
+    let trial = args.canary.is_some() || args.shadow;
+    let wait = args.wait.unwrap_or(match trial {
         true => Wait::Switched,
         false => Wait::Active,
     });
@@ -113,22 +115,11 @@ fn deploy<W: Write>(
         (false, Wait::Active) => Goal::ACTIVE,
         (false, Wait::Switched) => Goal::SWITCHED,
     };
-    let done = block_on(async {
-        component.hand_over(&client, &mut report).await?;
+    let result = block_on(async {
+        component.upload(&client, &mut report).await?;
         let id = client.deploy(&order).await?;
-        report.say(&format!("deployment {id}"));
-        goal.pursue(&client, id, None, &mut report, patience).await
+        report.message(&format!("deployment {id}"));
+        goal.follow(&client, id, None, &mut report, retry).await
     });
-    report.end(done)
-}
-
-/// A share of requests in percent: `10%` or `10`, above 0 and below 100.
-pub(super) fn share(text: &str) -> Result<f64, String> {
-    text.strip_suffix('%')
-        .unwrap_or(text)
-        .trim()
-        .parse()
-        .ok()
-        .filter(|percent| *percent > 0.0 && *percent < 100.0)
-        .ok_or_else(|| "give a percentage above 0 and below 100, such as 10%".to_owned())
+    report.finish(result)
 }

@@ -1,18 +1,19 @@
-//! `task-host export`: writes all data of the logic as JSON Lines.
+//! `task-host export`: writes all data of the logic to standard output, while the host may be
+//! running.
 
 use std::io::{BufWriter, Write as _};
 
 use anyhow::Context as _;
 
-use super::block_on;
-use super::transfer::{Header, Progress, write};
+use super::export_format::{Header, write_row};
+use super::output::progress::Progress;
+use super::process::block_on;
 use crate::failure::Failure;
 use storage::Location;
 
-/// Write all data of the logic to standard output, as JSON Lines; the host may be running
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Where the data is: sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
+    /// The database to export: sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
     #[arg(
         long,
         env = "TASK_HOST_DATABASE",
@@ -31,17 +32,17 @@ async fn export(location: &Location) -> anyhow::Result<()> {
     let tables = &export.manifest.tables;
     let mut progress = Progress::new("exported", tables);
     let mut output = BufWriter::new(std::io::stdout().lock());
-    let unwritten = "cannot write to standard output";
-    let header = serde_json::to_string(&Header::of(&export.manifest))?;
-    writeln!(output, "{header}").context(unwritten)?;
-    while let Some(part) = export.rows.recv().await {
-        let (table, rows) = part?;
+    let failed = "cannot write to standard output";
+    let header = serde_json::to_string(&Header::new(&export.manifest))?;
+    writeln!(output, "{header}").context(failed)?;
+    while let Some(batch) = export.rows.recv().await {
+        let (table, rows) = batch?;
         for row in &rows {
-            writeln!(output, "{}", write(&tables[table].name, row)).context(unwritten)?;
+            writeln!(output, "{}", write_row(&tables[table].name, row)).context(failed)?;
         }
         progress.add(rows.len());
     }
-    output.flush().context(unwritten)?;
-    progress.end();
+    output.flush().context(failed)?;
+    progress.finish();
     Ok(())
 }

@@ -1,13 +1,13 @@
-//! `task-host healthcheck`: asks a host whether it is ready.
+//! `task-host healthcheck`: checks whether a host is ready.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-use super::block_on;
+use super::process::block_on;
 use crate::failure::Failure;
+use crate::tls;
 
-/// Ask a running host whether it is ready
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The host's address
@@ -19,13 +19,13 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    Ok(block_on(ask(args))?)
+    Ok(block_on(check(args))?)
 }
 
-async fn ask(args: &Args) -> anyhow::Result<()> {
+async fn check(args: &Args) -> anyhow::Result<()> {
     let url = args.to.join("/readyz")?;
     let timeout: Duration = args.timeout.into();
-    let response = crate::tls::client(&url)
+    let response = tls::client_builder(&url)
         .timeout(timeout)
         .build()?
         .get(url.clone())
@@ -35,7 +35,7 @@ async fn ask(args: &Args) -> anyhow::Result<()> {
     let status = response.status();
     if !status.is_success() {
         bail!(
-            "{url} answers {status}: {}",
+            "{url} answered {status}: {}",
             response.text().await.unwrap_or_default().trim()
         );
     }

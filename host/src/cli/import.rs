@@ -1,4 +1,5 @@
-//! `task-host import`: fills an empty database with what `export` wrote, all of it or nothing.
+//! `task-host import`: loads the output of `export` into an empty database. If a row cannot be
+//! imported, nothing is.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -8,7 +9,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::transfer::{Header, Progress, read};
+use super::export_format::{Header, read_row};
+use super::output::progress::Progress;
 use crate::config::read_bundled;
 use crate::failure::Failure;
 use deployment::signature::TrustedKeys;
@@ -18,17 +20,16 @@ use storage::postgres::Url;
 use storage::transfer::Row;
 use storage::{self, Database, Location};
 
-/// Rows added at a time.
-const PART: usize = 500;
-/// How long each step of the component may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Maximum number of rows that are inserted at once.
+const BATCH: usize = 500;
+/// Time limit for each step of the component, and for its migrations.
+const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Fill an empty database with what `export` wrote, while no host serves it
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The export; - reads standard input
+    /// The file to import; - reads standard input
     file: PathBuf,
-    /// Where the data goes: sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
+    /// The database to import into: sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
     #[arg(
         long,
         env = "TASK_HOST_DATABASE",
@@ -36,7 +37,7 @@ pub(super) struct Args {
         default_value = "sqlite:data/tasks.sqlite"
     )]
     database: Location,
-    /// The same PostgreSQL database past a pooler, as for `serve`
+    /// The same PostgreSQL database without the pooler in between, as for `serve`
     #[arg(
         long,
         env = "TASK_HOST_DATABASE_DIRECT",
@@ -44,8 +45,8 @@ pub(super) struct Args {
         value_name = "URL"
     )]
     database_direct: Option<Url>,
-    /// The component that sets a new database up, as `serve` would: that of the host that the
-    /// export comes from
+    /// The component that sets up a new database, as `serve` does: the one that was active when the
+    /// data was exported
     #[arg(long, env = "TASK_HOST_COMPONENT", value_name = "FILE")]
     component: Option<PathBuf>,
 }
@@ -53,14 +54,16 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let component = args.component.as_deref().map(read_bundled).transpose()?;
     let mut input = open(&args.file)?;
-    let header = header(&mut *input).context("the first line is not the header of an export")?;
+    let header =
+        read_header(&mut *input).context("the first line is not the header of an export")?;
     let options = storage::Options {
         direct: args.database_direct.clone(),
         ..storage::Options::default()
     };
     let database = storage::connect(&args.database, options)
         .map_err(|error| Failure::setting("--database", error))?;
-    // More than one thread, for the component's calls: a tick lets others have theirs.
+    // Several threads, as in `serve`: at each tick, a call of the component yields its thread to
+    // other tasks.
     let runtime = tokio::runtime::Runtime::new().context("cannot start the worker threads")?;
     let imported = runtime.block_on(async {
         if let Some(component) = component {
@@ -79,13 +82,13 @@ fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
     Ok(Box::new(BufReader::new(file)))
 }
 
-fn header(input: &mut dyn BufRead) -> anyhow::Result<Header> {
+fn read_header(input: &mut dyn BufRead) -> anyhow::Result<Header> {
     let mut line = String::new();
     input.read_line(&mut line)?;
     Ok(serde_json::from_str(&line)?)
 }
 
-/// Makes the component the active one of a new database, and its schema with it.
+/// Makes the component the active one of a new database and applies its migrations.
 async fn set_up(database: &Arc<dyn Database>, component: Bundled) -> anyhow::Result<()> {
     let runtime = Runtime::new(Limits {
         instances: 1,
@@ -97,10 +100,10 @@ async fn set_up(database: &Arc<dyn Database>, component: Bundled) -> anyhow::Res
         cache: None,
         shared: None,
         database: database.clone(),
-        patience: PATIENCE,
-        migration_time: PATIENCE,
+        patience: STEP_TIMEOUT,
+        migration_time: STEP_TIMEOUT,
     };
-    // Who may write the database file needs no signature.
+    // No signature is required: whoever runs this command can write to the database directly.
     deployment::start(&gate, Some(component), &TrustedKeys::default(), None).await?;
     Ok(())
 }
@@ -110,26 +113,26 @@ async fn import(
     header: Header,
     input: &mut dyn BufRead,
 ) -> anyhow::Result<()> {
-    let manifest = header.manifest()?;
+    let manifest = header.into_manifest()?;
     let mut import = database.import(&manifest).await?;
     let mut progress = Progress::new("imported", &manifest.tables);
-    let (mut table, mut part): (usize, Vec<Row>) = (0, Vec::new());
+    let (mut table, mut batch): (usize, Vec<Row>) = (0, Vec::new());
     for (number, line) in input.lines().enumerate() {
         let place = || format!("line {}", number + 2);
         let line = line.with_context(place)?;
-        let (of, row) = read(&line, &manifest.tables).with_context(place)?;
-        if of != table || part.len() == PART {
-            progress.add(part.len());
-            import.add(table, std::mem::take(&mut part)).await?;
-            table = of;
+        let (row_table, row) = read_row(&line, &manifest.tables).with_context(place)?;
+        if row_table != table || batch.len() == BATCH {
+            progress.add(batch.len());
+            import.add(table, std::mem::take(&mut batch)).await?;
+            table = row_table;
         }
-        part.push(row);
+        batch.push(row);
     }
-    progress.add(part.len());
-    if !part.is_empty() {
-        import.add(table, part).await?;
+    progress.add(batch.len());
+    if !batch.is_empty() {
+        import.add(table, batch).await?;
     }
     import.finish().await?;
-    progress.end();
+    progress.finish();
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `task-host keygen`: makes a pair of keys to sign components with.
+//! `task-host keygen`: creates a pair of keys for signing components.
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
@@ -11,10 +11,9 @@ use anyhow::{Context as _, bail};
 use crate::failure::Failure;
 use deployment::signature::PrivateKey;
 
-/// Make a pair of keys to sign components with
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Where the private key goes; the public one goes to FILE.pub. Neither may exist
+    /// The file for the private key. The public key is written to FILE.pub. Neither file may exist
     #[arg(long, value_name = "FILE")]
     pub(super) out: PathBuf,
 }
@@ -26,20 +25,26 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if public.exists() {
         return Err(exists(&public).into());
     }
-    let key = PrivateKey::generate().context("cannot make a key")?;
+    let key = PrivateKey::generate().context("cannot generate a key")?;
     create(&args.out, 0o600, &key.to_pem())?;
     if let Err(error) = create(&public, 0o644, &key.public_pem()) {
-        // Half a pair is of no use, and would be in the way of the next attempt.
+        // A private key without its public key is useless and would make the next attempt fail.
         let _ = fs::remove_file(&args.out);
         return Err(error.into());
     }
-    println!("the key {}:", key.id());
-    println!("  {}  signs; keep it secret", args.out.display());
-    println!("  {}  for the hosts' --trusted-key", public.display());
+    println!("key {}:", key.id());
+    println!(
+        "  {}  private, for `task-host sign`; keep it secret",
+        args.out.display()
+    );
+    println!(
+        "  {}  public, for --trusted-key of the hosts",
+        public.display()
+    );
     Ok(())
 }
 
-/// Writes a file that did not exist.
+/// Creates a file with this content. Fails if the file exists.
 fn create(path: &Path, mode: u32, content: &str) -> anyhow::Result<()> {
     let file = OpenOptions::new()
         .write(true)
@@ -59,7 +64,10 @@ fn create(path: &Path, mode: u32, content: &str) -> anyhow::Result<()> {
 }
 
 fn exists(path: &Path) -> anyhow::Error {
-    anyhow::anyhow!("{} exists, and no key is overwritten", path.display())
+    anyhow::anyhow!(
+        "{} already exists; keys are not overwritten",
+        path.display()
+    )
 }
 
 #[cfg(test)]
@@ -71,7 +79,7 @@ mod tests {
     fn failure(args: &Args) -> String {
         match run(args) {
             Err(Failure::Other(error)) => error.to_string(),
-            _ => panic!("no key should have been made"),
+            _ => panic!("no key should have been created"),
         }
     }
 
@@ -90,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_half_of_a_pair_is_overwritten() {
+    fn neither_key_file_is_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("key");
         let args = Args { out: out.clone() };
@@ -98,7 +106,7 @@ mod tests {
             let path = folder.path().join(taken);
             fs::write(&path, "mine").unwrap();
             let error = failure(&args);
-            assert!(error.ends_with(&format!("{taken} exists, and no key is overwritten")));
+            assert!(error.ends_with(&format!("{taken} already exists; keys are not overwritten")));
             assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
             fs::remove_file(path).unwrap();
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{taken}");

@@ -1,4 +1,4 @@
-//! `task-host publish`: puts a component into an OCI registry, where hosts and pipelines find it.
+//! `task-host publish`: uploads a component to an OCI registry, from which hosts and pipelines pull it.
 
 use std::path::PathBuf;
 
@@ -6,18 +6,17 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::{block_on, print};
+use super::process::{block_on, print};
 use crate::failure::Failure;
 use crate::oci::{self, Artifact};
 use crate::signature_file;
 
-/// Put a component into an OCI registry
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The component; its signature in FILE.sig goes along where that exists
+    /// The component. If FILE.sig exists, the signature in it is published too
     file: PathBuf,
 
-    /// Where to: oci://REGISTRY/REPOSITORY:TAG
+    /// The destination: oci://REGISTRY/REPOSITORY:TAG
     #[arg(value_name = "REFERENCE")]
     to: Artifact,
 
@@ -27,7 +26,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if args.to.is_pinned() {
-        let reason = "give a tag; the digest is what comes of it";
+        let reason = "give a tag instead of a digest; the command prints the digest";
         return Err(Failure::setting("REFERENCE", reason));
     }
     let content = std::fs::read(&args.file)
@@ -36,6 +35,6 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let signature = signature.map_err(|reason| Failure::setting("FILE", reason))?;
     let signature = signature.map(|signature| BASE64_STANDARD.encode(signature));
     let published = block_on(args.to.push(&args.registry, content, signature))?;
-    // Alone on standard output, for scripts: what `deploy` and --declared-component take.
+    // Scripts pass this line to `deploy` or --declared-component, so nothing else is printed.
     Ok(print(&format!("{published}\n"))?)
 }

@@ -1,20 +1,20 @@
-//! `task-host sign`: signs a component, so that hosts with the public key take it.
+//! `task-host sign`: signs a component for hosts that trust the public key.
 
 use std::fs;
 use std::path::PathBuf;
 
+use anyhow::Context as _;
+
 use crate::failure::Failure;
 use crate::signature_file;
-use anyhow::Context as _;
 use deployment::digest_of;
 use deployment::signature::PrivateKey;
 
-/// Sign a component; the signature goes to FILE.sig, where `deploy` finds it
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The component
+    /// The component. The signature is written to FILE.sig
     file: PathBuf,
-    /// The private key, as `task-host keygen` or openssl makes it
+    /// The private key, as `task-host keygen` or openssl writes it
     #[arg(long, env = "TASK_HOST_SIGNING_KEY", value_name = "FILE")]
     key: PathBuf,
 }
@@ -29,7 +29,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     fs::write(&path, signature_file::encode(&signature))
         .with_context(|| format!("cannot write {}", path.display()))?;
     println!(
-        "{} signs sha256:{digest} by the key {}",
+        "{} is the signature of sha256:{digest} by key {}",
         path.display(),
         key.id()
     );
@@ -46,7 +46,7 @@ mod tests {
     use deployment::signature::TrustedKeys;
 
     #[test]
-    fn what_is_signed_by_a_generated_key_is_trusted_with_its_public_half() {
+    fn a_signature_by_a_generated_key_is_trusted_with_its_public_key() {
         let folder = tempfile::tempdir().unwrap();
         let (key, file) = (folder.path().join("key"), folder.path().join("logic.wasm"));
         keygen::run(&keygen::Args { out: key.clone() })
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_key_cannot_sign_and_the_flag_is_named() {
+    fn signing_with_a_public_key_is_an_error_that_names_the_flag() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("key");
         keygen::run(&keygen::Args { out }).ok().unwrap();
@@ -76,7 +76,7 @@ mod tests {
             key: folder.path().join("key.pub"),
         };
         let Err(Failure::Setting(error)) = run(&args) else {
-            panic!("signed by a public key")
+            panic!("signed with a public key")
         };
         assert!(error.to_string().starts_with("--key: "), "{error}");
     }

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use deployment::signature::TrustedKeys;
 use deployment::{Probation, Retention, Settings};
 use runtime::{CodeKey, Compiler};
-use server::config::ByteSize;
+use server::ByteSize;
 
 /// How the logic is replaced
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use humantime::parse_duration;
 
-use server::config::ByteSize;
+use server::ByteSize;
 
 /// What one request may use, and how many may run
 #[derive(Debug, clap::Args)]

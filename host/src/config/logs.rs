@@ -42,7 +42,7 @@ enum Format {
 /// Starts to send log lines to standard error, and spans to the collector if one is named.
 pub(super) fn init(args: &Args) -> Result<Option<Traces>, Failure> {
     let filter = EnvFilter::try_new(&args.log).map_err(|error| Failure::setting("--log", error))?;
-    tls::prepare();
+    tls::install_provider();
     let traces = args.otlp_endpoint.as_deref().map(Traces::start);
     let traces = traces
         .transpose()

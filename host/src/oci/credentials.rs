@@ -1,4 +1,4 @@
-//! Who the host is to a registry, from the file that `docker login` and its kin write.
+//! Credentials for registries, from the file that `docker login` and similar tools write.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,11 +9,14 @@ use oci_client::secrets::RegistryAuth;
 
 use super::Args;
 
-/// The credentials for a registry; nobody's where the file has none, or where none was named and
-/// the user has no such file.
+/// Returns the credentials for a registry. Anonymous if the file has none for it, or if no file was
+/// given and the user has no such file.
+///
+/// # Errors
+/// The file cannot be read, or has an identity token instead of a user and password.
 pub(super) fn find(args: &Args, registry: &str) -> anyhow::Result<RegistryAuth> {
     let found = match &args.registry_auth_file {
-        Some(path) => in_file(path, registry)?,
+        Some(path) => from_file(path, registry)?,
         None => docker_credential::get_credential(registry),
     };
     match found {
@@ -21,18 +24,23 @@ pub(super) fn find(args: &Args, registry: &str) -> anyhow::Result<RegistryAuth> 
             Ok(RegistryAuth::Basic(user, password))
         }
         Ok(DockerCredential::IdentityToken(_)) => {
-            bail!("the credentials for {registry} are an identity token; give user and password")
+            bail!(
+                "the credentials for {registry} are an identity token, which is not supported; give a user and \
+                 password"
+            )
         }
         Err(
             CredentialRetrievalError::NoCredentialConfigured
             | CredentialRetrievalError::ConfigNotFound
             | CredentialRetrievalError::ConfigReadError,
         ) => Ok(RegistryAuth::Anonymous),
-        Err(error) => Err(error).with_context(|| format!("the credentials for {registry}")),
+        Err(error) => {
+            Err(error).with_context(|| format!("cannot read the credentials for {registry}"))
+        }
     }
 }
 
-fn in_file(
+fn from_file(
     path: &Path,
     registry: &str,
 ) -> anyhow::Result<Result<DockerCredential, CredentialRetrievalError>> {

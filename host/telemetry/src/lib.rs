@@ -1,7 +1,9 @@
-//! What the host reports about itself: [`metrics`] for Prometheus, [`traces`] for an OpenTelemetry
-//! collector.
+//! What the host reports about itself: [`metrics`] for Prometheus and [`traces`] for an
+//! OpenTelemetry collector.
 //!
-//! The layers above record into it. It knows the database's own counters and nothing else of them.
+//! `request`, `deployment` and `server` record into it. It depends on `contract`, and on `storage`
+//! to read the database's counters at each scrape and to label transactions. It knows nothing about
+//! HTTP's types, WebAssembly, SQL or deployments: the layers pass it numbers and bounded labels.
 
 pub mod metrics;
 pub mod traces;

@@ -1,9 +1,12 @@
-//! The figures that the host counts, and their rendering for Prometheus.
+//! The host's metrics, and their rendering for Prometheus.
 //!
-//! One [`Metrics`] lives as long as the process and is shared by every layer; recording never
-//! formats text and takes no lock that another recorder holds for longer than a map lookup.
-//! Names follow the OpenTelemetry semantic conventions where they exist, in Prometheus' form.
-//! Every label is bounded: route templates, never paths; digests of revisions that are in memory.
+//! One [`Metrics`] lives as long as the process and is shared by every layer. Recording formats no
+//! text, and waits for a lock no longer than a map lookup takes. Names follow the OpenTelemetry
+//! semantic conventions if they define one, in Prometheus' spelling. Every label is bounded: route
+//! templates instead of paths, and digests of revisions that are in memory.
+//!
+//! `register` lists every metric with its name and meaning. To add one, add a field here, a line
+//! there and a method that records it.
 
 mod database;
 mod histogram;
@@ -14,10 +17,11 @@ mod revisions;
 mod text;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -36,13 +40,13 @@ pub use self::text::Format;
 use contract::Access;
 use storage::Database;
 
-/// Every figure of the host. Cheap to share: `Arc<Metrics>`.
+/// Every metric of the host. Cheap to share as `Arc<Metrics>`.
 #[derive(Debug)]
 pub struct Metrics {
-    /// Renders the handles below, which it shares.
+    /// Renders the metrics. It shares them with the fields below.
     registry: Registry,
     requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
-    /// The series of `requests` by revision, so that they can go with it.
+    /// The series of `requests` by revision, so that they can be removed with it.
     series: Mutex<HashMap<Arc<str>, Vec<RequestLabels>>>,
     active_requests: Gauge,
     instantiations: Counter,
@@ -65,7 +69,7 @@ pub struct Metrics {
     revisions: Revisions,
     replicas: Gauge,
     epoch: Gauge,
-    /// What the active one is called: 1.
+    /// One series with the value 1: the active revision.
     active: Family<RevisionLabels, Gauge>,
     shadow_reads: Family<OutcomeLabel, Counter>,
     connections: Gauge,
@@ -76,39 +80,42 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Counts from zero. The process' own figures are read when they are rendered.
+    /// Creates all metrics at zero. The process metrics are read when they are rendered.
     pub fn new() -> Arc<Metrics> {
         Arc::new(register::metrics())
     }
 
-    /// As [`Metrics::new`], with the figures of a database, and how long this host may answer
-    /// without it; [`Duration::MAX`]: for ever.
+    /// Creates all metrics, as [`Metrics::new`] does, and adds those of a database. `lease` returns
+    /// how long this host may answer without the database; [`Duration::MAX`] if without end.
     pub fn with_database(
         database: Arc<dyn Database>,
         lease: impl Fn() -> Duration + Send + Sync + 'static,
     ) -> Arc<Metrics> {
-        let figures = database::DatabaseFigures {
+        let collector = database::DatabaseCollector {
             database,
             lease: Box::new(lease),
         };
         let mut metrics = register::metrics();
-        metrics.registry.register_collector(Box::new(figures));
+        metrics.registry.register_collector(Box::new(collector));
         Arc::new(metrics)
     }
 
-    /// A request's head was read. Drop the guard when its answer is complete or it was given up.
-    pub fn request_began(&self) -> Held {
-        Held::new(&self.active_requests)
+    /// Counts a request whose head was read as active. Drop the guard when its answer is complete or
+    /// it was given up.
+    pub fn request_began(&self) -> GaugeGuard {
+        GaugeGuard::new(&self.active_requests)
     }
 
-    /// A request was answered or given up, `took` after its head was read. One whose revision is
-    /// freed by now, and had no such request before, is not counted: its series would stay.
+    /// Records a request that was answered or given up, `took` after its head was read.
+    ///
+    /// If its revision was freed meanwhile and has no such series yet, the request is not recorded,
+    /// because nothing would remove the new series.
     pub fn request_ended(&self, labels: &RequestLabels, took: Duration) {
         if let Some(series) = self.requests.get(labels) {
             series.observe(took);
             return;
         }
-        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut series = self.series.lock();
         let revision = &*labels.task_host_revision;
         if !revision.is_empty() && !self.revisions.watches(revision) {
             return;
@@ -120,29 +127,30 @@ impl Metrics {
         self.requests.get_or_create(labels).observe(took);
     }
 
-    /// A connection was accepted. Drop the guard when it is closed.
-    pub fn connected(&self) -> Held {
-        Held::new(&self.connections)
+    /// Counts an open connection. Drop the guard when it is closed.
+    pub fn connected(&self) -> GaugeGuard {
+        GaugeGuard::new(&self.connections)
     }
 
-    /// How this host stands among those that share its database, at a beat.
+    /// Sets how many hosts share the database, and the epoch that this host serves.
     pub fn replicas(&self, count: usize, epoch: i64) {
         self.replicas.set(i64::try_from(count).unwrap_or(i64::MAX));
         self.epoch.set(epoch);
     }
 
-    /// A client follows the feed of events. Drop the guard when its stream has ended.
-    pub fn event_stream(&self) -> Held {
-        Held::new(&self.event_streams)
+    /// Counts a client that follows the events. Drop the guard when its stream has ended.
+    pub fn event_stream(&self) -> GaugeGuard {
+        GaugeGuard::new(&self.event_streams)
     }
 
-    /// An instance was made for a request, in `took`.
+    /// Records that creating an instance took that long.
     pub fn instantiated(&self, took: Duration) {
         self.instantiations.inc();
         self.instantiation_seconds.observe(took);
     }
 
-    /// Shows these kinds of faults at zero: a rate needs a sample from before the first one.
+    /// Creates the series of these kinds of faults at zero. A rate needs a sample from before the
+    /// first fault.
     pub fn expect_faults(&self, kinds: &[&'static str]) {
         for kind in kinds {
             drop(self.faults.get_or_create(&KindLabel::new(kind)));
@@ -152,15 +160,14 @@ impl Metrics {
         }
     }
 
-    /// A request was turned away, or a check of readiness failed, because the database did not do its
-    /// part.
+    /// Counts a request or readiness check that failed because of the database.
     pub fn database_unavailable(&self) {
         self.database_unavailable.inc();
     }
 
-    /// The logic failed; `kind` is [`Fault::code`](request::Fault::code).
+    /// Counts a fault of the logic. `kind` is the fault's code.
     ///
-    /// What is a limit rather than a defect also counts as a limit hit.
+    /// A fault that is an exceeded limit is also counted as a limit that was hit.
     pub fn faulted(&self, kind: &'static str) {
         self.faults.get_or_create(&KindLabel::new(kind)).inc();
         if kind.ends_with("-exceeded") {
@@ -168,38 +175,39 @@ impl Metrics {
         }
     }
 
-    /// A limit of the host's own ended a request, such as `payload-too-large`.
+    /// Counts a request that a limit of the host ended, such as `payload-too-large`.
     pub fn limit_hit(&self, limit: &'static str) {
         self.limits.get_or_create(&KindLabel::new(limit)).inc();
     }
 
-    /// A request waits for an instance. Drop the guard when the wait is over, however it ended.
+    /// Counts a request that waits for the writer or a slot. Drop the guard when the wait is over,
+    /// however it ended.
     pub fn queued(&self) -> Waiting {
         Waiting {
-            _held: Held::new(&self.queue_waiting),
+            _gauge: GaugeGuard::new(&self.queue_waiting),
             since: Instant::now(),
             seconds: self.queue_seconds.clone(),
         }
     }
 
-    /// A request was turned away: the queue was full, or the wait too long.
+    /// Counts a request that was rejected because the queue was full or the wait too long.
     pub fn rejected(&self) {
         self.queue_rejected.inc();
         self.limit_hit("queue-full");
     }
 
-    /// How many instances may live at a time.
+    /// Sets how many instances may live at a time.
     pub fn set_pool_capacity(&self, instances: usize) {
         self.pool_capacity
             .set(i64::try_from(instances).unwrap_or(i64::MAX));
     }
 
-    /// An instance lives. Drop the guard with it.
-    pub fn instance_lives(&self) -> Held {
-        Held::new(&self.pool_in_use)
+    /// Counts a live instance. Drop the guard together with the instance.
+    pub fn instance_lives(&self) -> GaugeGuard {
+        GaugeGuard::new(&self.pool_in_use)
     }
 
-    /// A transaction ended, in which the database worked for `busy`.
+    /// Records a transaction that ended, and how long the database worked for it.
     pub fn transaction(&self, access: Access, outcome: Outcome, busy: Duration) {
         let access = AccessLabel::from(access);
         self.transactions
@@ -208,39 +216,39 @@ impl Metrics {
         self.database_seconds.get_or_create(&access).observe(busy);
     }
 
-    /// A transaction's statements, and the rows that they returned.
+    /// Records a transaction's statements and the rows that they returned.
     pub fn statements(&self, statements: u64, rows: u64) {
         self.statements.inc_by(statements);
         self.rows.inc_by(rows);
     }
 
-    /// One call of the logic: the time inside the guest, and the host's time around it
-    /// (without the database's).
+    /// Records one call of the logic: the time in the guest, and the time in the host's functions
+    /// without the database's time.
     pub fn call(&self, guest: Duration, host: Duration) {
         self.guest_seconds.observe(guest);
         self.host_seconds.observe(host);
     }
 
-    /// A request was run again after a serialization conflict.
+    /// Counts a retry after a serialization conflict.
     pub fn retried(&self) {
         self.retries.inc();
     }
 
-    /// A revision of that digest (hex; the label carries its first 12 digits) is in memory, until
-    /// its `stats` are freed. Its series go then.
+    /// Watches a revision that is in memory. When its `stats` are freed, its series are removed.
+    /// `digest` is hex; the label is its first 12 digits.
     pub fn revision_loaded(&self, digest: &str, stats: &Arc<RevisionStats>) {
-        self.forget_gone();
+        self.remove_freed();
         self.revisions.watch(labels::short(digest), stats);
     }
 
-    /// The revision of that digest is the active one from now on.
+    /// Sets the active revision.
     pub fn revision_activated(&self, digest: &str, service: &str, version: &str) {
         let labels = RevisionLabels::new(digest, service, version);
         self.active.clear();
         self.active.get_or_create(&labels).set(1);
     }
 
-    /// A read was run on a revision in the shadow, or not: `same`, `different`, `skipped`.
+    /// Counts a read of a shadow trial. `outcome` is `same`, `different` or `skipped`.
     pub fn shadowed(&self, outcome: &'static str) {
         let outcome = outcome.to_owned();
         self.shadow_reads
@@ -248,17 +256,18 @@ impl Metrics {
             .inc();
     }
 
-    fn forget_gone(&self) {
-        for revision in self.revisions.gone() {
-            let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Removes the series of revisions that were freed.
+    fn remove_freed(&self) {
+        for revision in self.revisions.take_freed() {
+            let mut series = self.series.lock();
             for labels in series.remove(revision.as_str()).unwrap_or_default() {
                 self.requests.remove(&labels);
             }
         }
     }
 
-    /// A deployment ended. `reason` is a refusal's slug, or empty; `stages` says how many seconds
-    /// each took.
+    /// Records a deployment that ended. `reason` is the code of a rejection, or empty. `stages` are
+    /// the stages with their durations in seconds.
     pub fn deployed(&self, outcome: &str, reason: &str, stages: &[(&str, f64)]) {
         let labels = DeploymentLabels {
             outcome: outcome.to_owned(),
@@ -281,26 +290,26 @@ impl Metrics {
         }
     }
 
-    /// Everything, as text in that format.
+    /// Renders all metrics as text.
     pub fn render(&self, format: Format) -> String {
-        self.forget_gone();
+        self.remove_freed();
         text::render(&self.registry, format)
     }
 }
 
-/// Counts one thing in a gauge for as long as it lives.
+/// Adds one to a gauge until it is dropped.
 #[derive(Debug)]
-#[must_use = "the gauge falls back when this is dropped"]
-pub struct Held(Gauge);
+#[must_use = "the gauge decreases when this is dropped"]
+pub struct GaugeGuard(Gauge);
 
-impl Held {
-    fn new(gauge: &Gauge) -> Held {
+impl GaugeGuard {
+    fn new(gauge: &Gauge) -> GaugeGuard {
         gauge.inc();
-        Held(gauge.clone())
+        GaugeGuard(gauge.clone())
     }
 }
 
-impl Drop for Held {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -310,7 +319,7 @@ impl Drop for Held {
 #[derive(Debug)]
 #[must_use = "the wait ends when this is dropped"]
 pub struct Waiting {
-    _held: Held,
+    _gauge: GaugeGuard,
     since: Instant,
     seconds: Histogram,
 }

@@ -1,10 +1,10 @@
 //! Traces for an OpenTelemetry collector: what a request waited for, called and committed, with the
-//! logic's own log lines, in the caller's trace.
+//! logic's log lines, in the caller's trace.
 //!
-//! The spans are `tracing`'s. Those that only a collector wants have the target [`DETAIL`], which
-//! no log shows. Without a collector all of this costs a flag's look-up: [`Traces::start`] was
-//! never called. The SDK reads the standard variables too: `OTEL_SERVICE_NAME`,
-//! `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_BSP_*`.
+//! The spans are those of `tracing`. Spans that only a collector needs have the target [`DETAIL`],
+//! which logs leave out. If [`Traces::start`] was not called, all of this costs one check of a flag.
+//! The SDK also reads the standard variables `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`,
+//! `OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS` and `OTEL_BSP_*`.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,30 +25,30 @@ use tracing_subscriber::registry::LookupSpan;
 
 use contract::DETAIL;
 
-/// Where the collector takes traces, below its endpoint (the OTLP specification).
+/// The path of traces below the collector's endpoint (OTLP specification).
 const TRACES: &str = "/v1/traces";
 
-/// Whether traces are sent at all.
+/// Whether traces are sent.
 static STARTED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// The ids that the next span to start on this thread gets: those that the log has.
+    /// The ids that the next span on this thread gets. They are the ids in the log.
     static NEXT: Cell<Option<(TraceId, SpanId)>> = const { Cell::new(None) };
 }
 
-/// The sending of traces, from a thread of its own. One in a process; dropped at its end, as that
-/// sends what is left.
+/// Sends traces from a thread of its own. Create one per process, and drop it at the end of the
+/// process: that sends the remaining spans.
 #[derive(Debug)]
 pub struct Traces {
     provider: SdkTracerProvider,
 }
 
 impl Traces {
-    /// Begins to send to the collector at that endpoint, such as `http://localhost:4318`, by OTLP
-    /// over HTTP. A collector that is away costs nothing but the spans.
+    /// Starts to send traces to a collector, such as `http://localhost:4318`, by OTLP over HTTP. If
+    /// the collector cannot be reached, its spans are lost and nothing else happens.
     ///
     /// # Errors
-    /// The endpoint is no URL.
+    /// Returns an error if the endpoint is not a URL.
     pub fn start(endpoint: &str) -> Result<Traces, ExporterBuildError> {
         let base = endpoint.trim_end_matches('/');
         let base = base.strip_suffix(TRACES).unwrap_or(base);
@@ -65,12 +65,12 @@ impl Traces {
         Ok(Traces { provider })
     }
 
-    /// The layer that turns `tracing`'s spans into the collector's.
+    /// Returns the layer that turns `tracing` spans into the collector's spans.
     pub fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        // The exporter's own lines and those of its client must not become spans to export.
+        // Log lines of the exporter and of its HTTP client must not become spans to export.
         let sent = Targets::new()
             .with_target("task_host", Level::INFO)
             .with_target(DETAIL, Level::TRACE)
@@ -85,44 +85,44 @@ impl Traces {
 }
 
 impl Drop for Traces {
-    /// Sends what is left, for some seconds at most. Blocks.
+    /// Sends the remaining spans. Blocks for some seconds at most.
     fn drop(&mut self) {
         if let Err(error) = self.provider.shutdown() {
-            tracing::warn!("the last traces were not sent: {error}");
+            tracing::warn!("cannot send the last traces: {error}");
         }
     }
 }
 
-/// Who sends: what the standard variables say, and the host's own name and version where they are
-/// silent.
+/// The sender: the name and attributes from the standard variables, and the host's name and version
+/// if these are not set.
 fn resource() -> Resource {
     let name = Key::from_static_str("service.name");
-    let told = Resource::builder().build();
+    let from_variables = Resource::builder().build();
     let is_named = |name: Value| !name.as_str().starts_with("unknown_service");
     let mut resource = Resource::builder().with_attribute(KeyValue::new(
         "task_host.version",
         env!("CARGO_PKG_VERSION"),
     ));
-    if !told.get(&name).is_some_and(is_named) {
-        resource = resource.with_service_name(env!("CARGO_PKG_NAME"));
+    if !from_variables.get(&name).is_some_and(is_named) {
+        resource = resource.with_service_name("task-host");
     }
     resource.build()
 }
 
-/// A request's span as its collector is to know it. The span has a field `otel.kind`, empty.
-pub struct Root<'a> {
-    /// The trace: 32 hex digits.
+/// The position of a request's span in its trace. The span must have an empty field `otel.kind`.
+pub struct RootSpan<'a> {
+    /// The trace id: 32 hex digits.
     pub trace_id: &'a str,
-    /// The span: 16 hex digits.
+    /// The span id: 16 hex digits.
     pub span_id: &'a str,
-    /// The caller's span (16 hex digits) and whether the caller samples; none: the trace begins
+    /// The caller's span id (16 hex digits) and whether the caller samples. `None`: the trace begins
     /// here.
     pub parent: Option<(&'a str, bool)>,
 }
 
-impl Root<'_> {
-    /// Gives a span its place in the trace, before it is entered.
-    pub fn place(&self, span: &Span) {
+impl RootSpan<'_> {
+    /// Gives a span its ids and its parent. Call it before the span is entered.
+    pub fn apply(&self, span: &Span) {
         if !STARTED.load(Ordering::Relaxed) {
             return;
         }
@@ -138,18 +138,18 @@ impl Root<'_> {
             None => Context::new(),
         };
         span.record("otel.kind", "server");
-        // It fails where the span is filtered out, and then nothing of it is sent.
+        // This fails if the span is filtered out; then nothing of it is sent.
         if span.set_parent(parent).is_ok() {
             NEXT.set(Some((trace, id(self.span_id))));
-            // The span starts, and takes its ids, when it is first asked for.
+            // The span takes its ids when its context is first read.
             drop(span.context());
             NEXT.set(None);
         }
     }
 }
 
-/// Says how a request's span is called and how it ended: a status of 500 or more is its failure.
-pub fn ended(span: &Span, method: &str, route: &str, status: u16) {
+/// Sets the name and the status of a request's span. A status of 500 or more marks it as failed.
+pub fn finish(span: &Span, method: &str, route: &str, status: u16) {
     if !STARTED.load(Ordering::Relaxed) {
         return;
     }
@@ -165,7 +165,7 @@ pub fn ended(span: &Span, method: &str, route: &str, status: u16) {
     }
 }
 
-/// The ids that were asked for by [`Root::place`], else random ones.
+/// The ids that [`RootSpan::apply`] asks for, else random ones.
 #[derive(Debug, Default)]
 struct Ids(RandomIdGenerator);
 

@@ -84,6 +84,20 @@ fn deploy(host: &Host, component: &Built, flags: &[&str]) -> Refused {
     output
 }
 
+/// Deploys a component, which must succeed.
+#[track_caller]
+fn deploy_successfully(host: &Host, component: &Built, flags: &[&str]) {
+    let output = deploy(host, component, flags);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+}
+
+/// Runs an operator's command, which must succeed.
+#[track_caller]
+fn run_successfully(host: &Host, arguments: &[&str]) {
+    let output = run(command(host, arguments));
+    assert_eq!(output.code, Some(0), "{output:#?}");
+}
+
 /// Starts a command in the background and waits until its deployment has reached the stage at which
 /// `--pause-before` or a long probation holds it.
 fn begin(host: &Host, arguments: &[&str], point: &str) {
@@ -177,8 +191,7 @@ fn a_deployed_component_serves_and_survives_a_restart() {
     let host = setup.start();
     let before = revision(&host);
     let component = built(&other());
-    let output = deploy(&host, &component, &[]);
-    assert_eq!(output.code, Some(0), "{output:#?}");
+    deploy_successfully(&host, &component, &[]);
     let after = revision(&host);
     assert_ne!(after, before);
     let deployment = latest(&host);
@@ -193,8 +206,7 @@ fn a_deployed_component_serves_and_survives_a_restart() {
 fn a_dry_run_checks_everything_and_changes_nothing() {
     let host = short_probation().start();
     let before = revision(&host);
-    let output = deploy(&host, &built(&other()), &["--dry-run"]);
-    assert_eq!(output.code, Some(0), "{output:#?}");
+    deploy_successfully(&host, &built(&other()), &["--dry-run"]);
     assert_eq!(revision(&host), before);
     assert_eq!(latest(&host)["outcome"], "checked");
 }
@@ -214,8 +226,7 @@ fn a_rejected_component_changes_nothing_but_the_history() {
     let output = deploy(&host, &built(&without), &[]);
     output.says(1, &["GET /things/{id}"]);
     assert_eq!(latest(&host)["code"], "breaking-change");
-    let output = deploy(&host, &built(&without), &["--allow-breaking"]);
-    assert_eq!(output.code, Some(0), "{output:#?}");
+    deploy_successfully(&host, &built(&without), &["--allow-breaking"]);
     host.get("/things/2").expect(404);
 }
 
@@ -226,8 +237,7 @@ fn an_applied_migration_must_not_change() {
     let changed = Probe::good().migration("0001-things", "create table things (id text)");
     deploy(&host, &built(&changed), &[]).says(1, &["0001-things"]);
     let further = released.migration("0002-more", "create table more (id integer)");
-    let output = deploy(&host, &built(&further), &[]);
-    assert_eq!(output.code, Some(0), "{output:#?}");
+    deploy_successfully(&host, &built(&further), &[]);
 }
 
 #[test]
@@ -266,10 +276,8 @@ fn a_trap_in_probation_brings_the_previous_revision_back() {
 fn a_rollback_works_across_a_migration() {
     let host = short_probation().start();
     let before = revision(&host);
-    let output = deploy(&host, &built(&other()), &[]);
-    assert_eq!(output.code, Some(0), "{output:#?}");
-    let output = run(command(&host, &["rollback"]));
-    assert_eq!(output.code, Some(0), "{output:#?}");
+    deploy_successfully(&host, &built(&other()), &[]);
+    run_successfully(&host, &["rollback"]);
     assert_eq!(revision(&host), before);
     assert_eq!(latest(&host)["kind"], "rollback");
 }

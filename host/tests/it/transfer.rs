@@ -34,14 +34,19 @@ fn fill(host: &Host) {
     host.delete("/tasks/3").expect(200);
 }
 
+/// The SQLite file of a setup.
 fn database(setup: &Setup) -> PathBuf {
     setup.directory().join("data.sqlite")
 }
 
-fn command(name: &str, database: &Path) -> Command {
+fn url_of(database: &Path) -> String {
+    format!("sqlite:{}", database.display())
+}
+
+/// A `task-host` command on the database with this URL.
+fn command(name: &str, url: &str) -> Command {
     let mut command = task_host();
-    let database = format!("sqlite:{}", database.display());
-    command.args([name, "--database", &database]);
+    command.args([name, "--database", url]);
     command
 }
 
@@ -54,17 +59,22 @@ fn rows<'a>(lines: &'a str, table: &str) -> impl Iterator<Item = Value> + 'a {
 
 /// Runs an export, which must succeed, and returns its lines.
 #[track_caller]
-fn exported(database: &Path) -> String {
-    let ended = run(command("export", database));
+fn exported(url: &str) -> String {
+    let ended = run(command("export", url));
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     ended.stdout
 }
 
-/// Writes lines to a file and imports it.
+/// Imports lines into the SQLite file of a setup.
 fn import(setup: &Setup, lines: &str, component: Option<&str>) -> Refused {
+    import_into(&url_of(&database(setup)), setup, lines, component)
+}
+
+/// Writes lines to a file in the setup's directory and imports it.
+fn import_into(url: &str, setup: &Setup, lines: &str, component: Option<&str>) -> Refused {
     let file = setup.directory().join("lines.jsonl");
     std::fs::write(&file, lines).expect("written");
-    let mut command = command("import", &database(setup));
+    let mut command = command("import", url);
     command.arg(&file);
     if let Some(component) = component {
         command.arg("--component").arg(built(component));
@@ -78,7 +88,7 @@ fn an_imported_export_has_the_same_data() {
     let host = from.start();
     fill(&host);
     let tasks = host.get("/tasks").expect(200).json();
-    let lines = exported(&database(&from));
+    let lines = exported(&url_of(&database(&from)));
     let header: Value =
         serde_json::from_str(lines.lines().next().expect("a header")).expect("JSON");
     assert_eq!(header["tables"][0]["name"], "task_terms");
@@ -94,7 +104,7 @@ fn an_imported_export_has_the_same_data() {
     assert_eq!(found[0]["id"], 2);
     // The lines are the same, except for the header, which has the time.
     let rest = |lines: &str| lines.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(rest(&exported(&database(&to))), rest(&lines));
+    assert_eq!(rest(&exported(&url_of(&database(&to)))), rest(&lines));
     // Ids continue after the highest one, even though its task was deleted.
     let next = json!({"title": "The next one", "category": "feature"});
     assert_eq!(copy.post("/tasks", &next).expect(201).json()["id"], 4);
@@ -118,7 +128,7 @@ fn an_export_of_a_database_in_use_is_a_consistent_snapshot() {
         });
         let mut seen = 0;
         for _ in 0..5 {
-            let lines = exported(&database(&setup));
+            let lines = exported(&url_of(&database(&setup)));
             let rows = |table| rows(&lines, table).count();
             assert_eq!(rows("tasks") % 2, 0);
             assert_eq!(rows("task_terms"), rows("tasks") * 2);
@@ -135,7 +145,7 @@ fn an_import_that_does_not_fit_changes_nothing() {
     let from = Setup::tasks();
     let host = from.start();
     fill(&host);
-    let lines = exported(&database(&from));
+    let lines = exported(&url_of(&database(&from)));
     drop(host);
 
     let to = Setup::tasks();
@@ -156,7 +166,7 @@ fn an_import_that_does_not_fit_changes_nothing() {
     let wrong = lines.replace("[\"tasks\",2,", "[\"tasks\",\"two\",");
     import(&to, &wrong, None).says(1, &["a row of tasks does not fit"]);
     let torn = format!("{lines}[\"tasks\",");
-    import(&to, &torn, None).says(1, &["line", "no row"]);
+    import(&to, &torn, None).says(1, &["line", "not a row"]);
     // None of these left any rows, so the complete export can be imported.
     assert_eq!(import(&to, &lines, None).code, Some(0));
     import(&to, &lines, None).says(1, &["already has rows"]);
@@ -171,9 +181,9 @@ fn an_import_reads_an_export_from_standard_input() {
     let host = from.start();
     host.post("/counters", &json!({"name": "piped", "value": 7}))
         .expect(201);
-    let lines = exported(&database(&from));
+    let lines = exported(&url_of(&database(&from)));
     let to = Setup::counter();
-    let mut child = command("import", &database(&to))
+    let mut child = command("import", &url_of(&database(&to)))
         .args(["-", "--component"])
         .arg(built("counter.wasm"))
         .stdin(Stdio::piped())
@@ -191,7 +201,7 @@ fn an_import_reads_an_export_from_standard_input() {
 
 #[test]
 fn a_failed_export_says_why() {
-    let nowhere = Path::new("/nowhere/data.sqlite");
+    let nowhere = "sqlite:/nowhere/data.sqlite";
     run(command("export", nowhere)).says(1, &["no database at /nowhere/data.sqlite"]);
     let mut memory = task_host();
     memory.args(["export", "--database", "sqlite::memory:"]);
@@ -199,6 +209,7 @@ fn a_failed_export_says_why() {
     let setup = Setup::tasks();
     let other = setup.directory().join("other");
     std::fs::write(&other, "some other text".repeat(90)).expect("written");
+    let other = url_of(&other);
     run(command("export", &other)).says(1, &["other", "not a database"]);
 }
 
@@ -210,7 +221,7 @@ fn a_host_starts_on_a_backup() {
     let tasks = host.get("/tasks").expect(200).json();
     let copy = setup.directory().join("backup.sqlite");
     let backup = || {
-        let mut command = command("backup", &database(&setup));
+        let mut command = command("backup", &url_of(&database(&setup)));
         command.arg(&copy);
         run(command)
     };

@@ -1,10 +1,10 @@
-//! What is asked beside requests: the logic's figures, and whether the host's parts work.
+//! Health, readiness and liveness: the logic's figures, and whether the host's parts work.
 
 use std::time::Instant;
 
 use super::Service;
 use crate::admission::overloaded;
-use crate::{Health, Refusal};
+use crate::{Error, Health};
 use contract::Access;
 
 impl Service {
@@ -12,18 +12,18 @@ impl Service {
     ///
     /// # Errors
     /// As [`Service::answer`].
-    pub async fn health(&self) -> Result<Health, Refusal> {
+    pub async fn health(&self) -> Result<Health, Error> {
         let health = self.ask_health().await;
-        if let Err(Refusal::Fault(fault)) = &health {
+        if let Err(Error::Fault(fault)) = &health {
             self.metrics.faulted(fault.code());
         }
         health
     }
 
-    async fn ask_health(&self) -> Result<Health, Refusal> {
+    async fn ask_health(&self) -> Result<Health, Error> {
         self.check_lease()?;
         let turn = tokio::time::timeout(self.limits.wait, self.health_calls.acquire());
-        // The semaphore is never closed, so no permit is the time-out.
+        // The semaphore is never closed, so an error is the time-out.
         let Ok(Ok(_permit)) = turn.await else {
             return Err(overloaded());
         };
@@ -49,37 +49,27 @@ impl Service {
         })
     }
 
-    /// Whether the database answers and can make writes durable, and this host may answer. A
-    /// failure counts as a request's would: where every host is not ready, no request comes that
-    /// could tell.
+    /// Checks that this host holds its lease and that the database answers and can make writes
+    /// durable.
+    ///
+    /// A failure counts in the metrics as a request's failure does: if no host is ready, no
+    /// requests arrive that could count it.
     ///
     /// # Errors
-    /// [`Refusal::Unavailable`] with the reason.
-    pub async fn ready(&self) -> Result<(), Refusal> {
+    /// Returns [`Error::Unavailable`] with the reason.
+    pub async fn ready(&self) -> Result<(), Error> {
         let ready = match self.check_lease() {
-            Ok(()) => self.database.ping().await.map_err(Refusal::from),
+            Ok(()) => self.database.ping().await.map_err(Error::from),
             lapsed => lapsed,
         };
-        if matches!(ready, Err(Refusal::Unavailable(_))) {
+        if matches!(ready, Err(Error::Unavailable(_))) {
             self.metrics.database_unavailable();
         }
         ready
     }
 
-    /// A host without a lease may have been passed by: what it would answer may be of the past.
-    pub(super) fn check_lease(&self) -> Result<(), Refusal> {
-        match self.lease.holds() {
-            true => Ok(()),
-            false => Err(Refusal::Unavailable(
-                "this host's lease has run out: it cannot reach the database, or cannot serve the \
-                 active component"
-                    .into(),
-            )),
-        }
-    }
-
-    /// Whether what runs the logic can still end a call at its deadline.
+    /// Whether the engine that runs the logic can still end a call at its deadline.
     pub fn alive(&self) -> bool {
-        self.traffic.load().active.logic.alive()
+        self.active().logic.alive()
     }
 }

@@ -1,4 +1,4 @@
-//! Runs in the shadow what the active revision has answered, and compares. See
+//! Runs answered reads again on a candidate, and compares the answers. See
 //! [`shadow`](crate::shadow).
 
 use std::sync::Arc;
@@ -7,50 +7,45 @@ use std::time::Instant;
 use tracing::Instrument as _;
 
 use super::Service;
-use crate::shadow::{Difference, Job, Jobs, Seen, Shadow};
-use crate::work::{Moment, Work};
-use crate::{Answer, Fault, Refusal, Request, Revision, Trial};
+use crate::prepared::{ClockAndSeed, PreparedRequest};
+use crate::shadow::{Comparable, Difference, Job, Jobs, Shadow};
+use crate::{Answer, Error, Fault, Request, Revision};
 use contract::{Access, RouteIndex};
 use storage::Transaction;
 use transcode::Outcome;
 
-/// A run in the shadow, and its transaction where another run may use it.
-type Run = (Option<Box<dyn Transaction>>, Result<Answer, Refusal>);
+/// A run on a candidate: its transaction, if another run may use it, and its answer.
+type Run = (Option<Box<dyn Transaction>>, Result<Answer, Error>);
 
 impl Service {
-    /// Where a read of the active revision is to be offered; none: nowhere.
+    /// The shadow that a request is to be offered to. `None` if it is not to be compared.
     pub(super) fn shadow_of(
         &self,
         revision: &Arc<Revision>,
         route: RouteIndex,
         request: &Request,
     ) -> Option<Arc<Shadow>> {
-        let traffic = self.traffic.load();
-        let Trial::Shadow(shadow) = &traffic.candidate.as_ref()?.trial else {
-            return None;
-        };
+        let shadow = self.traffic.shadow_of(revision)?;
         let is_read = revision.description.route(route).access == Access::Read;
-        // What a condition comes to is the host's matter.
-        let compared =
-            is_read && request.if_match.is_none() && Arc::ptr_eq(revision, &traffic.active);
-        compared.then(|| shadow.clone())
+        // The host evaluates `If-Match`, so an answer to it says nothing about the logic.
+        (is_read && request.if_match.is_none()).then_some(shadow)
     }
 
-    /// Offers an answered read, and goes on at once.
+    /// Offers an answered read to the shadow. Never waits.
     pub(super) fn offer(&self, shadow: &Shadow, job: Job) {
         if !self.admission.has_room() || !shadow.offer(job) {
             self.skip(shadow);
         }
     }
 
-    /// Runs on a candidate what is offered, one read after another. Ends when nothing can be
-    /// offered any more; dropping it ends the read that runs.
+    /// Runs offered reads on a candidate, one after another. Ends when nothing can be offered any
+    /// more. Dropping the future ends the read that runs.
     pub async fn run_in_shadow(&self, candidate: &Revision, shadow: &Shadow, mut jobs: Jobs) {
         while let Some(job) = jobs.0.recv().await {
-            // Clients have the slots first.
+            // Clients have priority for the slots.
             let difference = match self.admission.has_room() {
                 true => {
-                    // Lines of the candidate's own are told from those of what clients got.
+                    // The span tells the candidate's log lines apart from those of real requests.
                     let span = tracing::info_span!(
                         "shadow",
                         request.id = job.request.id,
@@ -81,55 +76,61 @@ impl Service {
         shadow.skipped();
     }
 
-    /// What differs, if anything; none where that could not be found out.
+    /// Runs a read on the candidate and returns the first difference, if any. The outer `None`
+    /// means that the two could not be compared.
     async fn compare(&self, candidate: &Revision, job: &Job) -> Option<Option<Difference>> {
-        let answered = Seen::of(&job.answered)?;
-        let like = job.revision.description.route(job.route);
-        let Some(route) = candidate.route_like(like) else {
+        let answered = Comparable::of(&job.answered)?;
+        let Some(route) = candidate.route_like(job.revision.description.route(job.route)) else {
             return Some(Some(Difference::no_route()));
         };
         let began = Instant::now();
-        let work = Work::read(candidate, route, &job.request, began);
-        let (transaction, tried) = match work {
-            Ok(work) => {
+        let prepared = PreparedRequest::read(candidate, route, &job.request, began);
+        let (transaction, tried) = match prepared {
+            Ok(prepared) => {
                 let transaction = self.database.begin(Access::Read, self.budget(began)).await;
-                self.look(&work, transaction.ok()?, job.moment).await
+                self.run_read(&prepared, transaction.ok()?, job.clock_and_seed)
+                    .await
             }
-            // Without data there is nothing that may have changed.
-            Err(refusal) => (None, Err(refusal)),
+            // The request reached no data, so no data can have changed meanwhile.
+            Err(error) => (None, Err(error)),
         };
-        let tried = Seen::of(&tried)?;
-        let difference = answered.differs(&tried);
+        let tried = Comparable::of(&tried)?;
+        let difference = answered.first_difference(&tried);
         let (Some(_), Some(transaction)) = (&difference, transaction) else {
             return Some(difference);
         };
-        let work = Work::read(&job.revision, job.route, &job.request, Instant::now()).ok()?;
-        let (_, again) = self.look(&work, transaction, job.moment).await;
-        // The two runs share the budget of one transaction: what they use it up for is no answer.
-        if matches!(again, Err(Refusal::Fault(_))) && job.answered.is_ok() {
+        let prepared =
+            PreparedRequest::read(&job.revision, job.route, &job.request, Instant::now()).ok()?;
+        let (_, again) = self
+            .run_read(&prepared, transaction, job.clock_and_seed)
+            .await;
+        // The two runs share one transaction's budget. A fault of the second run may only mean
+        // that the first one used the budget up.
+        if matches!(again, Err(Error::Fault(_))) && job.answered.is_ok() {
             return None;
         }
-        Some(Seen::of(&again)?.differs(&tried))
+        Some(Comparable::of(&again)?.first_difference(&tried))
     }
 
-    /// Runs an operation in a read transaction, and hands that back where it is still good.
-    async fn look(
+    /// Runs an operation in a read transaction, and returns the transaction if it can still be
+    /// used.
+    async fn run_read(
         &self,
-        work: &Work<'_>,
+        request: &PreparedRequest<'_>,
         transaction: Box<dyn Transaction>,
-        moment: Moment,
+        clock_and_seed: ClockAndSeed,
     ) -> Run {
         let lives = self.metrics.instance_lives();
-        let call = self.call(transaction, work.arrived, Some(moment));
-        let finished = work.invocation.run(call).await;
+        let call = self.call(transaction, request.arrived, Some(clock_and_seed));
+        let finished = request.invocation.run(call).await;
         drop(lives);
         let transaction = Some(finished.transaction).filter(|used| !used.spent());
         let answered = match finished.outcome {
             Ok(Outcome::Reply(_)) if transaction.is_none() => {
                 Err(Fault::Transaction("a statement had failed".into()).into())
             }
-            Ok(Outcome::Reply(reply)) => Ok(work.answer(reply)),
-            Ok(Outcome::Problem(problem)) => Err(Refusal::Problem(Box::new(problem))),
+            Ok(Outcome::Reply(reply)) => Ok(request.answer(reply)),
+            Ok(Outcome::Problem(problem)) => Err(Error::Problem(Box::new(problem))),
             Err(interruption) => return (None, Err(interruption.into())),
         };
         (transaction, answered)

@@ -1,22 +1,22 @@
-//! Where two answers to one request differ first. Values are compared and never told.
+//! The first difference between two answers to one request. Values are compared but never shown.
 
 use serde_json::{Value, json};
 
-use crate::{Answer, Refusal};
+use crate::{Answer, Error};
 use contract::Problem;
 
-/// An answer, as far as two revisions are to agree on it.
+/// The parts of an answer that two revisions must agree on.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Seen {
-    /// What kind of answer it is: a status, a problem's code, a fault.
+pub(crate) struct Comparable {
+    /// The kind of answer: a status, a problem's code or a fault.
     kind: String,
     body: Value,
 }
 
-/// Where two answers differ.
+/// A difference between two answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Difference {
-    /// A JSON pointer into the body; empty: the kind of answer, or the whole body.
+    /// A JSON pointer into the body. Empty: the kind of answer, or the whole body.
     pub(crate) pointer: String,
     /// What differs there.
     pub(crate) detail: String,
@@ -32,39 +32,39 @@ impl Difference {
     }
 }
 
-impl Seen {
-    /// What there is to compare of an answer; none where it says more of the host's load than of
+impl Comparable {
+    /// The comparable parts of an answer. `None` if it says more about the host's load than about
     /// the logic.
-    pub(crate) fn of(answered: &Result<Answer, Refusal>) -> Option<Seen> {
+    pub(crate) fn of(answered: &Result<Answer, Error>) -> Option<Comparable> {
         let (kind, body) = match answered {
             Ok(answer) => (answer.status.to_string(), body(answer)),
-            Err(Refusal::Problem(problem)) => {
+            Err(Error::Problem(problem)) => {
                 let kind = format!("{} {}", problem.status, problem.code);
                 (kind, members(problem))
             }
-            Err(Refusal::Fault(fault)) => (fault.code().to_owned(), Value::Null),
-            Err(Refusal::Malformed(_)) => ("malformed".to_owned(), Value::Null),
-            Err(Refusal::UnsupportedMediaType(_)) => {
+            Err(Error::Fault(fault)) => (fault.code().to_owned(), Value::Null),
+            Err(Error::Malformed(_)) => ("malformed".to_owned(), Value::Null),
+            Err(Error::UnsupportedMediaType(_)) => {
                 ("unsupported-media-type".to_owned(), Value::Null)
             }
-            Err(Refusal::Invalid(errors)) => {
+            Err(Error::Invalid(errors)) => {
                 let pointers = errors.iter().map(|error| error.pointer.as_str());
                 ("invalid".to_owned(), pointers.collect())
             }
             Err(
-                Refusal::PreconditionFailed
-                | Refusal::BadHeader { .. }
-                | Refusal::KeyReused
-                | Refusal::Overloaded { .. }
-                | Refusal::Unavailable(_)
-                | Refusal::OutcomeUnknown(_),
+                Error::PreconditionFailed
+                | Error::BadHeader { .. }
+                | Error::KeyReused
+                | Error::Overloaded { .. }
+                | Error::Unavailable(_)
+                | Error::OutcomeUnknown(_),
             ) => return None,
         };
-        Some(Seen { kind, body })
+        Some(Comparable { kind, body })
     }
 
-    /// Where a candidate's answer differs from this one first; none: nowhere.
-    pub(crate) fn differs(&self, candidate: &Seen) -> Option<Difference> {
+    /// The first difference between this answer and the candidate's.
+    pub(crate) fn first_difference(&self, candidate: &Comparable) -> Option<Difference> {
         if self.kind != candidate.kind {
             return Some(Difference {
                 pointer: String::new(),
@@ -80,7 +80,7 @@ fn body(answer: &Answer) -> Value {
     serde_json::from_slice(text).unwrap_or_default()
 }
 
-/// The members that a client may act on; title and detail are for people.
+/// The members that a client may act on. Title and detail are for people.
 fn members(problem: &Problem) -> Value {
     let errors = problem.errors.iter().map(|error| error.pointer.as_str());
     let mut members = json!({ "errors": errors.collect::<Vec<_>>() });
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_difference_is_named_by_its_place_and_never_by_its_value() {
+    fn the_first_difference_names_its_place_and_never_its_value() {
         let task = json!({"id": 1, "tags": ["a", "b"], "due": null, "a/b": 1});
         let with = |name: &str, value: Value| {
             let mut task = task.clone();
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn another_kind_of_answer_is_a_difference_whatever_the_body() {
+    fn another_kind_of_answer_is_a_difference_whatever_its_body() {
         let found = Answer {
             status: 200,
             body: None,
@@ -206,12 +206,12 @@ mod tests {
             next: None,
             replayed: false,
         };
-        let found = Seen::of(&Ok(found)).unwrap();
-        let trapped = Seen::of(&Err(Fault::Trap("at 0x1".into()).into())).unwrap();
-        let difference = found.differs(&trapped).unwrap();
+        let found = Comparable::of(&Ok(found)).unwrap();
+        let trapped = Comparable::of(&Err(Fault::Trap("at 0x1".into()).into())).unwrap();
+        let difference = found.first_difference(&trapped).unwrap();
         assert_eq!(difference.detail, "200 became logic-trapped");
-        assert_eq!(trapped.differs(&trapped), None);
-        let busy = Refusal::Unavailable("no disk".into());
-        assert_eq!(Seen::of(&Err(busy)), None);
+        assert_eq!(trapped.first_difference(&trapped), None);
+        let busy = Error::Unavailable("no disk".into());
+        assert_eq!(Comparable::of(&Err(busy)), None);
     }
 }

@@ -12,7 +12,7 @@ use sha2::Sha256;
 
 use super::Refused;
 use crate::problem::Problem;
-use request::Refusal;
+use request::Error;
 
 const ACTOR: HeaderName = HeaderName::from_static("task-host-actor");
 
@@ -152,7 +152,7 @@ fn is_own_origin(headers: &HeaderMap, host: &str) -> bool {
 }
 
 /// The name in `Task-Host-Actor`.
-fn actor(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+fn actor(headers: &HeaderMap) -> Result<Option<&str>, Error> {
     let mut lines = headers.get_all(&ACTOR).iter();
     let Some(line) = lines.next() else {
         return Ok(None);
@@ -162,7 +162,7 @@ fn actor(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
             && name.bytes().all(|byte| matches!(byte, b' '..=b'~'))
             && lines.next().is_none()
     });
-    name.map(Some).ok_or_else(|| Refusal::BadHeader {
+    name.map(Some).ok_or_else(|| Error::BadHeader {
         header: "Task-Host-Actor",
         reason: format!("give one name of 1 to {LONGEST_ACTOR} visible ASCII characters"),
     })

@@ -2,18 +2,17 @@
 
 use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
+use axum::http::header::CONTENT_TYPE;
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use tokio::time::timeout;
 
 use super::{Desk, Refused, unfit};
-use crate::config::ByteSize;
+use crate::body::{self, BodyError};
+use crate::byte_size::ByteSize;
 use crate::problem::Problem;
-use request::Refusal;
+use request::Error;
 
 /// What is received, each with limits of its own.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,7 +63,7 @@ fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, Refused> {
         if error.is_data() {
             unfit("#", error.to_string())
         } else {
-            Refusal::Malformed(error.to_string()).into()
+            Error::Malformed(error.to_string()).into()
         }
     })?;
     // Also keeps out arrays, which serde reads as records.
@@ -85,61 +84,28 @@ fn expect_type(headers: &HeaderMap, expected: &'static str) -> Result<(), Refuse
     let essence = given.and_then(|given| given.split(';').next());
     match essence {
         Some(essence) if essence.trim().eq_ignore_ascii_case(expected) => Ok(()),
-        _ => Err(Refusal::UnsupportedMediaType(expected).into()),
+        _ => Err(Error::UnsupportedMediaType(expected).into()),
     }
 }
 
-/// The whole body. One that says at once that it is too large is refused before a byte of it is
-/// read, so a client that waits for `100 Continue` never sends it.
 async fn receive(
     desk: &Desk,
     headers: &HeaderMap,
     body: Body,
     kind: Kind,
 ) -> Result<Bytes, Problem> {
-    if headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|coding| coding != "identity")
-    {
-        return Err(Problem::unsupported_coding());
-    }
     let config = &desk.app.config;
-    let (limit, patience) = match kind {
+    let (size, time) = match kind {
         Kind::Component => (config.admin.component_limit, config.admin.component_timeout),
         Kind::Order => (config.body_limit, config.body_timeout),
     };
-    let declared = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|declared| declared > limit.0) {
-        return Err(too_large(desk, kind, limit));
-    }
-    // Growing would copy, and hold twice the memory while it does.
-    let room = BytesMut::with_capacity(declared.unwrap_or_default());
-    match timeout(patience, fill(room, body, limit)).await {
-        Ok(Ok(Some(received))) => Ok(received),
-        Ok(Ok(None)) => Err(too_large(desk, kind, limit)),
-        Ok(Err(_)) => Err(Problem::body_incomplete()),
-        Err(_) => Err(too_slow(desk, kind)),
-    }
-}
-
-/// The whole body; none where it is above the limit.
-async fn fill(
-    mut room: BytesMut,
-    mut body: Body,
-    limit: ByteSize,
-) -> Result<Option<Bytes>, axum::Error> {
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else {
-            continue;
-        };
-        if data.len() > limit.0 - room.len() {
-            return Ok(None);
-        }
-        room.extend_from_slice(&data);
-    }
-    Ok(Some(room.freeze()))
+    let read = body::read(headers, body, body::Limits { size, time }).await;
+    read.map_err(|error| match error {
+        BodyError::Encoded => Problem::unsupported_coding(),
+        BodyError::TooLarge => too_large(desk, kind, size),
+        BodyError::TooSlow => too_slow(desk, kind),
+        BodyError::Incomplete => Problem::body_incomplete(),
+    })
 }
 
 fn too_large(desk: &Desk, kind: Kind, limit: ByteSize) -> Problem {

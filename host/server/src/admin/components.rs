@@ -14,7 +14,7 @@ use super::audit::Attempt;
 use super::{Desk, Refused, body, json, located, plain_digest};
 use crate::AdminError;
 use crate::problem::Problem;
-use request::Refusal;
+use request::Error;
 
 const DIGEST: HeaderName = HeaderName::from_static("task-host-digest");
 const SIGNATURE: HeaderName = HeaderName::from_static("task-host-signature");
@@ -79,7 +79,7 @@ fn digest_header(headers: &HeaderMap) -> Result<Option<String>, Refused> {
     };
     let digest = value.to_str().ok().and_then(plain_digest);
     digest.map(Some).ok_or_else(|| {
-        Refusal::BadHeader {
+        Error::BadHeader {
             header: "Task-Host-Digest",
             reason: "give sha256: and 64 hex digits".to_owned(),
         }
@@ -92,7 +92,7 @@ fn signature_header(headers: &HeaderMap) -> Result<Option<Vec<u8>>, Refused> {
         return Ok(None);
     };
     STANDARD.decode(value).map(Some).map_err(|error| {
-        Refusal::BadHeader {
+        Error::BadHeader {
             header: "Task-Host-Signature",
             reason: format!("give the signature in base64: {error}"),
         }

@@ -11,7 +11,7 @@ use clap::Args;
 use humantime::parse_duration;
 
 use super::access::{Access, Token};
-use crate::config::ByteSize;
+use crate::byte_size::ByteSize;
 
 /// Who may replace the logic, and how large it may be.
 #[derive(Debug, Clone, Args)]

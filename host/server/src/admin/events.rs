@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use super::deployments::{Id, unknown};
 use super::{Desk, Refused};
 use deployment::model::Event;
-use request::Refusal;
+use request::Error;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -81,7 +81,7 @@ fn next_number(headers: &HeaderMap) -> Result<u64, Refused> {
     }
     let next = last.parse().ok().and_then(|last: u64| last.checked_add(1));
     next.ok_or_else(|| {
-        Refusal::BadHeader {
+        Error::BadHeader {
             header: "Last-Event-ID",
             reason: "give the number of the last event that was seen".to_owned(),
         }

@@ -1,7 +1,7 @@
-//! From an operation's answer to a response.
+//! Turns an operation's answer into a response.
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, LINK, LOCATION, VARY};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, LINK, LOCATION};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
@@ -9,22 +9,19 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tracing::warn;
 
 use crate::config::PublicPath;
-use crate::etag;
+use crate::etag::{self, REVALIDATE, not_modified};
 use request::{Answer, entity_tag_of};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// Everything but RFC 3986's unreserved characters.
+/// Everything except RFC 3986's unreserved characters.
 const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Caches may keep an answer to a GET and have to ask again before they use it.
-pub(crate) const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
-
-/// The response to the request of these parts; paths in it are as clients write them.
+/// Makes the response to a request. Its paths have the prefix that clients see.
 pub(super) fn respond(answer: Answer, parts: &Parts, public: &PublicPath) -> Response {
     let is_read = matches!(parts.method, Method::GET | Method::HEAD);
     let body = answer.body.unwrap_or_default();
@@ -55,7 +52,7 @@ pub(super) fn respond(answer: Answer, parts: &Parts, public: &PublicPath) -> Res
     if let Some(location) = answer.location {
         match HeaderValue::try_from(public.of(&location)) {
             Ok(location) => drop(headers.insert(LOCATION, location)),
-            Err(_) => warn!("the logic named a location that no header can carry"),
+            Err(_) => warn!("the logic returned a location that is not a valid header value"),
         }
     }
     if let Some(cursor) = answer.next
@@ -69,21 +66,8 @@ pub(super) fn respond(answer: Answer, parts: &Parts, public: &PublicPath) -> Res
     response
 }
 
-/// 304, with the headers that the answer would have had and a cache goes by.
-pub(crate) fn not_modified(tag: &str) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NOT_MODIFIED;
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, REVALIDATE);
-    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-    if let Some(tag) = etag::header(tag) {
-        headers.insert(ETAG, tag);
-    }
-    response
-}
-
-/// The request's own path and query with that cursor, and no `offset`: a cursor counts from
-/// where it points to.
+/// The `Link` header of the next page: the request's path and query with the new cursor. `offset`
+/// is left out, because the cursor already points to the next page.
 fn next_link(public: &PublicPath, uri: &Uri, cursor: &str) -> String {
     let kept = uri
         .query()

@@ -1,7 +1,8 @@
-//! The route without a database: what a stream says, and when it is refused or ended.
+//! The route without a database: the messages of a stream, and when it is rejected or ends.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use axum::Router;
 use axum::http::Request as HttpRequest;
 use futures_util::stream::{iter, pending};
 use http_body_util::BodyExt;
@@ -18,9 +19,9 @@ struct Two {
     streams: AtomicUsize,
 }
 
-fn published(cursor: &str, kind: &str) -> News {
+fn published(cursor: &str, kind: &str) -> FeedItem {
     let attributes = vec![("note".to_owned(), "line\nbreak \"quoted\"".to_owned())];
-    News::Event(Arc::new(Published {
+    FeedItem::Event(Arc::new(Published {
         cursor: Cursor::new(cursor),
         event: Event::new(kind.into(), "7".into(), attributes).unwrap(),
         at_ms: 1_772_323_200_123,
@@ -29,16 +30,16 @@ fn published(cursor: &str, kind: &str) -> News {
 
 #[async_trait]
 impl Events for Two {
-    async fn follow(&self, from: Option<Cursor>) -> Result<Following, Refusal> {
+    async fn subscribe(&self, from: Option<Cursor>) -> Result<Subscription, Error> {
         self.streams.fetch_add(1, Ordering::Relaxed);
         *self.asked.lock().unwrap() = from.clone();
-        let news = [
+        let items = [
             published("01", "task.created"),
             published("02", "task.deleted"),
         ];
-        Ok(Following {
+        Ok(Subscription {
             from: from.unwrap_or(Cursor::new("00")),
-            news: iter(news).chain(pending()).boxed(),
+            items: iter(items).chain(pending()).boxed(),
         })
     }
 }
@@ -97,7 +98,7 @@ async fn a_message_is_the_cursor_the_kind_and_json_in_one_line() {
 }
 
 #[tokio::test]
-async fn a_filter_names_kinds_or_what_stands_before_a_dot() {
+async fn a_filter_names_kinds_or_their_part_before_a_dot() {
     let router = Fake::new()
         .server(&[])
         .with_events(Arc::new(Two::default()))
@@ -119,12 +120,12 @@ async fn a_filter_names_kinds_or_what_stands_before_a_dot() {
     let kinds = Query::read("kind=task.c&kind=tas").kinds;
     assert!(
         !kinds.include("task.created"),
-        "a part of a word is no kind"
+        "a part of a word is not a kind"
     );
 }
 
 #[tokio::test]
-async fn what_was_seen_last_goes_before_the_url() {
+async fn the_last_event_id_takes_precedence_over_the_url() {
     let two = Arc::new(Two::default());
     let router = Fake::new().server(&[]).with_events(two.clone()).public();
     let mut asked = Vec::new();
@@ -146,7 +147,7 @@ async fn what_was_seen_last_goes_before_the_url() {
 }
 
 #[tokio::test]
-async fn a_cursor_with_line_breaks_forges_no_message() {
+async fn a_cursor_with_line_breaks_cannot_forge_a_message() {
     let router = Fake::new()
         .server(&[])
         .with_events(Arc::new(Two::default()))
@@ -158,7 +159,7 @@ async fn a_cursor_with_line_breaks_forges_no_message() {
 }
 
 #[tokio::test]
-async fn more_streams_than_may_be_are_told_to_come_back() {
+async fn a_stream_above_the_limit_is_503_with_retry_after() {
     let two = Arc::new(Two::default());
     let server = Fake::new()
         .server(&["--max-event-streams", "1"])
@@ -192,18 +193,18 @@ async fn a_drain_ends_the_streams() {
 }
 
 #[tokio::test]
-async fn a_silent_stream_shows_that_it_lives_and_how_far_it_is() {
-    let following = Two::default().follow(None).await.unwrap();
-    let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-    let held = (place, telemetry::metrics::Metrics::new().event_stream());
+async fn a_silent_stream_sends_its_position() {
+    let subscription = Two::default().subscribe(None).await.unwrap();
+    let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    let held = (permit, telemetry::metrics::Metrics::new().event_stream());
     let nothing = Query::read("kind=nothing").kinds;
-    let messages = messages(following, nothing, Duration::from_millis(1), held);
+    let messages = messages(subscription, nothing, Duration::from_millis(1), held);
     let messages: Vec<_> = messages.take(3).map(Result::unwrap).collect().await;
     assert_eq!(messages[1..], [": alive\nid: 02\n\n"; 2]);
 }
 
 #[tokio::test]
-async fn the_path_is_only_read() {
+async fn the_path_can_only_be_read() {
     let router = Fake::new()
         .server(&[])
         .with_events(Arc::new(Two::default()))

@@ -1,8 +1,7 @@
-//! A connection that does not wait for ever: a head that has begun, and bytes that a client
-//! does not take, each have their time.
+//! A TCP stream with time-outs for a request's head and for bytes that the client does not read.
 //!
-//! hyper's own header time-out starts when a connection becomes idle, so it cannot tell a slow
-//! head from a quiet client; here the two are told apart.
+//! hyper's own header time-out starts when a connection becomes idle, so it cannot distinguish a
+//! slow head from an idle client. This stream can.
 
 use std::io;
 use std::pin::Pin;
@@ -18,10 +17,10 @@ use tokio_io_timeout::TimeoutStream;
 
 use super::Limits;
 
-/// How HTTP/2 begins: from then on heads cannot be told from other frames here.
+/// The first bytes of HTTP/2. After them, this stream cannot distinguish heads from other frames.
 const PREFACE: &[u8] = b"PRI";
 
-/// How far a connection's requests are. Shared by the stream and the service above it.
+/// Counts a connection's requests. Shared by the stream and the service above it.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     begun: AtomicU64,
@@ -29,7 +28,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// A head was read whole. The request is in flight until the guard is dropped.
+    /// Counts a request whose head was read. It is in flight until the guard is dropped.
     pub(super) fn begin(self: &Arc<Progress>) -> InFlight {
         self.begun.fetch_add(1, Ordering::Relaxed);
         InFlight(self.clone())
@@ -53,9 +52,9 @@ impl Drop for InFlight {
     }
 }
 
-/// A TCP stream with those limits.
+/// A TCP stream with time-outs.
 pub(super) struct Stream {
-    /// Bounds the writes.
+    /// Has the time-out for writes.
     inner: Pin<Box<TimeoutStream<TcpStream>>>,
     progress: Arc<Progress>,
     header_timeout: Duration,
@@ -64,14 +63,14 @@ pub(super) struct Stream {
     alarm: Pin<Box<Sleep>>,
 }
 
-/// What the bytes that come next belong to.
+/// What the next bytes belong to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Phase {
-    /// A head that began then, when so many heads had been read whole.
+    /// A head. It began at `since`, when `begun` heads had been read completely.
     Head { since: Instant, begun: u64 },
-    /// A body, or nothing yet.
+    /// A body, or an idle connection.
     Between,
-    /// HTTP/2. While nothing is in flight: since when the client says nothing.
+    /// HTTP/2. `quiet_since` is set while no request is in flight and the client sends nothing.
     Frames { quiet_since: Option<Instant> },
 }
 
@@ -85,7 +84,7 @@ impl Stream {
             progress,
             header_timeout: limits.header_timeout,
             idle_timeout: limits.idle_timeout,
-            // A client that connects and stays silent is as slow as one that stops midway.
+            // A client that connects and sends nothing gets the time of a slow head.
             phase: Phase::Head { since, begun: 0 },
             alarm: Box::pin(sleep_until(since + limits.header_timeout)),
         }
@@ -107,7 +106,7 @@ impl Stream {
         };
     }
 
-    /// When waiting for more has to end; none where something else bounds it.
+    /// When waiting for more bytes must end. `None` if something else bounds the wait.
     fn deadline(&mut self) -> Option<Instant> {
         match self.phase {
             Phase::Head { since, begun } if begun == self.progress.begun() => {

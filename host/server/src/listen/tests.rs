@@ -1,4 +1,4 @@
-//! Over real sockets on the loopback.
+//! Tests over real sockets on the loopback interface.
 
 mod http2;
 
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::fake::{Fake, config};
 
-/// How long anything may take that should come at once.
+/// The longest wait for anything that should happen at once.
 const SOON: Duration = Duration::from_secs(10);
 
 struct Running {
@@ -77,7 +77,7 @@ async fn connect(address: SocketAddr, send: &str) -> TcpStream {
 async fn rest(client: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let read = timeout(SOON, client.read_to_end(&mut bytes)).await;
-    // A reset is an end too.
+    // A reset is also an end.
     let _ = read.expect("the connection stays open");
     String::from_utf8(bytes).unwrap()
 }
@@ -98,7 +98,7 @@ async fn one_answer(client: &mut TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn a_head_that_does_not_end_is_cut_off() {
+async fn a_head_that_does_not_end_closes_the_connection() {
     let running = start(&Fake::new(), &["--header-timeout", "50ms"]).await;
     for head in [
         "",
@@ -114,7 +114,7 @@ async fn a_head_that_does_not_end_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_second_head_that_does_not_end_is_cut_off() {
+async fn a_second_head_that_does_not_end_closes_the_connection() {
     let running = start(&Fake::new(), &["--header-timeout", "50ms"]).await;
     let mut client = connect(running.address, "GET /things HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(one_answer(&mut client).await.starts_with("HTTP/1.1 200 OK"));
@@ -149,20 +149,20 @@ async fn a_head_above_the_limit_is_431() {
 }
 
 #[tokio::test]
-async fn a_reader_that_takes_nothing_is_cut_off() {
+async fn a_client_that_reads_nothing_is_disconnected() {
     let large = format!("\"{}\"", "x".repeat(32 << 20));
     let fake = Fake::answers(crate::fake::answer(large));
     let running = start(&fake, &["--write-timeout", "50ms"]).await;
     let mut client = connect(running.address, "GET /things HTTP/1.1\r\nhost: x\r\n\r\n").await;
     running.stop.send(()).unwrap();
-    // Nothing is read until the host gave up.
+    // Nothing is read until the host gives up.
     let drained = timeout(SOON, running.served).await.unwrap().unwrap();
     assert_eq!(drained.connections_cut, 0);
     assert!(rest(&mut client).await.len() < 32 << 20);
 }
 
 #[tokio::test]
-async fn a_drain_ends_what_is_in_flight_and_refuses_what_is_new() {
+async fn a_drain_finishes_requests_in_flight_and_accepts_no_connections() {
     let fake = Fake::new();
     let running = start(&fake, &[]).await;
     let mut idle = connect(running.address, "GET /things HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -191,7 +191,7 @@ async fn a_drain_ends_what_is_in_flight_and_refuses_what_is_new() {
 }
 
 #[tokio::test]
-async fn a_drain_cuts_off_what_does_not_end() {
+async fn a_drain_closes_connections_that_do_not_end() {
     let fake = Fake::new();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -217,7 +217,7 @@ async fn a_drain_cuts_off_what_does_not_end() {
 }
 
 #[tokio::test]
-async fn who_is_in_a_hurry_waits_neither_for_the_delay_nor_for_what_is_in_flight() {
+async fn a_hurried_drain_waits_neither_for_the_delay_nor_for_requests_in_flight() {
     for delay in ["0s", "1h"] {
         let fake = Fake::new();
         let running = start(&fake, &["--drain-delay", delay, "--drain-timeout", "1h"]).await;
@@ -271,7 +271,7 @@ async fn during_the_drain_delay_a_connection_ends_with_its_next_answer() {
 }
 
 #[tokio::test]
-async fn connections_above_the_limit_wait_their_turn() {
+async fn connections_above_the_limit_wait() {
     let running = start(&Fake::new(), &["--max-connections", "1"]).await;
     let ask = "GET /things HTTP/1.1\r\nhost: x\r\n\r\n";
     let mut first = connect(running.address, ask).await;
@@ -279,13 +279,13 @@ async fn connections_above_the_limit_wait_their_turn() {
     let mut second = connect(running.address, ask).await;
     let mut byte = [0];
     let early = timeout(Duration::from_millis(50), second.read(&mut byte)).await;
-    assert!(early.is_err(), "answered beside the first");
+    assert!(early.is_err(), "answered in addition to the first");
     drop(first);
     assert!(one_answer(&mut second).await.starts_with("HTTP/1.1 200 OK"));
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_gives_its_request_up() {
+async fn a_client_that_disconnects_cancels_its_request() {
     let fake = Fake::new();
     let server = fake.server(&[]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -317,7 +317,7 @@ async fn a_client_that_leaves_gives_its_request_up() {
 }
 
 #[tokio::test]
-async fn the_operators_port_answers_while_no_worker_does() {
+async fn the_admin_port_answers_while_no_worker_does() {
     let fake = Fake::new();
     let server = fake.server(&[]);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -325,7 +325,7 @@ async fn the_operators_port_answers_while_no_worker_does() {
     let limits = Limits::from(&config(&[]));
     let port = crate::operators::OperatorsPort::serve(listener, server.operators(), limits);
     let port = port.unwrap();
-    // This test's runtime has one thread, and it is blocked here: no worker answers.
+    // The runtime of this test has one thread, which is blocked here: no worker answers.
     let ask = |path: &str| {
         use std::io::{Read, Write};
         let mut client = std::net::TcpStream::connect(address).unwrap();
@@ -342,10 +342,7 @@ async fn the_operators_port_answers_while_no_worker_does() {
     assert!(ask("/metrics").starts_with("HTTP/1.1 200 "));
     let livez = ask("/livez");
     assert!(livez.starts_with("HTTP/1.1 503 "), "{livez}");
-    assert!(
-        livez.ends_with("no worker of the runtime answered\"}"),
-        "{livez}"
-    );
+    assert!(livez.ends_with("no worker thread answered\"}"), "{livez}");
     let drained = tokio::task::spawn_blocking(|| port.stop()).await.unwrap();
     assert_eq!(drained, Drained { connections_cut: 0 });
 }

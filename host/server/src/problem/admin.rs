@@ -2,7 +2,7 @@
 
 use super::{Problem, UNAVAILABLE_RETRY};
 use crate::backend::AdminError;
-use crate::config::ByteSize;
+use crate::byte_size::ByteSize;
 
 impl From<AdminError> for Problem {
     fn from(error: AdminError) -> Problem {
@@ -86,7 +86,7 @@ impl Problem {
 
     /// The path exists for other methods, which the router names.
     pub(crate) fn wrong_method() -> Problem {
-        let title = "The path does not take this method";
+        let title = "This path does not support this method";
         Problem::new(405, "method-not-allowed", title)
     }
 

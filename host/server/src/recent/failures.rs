@@ -1,4 +1,4 @@
-//! The last requests that failed by the service's fault, and why: no bodies, no values.
+//! The last requests that the service failed, and why. Contains no bodies and no values.
 
 use std::collections::VecDeque;
 use std::time::SystemTime;
@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Ended;
 
-/// How many are kept.
+/// How many failures are kept.
 const KEPT: usize = 100;
 
-/// The longest reason, in characters: a trap's tells where it was, which the log has whole.
+/// The longest reason, in characters. The reason of a trap has a backtrace, which the log has in
+/// full.
 const LONGEST_REASON: usize = 1500;
 
 /// A request that was answered with a 5xx.
@@ -18,17 +19,17 @@ const LONGEST_REASON: usize = 1500;
 pub struct Failure {
     /// When it was answered: RFC 3339, UTC.
     pub at: String,
-    /// Its id, as its client and the log know it.
+    /// Its id, as the client and the log have it.
     pub request_id: String,
     /// Its method.
     pub method: String,
-    /// The template that it matched; empty where it matched none.
+    /// The route's template. Empty if no route matched.
     pub route: String,
     /// The answer's status.
     pub status: u16,
-    /// The problem's slug.
+    /// The problem's code.
     pub code: String,
-    /// Why, for operators: what its client was not told.
+    /// The reason, for operators. The client did not receive it.
     pub reason: String,
     /// The first 12 hex digits of the revision's digest.
     pub revision: String,
@@ -36,7 +37,7 @@ pub struct Failure {
     pub duration_ms: f64,
 }
 
-/// The last failures, the earliest first.
+/// The last failures, earliest first.
 #[derive(Default)]
 pub(super) struct Failures(VecDeque<Failure>);
 

@@ -1,4 +1,4 @@
-//! Requests, failures, traps and latency of each of the last seconds, by revision.
+//! Requests, failures, traps and latency in each of the last seconds, by revision.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,46 +9,46 @@ use serde::{Deserialize, Serialize};
 /// How many seconds are kept.
 const KEPT: u64 = 300;
 
-/// A bucket's upper bound is its lower one times the fourth root of two: a duration is known to
-/// within a tenth. They reach from 1 us to 17 s.
+/// The upper bound of a bucket is its lower bound times the fourth root of two, so a duration is
+/// known to within 10 %. The buckets reach from 1 us to 17 s.
 const BUCKETS_PER_OCTAVE: f64 = 4.0;
 const BUCKETS: usize = 96;
 
 /// The figures of the last seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
-    /// The second that runs now, counted since 1970. It is not among `seconds`.
+    /// The current second, in seconds since 1970. It is not included in `seconds`.
     pub now: u64,
-    /// The earliest first. A revision without requests in a second has no entry for it.
+    /// Earliest first. A revision without requests in a second has no entry for that second.
     pub seconds: Vec<RevisionSecond>,
 }
 
 /// One revision in one second.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RevisionSecond {
-    /// Since 1970.
+    /// The second, in seconds since 1970.
     pub at: u64,
     /// The first 12 hex digits of the revision's digest.
     pub revision: String,
-    /// Requests to it that were answered.
+    /// Requests to the revision that were answered.
     pub requests: u32,
-    /// Those of them whose answer was a 5xx.
+    /// Requests that were answered with a 5xx.
     pub failures: u32,
-    /// Those of them in which the logic trapped.
+    /// Requests in which the logic trapped.
     pub traps: u32,
-    /// Half of the requests took no longer, in milliseconds.
+    /// The median duration, in milliseconds.
     pub p50_ms: f64,
-    /// All but one in a hundred took no longer.
+    /// The 99th percentile of the durations, in milliseconds.
     pub p99_ms: f64,
 }
 
-/// The last seconds in which there were requests, the earliest first.
+/// The last seconds that had requests, earliest first.
 #[derive(Default)]
 pub(super) struct Seconds(VecDeque<Second>);
 
 struct Second {
     at: u64,
-    /// One or two: few revisions answer at a time.
+    /// Few: usually one or two revisions answer at a time.
     revisions: Vec<(Arc<str>, Tally)>,
 }
 
@@ -60,7 +60,7 @@ struct Tally {
 }
 
 impl Seconds {
-    /// Counts a request. A clock that was set back adds to the second that is there.
+    /// Counts a request. If the clock was set back, the request counts in the latest second.
     pub(super) fn add(
         &mut self,
         at: u64,
@@ -88,7 +88,7 @@ impl Seconds {
         tally.durations[bucket(took)] += 1;
     }
 
-    /// The seconds after one and before another.
+    /// Returns the figures of the seconds after `after` and before `before`.
     pub(super) fn between(&self, after: u64, before: u64) -> Vec<RevisionSecond> {
         let seconds = self.0.iter();
         let seconds = seconds.filter(|second| after < second.at && second.at < before);
@@ -123,7 +123,7 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// In milliseconds, the middle of the bucket that holds it.
+    /// The percentile in milliseconds: the middle of the bucket that contains it.
     fn percentile(&self, percent: u64) -> f64 {
         let rank = (u64::from(self.requests) * percent).div_ceil(100).max(1);
         let mut below = 0;
@@ -133,14 +133,14 @@ impl Tally {
         });
         let middle = index.unwrap_or_default() as f64 + 0.5;
         let micros = (middle / BUCKETS_PER_OCTAVE).exp2();
-        // Three digits say all that is known.
+        // Buckets are not more precise than three digits.
         micros.round() / 1e3
     }
 }
 
 fn bucket(took: Duration) -> usize {
     let micros = (took.as_secs_f64() * 1e6).max(1.0);
-    // The cast cuts off what is behind the point.
+    // The cast rounds down.
     ((micros.log2() * BUCKETS_PER_OCTAVE) as usize).min(BUCKETS - 1)
 }
 
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_are_right_to_within_a_tenth() {
+    fn percentiles_are_right_to_within_10_percent() {
         let revision: Arc<str> = "a".into();
         let mut seconds = Seconds::default();
         for _ in 0..98 {
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_beyond_the_buckets_are_in_the_outermost() {
+    fn durations_outside_the_buckets_count_in_the_outermost() {
         assert_eq!(bucket(Duration::ZERO), 0);
         assert_eq!(bucket(Duration::from_secs(3600)), BUCKETS - 1);
     }
@@ -207,7 +207,7 @@ mod tests {
             seconds.add(at, &revision, ms(1), (false, false));
         }
         assert_eq!(seconds.between(0, 1000).len(), KEPT as usize);
-        // A clock that goes back neither loses a request nor begins a second anew.
+        // If the clock goes back, no request is lost and no second starts again.
         seconds.add(10, &revision, ms(1), (false, false));
         assert_eq!(seconds.between(998, 1000)[0].requests, 2);
     }

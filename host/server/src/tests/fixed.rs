@@ -1,4 +1,4 @@
-//! The host's own paths: health, probes, metrics, description, documentation; and files.
+//! The host's own paths: health, probes, metrics, OpenAPI and documentation. And files.
 
 use std::io::Read;
 use std::sync::atomic::Ordering;
@@ -7,10 +7,10 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use crate::fake::{DIGEST, Fake, LARGE, send};
-use request::{Fault, Health, Refusal};
+use request::{Error, Fault, Health};
 
 #[tokio::test]
-async fn health_tells_figures_of_host_and_logic() {
+async fn health_has_figures_of_the_host_and_of_the_logic() {
     let body = send(&Fake::new().router(), "GET /health", &[], "")
         .await
         .json();
@@ -37,26 +37,26 @@ async fn an_unhealthy_service_says_why() {
     assert_eq!(reply.json()["status"], "unhealthy");
     assert_eq!(reply.json()["reason"], "the stock is negative");
     assert_eq!(reply.json()["database"], "connected");
-    *fake.ready.lock().unwrap() = Err(Refusal::Unavailable("gone".into()));
+    *fake.ready.lock().unwrap() = Err(Error::Unavailable("gone".into()));
     let reply = send(&fake.router(), "GET /health", &[], "").await;
     assert_eq!(reply.json()["database"], "disconnected");
 }
 
 #[tokio::test]
-async fn what_failed_inside_is_not_told_to_who_asks_for_health() {
+async fn health_does_not_show_what_failed_inside() {
     let fake = Fake::new();
-    for (refusal, reason) in [
+    for (error, reason) in [
         (
-            Refusal::Fault(Fault::Trap("at naughty.rs:17".into())),
+            Error::Fault(Fault::Trap("at naughty.rs:17".into())),
             "logic-trapped",
         ),
         (
-            Refusal::Unavailable("/var/lib/x.sqlite: I/O error".into()),
+            Error::Unavailable("/var/lib/x.sqlite: I/O error".into()),
             "the database does not answer",
         ),
     ] {
-        *fake.health.lock().unwrap() = Err(refusal.clone());
-        *fake.ready.lock().unwrap() = Err(refusal);
+        *fake.health.lock().unwrap() = Err(error.clone());
+        *fake.ready.lock().unwrap() = Err(error);
         for path in ["GET /health", "GET /readyz"] {
             let reply = send(&fake.router(), path, &[], "").await;
             assert_eq!(reply.status, 503, "{path}");
@@ -76,7 +76,7 @@ async fn readiness_follows_the_database_and_the_drain() {
             json!({"status": "ready"})
         );
     }
-    *fake.ready.lock().unwrap() = Err(Refusal::Unavailable("gone".into()));
+    *fake.ready.lock().unwrap() = Err(Error::Unavailable("gone".into()));
     assert_eq!(send(&public, "GET /readyz", &[], "").await.status, 503);
     *fake.ready.lock().unwrap() = Ok(());
     server.readiness().withdraw();
@@ -139,7 +139,7 @@ async fn metrics_count_by_template_and_never_by_path() {
 }
 
 #[tokio::test]
-async fn metrics_may_be_kept_from_the_public_port() {
+async fn metrics_can_be_removed_from_the_public_port() {
     let server = Fake::new().server(&["--public-metrics", "false"]);
     assert_eq!(
         send(&server.public(), "GET /metrics", &[], "").await.status,
@@ -156,7 +156,7 @@ async fn metrics_may_be_kept_from_the_public_port() {
 }
 
 #[tokio::test]
-async fn the_description_has_the_hosts_paths_beside_the_logics() {
+async fn the_openapi_document_has_the_paths_of_the_host_and_of_the_logic() {
     let router = Fake::new().router();
     let reply = send(&router, "GET /openapi.json", &[], "").await;
     let paths = &reply.json()["paths"];
@@ -188,14 +188,14 @@ async fn the_documentation_loads_nothing_from_elsewhere() {
     assert!(!html.contains("://"), "{html}");
     for link in html.split('"').filter(|part| part.starts_with("docs/")) {
         let gzip = [("accept-encoding", "gzip")];
-        let packed = send(&router, &format!("GET /{link}"), &gzip, "").await;
+        let compressed = send(&router, &format!("GET /{link}"), &gzip, "").await;
         let plain = send(&router, &format!("GET /{link}"), &[], "").await;
-        assert_eq!((packed.status, plain.status), (200, 200), "{link}");
+        assert_eq!((compressed.status, plain.status), (200, 200), "{link}");
         assert_eq!(plain.header("content-encoding"), "");
-        assert_eq!(packed.header("etag"), plain.header("etag"));
+        assert_eq!(compressed.header("etag"), plain.header("etag"));
         if link != "docs/init.js" {
-            assert_eq!(packed.header("content-encoding"), "gzip");
-            assert!(packed.body.len() < plain.body.len() / 2, "{link}");
+            assert_eq!(compressed.header("content-encoding"), "gzip");
+            assert!(compressed.body.len() < plain.body.len() / 2, "{link}");
         }
         let known = [("if-none-match", plain.header("etag"))];
         let reply = send(&router, &format!("GET /{link}"), &known, "").await;
@@ -224,7 +224,7 @@ async fn the_web_uis_files_are_served_at_their_paths() {
 }
 
 #[tokio::test]
-async fn files_of_the_web_ui_may_use_nothing_from_elsewhere_and_no_inline_script() {
+async fn files_of_the_web_ui_may_load_nothing_from_elsewhere_and_use_no_inline_script() {
     let router = Fake::new().router();
     for path in ["/", "/app.js"] {
         let reply = send(&router, &format!("GET {path}"), &[], "").await;
@@ -238,7 +238,7 @@ async fn files_of_the_web_ui_may_use_nothing_from_elsewhere_and_no_inline_script
 }
 
 #[tokio::test]
-async fn a_large_file_is_sent_packed_to_who_takes_it_so() {
+async fn a_large_file_is_sent_compressed_to_clients_that_accept_it() {
     let router = Fake::new().router();
     let get = async |accepted: &'static str| {
         send(
@@ -253,15 +253,19 @@ async fn a_large_file_is_sent_packed_to_who_takes_it_so() {
     assert_eq!(plain.body.len(), LARGE.len());
     assert_eq!(plain.header("vary"), "accept-encoding");
     for accepted in ["gzip", "br, gzip;q=0.5", "*"] {
-        let packed = get(accepted).await;
-        assert_eq!(packed.header("content-encoding"), "gzip", "{accepted}");
-        assert_eq!(packed.header("etag"), plain.header("etag"), "{accepted}");
-        let mut unpacked = Vec::new();
-        GzDecoder::new(&packed.body[..])
-            .read_to_end(&mut unpacked)
+        let compressed = get(accepted).await;
+        assert_eq!(compressed.header("content-encoding"), "gzip", "{accepted}");
+        assert_eq!(
+            compressed.header("etag"),
+            plain.header("etag"),
+            "{accepted}"
+        );
+        let mut decompressed = Vec::new();
+        GzDecoder::new(&compressed.body[..])
+            .read_to_end(&mut decompressed)
             .unwrap();
-        assert_eq!(unpacked, plain.body, "{accepted}");
-        assert!(packed.body.len() < plain.body.len() / 2, "{accepted}");
+        assert_eq!(decompressed, plain.body, "{accepted}");
+        assert!(compressed.body.len() < plain.body.len() / 2, "{accepted}");
     }
     for accepted in ["gzip;q=0", "identity"] {
         assert_eq!(get(accepted).await.body, plain.body, "{accepted}");

@@ -1,4 +1,4 @@
-//! What the log says of a request, and what it keeps to itself.
+//! What the log says about a request, and what it does not say.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -31,7 +31,7 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// What the log says at `info` and above while one request is answered.
+/// The log lines at `info` and above while one request is answered.
 async fn logged(fake: Arc<Fake>, line: &str, body: &'static str) -> String {
     logged_while(async {
         send(&fake.router(), line, &[("x-request-id", "r1")], body).await;
@@ -39,7 +39,7 @@ async fn logged(fake: Arc<Fake>, line: &str, body: &'static str) -> String {
     .await
 }
 
-/// What the log says at `info` and above until the work is done, on this thread.
+/// The log lines of this thread at `info` and above until the work is done.
 pub(crate) async fn logged_while(work: impl Future<Output = ()>) -> String {
     let lines = Lines::default();
     let subscriber = tracing_subscriber::fmt()
@@ -74,13 +74,13 @@ async fn a_request_is_one_line_with_its_template_and_without_its_content() {
 }
 
 #[tokio::test]
-async fn probes_are_not_logged_while_they_succeed() {
+async fn successful_probes_are_not_logged() {
     assert_eq!(logged(Fake::new(), "GET /livez", "").await, "");
 }
 
 #[tokio::test]
-async fn a_trap_is_told_to_the_log_and_not_to_the_client() {
-    let fake = Fake::refuses(Fault::Trap("unreachable at things.rs:7".into()));
+async fn a_trap_is_in_the_log_and_not_in_the_answer() {
+    let fake = Fake::fails(Fault::Trap("unreachable at things.rs:7".into()));
     let log = logged(fake, "GET /things", "").await;
     assert_eq!(log.lines().count(), 2, "{log}");
     assert!(

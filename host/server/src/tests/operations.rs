@@ -1,4 +1,4 @@
-//! Requests to operations, and their successes.
+//! Requests to operations, and their answers.
 
 use axum::body::Body;
 use futures_util::stream;
@@ -7,7 +7,7 @@ use crate::fake::{Fake, answer, send};
 use request::{Answer, Client};
 
 #[tokio::test]
-async fn an_operation_gets_what_http_says_of_the_request() {
+async fn an_operation_gets_all_parts_of_the_request() {
     let fake = Fake::new();
     let headers = [
         ("content-type", "application/merge-patch+json"),
@@ -69,7 +69,7 @@ async fn an_answer_carries_its_headers() {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_body_says_nothing_of_one() {
+async fn an_answer_without_a_body_has_no_content_type() {
     let fake = Fake::answers(Answer {
         status: 204,
         body: None,
@@ -92,7 +92,7 @@ async fn head_answers_as_get_without_the_body() {
 }
 
 #[tokio::test]
-async fn a_client_that_has_the_state_gets_304() {
+async fn a_client_that_has_the_current_state_gets_304() {
     let fake = Fake::answers(Answer {
         etag: Some("abc".into()),
         ..answer("[]")
@@ -223,7 +223,7 @@ async fn large_answers_are_compressed_and_small_ones_are_not() {
 }
 
 #[tokio::test]
-async fn every_answer_carries_the_requests_id() {
+async fn every_answer_has_the_requests_id() {
     let router = Fake::new().router();
     for line in [
         "GET /things",
@@ -241,7 +241,7 @@ async fn every_answer_carries_the_requests_id() {
 }
 
 #[tokio::test]
-async fn a_trailing_slash_is_redirected_to_the_path_without() {
+async fn a_trailing_slash_is_redirected_to_the_path_without_it() {
     let router = Fake::new().router();
     for (line, location) in [
         ("POST /things/?a=b", "/things?a=b"),
@@ -261,7 +261,7 @@ async fn a_trailing_slash_is_redirected_to_the_path_without() {
 }
 
 #[tokio::test]
-async fn a_body_up_to_the_limit_is_taken() {
+async fn a_body_up_to_the_limit_is_accepted() {
     let fake = Fake::new();
     let router = fake.server(&["--body-limit", "8B"]).public();
     assert_eq!(
@@ -276,7 +276,7 @@ async fn a_body_up_to_the_limit_is_taken() {
     )
     .await;
     assert_eq!(declared.status, 413);
-    assert_eq!(declared.json()["detail"], "At most 8B are taken.");
+    assert_eq!(declared.json()["detail"], "The limit is 8B.");
     let chunks = stream::iter(["12345", "6789"].map(Ok::<_, std::io::Error>));
     let streamed = send(&router, "POST /things", &[], Body::from_stream(chunks)).await;
     assert_eq!(streamed.status, 413);
@@ -287,7 +287,7 @@ async fn a_body_up_to_the_limit_is_taken() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_arrive_is_given_up() {
+async fn a_body_that_does_not_arrive_is_408() {
     let never = stream::pending::<Result<&str, std::io::Error>>();
     let router = Fake::new().server(&["--body-timeout", "10ms"]).public();
     let reply = send(&router, "POST /things", &[], Body::from_stream(never)).await;
@@ -296,7 +296,7 @@ async fn a_body_that_does_not_arrive_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_refused() {
+async fn a_body_that_ends_early_is_400() {
     let broken = stream::iter([Ok("{"), Err(std::io::Error::other("reset"))]);
     let reply = send(
         &Fake::new().router(),
@@ -313,7 +313,7 @@ async fn a_body_that_breaks_off_is_refused() {
 }
 
 #[tokio::test]
-async fn a_client_is_known_by_the_header_that_is_set_for_it() {
+async fn a_client_is_identified_by_the_configured_header() {
     let fake = Fake::new();
     let asked_by = |fake: &Fake| fake.client.lock().unwrap().clone();
     let headers = [("task-host-client", "a"), ("x-forwarded-for", "b")];

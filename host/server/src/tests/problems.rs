@@ -1,4 +1,4 @@
-//! Every way to get no success: status, code and body.
+//! Every problem: status, code and body.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use serde_json::json;
 
 use crate::fake::{Fake, Reply, send};
 use contract::{FieldError, Problem};
-use request::{Fault, Refusal};
+use request::{Error, Fault};
 
-async fn refused(refusal: impl Into<Refusal>) -> Reply {
-    let router = Fake::refuses(refusal).router();
+async fn failed(error: impl Into<Error>) -> Reply {
+    let router = Fake::fails(error).router();
     let reply = send(&router, "POST /things", &[("x-request-id", "r1")], "{}").await;
     assert_eq!(reply.header("content-type"), "application/problem+json");
     reply
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_named_by_its_place() {
-    let reply = refused(Refusal::Invalid(vec![FieldError {
+async fn an_invalid_value_is_named_by_its_pointer() {
+    let reply = failed(Error::Invalid(vec![FieldError {
         pointer: "#/title".into(),
         detail: "This is required.".into(),
     }]))
@@ -35,8 +35,8 @@ async fn what_does_not_fit_is_named_by_its_place() {
 }
 
 #[tokio::test]
-async fn a_logics_problem_is_sent_with_its_extensions() {
-    let reply = refused(Refusal::Problem(Box::new(Problem {
+async fn a_problem_of_the_logic_is_sent_with_its_extensions() {
+    let reply = failed(Error::Problem(Box::new(Problem {
         status: 404,
         code: "thing-not-found".into(),
         title: "Task not found".into(),
@@ -63,9 +63,9 @@ async fn a_logics_problem_is_sent_with_its_extensions() {
 }
 
 #[tokio::test]
-async fn a_logics_own_5xx_shows_its_title_only() {
+async fn a_5xx_of_the_logic_shows_its_title_only() {
     for status in [500, 599, 200, 0] {
-        let reply = refused(Refusal::Problem(Box::new(Problem {
+        let reply = failed(Error::Problem(Box::new(Problem {
             status,
             code: "broken".into(),
             title: "Broken".into(),
@@ -85,36 +85,32 @@ async fn a_logics_own_5xx_shows_its_title_only() {
 }
 
 #[tokio::test]
-async fn every_refusal_has_its_status_and_code() {
-    for (refusal, status, code) in [
+async fn every_error_has_its_status_and_code() {
+    for (error, status, code) in [
+        (Error::Malformed("line 1".into()), 400, "malformed-request"),
         (
-            Refusal::Malformed("line 1".into()),
-            400,
-            "malformed-request",
-        ),
-        (
-            Refusal::UnsupportedMediaType("application/json"),
+            Error::UnsupportedMediaType("application/json"),
             415,
             "unsupported-media-type",
         ),
-        (Refusal::PreconditionFailed, 412, "precondition-failed"),
+        (Error::PreconditionFailed, 412, "precondition-failed"),
         (
-            Refusal::BadHeader {
+            Error::BadHeader {
                 header: "If-Match",
                 reason: "no".into(),
             },
             400,
             "invalid-header",
         ),
-        (Refusal::KeyReused, 422, "idempotency-key-reused"),
+        (Error::KeyReused, 422, "idempotency-key-reused"),
         (
-            Refusal::Overloaded {
+            Error::Overloaded {
                 retry_after: Duration::from_secs(1),
             },
             503,
             "overloaded",
         ),
-        (Refusal::Unavailable("disk".into()), 503, "unavailable"),
+        (Error::Unavailable("disk".into()), 503, "unavailable"),
         (
             Fault::Trap("unreachable".into()).into(),
             500,
@@ -133,7 +129,7 @@ async fn every_refusal_has_its_status_and_code() {
             "logic-returned-invalid-value",
         ),
     ] {
-        let reply = refused(refusal).await;
+        let reply = failed(error).await;
         let body = reply.json();
         assert_eq!(reply.status, status, "{code}");
         assert_eq!(body["type"], format!("urn:task-host:problem:{code}"));
@@ -148,8 +144,8 @@ async fn every_refusal_has_its_status_and_code() {
 }
 
 #[tokio::test]
-async fn who_cannot_know_whether_it_was_done_is_told_to_look_and_not_to_come_back_in_a_while() {
-    let reply = refused(Refusal::OutcomeUnknown("the server is gone".into())).await;
+async fn an_unknown_outcome_says_what_to_do_and_has_no_retry_after() {
+    let reply = failed(Error::OutcomeUnknown("the server is gone".into())).await;
     let body = reply.json();
     assert_eq!(reply.status, 503);
     assert_eq!(body["type"], "urn:task-host:problem:outcome-unknown");
@@ -163,7 +159,7 @@ async fn who_cannot_know_whether_it_was_done_is_told_to_look_and_not_to_come_bac
 async fn a_wait_is_rounded_up_to_whole_seconds() {
     for (wait, seconds) in [(0, "1"), (1000, "1"), (1001, "2")] {
         let retry_after = Duration::from_millis(wait);
-        let reply = refused(Refusal::Overloaded { retry_after }).await;
+        let reply = failed(Error::Overloaded { retry_after }).await;
         assert_eq!(reply.header("retry-after"), seconds);
     }
 }

@@ -1,39 +1,39 @@
-//! Who a request is: its id, and its place in a W3C trace.
+//! A request's identity: its id, and its position in a W3C trace.
 
 use std::sync::{Arc, OnceLock};
 
 use axum::http::HeaderMap;
 
-use telemetry::traces::Root;
+use telemetry::traces::RootSpan;
 
-/// A request's identity, shared by everything that handles it. In the request's extensions.
+/// A request's identity, shared by all of its handlers. In the request's extensions.
 #[derive(Debug)]
 pub(crate) struct Context {
-    /// The client's `X-Request-Id` where it is 1 to 128 visible ASCII characters, else our own.
+    /// The client's `X-Request-Id` if it is 1 to 128 visible ASCII characters, else a new id.
     pub(crate) request_id: String,
-    /// The trace of a valid `traceparent`, else a new one: 32 hex digits.
+    /// The trace id of a valid `traceparent`, else a new one: 32 hex digits.
     pub(crate) trace_id: String,
     /// This host's span in that trace: 16 hex digits.
     pub(crate) span_id: String,
-    /// The caller's span of a valid `traceparent`, and whether the caller samples.
+    /// The caller's span id from a valid `traceparent`, and whether the caller samples.
     parent: Option<(String, bool)>,
-    /// Set by whoever finds the route.
+    /// Set by the handler that finds the route.
     matched: OnceLock<Matched>,
-    /// Set by whoever meets the failure: the slug, and the reason for operators.
+    /// Set by the handler that sees the failure: its code, and the reason for operators.
     failure: OnceLock<(String, String)>,
 }
 
-/// What a request was for, as metrics and logs name it.
+/// The labels of a request in metrics and logs.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Matched {
-    /// The template; empty where none matched.
+    /// The route's template. Empty if no route matched.
     pub(crate) route: Arc<str>,
-    /// The revision's first 12 hex digits; empty for the host's own paths.
+    /// The first 12 hex digits of the revision's digest. Empty for the host's own paths.
     pub(crate) revision: Arc<str>,
 }
 
 impl Context {
-    /// Reads it from a request's headers.
+    /// Reads the identity from a request's headers.
     pub(super) fn read(headers: &HeaderMap) -> Context {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let request_id = header("x-request-id")
@@ -52,23 +52,23 @@ impl Context {
         }
     }
 
-    /// The request's place in its trace.
-    pub(super) fn root(&self) -> Root<'_> {
-        Root {
+    /// The request's position in its trace.
+    pub(super) fn root_span(&self) -> RootSpan<'_> {
+        RootSpan {
             trace_id: &self.trace_id,
             span_id: &self.span_id,
             parent: self.parent.as_ref().map(|(id, sampled)| (&**id, *sampled)),
         }
     }
 
-    /// Says what the request is for, to the metrics and to the request's span, which has to be
-    /// the current one. The first word counts.
+    /// Sets the labels of the request for its metrics and for its span, which must be the current
+    /// one. Only the first call has an effect on the metrics.
     pub(crate) fn matched(&self, route: Arc<str>, revision: Arc<str>) {
         tracing::Span::current().record("http.route", &*route);
         let _ = self.matched.set(Matched { route, revision });
     }
 
-    /// Says why the request failed by the service's fault. The first word counts.
+    /// Sets why the service failed the request. Only the first call has an effect.
     pub(crate) fn failed(&self, code: &str, reason: String) {
         let _ = self.failure.set((code.to_owned(), reason));
     }
@@ -86,7 +86,7 @@ fn random_128() -> String {
     format!("{:032x}", rand::random_range(1..=u128::MAX))
 }
 
-/// What a `traceparent` header tells (W3C Trace Context, level 1).
+/// The contents of a `traceparent` header (W3C Trace Context, level 1).
 struct Caller<'a> {
     trace_id: &'a str,
     span_id: &'a str,
@@ -94,7 +94,7 @@ struct Caller<'a> {
 }
 
 impl Caller<'_> {
-    /// Later versions may have more after the flags, the first may not.
+    /// Parses the header. Later versions may have more parts after the flags; version 00 may not.
     fn read(header: &str) -> Option<Caller<'_>> {
         let mut parts = header.split('-');
         let (version, trace_id, span_id, flags) =
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clients_request_id_is_kept_where_it_is_safe_to_log() {
+    fn a_clients_request_id_is_kept_if_it_is_safe_to_log() {
         assert_eq!(read("x-request-id", "order-17").request_id, "order-17");
         for id in ["", "two words", "caf\u{e9}", &"x".repeat(129)] {
             let own = read("x-request-id", id).request_id;

@@ -1,4 +1,5 @@
-//! The flags that every command of an operator takes: which host, and by what right.
+//! The flags that several commands of the admin API share: the host, the token, and the share of a
+//! canary.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,21 +10,21 @@ use reqwest::header::HeaderValue;
 
 use crate::failure::Failure;
 
-/// The longest name that the host takes for its history.
-const LONGEST_ACTOR: usize = 100;
+/// The longest name that the host accepts for its history, in bytes.
+const MAX_ACTOR_BYTES: usize = 100;
 
-/// Which host, and by what right
+/// The host to talk to, and the token for it
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 #[command(next_help_heading = "Host")]
 pub(in crate::cli) struct Args {
-    /// The host's operators' port
+    /// The address of the host's admin port
     #[arg(long, env = "TASK_HOST_ADMIN_URL", value_name = "URL",
         default_value = "http://127.0.0.1:9000", value_parser = base)]
     to: Url,
 
-    /// The host's admin token. Other users of this machine may see it on the command line:
-    /// prefer the environment, or a file
+    /// The host's admin token. Other users of this machine may see it on the command line, so
+    /// prefer the environment variable or a file
     #[arg(
         long,
         env = "TASK_HOST_ADMIN_TOKEN",
@@ -32,16 +33,16 @@ pub(in crate::cli) struct Args {
     )]
     token: Option<Token>,
 
-    /// A file with the host's admin token
+    /// A file that contains the host's admin token
     #[arg(long, env = "TASK_HOST_ADMIN_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
 
-    /// Who you are, for the host's history
+    /// Your name in the host's history
     #[arg(long, env = "USER", value_name = "NAME")]
     actor: Option<String>,
 }
 
-/// A secret, as the header that carries it. It shows itself to nobody.
+/// A secret, as the value of the `Authorization` header. `Debug` does not show it.
 #[derive(Clone)]
 pub(super) struct Token(pub(super) HeaderValue);
 
@@ -50,38 +51,39 @@ impl Args {
         self.to.clone()
     }
 
-    /// The token that was given, or that the file holds.
+    /// Returns the token from the flag or from the file.
     pub(super) fn token(&self) -> Result<Option<Token>, Failure> {
         let path = match (&self.token, &self.token_file) {
             (Some(token), _) => return Ok(Some(token.clone())),
             (None, Some(path)) => path,
             (None, None) => return Ok(None),
         };
-        let wrong = |reason: String| {
+        let failed = |reason: String| {
             Failure::setting("--token-file", format!("{}: {reason}", path.display()))
         };
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-        text.trim().parse().map(Some).map_err(wrong)
+        let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+        text.trim().parse().map(Some).map_err(failed)
     }
 
-    /// The name as the host takes it; none where it would be refused: the history then lacks a
-    /// name, which is no reason not to deploy.
+    /// Returns the name for the host's history. `None` if the host would not accept the name: a
+    /// missing name must not prevent a deployment.
     pub(super) fn actor(&self) -> Option<HeaderValue> {
         let name = self.actor.as_deref()?;
-        let fits = (1..=LONGEST_ACTOR).contains(&name.len())
+        let accepted = (1..=MAX_ACTOR_BYTES).contains(&name.len())
             && name.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-        fits.then(|| HeaderValue::from_str(name).ok()).flatten()
+        accepted.then(|| HeaderValue::from_str(name).ok()).flatten()
     }
 }
 
-/// The address that paths are appended to.
+/// Parses the address to which paths are appended: without query and fragment, and with a slash at
+/// the end.
 fn base(text: &str) -> Result<Url, String> {
     let mut url: Url = text.parse().map_err(|error| format!("{error}"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
         return Err(
-            "give an address such as http://127.0.0.1:9000; the operators' port speaks plain \
-             http, and is reached from elsewhere by a tunnel such as kubectl port-forward, or \
-             by https through a proxy"
+            "give an address such as http://127.0.0.1:9000. The admin port speaks plain HTTP; \
+             reach it from another machine through a tunnel such as kubectl port-forward, or by \
+             HTTPS through a proxy"
                 .to_owned(),
         );
     }
@@ -93,12 +95,25 @@ fn base(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
+/// Parses a canary's share of the clients, in percent: `10%` or `10`, above 0 and below 100.
+pub(in crate::cli) fn canary_percent(text: &str) -> Result<f64, String> {
+    text.strip_suffix('%')
+        .unwrap_or(text)
+        .trim()
+        .parse()
+        .ok()
+        .filter(|percent| *percent > 0.0 && *percent < 100.0)
+        .ok_or_else(|| "give a percentage above 0 and below 100, such as 10%".to_owned())
+}
+
 impl FromStr for Token {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err("a token is visible ASCII characters, at least one".to_owned());
+            return Err(
+                "a token has at least one character, and only visible ASCII characters".to_owned(),
+            );
         }
         let value = HeaderValue::from_str(&format!("Bearer {text}"));
         let mut value = value.map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! Why a host did not do what it was asked, in sentences that say what to do next.
+//! Errors of the admin API, with messages that say what to do next.
 
 use std::fmt;
 
@@ -8,29 +8,29 @@ use serde::Deserialize;
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum Error {
-    /// No answer came, or it broke off.
+    /// The host did not respond, or the response broke off.
     #[error("no answer from {base}: {reason}")]
     Unreachable {
-        /// The host.
+        /// The host's address.
         base: Url,
-        /// The cause at the root.
+        /// The root cause.
         reason: String,
     },
-    /// The host says no.
+    /// The host responded with an error.
     #[error("{0}")]
-    Refused(Box<Problem>),
-    /// The answer is not what the admin API answers.
-    #[error("the host's answer cannot be read, it may be of another version: {0}")]
-    Strange(String),
+    Problem(Box<Problem>),
+    /// The response does not have the form of the admin API.
+    #[error("cannot read the host's answer, which may be of another version: {0}")]
+    InvalidResponse(String),
     /// A deployment could not be followed to its end.
     #[error(
-        "deployment {id} cannot be followed any more; it was at {stage} and may go on \
-         (`task-host status` tells)"
+        "lost the connection to deployment {id} (last known stage: {stage}). It may still be \
+         running; check with `task-host status`"
     )]
     Lost {
         /// The deployment.
         id: i64,
-        /// The last stage that was heard of.
+        /// The stage of the last event that was received.
         stage: String,
     },
 }
@@ -43,8 +43,8 @@ pub(in crate::cli) struct Problem {
     kind: String,
     title: String,
     detail: Option<String>,
-    errors: Vec<Fault>,
-    /// The deployment that is in the way.
+    errors: Vec<FieldError>,
+    /// The deployment that conflicts with the request.
     deployment: Option<i64>,
     #[serde(skip)]
     status: StatusCode,
@@ -53,7 +53,7 @@ pub(in crate::cli) struct Problem {
 }
 
 #[derive(Debug, Deserialize)]
-struct Fault {
+struct FieldError {
     pointer: String,
     detail: String,
 }
@@ -62,50 +62,51 @@ impl Error {
     pub(super) fn unreachable(base: &Url, error: reqwest::Error) -> Self {
         Error::Unreachable {
             base: base.clone(),
-            reason: root_of(&error),
+            reason: root_cause(&error),
         }
     }
 
-    /// Reads the problem of an answer that is no success.
-    pub(super) async fn refused(base: &Url, response: Response) -> Self {
+    /// Reads the problem from a response that is not a success.
+    pub(super) async fn from_response(base: &Url, response: Response) -> Self {
         let status = response.status();
         let body = response.bytes().await.unwrap_or_default();
         let problem: Problem = serde_json::from_slice(&body).unwrap_or_default();
-        Error::Refused(Box::new(Problem {
+        Error::Problem(Box::new(Problem {
             status,
             base: Some(base.clone()),
             ..problem
         }))
     }
 
-    /// Whether the same call may well succeed in a moment.
-    pub(in crate::cli) fn is_passing(&self) -> bool {
+    /// Returns whether the same call may succeed if it is retried soon.
+    pub(in crate::cli) fn is_transient(&self) -> bool {
         match self {
             Error::Unreachable { .. } => true,
-            Error::Refused(problem) => matches!(
+            Error::Problem(problem) => matches!(
                 problem.status,
                 StatusCode::BAD_GATEWAY
                     | StatusCode::SERVICE_UNAVAILABLE
                     | StatusCode::GATEWAY_TIMEOUT
             ),
-            Error::Strange(_) | Error::Lost { .. } => false,
+            Error::InvalidResponse(_) | Error::Lost { .. } => false,
         }
     }
 
-    /// A stable slug for machines.
+    /// Returns a stable code for scripts.
     pub(in crate::cli) fn code(&self) -> &str {
         match self {
             Error::Unreachable { .. } => "unreachable",
-            Error::Refused(problem) => problem.code().unwrap_or("refused"),
-            Error::Strange(_) => "unreadable-answer",
+            Error::Problem(problem) => problem.code().unwrap_or("refused"),
+            Error::InvalidResponse(_) => "unreadable-answer",
             Error::Lost { .. } => "lost",
         }
     }
 }
 
 impl Problem {
-    /// Whether the admin API has no such thing, as opposed to there being no admin API.
-    pub(super) fn names_nothing(&self) -> bool {
+    /// Returns whether the admin API says that the resource does not exist. False for a 404 from
+    /// anything else, such as the public port.
+    pub(super) fn is_not_found(&self) -> bool {
         self.status == StatusCode::NOT_FOUND && self.code() == Some("not-found")
     }
 
@@ -113,25 +114,26 @@ impl Problem {
         self.kind.strip_prefix("urn:task-host:problem:")
     }
 
-    /// What a person can do about it.
+    /// Returns what a person can do about the problem.
     fn advice(&self) -> Option<String> {
         match (self.status, self.code()) {
             (StatusCode::UNAUTHORIZED, _) => Some(
-                "give the host's admin token by --token-file, or in TASK_HOST_ADMIN_TOKEN".into(),
+                "give the host's admin token with --token-file, or in TASK_HOST_ADMIN_TOKEN".into(),
             ),
             (StatusCode::NOT_FOUND, code) if code != Some("not-found") => {
                 let base = self.base.as_ref()?;
                 Some(format!(
-                    "{base} has no admin API; --to names the operators' port, 9000 unless set"
+                    "{base} has no admin API. Give the address of the admin port with --to; its \
+                     number is 9000 by default"
                 ))
             }
             (StatusCode::CONFLICT, _) => {
                 let id = self.deployment?;
                 Some(format!(
-                    "`task-host status` shows it, `task-host abort {id}` ends it"
+                    "`task-host status` shows it, `task-host abort {id}` aborts it"
                 ))
             }
-            (_, Some("refused-before")) => Some("--retry-refused tries it again".into()),
+            (_, Some("refused-before")) => Some("use --retry-refused to try it again".into()),
             _ => None,
         }
     }
@@ -140,7 +142,7 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.title.is_empty() {
-            write!(f, "the host answers {}", self.status)?;
+            write!(f, "the host answered {}", self.status)?;
         } else {
             f.write_str(&self.title)?;
         }
@@ -150,7 +152,7 @@ impl fmt::Display for Problem {
         if let Some(code) = self.code() {
             write!(f, " ({code})")?;
         }
-        for Fault { pointer, detail } in &self.errors {
+        for FieldError { pointer, detail } in &self.errors {
             write!(f, "\n  {pointer}: {detail}")?;
         }
         if let Some(advice) = self.advice() {
@@ -160,8 +162,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The cause at the root, which says most: what lies above it repeats the address.
-fn root_of(error: &reqwest::Error) -> String {
+/// Returns the message of the root cause, because the errors above it only repeat the address.
+fn root_cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "it took too long".to_owned();
     }

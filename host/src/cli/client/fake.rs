@@ -1,5 +1,5 @@
-//! A host that answers by script: one answer a connection, in order, and remembers what it was
-//! asked. It speaks plain sockets, so that it can break off where a server would not.
+//! A fake host for tests: it gives prepared answers in order, one per connection, and records the
+//! requests. It uses plain sockets, so that it can break off in the middle of an answer.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -10,19 +10,19 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Patience;
-use deployment::model::{ComponentSummary, Deployment, Event};
+use super::RetryPolicy;
+use deployment::model::{ComponentSummary, Deployment, Event, RevisionStatus, Status};
 
-/// A digest that the fake's component, deployment and revision have.
+/// The digest of `new logic`, which the fake component and the fake deployment have.
 pub(in crate::cli) const DIGEST: &str =
     "a6bffc98f5bb14c91a1550a02da2bdc13b86f146507ab702ac6ca352d09d84ae";
-/// What was active before.
+/// The digest of the component that was active before.
 pub(in crate::cli) const BEFORE: &str =
     "78a6273103d17c39a0b6126e226cec70e33337f4bc6a38067401b54a33e78ead";
-/// No pauses.
-pub(in crate::cli) const IMPATIENT: Patience = Patience {
+/// Retries without pauses.
+pub(in crate::cli) const NO_PAUSES: RetryPolicy = RetryPolicy {
     attempts: 3,
-    pause: Duration::ZERO,
+    first_pause: Duration::ZERO,
     silence: Duration::from_secs(20),
 };
 
@@ -31,7 +31,7 @@ pub(in crate::cli) struct Fake {
     received: Arc<Mutex<Vec<Received>>>,
 }
 
-/// A request.
+/// A request that was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::cli) struct Received {
     /// Method and path.
@@ -41,7 +41,7 @@ pub(in crate::cli) struct Received {
 }
 
 impl Fake {
-    /// Starts a host that gives these answers, and refuses connections after the last.
+    /// Starts a host that gives these answers, and refuses connections after the last one.
     pub(in crate::cli) fn answers<const N: usize>(answers: [Vec<u8>; N]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -52,7 +52,7 @@ impl Fake {
                 let (stream, _) = listener.accept().unwrap();
                 let request = read(&stream);
                 list.lock().unwrap().push(request);
-                // A client that had enough may be gone.
+                // The client may have closed the connection already.
                 let _ = (&stream).write_all(&answer);
             }
         });
@@ -126,7 +126,8 @@ pub(in crate::cli) fn ok(body: &impl Serialize) -> Vec<u8> {
     answer(200, "application/json", &body)
 }
 
-pub(in crate::cli) fn begun(id: i64) -> Vec<u8> {
+/// The answer to an order.
+pub(in crate::cli) fn started(id: i64) -> Vec<u8> {
     answer(
         202,
         "application/json",
@@ -138,13 +139,13 @@ pub(in crate::cli) fn no_content() -> Vec<u8> {
     b"HTTP/1.1 204 x\r\nconnection: close\r\n\r\n".to_vec()
 }
 
-pub(in crate::cli) fn problem(status: u16, code: &str, title: &str, further: Value) -> Vec<u8> {
+pub(in crate::cli) fn problem(status: u16, code: &str, title: &str, members: Value) -> Vec<u8> {
     let mut body = json!({
         "type": format!("urn:task-host:problem:{code}"),
         "title": title,
         "status": status,
     });
-    for (name, value) in further.as_object().unwrap() {
+    for (name, value) in members.as_object().unwrap() {
         body[name] = value.clone();
     }
     let body = body.to_string();
@@ -155,7 +156,7 @@ pub(in crate::cli) fn not_found() -> Vec<u8> {
     problem(404, "not-found", "There is no such thing", json!({}))
 }
 
-/// A stream of events that breaks off after them, in the middle of a message.
+/// A stream that breaks off after these events, in the middle of a message.
 pub(in crate::cli) fn broken_events(events: &[Event]) -> Vec<u8> {
     let stream = format!("{}id: 99\nda", stream(events));
     let head =
@@ -186,7 +187,7 @@ pub(in crate::cli) fn event(number: u64, stage: &str, status: &str) -> Event {
     }
 }
 
-/// Deployment 7, as it ended.
+/// Deployment 7 with this outcome.
 pub(in crate::cli) fn deployment(outcome: &str) -> Deployment {
     let good = matches!(outcome, "active" | "checked" | "running");
     Deployment {
@@ -213,5 +214,28 @@ pub(in crate::cli) fn component(digest: &str, signed: bool) -> ComponentSummary 
         uploaded_at: "2026-01-02T03:04:05Z".to_owned(),
         signed,
         active: false,
+    }
+}
+
+/// The state of a host on which no deployment runs.
+pub(in crate::cli) fn status() -> Status {
+    Status {
+        active: RevisionStatus {
+            digest: BEFORE.to_owned(),
+            name: "tasks".to_owned(),
+            version: "0.1.0".to_owned(),
+            requests: 12_345_678,
+            failures: 2,
+            in_flight: 12,
+        },
+        candidate: None,
+        candidate_percent: None,
+        shadow: None,
+        deployment: None,
+        kept: Vec::new(),
+        warning: None,
+        replicas: Vec::new(),
+        epoch: 3,
+        host_version: "0.1.0".to_owned(),
     }
 }

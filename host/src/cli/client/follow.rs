@@ -1,81 +1,87 @@
-//! Following a deployment to its end, through dropped connections and restarts of the host.
+//! Follows a deployment to its end, through dropped connections and restarts of the host.
 //!
-//! The stream of events is resumed after the last one that was seen. What counts in the end is
-//! the deployment as the host remembers it, not the stream.
+//! A stream of events that broke off is resumed after the last event that was received. The result
+//! is always the deployment as the host has recorded it, never the stream.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 
-use super::messages::Messages;
-use super::{Client, Error};
+use super::api::Client;
+use super::error::Error;
+use super::sse::Decoder;
 use deployment::model::{Deployment, Event};
 
-/// How long a host that does not answer is waited for.
+/// How long to wait for a host that does not answer.
 #[derive(Debug, Clone)]
-pub(in crate::cli) struct Patience {
-    /// How often in a row the stream may end without a new event.
+pub(in crate::cli) struct RetryPolicy {
+    /// Maximum number of streams in a row that end without a new event.
     pub(in crate::cli) attempts: u32,
-    /// The pause after the first time; it doubles, up to [`LONGEST_PAUSE`].
-    pub(in crate::cli) pause: Duration,
+    /// The first pause. Each further pause is twice as long, up to [`MAX_PAUSE`].
+    pub(in crate::cli) first_pause: Duration,
     /// How long a stream may be silent. Hosts send a comment every 15 s.
     pub(in crate::cli) silence: Duration,
 }
 
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
-impl Default for Patience {
-    /// About half a minute: what a host takes to be started elsewhere.
+impl Default for RetryPolicy {
+    /// Retries for about half a minute, the time in which a host is usually restarted elsewhere.
     fn default() -> Self {
-        Patience {
+        RetryPolicy {
             attempts: 20,
-            pause: Duration::from_millis(100),
+            first_pause: Duration::from_millis(100),
             silence: Duration::from_secs(45),
         }
     }
 }
 
-/// What is told while a deployment is followed.
+/// An update about a deployment that is followed.
 #[derive(Debug)]
-pub(in crate::cli) enum Progress<'a> {
-    /// Something happened.
+pub(in crate::cli) enum Update<'a> {
+    /// A new event.
     Event(&'a Event),
-    /// The stream broke off, and is asked for again.
+    /// The stream broke off and will be resumed.
     Interrupted,
 }
 
 impl Client {
-    /// Follows a deployment until it has ended, or until `told` has heard enough, and returns it
-    /// as it is then. `after` is the last event that is known already.
+    /// Follows a deployment until it has ended or `on_update` breaks, and returns it in its current
+    /// state. `after` is the number of the last event that is already known.
+    ///
+    /// # Errors
+    /// [`Error::Lost`] if the host did not answer for too long; other errors if a retry would not
+    /// help.
     pub(in crate::cli) async fn follow(
         &self,
         id: i64,
         mut after: Option<u64>,
-        patience: &Patience,
-        mut told: impl FnMut(Progress<'_>) -> ControlFlow<()>,
+        retry: &RetryPolicy,
+        mut on_update: impl FnMut(Update<'_>) -> ControlFlow<()>,
     ) -> Result<Deployment, Error> {
-        let mut stage = "its beginning".to_owned();
+        let mut stage = "unknown".to_owned();
         let mut failures = 0;
-        let mut enough = false;
+        let mut stream_finished = false;
         loop {
-            let before = after;
-            let mut hear = |event: &Event| {
+            let last_seen = after;
+            let mut on_event = |event: &Event| {
                 after = Some(event.number);
                 stage.clone_from(&event.stage);
-                told(Progress::Event(event))
+                on_update(Update::Event(event))
             };
-            // The stream, and then the deployment: each may meet a host that restarts.
-            let attempt = match enough {
-                false => self.listen(id, before, patience, &mut hear).await,
-                true => Ok(Heard::Enough),
+            // Both requests, for the stream and then for the deployment, may meet a host that
+            // restarts.
+            let attempt = match stream_finished {
+                false => self.read_stream(id, last_seen, retry, &mut on_event).await,
+                true => Ok(StreamEnd::Finished),
             };
             let attempt = match attempt {
-                Ok(Heard::Enough) => {
-                    enough = true;
+                Ok(StreamEnd::Finished) => {
+                    stream_finished = true;
                     self.deployment(id).await.map(Some)
                 }
-                Ok(Heard::Part { alive }) => {
+                Ok(StreamEnd::Interrupted { alive }) => {
                     if alive {
                         failures = 0;
                     }
@@ -86,10 +92,10 @@ impl Client {
             match attempt {
                 Ok(Some(deployment)) => return Ok(deployment),
                 Ok(None) => {}
-                Err(error) if error.is_passing() => {}
+                Err(error) if error.is_transient() => {}
                 Err(error) => return Err(error),
             }
-            if failures == patience.attempts {
+            if failures == retry.attempts {
                 let deployment = self.deployment(id).await;
                 return match deployment {
                     Ok(deployment) if deployment.ended_at.is_some() => Ok(deployment),
@@ -97,58 +103,59 @@ impl Client {
                 };
             }
             if failures == 0 {
-                let _ = told(Progress::Interrupted);
+                let _ = on_update(Update::Interrupted);
             }
-            let pause = patience.pause * 2u32.saturating_pow(failures);
-            tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;
+            let pause = retry.first_pause * 2u32.saturating_pow(failures);
+            tokio::time::sleep(pause.min(MAX_PAUSE)).await;
             failures += 1;
         }
     }
 
-    /// Reads one stream of events for as long as it lasts.
-    async fn listen(
+    /// Reads one stream of events to its end.
+    async fn read_stream(
         &self,
         id: i64,
         after: Option<u64>,
-        patience: &Patience,
-        hear: &mut impl FnMut(&Event) -> ControlFlow<()>,
-    ) -> Result<Heard, Error> {
+        retry: &RetryPolicy,
+        on_event: &mut impl FnMut(&Event) -> ControlFlow<()>,
+    ) -> Result<StreamEnd, Error> {
         let path = format!("admin/deployments/{id}/events");
         let mut request = self
             .request(Method::GET, &path)
-            // As long as it takes; silence is watched below.
+            // The stream has no time limit. Silence is limited below.
             .timeout(Duration::MAX);
         if let Some(after) = after {
             request = request.header("last-event-id", after);
         }
-        let Ok(response) = tokio::time::timeout(patience.silence, self.send(request)).await else {
-            return Ok(Heard::Part { alive: false });
+        let Ok(response) = tokio::time::timeout(retry.silence, self.send(request)).await else {
+            return Ok(StreamEnd::Interrupted { alive: false });
         };
         let mut response = response?;
         if response.status() == StatusCode::NO_CONTENT {
-            return Ok(Heard::Enough);
+            return Ok(StreamEnd::Finished);
         }
-        let mut messages = Messages::default();
-        // The first piece comes at once from any host; a second one, or news, shows that it lives.
-        let (mut pieces, mut news) = (0u64, false);
+        let mut decoder = Decoder::default();
+        // Every host sends a first chunk at once. Only a second chunk or a new event shows that the
+        // host is alive.
+        let (mut chunks, mut new_event) = (0u64, false);
         loop {
-            let piece = tokio::time::timeout(patience.silence, response.chunk()).await;
-            let Ok(Ok(Some(piece))) = piece else {
-                let alive = news || pieces > 1;
-                return Ok(Heard::Part { alive });
+            let chunk = tokio::time::timeout(retry.silence, response.chunk()).await;
+            let Ok(Ok(Some(chunk))) = chunk else {
+                let alive = new_event || chunks > 1;
+                return Ok(StreamEnd::Interrupted { alive });
             };
-            pieces += 1;
-            let complete = messages.take(&piece);
-            let complete = complete.map_err(|error| Error::Strange(error.to_string()))?;
-            for message in complete {
+            chunks += 1;
+            let messages = decoder.feed(&chunk);
+            let messages = messages.map_err(|error| Error::InvalidResponse(error.to_string()))?;
+            for message in messages {
                 let event: Event = serde_json::from_str(&message.data)
-                    .map_err(|error| Error::Strange(error.to_string()))?;
+                    .map_err(|error| Error::InvalidResponse(error.to_string()))?;
                 if after.is_some_and(|after| event.number <= after) {
                     continue;
                 }
-                news = true;
-                if hear(&event).is_break() || event.stage == "end" {
-                    return Ok(Heard::Enough);
+                new_event = true;
+                if on_event(&event).is_break() || event.stage == "end" {
+                    return Ok(StreamEnd::Finished);
                 }
             }
         }
@@ -156,9 +163,10 @@ impl Client {
 }
 
 /// How a stream ended.
-enum Heard {
-    /// With the deployment, or when enough was heard.
-    Enough,
-    /// Before that. Whether it was alive until then: what does not live is not asked for ever.
-    Part { alive: bool },
+enum StreamEnd {
+    /// The deployment has ended, or the caller does not want more events.
+    Finished,
+    /// The stream broke off. `alive` says whether the host was alive until then: a host that is not
+    /// alive is retried only a limited number of times.
+    Interrupted { alive: bool },
 }

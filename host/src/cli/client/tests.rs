@@ -1,4 +1,4 @@
-//! The client against a host that answers by script.
+//! Tests of the client against a fake host.
 
 use std::ops::ControlFlow;
 
@@ -6,11 +6,13 @@ use clap::Parser as _;
 use serde_json::json;
 
 use super::fake::{
-    BEFORE, DIGEST, Fake, IMPATIENT, begun, broken_events, component, deployment, event, events,
-    no_content, not_found, ok, problem,
+    BEFORE, DIGEST, Fake, NO_PAUSES, broken_events, component, deployment, event, events,
+    no_content, not_found, ok, problem, started,
 };
 use super::*;
-use crate::cli::block_on;
+use crate::cli::process::block_on;
+use crate::failure::Failure;
+use deployment::model::{Deployment, Order};
 
 #[derive(clap::Parser)]
 struct Command {
@@ -39,24 +41,24 @@ fn run<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     result.unwrap()
 }
 
-/// Follows deployment 7 and returns what was told of it.
+/// Follows deployment 7 and returns the updates and the result.
 fn follow(fake: &Fake, after: Option<u64>) -> (Vec<String>, Result<Deployment, Error>) {
-    let mut told = Vec::new();
+    let mut updates = Vec::new();
     let client = client(fake);
-    let followed = client.follow(7, after, &IMPATIENT, |progress| {
-        told.push(match progress {
-            Progress::Event(event) => format!("{} {}", event.stage, event.status),
-            Progress::Interrupted => "interrupted".to_owned(),
+    let followed = client.follow(7, after, &NO_PAUSES, |update| {
+        updates.push(match update {
+            Update::Event(event) => format!("{} {}", event.stage, event.status),
+            Update::Interrupted => "interrupted".to_owned(),
         });
         ControlFlow::Continue(())
     });
     let deployment = run(followed);
-    (told, deployment)
+    (updates, deployment)
 }
 
 #[test]
-fn a_request_carries_the_token_and_the_name() {
-    let fake = Fake::answers([begun(7)]);
+fn requests_carry_the_token_and_the_actor() {
+    let fake = Fake::answers([started(7)]);
     let order = Order {
         digest: DIGEST.to_owned(),
         dry_run: true,
@@ -74,7 +76,7 @@ fn a_request_carries_the_token_and_the_name() {
 }
 
 #[test]
-fn a_component_goes_whole_with_its_digest_and_signature_and_tells_how_far_it_is() {
+fn an_upload_sends_the_digest_and_the_signature_and_reports_its_progress() {
     let content: Vec<u8> = (0..200_000u32).map(|number| number as u8).collect();
     let fake = Fake::answers([ok(&component(DIGEST, true))]);
     let upload = Upload {
@@ -82,8 +84,9 @@ fn a_component_goes_whole_with_its_digest_and_signature_and_tells_how_far_it_is(
         digest: DIGEST.to_owned(),
         signature: Some("c2lnbmF0dXJl".to_owned()),
     };
-    let (told, heard) = std::sync::mpsc::channel();
-    let summary = run(client(&fake).upload(upload, move |sent| told.send(sent).unwrap())).unwrap();
+    let (sender, progress) = std::sync::mpsc::channel();
+    let summary =
+        run(client(&fake).upload(upload, move |sent| sender.send(sent).unwrap())).unwrap();
     assert_eq!(summary.digest, DIGEST);
     let request = &fake.received()[0];
     assert_eq!(request.line, "POST /admin/components");
@@ -96,13 +99,13 @@ fn a_component_goes_whole_with_its_digest_and_signature_and_tells_how_far_it_is(
     assert_eq!(request.header("task-host-signature"), Some("c2lnbmF0dXJl"));
     assert!(request.body == content);
     assert_eq!(
-        heard.iter().collect::<Vec<_>>(),
+        progress.iter().collect::<Vec<_>>(),
         [65_536, 131_072, 196_608, 200_000]
     );
 }
 
 #[test]
-fn a_component_that_the_host_lacks_is_none_and_no_admin_api_is_an_error() {
+fn an_unknown_component_is_none_and_a_missing_admin_api_is_an_error() {
     let public = problem(404, "no-such-path", "There is nothing here", json!({}));
     let fake = Fake::answers([not_found(), public]);
     assert!(run(client(&fake).component(DIGEST)).unwrap().is_none());
@@ -110,7 +113,8 @@ fn a_component_that_the_host_lacks_is_none_and_no_admin_api_is_an_error() {
         .unwrap_err()
         .to_string();
     let advice = format!(
-        "{}/ has no admin API; --to names the operators' port, 9000 unless set",
+        "{}/ has no admin API. Give the address of the admin port with --to; its number is 9000 by \
+         default",
         fake.url
     );
     assert!(error.ends_with(&advice), "{error}");
@@ -118,7 +122,7 @@ fn a_component_that_the_host_lacks_is_none_and_no_admin_api_is_an_error() {
 }
 
 #[test]
-fn problems_are_sentences_that_say_what_to_do() {
+fn errors_say_what_to_do() {
     let fake = Fake::answers([
         problem(
             401,
@@ -141,32 +145,32 @@ fn problems_are_sentences_that_say_what_to_do() {
         b"HTTP/1.1 500 x\r\nconnection: close\r\n\r\noops".to_vec(),
         ok(&json!({"surprise": true})),
     ]);
-    let mut told = Vec::new();
+    let mut errors = Vec::new();
     for _ in 0..6 {
-        told.push(run(client(&fake).rollback(None)).unwrap_err().to_string());
+        errors.push(run(client(&fake).rollback(None)).unwrap_err().to_string());
     }
     assert_eq!(
-        told[..4],
+        errors[..4],
         [
-            "The admin API needs its token (unauthorized)\n  give the host's admin token by \
+            "The admin API needs its token (unauthorized)\n  give the host's admin token with \
              --token-file, or in TASK_HOST_ADMIN_TOKEN",
             "Another deployment runs (deployment-running)\n  `task-host status` shows it, \
-             `task-host abort 3` ends it",
+             `task-host abort 3` aborts it",
             "The request does not fit (invalid-request)\n  #/digest: must be a SHA-256",
-            "the host answers 500 Internal Server Error",
+            "the host answered 500 Internal Server Error",
         ]
     );
-    assert!(told[4].contains("missing field `id`"), "{}", told[4]);
+    assert!(errors[4].contains("missing field `id`"), "{}", errors[4]);
     let gone = format!("no answer from {}/: ", fake.url);
-    assert!(told[5].starts_with(&gone), "{}", told[5]);
+    assert!(errors[5].starts_with(&gone), "{}", errors[5]);
 }
 
 #[test]
 fn a_deployment_is_followed_to_its_end() {
     let stream = [event(0, "verify", "passed"), event(1, "end", "noted")];
     let fake = Fake::answers([events(&stream), ok(&deployment("active"))]);
-    let (told, ended) = follow(&fake, None);
-    assert_eq!(told, ["verify passed", "end noted"]);
+    let (updates, ended) = follow(&fake, None);
+    assert_eq!(updates, ["verify passed", "end noted"]);
     assert_eq!(ended.unwrap(), deployment("active"));
     assert_eq!(
         fake.lines(),
@@ -179,17 +183,17 @@ fn a_deployment_is_followed_to_its_end() {
 }
 
 #[test]
-fn a_stream_that_broke_off_is_resumed_after_the_last_event_that_was_seen() {
+fn a_broken_stream_is_resumed_after_the_last_event_received() {
     let fake = Fake::answers([
         broken_events(&[event(0, "verify", "passed")]),
         problem(503, "unavailable", "The service is unavailable", json!({})),
         broken_events(&[]),
-        // Events that were seen are not told again, whatever the host sends.
+        // An event that the host sends again is not reported again.
         events(&[event(0, "verify", "passed"), event(1, "end", "noted")]),
         ok(&deployment("active")),
     ]);
-    let (told, ended) = follow(&fake, None);
-    assert_eq!(told, ["verify passed", "interrupted", "end noted"]);
+    let (updates, ended) = follow(&fake, None);
+    assert_eq!(updates, ["verify passed", "interrupted", "end noted"]);
     assert_eq!(ended.unwrap().outcome, "active");
     let resumed: Vec<Option<String>> = fake
         .received()
@@ -201,16 +205,16 @@ fn a_stream_that_broke_off_is_resumed_after_the_last_event_that_was_seen() {
 }
 
 #[test]
-fn a_deployment_that_ended_unseen_is_asked_for() {
+fn a_deployment_that_has_no_more_events_is_fetched() {
     let fake = Fake::answers([no_content(), ok(&deployment("rejected"))]);
-    let (told, ended) = follow(&fake, Some(5));
-    assert!(told.is_empty(), "{told:?}");
+    let (updates, ended) = follow(&fake, Some(5));
+    assert!(updates.is_empty(), "{updates:?}");
     assert_eq!(ended.unwrap().outcome, "rejected");
     assert_eq!(fake.received()[0].header("last-event-id"), Some("5"));
 }
 
 #[test]
-fn without_a_stream_the_deployment_counts_in_the_end() {
+fn without_a_stream_the_deployment_is_fetched_after_the_last_attempt() {
     let unavailable = || problem(503, "unavailable", "The service is unavailable", json!({}));
     let fake = Fake::answers([
         unavailable(),
@@ -219,13 +223,13 @@ fn without_a_stream_the_deployment_counts_in_the_end() {
         unavailable(),
         ok(&deployment("rolled-back")),
     ]);
-    let (told, ended) = follow(&fake, None);
-    assert_eq!(told, ["interrupted"]);
+    let (updates, ended) = follow(&fake, None);
+    assert_eq!(updates, ["interrupted"]);
     assert_eq!(ended.unwrap().outcome, "rolled-back");
 }
 
 #[test]
-fn a_host_that_stays_away_is_given_up_with_the_last_stage_that_was_heard_of() {
+fn an_unreachable_host_is_an_error_with_the_last_known_stage() {
     let fake = Fake::answers([broken_events(&[event(0, "migrate", "began")])]);
     let (_, ended) = follow(&fake, None);
     let Err(Error::Lost { id: 7, stage }) = ended else {
@@ -235,16 +239,16 @@ fn a_host_that_stays_away_is_given_up_with_the_last_stage_that_was_heard_of() {
 }
 
 #[test]
-fn what_cannot_pass_is_not_tried_again() {
+fn a_permanent_error_is_not_retried() {
     let unknown = problem(404, "not-found", "There is no deployment 7", json!({}));
     let fake = Fake::answers([unknown]);
-    let (told, ended) = follow(&fake, None);
-    assert!(told.is_empty(), "{told:?}");
-    assert!(matches!(ended, Err(Error::Refused(_))), "{ended:?}");
+    let (updates, ended) = follow(&fake, None);
+    assert!(updates.is_empty(), "{updates:?}");
+    assert!(matches!(ended, Err(Error::Problem(_))), "{ended:?}");
 }
 
 #[test]
-fn digests_are_named_by_their_first_digits_where_these_fit_one() {
+fn a_digest_can_be_given_by_its_first_digits_if_they_match_one_component() {
     let components = [
         component(DIGEST, true),
         component(BEFORE, true),
@@ -252,23 +256,26 @@ fn digests_are_named_by_their_first_digits_where_these_fit_one() {
     ];
     let fake = Fake::answers([ok(&components), ok(&components), ok(&components)]);
     let client = client(&fake);
-    let whole = |digits: &str| block_on(client.whole_digest(digits)).map_err(|e| e.to_string());
-    assert_eq!(whole("A6BFFC98F5BB").as_deref(), Ok(DIGEST));
-    let ambiguous = whole("sha256:a6").unwrap_err();
+    let resolve = |prefix: &str| block_on(client.resolve_digest(prefix)).map_err(|e| e.to_string());
+    assert_eq!(resolve("A6BFFC98F5BB").as_deref(), Ok(DIGEST));
+    let ambiguous = resolve("sha256:a6").unwrap_err();
     assert!(
-        ambiguous.starts_with("a6 fits several components"),
+        ambiguous.starts_with("a6 matches several components"),
         "{ambiguous}"
     );
-    let unknown = whole("abc").unwrap_err();
-    assert_eq!(unknown, "the host has no component whose digest begins abc");
-    // These need no question.
-    assert_eq!(whole(BEFORE).as_deref(), Ok(BEFORE));
-    assert!(whole("xyz").unwrap_err().contains("is no digest"));
+    let unknown = resolve("abc").unwrap_err();
+    assert_eq!(
+        unknown,
+        "the host has no component whose digest begins with abc"
+    );
+    // These are not sent to the host.
+    assert_eq!(resolve(BEFORE).as_deref(), Ok(BEFORE));
+    assert!(resolve("xyz").unwrap_err().contains("is not a digest"));
     assert_eq!(fake.received().len(), 3);
 }
 
 #[test]
-fn addresses_keep_their_path_and_wrong_ones_name_the_flag() {
+fn an_address_keeps_its_path_and_the_error_for_a_wrong_one_names_the_flag() {
     let base = |text| args(&["--to", text]).map(|args| args.base().to_string());
     assert_eq!(base("http://h:9000").as_deref(), Ok("http://h:9000/"));
     assert_eq!(base("http://h/hosts/a").as_deref(), Ok("http://h/hosts/a/"));
@@ -280,27 +287,27 @@ fn addresses_keep_their_path_and_wrong_ones_name_the_flag() {
 }
 
 #[test]
-fn the_token_comes_from_a_flag_or_a_file_and_is_never_shown() {
+fn the_token_comes_from_a_flag_or_a_file_and_is_not_in_debug_output() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
     std::fs::write(&path, "from-file\n").unwrap();
     let path = path.to_str().unwrap();
-    let taken = |flags: &[&str]| args(flags).unwrap();
+    let parse = |flags: &[&str]| args(flags).unwrap();
     let value = |args: &Args| {
         let token = args.token().ok().unwrap().unwrap();
         token.0.to_str().unwrap().to_owned()
     };
-    assert_eq!(value(&taken(&["--token-file", path])), "Bearer from-file");
-    let given = taken(&["--token", "from-flag"]);
+    assert_eq!(value(&parse(&["--token-file", path])), "Bearer from-file");
+    let given = parse(&["--token", "from-flag"]);
     assert_eq!(value(&given), "Bearer from-flag");
     assert!(!format!("{given:?}").contains("from-flag"), "{given:?}");
-    assert!(taken(&[]).token().ok().unwrap().is_none());
+    assert!(parse(&[]).token().ok().unwrap().is_none());
     for wrong in [&["--token", "a b"], &["--token", ""]] {
         assert!(args(wrong).unwrap_err().contains("--token"));
     }
-    let missing = taken(&["--token-file", "/none/here"]).token();
+    let missing = parse(&["--token-file", "/none/here"]).token();
     let Err(Failure::Setting(error)) = missing else {
-        panic!("a missing file was taken")
+        panic!("a missing file was accepted")
     };
     assert!(
         error.to_string().starts_with("--token-file: /none/here: "),

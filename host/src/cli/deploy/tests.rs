@@ -1,16 +1,16 @@
-//! `deploy` from its flags to its success or failure, against a host that answers by script.
+//! Tests of `deploy` from its flags to its success or failure, against a fake host.
 
 use clap::Parser as _;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::cli::client::fake::{
-    DIGEST, Fake, IMPATIENT, begun, component, deployment, event, events, not_found, ok, problem,
+    DIGEST, Fake, NO_PAUSES, component, deployment, event, events, not_found, ok, problem, started,
 };
 use crate::cli::{Cli, Command};
 use crate::signature_file;
 
-/// What the command wrote, how it ended, and the component's folder.
+/// What the command printed, and its result.
 struct Done {
     output: String,
     result: Result<(), Failure>,
@@ -38,7 +38,7 @@ fn deploy_to(fake: &Fake, flags: &[&str], style: Style, signature: Option<&str>)
         panic!("not deploy")
     };
     let mut output = Vec::new();
-    let result = deploy(&args, Report::new(&mut output, style), &IMPATIENT);
+    let result = deploy(&args, Report::new(&mut output, style), &NO_PAUSES);
     let output = String::from_utf8(output).unwrap();
     let output = output.replace(file, "FILE").replace(&fake.url, "HOST");
     Done { output, result }
@@ -54,7 +54,7 @@ fn reason(done: &Done) -> String {
 }
 
 #[test]
-fn a_deployment_is_told_stage_by_stage() {
+fn each_stage_is_reported() {
     let mut compare = event(4, "compare", "noted");
     compare.detail = Some("2 changes break clients".to_owned());
     compare.breaking = vec![
@@ -81,7 +81,7 @@ fn a_deployment_is_told_stage_by_stage() {
     let fake = Fake::answers([
         not_found(),
         ok(&component(DIGEST, false)),
-        begun(7),
+        started(7),
         events(&stream),
         ok(&deployment("active")),
     ]);
@@ -109,7 +109,7 @@ deployment 7: a6bffc98f5bb is active instead of 78a6273103d1, after 1.5 s
 }
 
 #[test]
-fn what_was_read_is_not_told_again() {
+fn the_outcome_does_not_repeat_what_was_reported() {
     let mut breaking = event(0, "compare", "noted");
     breaking.breaking = vec!["GET /tasks: the path is gone".to_owned()];
     let mut failed = event(1, "compare", "failed");
@@ -119,7 +119,7 @@ fn what_was_read_is_not_told_again() {
     rejected.reason.clone_from(&failed.detail);
     let fake = Fake::answers([
         ok(&component(DIGEST, false)),
-        begun(7),
+        started(7),
         events(&[breaking, failed, event(2, "end", "noted")]),
         ok(&rejected),
     ]);
@@ -127,7 +127,7 @@ fn what_was_read_is_not_told_again() {
     let expected = "\
 · compare
     - GET /tasks: the path is gone
-✗ compare              --allow-breaking lets that through
+✗ compare              use --allow-breaking to deploy anyway
 ";
     assert!(done.output.ends_with(expected), "{}", done.output);
     let expected = "deployment 7: a6bffc98f5bb was rejected (breaking-change)";
@@ -135,7 +135,7 @@ fn what_was_read_is_not_told_again() {
 }
 
 #[test]
-fn an_order_says_what_the_flags_say() {
+fn the_order_has_the_values_of_the_flags() {
     let orders = [
         (vec!["--dry-run"], json!({"dry_run": true})),
         (
@@ -168,7 +168,7 @@ fn an_order_says_what_the_flags_say() {
 }
 
 #[test]
-fn what_the_host_has_is_not_sent_again_unless_a_signature_is_new_to_it() {
+fn a_component_that_the_host_has_is_uploaded_again_only_to_add_a_signature() {
     let signature = format!("{}\n", "A".repeat(86) + "==");
     let refused = || problem(422, "no", "No", json!({}));
     for (signed, signature, uploaded) in [
@@ -195,7 +195,7 @@ fn what_the_host_has_is_not_sent_again_unless_a_signature_is_new_to_it() {
 }
 
 #[test]
-fn only_the_outcome_that_was_asked_for_is_a_success() {
+fn only_the_requested_outcome_is_a_success() {
     for (flags, outcome, good) in [
         (&[][..], "active", true),
         (&[], "checked", false),
@@ -208,7 +208,7 @@ fn only_the_outcome_that_was_asked_for_is_a_success() {
     ] {
         let fake = Fake::answers([
             ok(&component(DIGEST, false)),
-            begun(7),
+            started(7),
             events(&[event(0, "end", "noted")]),
             ok(&deployment(outcome)),
         ]);
@@ -223,33 +223,33 @@ fn only_the_outcome_that_was_asked_for_is_a_success() {
 }
 
 #[test]
-fn who_waits_for_the_switch_only_is_done_before_the_probation_ends() {
+fn waiting_for_the_switch_ends_before_the_probation_ends() {
     for (flags, stage, status) in [
         (&["--wait", "switched"][..], "switch", "passed"),
-        // These end by hand: nobody waits for that unless asked to.
+        // A trial ends by another command, so the default is not to wait for its end.
         (&["--canary", "10%"], "canary", "began"),
         (&["--shadow"], "shadow", "began"),
     ] {
         let fake = Fake::answers([
             ok(&component(DIGEST, false)),
-            begun(7),
+            started(7),
             events(&[event(0, stage, status), event(1, "probation", "began")]),
             ok(&deployment("running")),
         ]);
         let done = deploy_to(&fake, flags, Style::Plain, None);
         assert!(done.result.is_ok(), "{}", reason(&done));
         let last = done.output.lines().last().unwrap();
-        let expected = "deployment 7: a6bffc98f5bb is still on its way, at probation";
+        let expected = "deployment 7: a6bffc98f5bb is still running, at stage probation";
         assert_eq!(last, expected);
     }
 }
 
 #[test]
-fn machines_get_a_line_an_event_and_last_the_deployment() {
+fn json_has_a_line_per_event_and_the_deployment_at_the_end() {
     let stream = [event(0, "verify", "passed"), event(1, "end", "noted")];
     let fake = Fake::answers([
         ok(&component(DIGEST, false)),
-        begun(7),
+        started(7),
         events(&stream),
         ok(&deployment("rejected")),
     ]);
@@ -265,7 +265,7 @@ fn machines_get_a_line_an_event_and_last_the_deployment() {
 }
 
 #[test]
-fn machines_are_told_when_there_is_no_deployment() {
+fn json_has_an_error_if_no_deployment_was_started() {
     let busy = json!({"deployment": 3, "detail": "Wait."});
     let fake = Fake::answers([
         ok(&component(DIGEST, false)),
@@ -284,7 +284,7 @@ fn machines_are_told_when_there_is_no_deployment() {
 }
 
 #[test]
-fn on_a_terminal_a_stage_that_goes_on_is_shown_and_replaced() {
+fn on_a_terminal_a_running_stage_is_shown_and_then_replaced() {
     let stream = [
         event(0, "compile", "began"),
         event(1, "compile", "passed"),
@@ -293,7 +293,7 @@ fn on_a_terminal_a_stage_that_goes_on_is_shown_and_replaced() {
     ];
     let fake = Fake::answers([
         ok(&component(DIGEST, false)),
-        begun(7),
+        started(7),
         events(&stream),
         ok(&deployment("active")),
     ]);
@@ -303,7 +303,7 @@ fn on_a_terminal_a_stage_that_goes_on_is_shown_and_replaced() {
 }
 
 #[test]
-fn wrong_flags_are_told_before_anything_is_sent() {
+fn wrong_flags_are_errors_before_anything_is_sent() {
     let parse = |flags: &[&str]| {
         let line = ["task-host", "deploy", "/none/logic.wasm"];
         Cli::try_parse_from([&line[..], flags].concat())
@@ -322,7 +322,7 @@ fn wrong_flags_are_told_before_anything_is_sent() {
         panic!("not deploy")
     };
     let report = Report::new(Vec::new(), Style::Plain);
-    let Err(Failure::Setting(error)) = deploy(&args, report, &IMPATIENT) else {
+    let Err(Failure::Setting(error)) = deploy(&args, report, &NO_PAUSES) else {
         panic!("a missing file was deployed")
     };
     assert!(

@@ -1,4 +1,5 @@
-//! The component's way to the host: read, named by its digest, sent if the host lacks it.
+//! The component to deploy: reads or pulls it, computes its digest, and uploads it unless the host
+//! already has it.
 
 use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
@@ -9,29 +10,33 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 
 use crate::cli::client::{self, Client, Upload};
-use crate::cli::report::Report;
-use crate::cli::{block_on, show};
+use crate::cli::output::format;
+use crate::cli::output::report::Report;
+use crate::cli::process::block_on;
 use crate::failure::Failure;
 use crate::oci::{self, Artifact};
 use crate::signature_file;
 use deployment::digest_of;
 
-/// Characters of the progress bar.
+/// Width of the progress bar, in columns.
 const BAR: usize = 30;
-/// How often the bar is drawn, at most.
-const REDRAW: Duration = Duration::from_millis(50);
+/// The shortest time between two drawings of the progress bar.
+const REDRAW_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A component as it lies on this machine.
+/// A component on this machine.
 pub(super) struct Component {
-    path: PathBuf,
+    /// The file or the reference that it was read from.
+    source: PathBuf,
     content: Bytes,
+    /// SHA-256 in hex.
     pub(super) digest: String,
     /// In base64.
     signature: Option<String>,
 }
 
 impl Component {
-    /// Reads a component, with the signature in `signature` or in the file beside it.
+    /// Reads a component from a file. Its signature is read from `signature`, or by default from
+    /// the file beside the component.
     pub(super) fn read(path: &Path, signature: Option<&Path>) -> Result<Self, Failure> {
         let content = std::fs::read(path).map_err(|error| {
             Failure::setting("FILE", format!("cannot read {}: {error}", path.display()))
@@ -39,44 +44,45 @@ impl Component {
         let signature = signature_file::read(path, signature);
         let signature = signature.map_err(|reason| Failure::setting("--signature", reason))?;
         Ok(Component {
-            path: path.to_owned(),
+            source: path.to_owned(),
             digest: digest_of(&content),
             content: content.into(),
             signature: signature.map(|signature| BASE64_STANDARD.encode(signature)),
         })
     }
 
-    /// Fetches a component from a registry, with the signature that it has there.
+    /// Pulls a component from a registry, with its signature if it was published with one.
     pub(super) fn pull(reference: &str, registry: &oci::Args) -> Result<Self, Failure> {
         let artifact: Artifact = reference
             .parse()
             .map_err(|reason| Failure::setting("FILE", reason))?;
         let pulled = block_on(artifact.pull(registry))?;
         Ok(Component {
-            path: reference.into(),
+            source: reference.into(),
             digest: digest_of(&pulled.content),
             content: pulled.content.into(),
             signature: pulled.signature,
         })
     }
 
-    /// Sends the component, unless the host has it with as good a signature.
-    pub(super) async fn hand_over<W: Write>(
+    /// Uploads the component, unless the host already has it and needs no signature from this
+    /// upload.
+    pub(super) async fn upload<W: Write>(
         &self,
         client: &Client,
         report: &mut Report<W>,
     ) -> Result<(), client::Error> {
         let size = self.content.len() as u64;
-        report.say(&format!(
+        report.message(&format!(
             "{} is {} ({}), for {}",
-            self.path.display(),
-            show::digest(&self.digest),
-            show::size(size),
+            self.source.display(),
+            format::digest(&self.digest),
+            format::size(size),
             client.base()
         ));
         let known = client.component(&self.digest).await?;
         if known.is_some_and(|known| known.signed || self.signature.is_none()) {
-            report.done("upload", None, "the host has it already");
+            report.step("upload", None, "the host already has it");
             return Ok(());
         }
         let began = Instant::now();
@@ -85,34 +91,34 @@ impl Component {
             digest: self.digest.clone(),
             signature: self.signature.clone(),
         };
-        let bar = Bar::new(self.content.len());
-        client.upload(upload, bar.shown()).await?;
+        let bar = ProgressBar::new(self.content.len());
+        client.upload(upload, bar.drawer()).await?;
         let took = began.elapsed().as_secs_f64() * 1e3;
-        report.done("upload", Some(took), &show::size(size));
+        report.step("upload", Some(took), &format::size(size));
         Ok(())
     }
 }
 
-/// How much has gone, on standard error where that is a terminal. Wiped when it is dropped.
-struct Bar {
+/// The progress of an upload, on standard error if that is a terminal. Dropping it clears the line.
+struct ProgressBar {
     total: usize,
     visible: bool,
 }
 
-impl Bar {
+impl ProgressBar {
     fn new(total: usize) -> Self {
-        Bar {
+        ProgressBar {
             total,
             visible: std::io::stderr().is_terminal(),
         }
     }
 
-    /// Draws the bar, each time it is told how far it is.
-    fn shown(&self) -> impl FnMut(usize) + Send + 'static {
+    /// Returns a function that draws the bar for a number of bytes sent.
+    fn drawer(&self) -> impl FnMut(usize) + Send + 'static {
         let (total, visible) = (self.total, self.visible);
         let mut drawn: Option<Instant> = None;
         move |sent| {
-            let due = drawn.is_none_or(|drawn| drawn.elapsed() >= REDRAW);
+            let due = drawn.is_none_or(|drawn| drawn.elapsed() >= REDRAW_INTERVAL);
             if visible && (due || sent == total) {
                 eprint!("\r{}", bar(sent, total));
                 drawn = Some(Instant::now());
@@ -121,7 +127,7 @@ impl Bar {
     }
 }
 
-impl Drop for Bar {
+impl Drop for ProgressBar {
     fn drop(&mut self) {
         if self.visible {
             eprint!("\r\x1b[2K");
@@ -142,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bar_is_full_when_all_has_gone() {
+    fn the_bar_is_full_when_everything_is_sent() {
         assert_eq!(bar(0, 10), format!("  upload     {}   0 %", "░".repeat(30)));
         let half = format!("{}{}", "█".repeat(15), "░".repeat(15));
         assert_eq!(bar(5, 10), format!("  upload     {half}  50 %"));

@@ -1,37 +1,15 @@
-//! What `status` shows, as it looks.
+//! Tests of the text that `status` prints.
 
-use super::view::{line, redrawn, text};
-use super::*;
-use crate::cli::client::fake::{BEFORE, DIGEST, deployment};
-use crate::cli::show;
-use deployment::model::{ReplicaStatus, RevisionStatus, ShadowReport, ShadowSample};
-use server::RevisionSecond;
+use super::snapshot::Snapshot;
+use super::view::{line, page, redraw};
+use crate::cli::client::fake::{BEFORE, DIGEST, deployment, status};
+use crate::cli::output::format;
+use deployment::model::{ReplicaStatus, RevisionStatus, ShadowReport, ShadowSample, Status};
+use server::{Failure as FailedRequest, Figures, RevisionSecond};
 
-pub(in crate::cli) fn status() -> Status {
-    Status {
-        active: RevisionStatus {
-            digest: BEFORE.to_owned(),
-            name: "tasks".to_owned(),
-            version: "0.1.0".to_owned(),
-            requests: 12_345_678,
-            failures: 2,
-            in_flight: 12,
-        },
-        candidate: None,
-        candidate_percent: None,
-        shadow: None,
-        deployment: None,
-        kept: Vec::new(),
-        warning: None,
-        replicas: Vec::new(),
-        epoch: 3,
-        host_version: "0.1.0".to_owned(),
-    }
-}
-
-/// A host in which nothing has happened yet.
-fn quiet(status: Status) -> Seen {
-    Seen {
+/// A host without deployments and requests.
+fn idle(status: Status) -> Snapshot {
+    Snapshot {
         status,
         deployments: Vec::new(),
         figures: Figures {
@@ -45,7 +23,7 @@ fn quiet(status: Status) -> Seen {
 fn second(at: u64, revision: &str, requests: u32, p50_ms: f64) -> RevisionSecond {
     RevisionSecond {
         at,
-        revision: show::digest(revision).to_owned(),
+        revision: format::digest(revision).to_owned(),
         requests,
         failures: 1,
         traps: 0,
@@ -55,7 +33,7 @@ fn second(at: u64, revision: &str, requests: u32, p50_ms: f64) -> RevisionSecond
 }
 
 #[test]
-fn hosts_that_share_a_database_are_listed_with_what_keeps_them_from_serving() {
+fn replicas_are_listed_with_their_problems() {
     let replica = |name: &str, this, state: &str| ReplicaStatus {
         name: name.to_owned(),
         id: "0".repeat(32),
@@ -72,17 +50,17 @@ fn hosts_that_share_a_database_are_listed_with_what_keeps_them_from_serving() {
         replica("task-api-1", false, "starting"),
         replica("task-api-2", false, "failed"),
     ];
-    let shown = text(&quiet(Status {
+    let shown = page(&idle(Status {
         replicas,
         ..status()
     }));
-    let digest = show::digest(BEFORE);
+    let digest = format::digest(BEFORE);
     let expected = format!(
         "
-REPLICA            STATE     DIGEST        EPOCH   HEARD
-task-api-0 (this)  serving   {digest}      3  210 ms
-task-api-1         starting  -                 3  210 ms
-task-api-2         failed    {digest}      3  210 ms
+REPLICA            STATE     DIGEST        EPOCH  HEARTBEAT
+task-api-0 (this)  serving   {digest}      3     210 ms
+task-api-1         starting  -                 3     210 ms
+task-api-2         failed    {digest}      3     210 ms
       it does not compile
 "
     );
@@ -95,26 +73,26 @@ fn a_host_without_a_deployment_shows_what_is_active() {
         DIGEST        SERVICE      REQUESTS  FAILED  RUNNING
 active  78a6273103d1  tasks 0.1.0  12345678       2       12
 
-no deployment runs
-nothing is kept for a rollback
+no deployment is running
+no revisions are kept for a fast rollback
 epoch 3, task-host 0.1.0
 
 no requests in the last minute
 ";
-    assert_eq!(format!("\n{}", text(&quiet(status()))), expected);
+    assert_eq!(format!("\n{}", page(&idle(status()))), expected);
 }
 
 #[test]
-fn a_host_that_fell_back_says_so_and_why() {
+fn a_fallback_is_shown_with_its_reason() {
     let mut status = status();
     status.warning = Some("the active component 0123 does not load (digest-mismatch)".to_owned());
     let expected = "\nWARNING: this is a fallback: the active component 0123 does not load\n";
-    let shown = text(&quiet(status));
+    let shown = page(&idle(status));
     assert!(shown.contains(expected), "{shown}");
 }
 
 #[test]
-fn a_candidate_is_shown_beside_it_with_its_share() {
+fn a_candidate_is_shown_with_its_share_of_the_clients() {
     let mut status = status();
     status.candidate = Some(RevisionStatus {
         digest: DIGEST.to_owned(),
@@ -133,14 +111,14 @@ active     78a6273103d1  tasks 0.1.0  12345678       2       12
 candidate  a6bffc98f5bb  tasks 0.2.0        77       0        1
       canary: gets 12.5 % of the clients
 
-deployment 7 (deploy) of a6bffc98f5bb is at probation, since 2026-01-02 03:04:05
-UTC, by alice (token)
-kept for a rollback: a6bffc98f5bb, 78a6273103d1
+deployment 7 (deploy) of a6bffc98f5bb is at stage probation; started 2026-01-02
+03:04:05 UTC by alice (token)
+kept for a fast rollback: a6bffc98f5bb, 78a6273103d1
 epoch 3, task-host 0.1.0
 
 no requests in the last minute
 ";
-    assert_eq!(format!("\n{}", text(&quiet(status.clone()))), expected);
+    assert_eq!(format!("\n{}", page(&idle(status.clone()))), expected);
     status.candidate_percent = Some(0.0);
     status.shadow = Some(ShadowReport {
         compared: 120,
@@ -155,31 +133,31 @@ no requests in the last minute
         }],
     });
     let expected = "
-      shadow: runs reads after their answer, and answers nobody
-      3 of 120 reads differ, 4 were left out
+      shadow: repeats reads after their answer; clients get no answers from it
+      3 of 120 reads differ, 4 were not compared
       - GET /tasks at /0/title: is another string, 3 times, first in request
       order-17
 ";
-    let shown = text(&quiet(status));
+    let shown = page(&idle(status));
     assert!(shown.contains(expected), "{shown}");
 }
 
 #[test]
-fn what_came_of_it_lately_fits_into_eighty_columns() {
-    let mut seen = quiet(status());
-    let now = seen.figures.now;
-    seen.figures.seconds = vec![
+fn recent_requests_and_deployments_fit_into_eighty_columns() {
+    let mut snapshot = idle(status());
+    let now = snapshot.figures.now;
+    snapshot.figures.seconds = vec![
         second(now - 61, BEFORE, 9999, 900.0),
         second(now - 3, BEFORE, 300, 0.5),
         second(now - 2, BEFORE, 100, 40.0),
         second(now - 1, DIGEST, 20, 0.75),
         second(now - 1, BEFORE, 7, 0.75),
     ];
-    let mut made = deployment("active");
-    made.digest = BEFORE.to_owned();
-    seen.deployments = vec![made];
-    seen.failures = vec![
-        Failed {
+    let mut activated = deployment("active");
+    activated.digest = BEFORE.to_owned();
+    snapshot.deployments = vec![activated];
+    snapshot.failures = vec![
+        FailedRequest {
             at: "2026-01-02T03:04:04.25Z".to_owned(),
             request_id: "0123456789abcdef0123456789abcdef".to_owned(),
             method: "GET".to_owned(),
@@ -188,14 +166,14 @@ fn what_came_of_it_lately_fits_into_eighty_columns() {
             code: "logic-trapped".to_owned(),
             reason: "the logic trapped: wasm trap: wasm `unreachable` instruction executed\n 0: f"
                 .to_owned(),
-            revision: show::digest(BEFORE).to_owned(),
+            revision: format::digest(BEFORE).to_owned(),
             duration_ms: 1.25,
         };
         5
     ];
-    let shown = text(&seen);
-    let short = |line: &str| line.chars().count() <= show::WIDTH;
-    assert!(shown.lines().all(short), "{shown}");
+    let shown = page(&snapshot);
+    let fits = |line: &str| line.chars().count() <= format::WIDTH;
+    assert!(shown.lines().all(fits), "{shown}");
     let failure = "\
 2026-01-02 03:04:04     500  GET /a/rather/long/path/with/{param…  1.2 ms
       the logic trapped: wasm trap: wasm `unreachable` instruction executed
@@ -207,8 +185,8 @@ fn what_came_of_it_lately_fits_into_eighty_columns() {
 active  78a6273103d1  tasks 0.1.0  12345678       2       12
       since 2026-01-02 03:04:06 UTC, by alice (token)
 
-no deployment runs
-nothing is kept for a rollback
+no deployment is running
+no revisions are kept for a fast rollback
 epoch 3, task-host 0.1.0
 
 the last minute
@@ -229,31 +207,31 @@ AT (UTC)             STATUS  REQUEST                                 TOOK
 }
 
 #[test]
-fn a_line_tells_the_gist_of_the_last_second() {
-    let mut seen = quiet(status());
-    let now = seen.figures.now;
-    seen.figures.seconds = vec![
+fn a_line_summarizes_the_last_second() {
+    let mut snapshot = idle(status());
+    let now = snapshot.figures.now;
+    snapshot.figures.seconds = vec![
         second(now - 2, BEFORE, 100, 0.5),
         second(now - 1, BEFORE, 12, 0.5),
         second(now - 1, DIGEST, 3, 0.5),
     ];
-    let told =
+    let expected =
         "2026-01-02 03:04:05 78a6273103d1 tasks 0.1.0, 15 requests/s, 2 failed/s, 12 running";
-    assert_eq!(line(&seen), told);
-    seen.status.candidate = Some(RevisionStatus {
+    assert_eq!(line(&snapshot), expected);
+    snapshot.status.candidate = Some(RevisionStatus {
         digest: DIGEST.to_owned(),
-        ..seen.status.active.clone()
+        ..snapshot.status.active.clone()
     });
-    seen.status.candidate_percent = Some(12.5);
-    seen.status.deployment = Some(deployment("running"));
+    snapshot.status.candidate_percent = Some(12.5);
+    snapshot.status.deployment = Some(deployment("running"));
     let further = ", candidate a6bffc98f5bb 12.5 %, deployment 7 at probation";
-    assert_eq!(line(&seen), format!("{told}{further}"));
+    assert_eq!(line(&snapshot), format!("{expected}{further}"));
 }
 
 #[test]
-fn a_window_is_drawn_over_and_what_is_left_of_the_one_before_is_wiped() {
+fn redrawing_a_page_clears_the_rest_of_the_previous_one() {
     assert_eq!(
-        redrawn("one\n\ntwo\n"),
+        redraw("one\n\ntwo\n"),
         "\x1b[Hone\x1b[K\n\x1b[K\ntwo\x1b[K\n\x1b[J"
     );
 }

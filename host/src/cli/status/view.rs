@@ -1,82 +1,94 @@
-//! What was seen, as text in eighty columns, or as one line.
+//! Formats a snapshot, as text in 80 columns or as one line.
 
 use jiff::Timestamp;
 
 use super::figures::last_minute;
-use super::{Seen, replicas};
-use crate::cli::table::{Align, Table};
-use crate::cli::{history, show};
-use deployment::model::{Deployment, RevisionStatus, ShadowReport, Status};
-use server::Failure;
+use super::snapshot::Snapshot;
+use crate::cli::output::table::{Align, Table};
+use crate::cli::output::{deployments, format};
+use deployment::model::{Deployment, ReplicaStatus, RevisionStatus, ShadowReport, Status};
+use server::Failure as FailedRequest;
 
-/// Columns of a service's name and version.
+/// Width of a replica's name, in columns.
+const REPLICA: usize = 32;
+/// Width of a service's name and version, in columns.
 const SERVICE: usize = 27;
-/// Columns of a request's method and route.
+/// Width of a request's method and route, in columns.
 const REQUEST: usize = 36;
-/// Deployments that are shown; `task-host history` lists more.
+/// Maximum number of deployments that are shown. `task-host history` lists more.
 const DEPLOYMENTS: usize = 3;
-/// Failed requests that are shown.
+/// Maximum number of failed requests that are shown.
 const FAILURES: usize = 3;
-/// Goes to the window's top, wipes the rest of a line, wipes what is below. Nothing is wiped
-/// before it is drawn anew, so that nothing flickers.
+/// Moves the cursor to the top left corner.
 const HOME: &str = "\x1b[H";
+/// Clears the rest of the line and starts the next one.
 const END_OF_LINE: &str = "\x1b[K\n";
-const BELOW: &str = "\x1b[J";
+/// Clears everything below the cursor.
+const CLEAR_BELOW: &str = "\x1b[J";
 
-/// All of it, in lines that fit into eighty columns.
-pub(super) fn text(seen: &Seen) -> String {
-    let mut text = revisions(seen);
+/// Returns the whole snapshot as text.
+pub(super) fn page(snapshot: &Snapshot) -> String {
+    let mut text = revisions(snapshot);
     text.push('\n');
-    let warning = seen.status.warning.iter();
+    let warning = snapshot.status.warning.iter();
     let warning = warning.map(|warning| format!("WARNING: this is a fallback: {warning}"));
-    for sentence in warning.chain(sentences(&seen.status)) {
-        for line in show::wrapped(&sentence, 0) {
+    for sentence in warning.chain(sentences(&snapshot.status)) {
+        for line in format::wrap(&sentence, 0) {
             text += &line;
             text.push('\n');
         }
     }
-    text += &replicas::table(&seen.status.replicas);
-    text += &traffic(seen);
-    if !seen.deployments.is_empty() {
+    text += &replicas(&snapshot.status.replicas);
+    text += &traffic(snapshot);
+    if !snapshot.deployments.is_empty() {
         text += "\nthe last deployments\n";
-        let latest = seen.deployments.len().min(DEPLOYMENTS);
-        text += &history::table(&seen.deployments[..latest]);
+        let latest = snapshot.deployments.len().min(DEPLOYMENTS);
+        text += &deployments::table(&snapshot.deployments[..latest]);
     }
-    text += &failures(&seen.failures);
+    text += &failures(&snapshot.failures);
     text
 }
 
-/// The same for the window of a terminal that shows the one before.
-pub(super) fn redrawn(text: &str) -> String {
+/// Returns a page with the control sequences that draw it over the previous page. The terminal is not
+/// cleared first, because that would flicker.
+pub(super) fn redraw(text: &str) -> String {
     let lines = text.lines().flat_map(|line| [line, END_OF_LINE]);
-    [HOME].into_iter().chain(lines).chain([BELOW]).collect()
+    [HOME]
+        .into_iter()
+        .chain(lines)
+        .chain([CLEAR_BELOW])
+        .collect()
 }
 
-/// The gist: when, what serves, how requests fared in the last second, what is on its way.
-pub(super) fn line(seen: &Seen) -> String {
+/// Returns the most important facts in one line: the time, the active revision, the requests of the
+/// last second, the candidate, and the running deployment.
+pub(super) fn line(snapshot: &Snapshot) -> String {
     let Status {
         active,
         candidate,
         deployment,
         ..
-    } = &seen.status;
-    let now = Timestamp::from_second(seen.figures.now.cast_signed()).unwrap_or_default();
-    let last = seen.figures.seconds.iter();
-    let last = last.filter(|of| of.at + 1 == seen.figures.now);
-    let (requests, failures) = last.fold((0, 0), |(requests, failures), of| {
-        (requests + of.requests, failures + of.failures)
+    } = &snapshot.status;
+    let now = Timestamp::from_second(snapshot.figures.now.cast_signed()).unwrap_or_default();
+    let last = snapshot.figures.seconds.iter();
+    let last = last.filter(|second| second.at + 1 == snapshot.figures.now);
+    let (requests, failures) = last.fold((0, 0), |(requests, failures), second| {
+        (requests + second.requests, failures + second.failures)
     });
     let mut line = format!(
         "{} {} {} {}, {requests} requests/s, {failures} failed/s, {} running",
         now.strftime("%F %T"),
-        show::digest(&active.digest),
+        format::digest(&active.digest),
         active.name,
         active.version,
         active.in_flight
     );
     if let Some(candidate) = candidate {
-        let share = seen.status.candidate_percent.unwrap_or_default();
-        line += &format!(", candidate {} {share} %", show::digest(&candidate.digest));
+        let share = snapshot.status.candidate_percent.unwrap_or_default();
+        line += &format!(
+            ", candidate {} {share} %",
+            format::digest(&candidate.digest)
+        );
     }
     if let Some(deployment) = deployment {
         line += &format!(", deployment {} at {}", deployment.id, deployment.stage);
@@ -84,8 +96,8 @@ pub(super) fn line(seen: &Seen) -> String {
     line
 }
 
-fn revisions(seen: &Seen) -> String {
-    let status = &seen.status;
+fn revisions(snapshot: &Snapshot) -> String {
+    let status = &snapshot.status;
     let mut table = Table::new([
         ("", Align::Left),
         ("DIGEST", Align::Left),
@@ -94,27 +106,28 @@ fn revisions(seen: &Seen) -> String {
         ("FAILED", Align::Right),
         ("RUNNING", Align::Right),
     ]);
-    let since = since(&seen.deployments, &status.active.digest);
+    let since = since(&snapshot.deployments, &status.active.digest);
     table.add(row("active", &status.active), since);
     if let Some(candidate) = &status.candidate {
         let share = match status.candidate_percent {
             Some(percent) if percent > 0.0 => format!("canary: gets {percent} % of the clients"),
-            Some(_) => "shadow: runs reads after their answer, and answers nobody".to_owned(),
+            Some(_) => "shadow: repeats reads after their answer; clients get no answers from it"
+                .to_owned(),
             None => String::new(),
         };
         table.add(row("candidate", candidate), Some(share));
     }
-    let mut text = table.text();
+    let mut text = table.render();
     if let Some(report) = &status.shadow {
         text += &shadow(report);
     }
     text
 }
 
-/// What came of a candidate in the shadow, a line for each kind of difference.
+/// Returns the results of a shadow, one line for each kind of difference.
 fn shadow(report: &ShadowReport) -> String {
     let mut lines = vec![format!(
-        "{} of {} reads differ, {} were left out",
+        "{} of {} reads differ, {} were not compared",
         report.different, report.compared, report.skipped
     )];
     for sample in &report.samples {
@@ -127,24 +140,26 @@ fn shadow(report: &ShadowReport) -> String {
             sample.route, sample.detail, sample.count, sample.request_id
         ));
     }
-    let lines = lines.iter().flat_map(|line| show::wrapped(line, 6));
+    let lines = lines.iter().flat_map(|line| format::wrap(line, 6));
     lines.map(|line| line + "\n").collect()
 }
 
-/// Since when a revision is active, and by whom, where the latest deployments tell.
+/// Returns since when a revision has been active, and who deployed it. `None` if that is not among
+/// the given deployments.
 fn since(deployments: &[Deployment], digest: &str) -> Option<String> {
-    let made = deployments
+    let activated = deployments
         .iter()
         .find(|of| of.digest == digest && matches!(of.outcome.as_str(), "active" | "running"))?;
-    let at = made.ended_at.as_deref().unwrap_or(&made.began_at);
-    Some(format!("since {} UTC, by {}", show::time(at), made.actor))
+    let at = activated.ended_at.as_deref().unwrap_or(&activated.began_at);
+    let at = format::time(at);
+    Some(format!("since {at} UTC, by {}", activated.actor))
 }
 
 fn row(name: &str, revision: &RevisionStatus) -> [String; 6] {
     [
         name.to_owned(),
-        show::digest(&revision.digest).to_owned(),
-        show::cut(&format!("{} {}", revision.name, revision.version), SERVICE),
+        format::digest(&revision.digest).to_owned(),
+        format::truncate(&format!("{} {}", revision.name, revision.version), SERVICE),
         revision.requests.to_string(),
         revision.failures.to_string(),
         revision.in_flight.to_string(),
@@ -154,32 +169,63 @@ fn row(name: &str, revision: &RevisionStatus) -> [String; 6] {
 fn sentences(status: &Status) -> [String; 3] {
     let deployment = match &status.deployment {
         Some(deployment) => format!(
-            "deployment {} ({}) of {} is at {}, since {} UTC, by {}",
+            "deployment {} ({}) of {} is at stage {}; started {} UTC by {}",
             deployment.id,
             deployment.kind,
-            show::digest(&deployment.digest),
+            format::digest(&deployment.digest),
             deployment.stage,
-            show::time(&deployment.began_at),
+            format::time(&deployment.began_at),
             deployment.actor
         ),
-        None => "no deployment runs".to_owned(),
+        None => "no deployment is running".to_owned(),
     };
     let kept: Vec<&str> = status
         .kept
         .iter()
-        .map(|kept| show::digest(&kept.digest))
+        .map(|kept| format::digest(&kept.digest))
         .collect();
     let kept = match kept.is_empty() {
-        true => "nothing is kept for a rollback".to_owned(),
-        false => format!("kept for a rollback: {}", kept.join(", ")),
+        true => "no revisions are kept for a fast rollback".to_owned(),
+        false => format!("kept for a fast rollback: {}", kept.join(", ")),
     };
     let epoch = format!("epoch {}, task-host {}", status.epoch, status.host_version);
     [deployment, kept, epoch]
 }
 
-fn traffic(seen: &Seen) -> String {
-    let sums = last_minute(&seen.figures);
-    if sums.is_empty() {
+/// Returns the replicas, each with the problem that keeps it from serving what is deployed. Empty if
+/// the host does not share its database.
+fn replicas(replicas: &[ReplicaStatus]) -> String {
+    if replicas.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new([
+        ("REPLICA", Align::Left),
+        ("STATE", Align::Left),
+        ("DIGEST", Align::Left),
+        ("EPOCH", Align::Right),
+        ("HEARTBEAT", Align::Right),
+    ]);
+    for replica in replicas {
+        let this = if replica.this { " (this)" } else { "" };
+        let cells = [
+            format!("{}{this}", format::truncate(&replica.name, REPLICA)),
+            replica.state.clone(),
+            replica
+                .digest
+                .as_deref()
+                .map_or("-", format::digest)
+                .to_owned(),
+            replica.epoch.to_string(),
+            format::duration(replica.heartbeat_ms as f64),
+        ];
+        table.add(cells, replica.problem.clone());
+    }
+    format!("\n{}", table.render())
+}
+
+fn traffic(snapshot: &Snapshot) -> String {
+    let minutes = last_minute(&snapshot.figures);
+    if minutes.is_empty() {
         return "\nno requests in the last minute\n".to_owned();
     }
     let mut table = Table::new([
@@ -190,21 +236,21 @@ fn traffic(seen: &Seen) -> String {
         ("P50", Align::Right),
         ("WORST P99", Align::Right),
     ]);
-    for of in sums {
+    for minute in minutes {
         let cells = [
-            of.revision,
-            of.requests.to_string(),
-            of.failures.to_string(),
-            of.traps.to_string(),
-            show::duration(of.p50_ms),
-            show::duration(of.p99_ms),
+            minute.revision,
+            minute.requests.to_string(),
+            minute.failures.to_string(),
+            minute.traps.to_string(),
+            format::duration(minute.p50_ms),
+            format::duration(minute.p99_ms),
         ];
         table.add(cells, None);
     }
-    format!("\nthe last minute\n{}", table.text())
+    format!("\nthe last minute\n{}", table.render())
 }
 
-fn failures(failures: &[Failure]) -> String {
+fn failures(failures: &[FailedRequest]) -> String {
     if failures.is_empty() {
         return String::new();
     }
@@ -216,14 +262,14 @@ fn failures(failures: &[Failure]) -> String {
     ]);
     for failure in failures.iter().take(FAILURES) {
         let cells = [
-            show::time(&failure.at),
+            format::time(&failure.at),
             failure.status.to_string(),
-            show::cut(&format!("{} {}", failure.method, failure.route), REQUEST),
-            show::duration(failure.duration_ms),
+            format::truncate(&format!("{} {}", failure.method, failure.route), REQUEST),
+            format::duration(failure.duration_ms),
         ];
-        // A trap's reason goes on with where in the logic it was, which the log has too.
+        // Further lines of a trap's reason are its backtrace, which is in the log too.
         let reason = failure.reason.lines().next().unwrap_or(&failure.code);
         table.add(cells, Some(format!("{reason} ({})", failure.request_id)));
     }
-    format!("\nthe last failed requests\n{}", table.text())
+    format!("\nthe last failed requests\n{}", table.render())
 }

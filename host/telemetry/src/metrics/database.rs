@@ -1,4 +1,4 @@
-//! The database's own figures, read from its counters when they are asked for.
+//! The database's metrics, read from its counters at each scrape.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -12,20 +12,20 @@ use prometheus_client::registry::Unit;
 
 use storage::Database;
 
-/// Reads a database's figures at each scrape.
-pub(super) struct DatabaseFigures {
+/// Reads a database's counters at each scrape.
+pub(super) struct DatabaseCollector {
     pub(super) database: Arc<dyn Database>,
-    /// How long this host may answer without it.
+    /// Returns how long this host may answer without the database.
     pub(super) lease: Box<dyn Fn() -> Duration + Send + Sync>,
 }
 
-impl std::fmt::Debug for DatabaseFigures {
+impl std::fmt::Debug for DatabaseCollector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("DatabaseFigures")
+        f.write_str("DatabaseCollector")
     }
 }
 
-impl Collector for DatabaseFigures {
+impl Collector for DatabaseCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let stats = self.database.stats();
         let mut put = |name: &str, help: &str, unit: Option<Unit>, metric: &dyn EncodeMetric| {
@@ -39,7 +39,7 @@ impl Collector for DatabaseFigures {
         };
         put(
             "task_host_replica_lease_remaining",
-            "How long this host may answer if it cannot reach a database that it shares.",
+            "How long this host may still answer if it cannot reach the shared database.",
             Some(Unit::Seconds),
             &ConstGauge::new(lease),
         )?;
@@ -56,12 +56,12 @@ impl Collector for DatabaseFigures {
             ),
             (
                 "task_host_events_published",
-                "Events of transactions that committed.",
+                "Events published by committed transactions.",
                 &stats.events,
             ),
             (
                 "task_host_database_timeouts",
-                "Waits for the writer or a connection that were given up.",
+                "Waits for the writer or for a connection that timed out.",
                 &stats.timeouts,
             ),
         ];
@@ -71,12 +71,12 @@ impl Collector for DatabaseFigures {
         let seconds = [
             (
                 "task_host_database_sync",
-                "Time that syncs took.",
+                "Time spent in syncs.",
                 &stats.sync_nanos,
             ),
             (
                 "task_host_database_statement",
-                "Time that the logic's statements took.",
+                "Time spent in the logic's statements.",
                 &stats.statement_nanos,
             ),
         ];
@@ -92,7 +92,7 @@ impl Collector for DatabaseFigures {
             ),
             (
                 "task_host_database_reader_waiting",
-                "Requests that wait for a connection to read on.",
+                "Requests that wait for a read connection.",
                 &stats.reader_waiting,
             ),
             (

@@ -1,8 +1,8 @@
-//! A histogram of durations on atomics.
+//! A histogram of durations that uses atomics only.
 //!
-//! `prometheus_client`'s own takes a mutex for each observation; this one is observed several
-//! times a request on every core. A reader may see a count that is one ahead of the sum, which
-//! the next scrape corrects.
+//! The histogram of `prometheus_client` takes a mutex for each observation. This one is observed
+//! several times per request on every core. A scrape may see a count that is ahead of the sum; the
+//! next scrape corrects it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use std::time::Duration;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::{MetricType, TypedMetric};
 
-/// A histogram of durations, in seconds. Clones share their figures.
+/// A histogram of durations, in seconds. Clones share their values.
 #[derive(Clone)]
 pub struct Histogram(Arc<Inner>);
 
 struct Inner {
     /// Upper bounds in nanoseconds, ascending.
     bounds: &'static [u64],
-    /// One more than there are bounds: the last is for what is above them all.
+    /// One count for each bound, and one for durations above all bounds.
     counts: Box<[AtomicU64]>,
-    /// Nanoseconds in all: 584 years of them fit.
+    /// The sum in nanoseconds. It overflows after 584 years.
     sum: AtomicU64,
 }
 
@@ -29,7 +29,8 @@ const US: u64 = 1_000;
 const MS: u64 = 1_000 * US;
 const S: u64 = 1_000 * MS;
 
-/// For whole requests: the convention's bounds, and finer ones below, where ours live.
+/// For whole requests: the bounds of the OpenTelemetry convention, and finer ones below them,
+/// because most requests of this host are faster.
 #[rustfmt::skip]
 const REQUEST: &[u64] = &[
     100 * US, 250 * US, 500 * US, MS, 5 * MS / 2, 5 * MS, 10 * MS, 25 * MS, 50 * MS, 75 * MS,
@@ -44,12 +45,12 @@ const PART: &[u64] = &[
 ];
 
 impl Histogram {
-    /// For durations of whole requests: 0.1 ms to 10 s.
+    /// Creates a histogram for whole requests: 0.1 ms to 10 s.
     pub fn of_requests() -> Histogram {
         Histogram::new(REQUEST)
     }
 
-    /// For durations of a request's parts: 5 us to 5 s.
+    /// Creates a histogram for parts of a request: 5 us to 5 s.
     pub fn of_parts() -> Histogram {
         Histogram::new(PART)
     }
@@ -62,7 +63,7 @@ impl Histogram {
         }))
     }
 
-    /// Counts one duration.
+    /// Records one duration.
     pub fn observe(&self, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let bucket = self.0.bounds.partition_point(|bound| *bound < nanos);
@@ -70,7 +71,7 @@ impl Histogram {
         self.0.sum.fetch_add(nanos, Ordering::Relaxed);
     }
 
-    /// How many durations were counted.
+    /// Returns how many durations were recorded.
     pub fn count(&self) -> u64 {
         self.0
             .counts
@@ -95,7 +96,7 @@ impl EncodeMetric for Histogram {
             .chain([f64::INFINITY])
             .zip(self.0.counts.iter().map(|c| c.load(Ordering::Relaxed)))
             .collect();
-        // The count is summed from the buckets that are shown, so that both always agree.
+        // The count is the sum of the buckets that were read, so the two always agree.
         let count = buckets.iter().map(|(_, count)| count).sum();
         let sum = seconds(self.0.sum.load(Ordering::Relaxed));
         encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)

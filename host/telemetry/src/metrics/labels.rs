@@ -1,5 +1,5 @@
-//! The labels, as types. Their values are `&'static str` or shared, so that a lookup copies no
-//! text.
+//! The labels of the metrics, as types. Values on the hot path are `&'static str` or shared, so
+//! that a lookup copies no text.
 
 use std::sync::Arc;
 
@@ -7,29 +7,29 @@ use prometheus_client::encoding::EncodeLabelSet;
 
 use contract::Access;
 
-/// What a request's duration is counted under.
+/// The labels of a request's duration.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RequestLabels {
-    /// A known method's name, or `_OTHER`.
+    /// The name of a known method, or `_OTHER`.
     pub http_request_method: &'static str,
-    /// The route's template; empty where none matched.
+    /// The route's template. Empty if no route matched.
     pub http_route: Arc<str>,
-    /// The status; 499 where the client left before the answer.
+    /// The status. 499 if the client disconnected before the answer.
     pub http_response_status_code: u16,
-    /// The first 12 hex digits of the revision's digest; empty for the host's own paths.
+    /// The first 12 hex digits of the revision's digest. Empty for the host's own paths.
     pub task_host_revision: Arc<str>,
 }
 
 /// How a transaction ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It was committed, and is durable.
+    /// It committed and is durable.
     Commit,
-    /// Nothing of it was kept. Every read transaction that was not committed ends so.
+    /// Nothing was kept. A read transaction that did not commit counts as this.
     Rollback,
     /// Another transaction was in the way.
     Conflict,
-    /// Whether it was committed could not be found out.
+    /// It could not be determined whether it committed.
     Unknown,
 }
 
@@ -80,14 +80,14 @@ impl KindLabel {
     }
 }
 
-/// How a deployment ended; the reason is a refusal's slug, or empty.
+/// How a deployment ended. The reason is the code of a rejection, or empty.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct DeploymentLabels {
     pub(super) outcome: String,
     pub(super) reason: String,
 }
 
-/// A stage of deployments.
+/// A stage of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct StageLabel {
     pub(super) stage: String,
@@ -106,7 +106,7 @@ pub(super) struct OutcomeLabel {
     pub(super) outcome: String,
 }
 
-/// A digest as labels carry it: its first 12 digits.
+/// A digest as it appears in labels: its first 12 digits.
 pub(super) fn short(digest: &str) -> String {
     digest.chars().take(12).collect()
 }

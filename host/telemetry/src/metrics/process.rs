@@ -1,7 +1,7 @@
-//! The process' own figures, read from the kernel when they are asked for.
+//! The metrics of the process, read from the kernel at each scrape.
 //!
-//! Names and meanings are those of every Prometheus client library. Where the kernel has no
-//! `/proc`, what would come from it is left out.
+//! Names and meanings are those of every Prometheus client library. On a kernel without `/proc`,
+//! the metrics that come from it are left out.
 
 use std::fs;
 use std::time::SystemTime;
@@ -13,14 +13,15 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 use rustix::time::{ClockId, clock_gettime};
 
-/// Reads the process' figures at each scrape.
+/// Reads the process metrics at each scrape.
 #[derive(Debug)]
 pub(super) struct Process {
     started: f64,
 }
 
 impl Process {
-    /// The start time is when this is made: the first milliseconds of a process.
+    /// Takes the current time as the start time: this is created in the first milliseconds of the
+    /// process.
     pub(super) fn new() -> Process {
         let started = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
@@ -38,20 +39,20 @@ impl Collector for Process {
         };
         put(
             "process_start_time",
-            "Start of the process, since the Unix epoch.",
+            "Start time of the process, since the Unix epoch.",
             Some(Unit::Seconds),
             &ConstGauge::new(self.started),
         )?;
         put(
             "process_cpu",
-            "Processor time in user and system mode.",
+            "CPU time in user and system mode.",
             Some(Unit::Seconds),
             &ConstCounter::new(cpu_seconds()),
         )?;
         if let Some(bytes) = resident_memory_bytes() {
             put(
                 "process_resident_memory",
-                "Memory that is in RAM.",
+                "Resident memory.",
                 Some(Unit::Bytes),
                 &ConstGauge::new(i64::try_from(bytes).unwrap_or(i64::MAX)),
             )?;
@@ -68,7 +69,7 @@ impl Collector for Process {
     }
 }
 
-/// Memory of this process that is in RAM; none where the kernel does not say.
+/// Returns the memory of this process that is in RAM. `None` if the kernel does not report it.
 pub fn resident_memory_bytes() -> Option<u64> {
     let statm = fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
@@ -82,6 +83,6 @@ fn cpu_seconds() -> f64 {
 
 fn open_descriptors() -> Option<i64> {
     let open = fs::read_dir("/proc/self/fd").ok()?.count();
-    // The listing itself holds one open.
+    // One of them is the directory that is being listed.
     i64::try_from(open).ok().map(|open| open - 1)
 }

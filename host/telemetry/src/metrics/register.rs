@@ -1,7 +1,6 @@
-//! Every figure's name and meaning, on one page: what `/metrics` shows.
+//! The name and the meaning of every metric, on one page: this is what `/metrics` shows.
 
-use std::sync::Mutex;
-
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -13,56 +12,56 @@ use super::histogram::Histogram;
 use super::process::Process;
 use super::revisions::Revisions;
 
-/// Makes every figure, at zero, and registers it.
+/// Creates every metric at zero and registers it.
 #[rustfmt::skip]
 pub(super) fn metrics() -> Metrics {
-    let mut figures = Figures(Registry::default());
+    let mut registrar = Registrar(Registry::default());
     let requests: fn() -> Histogram = Histogram::of_requests;
     let parts: fn() -> Histogram = Histogram::of_parts;
     let metrics = Metrics {
-        requests: figures.seconds("http_server_request_duration", "Requests by route, method, status and revision, from the head read to the answer made", Family::new_with_constructor(requests)),
-        active_requests: figures.add("http_server_active_requests", "Requests whose answer is being made", Gauge::default()),
-        connections: figures.add("task_host_connections", "Open connections on the public port", Gauge::default()),
-        event_streams: figures.add("task_host_event_streams", "Clients that follow the feed of events", Gauge::default()),
-        instantiations: figures.add("task_host_instantiations", "Instances made: one for each run of a request", Counter::default()),
-        instantiation_seconds: figures.seconds("task_host_instantiation_duration", "Making an instance", parts()),
-        faults: figures.add("task_host_faults", "Failures of the logic by kind", Family::default()),
-        limits: figures.add("task_host_limits_hit", "Requests ended by a limit", Family::default()),
-        queue_waiting: figures.add("task_host_queue_waiting", "Requests that wait for an instance", Gauge::default()),
-        queue_rejected: figures.add("task_host_queue_rejected", "Requests turned away because the queue was full or the wait too long", Counter::default()),
-        queue_seconds: figures.seconds("task_host_queue_duration", "Waiting for an instance", parts()),
-        pool_in_use: figures.add("task_host_pool_in_use", "Instances alive", Gauge::default()),
-        pool_capacity: figures.add("task_host_pool_capacity", "Instances that may live at a time", Gauge::default()),
-        transactions: figures.add("task_host_transactions", "Transactions by access and outcome", Family::default()),
-        database_seconds: figures.seconds("task_host_database_duration", "The database's work in a transaction", Family::new_with_constructor(parts)),
-        database_unavailable: figures.add("task_host_database_unavailable", "Requests turned away, and checks of readiness that failed, because the database did not do its part", Counter::default()),
-        statements: figures.add("task_host_statements", "SQL statements that the logic ran", Counter::default()),
-        rows: figures.add("task_host_rows", "Rows that its statements returned", Counter::default()),
-        guest_seconds: figures.seconds("task_host_guest_duration", "Inside the guest, in one call of the logic", parts()),
-        host_seconds: figures.seconds("task_host_host_duration", "The host's work around one call, without the database's", parts()),
-        retries: figures.add("task_host_retries", "Requests run again after a serialization conflict", Counter::default()),
-        deployments: figures.add("task_host_deployments", "Deployments by outcome and reason", Family::default()),
-        deployment_ended: figures.seconds("task_host_deployment_ended_timestamp", "When the latest deployment with that outcome ended, since the Unix epoch", Family::default()),
-        deployment_stages: figures.seconds("task_host_deployment_stage_duration", "Stages of deployments", Family::new_with_constructor(requests)),
-        replicas: figures.add("task_host_replicas", "Hosts that share the database and may answer, this one among them", Gauge::default()),
-        epoch: figures.add("task_host_deployment_epoch", "The number of the switch to what this host serves, where hosts share the database", Gauge::default()),
-        active: figures.add("task_host_revision", "The active revision: 1", Family::default()),
-        shadow_reads: figures.add("task_host_shadow_reads", "Reads by what running them in the shadow came to", Family::default()),
+        requests: registrar.seconds("http_server_request_duration", "Duration of requests by route, method, status and revision, from reading the head to finishing the answer", Family::new_with_constructor(requests)),
+        active_requests: registrar.add("http_server_active_requests", "Requests that are being answered", Gauge::default()),
+        connections: registrar.add("task_host_connections", "Open connections on the public port", Gauge::default()),
+        event_streams: registrar.add("task_host_event_streams", "Clients that follow the events", Gauge::default()),
+        instantiations: registrar.add("task_host_instantiations", "Instances created, one for each run of a request", Counter::default()),
+        instantiation_seconds: registrar.seconds("task_host_instantiation_duration", "Time to create an instance", parts()),
+        faults: registrar.add("task_host_faults", "Faults of the logic by kind", Family::default()),
+        limits: registrar.add("task_host_limits_hit", "Requests that a limit ended, by limit", Family::default()),
+        queue_waiting: registrar.add("task_host_queue_waiting", "Requests that wait for the writer or an instance", Gauge::default()),
+        queue_rejected: registrar.add("task_host_queue_rejected", "Requests rejected because the queue was full or the wait too long", Counter::default()),
+        queue_seconds: registrar.seconds("task_host_queue_duration", "Time that requests waited for the writer or an instance", parts()),
+        pool_in_use: registrar.add("task_host_pool_in_use", "Live instances", Gauge::default()),
+        pool_capacity: registrar.add("task_host_pool_capacity", "Maximum number of live instances", Gauge::default()),
+        transactions: registrar.add("task_host_transactions", "Transactions by access and outcome", Family::default()),
+        database_seconds: registrar.seconds("task_host_database_duration", "Time that the database worked for a transaction", Family::new_with_constructor(parts)),
+        database_unavailable: registrar.add("task_host_database_unavailable", "Requests and readiness checks that failed because of the database", Counter::default()),
+        statements: registrar.add("task_host_statements", "SQL statements that the logic ran", Counter::default()),
+        rows: registrar.add("task_host_rows", "Rows that the logic's statements returned", Counter::default()),
+        guest_seconds: registrar.seconds("task_host_guest_duration", "Time in the guest, in one call of the logic", parts()),
+        host_seconds: registrar.seconds("task_host_host_duration", "Time in the host's functions in one call, without the database's time", parts()),
+        retries: registrar.add("task_host_retries", "Retries of requests after a serialization conflict", Counter::default()),
+        deployments: registrar.add("task_host_deployments", "Deployments by outcome and reason", Family::default()),
+        deployment_ended: registrar.seconds("task_host_deployment_ended_timestamp", "When the latest deployment with this outcome ended, since the Unix epoch", Family::default()),
+        deployment_stages: registrar.seconds("task_host_deployment_stage_duration", "Duration of the stages of deployments", Family::new_with_constructor(requests)),
+        replicas: registrar.add("task_host_replicas", "Hosts that share the database and may answer, including this one", Gauge::default()),
+        epoch: registrar.add("task_host_deployment_epoch", "If hosts share the database: the epoch of the revision that this host serves", Gauge::default()),
+        active: registrar.add("task_host_revision", "The active revision (the value is 1)", Family::default()),
+        shadow_reads: registrar.add("task_host_shadow_reads", "Reads of shadow trials by outcome", Family::default()),
         revisions: Revisions::default(),
         series: Mutex::default(),
         registry: Registry::default(),
     };
     let build = [("version", env!("CARGO_PKG_VERSION")), ("target_arch", std::env::consts::ARCH), ("target_os", std::env::consts::OS)];
-    figures.0.register("task_host_build", "The host's build", Info::new(build));
-    figures.0.register_collector(Box::new(Process::new()));
-    figures.0.register_collector(Box::new(metrics.revisions.clone()));
-    Metrics { registry: figures.0, ..metrics }
+    registrar.0.register("task_host_build", "The build of the host", Info::new(build));
+    registrar.0.register_collector(Box::new(Process::new()));
+    registrar.0.register_collector(Box::new(metrics.revisions.clone()));
+    Metrics { registry: registrar.0, ..metrics }
 }
 
-/// A registry that hands back what it registers.
-struct Figures(Registry);
+/// A registry that returns what it registers.
+struct Registrar(Registry);
 
-impl Figures {
+impl Registrar {
     fn add<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
         self.0.register(name, help, metric.clone());
         metric

@@ -1,13 +1,13 @@
-//! What each revision has done in this process, for as long as it is in memory.
+//! Counts of each revision that is in memory.
 //!
-//! A revision owns its [`RevisionStats`]; here they are only watched. When the last request and
-//! the last place that kept it compiled are gone, so are its series: labels stay bounded however
-//! often the logic is replaced.
+//! A revision owns its [`RevisionStats`]; the metrics only watch them. When the revision is freed,
+//! its series are removed, so labels stay bounded however often the logic is replaced.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -20,32 +20,32 @@ pub struct RevisionStats {
     in_flight: AtomicU64,
 }
 
-/// The counts at one moment.
+/// A snapshot of the counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Requests that have ended, however.
+    /// Requests that have ended, with any outcome.
     pub requests: u64,
-    /// Those of them that ended by the logic's fault: traps, limits, deadlines, its own 5xx. The
-    /// clients' 4xx and the host's 503 are not among them.
+    /// Requests that the logic failed: traps, limits, deadlines and its own 5xx. Client errors (4xx)
+    /// and the host's 503 do not count.
     pub failures: u64,
     /// Requests that run or wait for their turn.
     pub in_flight: u64,
 }
 
 impl RevisionStats {
-    /// A request began. It has ended when the guard is dropped.
+    /// Counts a request in flight. Drop the guard when it has ended.
     pub fn began(&self) -> InFlight<'_> {
         self.in_flight.fetch_add(1, Relaxed);
         InFlight(self)
     }
 
-    /// A request ended by the logic's fault.
+    /// Counts a request that the logic failed.
     pub fn failed(&self) {
         self.failures.fetch_add(1, Relaxed);
     }
 
-    /// The counts now. Each is right by itself; a request that ends meanwhile may be in one and
-    /// not yet in another.
+    /// Returns the current counts. A request that ends at the same time may be in one count and not
+    /// yet in another.
     pub fn counts(&self) -> Counts {
         Counts {
             failures: self.failures.load(Relaxed),
@@ -55,7 +55,7 @@ impl RevisionStats {
     }
 }
 
-/// A request that has not ended.
+/// A request in flight.
 #[must_use = "the request has ended when this is dropped"]
 pub struct InFlight<'a>(&'a RevisionStats);
 
@@ -66,7 +66,7 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// The revisions that are in memory.
+/// The revisions that are in memory. Clones share the list.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Revisions(Arc<Mutex<Vec<Watched>>>);
 
@@ -78,37 +78,38 @@ struct Watched {
 }
 
 impl Revisions {
-    /// Watches a revision until it is freed. Watching it again changes nothing.
+    /// Watches a revision until it is freed. Has no effect if it is watched already.
     pub(super) fn watch(&self, label: String, stats: &Arc<RevisionStats>) {
         let stats = Arc::downgrade(stats);
-        let mut watched = self.lock();
+        let mut watched = self.0.lock();
         if !watched.iter().any(|known| known.stats.ptr_eq(&stats)) {
             watched.push(Watched { label, stats });
         }
     }
 
-    /// Whether a revision of that label is in memory, or its end was not noticed yet.
+    /// Whether a revision with this label is in memory, or was freed and not yet removed.
     pub(super) fn watches(&self, label: &str) -> bool {
-        self.lock().iter().any(|known| known.label == label)
+        self.0.lock().iter().any(|known| known.label == label)
     }
 
-    /// The labels of which no revision is left, each told once.
-    pub(super) fn gone(&self) -> Vec<String> {
-        let mut watched = self.lock();
+    /// Removes the revisions that were freed. Returns the labels that no revision has any more.
+    pub(super) fn take_freed(&self) -> Vec<String> {
+        let mut watched = self.0.lock();
         let is_alive = |known: &Watched| known.stats.strong_count() > 0;
-        let mut gone: Vec<String> = watched
+        let mut freed: Vec<String> = watched
             .extract_if(.., |known| !is_alive(known))
             .map(|known| known.label)
             .collect();
-        gone.retain(|label| !watched.iter().any(|known| known.label == *label));
-        gone
+        freed.retain(|label| !watched.iter().any(|known| known.label == *label));
+        freed
     }
 
-    /// The counts by label. A component that is loaded twice is one series.
+    /// How many revisions are in memory, and their counts by label. A component that is loaded twice
+    /// is one series.
     fn counts(&self) -> (usize, BTreeMap<String, Counts>) {
         let mut alive = 0;
         let mut counts = BTreeMap::<_, Counts>::new();
-        for known in self.lock().iter() {
+        for known in self.0.lock().iter() {
             let Some(stats) = known.stats.upgrade() else {
                 continue;
             };
@@ -120,11 +121,6 @@ impl Revisions {
             sum.in_flight += more.in_flight;
         }
         (alive, counts)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Watched>> {
-        // What it guards is whole also where a holder panicked.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -142,7 +138,7 @@ impl Collector for Revisions {
             .collect();
         let mut families = encoder.encode_descriptor(
             "task_host_revision_requests",
-            "Requests to operations that have ended, by revision.",
+            "Finished requests to operations, by revision.",
             None,
             MetricType::Counter,
         )?;
@@ -152,7 +148,7 @@ impl Collector for Revisions {
         }
         let mut families = encoder.encode_descriptor(
             "task_host_revision_failures",
-            "Those of them that failed by the logic's fault.",
+            "Requests to operations that the logic failed, by revision.",
             None,
             MetricType::Counter,
         )?;
@@ -172,7 +168,7 @@ impl Collector for Revisions {
         }
         let mut gauge = encoder.encode_descriptor(
             "task_host_revisions_alive",
-            "Revisions in memory: active, tried, kept for a rollback, or ending their requests.",
+            "Revisions in memory: active, candidate, kept for a rollback, or finishing their requests.",
             None,
             MetricType::Gauge,
         )?;

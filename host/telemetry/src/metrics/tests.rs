@@ -1,8 +1,8 @@
-//! What scrapers see of what was recorded.
+//! Scrapes of recorded metrics.
 
 use super::*;
 
-/// Figures with the revision of [`labels`] in memory.
+/// Metrics with the revision of [`labels`] in memory.
 fn watching() -> (Arc<Metrics>, Arc<RevisionStats>) {
     let (metrics, stats) = (Metrics::new(), Arc::default());
     metrics.revision_loaded(&"0123456789ab".repeat(5), &stats);
@@ -39,7 +39,7 @@ fn a_request_is_counted_under_its_template_and_revision() {
 }
 
 #[test]
-fn a_duration_on_a_bound_belongs_below_it() {
+fn a_duration_on_a_bound_counts_below_it() {
     let histogram = Histogram::of_requests();
     histogram.observe(Duration::from_millis(5));
     let (metrics, _stats) = watching();
@@ -60,7 +60,7 @@ fn the_older_format_names_counters_by_their_samples() {
     metrics.faulted("logic-trapped");
     let text = metrics.render(Format::Prometheus);
     assert!(text.contains(
-        "# HELP task_host_faults_total Failures of the logic by kind.\n\
+        "# HELP task_host_faults_total Faults of the logic by kind.\n\
          # TYPE task_host_faults_total counter\n"
     ));
     assert!(text.contains("task_host_faults_total{kind=\"logic-trapped\"} 1\n"));
@@ -71,7 +71,7 @@ fn the_older_format_names_counters_by_their_samples() {
 }
 
 #[test]
-fn open_metrics_is_sent_to_who_asks_for_it() {
+fn open_metrics_is_sent_to_scrapers_that_ask_for_it() {
     let accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
     assert_eq!(Format::accepted(Some(accept)), Format::OpenMetrics);
     assert_eq!(Format::accepted(Some("*/*")), Format::Prometheus);
@@ -98,7 +98,7 @@ fn every_sample_belongs_to_a_declared_family() {
         } else if !line.starts_with('#') {
             let name = line.split(['{', ' ']).next().unwrap();
             let last = families.last().unwrap();
-            assert!(name.starts_with(last), "{name} stands under {last}");
+            assert!(name.starts_with(last), "{name} is listed under {last}");
         }
     }
     assert!(
@@ -109,7 +109,7 @@ fn every_sample_belongs_to_a_declared_family() {
 }
 
 #[test]
-fn gauges_fall_back_when_their_guards_are_dropped() {
+fn gauges_decrease_when_their_guards_are_dropped() {
     let metrics = Metrics::new();
     let first = metrics.instance_lives();
     let second = metrics.instance_lives();
@@ -125,7 +125,7 @@ fn gauges_fall_back_when_their_guards_are_dropped() {
 }
 
 #[test]
-fn one_revision_is_the_active_one() {
+fn only_one_revision_is_active() {
     let metrics = Metrics::new();
     metrics.revision_activated(&"a".repeat(64), "things", "1.0.0");
     metrics.revision_activated(&"b".repeat(64), "things", "1.1.0");
@@ -140,7 +140,7 @@ fn one_revision_is_the_active_one() {
 }
 
 #[test]
-fn the_series_of_a_revision_go_with_it() {
+fn the_series_of_a_revision_are_removed_with_it() {
     let (metrics, stats) = watching();
     let other: Arc<RevisionStats> = Arc::default();
     metrics.revision_loaded(&"b".repeat(64), &other);
@@ -163,14 +163,14 @@ fn the_series_of_a_revision_go_with_it() {
     let text = metrics.render(Format::Prometheus);
     assert!(!text.contains("0123456789ab"), "{text}");
     assert!(text.contains("\ntask_host_revisions_alive 1\n"));
-    // Its last request may be told of a moment later.
+    // The revision's last request may be recorded a moment later.
     metrics.request_ended(&labels(200), Duration::from_millis(1));
     let text = metrics.render(Format::Prometheus);
     assert!(!text.contains("0123456789ab"), "{text}");
 }
 
 #[test]
-fn a_fault_that_is_expected_stands_at_zero_before_the_first() {
+fn an_expected_fault_is_zero_before_the_first() {
     let metrics = Metrics::new();
     metrics.expect_faults(&["logic-trapped", "deadline-exceeded"]);
     let text = metrics.render(Format::Prometheus);
@@ -181,7 +181,7 @@ fn a_fault_that_is_expected_stands_at_zero_before_the_first() {
 }
 
 #[test]
-fn the_end_of_a_deployment_is_told_by_its_time() {
+fn the_end_of_a_deployment_is_recorded_as_a_time() {
     let metrics = Metrics::new();
     metrics.deployed("rolled-back", "traps", &[("check", 0.5)]);
     let text = metrics.render(Format::Prometheus);

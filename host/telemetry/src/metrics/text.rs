@@ -1,7 +1,7 @@
 //! The two text formats that scrapers read.
 //!
-//! The library writes OpenMetrics. Prometheus' older format differs in the comments only: there
-//! the `# TYPE` of a counter or an info names the sample itself, suffix included.
+//! The library writes OpenMetrics. The older Prometheus format differs only in its comments: the
+//! `# TYPE` of a counter or an info names the sample, including its suffix.
 
 use std::fmt::Write;
 
@@ -11,14 +11,14 @@ use prometheus_client::registry::Registry;
 /// A text format for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Prometheus 0.0.4: what is sent to whoever does not ask for the other.
+    /// Prometheus 0.0.4, the default.
     Prometheus,
     /// OpenMetrics 1.0.0.
     OpenMetrics,
 }
 
 impl Format {
-    /// The format that an `Accept` header asks for.
+    /// Returns the format that an `Accept` header asks for.
     pub fn accepted(accept: Option<&str>) -> Format {
         match accept {
             Some(accept) if accept.contains("application/openmetrics-text") => Format::OpenMetrics,
@@ -26,7 +26,7 @@ impl Format {
         }
     }
 
-    /// The `Content-Type` header.
+    /// Returns the value of the `Content-Type` header.
     pub fn media_type(self) -> &'static str {
         match self {
             Format::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
@@ -46,7 +46,7 @@ pub(super) fn render(registry: &Registry, format: Format) -> String {
 
 fn to_prometheus(open: &str) -> String {
     let mut text = String::with_capacity(open.len());
-    // HELP comes before the TYPE that decides its suffix.
+    // The HELP line comes before the TYPE line, which decides the suffix of both.
     let mut help = "";
     for line in open.lines() {
         if let Some(rest) = line.strip_prefix("# HELP ") {

@@ -7,8 +7,8 @@ use crate::harness::eventually;
 use crate::hostile::probe::Probe;
 
 /// A small component that takes a second and half a gigabyte to compile: it has jump tables of
-/// 20 000 entries that carry 1000 values each. It is not a service, because its compilation never
-/// ends.
+/// 20 000 entries that carry 1000 values each. It is not a service, because its compilation is ended
+/// by a limit.
 fn expensive() -> Built {
     let (entries, values) = (20_000, 1000);
     // A block of the second type: i64.const 3, …; i32.const 0; br_table 0 …; drop, …

@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use super::{
-    begin, built, built_of, deploy, history, latest, numbered, other, revision, short_probation,
-    status,
+    begin, built, built_of, deploy, deploy_successfully, history, latest, numbered, other,
+    revision, short_probation, status,
 };
 use crate::harness::{Host, Setup};
 use crate::hostile::probe::Probe;
@@ -71,8 +71,7 @@ fn if_the_active_component_does_not_load_the_one_before_serves() {
         let setup = short_probation();
         let host = setup.start();
         let before = revision(&host);
-        let output = deploy(&host, &built(&other()), &[]);
-        assert_eq!(output.code, Some(0), "{output:#?}");
+        deploy_successfully(&host, &built(&other()), &[]);
         let unloadable = revision(&host);
         drop(host);
         make_unloadable(&setup, &unloadable);
@@ -99,8 +98,7 @@ fn if_the_active_component_does_not_load_the_one_before_serves() {
         // The migration of the unloadable component is applied, and this component does not have it.
         output.says(1, &["0001-more"]);
         let further = other().at("get", "(drop (i32.const 7))");
-        let output = deploy(&host, &built(&further), &[]);
-        assert_eq!(output.code, Some(0), "{output:#?}");
+        deploy_successfully(&host, &built(&further), &[]);
         assert_eq!(status(&host)["warning"], Value::Null);
     }
 }
@@ -111,8 +109,7 @@ fn the_host_falls_back_to_the_latest_loadable_component_that_was_not_rolled_back
     let host = setup.clone().flag("--probation", "0s").start();
     let mut revisions = vec![revision(&host)];
     for number in 1..=3 {
-        let output = deploy(&host, &built(&numbered(number)), &[]);
-        assert_eq!(output.code, Some(0), "{output:#?}");
+        deploy_successfully(&host, &built(&numbered(number)), &[]);
         revisions.push(revision(&host));
     }
     drop(host);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{
-    Built, begin, built, built_of, command, deploy, details, history, latest, numbered, other,
-    revision, seen_by, serving, status, trapping,
+    begin, built, built_of, command, deploy, deploy_successfully, details, history, latest,
+    numbered, other, revision, run_successfully, seen_by, serving, status, trapping,
 };
 use crate::harness::{Host, Setup, eventually, run};
 use crate::hostile::probe::Probe;
@@ -38,13 +38,6 @@ fn named(setup: &Setup, number: u8) -> Host {
     setup.clone().flag("--replica-name", name).start()
 }
 
-/// Deploys a component, which must succeed.
-#[track_caller]
-fn deploy_successfully(host: &Host, component: &Built, flags: &[&str]) {
-    let output = deploy(host, component, flags);
-    assert_eq!(output.code, Some(0), "{output:#?}");
-}
-
 #[test]
 fn when_a_deployment_ends_all_hosts_serve_the_new_revision() {
     let Some(setup) = shared(&Probe::good()) else {
@@ -66,8 +59,7 @@ fn when_a_deployment_ends_all_hosts_serve_the_new_revision() {
     // The history is the same on every host, and any host can roll back.
     assert_eq!(history(&hosts[0]), history(&hosts[2]));
     let third = revision(&hosts[0]);
-    let output = run(command(&hosts[0], &["rollback"]));
-    assert_eq!(output.code, Some(0), "{output:#?}");
+    run_successfully(&hosts[0], &["rollback"]);
     let now = revision(&hosts[0]);
     assert_ne!(now, third);
     for host in &hosts {
@@ -244,10 +236,6 @@ fn a_canary_serves_the_same_clients_on_every_host_and_any_host_can_promote_it() 
     eventually("the other host chooses the same clients", || {
         (chosen(&hosts[1]) == few).then_some(())
     });
-    let run_successfully = |host: &Host, arguments: &[&str]| {
-        let output = run(command(host, arguments));
-        assert_eq!(output.code, Some(0), "{output:#?}");
-    };
     // Sent to the host that does not run the deployment.
     run_successfully(&hosts[1], &["promote", "--canary", "80%"]);
     let more = chosen(&hosts[0]);
@@ -375,8 +363,7 @@ fn switches_on_three_hosts_and_the_self_test_work_under_load() {
         let _stop = StopOnDrop(&stop);
         deploy_successfully(&hosts[0], &next(1), &[]);
         deploy_successfully(&hosts[1], &next(2), &[]);
-        let output = run(command(&hosts[2], &["rollback"]));
-        assert_eq!(output.code, Some(0), "{output:#?}");
+        run_successfully(&hosts[2], &["rollback"]);
     });
     let answered = answered.into_inner();
     assert!(answered > 50, "only {answered} requests were answered");

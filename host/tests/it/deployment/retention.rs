@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::{Built, built, command, deploy, history, latest, numbered, revision, short_probation};
-use crate::harness::{Host, Setup, column, run};
+use super::{
+    Built, built, deploy_successfully, history, latest, numbered, revision, run_successfully,
+    short_probation,
+};
+use crate::harness::{Host, Setup, column};
 use crate::hostile::probe::Probe;
 
 fn short_retention() -> Setup {
@@ -39,8 +42,7 @@ fn code(setup: &Setup) -> BTreeSet<String> {
 fn deploy_all(host: &Host, numbers: impl IntoIterator<Item = u32>, flags: &[&str]) -> Vec<Built> {
     let deploy_one = |number| {
         let component = built(&numbered(number));
-        let output = deploy(host, &component, flags);
-        assert_eq!(output.code, Some(0), "{output:#?}");
+        deploy_successfully(host, &component, flags);
         component
     };
     numbers.into_iter().map(deploy_one).collect()
@@ -68,8 +70,7 @@ fn components_beyond_the_retention_are_deleted_with_their_code() {
     // A rollback is still possible, also after a restart.
     drop(host);
     let host = setup.start();
-    let output = run(command(&host, &["rollback"]));
-    assert_eq!(output.code, Some(0), "{output:#?}");
+    run_successfully(&host, &["rollback"]);
     assert!(deployed[3].digest().starts_with(&revision(&host)));
 }
 
@@ -85,13 +86,12 @@ fn dry_runs_do_not_remove_the_rollback_target() {
     crate::harness::eventually("the others are deleted", || {
         (components(&host) == kept).then_some(())
     });
-    let output = run(command(&host, &["rollback"]));
-    assert_eq!(output.code, Some(0), "{output:#?}");
+    run_successfully(&host, &["rollback"]);
     assert!(before.starts_with(&revision(&host)));
 }
 
 #[test]
-fn the_history_keeps_its_latest_rows_and_those_of_kept_components() {
+fn the_history_keeps_its_latest_rows_and_those_that_activated_a_component() {
     let setup = short_retention();
     let host = setup.start();
     deploy_all(&host, [1], &[]);

@@ -1,9 +1,10 @@
 //! Rollbacks while a deployment runs.
 
 use super::{
-    begin, built, command, deploy, latest, numbered, other, revision, short_probation, status,
+    begin, built, deploy_successfully, latest, numbered, other, revision, run_successfully,
+    short_probation, status,
 };
-use crate::harness::{Host, Setup, run};
+use crate::harness::{Host, Setup};
 use crate::hostile::probe::Probe;
 
 fn long_probation() -> Setup {
@@ -25,8 +26,7 @@ fn a_rollback_in_probation_activates_the_revision_before() {
     for keep in ["3", "0"] {
         let setup = long_probation().flag("--keep-revisions", keep);
         let (host, before) = in_probation(&setup);
-        let output = run(command(&host, &["rollback"]));
-        assert_eq!(output.code, Some(0), "{output:#?}");
+        run_successfully(&host, &["rollback"]);
         assert_eq!(revision(&host), before);
         let deployment = latest(&host);
         assert_eq!(deployment["id"], 2, "{deployment}");
@@ -43,8 +43,7 @@ fn a_rollback_in_probation_accepts_only_the_digest_of_the_revision_before() {
     let setup = Probe::good().setup();
     let host = setup.clone().flag("--probation", "100ms").start();
     let first = status(&host)["active"]["digest"].clone();
-    let output = deploy(&host, &built(&numbered(1)), &[]);
-    assert_eq!(output.code, Some(0), "{output:#?}");
+    deploy_successfully(&host, &built(&numbered(1)), &[]);
     drop(host);
     let host = setup.flag("--probation", "60s").start();
     let second = status(&host)["active"]["digest"].clone();
@@ -63,8 +62,7 @@ fn a_rollback_in_probation_accepts_only_the_digest_of_the_revision_before() {
 fn a_rollback_before_the_switch_is_refused_with_the_id_of_the_running_deployment() {
     let setup = short_probation();
     let host = setup.start();
-    let output = deploy(&host, &built(&numbered(1)), &[]);
-    assert_eq!(output.code, Some(0), "{output:#?}");
+    deploy_successfully(&host, &built(&numbered(1)), &[]);
     drop(host);
     let host = setup.flag("--pause-before", "check").start();
     let before = revision(&host);
@@ -72,8 +70,7 @@ fn a_rollback_before_the_switch_is_refused_with_the_id_of_the_running_deployment
     assert_eq!(status(&host)["deployment"]["stage"], "check");
     let refused = host.admin("POST", "/admin/rollback").send();
     assert_eq!(refused.problem(409, "deployment-running")["deployment"], 3);
-    let output = run(command(&host, &["abort"]));
-    assert_eq!(output.code, Some(0), "{output:#?}");
+    run_successfully(&host, &["abort"]);
     assert_eq!(revision(&host), before);
 }
 
@@ -88,8 +85,7 @@ fn a_rollback_ends_a_trial() {
         let component = built(&other());
         let arguments = [&["deploy", component.path()], flags].concat();
         begin(&host, &arguments, stage);
-        let output = run(command(&host, &["rollback"]));
-        assert_eq!(output.code, Some(0), "{output:#?}");
+        run_successfully(&host, &["rollback"]);
         let deployment = latest(&host);
         assert_eq!(deployment["id"], 2, "{deployment}");
         assert_eq!(deployment["outcome"], "aborted");
@@ -104,8 +100,7 @@ fn an_abort_after_the_registry_switched_and_before_requests_do_undoes_the_switch
     let before = revision(&setup.start());
     let host = setup.clone().flag("--pause-before", "activated").start();
     begin(&host, &["deploy", built(&other()).path()], "activated");
-    let output = run(command(&host, &["abort"]));
-    assert_eq!(output.code, Some(0), "{output:#?}");
+    run_successfully(&host, &["abort"]);
     assert_eq!(revision(&host), before);
     host.kill();
     assert_eq!(revision(&setup.start()), before);
@@ -117,10 +112,8 @@ fn deploying_the_active_component_again_keeps_the_rollback_target() {
     let before = revision(&host);
     let component = built(&other());
     for _ in 0..2 {
-        let output = deploy(&host, &component, &[]);
-        assert_eq!(output.code, Some(0), "{output:#?}");
+        deploy_successfully(&host, &component, &[]);
     }
-    let output = run(command(&host, &["rollback"]));
-    assert_eq!(output.code, Some(0), "{output:#?}");
+    run_successfully(&host, &["rollback"]);
     assert_eq!(revision(&host), before);
 }

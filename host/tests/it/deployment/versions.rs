@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use super::{built, deploy, details, latest, numbered, revision, seen_by, serving};
+use super::{built, deploy_successfully, details, latest, numbered, revision, seen_by, serving};
 use crate::harness::{Host, Setup, eventually};
 use crate::hostile::probe::Probe;
 use crate::postgres::{Server, server};
@@ -97,8 +97,7 @@ fn hosts_keep_working_with_a_newer_host_and_on_its_tables() {
         });
         let all_serve = |by: &Host, number, others: &str, all: &str| {
             let before = revision(by);
-            let output = deploy(by, &built(&numbered(number)), &[]);
-            assert_eq!(output.code, Some(0), "{output:#?}");
+            deploy_successfully(by, &built(&numbered(number)), &[]);
             assert_ne!(revision(by), before);
             assert!(details(by, "stage").contains(others), "{}", latest(by));
             assert!(details(by, "switch").contains(all), "{}", latest(by));

@@ -89,8 +89,8 @@ fn a_schema_that_does_not_continue_the_earlier_one_fails() {
 fn only_components_that_a_host_would_serve_are_compared() {
     let good = Probe::good().setup();
     let unfit = Probe::good().routes([get("/health")]).setup();
-    compare(&unfit, &good, &[]).says(1, &["no host would take it"]);
-    compare(&good, &unfit, &[]).says(1, &["--against", "no host would take it"]);
+    compare(&unfit, &good, &[]).says(1, &["no host would accept it"]);
+    compare(&good, &unfit, &[]).says(1, &["--against", "no host would accept it"]);
     let mut command = task_host();
     command.arg("inspect").arg(good.component_path());
     command.args(["--against", "no-such-file.wasm"]);

@@ -15,7 +15,7 @@ use crate::client::{Answer, Request};
 use crate::harness::{Setup, eventually};
 use crate::stop::StopOnDrop;
 
-/// The interval of readiness probes. It is as short relative to the drain delay as it is for pods.
+/// The interval of readiness probes. As for pods, it is a fraction of the drain delay.
 const PROBE_INTERVAL: Duration = Duration::from_millis(100);
 const DRAIN_DELAY: &str = "2s";
 const REPLICAS: usize = 3;

@@ -6,8 +6,8 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use super::{fill, rows};
-use crate::harness::{Host, Refused, Setup, built, eventually, run, task_host};
+use super::{command, exported, fill, import_into, rows, url_of};
+use crate::harness::{Host, Refused, Setup, eventually, run};
 use crate::postgres::server;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,50 +16,36 @@ enum Engine {
     Postgres,
 }
 
-/// A setup with a database of its own, and where that is.
-struct Place {
+/// A service's setup, and the URL of its database.
+struct Service {
     setup: Setup,
     url: String,
 }
 
 impl Engine {
-    fn place(self) -> Place {
+    /// Sets up a service on an empty database.
+    fn service(self) -> Service {
         let setup = Setup::tasks();
         let url = match self {
-            Engine::Sqlite => format!("sqlite:{}", setup.directory().join("own.sqlite").display()),
+            Engine::Sqlite => url_of(&setup.directory().join("own.sqlite")),
             Engine::Postgres => {
-                let server = server().expect("who asks has looked");
+                let server = server().expect("the caller has checked");
                 server.url(&server.database())
             }
         };
         let setup = setup.database(&url);
-        Place { setup, url }
+        Service { setup, url }
     }
 }
 
-impl Place {
-    fn run(&self, arguments: &[&str]) -> Refused {
-        let mut command = task_host();
-        command.args(arguments).args(["--database", &self.url]);
-        run(command)
-    }
-
+impl Service {
     #[track_caller]
     fn exported(&self) -> String {
-        let ended = self.run(&["export"]);
-        assert_eq!(ended.code, Some(0), "{ended:#?}");
-        ended.stdout
+        exported(&self.url)
     }
 
     fn import(&self, lines: &str, component: Option<&str>) -> Refused {
-        let file = self.setup.directory().join("lines.jsonl");
-        std::fs::write(&file, lines).expect("written");
-        let mut arguments = vec!["import", file.to_str().expect("UTF-8")];
-        let component = component.map(built);
-        if let Some(component) = &component {
-            arguments.extend(["--component", component.to_str().expect("UTF-8")]);
-        }
-        self.run(&arguments)
+        import_into(&self.url, &self.setup, lines, component)
     }
 }
 
@@ -116,7 +102,7 @@ fn copy(from: Engine, to: Engine) {
     if [from, to].contains(&Engine::Postgres) && server().is_none() {
         return;
     }
-    let (source, target) = (from.place(), to.place());
+    let (source, target) = (from.service(), to.service());
     let host = source.setup.start();
     fill(&host);
     // The task with the highest id, 3, was deleted.
@@ -202,17 +188,17 @@ fn an_import_into_postgres_that_does_not_fit_changes_nothing() {
     if server().is_none() {
         return;
     }
-    let source = Engine::Sqlite.place();
+    let source = Engine::Sqlite.service();
     let host = source.setup.start();
     fill(&host);
     let lines = source.exported();
 
-    let to = Engine::Postgres.place();
+    let to = Engine::Postgres.service();
     to.import(&lines, None)
         .says(1, &["migration 0001-tasks", "set the database up"]);
     to.import(&lines, Some("counter.wasm"))
         .says(1, &["migration", "0001-counters"]);
-    let to = Engine::Postgres.place();
+    let to = Engine::Postgres.service();
     let short: Vec<&str> = lines.lines().collect();
     let cut = short[..short.len() - 1].join("\n");
     to.import(&cut, Some("tasks.wasm"))
@@ -250,10 +236,8 @@ fn a_postgres_database_without_the_hosts_tables_is_not_exported() {
     let Some(server) = server() else {
         return;
     };
-    let mut command = task_host();
     let url = server.url(&server.database());
-    command.args(["export", "--database", &url]);
-    let ended = run(command);
+    let ended = run(command("export", &url));
     ended.says(1, &["there is no database at postgres://"]);
     assert!(!ended.stderr.contains("secret"), "{ended:#?}");
 }

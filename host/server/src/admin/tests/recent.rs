@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::{ask, code};
 use crate::admin::fake::FakeAdmin;
 use crate::fake::{DIGEST, Fake, config, send};
-use request::{Fault, Refusal};
+use request::{Error, Fault};
 
 /// The figures, once there are some: the second that runs is not told yet.
 async fn ended_seconds(operators: &Router) -> Value {
@@ -24,7 +24,7 @@ async fn ended_seconds(operators: &Router) -> Value {
 
 #[tokio::test]
 async fn a_trap_is_counted_by_revision_and_listed_with_what_its_client_is_not_told() {
-    let server = Fake::refuses(Fault::Trap("unreachable\n  0: f".to_owned())).server(&[]);
+    let server = Fake::fails(Fault::Trap("unreachable\n  0: f".to_owned())).server(&[]);
     let access = config(&[]).admin.access("127.0.0.1:9000".parse().unwrap());
     let server = server.with_admin(FakeAdmin::new(), access.unwrap());
     let (public, operators) = (server.public(), server.operators());
@@ -68,7 +68,7 @@ async fn a_trap_is_counted_by_revision_and_listed_with_what_its_client_is_not_to
 
 #[tokio::test]
 async fn what_a_client_did_wrong_is_no_failure() {
-    let server = Fake::refuses(Refusal::Malformed("no JSON".to_owned())).server(&[]);
+    let server = Fake::fails(Error::Malformed("no JSON".to_owned())).server(&[]);
     let access = config(&[]).admin.access("127.0.0.1:9000".parse().unwrap());
     let server = server.with_admin(FakeAdmin::new(), access.unwrap());
     assert_eq!(

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use super::*;
 
 #[tokio::test]
-async fn http_2_is_spoken_with_prior_knowledge() {
+async fn http_2_works_with_prior_knowledge() {
     let running = start(&Fake::new(), &[]).await;
     let stream = TcpStream::connect(running.address).await.unwrap();
     let (mut sender, connection) =

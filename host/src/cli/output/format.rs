@@ -1,15 +1,15 @@
-//! How digests, sizes, durations and times are shown to people: short, with a unit, in columns
-//! that fit into 80.
+//! Formats digests, sizes, durations, times and text for people: short, with a unit, and within 80
+//! columns.
 
 use jiff::Timestamp;
 
-/// Digits of a digest that are shown: enough to tell components apart, and to name one.
+/// Digits of a digest that are shown: enough to distinguish components, and to name one in a command.
 const DIGEST_DIGITS: usize = 12;
-/// Columns of a terminal that every table and text fits into.
-pub(super) const WIDTH: usize = 80;
+/// The maximum width of tables and wrapped text, in columns.
+pub(in crate::cli) const WIDTH: usize = 80;
 
-/// The first digits of a digest; `-` where there is none.
-pub(super) fn digest(digest: &str) -> &str {
+/// Returns the first digits of a digest; `-` if the digest is empty.
+pub(in crate::cli) fn digest(digest: &str) -> &str {
     let digits = digest.strip_prefix("sha256:").unwrap_or(digest);
     match digits.get(..DIGEST_DIGITS).unwrap_or(digits) {
         "" => "-",
@@ -17,8 +17,8 @@ pub(super) fn digest(digest: &str) -> &str {
     }
 }
 
-/// A number of bytes.
-pub(super) fn size(bytes: u64) -> String {
+/// Formats a number of bytes.
+pub(in crate::cli) fn size(bytes: u64) -> String {
     match bytes {
         0..1024 => format!("{bytes} B"),
         1024..1_048_576 => format!("{} KiB", bytes.div_ceil(1024)),
@@ -26,8 +26,8 @@ pub(super) fn size(bytes: u64) -> String {
     }
 }
 
-/// A duration in milliseconds.
-pub(super) fn duration(ms: f64) -> String {
+/// Formats a duration, given in milliseconds.
+pub(in crate::cli) fn duration(ms: f64) -> String {
     match ms {
         ..10.0 => format!("{ms:.1} ms"),
         ..1000.0 => format!("{ms:.0} ms"),
@@ -39,8 +39,8 @@ pub(super) fn duration(ms: f64) -> String {
     }
 }
 
-/// How long it took from one RFC 3339 time to another; none where either is no such time.
-pub(super) fn between(from: &str, to: &str) -> Option<String> {
+/// Formats the time between two RFC 3339 timestamps. `None` if either is not a timestamp.
+pub(in crate::cli) fn elapsed(from: &str, to: &str) -> Option<String> {
     let from: Timestamp = from.parse().ok()?;
     let to: Timestamp = to.parse().ok()?;
     Some(duration(
@@ -48,25 +48,25 @@ pub(super) fn between(from: &str, to: &str) -> Option<String> {
     ))
 }
 
-/// An RFC 3339 time to the second, in UTC; as it is where it is no such time.
-pub(super) fn time(at: &str) -> String {
+/// Formats an RFC 3339 timestamp in UTC, to the second. Any other text is returned unchanged.
+pub(in crate::cli) fn time(at: &str) -> String {
     match at.parse::<Timestamp>() {
         Ok(at) => at.strftime("%F %T").to_string(),
         Err(_) => at.to_owned(),
     }
 }
 
-/// A text that is cut at a number of characters, with a sign of it.
-pub(super) fn cut(text: &str, characters: usize) -> String {
+/// Shortens a text to a number of characters. A text that was shortened ends with `…`.
+pub(in crate::cli) fn truncate(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {
         None => text.to_owned(),
         Some(_) => text.chars().take(characters - 1).chain(['…']).collect(),
     }
 }
 
-/// Breaks a text into lines that are indented by a number of columns and fit into [`WIDTH`]. A
-/// word that is longer than a line stays whole.
-pub(super) fn wrapped(text: &str, indent: usize) -> Vec<String> {
+/// Breaks a text into lines that are indented by a number of columns and fit into [`WIDTH`]. A word
+/// that is longer than a line is not broken. Line breaks in the text are kept.
+pub(in crate::cli) fn wrap(text: &str, indent: usize) -> Vec<String> {
     let margin = " ".repeat(indent);
     let mut lines = Vec::new();
     for paragraph in text.lines() {
@@ -91,14 +91,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digests_are_shown_by_their_first_digits() {
+    fn a_digest_is_shortened_to_its_first_digits() {
         assert_eq!(digest("sha256:0123456789abcdef"), "0123456789ab");
         assert_eq!(digest("0123"), "0123");
         assert_eq!(digest(""), "-");
     }
 
     #[test]
-    fn sizes_and_durations_carry_the_unit_that_suits_them() {
+    fn sizes_and_durations_have_a_suitable_unit() {
         let sizes = [0, 1023, 1025, 219_136, 3 << 20].map(size);
         assert_eq!(sizes, ["0 B", "1023 B", "2 KiB", "214 KiB", "3.0 MiB"]);
         let durations = [0.04, 9.9, 231.4, 1_520.0, 61_000.0].map(duration);
@@ -109,18 +109,18 @@ mod tests {
     }
 
     #[test]
-    fn times_are_shown_to_the_second_and_their_distance_is_a_duration() {
+    fn timestamps_are_shown_to_the_second_and_their_difference_is_a_duration() {
         let (from, to) = ("2026-01-02T03:04:05.25Z", "2026-01-02T03:04:06.5Z");
         assert_eq!(time(from), "2026-01-02 03:04:05");
-        assert_eq!(between(from, to).as_deref(), Some("1.2 s"));
+        assert_eq!(elapsed(from, to).as_deref(), Some("1.2 s"));
         assert_eq!(time("soon"), "soon");
-        assert_eq!(between("soon", to), None);
+        assert_eq!(elapsed("soon", to), None);
     }
 
     #[test]
-    fn a_text_is_broken_between_words_and_keeps_its_lines() {
+    fn text_is_wrapped_between_words_and_keeps_its_line_breaks() {
         let text = format!("one {}\nlast", "word ".repeat(20));
-        let lines = wrapped(&text, 4);
+        let lines = wrap(&text, 4);
         assert_eq!(lines.len(), 3);
         assert!(
             lines.iter().all(|line| line.chars().count() <= WIDTH),
@@ -131,8 +131,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_shows_it() {
-        assert_eq!(cut("alice (token)", 13), "alice (token)");
-        assert_eq!(cut("alice (token)", 8), "alice (…");
+    fn truncated_text_ends_with_an_ellipsis() {
+        assert_eq!(truncate("alice (token)", 13), "alice (token)");
+        assert_eq!(truncate("alice (token)", 8), "alice (…");
     }
 }

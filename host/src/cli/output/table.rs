@@ -1,40 +1,41 @@
-//! Tables for people: columns as wide as their widest cell, two spaces between them, no lines.
-//! A row may have a note, which is written below it over the whole width.
+//! Tables of text: each column is as wide as its widest cell, with two spaces between columns and no
+//! borders. A row may have a note, which is written below it across all columns.
 
-use super::show;
+use super::format;
 
-/// Columns that a note is indented by.
+/// Indentation of a note, in columns.
 const NOTE_INDENT: usize = 6;
 
-/// Where a cell's text stands in its column.
+/// The alignment of the cells in a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Align {
+pub(in crate::cli) enum Align {
     Left,
     Right,
 }
 
 /// A table of `N` columns.
-pub(super) struct Table<const N: usize> {
+pub(in crate::cli) struct Table<const N: usize> {
     columns: [(&'static str, Align); N],
     rows: Vec<([String; N], Option<String>)>,
 }
 
 impl<const N: usize> Table<N> {
-    /// Makes a table of columns with these headings.
-    pub(super) fn new(columns: [(&'static str, Align); N]) -> Self {
+    /// Creates a table without rows. Each column has a heading and an alignment.
+    pub(in crate::cli) fn new(columns: [(&'static str, Align); N]) -> Self {
         Table {
             columns,
             rows: Vec::new(),
         }
     }
 
-    /// Adds a row, with a note where there is one.
-    pub(super) fn add(&mut self, cells: [String; N], note: Option<String>) {
+    /// Adds a row, optionally with a note below it.
+    pub(in crate::cli) fn add(&mut self, cells: [String; N], note: Option<String>) {
         self.rows.push((cells, note));
     }
 
-    /// The table's lines, each with its end, none with spaces before it.
-    pub(super) fn text(&self) -> String {
+    /// Returns the lines of the table, including the headings. Each line ends with a line feed and
+    /// has no trailing spaces.
+    pub(in crate::cli) fn render(&self) -> String {
         let headings = self.columns.map(|(heading, _)| heading.to_owned());
         let cells = std::iter::once(&headings).chain(self.rows.iter().map(|(cells, _)| cells));
         let mut widths = [0; N];
@@ -47,7 +48,7 @@ impl<const N: usize> Table<N> {
         for (cells, note) in &self.rows {
             text += &self.line(cells, &widths);
             let note = note.as_deref().unwrap_or_default();
-            for line in show::wrapped(note, NOTE_INDENT) {
+            for line in format::wrap(note, NOTE_INDENT) {
                 text += &line;
                 text.push('\n');
             }
@@ -74,12 +75,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_as_wide_as_their_widest_cell_and_notes_stand_below() {
+    fn columns_are_as_wide_as_their_widest_cell_and_notes_are_below_their_row() {
         let mut table = Table::new([("ID", Align::Right), ("KIND", Align::Left)]);
         table.add(["9".into(), "rollback".into()], None);
         table.add(["10".into(), "é".into()], Some("because".into()));
         assert_eq!(
-            table.text(),
+            table.render(),
             "ID  KIND\n 9  rollback\n10  é\n      because\n"
         );
     }

@@ -1,17 +1,14 @@
-//! The lines that `export` writes and `import` reads, and how both tell how far they are.
+//! The format that `export` writes and `import` reads: JSON Lines.
 //!
-//! The first line is a JSON object, the [`Header`]. Each further one is a row: an array of the
-//! table's name and a value for each of its columns, in the header's order.
+//! The first line is a JSON object, the [`Header`]. Each further line is a row: an array of the
+//! table's name and a value for each column, in the order of the header.
 //!
 //! | value | JSON |
 //! | --- | --- |
 //! | null, boolean, text | null, true or false, string |
 //! | integer | number without fraction and exponent |
-//! | real | number with one of them; `{"real": "…"}` where a plain number would not be exact |
+//! | real | number with a fraction or an exponent; `{"real": "…"}` if a number would not be exact |
 //! | blob | `{"blob": "…"}`, base64 |
-
-use std::io::Write as _;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
@@ -22,56 +19,50 @@ use serde_json::{Value as Json, json};
 use storage::transfer::{Applied, Manifest, Row, Table};
 use storage::{Dialect, Value};
 
-/// The version of these lines.
+/// The version of the format.
 const FORMAT: u32 = 1;
-/// How often progress is told.
-const EVERY: Duration = Duration::from_secs(1);
 
 /// The first line.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Header {
-    /// The version of the lines that follow.
+    /// The version of the format, [`FORMAT`].
     task_host_export: u32,
-    /// The host that wrote them.
+    /// The version of the program that wrote the export.
     host_version: String,
-    /// When, RFC 3339.
+    /// The time of the export, in RFC 3339.
     exported_at: String,
-    /// The engine that they come from: `sqlite` or `postgres`.
+    /// The engine that the data comes from: `sqlite` or `postgres`.
     dialect: String,
-    /// The migrations that made the tables, in order.
-    migrations: Vec<Step>,
-    /// The tables, in the order in which their rows come.
-    tables: Vec<TableLine>,
+    /// The migrations that were applied, in order.
+    migrations: Vec<AppliedMigration>,
+    /// The tables, in the order of their rows in the export.
+    tables: Vec<TableSchema>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Step {
+struct AppliedMigration {
     name: String,
-    /// SHA-256 of the migration's text for that engine, in hex.
+    /// SHA-256 of the migration's text for the engine, in hex.
     checksum: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct TableLine {
+struct TableSchema {
     name: String,
     columns: Vec<String>,
     rows: u64,
-    /// The highest number that the table has given to a row, where it counts them.
+    /// The highest id that the table has assigned, if it assigns ids.
     last_id: Option<i64>,
 }
 
 impl Header {
-    /// Describes a copy that is made now.
-    pub(super) fn of(manifest: &Manifest) -> Header {
-        let step = |step: &Applied| Step {
-            name: step.name.clone(),
-            checksum: step
-                .checksum
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+    /// Creates the header of an export that begins now.
+    pub(super) fn new(manifest: &Manifest) -> Header {
+        let migration = |migration: &Applied| AppliedMigration {
+            name: migration.name.clone(),
+            checksum: hex::encode(migration.checksum),
         };
-        let table = |table: &Table| TableLine {
+        let table = |table: &Table| TableSchema {
             name: table.name.clone(),
             columns: table.columns.clone(),
             rows: table.rows,
@@ -85,26 +76,29 @@ impl Header {
                 Dialect::Sqlite => "sqlite".to_owned(),
                 Dialect::Postgres => "postgres".to_owned(),
             },
-            migrations: manifest.migrations.iter().map(step).collect(),
+            migrations: manifest.migrations.iter().map(migration).collect(),
             tables: manifest.tables.iter().map(table).collect(),
         }
     }
 
-    /// What a header says, in the words of the storage.
-    pub(super) fn manifest(self) -> anyhow::Result<Manifest> {
+    /// Converts the header into the manifest that the storage expects.
+    ///
+    /// # Errors
+    /// The export has another version of the format, or a value is not valid.
+    pub(super) fn into_manifest(self) -> anyhow::Result<Manifest> {
         if self.task_host_export != FORMAT {
             bail!(
-                "this is an export of version {}, and this host reads version {FORMAT}",
+                "the export has format version {}, but this program reads version {FORMAT}",
                 self.task_host_export
             );
         }
-        let step = |step: Step| {
-            let checksum = checksum(&step.checksum)
-                .with_context(|| format!("the checksum of {} is not SHA-256", step.name))?;
-            let name = step.name;
+        let migration = |migration: AppliedMigration| {
+            let checksum = checksum(&migration.checksum)
+                .with_context(|| format!("the checksum of {} is not SHA-256", migration.name))?;
+            let name = migration.name;
             anyhow::Ok(Applied { name, checksum })
         };
-        let table = |table: TableLine| Table {
+        let table = |table: TableSchema| Table {
             name: table.name,
             columns: table.columns,
             rows: table.rows,
@@ -114,28 +108,26 @@ impl Header {
             dialect: match self.dialect.as_str() {
                 "sqlite" => Dialect::Sqlite,
                 "postgres" => Dialect::Postgres,
-                other => bail!("{other} is not an engine that this host knows"),
+                other => bail!("unknown database engine {other}"),
             },
             migrations: self
                 .migrations
                 .into_iter()
-                .map(step)
+                .map(migration)
                 .collect::<Result<_, _>>()?,
             tables: self.tables.into_iter().map(table).collect(),
         })
     }
 }
 
-fn checksum(hex: &str) -> Option<[u8; 32]> {
-    let digits = hex.as_bytes().chunks(2);
-    let bytes: Option<Vec<u8>> = digits
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect();
-    bytes?.try_into().ok()
+fn checksum(digits: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(digits, &mut bytes).ok()?;
+    Some(bytes)
 }
 
-/// The line of a row.
-pub(super) fn write(table: &str, row: &[Value]) -> String {
+/// Returns a row as a line, without the line feed.
+pub(super) fn write_row(table: &str, row: &[Value]) -> String {
     let mut line = vec![Json::from(table)];
     line.extend(row.iter().map(|value| match value {
         Value::Null => Json::Null,
@@ -150,19 +142,22 @@ pub(super) fn write(table: &str, row: &[Value]) -> String {
 
 fn real(value: f64) -> Json {
     let number = Json::from(value);
-    // Infinity is null in JSON, and a reader may miss the last digit of a long fraction.
+    // JSON has no infinity, and a reader may round a long fraction differently.
     match serde_json::from_str::<f64>(&number.to_string()) {
         Ok(read) if read.to_bits() == value.to_bits() => number,
         _ => json!({"real": value.to_string()}),
     }
 }
 
-/// The index of a row's table in the manifest, and its values.
-pub(super) fn read(line: &str, tables: &[Table]) -> anyhow::Result<(usize, Row)> {
-    let line: Vec<Json> = serde_json::from_str(line).context("this is no row")?;
+/// Reads a line. Returns the index of the row's table in `tables`, and the row.
+///
+/// # Errors
+/// The line is not a row, or the row does not have one value for each column of its table.
+pub(super) fn read_row(line: &str, tables: &[Table]) -> anyhow::Result<(usize, Row)> {
+    let line: Vec<Json> = serde_json::from_str(line).context("this is not a row")?;
     let mut values = line.into_iter();
     let Some(Json::String(name)) = values.next() else {
-        bail!("a row begins with the name of its table");
+        bail!("a row must begin with the name of its table");
     };
     let index = tables.iter().position(|table| table.name == name);
     let index = index.with_context(|| format!("the header has no table {name}"))?;
@@ -170,7 +165,7 @@ pub(super) fn read(line: &str, tables: &[Table]) -> anyhow::Result<(usize, Row)>
     let columns = tables[index].columns.len();
     if row.len() != columns {
         let count = row.len();
-        bail!("a row of {name} has {count} values, and the table {columns} columns");
+        bail!("a row of {name} has {count} values, but the table has {columns} columns");
     }
     Ok((index, row))
 }
@@ -192,58 +187,10 @@ fn value(json: Json) -> anyhow::Result<Value> {
             Some((name, Json::String(text))) if name == "real" => {
                 Value::Real(text.parse().context("a real is not a number")?)
             }
-            _ => bail!("an object is {{\"blob\": …}} or {{\"real\": …}}"),
+            _ => bail!("an object must be {{\"blob\": …}} or {{\"real\": …}}"),
         },
-        Json::Array(_) => bail!("an array is no value"),
+        Json::Array(_) => bail!("an array is not a value"),
     })
-}
-
-/// Tells on standard error how far a copy is, now and then.
-pub(super) struct Progress {
-    verb: &'static str,
-    total: u64,
-    done: u64,
-    told: Instant,
-    began: Instant,
-}
-
-impl Progress {
-    /// Of that many rows none is done yet.
-    pub(super) fn new(verb: &'static str, tables: &[Table]) -> Progress {
-        Progress {
-            verb,
-            total: tables.iter().map(|table| table.rows).sum(),
-            done: 0,
-            told: Instant::now(),
-            began: Instant::now(),
-        }
-    }
-
-    /// So many more are done.
-    pub(super) fn add(&mut self, rows: usize) {
-        self.done += rows as u64;
-        if self.told.elapsed() >= EVERY {
-            self.told = Instant::now();
-            self.tell(&format!(
-                "{} {} of {} rows",
-                self.verb, self.done, self.total
-            ));
-        }
-    }
-
-    /// All are done.
-    pub(super) fn end(&self) {
-        let seconds = self.began.elapsed().as_secs_f64();
-        self.tell(&format!(
-            "{} {} rows in {seconds:.1} s",
-            self.verb, self.done
-        ));
-    }
-
-    fn tell(&self, line: &str) {
-        // Who closed standard error does not want to hear of it.
-        let _ = writeln!(std::io::stderr(), "{line}");
-    }
 }
 
 #[cfg(test)]
@@ -260,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn every_value_comes_back_as_it_was() {
+    fn every_value_is_read_back_exactly() {
         let reals = [
             0.1,
             -0.0,
@@ -280,35 +227,35 @@ mod tests {
             Value::Blob(vec![0, 255]),
         ];
         for value in values.into_iter().chain(reals.map(Value::Real)) {
-            let line = write("t", std::slice::from_ref(&value));
+            let line = write_row("t", std::slice::from_ref(&value));
             assert!(!line.contains('\n'), "{line}");
-            let (index, row) = read(&line, &table()).unwrap();
+            let (index, row) = read_row(&line, &table()).unwrap();
             assert_eq!((index, &row), (0, &vec![value.clone()]), "{line}");
             if let (Value::Real(before), Value::Real(after)) = (&value, &row[0]) {
                 assert_eq!(before.to_bits(), after.to_bits(), "{line}");
             }
         }
-        assert_eq!(write("t", &[Value::Real(3.5)]), "[\"t\",3.5]");
-        assert_eq!(write("t", &[Value::Real(3.0)]), "[\"t\",3.0]");
-        let infinite = write("t", &[Value::Real(f64::INFINITY)]);
+        assert_eq!(write_row("t", &[Value::Real(3.5)]), "[\"t\",3.5]");
+        assert_eq!(write_row("t", &[Value::Real(3.0)]), "[\"t\",3.0]");
+        let infinite = write_row("t", &[Value::Real(f64::INFINITY)]);
         assert_eq!(infinite, "[\"t\",{\"real\":\"inf\"}]");
     }
 
     #[test]
-    fn what_is_no_row_is_told_apart() {
+    fn a_line_that_is_not_a_row_is_an_error() {
         for (line, words) in [
-            ("", "this is no row"),
-            ("{}", "this is no row"),
+            ("", "this is not a row"),
+            ("{}", "this is not a row"),
             ("[]", "the name of its table"),
             ("[\"u\",1]", "no table u"),
             ("[\"t\"]", "has 0 values"),
             ("[\"t\",1,2]", "has 2 values"),
-            ("[\"t\",[1]]", "an array is no value"),
+            ("[\"t\",[1]]", "an array is not a value"),
             ("[\"t\",{\"blob\":\"?\"}]", "not base64"),
-            ("[\"t\",{\"else\":1}]", "an object is"),
+            ("[\"t\",{\"else\":1}]", "an object must be"),
             ("[\"t\",9223372036854775808]", "does not fit"),
         ] {
-            let error = format!("{:#}", read(line, &table()).unwrap_err());
+            let error = format!("{:#}", read_row(line, &table()).unwrap_err());
             assert!(error.contains(words), "{line}: {error}");
         }
     }

@@ -1,4 +1,4 @@
-//! What a request asks for: its arguments, its key and its condition, read before anything is
+//! A request whose arguments, idempotency key and condition have been read. No transaction has
 //! begun.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -8,56 +8,59 @@ use rand::Rng as _;
 
 use super::conditions::entity_tag_of;
 use super::idempotency::Key;
-use super::{Answer, Invocation, Refusal, Request, Revision};
+use super::{Answer, Error, Invocation, Request, Revision};
 use contract::{Access, Method, Route, RouteIndex};
 use transcode::{Input, Reply};
 
-/// What a run sees of the world beside the data. One that is kept can be seen again.
+/// The clock and the seed of one run. A second run with the same values sees the same world, apart
+/// from the data.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
-    /// Since the Unix epoch.
+pub(super) struct ClockAndSeed {
+    /// Time since the Unix epoch.
     pub(super) now: Duration,
-    /// Of the random numbers.
+    /// The seed of the random numbers.
     pub(super) seed: [u8; 32],
 }
 
-impl Moment {
-    pub(super) fn now() -> Self {
-        Moment {
-            now: clock(),
+impl ClockAndSeed {
+    /// The current time and a new seed.
+    pub(super) fn new() -> Self {
+        ClockAndSeed {
+            now: since_epoch(),
             seed: rand::rng().random(),
         }
     }
 }
 
 /// The time since the Unix epoch.
-pub(super) fn clock() -> Duration {
-    // Before 1970 the clock is broken, and zero is as good as any answer.
+pub(super) fn since_epoch() -> Duration {
+    // If the clock says that it is before 1970 it is broken, and zero is as good as any value.
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
 }
 
-/// What a request asks for, read and checked before anything is begun.
-pub(super) struct Work<'a> {
+/// A request that was read and checked.
+pub(super) struct PreparedRequest<'a> {
     pub(super) route: &'a Route,
     pub(super) arrived: Instant,
     pub(super) invocation: Box<dyn Invocation>,
     pub(super) key: Option<Key>,
     pub(super) if_match: Option<&'a str>,
-    /// What a read sees that is to be run again elsewhere; none: what is true when it runs.
-    pub(super) moment: Option<Moment>,
-    /// Reads the resource that `if_match` speaks of.
+    /// Set if the request may run again on a candidate. `None`: each run reads the clock and takes
+    /// a new seed.
+    pub(super) clock_and_seed: Option<ClockAndSeed>,
+    /// Reads the resource that `if_match` refers to.
     pub(super) reader: Option<Box<dyn Invocation>>,
 }
 
-impl<'a> Work<'a> {
+impl<'a> PreparedRequest<'a> {
     pub(super) fn read(
         revision: &'a Revision,
         index: RouteIndex,
         request: &'a Request,
         arrived: Instant,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, Error> {
         let route = revision.description.route(index);
         let invocation = revision.logic.prepare(
             index,
@@ -73,17 +76,18 @@ impl<'a> Work<'a> {
             (Some(_), Access::Write) => reader(revision, index, request)?,
             _ => None,
         };
-        Ok(Work {
+        Ok(PreparedRequest {
             route,
             arrived,
             invocation,
             key: Key::of(route, request)?,
             if_match,
-            moment: None,
+            clock_and_seed: None,
             reader,
         })
     }
 
+    /// Makes the answer from the logic's reply.
     pub(super) fn answer(&self, reply: Reply) -> Answer {
         let etag = match self.route.method {
             Method::Get => Some(entity_tag(&reply)),
@@ -100,13 +104,13 @@ impl<'a> Work<'a> {
     }
 }
 
-/// The read of the same path, for `If-Match`. None: the path cannot be read, so the condition
-/// has nothing to compare with and is ignored (RFC 9110, 13.1.1).
+/// The GET of the same path, for `If-Match`. `None` if the path has no GET: the condition has
+/// nothing to compare with and is ignored (RFC 9110, 13.1.1).
 fn reader(
     revision: &Revision,
     index: RouteIndex,
     request: &Request,
-) -> Result<Option<Box<dyn Invocation>>, Refusal> {
+) -> Result<Option<Box<dyn Invocation>>, Error> {
     let Some(reader) = revision.reader_of(index) else {
         return Ok(None);
     };
@@ -119,6 +123,7 @@ fn reader(
     Ok(Some(revision.logic.prepare(reader, &input)?))
 }
 
+/// The reply's own entity tag, or one made from its body.
 pub(super) fn entity_tag(reply: &Reply) -> String {
     match &reply.etag {
         Some(tag) => tag.clone(),

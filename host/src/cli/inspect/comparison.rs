@@ -1,41 +1,42 @@
-//! `--against`: a component compared with an earlier one, as a deployment compares it with the
-//! active one, so that a pipeline knows before any host does.
+//! `--against`: compares a component with an earlier one, as a deployment compares it with the active
+//! one, so that a pipeline finds breaking changes without a host.
 
 use std::fmt::Write as _;
 
 use anyhow::{anyhow, bail};
 use serde_json::{Value, json};
 
-use super::Seen;
+use super::inspection::Inspection;
 use storage::{MigrationError, continues};
 use transcode::{BreakingChange, Operation, additions, breaking_changes};
 
-/// What changes from one component to another.
+/// The changes from an earlier component to a later one.
 pub(super) struct Comparison {
+    /// The name, version and digest of the earlier component.
     name: String,
     version: String,
     digest: String,
-    /// What breaks clients of the earlier one.
+    /// Changes that break clients of the earlier component.
     breaking: Vec<BreakingChange>,
-    /// What the later one offers beyond, a sentence each.
+    /// Additions in the later component, one sentence each.
     added: Vec<String>,
-    /// Why a database of the earlier one's would not take the later one.
+    /// Why the later component's migrations cannot be applied to a database of the earlier one.
     schema: Option<MigrationError>,
 }
 
 impl Comparison {
-    /// Compares `after`, with its operations, to an earlier component.
+    /// Compares `after`, whose operations are `operations`, with the earlier component `before`.
     ///
     /// # Errors
-    /// The earlier one does not fit together, so that nobody can be a client of it.
+    /// No host would accept the earlier component, so it cannot have clients.
     pub(super) fn between(
-        before: &Seen,
-        after: &Seen,
+        before: &Inspection,
+        after: &Inspection,
         operations: &[Operation],
     ) -> anyhow::Result<Self> {
         let earlier = before.operations.as_ref().map_err(|refused| {
             anyhow!(
-                "--against: no host would take it ({}): {refused}",
+                "--against: no host would accept it ({}): {refused}",
                 refused.code()
             )
         })?;
@@ -53,7 +54,8 @@ impl Comparison {
         })
     }
 
-    pub(super) fn report(&self) -> Value {
+    /// Returns the comparison as the member `against` of the JSON report.
+    pub(super) fn to_json(&self) -> Value {
         let breaking: Vec<Value> = self
             .breaking
             .iter()
@@ -76,7 +78,8 @@ impl Comparison {
         })
     }
 
-    pub(super) fn in_words(&self) -> String {
+    /// Returns the comparison as text for people.
+    pub(super) fn to_text(&self) -> String {
         let mut out = format!(
             "\nagainst {} {} (sha256:{})\n",
             self.name, self.version, self.digest
@@ -96,9 +99,11 @@ impl Comparison {
         out
     }
 
+    /// Checks that the later component can replace the earlier one.
+    ///
     /// # Errors
-    /// It breaks clients, or the schema does not go on from where it is.
-    pub(super) fn verdict(&self) -> anyhow::Result<()> {
+    /// It breaks clients, or its migrations do not continue those of the earlier component.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
         let mut reasons = Vec::new();
         match self.breaking.len() {
             0 => {}

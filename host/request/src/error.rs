@@ -1,4 +1,4 @@
-//! Why a request got no success: the one enum that the server maps to statuses and metrics.
+//! Why a request did not succeed: the one enum that the server maps to statuses and metrics.
 
 use std::time::Duration;
 
@@ -6,25 +6,27 @@ use contract::{FieldError, Problem};
 use runtime::{Fault, Interruption};
 use transcode::InputError;
 
-/// Why a request got no success. Nothing that the request wrote was kept, but for the one case
-/// where nobody knows.
+/// Why a request did not succeed. Nothing that it wrote was kept, except perhaps after
+/// [`Error::OutcomeUnknown`].
 ///
-/// Three classes, never mixed: the client's fault, the logic's fault, the host's fault.
+/// Each variant belongs to one of three classes: the client's fault, the logic's fault or the
+/// host's fault.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Refusal {
-    /// The body is not JSON, or repeats a member: 400. The text says what and where.
+pub enum Error {
+    /// The body is not JSON, or repeats a member: 400. The text says what is wrong and where.
     #[error("{0}")]
     Malformed(String),
     /// The JSON or a parameter does not fit the operation's types: 422.
     #[error("the request does not fit the operation's types")]
     Invalid(Vec<FieldError>),
-    /// The body's media type is not one that the operation reads: 415.
-    #[error("the operation reads {0}")]
+    /// The operation does not accept the body's media type: 415. The text is the type that it
+    /// accepts.
+    #[error("the operation accepts {0}")]
     UnsupportedMediaType(&'static str),
     /// `If-Match` names another state than the current one: 412.
     #[error("the resource has changed since it was read")]
     PreconditionFailed,
-    /// The header (named) cannot be used as it stands: 400. The text says why.
+    /// A header's value is invalid: 400.
     #[error("{header}: {reason}")]
     BadHeader {
         /// The header's name.
@@ -32,52 +34,52 @@ pub enum Refusal {
         /// What is wrong with it.
         reason: String,
     },
-    /// An `Idempotency-Key` was used before with another request: 422.
+    /// The `Idempotency-Key` was used before with another request: 422.
     #[error("the idempotency key was used with another request")]
     KeyReused,
-    /// The logic answered with a problem: its own status.
+    /// The logic answered with a problem, which has its own status.
     #[error("{}", .0.title)]
     Problem(Box<Problem>),
 
-    /// The queue for instances or for the writer was full, or the wait too long: 503.
+    /// The queue for the writer or for instances was full, or the wait was too long: 503.
     #[error("the service is overloaded")]
     Overloaded {
-        /// When to come back.
+        /// How long a client should wait before it tries again.
         retry_after: Duration,
     },
-    /// The database does not answer, or another host's fault: 503.
+    /// The database does not answer, or another part of the host failed: 503.
     #[error("the service is unavailable: {0}")]
     Unavailable(String),
-    /// Whether the request was carried out is not known: 503. Unlike after every other refusal,
-    /// what it wrote may be kept.
+    /// It is not known whether the request was carried out: 503. Unlike after every other error,
+    /// what it wrote may have been kept.
     #[error("the outcome of a request is unknown: {0}")]
     OutcomeUnknown(String),
 
-    /// The logic failed: 500 or 504, and a metric of its own by kind.
+    /// The logic failed: 500 or 504. Each kind of fault has a metric of its own.
     #[error("{0}")]
     Fault(#[from] Fault),
 }
 
-impl From<InputError> for Refusal {
+impl From<InputError> for Error {
     fn from(error: InputError) -> Self {
         match error {
-            InputError::Malformed(reason) => Refusal::Malformed(reason),
-            InputError::Invalid(errors) => Refusal::Invalid(errors),
-            InputError::UnsupportedMediaType(reads) => Refusal::UnsupportedMediaType(reads),
+            InputError::Malformed(reason) => Error::Malformed(reason),
+            InputError::Invalid(errors) => Error::Invalid(errors),
+            InputError::UnsupportedMediaType(accepted) => Error::UnsupportedMediaType(accepted),
         }
     }
 }
 
-impl From<storage::Error> for Refusal {
+impl From<storage::Error> for Error {
     fn from(error: storage::Error) -> Self {
         match error {
             storage::Error::Conflict | storage::Error::Busy | storage::Error::Fenced => {
-                Refusal::Overloaded {
+                Error::Overloaded {
                     retry_after: Duration::from_secs(1),
                 }
             }
-            storage::Error::Unavailable(reason) => Refusal::Unavailable(reason),
-            storage::Error::OutcomeUnknown(reason) => Refusal::OutcomeUnknown(reason),
+            storage::Error::Unavailable(reason) => Error::Unavailable(reason),
+            storage::Error::OutcomeUnknown(reason) => Error::OutcomeUnknown(reason),
             storage::Error::Deadline => Fault::Deadline.into(),
             storage::Error::Limit(storage::Limit::Statements) => Fault::Statements.into(),
             storage::Error::Limit(storage::Limit::Rows) => Fault::Rows.into(),
@@ -87,7 +89,7 @@ impl From<storage::Error> for Refusal {
     }
 }
 
-impl From<Interruption> for Refusal {
+impl From<Interruption> for Error {
     fn from(interruption: Interruption) -> Self {
         match interruption {
             Interruption::Fault(fault) => fault.into(),

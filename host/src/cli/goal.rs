@@ -1,24 +1,24 @@
-//! What a command that changes the logic wants, and what it came to: the deployment is followed,
-//! told, and turned into the command's success or failure.
+//! The goal of a command that changes the logic: follows its deployment, reports on it, and turns
+//! the outcome into success or failure.
 
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use super::client::{Client, Patience, Progress};
-use super::report::Report;
+use super::client::{Client, RetryPolicy, Update};
+use super::output::report::Report;
 use deployment::model::Event;
 
-/// What a deployment is to come to.
+/// What a deployment must reach for the command to succeed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Goal {
     /// The outcomes that are a success.
     outcomes: &'static [&'static str],
-    /// Whether it is enough that the new logic answers.
+    /// Whether the command succeeds as soon as the new logic answers requests.
     switched: bool,
 }
 
 impl Goal {
-    /// The new logic is the active one, for good.
+    /// The new logic is active, and its probation is over.
     pub(super) const ACTIVE: Goal = Goal {
         outcomes: &["active"],
         switched: false,
@@ -28,55 +28,55 @@ impl Goal {
         outcomes: &["active"],
         switched: true,
     };
-    /// Every check was passed.
+    /// The component passed every check.
     pub(super) const CHECKED: Goal = Goal {
         outcomes: &["checked"],
         switched: false,
     };
-    /// Logic from before is active: by a deployment of its own, or because the one in probation
-    /// was ended by going back.
+    /// Earlier logic is active again: by a deployment of its own, or because the deployment in
+    /// probation was aborted or rolled back.
     pub(super) const BACK: Goal = Goal {
         outcomes: &["active", "aborted", "rolled-back"],
         switched: false,
     };
-    /// The new logic is away again, however that came.
+    /// The new logic no longer serves, for whatever reason.
     pub(super) const GONE: Goal = Goal {
         outcomes: &["aborted", "rejected", "rolled-back"],
         switched: false,
     };
 
-    /// Follows a deployment until it is decided, and tells of it. `after` is the last event that
-    /// needs no telling.
+    /// Follows a deployment until the goal is reached or the deployment has ended, and reports on
+    /// it. Events up to `after` are not reported.
     ///
     /// # Errors
-    /// Where it came to something else, or cannot be followed.
-    pub(super) async fn pursue<W: Write>(
+    /// The deployment ended with another outcome, or could not be followed.
+    pub(super) async fn follow<W: Write>(
         self,
         client: &Client,
         id: i64,
         after: Option<u64>,
         report: &mut Report<W>,
-        patience: &Patience,
+        retry: &RetryPolicy,
     ) -> anyhow::Result<()> {
         let mut switched = false;
-        let told = |progress: Progress<'_>| {
-            report.progress(&progress);
-            match progress {
-                Progress::Event(event) if self.switched && answers(event) => {
+        let on_update = |update: Update<'_>| {
+            report.update(&update);
+            match update {
+                Update::Event(event) if self.switched && answers(event) => {
                     switched = true;
                     ControlFlow::Break(())
                 }
                 _ => ControlFlow::Continue(()),
             }
         };
-        let deployment = client.follow(id, after, patience, told).await?;
+        let deployment = client.follow(id, after, retry, on_update).await?;
         let outcome = deployment.outcome.as_str();
-        let good = self.outcomes.contains(&outcome) || (switched && outcome == "running");
-        report.outcome(&deployment, good)
+        let success = self.outcomes.contains(&outcome) || (switched && outcome == "running");
+        report.outcome(&deployment, success)
     }
 }
 
-/// Whether the new logic answers requests since this event.
+/// Returns whether the new logic answers requests from this event on.
 fn answers(event: &Event) -> bool {
     matches!(
         (event.stage.as_str(), event.status.as_str()),

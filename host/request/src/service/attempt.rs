@@ -1,0 +1,273 @@
+//! One attempt to answer a request: admission, transaction, condition, call, commit, durability.
+//!
+//! Read it from top to bottom. A write takes the writer first and then a slot; a read takes a slot
+//! first. The slot is free again before the transaction ends, so other requests run while this one
+//! waits for the disk. No answer is given before everything that the request wrote, and everything
+//! that it saw, is durable.
+
+use std::pin::pin;
+
+use futures_util::FutureExt as _;
+use tokio::sync::SemaphorePermit;
+use tracing::{Instrument as _, trace_span};
+
+use super::Service;
+use crate::conditions::if_match;
+use crate::prepared::{PreparedRequest, entity_tag};
+use crate::{Answer, Error, Fault, Invocation};
+use contract::{Access, DETAIL};
+use runtime::Interruption;
+use storage::Transaction;
+use telemetry::metrics;
+use transcode::{Outcome, Reply};
+
+/// Why an attempt did not succeed.
+pub(super) enum AttemptError {
+    /// Another transaction was in the way: the request may run again.
+    Conflict,
+    /// The request must not run again.
+    Failed(Error),
+}
+
+/// What a request needs before its logic runs: a transaction and a slot.
+type Admitted<'a> = (Box<dyn Transaction>, SemaphorePermit<'a>);
+
+impl Service {
+    pub(super) async fn attempt(
+        &self,
+        request: &PreparedRequest<'_>,
+    ) -> Result<Answer, AttemptError> {
+        let (transaction, slot) = self.admit(request).await?;
+        match request.route.access {
+            Access::Write => self.write(request, transaction, slot).await,
+            Access::Read => self.read(request, transaction, slot).await,
+        }
+    }
+
+    /// Gets a transaction and a slot, at once or after a wait in the bounded queue.
+    async fn admit(&self, request: &PreparedRequest<'_>) -> Result<Admitted<'_>, AttemptError> {
+        let waits = trace_span!(target: DETAIL, "admit");
+        let mut wait = pin!(self.wait_for_turn(request).instrument(waits));
+        // A request that can start at once skips the queue.
+        if let Some(admitted) = wait.as_mut().now_or_never() {
+            return admitted;
+        }
+        let place = self.admission.enter();
+        let _place = place.map_err(|full| self.reject(full))?;
+        let _queued = self.metrics.queued();
+        wait.await
+    }
+
+    /// Waits for the transaction and for the slot. A write waits for the database's writer in
+    /// `begin`.
+    async fn wait_for_turn(
+        &self,
+        request: &PreparedRequest<'_>,
+    ) -> Result<Admitted<'_>, AttemptError> {
+        let budget = self.budget(request.arrived);
+        let slot = async {
+            let slot = self.admission.slot().await;
+            slot.map_err(|late| self.reject(late))
+        };
+        Ok(match request.route.access {
+            Access::Write => {
+                let transaction = self.database.begin(Access::Write, budget).await?;
+                (transaction, slot.await?)
+            }
+            Access::Read => {
+                let slot = slot.await?;
+                (self.database.begin(Access::Read, budget).await?, slot)
+            }
+        })
+    }
+
+    fn reject(&self, error: Error) -> AttemptError {
+        self.metrics.rejected();
+        error.into()
+    }
+
+    async fn read(
+        &self,
+        request: &PreparedRequest<'_>,
+        transaction: Box<dyn Transaction>,
+        slot: SemaphorePermit<'_>,
+    ) -> Result<Answer, AttemptError> {
+        let (transaction, outcome) = self.run(request, &*request.invocation, transaction).await?;
+        let answer = self.conclude(request, transaction, slot, outcome).await?;
+        if let (Some(condition), Some(tag)) = (request.if_match, &answer.etag)
+            && !if_match(condition, tag)
+        {
+            return Err(Error::PreconditionFailed.into());
+        }
+        Ok(answer)
+    }
+
+    async fn write(
+        &self,
+        request: &PreparedRequest<'_>,
+        mut transaction: Box<dyn Transaction>,
+        slot: SemaphorePermit<'_>,
+    ) -> Result<Answer, AttemptError> {
+        if let Some(key) = &request.key
+            && let Some(recorded) = transaction.recall(&key.name).await?
+        {
+            self.roll_back(request, transaction, slot).await?;
+            return Ok(key.replay(recorded)?);
+        }
+        if let (Some(condition), Some(reader)) = (request.if_match, &request.reader) {
+            let (checked, current) = self.run(request, &**reader, transaction).await?;
+            let error = match current {
+                Ok(current) if if_match(condition, &entity_tag(&current)) => None,
+                Ok(_) => Some(Error::PreconditionFailed),
+                // If the resource does not exist, its own problem says more than 412.
+                Err(problem) => Some(problem),
+            };
+            if let Some(error) = error {
+                self.roll_back(request, checked, slot).await?;
+                return Err(error.into());
+            }
+            transaction = checked;
+        }
+        let (transaction, outcome) = self.run(request, &*request.invocation, transaction).await?;
+        self.conclude(request, transaction, slot, outcome).await
+    }
+
+    /// Runs an operation in a transaction and returns the transaction. The inner error is the
+    /// logic's problem.
+    async fn run(
+        &self,
+        request: &PreparedRequest<'_>,
+        invocation: &dyn Invocation,
+        transaction: Box<dyn Transaction>,
+    ) -> Result<(Box<dyn Transaction>, Result<Reply, Error>), AttemptError> {
+        let lives = self.metrics.instance_lives();
+        let runs = trace_span!(target: DETAIL, "logic", operation = request.route.operation);
+        // The logic's own log lines belong to the span that it runs in.
+        let call =
+            runs.in_scope(|| self.call(transaction, request.arrived, request.clock_and_seed));
+        let finished = invocation.run(call).instrument(runs).await;
+        drop(lives);
+        self.metrics.instantiated(finished.cost.instantiation);
+        self.metrics.call(finished.cost.guest, finished.cost.host);
+        let access = request.route.access;
+        let transaction = finished.transaction;
+        match finished.outcome {
+            Ok(Outcome::Reply(reply)) => Ok((transaction, Ok(reply))),
+            Ok(Outcome::Problem(problem)) => {
+                Ok((transaction, Err(Error::Problem(Box::new(problem)))))
+            }
+            Err(interruption) => {
+                let error = AttemptError::from(interruption);
+                let outcome = match error {
+                    AttemptError::Conflict => metrics::Outcome::Conflict,
+                    AttemptError::Failed(_) => metrics::Outcome::Rollback,
+                };
+                self.count_transaction(access, outcome, &*transaction);
+                Err(error)
+            }
+        }
+    }
+
+    /// Commits a success and makes its answer. Rolls back after a problem.
+    async fn conclude(
+        &self,
+        request: &PreparedRequest<'_>,
+        mut transaction: Box<dyn Transaction>,
+        slot: SemaphorePermit<'_>,
+        outcome: Result<Reply, Error>,
+    ) -> Result<Answer, AttemptError> {
+        let reply = match outcome {
+            Ok(reply) => reply,
+            Err(problem) => {
+                self.roll_back(request, transaction, slot).await?;
+                return Err(problem.into());
+            }
+        };
+        if transaction.spent() {
+            let fault = Fault::Transaction("a statement had failed".into());
+            return Err(Error::from(fault).into());
+        }
+        let answer = request.answer(reply);
+        if let Some(key) = &request.key {
+            transaction
+                .record(&key.name, &key.recorded(&answer))
+                .await?;
+        }
+        self.commit(request, transaction, slot).await?;
+        Ok(answer)
+    }
+
+    /// Commits, and returns when everything that was written is durable. The instance is gone, so
+    /// the slot is free while this waits for the disk.
+    async fn commit(
+        &self,
+        request: &PreparedRequest<'_>,
+        transaction: Box<dyn Transaction>,
+        slot: SemaphorePermit<'_>,
+    ) -> Result<(), AttemptError> {
+        drop(slot);
+        let (busy, usage) = (transaction.busy(), transaction.usage());
+        let commits = trace_span!(target: DETAIL, "commit");
+        let committed = transaction.commit().instrument(commits).await;
+        let outcome = match committed {
+            Ok(()) => metrics::Outcome::Commit,
+            Err(storage::Error::Conflict) => metrics::Outcome::Conflict,
+            Err(storage::Error::OutcomeUnknown(_)) => metrics::Outcome::Unknown,
+            Err(_) => metrics::Outcome::Rollback,
+        };
+        self.metrics
+            .transaction(request.route.access, outcome, busy);
+        self.metrics.statements(usage.statements.into(), usage.rows);
+        Ok(committed?)
+    }
+
+    /// Rolls back, and returns when everything that was seen is durable: an answer must not report
+    /// a commit that a crash could still undo.
+    async fn roll_back(
+        &self,
+        request: &PreparedRequest<'_>,
+        transaction: Box<dyn Transaction>,
+        slot: SemaphorePermit<'_>,
+    ) -> Result<(), AttemptError> {
+        drop(slot);
+        let access = request.route.access;
+        self.count_transaction(access, metrics::Outcome::Rollback, &*transaction);
+        Ok(transaction.rollback().await?)
+    }
+
+    fn count_transaction(
+        &self,
+        access: Access,
+        outcome: metrics::Outcome,
+        transaction: &dyn Transaction,
+    ) {
+        let usage = transaction.usage();
+        self.metrics
+            .transaction(access, outcome, transaction.busy());
+        self.metrics.statements(usage.statements.into(), usage.rows);
+    }
+}
+
+impl From<Error> for AttemptError {
+    fn from(error: Error) -> Self {
+        AttemptError::Failed(error)
+    }
+}
+
+impl From<storage::Error> for AttemptError {
+    fn from(error: storage::Error) -> Self {
+        match error {
+            storage::Error::Conflict => AttemptError::Conflict,
+            other => AttemptError::Failed(other.into()),
+        }
+    }
+}
+
+impl From<Interruption> for AttemptError {
+    fn from(interruption: Interruption) -> Self {
+        match interruption {
+            Interruption::Database(error) => error.into(),
+            Interruption::Fault(fault) => AttemptError::Failed(fault.into()),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What operators learn about a failed request, which its client does not.
+
+use tracing::{error, warn};
+
+use request::{Error, Fault};
+
+/// Logs a failure of the logic or of the host. The access line of a request covers everything
+/// else.
+pub(crate) fn log(error: &Error) {
+    match error {
+        Error::Fault(fault @ (Fault::Trap(_) | Fault::Event(_) | Fault::Value(_))) => {
+            error!(fault.kind = fault.code(), "{fault}");
+        }
+        Error::Fault(fault) => warn!(fault.kind = fault.code(), "{fault}"),
+        Error::Unavailable(_) | Error::OutcomeUnknown(_) => error!("{error}"),
+        Error::Problem(problem) if !(400..500).contains(&problem.status) => {
+            let detail = problem.detail.as_deref().unwrap_or_default();
+            error!(
+                problem.code,
+                problem.detail = detail,
+                "the logic answered with a problem"
+            );
+        }
+        Error::Problem(_)
+        | Error::Malformed(_)
+        | Error::Invalid(_)
+        | Error::UnsupportedMediaType(_)
+        | Error::PreconditionFailed
+        | Error::BadHeader { .. }
+        | Error::KeyReused
+        | Error::Overloaded { .. } => {}
+    }
+}
+
+/// The reason of a failure, for the list of recent failures. `None` if it is the client's fault.
+pub(crate) fn reason(error: &Error) -> Option<String> {
+    match error {
+        Error::Problem(problem) if (400..500).contains(&problem.status) => None,
+        Error::Problem(problem) => Some(match &problem.detail {
+            Some(detail) => format!("{}: {detail}", problem.title),
+            None => problem.title.clone(),
+        }),
+        Error::Fault(_)
+        | Error::Unavailable(_)
+        | Error::OutcomeUnknown(_)
+        | Error::Overloaded { .. } => Some(error.to_string()),
+        Error::Malformed(_)
+        | Error::Invalid(_)
+        | Error::UnsupportedMediaType(_)
+        | Error::PreconditionFailed
+        | Error::BadHeader { .. }
+        | Error::KeyReused => None,
+    }
+}
+
+/// The reason of a failed health or readiness check, for everybody. Traps and messages of the
+/// database are in the log only.
+pub(crate) fn public_reason(error: &Error) -> &'static str {
+    match error {
+        Error::Fault(fault) => fault.code(),
+        Error::Overloaded { .. } => "the host is overloaded",
+        _ => "the database does not answer",
+    }
+}

@@ -1,0 +1,123 @@
+//! The facts about one component.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use contract::Description;
+use deployment::{Refused, check_description, digest_of};
+use runtime::{Compiler, Limits, Runtime};
+use transcode::{Interface, Operation};
+
+/// Time limit for the component's description of itself.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a component is, and whether a host would accept it.
+pub(super) struct Inspection {
+    size_bytes: usize,
+    pub(super) digest: String,
+    interface: Interface,
+    pub(super) description: Description,
+    /// The operations, or the reason why no host would accept the component.
+    pub(super) operations: Result<Vec<Operation>, Refused>,
+}
+
+impl Inspection {
+    /// Compiles a component and lets it describe itself.
+    ///
+    /// # Errors
+    /// The component cannot be compiled, loaded or decoded, or does not describe itself.
+    pub(super) async fn of(component: &[u8]) -> anyhow::Result<Self> {
+        let compiler = Compiler::of_this_program()?;
+        let code = compiler.compile(component).await?;
+        let interface = Interface::decode(component)?;
+        let runtime = Runtime::new(Limits {
+            instances: 1,
+            ..Limits::default()
+        })?;
+        let program = runtime.load(&code)?;
+        let deadline = Instant::now() + TIMEOUT;
+        let description = runtime.describe(&program, deadline).await?;
+        let assets = runtime.assets(&program, deadline).await?;
+        let operations = check_description(&interface, &description, &assets);
+        Ok(Inspection {
+            size_bytes: component.len(),
+            digest: digest_of(component),
+            interface,
+            description,
+            operations,
+        })
+    }
+
+    /// Returns the facts as the JSON that `--json` prints.
+    pub(super) fn to_json(&self) -> Value {
+        let (interface, description) = (&self.interface, &self.description);
+        let operations: Vec<String> = interface
+            .functions()
+            .iter()
+            .filter(|function| function.signature.is_ok())
+            .map(|function| format!("{}#{}", function.interface.unversioned(), function.name))
+            .collect();
+        let routes: Vec<Value> = description
+            .routes
+            .iter()
+            .map(|route| {
+                json!({
+                    "method": route.method.as_str(),
+                    "path": route.path,
+                    "operation": route.operation,
+                    "access": match route.access {
+                        contract::Access::Read => "read",
+                        contract::Access::Write => "write",
+                    },
+                    "success": route.success,
+                })
+            })
+            .collect();
+        let migrations: Vec<&str> = description
+            .migrations
+            .iter()
+            .map(|migration| migration.name.as_str())
+            .collect();
+        json!({
+            "name": description.name,
+            "version": description.version,
+            "digest": format!("sha256:{}", self.digest),
+            "size_bytes": self.size_bytes,
+            "imports": interface.imports(),
+            "exports": interface.exports(),
+            "operations": operations,
+            "routes": routes,
+            "migrations": migrations,
+        })
+    }
+}
+
+/// Returns the JSON of a component as text for people.
+pub(super) fn to_text(report: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut out = format!(
+        "{} {}\ndigest      {}\nsize        {} bytes\n",
+        text(&report["name"]),
+        text(&report["version"]),
+        text(&report["digest"]),
+        report["size_bytes"],
+    );
+    for list in ["imports", "exports", "operations", "migrations"] {
+        out.push_str(&format!("\n{list}\n"));
+        for item in report[list].as_array().into_iter().flatten() {
+            out.push_str(&format!("  {}\n", text(item)));
+        }
+    }
+    out.push_str("\nroutes\n");
+    for route in report["routes"].as_array().into_iter().flatten() {
+        out.push_str(&format!(
+            "  {:<6} {:<32} {:<5} {}\n",
+            text(&route["method"]),
+            text(&route["path"]),
+            text(&route["access"]),
+            text(&route["operation"]),
+        ));
+    }
+    out
+}

@@ -1,0 +1,92 @@
+//! Deployments as a table.
+
+use super::format;
+use super::table::{Align, Table};
+use deployment::model::Deployment;
+
+/// Width of the column of actors.
+const ACTOR: usize = 14;
+/// Characters of a reason that are shown, about three lines. `--json` shows all of it.
+const REASON: usize = 220;
+
+/// Returns a table of deployments, in the given order. If a deployment has a reason, it is below
+/// the deployment's row.
+pub(in crate::cli) fn table(deployments: &[Deployment]) -> String {
+    let mut table = Table::new([
+        ("ID", Align::Right),
+        ("DIGEST", Align::Left),
+        ("KIND", Align::Left),
+        ("OUTCOME", Align::Left),
+        ("BEGAN (UTC)", Align::Left),
+        ("TOOK", Align::Right),
+        ("BY", Align::Left),
+    ]);
+    for deployment in deployments {
+        let ended = deployment.ended_at.as_deref();
+        let took = ended.and_then(|ended| format::elapsed(&deployment.began_at, ended));
+        let mut began = format::time(&deployment.began_at);
+        // Seconds do not fit into 80 columns.
+        began.truncate(16);
+        let note = match (&deployment.code, &deployment.reason) {
+            (Some(code), Some(reason)) => Some(format!("{code}: {reason}")),
+            (code, reason) => code.clone().or_else(|| reason.clone()),
+        };
+        let note = note.map(|note| format::truncate(&note, REASON));
+        let cells = [
+            deployment.id.to_string(),
+            format::digest(&deployment.digest).to_owned(),
+            deployment.kind.clone(),
+            deployment.outcome.clone(),
+            began,
+            took.unwrap_or_else(|| "-".to_owned()),
+            format::truncate(&deployment.actor, ACTOR),
+        ];
+        table.add(cells, note);
+    }
+    table.render()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::client::fake::deployment;
+
+    #[test]
+    fn deployments_fit_into_eighty_columns_with_their_reasons_below() {
+        let mut deployments = ["running", "rolled-back", "rejected", "active"].map(deployment);
+        for (id, deployment) in (7..).zip(deployments.iter_mut().rev()) {
+            deployment.id = id;
+        }
+        deployments[0].actor = "a-very-long-name (token)".to_owned();
+        deployments[1].reason = Some(
+            "12 of 30 requests failed, and 0 of 200 of the revision before, which is more than 5 % \
+             above it"
+                .to_owned(),
+        );
+        deployments[2].digest = String::new();
+        deployments[3].kind = "rollback".to_owned();
+        let text = table(&deployments);
+        assert!(
+            text.lines()
+                .all(|line| line.chars().count() <= format::WIDTH),
+            "{text}"
+        );
+        let expected = "\
+ID  DIGEST        KIND      OUTCOME      BEGAN (UTC)        TOOK  BY
+10  a6bffc98f5bb  deploy    running      2026-01-02 03:04      -  a-very-long-n…
+ 9  a6bffc98f5bb  deploy    rolled-back  2026-01-02 03:04  1.5 s  alice (token)
+      check-failed: 12 of 30 requests failed, and 0 of 200 of the revision
+      before, which is more than 5 % above it
+ 8  -             deploy    rejected     2026-01-02 03:04  1.5 s  alice (token)
+      check-failed: the component's self-test failed: no
+ 7  a6bffc98f5bb  rollback  active       2026-01-02 03:04  1.5 s  alice (token)
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn without_deployments_the_table_has_only_headings() {
+        let expected = "ID  DIGEST  KIND  OUTCOME  BEGAN (UTC)  TOOK  BY\n";
+        assert_eq!(table(&[]), expected);
+    }
+}
