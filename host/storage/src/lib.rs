@@ -2,7 +2,7 @@
 //! logic's.
 //!
 //! Two engines implement [`Database`]: [`sqlite`], embedded in one host, and [`postgres`], shared
-//! by several hosts. [`connect`] chooses one of them by its [`Location`].
+//! by several hosts. [`connect()`] chooses one of them by its [`Location`].
 //!
 //! This crate must not know WebAssembly or HTTP. Statements and [values](value) come in; rows,
 //! counts and errors go out. It is the only crate that depends on database drivers.
