@@ -50,6 +50,7 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
         compiler: config.deployments.compiler()?,
         cache,
         shared: config.deployments.code_key()?,
+        keys,
         database: database.clone(),
         patience: PATIENCE,
         migration_time: config.migration_timeout,
@@ -68,14 +69,13 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
             }
             bundled => bundled,
         };
-        Ok(deployment::start(&gate, bundled, &keys, member).await?)
+        Ok(deployment::start(&gate, bundled, member).await?)
     };
     let replaceable = Replaceable {
         access,
         deployments: Box::new(|service, member| {
             let settings = config.deployments.settings();
-            let (gate, database, keys) = (gate.clone(), database.clone(), keys.clone());
-            let deployments = Deployments::new(gate, service, database, keys, settings, member);
+            let deployments = Deployments::new(gate.clone(), service, settings, member);
             config.declared.deploy_in_background(&deployments);
             deployments
         }),
@@ -171,7 +171,7 @@ async fn run_until_stopped(
     // This consumes `start`: from here on only the service holds the revision, so that it is freed
     // when it is replaced.
     match &deployments {
-        Some(deployments) => start.resume(deployments).await,
+        Some(deployments) => deployments.resume(start).await,
         None => drop(start),
     }
 
@@ -179,7 +179,7 @@ async fn run_until_stopped(
     let mut server =
         Server::new(service, metrics.clone(), config.server.clone()).with_events(events);
     if let (Some(deployments), Some(access)) = (&deployments, access) {
-        server = server.with_admin(Arc::new(deployments.clone()), access);
+        server = server.with_admin(deployments.clone(), access);
     }
     let cleanup = tokio::spawn(delete_expired(
         database,

@@ -20,7 +20,7 @@ use oci_client::{Client, Reference};
 use serde_json::json;
 
 use crate::tls;
-use deployment::digest_of;
+use contract::digest;
 use transcode::Interface;
 
 /// The prefix of every reference.
@@ -89,7 +89,7 @@ impl Artifact {
             content.extend_from_slice(&chunk);
             ensure!(content.len() <= MAX_BYTES, "{}", too_large());
         }
-        let digest = format!("sha256:{}", digest_of(&content));
+        let digest = format!("sha256:{}", digest::sha256(&content));
         ensure!(
             digest == layer.digest,
             "the content has the digest {digest}, not {}",
@@ -215,7 +215,7 @@ fn image_config(content: &[u8]) -> anyhow::Result<Config> {
     let config = json!({
         "architecture": "wasm",
         "os": "wasip2",
-        "layerDigests": [format!("sha256:{}", digest_of(content))],
+        "layerDigests": [format!("sha256:{}", digest::sha256(content))],
         "component": {
             "exports": interface.exports(),
             "imports": interface.imports(),

@@ -1,15 +1,26 @@
-//! The words of the platform contract, as the host speaks them between its layers.
+//! Types that all layers of the host share: plain data, without behaviour.
 //!
-//! They mirror `wit/platform`, where each is documented in full. They are plain data: `runtime`
-//! reads them from a component, `transcode` and `server` use them.
+//! - The types in this file mirror `wit/platform`, which documents each of them in full. `runtime`
+//!   reads them from a component; `transcode`, `deployment` and `server` use them.
+//! - [`deployment`] has the words of a deployment: stages, kinds, outcomes, reasons. `storage`
+//!   stores them, `deployment` decides by them, `server` and the command line show them.
+//! - [`digest`] computes and parses the digests that name components.
+//!
+//! This crate knows no other layer, and none of the crates that a layer is built on.
+
+pub mod deployment;
+pub mod digest;
+mod word;
 
 use std::fmt;
+
+pub use self::word::{Vocabulary, Word};
 
 /// The `tracing` target of spans that only a trace collector receives; logs leave them out.
 pub const DETAIL: &str = "task_host::detail";
 
-/// The paths that the host answers itself, with everything below them: no component may have
-/// them.
+/// The paths that the host answers itself, together with everything below them. A component's
+/// routes and assets must not use them.
 pub const RESERVED_PATHS: [&str; 7] = [
     "/health",
     "/livez",
@@ -20,16 +31,16 @@ pub const RESERVED_PATHS: [&str; 7] = [
     "/events",
 ];
 
-/// What a component says of itself (`service.describe`).
+/// A component's description of itself (`service.describe`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Description {
     /// The service's name.
     pub name: String,
     /// The logic's version.
     pub version: String,
-    /// The HTTP API, in the component's order.
+    /// The routes of the HTTP API, in the component's order.
     pub routes: Vec<Route>,
-    /// The schema's steps, in order.
+    /// The steps of the database schema, in the order in which they are applied.
     pub migrations: Vec<Migration>,
 }
 
@@ -76,37 +87,37 @@ pub struct Route {
     pub path: String,
     /// Interface and function, `tasks:api/tasks#get`.
     pub operation: String,
-    /// What the operation may do with the data.
+    /// Whether the operation may change data.
     pub access: Access,
-    /// The status of a success, 200 to 299.
+    /// The HTTP status of a success, 200 to 299.
     pub success: u16,
-    /// A template over members of the result.
+    /// The template of the `Location` header, over members of the result.
     pub location: Option<String>,
-    /// The member of the result that is the body.
+    /// The member of the result that becomes the body. `None`: the whole result.
     pub body: Option<String>,
-    /// The member of the result that is the strong entity tag.
+    /// The member of the result that becomes the strong entity tag.
     pub etag: Option<String>,
-    /// The member of the result that is the next page's cursor.
+    /// The member of the result that becomes the cursor of the next page.
     pub next: Option<String>,
 }
 
-/// The methods a route can have.
+/// The HTTP methods that a route can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Method {
     /// Also answers HEAD.
     Get,
-    /// Creates; may be repeated safely with an `Idempotency-Key`.
+    /// Creates. A client can repeat it safely with an `Idempotency-Key`.
     Post,
     /// Changes or replaces.
     Put,
-    /// Changes by JSON merge patch.
+    /// Changes by a JSON merge patch.
     Patch,
     /// Deletes.
     Delete,
 }
 
 impl Method {
-    /// The method's name in HTTP.
+    /// Returns the method's name in HTTP.
     pub fn as_str(self) -> &'static str {
         match self {
             Method::Get => "GET",
@@ -124,30 +135,30 @@ impl fmt::Display for Method {
     }
 }
 
-/// What an operation may do with the data.
+/// Whether an operation may change data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {
-    /// Sees one snapshot and changes nothing.
+    /// Reads one snapshot and changes nothing.
     Read,
-    /// One transaction, committed after a success.
+    /// Runs in one transaction, which is committed after a success.
     Write,
 }
 
-/// One step of the logic's schema.
+/// One step of the logic's database schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migration {
-    /// Sorts and says what the step does.
+    /// A name that sorts and says what the step does, such as `0001-tasks`.
     pub name: String,
-    /// The statements for SQLite.
+    /// The statements to run on SQLite.
     pub sqlite: String,
-    /// The statements for PostgreSQL.
+    /// The statements to run on PostgreSQL.
     pub postgres: String,
 }
 
 /// A file of the web UI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asset {
-    /// Where it is served.
+    /// The path at which it is served.
     pub path: String,
     /// Its media type.
     pub media_type: String,
@@ -155,28 +166,28 @@ pub struct Asset {
     pub content: Vec<u8>,
 }
 
-/// Why an operation was refused: the body of an `application/problem+json` answer (RFC 9457).
+/// Why an operation failed: the body of an `application/problem+json` response (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The HTTP status, 400 to 599.
     pub status: u16,
-    /// A stable slug; it becomes `type`.
+    /// A stable code. It becomes the last part of `type`.
     pub code: String,
     /// The kind of problem in a few words.
     pub title: String,
-    /// What happened this time.
+    /// What happened in this case.
     pub detail: Option<String>,
-    /// The faults by place.
+    /// The invalid fields of the request.
     pub errors: Vec<FieldError>,
-    /// Further string members.
+    /// Additional members, as names and strings.
     pub extensions: Vec<(String, String)>,
 }
 
-/// One fault in a request, and where.
+/// One invalid field of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
-    /// `#/title`, `#/query/limit`, `#/path/id`.
+    /// Where the field is: `#/title`, `#/query/limit`, `#/path/id`.
     pub pointer: String,
-    /// What is wrong there.
+    /// What is wrong with it.
     pub detail: String,
 }

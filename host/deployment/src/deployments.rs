@@ -1,147 +1,179 @@
-//! The deployments of one host: one at a time, each remembered, followed as it happens.
+//! The deployments of one host, as the server uses them: orders in, views out.
 //!
-//! Lifetimes: a running deployment is a task that the process owns until it has ended; its
-//! journal lives as long as somebody follows it. The active revision is held by
-//! [`Service`], the ones before it here, compiled, so that going back takes no compilation.
+//! This file decides whether an order is accepted, and hands it on. Three owners do the work, each
+//! with its own lock: [`Revisions`] holds the active, the candidate and the earlier revisions;
+//! [`Rollouts`] runs one deployment at a time; [`Cluster`] is this host among the others that share
+//! its database. Background tasks live until [`Deployments::stop`].
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use tokio::task::JoinHandle;
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use parking_lot::Mutex;
+use tokio::task::JoinSet;
 
-use super::gate::{Gate, digest_of};
-use super::journal::Journal;
-use super::member::Member;
-use super::model::{ComponentSummary, Order};
-use super::past::Past;
-use super::probation::Probation;
-use super::retention::Retention;
-use super::running::Running;
-use super::signature::TrustedKeys;
-use super::trial::Promotion;
-use request::{Revision, Service};
-use storage::registry::{NewDeployment, StoredComponent};
-use storage::{self, Database, Registry};
+use super::admin::{Admin, AdminError, Attempt};
+use super::cluster::{self, Cluster, Member, Remote};
+use super::follower::Follower;
+use super::gate::Gate;
+use super::history::{self, Past};
+use super::host::Host;
+use super::model::{ComponentDetails, ComponentSummary, Deployment, Event, Order, Status};
+use super::revisions::Revisions;
+use super::rollouts::Rollouts;
+use super::settings::Settings;
+use super::start::Start;
+use super::views;
+use contract::deployment::{Kind, Outcome, Progress, Reason, Stage};
+use contract::digest;
+use request::Service;
+use storage::Registry;
+use storage::registry::{End, NewDeployment, StoredComponent};
 
-/// How deployments are done.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// How a new revision is judged.
-    pub probation: Probation,
-    /// Revisions before the active one that stay compiled in memory.
-    pub keep: usize,
-    /// What the database keeps of components and deployments that have ended.
-    pub retention: Retention,
-    /// For tests of what a crash leaves behind: a deployment stops for ever before this stage
-    /// or point.
-    pub pause_before: Option<String>,
-}
-
-/// The deployments of this host.
+/// The deployments of one host.
 pub struct Deployments {
-    pub(super) gate: Arc<Gate>,
-    pub(super) service: Arc<Service>,
-    pub(super) database: Arc<dyn Database>,
-    pub(super) settings: Settings,
-    pub(super) keys: TrustedKeys,
-    /// The latest first.
-    kept: Mutex<VecDeque<Arc<Revision>>>,
-    pub(super) running: Mutex<Option<Running>>,
-    /// What ends a trial well, while one runs.
-    pub(super) promotion: Mutex<Option<Promotion>>,
-    /// What carries the configuration's declaration out, until it has ended.
-    pub(super) declaring: Mutex<Option<JoinHandle<()>>>,
-    /// This host among others; none: the database is its own.
-    pub(super) member: Option<Arc<Member>>,
-    /// What does as the others do, until [`Deployments::stop`].
-    pub(super) following: Mutex<Option<JoinHandle<()>>>,
-    /// Held while the active revision is replaced: by this host's own deployment, or by another's.
-    pub(super) switching: tokio::sync::Mutex<()>,
-}
-
-/// Why an order was not taken. Nothing was begun.
-#[derive(Debug, thiserror::Error)]
-pub enum OrderError {
-    /// Another deployment runs.
-    #[error("deployment {0} runs; wait for its end, or abort it")]
-    Busy(i64),
-    /// There is no such component or deployment.
-    #[error("{0}")]
-    NotFound(String),
-    /// The order cannot be carried out.
-    #[error("{reason}")]
-    Rejected {
-        /// A stable slug.
-        code: &'static str,
-        /// For people.
-        reason: String,
-    },
-    /// The database does not answer.
-    #[error(transparent)]
-    Database(#[from] storage::Error),
+    pub(crate) host: Arc<Host>,
+    rollouts: Arc<Rollouts>,
+    /// Tasks that run until [`Deployments::stop`].
+    background: Mutex<JoinSet<()>>,
 }
 
 impl Deployments {
-    /// Joins the parts. `service` serves the active revision already. Where hosts share the
-    /// database, `member` is this one.
+    /// Creates the deployments of a host. `service` serves the active revision already. `member` is
+    /// this host's membership, if hosts share the database.
     pub fn new(
         gate: Arc<Gate>,
         service: Arc<Service>,
-        database: Arc<dyn Database>,
-        keys: TrustedKeys,
         settings: Settings,
         member: Option<Arc<Member>>,
     ) -> Arc<Self> {
-        Arc::new(Deployments {
+        let host = Arc::new(Host {
             gate,
-            service,
-            database,
+            revisions: Revisions::new(service, settings.keep),
+            cluster: Cluster::new(member),
             settings,
-            keys,
-            kept: Mutex::default(),
-            running: Mutex::default(),
-            promotion: Mutex::default(),
-            declaring: Mutex::default(),
-            member,
-            following: Mutex::default(),
-            switching: tokio::sync::Mutex::default(),
+        });
+        Arc::new(Deployments {
+            rollouts: Arc::new(Rollouts::new(host.clone())),
+            host,
+            background: Mutex::default(),
         })
     }
 
-    /// Begins to do as the other hosts do, having served the component of that epoch so far, and
-    /// returns when this host may answer.
-    pub async fn join(self: &Arc<Self>, epoch: i64) {
-        let Some(member) = self.member.clone() else {
-            return;
-        };
-        member.serves(epoch, &self.service.active().digest);
-        let following = tokio::spawn(self.clone().follow_others(member.clone()));
-        *self
-            .following
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(following);
-        member.granted().await;
+    /// Continues what the start found: a probation that a stop of the host interrupted. Then follows
+    /// the other hosts of the database. Returns when this host has a lease.
+    pub async fn resume(&self, start: Start) {
+        if let Some((row, previous)) = start.paused {
+            let (rollouts, new) = (&self.rollouts, start.revision);
+            rollouts.resume_probation(row, new, previous).await;
+        }
+        if let Some(member) = self.host.cluster.member() {
+            member.serves(start.epoch, &self.host.revisions.active().digest);
+            let (host, rollouts) = (self.host.clone(), self.rollouts.clone());
+            self.spawn(Follower::new(host, rollouts, member.clone()).run());
+            member.granted().await;
+        }
     }
 
-    /// Keeps a component. Its content is checked when it is deployed; here only the digest.
-    ///
-    /// # Errors
-    /// [`OrderError::Rejected`] where the digest is another one; [`OrderError::Database`].
-    pub async fn upload(
+    /// Stops everything, before the process ends. A probation continues when the host starts again,
+    /// or on another host at once.
+    pub async fn stop(&self) {
+        let mut background = std::mem::take(&mut *self.background.lock());
+        background.shutdown().await;
+        self.rollouts.stop().await;
+        self.host.cluster.leave().await;
+    }
+
+    /// Runs a task until [`Deployments::stop`].
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.background.lock().spawn(task);
+    }
+
+    /// Begins a deployment of any kind, and returns its id.
+    pub(crate) async fn order(
+        &self,
+        order: Order,
+        kind: Kind,
+        actor: &str,
+    ) -> Result<i64, AdminError> {
+        if order.canary_percent.is_some() && order.shadow {
+            return Err(AdminError::rejected(
+                Reason::TwoTrials,
+                "order a canary or a shadow, not both",
+            ));
+        }
+        let component = self.stored(&order.digest).await?;
+        if !order.retry_refused
+            && let Some(reason) = Past::read(self.registry())
+                .await?
+                .rolled_back(&order.digest)
+        {
+            return Err(AdminError::rejected(
+                Reason::RefusedBefore,
+                format!(
+                    "this component was rolled back before ({reason}); order again with \
+                     retry_refused if the cause is gone"
+                ),
+            ));
+        }
+        self.rollouts.deploy(order, kind, component, actor).await
+    }
+
+    /// Ends a deployment as aborted, on whichever host it runs. Returns false if it does not run.
+    async fn interrupt(&self, id: i64, reason: String) -> Result<bool, AdminError> {
+        if self.rollouts.interrupt(id, reason.clone()).await {
+            return Ok(true);
+        }
+        match self.remote(id).await? {
+            Some(remote) => remote.interrupt(reason).await,
+            None => Ok(false),
+        }
+    }
+
+    fn registry(&self) -> &dyn Registry {
+        self.host.registry()
+    }
+
+    /// Finds a deployment that another host runs.
+    async fn remote(&self, id: i64) -> Result<Option<Remote<'_>>, AdminError> {
+        let database = &*self.host.gate.database;
+        Ok(Remote::find(self.host.cluster.member(), database, id).await?)
+    }
+
+    async fn stored(&self, digest: &str) -> Result<StoredComponent, AdminError> {
+        let component = self.registry().component(digest).await?;
+        component
+            .ok_or_else(|| AdminError::NotFound(format!("no component {digest} was uploaded here")))
+    }
+
+    /// Returns the digest that was active before the active one.
+    async fn before_active(&self) -> Result<String, AdminError> {
+        let active = self.host.revisions.active().digest.clone();
+        let past = Past::read(self.registry()).await?;
+        past.before(&active)
+            .map(str::to_owned)
+            .ok_or_else(|| AdminError::NotFound("nothing was active before this revision".into()))
+    }
+}
+
+#[async_trait]
+impl Admin for Deployments {
+    async fn upload(
         &self,
         content: Vec<u8>,
         expected: Option<&str>,
         signature: Option<Vec<u8>>,
         actor: &str,
-    ) -> Result<ComponentSummary, OrderError> {
-        let digest = digest_of(&content);
-        if let Some(expected) = expected.map(plain_digest)
+    ) -> Result<ComponentSummary, AdminError> {
+        let digest = digest::sha256(&content);
+        if let Some(expected) = expected
             && expected != digest
         {
-            return Err(OrderError::Rejected {
-                code: "digest-mismatch",
-                reason: format!("the content's digest is {digest}, not {expected}"),
-            });
+            return Err(AdminError::rejected(
+                Reason::DigestMismatch,
+                format!("the content's digest is {digest}, not {expected}"),
+            ));
         }
         let component = StoredComponent {
             size_bytes: content.len() as u64,
@@ -153,73 +185,39 @@ impl Deployments {
         };
         self.registry().put_component(&component).await?;
         let stored = self.registry().component(&component.digest).await?;
-        Ok(self.summary(&stored.unwrap_or(component)))
+        Ok(views::component(&self.host, &stored.unwrap_or(component)))
     }
 
-    /// Begins a deployment and returns its id.
-    ///
-    /// # Errors
-    /// [`OrderError`]; nothing was begun.
-    pub async fn deploy(self: &Arc<Self>, order: Order, actor: &str) -> Result<i64, OrderError> {
-        let kind = if order.dry_run { "dry-run" } else { "deploy" };
+    async fn components(&self) -> Result<Vec<ComponentSummary>, AdminError> {
+        let components = self.registry().components().await?;
+        let shown = components.iter();
+        Ok(shown
+            .map(|component| views::component(&self.host, component))
+            .collect())
+    }
+
+    async fn component(&self, digest: &str) -> Result<Option<ComponentDetails>, AdminError> {
+        let stored = self.registry().component(digest).await?;
+        Ok(stored.map(|component| views::details(&self.host, &component)))
+    }
+
+    async fn deploy(&self, order: Order, actor: &str) -> Result<i64, AdminError> {
+        let kind = match order.dry_run {
+            true => Kind::DryRun,
+            false => Kind::Deploy,
+        };
         self.order(order, kind, actor).await
     }
 
-    /// Begins a deployment of a kind.
-    pub(super) async fn order(
-        self: &Arc<Self>,
-        order: Order,
-        kind: &str,
-        actor: &str,
-    ) -> Result<i64, OrderError> {
-        if order.canary_percent.is_some() && order.shadow {
-            return Err(OrderError::Rejected {
-                code: "two-trials",
-                reason: "order a canary or a shadow, not both".to_owned(),
-            });
-        }
-        let digest = plain_digest(&order.digest).to_owned();
-        let component = self.find(&digest).await?;
-        if !order.retry_refused
-            && let Some(reason) = Past::read(self.registry()).await?.rolled_back(&digest)
-        {
-            return Err(OrderError::Rejected {
-                code: "refused-before",
-                reason: format!(
-                    "this component was rolled back before ({reason}); order again with \
-                     retry_refused if the cause is gone"
-                ),
-            });
-        }
-        let journal = self.begin(&digest, kind, actor, &order).await?;
-        let id = journal.id;
-        let this = self.clone();
-        self.run(journal.clone(), async move {
-            this.carry_out(&journal, &order, component).await;
-        });
-        Ok(id)
-    }
-
-    /// Goes back to a revision that was active before: to that of the digest, or to the one
-    /// before the active one. Takes milliseconds where the revision is still compiled. While a
-    /// new revision is in probation or tried beside the active one, that deployment is ended by
-    /// going back, and its id returned.
-    ///
-    /// # Errors
-    /// [`OrderError`]; nothing was begun.
-    pub async fn rollback(
-        self: &Arc<Self>,
-        digest: Option<&str>,
-        actor: &str,
-    ) -> Result<i64, OrderError> {
-        let digest = digest.map(plain_digest);
+    async fn rollback(&self, digest: Option<&str>, actor: &str) -> Result<i64, AdminError> {
         if let Some(running) = self.registry().running_deployment().await?
-            && matches!(running.stage.as_str(), "probation" | "canary" | "shadow")
+            && let Some(Progress::At(stage)) = running.stage.known()
+            && matches!(stage, Stage::Probation | Stage::Canary | Stage::Shadow)
             && digest.is_none_or(|digest| running.new.from.as_deref() == Some(digest))
         {
-            let reason = format!("rolled back by {actor} at its stage {}", running.stage);
-            // Where that is over by now, it is rolled back like any other.
-            if self.interrupt_anywhere(running.id, reason).await? {
+            let reason = format!("rolled back by {actor} at its stage {stage}");
+            // If it has ended by now, the new revision is rolled back like any other.
+            if self.interrupt(running.id, reason).await? {
                 return Ok(running.id);
             }
         }
@@ -228,107 +226,91 @@ impl Deployments {
             None => self.before_active().await?,
         };
         if !self.registry().was_active(&digest).await? {
-            return Err(OrderError::Rejected {
-                code: "never-active",
-                reason: format!("{digest} was never active here; deploy it instead"),
-            });
+            return Err(AdminError::rejected(
+                Reason::NeverActive,
+                format!("{digest} was never active here; deploy it instead"),
+            ));
         }
-        let component = self.find(&digest).await?;
-        let order = Order {
-            digest: digest.clone(),
-            ..Order::default()
-        };
-        let journal = self.begin(&digest, "rollback", actor, &order).await?;
-        let id = journal.id;
-        let this = self.clone();
-        self.run(journal.clone(), async move {
-            this.go_back(&journal, component).await;
-        });
-        Ok(id)
+        let component = self.stored(&digest).await?;
+        self.rollouts.roll_back(component, actor).await
     }
 
-    /// Ends a deployment that runs: the revision before it serves.
-    ///
-    /// # Errors
-    /// [`OrderError::Rejected`] where it does not run; [`OrderError::Database`].
-    pub async fn abort(self: &Arc<Self>, id: i64, actor: &str) -> Result<(), OrderError> {
-        let reason = format!("aborted by {actor}");
-        match self.interrupt_anywhere(id, reason).await? {
-            true => Ok(()),
-            false => Err(OrderError::Rejected {
-                code: "not-running",
-                reason: format!("deployment {id} does not run"),
-            }),
-        }
-    }
-
-    pub(super) fn registry(&self) -> &dyn Registry {
-        self.database.registry()
-    }
-
-    /// A revision that is still compiled.
-    pub(super) fn kept(&self, digest: &str) -> Option<Arc<Revision>> {
-        let kept = self.lock_kept();
-        kept.iter()
-            .find(|revision| revision.digest == digest)
-            .cloned()
-    }
-
-    /// Keeps a revision that is active no longer, so that going back to it is quick.
-    pub(super) fn keep(&self, revision: Arc<Revision>) {
-        let active = self.service.active().digest.clone();
-        let mut kept = self.lock_kept();
-        kept.retain(|other| other.digest != revision.digest && other.digest != active);
-        if revision.digest != active {
-            kept.push_front(revision);
-        }
-        kept.truncate(self.settings.keep);
-    }
-
-    async fn begin(
+    async fn promote(
         &self,
-        digest: &str,
-        kind: &str,
+        id: i64,
+        canary_percent: Option<f64>,
         actor: &str,
-        order: &Order,
-    ) -> Result<Arc<Journal>, OrderError> {
-        self.caught_up().await?;
+    ) -> Result<(), AdminError> {
+        if self.registry().deployment(id).await?.is_none() {
+            return Err(AdminError::NotFound(format!("there is no deployment {id}")));
+        }
+        if let Some(remote) = self.remote(id).await?
+            && remote.promote(canary_percent, actor).await?
+        {
+            return Ok(());
+        }
+        self.rollouts.promote(id, canary_percent, actor).await
+    }
+
+    async fn abort(&self, id: i64, actor: &str) -> Result<(), AdminError> {
+        match self.interrupt(id, format!("aborted by {actor}")).await? {
+            true => Ok(()),
+            false => Err(AdminError::rejected(
+                Reason::NotRunning,
+                format!("deployment {id} does not run"),
+            )),
+        }
+    }
+
+    async fn record(&self, attempt: Attempt, actor: &str) -> Result<(), AdminError> {
         let new = NewDeployment {
-            digest: digest.to_owned(),
-            from: Some(self.service.active().digest.clone()),
-            kind: kind.to_owned(),
+            digest: attempt.digest,
+            from: Some(self.host.revisions.active().digest.clone()),
+            kind: attempt.kind.into(),
             actor: actor.to_owned(),
-            order: serde_json::to_string(order).unwrap_or_default(),
+            order: "{}".to_owned(),
         };
-        let begun = self.registry().begin_deployment(&new).await?;
-        let id = begun.map_err(OrderError::Busy)?;
-        let journal = Journal::new(id, self.database.clone());
-        Ok(Arc::new(
-            journal.pausing(self.settings.pause_before.clone()),
-        ))
+        let end = End {
+            outcome: Outcome::Rejected.into(),
+            code: Some(attempt.code),
+            reason: Some(attempt.reason),
+            report: "[]".to_owned(),
+        };
+        self.registry().record_attempt(&new, &end).await?;
+        Ok(())
     }
 
-    async fn find(&self, digest: &str) -> Result<StoredComponent, OrderError> {
-        let component = self.registry().component(digest).await?;
-        component
-            .ok_or_else(|| OrderError::NotFound(format!("no component {digest} was uploaded here")))
+    async fn deployment(&self, id: i64) -> Result<Option<Deployment>, AdminError> {
+        let row = self.registry().deployment(id).await?;
+        Ok(row.map(|row| {
+            let mut deployment = history::deployment(row);
+            // The registry has the events up to the latest stage.
+            if let Some(journal) = self.rollouts.journal(id) {
+                deployment.events = journal.events();
+            }
+            deployment
+        }))
     }
 
-    /// The digest that was active before the one that is.
-    async fn before_active(&self) -> Result<String, OrderError> {
-        let active = self.service.active().digest.clone();
-        let past = Past::read(self.registry()).await?;
-        past.before(&active)
-            .map(str::to_owned)
-            .ok_or_else(|| OrderError::NotFound("nothing was active before this revision".into()))
+    async fn history(&self, limit: u32) -> Result<Vec<Deployment>, AdminError> {
+        let rows = self.registry().deployments(limit).await?;
+        Ok(rows.into_iter().map(history::deployment).collect())
     }
 
-    // What it guards is whole also where a holder panicked.
-    pub(super) fn lock_kept(&self) -> std::sync::MutexGuard<'_, VecDeque<Arc<Revision>>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn status(&self) -> Result<Status, AdminError> {
+        views::status(&self.host).await
     }
-}
 
-pub(super) fn plain_digest(digest: &str) -> &str {
-    digest.strip_prefix("sha256:").unwrap_or(digest)
+    async fn follow(&self, id: i64) -> Result<Option<BoxStream<'static, Event>>, AdminError> {
+        if let Some(journal) = self.rollouts.journal(id) {
+            return Ok(Some(journal.follow().boxed()));
+        }
+        let deployment = self.deployment(id).await?;
+        Ok(deployment.map(|deployment| {
+            if deployment.outcome == Outcome::Running {
+                return cluster::follow(self.host.gate.database.clone(), id);
+            }
+            stream::iter(deployment.events).boxed()
+        }))
+    }
 }

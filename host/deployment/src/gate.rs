@@ -1,97 +1,189 @@
-//! The gate: compile, link, describe, bind, migrate, self-test.
+//! The gate: every check that a component passes before it can serve, in order.
+//!
+//! [`Gate::admit`] runs all of them, as stages of a deployment. [`Gate::load`] runs those that build
+//! a revision, for a component that was admitted before. Both leave the active revision as it is.
+
+mod code;
+pub(crate) mod routes;
+mod schema;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
-
-use super::{Refused, routes};
-use contract::{Asset, Description};
-use request::{Component, Revision, Template};
-use runtime::{Call, CodeCache, CodeKey, Compiler, Interruption, Program, Runtime, ServiceError};
+use self::routes::Bound;
+use super::journal::Journal;
+use super::rejection::Rejection;
+use super::signature::{SignatureError, TrustedKeys};
+use contract::deployment::Stage;
+use contract::{Asset, Description, digest};
+use request::{Component, Revision};
+use runtime::{CodeCache, CodeKey, Compiler, Program, Runtime};
 use storage::registry::StoredComponent;
-use storage::{self, Budget, Database, MigrationError};
-use transcode::{Interface, Operation, openapi};
-
-/// How often a transaction of the gate is tried that meets clients' transactions.
-const ATTEMPTS: u32 = 12;
-/// After so long it is not tried again: while a change of a table waits for its lock, so does
-/// everybody who uses the table.
-const ATTEMPTS_END: Duration = Duration::from_secs(5);
-/// The longest pause before the next attempt.
-const PAUSE: Duration = Duration::from_millis(50);
+use storage::{Database, Registry};
+use transcode::{Interface, breaking_changes, openapi};
 
 /// Everything that the checks need.
 pub struct Gate {
-    /// Where components run.
+    /// Runs components.
     pub runtime: Arc<Runtime>,
-    /// What compiles them.
+    /// Compiles components.
     pub compiler: Compiler,
-    /// Where compiled code is kept; none: nowhere.
+    /// Keeps compiled code between starts. `None`: compiled code is not kept.
     pub cache: Option<CodeCache>,
-    /// What seals the code that hosts of one database share; none: each compiles for itself.
+    /// Seals the code that hosts of one database share. `None`: each host compiles for itself.
     pub shared: Option<CodeKey>,
-    /// What their schema is applied to.
+    /// The keys of which one must have signed a component. Empty: components need no signature.
+    pub keys: TrustedKeys,
+    /// The components, and the data that their migrations apply to.
     pub database: Arc<dyn Database>,
-    /// How long `describe`, `assets` and `check` may take, each.
+    /// How long each of `describe`, `assets` and `check` may take.
     pub patience: Duration,
-    /// How long the migrations of one component may take. They hold the writer.
+    /// How long the migrations of one component may take. Writes wait for them.
     pub migration_time: Duration,
 }
 
+/// A component that was compiled, described and bound.
+struct Built {
+    program: Program,
+    description: Description,
+    assets: Vec<Asset>,
+    bound: Bound,
+}
+
+/// The revision with which a new component is compared.
+pub(crate) struct Compared<'a> {
+    pub(crate) active: &'a Revision,
+    /// Whether the order accepts changes that break clients.
+    pub(crate) allow_breaking: bool,
+}
+
 impl Gate {
-    /// Loads a component that passed the gate before: everything but the comparison and the
-    /// self-test, so that a restart is quick.
+    /// Puts a component through every check, without changing anything. `was_active`: the
+    /// component was active before, so the database may have migrations that came later.
     ///
     /// # Errors
-    /// [`Refused`]; the database is as it was before.
-    pub(super) async fn load(&self, component: &StoredComponent) -> Result<Revision, Refused> {
+    /// Returns the first [`Rejection`].
+    pub(crate) async fn admit(
+        &self,
+        journal: &Journal,
+        component: &StoredComponent,
+        compared: Option<Compared<'_>>,
+        was_active: bool,
+    ) -> Result<Revision, Rejection> {
+        let verified = async {
+            check_digest(component)?;
+            self.check_signature(component)
+        };
+        journal.stage(Stage::Verify, verified).await?;
+        let built = self.build(component, Some(journal)).await?;
+        if let Some(compared) = compared {
+            let compared = async { compare(journal, &compared, &built.bound) };
+            journal.stage(Stage::Compare, compared).await?;
+        }
+        let checked = self.check(&built.program, &built.description, was_active);
+        journal.stage(Stage::Check, checked).await?;
+        self.assemble(component, built)
+    }
+
+    /// Builds the revision of a component that was admitted before, and applies migrations that the
+    /// database does not have yet. Leaves the comparison and the self-test out, so that a restart
+    /// is quick.
+    ///
+    /// # Errors
+    /// Returns a [`Rejection`]; the database is then as it was before.
+    pub(crate) async fn load(
+        &self,
+        component: &StoredComponent,
+    ) -> Result<Arc<Revision>, Rejection> {
         let revision = self.prepare(component).await?;
         self.migrate(&revision.description, true).await?;
         Ok(revision)
     }
 
-    /// Makes a revision of a component whose schema is another's matter.
+    /// Builds the revision of a component that was admitted before, without applying its
+    /// migrations.
     ///
     /// # Errors
-    /// [`Refused`].
-    pub(super) async fn prepare(&self, component: &StoredComponent) -> Result<Revision, Refused> {
-        let digest = component.digest.clone();
-        let found = digest_of(&component.content);
-        if found != digest {
-            return Err(Refused::Damaged(found));
-        }
-        let component = component.content.as_slice();
-        let program = self.compile(component, &digest).await?;
-        let description = self.describe(&program).await?;
-        let assets = self.assets(&program).await?;
-        let bound = bind(&Interface::decode(component)?, &description, &assets)?;
-        self.assemble(digest, program, description, assets, bound)
+    /// Returns a [`Rejection`].
+    pub(crate) async fn prepare(
+        &self,
+        component: &StoredComponent,
+    ) -> Result<Arc<Revision>, Rejection> {
+        check_digest(component)?;
+        let built = self.build(component, None).await?;
+        self.assemble(component, built).map(Arc::new)
     }
 
-    /// Asks the component what it is.
-    pub(super) async fn describe(&self, program: &Program) -> Result<Description, Refused> {
+    /// Returns a component that was uploaded.
+    ///
+    /// # Errors
+    /// Returns [`Rejection::Gone`] if the database does not have it, or [`Rejection::Database`].
+    pub(crate) async fn stored(&self, digest: &str) -> Result<StoredComponent, Rejection> {
+        let component = self.registry().component(digest).await?;
+        component.ok_or_else(|| Rejection::Gone(digest.to_owned()))
+    }
+
+    /// Checks that a trusted key signed a component, if any key is trusted.
+    ///
+    /// # Errors
+    /// Returns [`Rejection::Signature`].
+    pub(crate) fn check_signature(&self, component: &StoredComponent) -> Result<(), Rejection> {
+        if self.keys.is_empty() {
+            return Ok(());
+        }
+        let signature = component.signature.as_deref();
+        let signature = signature.ok_or(SignatureError::Missing)?;
+        self.keys.verify(&component.digest, signature)?;
+        Ok(())
+    }
+
+    /// Returns the tables of components and deployments.
+    pub(crate) fn registry(&self) -> &dyn Registry {
+        self.database.registry()
+    }
+
+    /// Compiles, describes and binds a component: as stages, if there is a journal.
+    async fn build(
+        &self,
+        component: &StoredComponent,
+        journal: Option<&Journal>,
+    ) -> Result<Built, Rejection> {
+        let content = component.content.as_slice();
+        // The compiler goes first: its errors are the clearest for bytes that are not a component.
+        let compiled = self.compile(content, &component.digest);
+        let program = stage(journal, Stage::Compile, compiled).await?;
+        let described = self.describe(&program);
+        let description = stage(journal, Stage::Describe, described).await?;
+        let bound = async {
+            let interface = Interface::decode(content)?;
+            let assets = self.runtime.assets(&program, self.deadline()).await?;
+            let bound = routes::bind(&interface, &description, &assets)?;
+            Ok::<_, Rejection>((bound, assets))
+        };
+        let (bound, assets) = stage(journal, Stage::Bind, bound).await?;
+        Ok(Built {
+            program,
+            description,
+            assets,
+            bound,
+        })
+    }
+
+    async fn describe(&self, program: &Program) -> Result<Description, Rejection> {
         Ok(self.runtime.describe(program, self.deadline()).await?)
     }
 
-    /// Asks the component for the files of its web UI.
-    pub(super) async fn assets(&self, program: &Program) -> Result<Vec<Asset>, Refused> {
-        Ok(self.runtime.assets(program, self.deadline()).await?)
-    }
-
-    /// Joins what was checked.
-    pub(super) fn assemble(
-        &self,
-        digest: String,
-        program: Program,
-        description: Description,
-        assets: Vec<Asset>,
-        bound: Bound,
-    ) -> Result<Revision, Refused> {
+    fn assemble(&self, component: &StoredComponent, built: Built) -> Result<Revision, Rejection> {
+        let Built {
+            program,
+            description,
+            assets,
+            bound,
+        } = built;
         let openapi = openapi(&description, &bound.operations);
         let logic = Component::new(self.runtime.clone(), program, bound.operations.clone())?;
         Ok(Revision {
-            digest,
+            digest: component.digest.clone(),
             router: bound.router,
             openapi,
             assets,
@@ -102,172 +194,40 @@ impl Gate {
         })
     }
 
-    /// Applies the migrations and runs the self-test on the result, in a transaction that is
-    /// rolled back. `was_active`: the database may have steps beyond the component's.
-    pub(super) async fn try_schema(
-        &self,
-        program: &Program,
-        description: &Description,
-        was_active: bool,
-    ) -> Result<(), Refused> {
-        let mut attempts = Attempts::begin();
-        loop {
-            match self.try_once(program, description, was_active).await {
-                Err(refused) if attempts.go_on(&refused) => pause().await,
-                decided => return decided,
-            }
-        }
-    }
-
-    async fn try_once(
-        &self,
-        program: &Program,
-        description: &Description,
-        was_active: bool,
-    ) -> Result<(), Refused> {
-        let mut trial = self.database.begin_trial(self.budget()).await?;
-        trial.migrate(&description.migrations, was_active).await??;
-        let call = Call {
-            dialect: self.database.dialect(),
-            deadline: self.deadline(),
-            transaction: trial,
-            now: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default(),
-            seed: None,
-            span: tracing::Span::current(),
-        };
-        let checked = self.runtime.check(program, call).await?;
-        checked.map_err(Refused::Check)
-    }
-
-    /// Applies the migrations for good and returns the names of those that were new.
-    pub(super) async fn migrate(
-        &self,
-        description: &Description,
-        was_active: bool,
-    ) -> Result<Vec<String>, Refused> {
-        let mut attempts = Attempts::begin();
-        let applied = loop {
-            match self.migrate_once(description, was_active).await {
-                Err(refused) if attempts.go_on(&refused) => pause().await,
-                decided => break decided?,
-            }
-        };
-        for name in &applied {
-            tracing::info!(migration.name = name, "applied migration {name}");
-        }
-        Ok(applied)
-    }
-
-    async fn migrate_once(
-        &self,
-        description: &Description,
-        was_active: bool,
-    ) -> Result<Vec<String>, Refused> {
-        let mut transaction = self.database.begin_migration(self.budget()).await?;
-        let migrations = &description.migrations;
-        let applied = transaction.migrate(migrations, was_active).await??;
-        if !applied.is_empty() {
-            transaction.commit().await?;
-        }
-        Ok(applied)
-    }
-
     fn deadline(&self) -> Instant {
         Instant::now() + self.patience
     }
+}
 
-    fn budget(&self) -> Budget {
-        Budget {
-            deadline: Instant::now() + self.migration_time,
-            wait: self.patience,
-            hold: self.migration_time,
-            statements: u32::MAX,
-            rows: u64::MAX,
-            bytes: u64::MAX,
-        }
+/// Runs a check, as a stage if there is a journal.
+async fn stage<T>(
+    journal: Option<&Journal>,
+    stage: Stage,
+    check: impl Future<Output = Result<T, Rejection>>,
+) -> Result<T, Rejection> {
+    match journal {
+        Some(journal) => journal.stage(stage, check).await,
+        None => check.await,
     }
 }
 
-/// How often something was tried, and since when.
-struct Attempts {
-    began: Instant,
-    left: u32,
-}
-
-impl Attempts {
-    fn begin() -> Self {
-        Attempts {
-            began: Instant::now(),
-            left: ATTEMPTS,
-        }
+fn check_digest(component: &StoredComponent) -> Result<(), Rejection> {
+    let found = digest::sha256(&component.content);
+    if found != component.digest {
+        return Err(Rejection::Damaged(found));
     }
+    Ok(())
+}
 
-    /// Whether to try again after this refusal.
-    fn go_on(&mut self, refused: &Refused) -> bool {
-        self.left -= 1;
-        self.left > 0 && is_conflict(refused) && self.began.elapsed() < ATTEMPTS_END
+fn compare(journal: &Journal, compared: &Compared<'_>, new: &Bound) -> Result<(), Rejection> {
+    let changes = breaking_changes(&compared.active.operations, &new.operations);
+    let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+    if changes.is_empty() {
+        return Ok(());
     }
-}
-
-/// Waits for a moment, by chance: who met once should not meet again.
-async fn pause() {
-    tokio::time::sleep(PAUSE.mul_f64(rand::random())).await;
-}
-
-/// Whether another transaction was in the way, which says nothing of the component.
-fn is_conflict(refused: &Refused) -> bool {
-    matches!(
-        refused,
-        Refused::Migration(MigrationError::Blocked { .. })
-            | Refused::Database(storage::Error::Conflict)
-            | Refused::Service(ServiceError::Interrupted(
-                _,
-                Interruption::Database(storage::Error::Conflict)
-            ))
-    )
-}
-
-/// A description's routes, bound to the functions that they name.
-pub(super) struct Bound {
-    pub(super) operations: Vec<Operation>,
-    pub(super) router: matchit::Router<Template>,
-}
-
-/// Checks that what a component says of itself fits its own types and the host's paths, as far
-/// as that shows without a database, and returns its operations in the routes' order.
-///
-/// # Errors
-/// [`Refused`], as a deployment would be.
-pub fn check_description(
-    interface: &Interface,
-    description: &Description,
-    assets: &[Asset],
-) -> Result<Vec<Operation>, Refused> {
-    bind(interface, description, assets).map(|bound| bound.operations)
-}
-
-/// Binds the routes to the component's functions, and its paths to each other.
-pub(super) fn bind(
-    interface: &Interface,
-    description: &Description,
-    assets: &[Asset],
-) -> Result<Bound, Refused> {
-    let operations = description
-        .routes
-        .iter()
-        .map(|route| Operation::bind(interface, route))
-        .collect::<Result<_, _>>()?;
-    let router = routes::router(description)?;
-    routes::check_assets(assets, description)?;
-    Ok(Bound { operations, router })
-}
-
-/// A component's digest: SHA-256 in lower-case hex.
-pub fn digest_of(component: &[u8]) -> String {
-    Sha256::digest(component)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    journal.note_breaking(changes.clone());
+    match compared.allow_breaking {
+        true => Ok(()),
+        false => Err(Rejection::Breaking(changes)),
+    }
 }

@@ -1,58 +1,21 @@
-//! Deployments as they are remembered, turned into what operators see; and attempts that are
-//! remembered although they never became one.
+//! The history: deployments as the registry remembers them, and what they say of components.
 
 use std::time::{Duration, SystemTime};
 
-use super::deployments::{Deployments, OrderError};
-use super::journal::timestamp;
-use super::model::{Deployment, Event};
-use storage::registry::{DeploymentRow, End, NewDeployment};
+use super::model::{Deployment, timestamp};
+use contract::Word;
+use contract::deployment::Outcome;
+use storage::registry::DeploymentRow;
+use storage::{self, Registry};
 
-/// An attempt that never became a deployment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// `upload`, `deploy`, `rollback`.
-    pub kind: String,
-    /// What it was about; empty where that is not known.
-    pub digest: String,
-    /// The reason's slug.
-    pub code: String,
-    /// The reason for people.
-    pub reason: String,
-}
-
-impl Deployments {
-    /// Remembers an attempt that was refused before it became a deployment.
-    ///
-    /// # Errors
-    /// [`OrderError::Database`].
-    pub async fn remember(&self, attempt: Attempt, actor: &str) -> Result<(), OrderError> {
-        let new = NewDeployment {
-            digest: attempt.digest,
-            from: Some(self.service.active().digest.clone()),
-            kind: attempt.kind,
-            actor: actor.to_owned(),
-            order: "{}".to_owned(),
-        };
-        let end = End {
-            outcome: "rejected".to_owned(),
-            code: Some(attempt.code),
-            reason: Some(attempt.reason),
-            report: report(&[]),
-        };
-        self.registry().record_attempt(&new, &end).await?;
-        Ok(())
-    }
-}
-
-/// A remembered deployment for operators.
-pub(super) fn deployment(row: DeploymentRow) -> Deployment {
+/// Converts a row to what operators see.
+pub(crate) fn deployment(row: DeploymentRow) -> Deployment {
     let at = |micros: i64| {
         timestamp(SystemTime::UNIX_EPOCH + Duration::from_micros(micros.unsigned_abs()))
     };
     let (outcome, code, reason) = match row.end {
         Some(end) => (end.outcome, end.code, end.reason),
-        None => ("running".to_owned(), None, None),
+        None => (Outcome::Running.into(), None, None),
     };
     Deployment {
         id: row.id,
@@ -64,14 +27,66 @@ pub(super) fn deployment(row: DeploymentRow) -> Deployment {
         outcome,
         code,
         reason,
-        // What an older host wrote in another shape is left out rather than fatal.
+        // Events that an older host wrote in another shape are left out; they are not an error.
         events: serde_json::from_str(&row.report).unwrap_or_default(),
         began_at: at(row.began_at),
         ended_at: row.ended_at.map(at),
     }
 }
 
-/// Events as they are remembered.
-pub(super) fn report(events: &[Event]) -> String {
-    serde_json::to_string(events).unwrap_or_else(|_| "[]".to_owned())
+/// What the history says of components: which were active, and which were rolled back. The latest
+/// deployment first.
+pub(crate) struct Past(Vec<DeploymentRow>);
+
+impl Past {
+    /// Reads the whole history.
+    ///
+    /// # Errors
+    /// Returns the registry's error.
+    pub(crate) async fn read(registry: &dyn Registry) -> Result<Self, storage::Error> {
+        registry.deployments(u32::MAX).await.map(Past)
+    }
+
+    /// Returns the components that became active and stayed so, the latest first, each once.
+    /// Components that were rolled back since are left out.
+    pub(crate) fn active(&self) -> Vec<&str> {
+        let mut digests: Vec<&str> = Vec::new();
+        for row in &self.0 {
+            let digest = row.new.digest.as_str();
+            if outcome(row) == Some(Outcome::Active)
+                && !digests.contains(&digest)
+                && self.rolled_back(digest).is_none()
+            {
+                digests.push(digest);
+            }
+        }
+        digests
+    }
+
+    /// Returns the component that was active before `active`.
+    pub(crate) fn before(&self, active: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .filter(|row| row.new.digest == active && outcome(row) == Some(Outcome::Active))
+            .filter_map(|row| row.new.from.as_deref())
+            // An order to deploy the component that was active already changed nothing.
+            .find(|from| *from != active)
+    }
+
+    /// Returns why a component was rolled back, if the latest deployment that decided on it did so.
+    pub(crate) fn rolled_back(&self, digest: &str) -> Option<&str> {
+        let decided = |row: &&DeploymentRow| {
+            row.new.digest == digest
+                && matches!(outcome(row), Some(Outcome::Active | Outcome::RolledBack))
+        };
+        let end = self.0.iter().find(decided)?.end.as_ref()?;
+        (end.outcome == Outcome::RolledBack).then(|| end.reason.as_deref().unwrap_or_default())
+    }
+}
+
+fn outcome(row: &DeploymentRow) -> Option<Outcome> {
+    row.end
+        .as_ref()
+        .map(|end| &end.outcome)
+        .and_then(Word::known)
 }

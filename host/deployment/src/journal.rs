@@ -1,47 +1,94 @@
-//! What happens in one deployment, in order: kept, published to whoever follows, and measured.
+//! The events of one deployment, in order: recorded, logged, and published to followers.
 //!
-//! Each stage is written down in the registry as it begins, so that a crash leaves behind where it
-//! happened. That is also where tests of crashes stop a deployment: no stage can be forgotten.
+//! The registry records each stage when it begins, so that a crash leaves behind where it happened.
+//! Crash tests stop a deployment at the same place, so that no stage can be forgotten.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::Stream;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::history;
-use super::model::Event;
+use super::model::{Event, timestamp};
+use super::rejection::Rejection;
+use contract::Word;
+use contract::deployment::{EventStatus, Outcome, Reason, Stage};
 use storage::Database;
+use storage::registry::End;
 
-/// The events of one deployment. Followers see all of them, from the first on.
-pub(super) struct Journal {
+/// The events of one deployment. Followers get all of them, from the first.
+pub(crate) struct Journal {
     /// The deployment's id.
-    pub(super) id: i64,
+    pub(crate) id: i64,
     events: Mutex<Vec<Event>>,
-    /// The number of events, and whether there will be more.
+    /// The number of published events, and whether more will follow.
     published: watch::Sender<(usize, bool)>,
-    /// Where the stages are written down.
+    /// The registry in it records the stages.
     database: Arc<dyn Database>,
-    /// For tests of crashes: the deployment stops for ever before this stage or point.
-    pause_before: Option<String>,
+    /// For crash tests: the deployment stops forever before this stage or point.
+    pause_before: Option<Word<Stage>>,
 }
 
-/// How an event came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Status {
-    Began,
-    Passed,
-    Failed,
-    Noted,
+/// How a deployment ends.
+#[derive(Debug, Clone)]
+pub(crate) struct Ending {
+    pub(crate) outcome: Outcome,
+    /// The reason's code and sentence, if the outcome needs a reason.
+    pub(crate) reason: Option<(Option<Reason>, String)>,
+    /// The component that the registry makes the active one again.
+    pub(crate) back_to: Option<String>,
+}
+
+impl Ending {
+    /// An ending that needs no reason.
+    pub(crate) fn of(outcome: Outcome) -> Self {
+        Ending {
+            outcome,
+            reason: None,
+            back_to: None,
+        }
+    }
+
+    /// An ending with a reason.
+    pub(crate) fn because(
+        outcome: Outcome,
+        code: impl Into<Option<Reason>>,
+        reason: impl Into<String>,
+    ) -> Self {
+        Ending {
+            reason: Some((code.into(), reason.into())),
+            ..Ending::of(outcome)
+        }
+    }
+
+    /// The ending of a deployment that was rejected.
+    pub(crate) fn rejected(rejection: &Rejection) -> Self {
+        Ending::because(Outcome::Rejected, rejection.code(), rejection.to_string())
+    }
+
+    /// The same ending, which also makes a component the active one again.
+    pub(crate) fn back_to(self, digest: Option<String>) -> Self {
+        Ending {
+            back_to: digest,
+            ..self
+        }
+    }
+
+    /// The code of the reason.
+    pub(crate) fn code(&self) -> Option<Reason> {
+        self.reason.as_ref().and_then(|(code, _)| *code)
+    }
 }
 
 impl Journal {
-    pub(super) fn new(id: i64, database: Arc<dyn Database>) -> Self {
+    /// Creates the journal of a new deployment.
+    pub(crate) fn new(id: i64, database: Arc<dyn Database>) -> Self {
         Self::resumed(id, Vec::new(), database)
     }
 
-    /// The journal of a deployment that goes on after a restart.
-    pub(super) fn resumed(id: i64, events: Vec<Event>, database: Arc<dyn Database>) -> Self {
+    /// Creates the journal of a deployment that continues after a restart.
+    pub(crate) fn resumed(id: i64, events: Vec<Event>, database: Arc<dyn Database>) -> Self {
         Journal {
             id,
             published: watch::Sender::new((events.len(), true)),
@@ -51,90 +98,128 @@ impl Journal {
         }
     }
 
-    /// Stops the deployment for ever before a stage or point, where one is given.
-    pub(super) fn pausing(mut self, before: Option<String>) -> Self {
-        self.pause_before = before;
+    /// Stops the deployment forever before a stage or point, for crash tests.
+    pub(crate) fn pausing(mut self, before: Option<&str>) -> Self {
+        self.pause_before = before.map(Word::from);
         self
     }
 
-    /// Adds an event to those of a stage.
-    pub(super) fn note(&self, stage: &str, status: Status, detail: Option<String>) {
-        self.add(stage, status, detail, None, Vec::new());
-    }
-
-    /// Runs a stage between its first and last event. The error's text is the last one's.
-    pub(super) async fn stage<T, E: std::fmt::Display>(
+    /// Runs a stage: adds an event when it begins and one when it ends. A failed stage's last event
+    /// has the error's text.
+    pub(crate) async fn stage<T, E: std::fmt::Display>(
         &self,
-        stage: &str,
+        stage: Stage,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         self.begin(stage).await;
         let began = Instant::now();
         let result = work.await;
         let (status, detail) = match &result {
-            Ok(_) => (Status::Passed, None),
-            Err(error) => (Status::Failed, Some(error.to_string())),
+            Ok(_) => (EventStatus::Passed, None),
+            Err(error) => (EventStatus::Failed, Some(error.to_string())),
         };
         self.add(stage, status, detail, Some(began.elapsed()), Vec::new());
         result
     }
 
-    /// Adds a stage's first event and writes down how far the deployment is. Where that fails, the
-    /// deployment goes on: what it does next decides, not what is told of it.
-    pub(super) async fn begin(&self, stage: &str) {
-        self.note(stage, Status::Began, None);
-        let report = history::report(&self.events());
+    /// Adds a stage's first event and records in the registry how far the deployment is. If the
+    /// registry fails, the deployment continues: its next change decides, not the record.
+    pub(crate) async fn begin(&self, stage: Stage) {
+        self.note(stage, EventStatus::Began, None);
         let registry = self.database.registry();
-        if let Err(error) = registry.advance_deployment(self.id, stage, &report).await {
+        let report = self.report();
+        let advanced = registry.advance_deployment(self.id, stage.into(), &report);
+        if let Err(error) = advanced.await {
             tracing::warn!(
                 deployment.id = self.id,
-                "cannot write down that deployment {} is at {stage}: {error}",
+                "cannot record that deployment {} is at stage {stage}: {error}",
                 self.id
             );
         }
         self.reach(stage).await;
     }
 
-    /// A point at which tests of crashes can stop a deployment.
-    pub(super) async fn reach(&self, point: &str) {
-        if self.pause_before.as_deref() == Some(point) {
-            self.note(point, Status::Noted, Some("paused for a test".into()));
+    /// Marks a point at which crash tests can stop the deployment: a stage, or the text of another
+    /// point.
+    pub(crate) async fn reach(&self, point: impl Into<Word<Stage>>) {
+        let point = point.into();
+        if self.pause_before.as_ref() == Some(&point) {
+            self.note(point, EventStatus::Noted, Some("paused for a test".into()));
             std::future::pending::<()>().await;
         }
     }
 
+    /// Adds an event to a stage.
+    pub(crate) fn note(
+        &self,
+        stage: impl Into<Word<Stage>>,
+        status: EventStatus,
+        detail: Option<String>,
+    ) {
+        self.add(stage, status, detail, None, Vec::new());
+    }
+
     /// Adds the changes that break clients.
-    pub(super) fn breaking(&self, changes: Vec<String>) {
+    pub(crate) fn note_breaking(&self, changes: Vec<String>) {
         let detail = match changes.len() {
             1 => "1 change breaks clients".to_owned(),
             count => format!("{count} changes break clients"),
         };
-        self.add("compare", Status::Noted, Some(detail), None, changes);
+        let (stage, status) = (Stage::Compare, EventStatus::Noted);
+        self.add(stage, status, Some(detail), None, changes);
     }
 
-    /// Adds the last event, which nobody sees before [`Journal::close`]: it must be remembered
-    /// first.
-    pub(super) fn end(&self, outcome: &str, reason: Option<&str>) {
-        let detail = match reason {
-            Some(reason) => format!("{outcome}: {reason}"),
-            None => outcome.to_owned(),
+    /// Adds the last event and returns what the registry is to record. Followers get the event
+    /// after [`Journal::close`], because the registry must record the end first.
+    pub(crate) fn end(&self, ending: &Ending) -> End {
+        let outcome = ending.outcome;
+        let (code, reason) = match &ending.reason {
+            Some((code, reason)) => (*code, Some(reason.clone())),
+            None => (None, None),
         };
-        self.append("end", Status::Noted, Some(detail), None, Vec::new());
+        let detail = match &reason {
+            Some(reason) => format!("{outcome}: {reason}"),
+            None => outcome.to_string(),
+        };
+        let (stage, status) = (Stage::End, EventStatus::Noted);
+        self.append(stage, status, Some(detail), None, Vec::new());
+        End {
+            outcome: outcome.into(),
+            code: code.map(Word::from),
+            reason,
+            report: self.report(),
+        }
     }
 
-    /// Shows the last event: nobody waits for more.
-    pub(super) fn close(&self) {
-        let count = self.lock().len();
+    /// Ends the deployment in the registry, without retrying.
+    ///
+    /// # Errors
+    /// Returns the registry's error; the deployment has not ended then.
+    pub(crate) async fn record_end(&self, ending: &Ending) -> Result<(), storage::Error> {
+        let end = self.end(ending);
+        let registry = self.database.registry();
+        let back_to = ending.back_to.as_deref();
+        registry.end_deployment(self.id, &end, back_to).await
+    }
+
+    /// Publishes the last event: followers wait for no more.
+    pub(crate) fn close(&self) {
+        let count = self.events.lock().len();
         self.published.send_replace((count, false));
     }
 
-    /// The events so far.
-    pub(super) fn events(&self) -> Vec<Event> {
-        self.lock().clone()
+    /// Returns the events so far.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.events.lock().clone()
     }
 
-    /// All events, the past ones at once, until the last.
-    pub(super) fn follow(self: Arc<Self>) -> impl Stream<Item = Event> + Send + 'static {
+    /// Returns the events so far as the registry stores them.
+    pub(crate) fn report(&self) -> String {
+        serde_json::to_string(&*self.events.lock()).unwrap_or_else(|_| "[]".to_owned())
+    }
+
+    /// Follows the deployment: yields the past events at once, then each new one, to the last.
+    pub(crate) fn follow(self: Arc<Self>) -> impl Stream<Item = Event> + Send + 'static {
         let published = self.published.subscribe();
         futures_util::stream::unfold((self, 0), move |(journal, next)| {
             let mut published = published.clone();
@@ -142,7 +227,7 @@ impl Journal {
                 loop {
                     let (count, more) = *published.borrow_and_update();
                     if next < count {
-                        let event = journal.lock().get(next).cloned()?;
+                        let event = journal.events.lock().get(next).cloned()?;
                         return Some((event, (journal, next + 1)));
                     }
                     if !more || published.changed().await.is_err() {
@@ -155,8 +240,8 @@ impl Journal {
 
     fn add(
         &self,
-        stage: &str,
-        status: Status,
+        stage: impl Into<Word<Stage>>,
+        status: EventStatus,
         detail: Option<String>,
         took: Option<Duration>,
         breaking: Vec<String>,
@@ -168,22 +253,17 @@ impl Journal {
 
     fn append(
         &self,
-        stage: &str,
-        status: Status,
+        stage: impl Into<Word<Stage>>,
+        status: EventStatus,
         detail: Option<String>,
         took: Option<Duration>,
         breaking: Vec<String>,
     ) -> usize {
-        let status = match status {
-            Status::Began => "began",
-            Status::Passed => "passed",
-            Status::Failed => "failed",
-            Status::Noted => "noted",
-        };
+        let stage = stage.into();
         tracing::info!(
             deployment.id = self.id,
-            deployment.stage = stage,
-            deployment.status = status,
+            deployment.stage = stage.as_str(),
+            deployment.status = status.as_str(),
             "deployment {}: {stage} {status}{}",
             self.id,
             detail
@@ -191,12 +271,12 @@ impl Journal {
                 .map(|text| format!(": {text}"))
                 .unwrap_or_default()
         );
-        let mut events = self.lock();
+        let mut events = self.events.lock();
         let event = Event {
             number: events.len() as u64,
             at: timestamp(SystemTime::now()),
-            stage: stage.to_owned(),
-            status: status.to_owned(),
+            stage,
+            status: status.into(),
             detail,
             duration_ms: took.map(|took| took.as_secs_f64() * 1e3),
             breaking,
@@ -204,14 +284,4 @@ impl Journal {
         events.push(event);
         events.len()
     }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Event>> {
-        // A push leaves a whole vector behind, also where a reader panicked.
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A moment as RFC 3339 in UTC.
-pub(super) fn timestamp(at: SystemTime) -> String {
-    jiff::Timestamp::try_from(at).map_or_else(|_| String::new(), |at| at.to_string())
 }

@@ -1,27 +1,36 @@
-//! What operators order and see: plain data, also the JSON of the admin API.
+//! The data that operators send and see. Its JSON is that of the admin API.
+//!
+//! The command line reads it too, perhaps from a host of another version: so members that came
+//! later have defaults, and words are lenient ([`Word`]).
+
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
+
+use contract::Word;
+use contract::deployment::{EventStatus, Kind, Outcome, Progress, Reason, Stage};
 
 /// An order to deploy a component that was uploaded.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Order {
-    /// The component's digest, hex, with or without `sha256:`.
+    /// The component's digest. The admin API also takes it with `sha256:` and in upper case; the
+    /// deployment layer expects 64 digits of lower-case hex.
     pub digest: String,
-    /// Check everything, switch nothing.
+    /// Run every check and switch nothing.
     #[serde(default)]
     pub dry_run: bool,
-    /// Let an API through that breaks clients of the active one.
+    /// Accept an API that breaks clients of the active one.
     #[serde(default)]
     pub allow_breaking: bool,
-    /// Try a component again that was rolled back before.
+    /// Accept a component that was rolled back before.
     #[serde(default)]
     pub retry_refused: bool,
     /// Send only this share of clients to the new revision until it is promoted, in percent: above
     /// 0, below 100.
     #[serde(default)]
     pub canary_percent: Option<f64>,
-    /// Run reads on the new revision too, after the answer, and compare; it answers nobody until
-    /// it is promoted. Not together with a canary.
+    /// Repeat reads on the new revision after their response and compare the results. The new
+    /// revision answers no client until it is promoted. Not allowed together with a canary.
     #[serde(default)]
     pub shadow: bool,
 }
@@ -29,49 +38,48 @@ pub struct Order {
 /// A deployment, running or ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Deployment {
-    /// Rises with every deployment.
+    /// Increases with every deployment.
     pub id: i64,
     /// The component's digest.
     pub digest: String,
-    /// The digest that was active before.
+    /// The digest of the component that was active before.
     pub from: Option<String>,
-    /// `deploy`, `rollback`, `dry-run`, `bundled`, `declared`, `fallback`; of a refused one also `upload`.
-    pub kind: String,
-    /// Who asked.
+    /// What was asked for.
+    pub kind: Word<Kind>,
+    /// Who asked for it.
     pub actor: String,
-    /// The latest stage.
-    pub stage: String,
-    /// `running`, `active`, `checked`, `rejected`, `rolled-back`, `aborted`.
-    pub outcome: String,
-    /// The reason's slug where it did not succeed.
-    pub code: Option<String>,
+    /// How far it is, or was when it ended.
+    pub stage: Word<Progress>,
+    /// How it ended, or [`Outcome::Running`].
+    pub outcome: Word<Outcome>,
+    /// The reason's code, if it did not succeed.
+    pub code: Option<Word<Reason>>,
     /// The reason for people.
     pub reason: Option<String>,
-    /// What happened so far, in order.
+    /// The events so far, in order.
     pub events: Vec<Event>,
-    /// RFC 3339, UTC.
+    /// When it began, as RFC 3339 in UTC.
     pub began_at: String,
-    /// RFC 3339, UTC; null while it runs.
+    /// When it ended, as RFC 3339 in UTC. `None` while it runs.
     pub ended_at: Option<String>,
 }
 
-/// One thing that happened in a deployment.
+/// An event of a deployment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// Counts from 0 in a deployment.
+    /// The event's position in its deployment, from 0.
     pub number: u64,
-    /// RFC 3339, UTC.
+    /// When it happened, as RFC 3339 in UTC.
     pub at: String,
-    /// `verify`, `compile`, `describe`, `bind`, `compare`, `check`, `stage`, `migrate`, `switch`, `canary`,
-    /// `shadow`, `probation`, `end`.
-    pub stage: String,
-    /// `began`, `passed`, `failed`, `noted`.
-    pub status: String,
-    /// For people.
+    /// The stage that it belongs to.
+    pub stage: Word<Stage>,
+    /// What it says of the stage.
+    pub status: Word<EventStatus>,
+    /// Details for people.
     pub detail: Option<String>,
-    /// How long the stage took, in milliseconds, where it has ended.
+    /// How long the stage took, in milliseconds, if this event ends it.
     pub duration_ms: Option<f64>,
-    /// Changes that break clients, one a line.
+    /// Changes that break clients.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub breaking: Vec<String>,
 }
@@ -85,37 +93,67 @@ pub struct ComponentSummary {
     pub size_bytes: u64,
     /// Who uploaded it.
     pub actor: String,
-    /// RFC 3339, UTC.
+    /// When it was uploaded last, as RFC 3339 in UTC.
     pub uploaded_at: String,
-    /// Whether it carries a signature of a trusted key.
+    /// Whether it has a signature of a trusted key.
     pub signed: bool,
     /// Whether it is the active one.
     pub active: bool,
 }
 
-/// What is true now.
+/// A component, with what its bytes say of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ComponentDetails {
+    /// The component as a list shows it.
+    #[serde(flatten)]
+    pub summary: ComponentSummary,
+    /// Its interface. A component whose types cannot be read can be uploaded, too.
+    #[serde(flatten)]
+    pub interface: ComponentInterface,
+}
+
+/// What a component's bytes say of its interface.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ComponentInterface {
+    /// The component's types could be read.
+    Readable {
+        /// The interfaces that it imports.
+        imports: Vec<String>,
+        /// The interfaces that it exports.
+        exports: Vec<String>,
+    },
+    /// The component's types could not be read.
+    Unreadable {
+        /// The reason for people.
+        unreadable: String,
+    },
+}
+
+/// The current state of a host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// The active revision.
     pub active: RevisionStatus,
-    /// The revision that is tried beside it.
+    /// The revision on trial.
     pub candidate: Option<RevisionStatus>,
-    /// The share of clients that the candidate gets, in percent; 0 in shadow.
+    /// The share of clients that the candidate answers, in percent; 0 for a shadow.
     pub candidate_percent: Option<f64>,
-    /// What a candidate in the shadow came to so far.
+    /// The comparison of reads so far, if the candidate is a shadow.
     pub shadow: Option<ShadowReport>,
-    /// The deployment that runs.
+    /// The running deployment.
     pub deployment: Option<Deployment>,
-    /// The revisions that a rollback reaches without compiling, the latest first.
+    /// The earlier revisions to which a rollback needs no compilation, the latest first.
     pub kept: Vec<RevisionStatus>,
-    /// What an operator has to know of the active revision: that the host fell back to it, and
-    /// why.
+    /// What an operator should know about the active revision: that the host fell back to it,
+    /// and why.
     #[serde(default)]
     pub warning: Option<String>,
-    /// The hosts that share the database, this one among them; empty where it belongs to this one.
+    /// The hosts that share the database, including this one. Empty if the database belongs to
+    /// this host alone.
     #[serde(default)]
     pub replicas: Vec<ReplicaStatus>,
-    /// Raised by every change of the active revision.
+    /// Increases with every change of the active revision.
     pub epoch: i64,
     /// This host's version.
     pub host_version: String,
@@ -124,35 +162,36 @@ pub struct Status {
 /// A host that shares the database.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReplicaStatus {
-    /// What people call it.
+    /// Its name for people.
     pub name: String,
-    /// Its process' id; no other one ever had it.
+    /// The id of its process. No other process has had the same id.
     pub id: String,
-    /// Whether it is the one that was asked.
+    /// Whether it is the host that was asked.
     pub this: bool,
-    /// `starting`, `serving`, `failed`: it cannot serve the active component; `gone`: its lease has
-    /// run out.
+    /// `starting`, `serving`, `failed` (it cannot serve the active component) or `gone` (its lease
+    /// has expired).
     pub state: String,
     /// The digest of the component that it serves.
     pub digest: Option<String>,
-    /// The epoch of that.
+    /// The epoch that it serves.
     pub epoch: i64,
-    /// How long ago it was heard of last, in milliseconds.
+    /// The age of its last heartbeat, in milliseconds.
     pub heartbeat_ms: u64,
     /// Its version.
     pub host_version: String,
-    /// Why it cannot serve the component that is deployed.
+    /// Why it cannot serve the component of the running deployment.
     pub problem: Option<String>,
 }
 
-/// What reads that were run in the shadow came to.
+/// The comparison of reads that a shadow repeated.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShadowReport {
     /// Reads that both revisions answered.
     pub compared: u64,
-    /// Those of them that were not answered alike.
+    /// Those of them with different results.
     pub different: u64,
-    /// Reads that were left out: the host was busy, or a comparison could not be finished.
+    /// Reads that were not compared, because the host was busy or the comparison could not be
+    /// finished.
     pub skipped: u64,
     /// The first 20 kinds of differences.
     pub samples: Vec<ShadowSample>,
@@ -163,13 +202,13 @@ pub struct ShadowReport {
 pub struct ShadowSample {
     /// Method and template.
     pub route: String,
-    /// A JSON pointer into the body; empty: the kind of answer, or the whole body.
+    /// A JSON pointer into the body. Empty: the kind of response, or the whole body.
     pub pointer: String,
-    /// What differs there, without the data.
+    /// What differs, without the data.
     pub detail: String,
-    /// How often it was seen.
+    /// How often it occurred.
     pub count: u64,
-    /// The id of the first such request.
+    /// The id of the first request with this difference.
     pub request_id: String,
 }
 
@@ -182,10 +221,15 @@ pub struct RevisionStatus {
     pub name: String,
     /// The logic's version.
     pub version: String,
-    /// Requests that began on it here since it was loaded.
+    /// Requests that began on it in this host since it was loaded.
     pub requests: u64,
-    /// Those of them that failed by the logic's fault.
+    /// Those of them that failed because of the logic.
     pub failures: u64,
-    /// Those that run now.
+    /// Those of them that run now.
     pub in_flight: u64,
+}
+
+/// Formats a time as RFC 3339 in UTC.
+pub(crate) fn timestamp(at: SystemTime) -> String {
+    jiff::Timestamp::try_from(at).map_or_else(|_| String::new(), |at| at.to_string())
 }

@@ -1,389 +1,216 @@
-//! One deployment from its first check to its end: staged, switched, watched, and undone by
-//! itself if the new logic misbehaves.
+//! One deployment, from its first check to its end. Read [`Rollout::deploy`] and then the stages that
+//! it names, in order.
 //!
-//! What survives a crash is decided by the registry alone: before `activate` the old component is
-//! active, after it the new one, and a deployment that was in probation when the host died is
-//! rolled back when it starts again (`start`).
+//! Each stage is recorded before it runs, so after a crash the registry alone decides (`recovery`):
+//! before the stage `switch` is done the previous component is active, after it the new one. A
+//! deployment that was in probation when the host died is rolled back.
+//!
+//! To add a stage: add a variant to [`Stage`], and call it here between the stages that it belongs
+//! to, with `journal.stage(…)`. A stage in which a crash must not simply reject the deployment also
+//! needs an arm in `recovery::decide`.
 
-use std::pin::pin;
+mod probation;
+mod staging;
+mod switch;
+mod trial;
+
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
-use futures_util::future::{Either, select};
-
-use super::Refused;
-use super::deployments::Deployments;
-use super::gate::{Gate, bind, digest_of};
-use super::history;
-use super::journal::{Journal, Status};
+pub(crate) use self::trial::Trial;
+use super::gate::Compared;
+use super::host::Host;
+use super::journal::{Ending, Journal};
 use super::model::Order;
-use super::probation::{self, Verdict};
-use super::signature::{SignatureError, TrustedKeys};
+use super::rejection::Rejection;
+use super::retention;
+use contract::deployment::{EventStatus, Outcome, Progress, Reason, Stage};
 use request::Revision;
-use storage::registry::{End, StoredComponent};
-use transcode::{Interface, breaking_changes};
+use storage::registry::StoredComponent;
 
-/// How often the end of a deployment is written before it is given up.
+/// How often a host tries to record the end of a deployment for which no other host waits.
 const ATTEMPTS: u32 = 20;
+/// The pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(250);
 
-impl Gate {
-    /// Puts a component through every check, short of changing anything.
-    ///
-    /// `active`: what its API is compared with. `was_active`: the database may have migrations
-    /// beyond the component's.
-    pub(super) async fn admit(
+/// One deployment that this host runs.
+pub(crate) struct Rollout {
+    pub(crate) host: Arc<Host>,
+    /// Runs the deployment's trial. Shared with whoever promotes it.
+    pub(crate) trial: Arc<Trial>,
+    /// The deployment's events. Shared with whoever follows it.
+    pub(crate) journal: Arc<Journal>,
+}
+
+/// Two revisions after a switch.
+struct Switched {
+    new: Arc<Revision>,
+    previous: Arc<Revision>,
+}
+
+impl Rollout {
+    /// Runs a deployment to its end.
+    pub(crate) async fn deploy(&self, order: &Order, component: StoredComponent) {
+        let ending = match self.deploy_until_switched(order, component).await {
+            Ok(Some(Switched { new, previous })) => {
+                probation::watch(&self.host, &self.journal, new, previous).await
+            }
+            Ok(None) if order.dry_run => Ending::of(Outcome::Checked),
+            Ok(None) => Ending::of(Outcome::Active),
+            // Its outcome is that of a failed probation, so that nobody deploys it again by mistake.
+            Err(Rejection::Canary(reason)) => {
+                Ending::because(Outcome::RolledBack, Reason::CanaryFailed, reason)
+            }
+            Err(rejection) => Ending::rejected(&rejection),
+        };
+        self.finish(ending).await;
+    }
+
+    /// Runs the stages up to the switch. Returns `None` if there is nothing to switch.
+    async fn deploy_until_switched(
         &self,
-        journal: &Journal,
-        order: &Order,
-        component: &StoredComponent,
-        keys: &TrustedKeys,
-        active: Option<&Revision>,
-        was_active: bool,
-    ) -> Result<Revision, Refused> {
-        let digest = component.digest.as_str();
-        journal
-            .stage("verify", async { verify(component, keys) })
-            .await?;
-        // The compiler goes first: it says best what is wrong with bytes that are no component.
-        let program = journal
-            .stage("compile", self.compile(&component.content, digest))
-            .await?;
-        let description = journal.stage("describe", self.describe(&program)).await?;
-        let (bound, assets) = journal
-            .stage("bind", async {
-                let interface = Interface::decode(&component.content)?;
-                let assets = self.assets(&program).await?;
-                let bound = bind(&interface, &description, &assets)?;
-                Ok::<_, Refused>((bound, assets))
-            })
-            .await?;
-        if let Some(active) = active {
-            let compared = async {
-                let changes = breaking_changes(&active.operations, &bound.operations);
-                let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
-                if changes.is_empty() {
-                    return Ok(());
-                }
-                journal.breaking(changes.clone());
-                match order.allow_breaking {
-                    true => Ok(()),
-                    false => Err(Refused::Breaking(changes)),
-                }
-            };
-            journal.stage("compare", compared).await?;
-        }
-        journal
-            .stage("check", self.try_schema(&program, &description, was_active))
-            .await?;
-        self.assemble(digest.to_owned(), program, description, assets, bound)
-    }
-}
-
-fn verify(component: &StoredComponent, keys: &TrustedKeys) -> Result<(), Refused> {
-    let digest = digest_of(&component.content);
-    if digest != component.digest {
-        return Err(Refused::Damaged(digest));
-    }
-    check_signature(component, keys)
-}
-
-/// Checks that a trusted key signed a component, where any is trusted.
-pub(super) fn check_signature(
-    component: &StoredComponent,
-    keys: &TrustedKeys,
-) -> Result<(), Refused> {
-    if keys.is_empty() {
-        return Ok(());
-    }
-    let signature = component.signature.as_deref();
-    keys.verify(&component.digest, signature.ok_or(SignatureError::Missing)?)?;
-    Ok(())
-}
-
-impl Deployments {
-    /// Carries a deployment out, to its end.
-    pub(super) async fn carry_out(
-        &self,
-        journal: &Journal,
         order: &Order,
         component: StoredComponent,
-    ) {
-        match self.try_out(journal, order, component).await {
-            Ok(Some((new, previous))) => self.watch(journal, new, previous).await,
-            Ok(None) => {
-                let outcome = if order.dry_run { "checked" } else { "active" };
-                self.end(journal, outcome, None, None).await;
-            }
-            // It is not tried again by accident, as one that fails in probation.
-            Err(Refused::Canary(reason)) => {
-                let reason = ("canary-failed", reason);
-                self.end(journal, "rolled-back", Some(reason), None).await;
-            }
-            Err(refused) => self.reject(journal, &refused).await,
-        }
-    }
-
-    /// Checks, tries beside the active revision where that was ordered, and switches. Returns the
-    /// new revision and the one before; none where nothing was to be switched.
-    async fn try_out(
-        &self,
-        journal: &Journal,
-        order: &Order,
-        component: StoredComponent,
-    ) -> Result<Option<(Arc<Revision>, Arc<Revision>)>, Refused> {
-        let active = self.service.active();
-        let was_active = self.registry().was_active(&component.digest).await?;
-        let admitted = self.gate.admit(
-            journal,
-            order,
-            &component,
-            &self.keys,
-            Some(&active),
-            was_active,
-        );
-        let revision = admitted.await?;
-        self.stage(journal).await?;
+    ) -> Result<Option<Switched>, Rejection> {
+        let (host, journal) = (&*self.host, &*self.journal);
+        let active = host.revisions.active();
+        let was_active = host.registry().was_active(&component.digest).await?;
+        let compared = Compared {
+            active: &active,
+            allow_breaking: order.allow_breaking,
+        };
+        let admitted = host
+            .gate
+            .admit(journal, &component, Some(compared), was_active);
+        let revision = Arc::new(admitted.await?);
+        staging::stage(host, journal).await?;
         if order.dry_run {
             return Ok(None);
         }
         if component.digest == active.digest {
             let detail = "it is the active one already".to_owned();
-            journal.note("switch", Status::Noted, Some(detail));
+            journal.note(Stage::Switch, EventStatus::Noted, Some(detail));
             return Ok(None);
         }
-        let migrated = self.gate.migrate(&revision.description, was_active);
-        journal.stage("migrate", migrated).await?;
-        let revision = Arc::new(revision);
-        self.try_beside(journal, order, &revision).await?;
-        let previous = journal
-            .stage(
-                "switch",
-                self.switch(journal, revision.clone(), "probation"),
-            )
-            .await?;
-        Ok(Some((revision, previous)))
+        let migrated = host.gate.migrate(&revision.description, was_active);
+        journal.stage(Stage::Migrate, migrated).await?;
+        self.trial.run(journal, order, &revision).await?;
+        let in_probation = Progress::At(Stage::Probation);
+        let switched = switch::switch(host, journal, revision.clone(), in_probation);
+        let previous = journal.stage(Stage::Switch, switched).await?;
+        Ok(Some(Switched {
+            new: revision,
+            previous,
+        }))
     }
 
-    /// Waits until every host of the database has the component ready.
-    async fn stage(&self, journal: &Journal) -> Result<(), Refused> {
-        if self.member.is_none() {
-            return Ok(());
-        }
-        let others = journal
-            .stage("stage", self.stage_elsewhere(journal))
-            .await?;
-        if others > 0 {
-            let detail = format!("ready on {others} other hosts");
-            journal.note("stage", Status::Noted, Some(detail));
-        }
+    /// Continues a probation that a stop of a host interrupted, and ends the deployment.
+    pub(crate) async fn resume_probation(&self, new: Arc<Revision>, previous: Arc<Revision>) {
+        let ending = probation::watch(&self.host, &self.journal, new, previous).await;
+        self.finish(ending).await;
+    }
+
+    /// Goes back to a component that was active before, and ends the deployment.
+    pub(crate) async fn roll_back(&self, component: StoredComponent) {
+        let ending = match self.roll_back_until_switched(component).await {
+            Ok(()) => {
+                switch::settle(&self.host, &self.journal).await;
+                Ending::of(Outcome::Active)
+            }
+            Err(rejection) => Ending::rejected(&rejection),
+        };
+        self.finish(ending).await;
+    }
+
+    async fn roll_back_until_switched(&self, component: StoredComponent) -> Result<(), Rejection> {
+        let (host, journal) = (&*self.host, &*self.journal);
+        let verified = async { host.gate.check_signature(&component) };
+        journal.stage(Stage::Verify, verified).await?;
+        staging::stage(host, journal).await?;
+        let revision = match host.revisions.find_kept(&component.digest) {
+            Some(kept) => kept,
+            None => {
+                let loaded = host.gate.load(&component);
+                journal.stage(Stage::Compile, loaded).await?
+            }
+        };
+        let switched = switch::switch(host, journal, revision, Progress::Switched);
+        journal.stage(Stage::Switch, switched).await?;
         Ok(())
     }
 
-    /// Makes a revision the active one: for every restart and every other host first, then for
-    /// every request.
-    async fn switch(
-        &self,
-        journal: &Journal,
-        revision: Arc<Revision>,
-        stage: &str,
-    ) -> Result<Arc<Revision>, Refused> {
-        let _switching = self.switching.lock().await;
-        let activated = self
-            .registry()
-            .activate(journal.id, &revision.digest, stage)
-            .await;
-        let epoch = match activated {
-            Ok(epoch) => epoch,
-            // The commit may have happened all the same: what the registry says now counts.
-            Err(error) => match self.registry().active().await? {
-                Some(active) if active.deployment == journal.id => active.epoch,
-                _ => return Err(error.into()),
-            },
-        };
-        journal.reach("activated").await;
-        let digest = revision.digest.clone();
-        let previous = self.service.switch(revision);
-        if let Some(member) = &self.member {
-            member.serves(epoch, &digest);
+    /// Ends a deployment whose task was stopped. If requests had switched already, they go back to
+    /// the previous revision.
+    pub(crate) async fn abort(&self, code: Reason, reason: String) {
+        let (host, journal) = (&*self.host, &*self.journal);
+        if let Some(report) = self.trial.end() {
+            journal.note(Stage::Shadow, EventStatus::Noted, Some(report));
         }
-        self.keep(previous.clone());
-        Ok(previous)
-    }
-
-    /// Waits until no host serves what was active before, and notes it.
-    async fn settle(&self, journal: &Journal) {
-        if self.member.is_none() {
-            return;
-        }
-        let began = Instant::now();
-        let detail = match self.settled().await {
-            Some(1) => return,
-            Some(count) => format!(
-                "all {count} hosts serve it after {} ms",
-                began.elapsed().as_millis()
-            ),
-            None => "whether all hosts serve it is not known: the database did not answer".into(),
-        };
-        journal.note("switch", Status::Noted, Some(detail));
-    }
-
-    /// Watches the new revision, and goes back to the previous one if it fails.
-    pub(super) async fn watch(
-        &self,
-        journal: &Journal,
-        new: Arc<Revision>,
-        previous: Arc<Revision>,
-    ) {
-        let before = previous.stats.counts();
-        journal.begin("probation").await;
-        let elsewhere = || self.counts_elsewhere(journal.id)[0];
-        let watched = probation::watch(&self.settings.probation, &new, before, elsewhere);
-        let settled = self.settle(journal);
-        let verdict = match select(pin!(watched), pin!(settled)).await {
-            // It goes back without waiting for hosts that are slow to take it.
-            Either::Left((failed @ Verdict::Failed(_), _)) => failed,
-            Either::Left((passed, settled)) => {
-                settled.await;
-                passed
-            }
-            Either::Right(((), watched)) => watched.await,
-        };
-        match verdict {
-            Verdict::Passed(seen) => {
-                let detail = format!("{} of {} requests failed", seen.failures, seen.requests);
-                journal.note("probation", Status::Passed, Some(detail));
-                self.end(journal, "active", None, None).await;
-            }
-            Verdict::Failed(reason) => {
-                // Requests first: every moment counts. A crash between the two is decided the
-                // same way when the host starts.
-                self.service.switch(previous.clone());
-                journal.note("probation", Status::Failed, Some(reason.clone()));
-                let reason = ("probation-failed", reason);
-                self.end(journal, "rolled-back", Some(reason), Some(&previous.digest))
-                    .await;
-            }
-        }
-    }
-
-    /// Goes back to a revision that was active before.
-    pub(super) async fn go_back(&self, journal: &Journal, component: StoredComponent) {
-        let switched = async {
-            let verified = async { check_signature(&component, &self.keys) };
-            journal.stage("verify", verified).await?;
-            self.stage(journal).await?;
-            let revision = match self.kept(&component.digest) {
-                Some(kept) => kept,
-                None => {
-                    let loaded = self.gate.load(&component);
-                    Arc::new(journal.stage("compile", loaded).await?)
-                }
-            };
-            let switched = self.switch(journal, revision, "switched");
-            journal.stage("switch", switched).await
-        };
-        match switched.await {
-            Ok(_) => {
-                self.settle(journal).await;
-                self.end(journal, "active", None, None).await;
-            }
-            Err(refused) => self.reject(journal, &refused).await,
-        }
-    }
-
-    /// Ends a deployment whose task is gone: goes back, where it had switched already.
-    pub(super) async fn undo(&self, journal: &Journal, outcome: &str, reason: (&str, String)) {
-        if let Some(report) = self.end_trial() {
-            journal.note("shadow", Status::Noted, Some(report));
-        }
-        let row = self.registry().deployment(journal.id).await;
-        let from = match row {
-            Ok(Some(row)) if row.stage == "probation" => row.new.from,
+        let from = match host.registry().deployment(journal.id).await {
+            Ok(Some(row)) if row.stage == Progress::At(Stage::Probation) => row.new.from,
             _ => None,
         };
-        // Between the registry's switch and that of the requests the old revision still serves.
+        // Between the registry's switch and that of the requests, the previous revision still serves.
         if let Some(from) = &from
-            && *from != self.service.active().digest
+            && *from != host.revisions.active().digest
         {
-            match self.loaded(from).await {
-                Ok(previous) => drop(self.service.switch(previous)),
-                Err(refused) => {
-                    let reason = (refused.code(), refused.to_string());
-                    return self.end(journal, "active", Some(reason), None).await;
+            match host.earlier_revision(from).await {
+                Ok(previous) => host.revisions.revert_to(previous),
+                // There is nothing to go back to, so the new revision stays.
+                Err(rejection) => {
+                    let (code, reason) = (rejection.code(), rejection.to_string());
+                    let ending = Ending::because(Outcome::Active, code, reason);
+                    return self.finish(ending).await;
                 }
             }
         }
-        self.end(journal, outcome, Some(reason), from.as_deref())
-            .await;
+        let ending = Ending::because(Outcome::Aborted, code, reason);
+        self.finish(ending.back_to(from)).await;
     }
 
-    /// A revision that was active: kept, or loaded again.
-    pub(super) async fn loaded(&self, digest: &str) -> Result<Arc<Revision>, Refused> {
-        if let Some(kept) = self.kept(digest) {
-            return Ok(kept);
-        }
-        let component = self.registry().component(digest).await?;
-        let component = component.ok_or_else(|| Refused::Gone(digest.to_owned()))?;
-        self.gate.load(&component).await.map(Arc::new)
+    /// Shows followers the end of a deployment that another host has taken over and ended.
+    pub(crate) fn abandon(&self, ending: &Ending) {
+        self.trial.end();
+        self.journal.end(ending);
+        self.journal.close();
     }
 
-    async fn reject(&self, journal: &Journal, refused: &Refused) {
-        let reason = (refused.code(), refused.to_string());
-        self.end(journal, "rejected", Some(reason), None).await;
-    }
-
-    /// Writes the end down, then shows it. Without the database the outcome stands all the same:
-    /// it is tried for some seconds, and a restart would decide the same way.
-    async fn end(
-        &self,
-        journal: &Journal,
-        outcome: &str,
-        reason: Option<(&str, String)>,
-        back_to: Option<&str>,
-    ) {
-        // Whatever ended it: nothing is tried any more.
-        self.end_trial();
-        let (code, reason) = reason.unzip();
-        journal.end(outcome, reason.as_deref());
-        journal.reach("end").await;
+    /// Records the end, then publishes it. If the database does not answer, this is retried for
+    /// some seconds; without a record, the next start decides in the same way.
+    async fn finish(&self, ending: Ending) {
+        let (host, journal) = (&*self.host, &*self.journal);
+        // Whatever ended the deployment, nothing stays on trial.
+        self.trial.end();
+        let end = journal.end(&ending);
+        journal.reach(Stage::End).await;
         let events = journal.events();
-        let end = End {
-            outcome: outcome.to_owned(),
-            code: code.map(str::to_owned),
-            reason,
-            report: history::report(&events),
-        };
-        self.service
-            .metrics()
-            .deployed(outcome, code.unwrap_or_default(), &events_of(&events));
-        // Other hosts go on waiting for it, and decide when they take it over.
-        let attempts = self.member.as_ref().map_or(ATTEMPTS, |_| u32::MAX);
-        for attempt in 1..=attempts {
-            match self
-                .registry()
-                .end_deployment(journal.id, &end, back_to)
-                .await
-            {
-                Ok(()) => break,
-                Err(error) if attempt == attempts || error == storage::Error::Conflict => {
-                    tracing::error!(
-                        deployment.id = journal.id,
-                        "the end of deployment {} cannot be written down: {error}",
-                        journal.id
-                    );
-                }
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(250)).await,
+        let stages = events.iter().filter_map(|event| {
+            let took = event.duration_ms? / 1e3;
+            Some((event.stage.as_str(), took))
+        });
+        host.revisions.metrics().deployed(
+            ending.outcome.as_str(),
+            ending.code().map_or("", Reason::as_str),
+            &stages.collect::<Vec<_>>(),
+        );
+        let (registry, back_to) = (host.registry(), ending.back_to.as_deref());
+        let mut attempts = 0;
+        while let Err(error) = registry.end_deployment(journal.id, &end, back_to).await {
+            attempts += 1;
+            // Other hosts wait for the end until they take the deployment over. A conflict says
+            // that one of them has, and the follower abandons the deployment here.
+            let others_wait = host.cluster.member().is_some() && error != storage::Error::Conflict;
+            if attempts >= ATTEMPTS && !others_wait {
+                tracing::error!(
+                    deployment.id = journal.id,
+                    "cannot record the end of deployment {}: {error}",
+                    journal.id
+                );
+                break;
             }
+            tokio::time::sleep(PAUSE).await;
         }
         journal.close();
-        self.forget().await;
+        retention::forget(host).await;
     }
-}
-
-/// The stages that ended, and how long each took.
-fn events_of(events: &[super::model::Event]) -> Vec<(&str, f64)> {
-    let stages = events.iter();
-    stages
-        .filter_map(|event| Some((event.stage.as_str(), event.duration_ms? / 1e3)))
-        .collect()
 }

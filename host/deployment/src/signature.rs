@@ -1,12 +1,12 @@
-//! Signatures over components: who may bring logic into a host.
+//! Signatures of components: they decide whose logic a host accepts.
 //!
 //! A signature is ed25519 (RFC 8032) over 55 bytes: the text `task-host component v1`, a zero
-//! byte, and the 32 bytes of the component's SHA-256 digest. The text keeps a signature made
-//! here from meaning anything elsewhere, and the other way round. The digest, not the content,
-//! is signed, so that whoever knows a component only by its digest can check it too.
+//! byte, and the 32 bytes of the component's SHA-256 digest. Because of the text, a signature made
+//! here is not valid for any other purpose, and no other signature is valid here. The digest is
+//! signed, not the content, so that a signature can be checked with the digest alone.
 //!
 //! Keys are PEM files as `openssl genpkey -algorithm ed25519` and `openssl pkey -pubout` write
-//! them (RFC 8410): PKCS#8 for the private key, SubjectPublicKeyInfo for the public one.
+//! them (RFC 8410): PKCS#8 for the private key, SubjectPublicKeyInfo for the public key.
 
 use std::fmt;
 use std::fs;
@@ -23,67 +23,67 @@ use rand::TryRngCore as _;
 use rand::rngs::OsRng;
 use sha2::{Digest as _, Sha256};
 
-/// What comes before the digest in the signed message, with the zero byte that ends it.
+/// The beginning of the signed message, before the digest. The zero byte ends the text.
 const DOMAIN: &[u8; 23] = b"task-host component v1\0";
 /// The length of a digest, in bytes.
 const DIGEST_LENGTH: usize = 32;
 
-/// The public keys whose signatures a host accepts. Empty: it asks for no signature.
+/// The public keys whose signatures a host accepts. Empty: the host requires no signature.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedKeys {
     keys: Vec<(KeyId, VerifyingKey)>,
 }
 
-/// Names a key: the first 16 hex digits of SHA-256 over the public key's 32 bytes.
+/// The name of a key: the first 16 hex digits of the SHA-256 of the public key's 32 bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyId(String);
 
-/// Why a component counts as not signed.
+/// Why a signature is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// There is none.
+    /// The component has no signature.
     #[error("the component is not signed, and this host takes only signed ones")]
     Missing,
-    /// It is not 64 bytes.
+    /// The signature does not have 64 bytes.
     #[error("the signature has {0} bytes; an ed25519 signature has 64")]
     Malformed(usize),
     /// No trusted key made it for this component.
     #[error("the signature is not one that a trusted key made for this component")]
     Untrusted,
-    /// What is signed is no SHA-256 digest in hex.
-    #[error("{0:?} is no SHA-256 digest")]
+    /// The text to sign is not a SHA-256 digest in hex.
+    #[error("{0:?} is not a SHA-256 digest")]
     NotADigest(String),
 }
 
 /// Why a key file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// It holds something else.
-    #[error("{} holds no {expected} in PEM", path.display())]
+    /// The file contains something else.
+    #[error("{} does not contain an {expected} in PEM", path.display())]
     Content {
         /// The file.
         path: PathBuf,
-        /// What it should hold.
+        /// What the file should contain.
         expected: &'static str,
     },
-    /// The operating system gave no random bytes.
+    /// The operating system returned no random bytes.
     #[error("cannot make a key: {0}")]
     Random(String),
 }
 
 impl TrustedKeys {
-    /// Reads public keys, one a file. The same key twice counts once.
+    /// Reads public keys, one from each file. A repeated key counts once.
     ///
     /// # Errors
-    /// [`KeyError`] names the first file that cannot be used.
+    /// Returns a [`KeyError`] that names the first file that cannot be used.
     pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Self, KeyError> {
         let mut keys: Vec<(KeyId, VerifyingKey)> = Vec::new();
         for path in paths {
@@ -100,16 +100,16 @@ impl TrustedKeys {
         Ok(TrustedKeys { keys })
     }
 
-    /// Whether no key is trusted, which means that components need no signature.
+    /// Returns whether no key is trusted, which means that components need no signature.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// Checks a signature over a component's digest (64 hex digits), and says whose it is. An
-    /// empty signature counts as none.
+    /// Checks a signature of a component's digest (64 hex digits), and returns the key that made it.
+    /// An empty signature counts as missing.
     ///
     /// # Errors
-    /// [`SignatureError`]; without trusted keys always.
+    /// Returns a [`SignatureError`]. Without trusted keys no signature is accepted.
     pub fn verify(&self, digest: &str, signature: &[u8]) -> Result<KeyId, SignatureError> {
         if signature.is_empty() {
             return Err(SignatureError::Missing);
@@ -126,14 +126,14 @@ impl TrustedKeys {
     }
 }
 
-/// A private key. Its bytes are wiped when it is dropped.
+/// A private key. Its bytes are erased when it is dropped.
 pub struct PrivateKey(SigningKey);
 
 impl PrivateKey {
-    /// Makes a key of the operating system's random bytes.
+    /// Generates a key from the operating system's random bytes.
     ///
     /// # Errors
-    /// [`KeyError::Random`].
+    /// Returns [`KeyError::Random`].
     pub fn generate() -> Result<Self, KeyError> {
         let mut secret = [0; ed25519_dalek::SECRET_KEY_LENGTH];
         OsRng
@@ -145,7 +145,7 @@ impl PrivateKey {
     /// Reads a key from its file.
     ///
     /// # Errors
-    /// [`KeyError`] names the file.
+    /// Returns a [`KeyError`] that names the file.
     pub fn load(path: &Path) -> Result<Self, KeyError> {
         SigningKey::from_pkcs8_pem(&read(path)?)
             .map(PrivateKey)
@@ -159,21 +159,21 @@ impl PrivateKey {
     /// signature.
     ///
     /// # Errors
-    /// [`SignatureError::NotADigest`].
+    /// Returns [`SignatureError::NotADigest`].
     pub fn sign(&self, digest: &str) -> Result<[u8; Signature::BYTE_SIZE], SignatureError> {
         Ok(self.0.sign(&message(digest)?).to_bytes())
     }
 
-    /// The key's name, the same as its public half's.
+    /// Returns the key's name, which is also that of its public key.
     pub fn id(&self) -> KeyId {
         KeyId::of(&self.0.verifying_key())
     }
 
-    /// The key as a file holds it.
+    /// Returns the key in the format of its file.
     pub fn to_pem(&self) -> String {
         let pair = KeypairBytes {
             secret_key: self.0.to_bytes(),
-            // Version 1 of PKCS#8, as openssl writes it: not every reader knows version 2.
+            // Version 1 of PKCS#8, as openssl writes it: not every program reads version 2.
             public_key: None,
         };
         pair.to_pkcs8_pem(LineEnding::LF)
@@ -181,7 +181,7 @@ impl PrivateKey {
             .to_string()
     }
 
-    /// The public half as a file holds it.
+    /// Returns the public key in the format of its file.
     pub fn public_pem(&self) -> String {
         self.0
             .verifying_key()
@@ -199,7 +199,7 @@ impl fmt::Debug for PrivateKey {
 impl KeyId {
     fn of(key: &VerifyingKey) -> Self {
         let hash = Sha256::digest(key.as_bytes());
-        KeyId(hash[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+        KeyId(hex::encode(&hash[..8]))
     }
 }
 
@@ -209,22 +209,12 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// What is signed.
+/// Returns the signed message.
 fn message(digest: &str) -> Result<[u8; DOMAIN.len() + DIGEST_LENGTH], SignatureError> {
     let mut message = [0; DOMAIN.len() + DIGEST_LENGTH];
     message[..DOMAIN.len()].copy_from_slice(DOMAIN);
-    let not_a_digest = || SignatureError::NotADigest(digest.to_owned());
-    let digits = digest.as_bytes();
-    if digits.len() != 2 * DIGEST_LENGTH {
-        return Err(not_a_digest());
-    }
-    for (byte, pair) in message[DOMAIN.len()..].iter_mut().zip(digits.chunks(2)) {
-        let digit = |digit: u8| char::from(digit).to_digit(16);
-        let (high, low) = digit(pair[0])
-            .zip(digit(pair[1]))
-            .ok_or_else(not_a_digest)?;
-        *byte = (high << 4 | low) as u8;
-    }
+    hex::decode_to_slice(digest, &mut message[DOMAIN.len()..])
+        .map_err(|_| SignatureError::NotADigest(digest.to_owned()))?;
     Ok(message)
 }
 

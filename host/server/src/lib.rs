@@ -12,7 +12,7 @@
 //!   thread of its own. [`config`] has the flags.
 //!
 //! The server reaches the layers below through three traits, with these layers' own types: [`Api`]
-//! for requests (`request`), [`Admin`] for deployments (`deployment`), and [`events::Events`] for
+//! for requests (`request`), [`deployment::Admin`] for deployments, and [`events::Events`] for
 //! the feed (events and cursors of `storage`). Tests implement the traits without a database or a
 //! component. The server does not know SQL or WebAssembly.
 
@@ -49,7 +49,7 @@ mod tests;
 
 use self::app::App;
 pub use self::app::Readiness;
-pub use self::backend::{Admin, AdminError, Api};
+pub use self::backend::Api;
 pub use self::byte_size::ByteSize;
 pub use self::config::Config;
 pub use self::recent::{Failure, Figures, RevisionSecond};

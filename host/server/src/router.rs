@@ -12,9 +12,10 @@ use tracing::info;
 
 use super::admin::Access;
 use super::app::App;
-use super::backend::{Admin, Api};
+use super::backend::Api;
 use super::events::{Events, Streams};
 use super::{Config, Readiness, admin, api, console, docs, events, fallback, health, trace};
+use deployment::Admin;
 use telemetry::metrics::Metrics;
 
 /// Builds the routers of both ports.

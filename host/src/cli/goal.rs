@@ -6,13 +6,14 @@ use std::ops::ControlFlow;
 
 use super::client::{Client, RetryPolicy, Update};
 use super::output::report::Report;
+use contract::deployment::{EventStatus, Outcome, Stage};
 use deployment::model::Event;
 
 /// What a deployment must reach for the command to succeed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Goal {
     /// The outcomes that are a success.
-    outcomes: &'static [&'static str],
+    outcomes: &'static [Outcome],
     /// Whether the command succeeds as soon as the new logic answers requests.
     switched: bool,
 }
@@ -20,28 +21,28 @@ pub(super) struct Goal {
 impl Goal {
     /// The new logic is active, and its probation is over.
     pub(super) const ACTIVE: Goal = Goal {
-        outcomes: &["active"],
+        outcomes: &[Outcome::Active],
         switched: false,
     };
     /// The new logic answers requests.
     pub(super) const SWITCHED: Goal = Goal {
-        outcomes: &["active"],
+        outcomes: &[Outcome::Active],
         switched: true,
     };
     /// The component passed every check.
     pub(super) const CHECKED: Goal = Goal {
-        outcomes: &["checked"],
+        outcomes: &[Outcome::Checked],
         switched: false,
     };
     /// Earlier logic is active again: by a deployment of its own, or because the deployment in
     /// probation was aborted or rolled back.
     pub(super) const BACK: Goal = Goal {
-        outcomes: &["active", "aborted", "rolled-back"],
+        outcomes: &[Outcome::Active, Outcome::Aborted, Outcome::RolledBack],
         switched: false,
     };
     /// The new logic no longer serves, for whatever reason.
     pub(super) const GONE: Goal = Goal {
-        outcomes: &["aborted", "rejected", "rolled-back"],
+        outcomes: &[Outcome::Aborted, Outcome::Rejected, Outcome::RolledBack],
         switched: false,
     };
 
@@ -70,8 +71,9 @@ impl Goal {
             }
         };
         let deployment = client.follow(id, after, retry, on_update).await?;
-        let outcome = deployment.outcome.as_str();
-        let success = self.outcomes.contains(&outcome) || (switched && outcome == "running");
+        let success = deployment.outcome.known().is_some_and(|outcome| {
+            self.outcomes.contains(&outcome) || (switched && outcome == Outcome::Running)
+        });
         report.outcome(&deployment, success)
     }
 }
@@ -79,7 +81,11 @@ impl Goal {
 /// Returns whether the new logic answers requests from this event on.
 fn answers(event: &Event) -> bool {
     matches!(
-        (event.stage.as_str(), event.status.as_str()),
-        ("switch", "passed") | ("canary" | "shadow", "began")
+        (event.stage.known(), event.status.known()),
+        (Some(Stage::Switch), Some(EventStatus::Passed))
+            | (
+                Some(Stage::Canary | Stage::Shadow),
+                Some(EventStatus::Began)
+            )
     )
 }

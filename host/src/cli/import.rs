@@ -99,12 +99,13 @@ async fn set_up(database: &Arc<dyn Database>, component: Bundled) -> anyhow::Res
         compiler: Compiler::of_this_program().context("cannot find this program")?,
         cache: None,
         shared: None,
+        // No signature is required: whoever runs this command can write to the database directly.
+        keys: TrustedKeys::default(),
         database: database.clone(),
         patience: STEP_TIMEOUT,
         migration_time: STEP_TIMEOUT,
     };
-    // No signature is required: whoever runs this command can write to the database directly.
-    deployment::start(&gate, Some(component), &TrustedKeys::default(), None).await?;
+    deployment::start(&gate, Some(component), None).await?;
     Ok(())
 }
 

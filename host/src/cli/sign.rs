@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use crate::failure::Failure;
 use crate::signature_file;
-use deployment::digest_of;
+use contract::digest;
 use deployment::signature::PrivateKey;
 
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let key = PrivateKey::load(&args.key).map_err(|error| Failure::setting("--key", error))?;
     let component =
         fs::read(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
-    let digest = digest_of(&component);
+    let digest = digest::sha256(&component);
     let signature = key.sign(&digest).context("cannot sign")?;
     let path = signature_file::path(&args.file);
     fs::write(&path, signature_file::encode(&signature))
@@ -63,7 +63,10 @@ mod tests {
         let signature = BASE64_STANDARD.decode(text.trim()).unwrap();
         let trusted = TrustedKeys::load(&[folder.path().join("key.pub")]).unwrap();
         let signer = PrivateKey::load(&args.key).unwrap().id();
-        assert_eq!(trusted.verify(&digest_of(b"logic"), &signature), Ok(signer));
+        assert_eq!(
+            trusted.verify(&digest::sha256(b"logic"), &signature),
+            Ok(signer)
+        );
     }
 
     #[test]

@@ -8,6 +8,8 @@
 use async_trait::async_trait;
 
 use crate::Error;
+use contract::Word;
+use contract::deployment::{Kind, Outcome, Progress, Reason};
 
 /// Stores components and deployments.
 ///
@@ -71,7 +73,12 @@ pub trait Registry: Send + Sync {
     /// # Errors
     /// Returns [`Error::Conflict`] if this host does not run the deployment any more, and another
     /// [`Error`] if the database failed.
-    async fn advance_deployment(&self, id: i64, stage: &str, report: &str) -> Result<(), Error>;
+    async fn advance_deployment(
+        &self,
+        id: i64,
+        progress: Progress,
+        report: &str,
+    ) -> Result<(), Error>;
 
     /// In one transaction, makes the deployment's component the active one, raises the epoch and
     /// records the stage. Returns the new epoch.
@@ -80,7 +87,7 @@ pub trait Registry: Send + Sync {
     /// Returns [`Error::Conflict`] if this host does not run the deployment any more, if the
     /// deployment is for another component, or if the component is not stored, and another
     /// [`Error`] if the database failed. The active component stays the same.
-    async fn activate(&self, id: i64, digest: &str, stage: &str) -> Result<i64, Error>;
+    async fn activate(&self, id: i64, digest: &str, progress: Progress) -> Result<i64, Error>;
 
     /// In one transaction, ends a running deployment. If `back_to` is given, also makes that
     /// component the active one again and raises the epoch, both by this deployment.
@@ -169,9 +176,8 @@ pub struct NewDeployment {
     pub digest: String,
     /// The component that was active before.
     pub from: Option<String>,
-    /// `deploy`, `rollback`, `dry-run`, `bundled`, `declared`, `fallback`, or `upload` for a
-    /// rejected upload.
-    pub kind: String,
+    /// What was asked for.
+    pub kind: Word<Kind>,
     /// Who ordered it.
     pub actor: String,
     /// What was ordered, as JSON.
@@ -181,10 +187,10 @@ pub struct NewDeployment {
 /// How a deployment ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct End {
-    /// `active`, `checked`, `rejected`, `rolled-back`, `aborted`.
-    pub outcome: String,
-    /// The problem code, if it did not succeed.
-    pub code: Option<String>,
+    /// Never [`Outcome::Running`].
+    pub outcome: Word<Outcome>,
+    /// The reason's code, if it did not succeed.
+    pub code: Option<Word<Reason>>,
     /// The reason for people.
     pub reason: Option<String>,
     /// The events of the deployment, as JSON.
@@ -198,8 +204,8 @@ pub struct DeploymentRow {
     pub id: i64,
     /// What was ordered.
     pub new: NewDeployment,
-    /// Its stage, or the stage in which it ended. Empty if it recorded none.
-    pub stage: String,
+    /// How far it is, or was when it ended.
+    pub stage: Word<Progress>,
     /// How it ended. `None`: it is running.
     pub end: Option<End>,
     /// The events so far, as JSON. `[]` before the first.

@@ -3,5 +3,6 @@
 mod body;
 mod caching;
 mod connection;
+mod openapi;
 mod routing;
 mod tracing;

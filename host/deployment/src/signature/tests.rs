@@ -132,13 +132,13 @@ fn a_file_that_holds_something_else_is_named_with_what_it_should_hold() {
     let path = folder.file("key", PRIVATE);
     let error = TrustedKeys::load(&[&path]).unwrap_err().to_string();
     assert!(
-        error.ends_with("key holds no ed25519 public key in PEM"),
+        error.ends_with("key does not contain an ed25519 public key in PEM"),
         "{error}"
     );
     let path = folder.file("key.pub", PUBLIC);
     let error = PrivateKey::load(&path).unwrap_err().to_string();
     assert!(
-        error.contains("key.pub holds no ed25519 private key"),
+        error.contains("key.pub does not contain an ed25519 private key"),
         "{error}"
     );
     let error = PrivateKey::load(&folder.0.path().join("none")).unwrap_err();

@@ -1,109 +1,95 @@
-//! When the active component does not load any more, because its content was damaged or this host
-//! does not take it: the latest earlier one that loads becomes the active one.
+//! The fallback: if the active component does not load any more, because its content was damaged or
+//! this host does not accept it, the latest earlier component that loads becomes the active one.
 //!
-//! That is a deployment of its own in the history, so that everybody who asks learns of it: the
-//! log, `history`, `status`. What may pass by itself is no reason to fall back.
+//! It is a deployment in the history, so that everybody learns of it: from the log, `history` and
+//! `status`. A reason that may be temporary is no reason to fall back.
 
 use std::sync::Arc;
 
-use super::{Refused, StartError, load, unfinished};
+use super::StartError;
 use crate::gate::Gate;
-use crate::history;
-use crate::journal::{Journal, Status};
-use crate::past::Past;
-use crate::rollout::check_signature;
-use crate::signature::TrustedKeys;
+use crate::history::Past;
+use crate::journal::{Ending, Journal};
+use crate::recovery;
+use crate::rejection::Rejection;
+use contract::deployment::{EventStatus, Kind, Outcome, Progress, Reason, Stage};
 use request::Revision;
-use storage::registry::{DeploymentRow, End, NewDeployment};
+use storage::registry::{DeploymentRow, NewDeployment};
 
-/// The kind of such a deployment in the history.
-pub(crate) const FALLBACK: &str = "fallback";
+/// The actor of the deployment.
+const ACTOR: &str = "host";
 
-/// Makes the latest earlier component that loads the active one. `paused`: a probation of the
-/// active one, which it has failed by this.
+/// Makes the latest earlier component that loads the active one. `paused`: a probation of the active
+/// component, which it has now failed. Returns `None` if no earlier component loads; nothing was
+/// changed then.
 ///
 /// # Errors
-/// [`StartError::Active`] where no earlier one loads; nothing was changed then.
+/// Returns [`StartError::Database`].
 pub(super) async fn fall_back(
     gate: &Gate,
-    keys: &TrustedKeys,
     active: &str,
     paused: Option<DeploymentRow>,
-    refused: Refused,
-) -> Result<Arc<Revision>, StartError> {
-    let registry = gate.database.registry();
-    let past = Past::read(registry).await?;
+    rejection: &Rejection,
+) -> Result<Option<Arc<Revision>>, StartError> {
+    let past = Past::read(gate.registry()).await?;
     let mut earlier = past.active();
     earlier.retain(|digest| *digest != active);
     for digest in earlier {
-        let revision = match load_signed(gate, keys, digest).await {
+        let revision = match load(gate, digest).await {
             Ok(revision) => revision,
-            Err(Refused::Database(error)) => return Err(error.into()),
-            Err(refused) => {
+            Err(Rejection::Database(error)) => return Err(error.into()),
+            Err(rejection) => {
                 tracing::error!(
                     component.digest = digest,
-                    "nor does the component {digest} load, which was active before ({}): {refused}",
-                    refused.code()
+                    "the earlier component {digest} does not load either ({}): {rejection}",
+                    rejection.code()
                 );
                 continue;
             }
         };
         let reason = format!(
-            "the active component {active} does not load ({}): {refused}",
-            refused.code()
+            "the active component {active} does not load ({}): {rejection}",
+            rejection.code()
         );
         if let Some(row) = paused {
-            let code = Some("active-unloadable");
-            unfinished::end(gate, &row, "rolled-back", code, &reason, None).await?;
+            let code = Reason::ActiveUnloadable;
+            let ending = Ending::because(Outcome::RolledBack, code, &*reason);
+            recovery::end(gate, &row, &ending).await?;
         }
-        remember(gate, digest, active, &reason).await?;
+        record(gate, digest, active, &reason).await?;
         tracing::error!(
             component.digest = digest,
             "fell back to the component {digest}, because {reason}; deploy one that loads"
         );
-        return Ok(revision);
+        return Ok(Some(revision));
     }
-    Err(StartError::Active {
-        digest: active.to_owned(),
-        refused,
-    })
+    Ok(None)
 }
 
-/// Loads a component that was active before, if it may become active again.
-async fn load_signed(
-    gate: &Gate,
-    keys: &TrustedKeys,
-    digest: &str,
-) -> Result<Arc<Revision>, Refused> {
-    if let Some(component) = gate.database.registry().component(digest).await? {
-        check_signature(&component, keys)?;
-    }
-    load(gate, digest).await
+/// Loads a component that was active before, if its signature still allows it.
+async fn load(gate: &Gate, digest: &str) -> Result<Arc<Revision>, Rejection> {
+    let component = gate.stored(digest).await?;
+    gate.check_signature(&component)?;
+    gate.load(&component).await
 }
 
-/// Writes the fallback down, as a deployment that switches at once.
-async fn remember(gate: &Gate, digest: &str, active: &str, reason: &str) -> Result<(), StartError> {
-    let registry = gate.database.registry();
+/// Records the fallback as a deployment that switches at once.
+async fn record(gate: &Gate, digest: &str, active: &str, reason: &str) -> Result<(), StartError> {
+    let registry = gate.registry();
     let new = NewDeployment {
         digest: digest.to_owned(),
         from: Some(active.to_owned()),
-        kind: FALLBACK.to_owned(),
-        actor: "host".to_owned(),
+        kind: Kind::Fallback.into(),
+        actor: ACTOR.to_owned(),
         order: "{}".to_owned(),
     };
     let id = match registry.begin_deployment(&new).await? {
         Ok(id) | Err(id) => id,
     };
     let journal = Journal::new(id, gate.database.clone());
-    registry.activate(id, digest, "switched").await?;
-    journal.note("switch", Status::Passed, Some(reason.to_owned()));
-    journal.end("active", Some(reason));
-    let end = End {
-        outcome: "active".to_owned(),
-        code: Some("active-unloadable".to_owned()),
-        reason: Some(reason.to_owned()),
-        report: history::report(&journal.events()),
-    };
-    registry.end_deployment(id, &end, None).await?;
+    registry.activate(id, digest, Progress::Switched).await?;
+    journal.note(Stage::Switch, EventStatus::Passed, Some(reason.to_owned()));
+    let ending = Ending::because(Outcome::Active, Reason::ActiveUnloadable, reason);
+    journal.record_end(&ending).await?;
     Ok(())
 }

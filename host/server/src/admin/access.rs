@@ -1,5 +1,5 @@
-//! Who may use the admin API: who knows the token or, where there is none, who is on this
-//! machine. A browser on this machine shows other people's pages, and those may not.
+//! Access to the admin API: with the token or, if no token is set, from this machine. Pages from
+//! elsewhere that a browser on this machine shows have no access.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -10,29 +10,29 @@ use axum::http::{HeaderMap, HeaderName};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use super::Refused;
+use super::respond::ProblemResponse;
 use crate::problem::Problem;
 use request::Error;
 
 const ACTOR: HeaderName = HeaderName::from_static("task-host-actor");
 
-/// The longest name that `Task-Host-Actor` may give.
+/// The maximum length of the name in `Task-Host-Actor`.
 const LONGEST_ACTOR: usize = 100;
 
 /// Who may use the admin API.
 #[derive(Debug)]
 pub enum Access {
-    /// Who sends this bearer token.
+    /// Everybody who sends this bearer token.
     Token(Token),
-    /// Who reaches the port, which is bound to a loopback address. A page in a browser that
-    /// reaches it does not count.
+    /// Everybody who reaches the port, which is bound to a loopback address, except pages from
+    /// elsewhere in a browser.
     Loopback,
 }
 
 impl Access {
-    /// Who makes the request, for the history: `alice (token)`, or `loopback` where no name is
-    /// given. The name is a claim; only what is in brackets was checked.
-    pub(super) fn admit(&self, request: &Parts) -> Result<String, Refused> {
+    /// Checks access, and returns who makes the request, for the history: `alice (token)`, or
+    /// `loopback` if the request gives no name. The name is not checked, only what is in brackets.
+    pub(super) fn admit(&self, request: &Parts) -> Result<String, ProblemResponse> {
         let proof = match self {
             Access::Token(token) => match bearer(&request.headers) {
                 Some(presented) if token.is(presented) => "token",
@@ -54,18 +54,18 @@ impl Access {
     }
 }
 
-/// A bearer token, of which only a keyed hash is kept. Comparing hashes takes the same time
-/// whatever was presented, its length aside.
+/// A bearer token. Only a keyed hash of it is kept. The time of a comparison depends only on the
+/// length of the presented token.
 pub struct Token {
     key: [u8; 32],
     hash: [u8; 32],
 }
 
 impl Token {
-    /// Takes a token as it will stand in the header.
+    /// Creates a token from its text in the header.
     ///
     /// # Errors
-    /// What a token has to be; no header could carry this one.
+    /// Returns the rule for tokens if no header can have this text.
     pub fn new(text: &str) -> Result<Token, &'static str> {
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err("a token is one or more visible ASCII characters without spaces");
@@ -78,7 +78,7 @@ impl Token {
         Ok(token)
     }
 
-    /// Whether this is the token.
+    /// Returns whether `presented` is this token.
     pub(super) fn is(&self, presented: &[u8]) -> bool {
         self.mac(presented).verify_slice(&self.hash).is_ok()
     }
@@ -96,7 +96,8 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The token of the only `Authorization` header, where its scheme is `Bearer` (RFC 6750).
+/// Returns the token of the `Authorization` header, if there is exactly one and its scheme is
+/// `Bearer` (RFC 6750).
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     let (Some(line), None) = (lines.next(), lines.next()) else {
@@ -108,17 +109,18 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
         .then(|| token.trim_ascii_start())
 }
 
-/// The host that the request was sent to, with its port, where no name server had a say in it.
+/// Returns the host and port to which the request was sent, if the host is not a name that a name
+/// server resolves.
 ///
-/// A page may call its own site by a name that it points to 127.0.0.1 afterwards (DNS
-/// rebinding); to the browser both are one origin. It cannot do so with an address.
+/// A site can point its own name to 127.0.0.1 after it was loaded (DNS rebinding). To the browser,
+/// both are one origin. This is not possible with an address.
 fn local_host(request: &Parts) -> Option<String> {
     let mut hosts = request
         .headers
         .get_all(HOST)
         .iter()
         .map(|host| host.to_str().ok())
-        // HTTP/2 has it here, and so has HTTP/1 where the whole URI is sent.
+        // HTTP/2 has the host here, as does HTTP/1 with an absolute URI.
         .chain(request.uri.authority().map(|host| Some(host.as_str())));
     let host = hosts.next()??;
     (is_local(host) && hosts.all(|other| other == Some(host))).then(|| host.to_owned())
@@ -143,15 +145,15 @@ fn is_local(host: &str) -> bool {
     }
 }
 
-/// Whether no page sent the request, or one that came from this very port. Browsers name the
-/// page's origin in every request that can change something.
+/// Returns whether no page sent the request, or a page of this port. Browsers send the page's origin
+/// with every request that can change something.
 fn is_own_origin(headers: &HeaderMap, host: &str) -> bool {
     let own = format!("http://{host}");
     let mut origins = headers.get_all(ORIGIN).iter();
     origins.all(|origin| origin.as_bytes().eq_ignore_ascii_case(own.as_bytes()))
 }
 
-/// The name in `Task-Host-Actor`.
+/// Returns the name in `Task-Host-Actor`.
 fn actor(headers: &HeaderMap) -> Result<Option<&str>, Error> {
     let mut lines = headers.get_all(&ACTOR).iter();
     let Some(line) = lines.next() else {

@@ -1,5 +1,5 @@
-//! The audit log: who tried to change what, and how it came out. One line a request that may
-//! change something, and one for each that was turned away at the door. Target `audit`.
+//! The audit log, with the target `audit`: who tried to change what, and the result. It has one line
+//! for each request that may change something, and one for each request without access.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,45 +9,46 @@ use tracing::{info, warn};
 use crate::problem::Problem;
 use crate::trace::Context;
 
-/// Who asks, and what for. In the request's extensions.
+/// What an operator does: who, and with which component or deployment. A request's handler finds it
+/// in the request's extensions.
 #[derive(Debug)]
-pub(super) struct Attempt {
-    /// For the history and the log; `unknown` until the door was passed.
+pub(super) struct Action {
+    /// Who asks, for the history and the log. `unknown` until access was checked.
     pub(super) actor: String,
     digest: OnceLock<String>,
     deployment: OnceLock<i64>,
 }
 
-impl Attempt {
-    pub(super) fn by(actor: String) -> Arc<Attempt> {
-        Arc::new(Attempt {
+impl Action {
+    pub(super) fn by(actor: String) -> Arc<Action> {
+        Arc::new(Action {
             actor,
             digest: OnceLock::new(),
             deployment: OnceLock::new(),
         })
     }
 
-    /// Says which component it is about. The first word counts.
-    pub(super) fn about(&self, digest: &str) {
+    /// Sets the component. Only the first call counts.
+    pub(super) fn set_component(&self, digest: &str) {
         let _ = self.digest.set(digest.to_owned());
     }
 
-    /// The component, where it is known.
+    /// Returns the component's digest. Empty if it is not known.
     pub(super) fn digest(&self) -> &str {
         self.digest.get().map_or("", String::as_str)
     }
 
-    /// Says which deployment it is about.
-    pub(super) fn within(&self, deployment: i64) {
+    /// Sets the deployment. Only the first call counts.
+    pub(super) fn set_deployment(&self, deployment: i64) {
         let _ = self.deployment.set(deployment);
     }
 }
 
-/// The line of one request, which is written also where the client leaves and this is dropped.
+/// The audit line of one request. If the client goes away, it is written when this is dropped.
 pub(super) struct Line {
     context: Arc<Context>,
     operation: &'static str,
-    attempt: Arc<Attempt>,
+    action: Arc<Action>,
     /// Whether the request may change something.
     changes: bool,
     written: bool,
@@ -58,18 +59,18 @@ impl Line {
         Line {
             context,
             operation,
-            attempt: Attempt::by("unknown".to_owned()),
+            action: Action::by("unknown".to_owned()),
             changes,
             written: false,
         }
     }
 
-    /// The door was passed.
-    pub(super) fn admitted(&mut self, attempt: Arc<Attempt>) {
-        self.attempt = attempt;
+    /// Access was granted.
+    pub(super) fn admitted(&mut self, action: Arc<Action>) {
+        self.action = action;
     }
 
-    /// Writes the line of an answer.
+    /// Writes the line of a response.
     pub(super) fn finish(mut self, status: StatusCode, problem: Option<&Problem>) {
         self.written = true;
         let outcome = match status {
@@ -77,18 +78,18 @@ impl Line {
             status if status.is_client_error() => "refused",
             _ => "accepted",
         };
-        let turned_away = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-        if self.changes || turned_away {
+        let no_access = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        if self.changes || no_access {
             self.write(outcome, problem.map_or("", |problem| &problem.code));
         }
     }
 
     fn write(&self, outcome: &str, reason: &str) {
-        // The request's span has its id too, but a filter may let this target through alone.
+        // The request's span has the id too, but a filter may select this target alone.
         let request = self.context.request_id.as_str();
-        let (actor, action) = (self.attempt.actor.as_str(), self.operation);
-        let digest = self.attempt.digest.get().map(String::as_str);
-        let deployment = self.attempt.deployment.get();
+        let (actor, action) = (self.action.actor.as_str(), self.operation);
+        let digest = self.action.digest.get().map(String::as_str);
+        let deployment = self.action.deployment.get();
         macro_rules! line {
             ($level:ident) => {
                 $level!(

@@ -1,4 +1,4 @@
-//! Reading what is sent: a component, or an order as JSON.
+//! Reading request bodies: a component, or an order as JSON.
 
 use axum::body::Body;
 use axum::http::HeaderMap;
@@ -8,76 +8,77 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Desk, Refused, unfit};
+use super::respond::{ProblemResponse, invalid};
+use super::shared::Shared;
 use crate::body::{self, BodyError};
 use crate::byte_size::ByteSize;
 use crate::problem::Problem;
 use request::Error;
 
-/// What is received, each with limits of its own.
+/// The kinds of bodies, each with its own limits.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
     Component,
     Order,
 }
 
-/// Receives a component, as far as it is within the limits of size and time.
+/// Receives a component, within the limits of size and time.
 pub(super) async fn component(
-    desk: &Desk,
+    shared: &Shared,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Bytes, Refused> {
+) -> Result<Bytes, ProblemResponse> {
     expect_type(headers, "application/wasm")?;
-    Ok(receive(desk, headers, body, Kind::Component).await?)
+    Ok(receive(shared, headers, body, Kind::Component).await?)
 }
 
-/// Reads an order. Unlike the service's own API this one refuses members that it does not know:
+/// Reads an order. Unlike the service's API, this rejects unknown members, because an order with
 /// `dryrun` instead of `dry_run` would change production.
 ///
-/// `T` has to write each member that it reads.
+/// `T` must serialize every member that it deserializes: that is how unknown members are found.
 pub(super) async fn order<T: DeserializeOwned + Serialize>(
-    desk: &Desk,
+    shared: &Shared,
     headers: &HeaderMap,
     body: Body,
-) -> Result<T, Refused> {
+) -> Result<T, ProblemResponse> {
     expect_type(headers, "application/json")?;
-    parse(&receive(desk, headers, body, Kind::Order).await?)
+    parse(&receive(shared, headers, body, Kind::Order).await?)
 }
 
-/// The same, where no body means `{}`.
+/// Reads an order. An empty body counts as `{}`.
 pub(super) async fn optional_order<T: DeserializeOwned + Serialize>(
-    desk: &Desk,
+    shared: &Shared,
     headers: &HeaderMap,
     body: Body,
-) -> Result<T, Refused> {
+) -> Result<T, ProblemResponse> {
     use hyper::body::Body as _;
 
     if body.is_end_stream() {
         return parse(b"{}");
     }
-    order(desk, headers, body).await
+    order(shared, headers, body).await
 }
 
-fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, Refused> {
+fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, ProblemResponse> {
     let order = serde_json::from_slice::<T>(bytes).map_err(|error| {
         if error.is_data() {
-            unfit("#", error.to_string())
+            invalid("#", error.to_string())
         } else {
             Error::Malformed(error.to_string()).into()
         }
     })?;
-    // Also keeps out arrays, which serde reads as records.
+    // This also rejects arrays, which serde reads as records.
     let given = serde_json::from_slice::<Map<String, Value>>(bytes)
-        .map_err(|_| unfit("#", "an object is expected"))?;
+        .map_err(|_| invalid("#", "an object is expected"))?;
     let known = serde_json::to_value(&order).unwrap_or_default();
     if let Some(unknown) = given.keys().find(|name| known.get(name).is_none()) {
         let pointer = unknown.replace('~', "~0").replace('/', "~1");
-        return Err(unfit(format!("#/{pointer}"), "there is no such member"));
+        return Err(invalid(format!("#/{pointer}"), "there is no such member"));
     }
     Ok(order)
 }
 
-fn expect_type(headers: &HeaderMap, expected: &'static str) -> Result<(), Refused> {
+fn expect_type(headers: &HeaderMap, expected: &'static str) -> Result<(), ProblemResponse> {
     let given = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
@@ -89,12 +90,12 @@ fn expect_type(headers: &HeaderMap, expected: &'static str) -> Result<(), Refuse
 }
 
 async fn receive(
-    desk: &Desk,
+    shared: &Shared,
     headers: &HeaderMap,
     body: Body,
     kind: Kind,
 ) -> Result<Bytes, Problem> {
-    let config = &desk.app.config;
+    let config = &shared.app.config;
     let (size, time) = match kind {
         Kind::Component => (config.admin.component_limit, config.admin.component_timeout),
         Kind::Order => (config.body_limit, config.body_timeout),
@@ -102,26 +103,26 @@ async fn receive(
     let read = body::read(headers, body, body::Limits { size, time }).await;
     read.map_err(|error| match error {
         BodyError::Encoded => Problem::unsupported_coding(),
-        BodyError::TooLarge => too_large(desk, kind, size),
-        BodyError::TooSlow => too_slow(desk, kind),
+        BodyError::TooLarge => too_large(shared, kind, size),
+        BodyError::TooSlow => too_slow(shared, kind),
         BodyError::Incomplete => Problem::body_incomplete(),
     })
 }
 
-fn too_large(desk: &Desk, kind: Kind, limit: ByteSize) -> Problem {
+fn too_large(shared: &Shared, kind: Kind, limit: ByteSize) -> Problem {
     let (name, problem) = match kind {
         Kind::Component => ("component-too-large", Problem::component_too_large(limit)),
         Kind::Order => ("payload-too-large", Problem::body_too_large(limit)),
     };
-    desk.app.metrics.limit_hit(name);
+    shared.app.metrics.limit_hit(name);
     problem
 }
 
-fn too_slow(desk: &Desk, kind: Kind) -> Problem {
+fn too_slow(shared: &Shared, kind: Kind) -> Problem {
     let (name, problem) = match kind {
         Kind::Component => ("component-timeout", Problem::component_timeout()),
         Kind::Order => ("body-timeout", Problem::body_timeout()),
     };
-    desk.app.metrics.limit_hit(name);
+    shared.app.metrics.limit_hit(name);
     problem
 }

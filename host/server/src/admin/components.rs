@@ -1,4 +1,4 @@
-//! Components: uploaded by their bytes, named by their digest.
+//! Components: uploaded as bytes, named by their digest.
 
 use std::sync::Arc;
 
@@ -10,10 +10,13 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::audit::Attempt;
-use super::{Desk, Refused, body, json, located, plain_digest};
-use crate::AdminError;
+use super::audit::Action;
+use super::body;
+use super::respond::{ProblemResponse, json, located};
+use super::shared::Shared;
 use crate::problem::Problem;
+use contract::digest;
+use deployment::AdminError;
 use request::Error;
 
 const DIGEST: HeaderName = HeaderName::from_static("task-host-digest");
@@ -21,51 +24,55 @@ const SIGNATURE: HeaderName = HeaderName::from_static("task-host-signature");
 
 /// `POST /admin/components`.
 ///
-/// The digest is compared below, where the attempt is remembered.
+/// [`deployment::Admin`] compares the digest with the content.
 pub(super) async fn upload(
-    State(desk): State<Arc<Desk>>,
-    Extension(attempt): Extension<Arc<Attempt>>,
+    State(shared): State<Arc<Shared>>,
+    Extension(action): Extension<Arc<Action>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Refused> {
+) -> Result<Response, ProblemResponse> {
     let digest = digest_header(&headers)?;
     let signature = signature_header(&headers)?;
     if let Some(digest) = &digest {
-        attempt.about(digest);
+        action.set_component(digest);
     }
-    let Ok(_permit) = desk.uploads.try_acquire() else {
-        desk.app.metrics.limit_hit("uploads-busy");
+    let Ok(_permit) = shared.uploads.try_acquire() else {
+        shared.app.metrics.limit_hit("uploads-busy");
         return Err(Problem::uploads_busy().into());
     };
-    let content = body::component(&desk, &headers, body).await?;
-    let actor = attempt.actor.clone();
-    let component = desk
-        .ask(|admin| async move { admin.upload(content, digest, signature, &actor).await })
+    let content = body::component(&shared, &headers, body).await?;
+    let actor = action.actor.clone();
+    let component = shared
+        .call(|admin| async move {
+            let (content, digest) = (content.into(), digest.as_deref());
+            admin.upload(content, digest, signature, &actor).await
+        })
         .await?;
-    attempt.about(&component.digest);
+    action.set_component(&component.digest);
     let location = format!("/admin/components/{}", component.digest);
     Ok(located(StatusCode::CREATED, &location, &component))
 }
 
 /// `GET /admin/components`.
-pub(super) async fn list(State(desk): State<Arc<Desk>>) -> Result<Response, Refused> {
-    let components = desk
-        .ask(|admin| async move { admin.components().await })
+pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Result<Response, ProblemResponse> {
+    let components = shared
+        .call(|admin| async move { admin.components().await })
         .await?;
     Ok(json(StatusCode::OK, &components))
 }
 
 /// `GET /admin/components/{digest}`.
 pub(super) async fn describe(
-    State(desk): State<Arc<Desk>>,
+    State(shared): State<Arc<Shared>>,
     digest: Result<Path<String>, PathRejection>,
-) -> Result<Response, Refused> {
-    // What is not UTF-8 is no digest either.
+) -> Result<Response, ProblemResponse> {
+    // A path that is not UTF-8 is not a digest.
     let digest = digest.map(|Path(digest)| digest).unwrap_or_default();
     let not_found = AdminError::NotFound(format!("No component has the digest {digest}."));
-    let component = match plain_digest(&digest) {
+    let component = match digest::parse(&digest) {
         Some(digest) => {
-            desk.ask(|admin| async move { admin.component(&digest).await })
+            shared
+                .call(|admin| async move { admin.component(&digest).await })
                 .await?
         }
         None => None,
@@ -73,11 +80,11 @@ pub(super) async fn describe(
     Ok(json(StatusCode::OK, &component.ok_or(not_found)?))
 }
 
-fn digest_header(headers: &HeaderMap) -> Result<Option<String>, Refused> {
+fn digest_header(headers: &HeaderMap) -> Result<Option<String>, ProblemResponse> {
     let Some(value) = headers.get(&DIGEST) else {
         return Ok(None);
     };
-    let digest = value.to_str().ok().and_then(plain_digest);
+    let digest = value.to_str().ok().and_then(digest::parse);
     digest.map(Some).ok_or_else(|| {
         Error::BadHeader {
             header: "Task-Host-Digest",
@@ -87,7 +94,7 @@ fn digest_header(headers: &HeaderMap) -> Result<Option<String>, Refused> {
     })
 }
 
-fn signature_header(headers: &HeaderMap) -> Result<Option<Vec<u8>>, Refused> {
+fn signature_header(headers: &HeaderMap) -> Result<Option<Vec<u8>>, ProblemResponse> {
     let Some(value) = headers.get(&SIGNATURE) else {
         return Ok(None);
     };

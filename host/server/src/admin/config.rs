@@ -1,4 +1,4 @@
-//! The flags of administration, and who may use it by them.
+//! The flags of the admin API, and the access that they give.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -18,9 +18,9 @@ use crate::byte_size::ByteSize;
 #[group(skip)]
 #[command(next_help_heading = "Administration")]
 pub struct Config {
-    /// The bearer token that the admin API asks for. Other users of the machine can see a flag:
-    /// better give the variable or the file. Without a token --admin-addr has to be a loopback
-    /// address, and whoever reaches it may replace the logic.
+    /// The bearer token of the admin API. Other users of the machine can see a flag, so prefer the
+    /// variable or the file. Without a token, --admin-addr must be a loopback address, and everybody
+    /// who reaches it may replace the logic.
     #[arg(
         long,
         env = "TASK_HOST_ADMIN_TOKEN",
@@ -29,23 +29,23 @@ pub struct Config {
     )]
     pub admin_token: Option<Secret>,
 
-    /// A file that holds the admin API's bearer token. White space around it does not count.
+    /// A file with the bearer token of the admin API. White space around the token is ignored.
     #[arg(long, env = "TASK_HOST_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
 
-    /// The largest component that may be uploaded, in bytes or with a unit. Above it: 413.
+    /// The maximum size of an uploaded component, in bytes or with a unit. A larger one gets 413.
     #[arg(long, env = "TASK_HOST_COMPONENT_LIMIT", default_value = "64MiB")]
     pub component_limit: ByteSize,
 
-    /// How long the upload of a component may take. Past it: 408.
+    /// How long the upload of a component may take. A slower one gets 408.
     #[arg(long, env = "TASK_HOST_COMPONENT_TIMEOUT", default_value = "5m", value_parser = parse_duration)]
     pub component_timeout: Duration,
 }
 
 /// A text that is never shown.
 ///
-/// Every text can be one: what cannot be used is found later, because clap would show it in its
-/// message.
+/// Every text is accepted here. A token that cannot be used is rejected later, because clap would
+/// show it in its message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -74,10 +74,11 @@ pub struct UnusableSetting {
 }
 
 impl Config {
-    /// Who may use the admin API at that address. Reads the token's file, where one is named.
+    /// Returns the access to the admin API at that address. Reads the token's file, if one is named.
     ///
     /// # Errors
-    /// The token cannot be read or used, or there is none and the address is not a loopback one.
+    /// Returns an [`UnusableSetting`] if the token cannot be read or used, or if no token is set and
+    /// the address is not a loopback address.
     pub fn access(&self, address: SocketAddr) -> Result<Access, UnusableSetting> {
         if let Some(Secret(text)) = &self.admin_token {
             return token("--admin-token", text);

@@ -1,4 +1,4 @@
-//! Deployments: ordered, seen, decided on.
+//! Deployments: orders, views, promotion, abort.
 
 use std::sync::Arc;
 
@@ -10,63 +10,66 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::audit::Attempt;
-use super::{Desk, Refused, body, json, located, plain_digest, unfit};
-use crate::AdminError;
+use super::audit::Action;
+use super::body;
+use super::respond::{ProblemResponse, invalid, json, located};
+use super::shared::Shared;
+use contract::digest;
+use deployment::AdminError;
 use deployment::model::Order;
 
-/// How many deployments a list has where it does not say, and at most.
+/// How many deployments a list has by default, and at most.
 const LIMIT: u32 = 50;
 const HIGHEST_LIMIT: u32 = 1000;
 
 /// `POST /admin/deployments`.
 pub(super) async fn start(
-    State(desk): State<Arc<Desk>>,
-    Extension(attempt): Extension<Arc<Attempt>>,
+    State(shared): State<Arc<Shared>>,
+    Extension(action): Extension<Arc<Action>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Refused> {
-    let mut order: Order = body::order(&desk, &headers, body).await?;
-    order.digest = digest_of(&order.digest)?;
-    attempt.about(&order.digest);
+) -> Result<Response, ProblemResponse> {
+    let mut order: Order = body::order(&shared, &headers, body).await?;
+    order.digest = valid_digest(&order.digest)?;
+    action.set_component(&order.digest);
     check_percent(order.canary_percent)?;
-    let actor = attempt.actor.clone();
-    let id = desk
-        .ask(|admin| async move { admin.deploy(order, &actor).await })
+    let actor = action.actor.clone();
+    let id = shared
+        .call(|admin| async move { admin.deploy(order, &actor).await })
         .await?;
-    Ok(begun(&attempt, id))
+    Ok(begun(&action, id))
 }
 
 /// What `POST /admin/rollback` takes.
 #[derive(Deserialize, Serialize)]
 struct Rollback {
-    /// Where to; none: to what was active before.
+    /// The component to go back to. `None`: the one before the active one.
     digest: Option<String>,
 }
 
 /// `POST /admin/rollback`.
 pub(super) async fn rollback(
-    State(desk): State<Arc<Desk>>,
-    Extension(attempt): Extension<Arc<Attempt>>,
+    State(shared): State<Arc<Shared>>,
+    Extension(action): Extension<Arc<Action>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Refused> {
-    let order: Rollback = body::optional_order(&desk, &headers, body).await?;
-    let digest = order.digest.as_deref().map(digest_of).transpose()?;
+) -> Result<Response, ProblemResponse> {
+    let order: Rollback = body::optional_order(&shared, &headers, body).await?;
+    let digest = order.digest.as_deref().map(valid_digest).transpose()?;
     if let Some(digest) = &digest {
-        attempt.about(digest);
+        action.set_component(digest);
     }
-    let actor = attempt.actor.clone();
-    let id = desk
-        .ask(|admin| async move { admin.rollback(digest, &actor).await })
+    let actor = action.actor.clone();
+    let id = shared
+        .call(|admin| async move { admin.rollback(digest.as_deref(), &actor).await })
         .await?;
-    Ok(begun(&attempt, id))
+    Ok(begun(&action, id))
 }
 
-fn check_percent(percent: Option<f64>) -> Result<(), Refused> {
+fn check_percent(percent: Option<f64>) -> Result<(), ProblemResponse> {
     match percent {
         Some(percent) if !(percent > 0.0 && percent < 100.0) => {
-            Err(unfit("#/canary_percent", "must be above 0 and below 100"))
+            Err(invalid("#/canary_percent", "must be above 0 and below 100"))
         }
         _ => Ok(()),
     }
@@ -75,71 +78,76 @@ fn check_percent(percent: Option<f64>) -> Result<(), Refused> {
 /// What `POST /admin/deployments/{id}/promote` takes.
 #[derive(Deserialize, Serialize)]
 struct Promotion {
-    /// The share that a canary gets from now on; none: it gets everything.
+    /// The share of clients that a canary gets from now on, in percent. `None`: all clients.
     canary_percent: Option<f64>,
 }
 
 /// `POST /admin/deployments/{id}/promote`.
 pub(super) async fn promote(
-    State(desk): State<Arc<Desk>>,
-    Extension(attempt): Extension<Arc<Attempt>>,
+    State(shared): State<Arc<Shared>>,
+    Extension(action): Extension<Arc<Action>>,
     Id(id): Id,
     headers: HeaderMap,
     body: Body,
-) -> Result<StatusCode, Refused> {
-    attempt.within(id);
-    let order: Promotion = body::optional_order(&desk, &headers, body).await?;
+) -> Result<StatusCode, ProblemResponse> {
+    action.set_deployment(id);
+    let order: Promotion = body::optional_order(&shared, &headers, body).await?;
     let percent = order.canary_percent;
     check_percent(percent)?;
-    let actor = attempt.actor.clone();
-    desk.ask(move |admin| async move { admin.promote(id, percent, &actor).await })
+    let actor = action.actor.clone();
+    shared
+        .call(move |admin| async move { admin.promote(id, percent, &actor).await })
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST /admin/deployments/{id}/abort`.
 pub(super) async fn abort(
-    State(desk): State<Arc<Desk>>,
-    Extension(attempt): Extension<Arc<Attempt>>,
+    State(shared): State<Arc<Shared>>,
+    Extension(action): Extension<Arc<Action>>,
     Id(id): Id,
-) -> Result<StatusCode, Refused> {
-    attempt.within(id);
-    let actor = attempt.actor.clone();
-    desk.ask(|admin| async move { admin.abort(id, &actor).await })
+) -> Result<StatusCode, ProblemResponse> {
+    action.set_deployment(id);
+    let actor = action.actor.clone();
+    shared
+        .call(|admin| async move { admin.abort(id, &actor).await })
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `GET /admin/deployments`.
-pub(super) async fn list(State(desk): State<Arc<Desk>>, uri: Uri) -> Result<Response, Refused> {
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    uri: Uri,
+) -> Result<Response, ProblemResponse> {
     let limit = limit(uri.query().unwrap_or_default())?;
-    let deployments = desk
-        .ask(move |admin| async move { admin.history(limit).await })
+    let deployments = shared
+        .call(move |admin| async move { admin.history(limit).await })
         .await?;
     Ok(json(StatusCode::OK, &deployments))
 }
 
 /// `GET /admin/deployments/{id}`.
 pub(super) async fn describe(
-    State(desk): State<Arc<Desk>>,
+    State(shared): State<Arc<Shared>>,
     Id(id): Id,
-) -> Result<Response, Refused> {
-    let deployment = desk
-        .ask(move |admin| async move { admin.deployment(id).await })
+) -> Result<Response, ProblemResponse> {
+    let deployment = shared
+        .call(move |admin| async move { admin.deployment(id).await })
         .await?
         .ok_or_else(|| unknown(id))?;
     Ok(json(StatusCode::OK, &deployment))
 }
 
 /// `GET /admin/status`.
-pub(super) async fn status(State(desk): State<Arc<Desk>>) -> Result<Response, Refused> {
-    let status = desk
-        .ask(|admin| async move { admin.status().await })
+pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Result<Response, ProblemResponse> {
+    let status = shared
+        .call(|admin| async move { admin.status().await })
         .await?;
     Ok(json(StatusCode::OK, &status))
 }
 
-/// A deployment's id in the path. What is no number is the id of none.
+/// A deployment's id in the path. A text that is not a number is the id of no deployment.
 pub(super) struct Id(pub(super) i64);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
@@ -154,22 +162,22 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
-/// There is no such deployment.
-pub(super) fn unknown(id: impl std::fmt::Display) -> Refused {
+/// The deployment does not exist.
+pub(super) fn unknown(id: impl std::fmt::Display) -> ProblemResponse {
     AdminError::NotFound(format!("There is no deployment {id}.")).into()
 }
 
-fn begun(attempt: &Attempt, id: i64) -> Response {
-    attempt.within(id);
+fn begun(action: &Action, id: i64) -> Response {
+    action.set_deployment(id);
     let location = format!("/admin/deployments/{id}");
     located(StatusCode::ACCEPTED, &location, &json!({ "id": id }))
 }
 
-fn digest_of(text: &str) -> Result<String, Refused> {
-    plain_digest(text).ok_or_else(|| unfit("#/digest", "must be a SHA-256: 64 hex digits"))
+fn valid_digest(text: &str) -> Result<String, ProblemResponse> {
+    digest::parse(text).ok_or_else(|| invalid("#/digest", "must be a SHA-256: 64 hex digits"))
 }
 
-fn limit(query: &str) -> Result<u32, Refused> {
+fn limit(query: &str) -> Result<u32, ProblemResponse> {
     let given = query
         .split('&')
         .find_map(|pair| pair.strip_prefix("limit="));
@@ -182,6 +190,6 @@ fn limit(query: &str) -> Result<u32, Refused> {
         .filter(|limit| (1..=HIGHEST_LIMIT).contains(limit))
         .ok_or_else(|| {
             let detail = format!("must be a number from 1 to {HIGHEST_LIMIT}");
-            unfit("#/query/limit", detail)
+            invalid("#/query/limit", detail)
         })
 }

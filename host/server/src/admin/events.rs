@@ -1,9 +1,9 @@
-//! A deployment's events as server-sent events (the HTML standard, 9.2): one message an event,
-//! its number as the id.
+//! A deployment's events as server-sent events (the HTML standard, 9.2): one message for each event,
+//! with the event's number as its id.
 //!
-//! A client that was cut off comes back with `Last-Event-ID` and gets what it missed. When the
-//! deployment has ended and the client has seen all of it, the answer is 204, which tells a
-//! browser's `EventSource` not to come back. Streams end when the host drains.
+//! A client that lost its connection reconnects with `Last-Event-ID` and gets the events that it
+//! missed. If the deployment has ended and the client has all events, the response is 204, which
+//! stops a browser's `EventSource` from reconnecting. Streams end when the host drains.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,49 +19,50 @@ use futures_util::stream::{BoxStream, Stream, StreamExt, unfold};
 use tokio::time::{Instant, sleep_until};
 
 use super::deployments::{Id, unknown};
-use super::{Desk, Refused};
+use super::respond::ProblemResponse;
+use super::shared::Shared;
 use deployment::model::Event;
 use request::Error;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// How long a stream may be silent: proxies cut off what is silent for a minute, and a client
-/// that is gone is found out by writing to it.
+/// How long a stream may be silent. Proxies cut a connection that is silent for a minute, and only
+/// a write shows that a client is gone.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// How long a client waits before it comes back.
+/// Tells a client how long to wait before it reconnects.
 const FIRST: &[u8] = b"retry: 1000\n\n";
 
 /// `GET /admin/deployments/{id}/events`.
 pub(super) async fn follow(
-    State(desk): State<Arc<Desk>>,
+    State(shared): State<Arc<Shared>>,
     Id(id): Id,
     headers: HeaderMap,
-) -> Result<Response, Refused> {
+) -> Result<Response, ProblemResponse> {
     let next = next_number(&headers)?;
-    if next > 0 && desk.has_seen_all(id, next).await? {
+    if next > 0 && shared.has_seen_all(id, next).await? {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let events = desk
-        .ask(move |admin| async move { admin.follow(id).await })
+    let events = shared
+        .call(move |admin| async move { admin.follow(id).await })
         .await?
         .ok_or_else(|| unknown(id))?;
-    let drained = desk.app.readiness.clone().until_withdrawn();
+    let drained = shared.app.readiness.clone().until_withdrawn();
     let body = Body::from_stream(messages(events, next, SILENCE).take_until(drained));
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // nginx gathers an answer unless it is told not to.
+    // nginx buffers a response without this header.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
 }
 
-impl Desk {
-    /// Whether a deployment has ended before the event of that number.
-    async fn has_seen_all(&self, id: i64, next: u64) -> Result<bool, Refused> {
+impl Shared {
+    /// Returns whether a deployment has ended before event `next`.
+    async fn has_seen_all(&self, id: i64, next: u64) -> Result<bool, ProblemResponse> {
         let deployment = self
-            .ask(move |admin| async move { admin.deployment(id).await })
+            .call(move |admin| async move { admin.deployment(id).await })
             .await?
             .ok_or_else(|| unknown(id))?;
         let events = deployment.events.last().map_or(0, |last| last.number + 1);
@@ -69,12 +70,12 @@ impl Desk {
     }
 }
 
-/// The number of the first event that the client has not seen.
-fn next_number(headers: &HeaderMap) -> Result<u64, Refused> {
+/// Returns the number of the first event that the client has not seen.
+fn next_number(headers: &HeaderMap) -> Result<u64, ProblemResponse> {
     let Some(last) = headers.get(&LAST_EVENT_ID) else {
         return Ok(0);
     };
-    // A browser sends the header without a value when it has seen none.
+    // A browser that has seen no event sends the header without a value.
     let last = last.to_str().unwrap_or("?");
     if last.is_empty() {
         return Ok(0);
@@ -89,7 +90,8 @@ fn next_number(headers: &HeaderMap) -> Result<u64, Refused> {
     })
 }
 
-/// The events from that number on, with a comment where there is none for so long.
+/// Returns the messages of the events from number `next` on, with a comment after every `silence`
+/// without an event.
 fn messages(
     events: BoxStream<'static, Event>,
     next: u64,
@@ -123,10 +125,11 @@ fn message(event: &Event) -> Bytes {
 mod tests {
     use super::*;
     use crate::admin::fake::event;
+    use contract::deployment::{EventStatus, Stage};
 
     #[tokio::test]
     async fn a_silent_stream_shows_that_it_lives() {
-        let past = futures_util::stream::iter([event(0, "verify", "began")]);
+        let past = futures_util::stream::iter([event(0, Stage::Verify, EventStatus::Began)]);
         let events = past.chain(futures_util::stream::pending()).boxed();
         let messages = messages(events, 0, Duration::from_millis(1));
         let messages: Vec<_> = messages.take(4).map(Result::unwrap).collect().await;

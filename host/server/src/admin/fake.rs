@@ -1,43 +1,42 @@
-//! An engine that deploys nothing, for the tests of the admin API.
+//! An [`Admin`] that deploys nothing, for the tests of the admin API.
 
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use axum::Router;
-use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, iter, unfold};
-use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::fake::{self, Fake};
-use crate::{Admin, AdminError};
-use deployment::Attempt;
+use contract::deployment::{EventStatus, Kind, Outcome, Progress, Stage};
 use deployment::model::{
-    ComponentSummary, Deployment, Event, Order, RevisionStatus, ShadowReport, ShadowSample, Status,
+    ComponentDetails, ComponentInterface, ComponentSummary, Deployment, Event, Order,
+    RevisionStatus, ShadowReport, ShadowSample, Status,
 };
+use deployment::{Admin, AdminError, Attempt};
 
 pub(super) const DIGEST: &str = fake::DIGEST;
 
 /// The deployment that exists.
 pub(super) const ID: i64 = 7;
 
-/// Knows one component and one deployment, and keeps what it was asked.
+/// Knows one component and one deployment, and remembers what was ordered.
 pub(super) struct FakeAdmin {
-    /// What changes something, in words, with who asked.
+    /// The orders, in words, with who ordered.
     pub(super) asked: Mutex<Vec<String>>,
-    /// The attempts that were refused, in words.
+    /// The rejected attempts, in words.
     pub(super) remembered: Mutex<Vec<String>>,
-    /// What was uploaded last.
-    pub(super) uploaded: Mutex<Bytes>,
-    /// What every call answers, where set.
+    /// The content that was uploaded last.
+    pub(super) uploaded: Mutex<Vec<u8>>,
+    /// The error of every call, if set.
     pub(super) error: Mutex<Option<AdminError>>,
-    /// What happened before anybody followed.
+    /// The events before anybody followed.
     pub(super) past: Mutex<Vec<Event>>,
     live: Mutex<Option<UnboundedReceiver<Event>>>,
     pub(super) happen: UnboundedSender<Event>,
-    /// Told when an order has come; it is then carried out after `release`, where it `waits`.
+    /// Notified when an order arrives. If the fake `waits`, it carries the order out after `release`.
     pub(super) come: Notify,
     pub(super) release: Notify,
     pub(super) waits: Mutex<bool>,
@@ -51,7 +50,7 @@ impl FakeAdmin {
             remembered: Mutex::default(),
             uploaded: Mutex::default(),
             error: Mutex::default(),
-            past: Mutex::new(vec![event(0, "verify", "began")]),
+            past: Mutex::new(vec![event(0, Stage::Verify, EventStatus::Began)]),
             live: Mutex::new(Some(live)),
             happen,
             come: Notify::new(),
@@ -66,7 +65,7 @@ impl FakeAdmin {
         fake
     }
 
-    /// The operators' port as the flags set it.
+    /// The admin port as the flags set it.
     pub(super) fn router(self: &Arc<FakeAdmin>, flags: &[&str]) -> Router {
         let config = fake::config(flags);
         let access = config.admin.access(config.admin_addr).unwrap();
@@ -100,12 +99,12 @@ impl FakeAdmin {
     }
 }
 
-pub(super) fn event(number: u64, stage: &str, status: &str) -> Event {
+pub(super) fn event(number: u64, stage: Stage, status: EventStatus) -> Event {
     Event {
         number,
         at: "2025-06-01T12:00:00Z".to_owned(),
-        stage: stage.to_owned(),
-        status: status.to_owned(),
+        stage: stage.into(),
+        status: status.into(),
         detail: Some("two\nlines".to_owned()),
         duration_ms: None,
         breaking: Vec::new(),
@@ -124,15 +123,18 @@ pub(super) fn component() -> ComponentSummary {
 }
 
 pub(super) fn deployment(events: Vec<Event>) -> Deployment {
-    let ended = events.iter().any(|event| event.stage == "end");
+    let ended = events.iter().any(|event| event.stage == Stage::End);
     Deployment {
         id: ID,
         digest: DIGEST.to_owned(),
         from: None,
-        kind: "deploy".to_owned(),
+        kind: Kind::Deploy.into(),
         actor: "alice (token)".to_owned(),
-        stage: "verify".to_owned(),
-        outcome: if ended { "active" } else { "running" }.to_owned(),
+        stage: Progress::At(Stage::Verify).into(),
+        outcome: match ended {
+            true => Outcome::Active.into(),
+            false => Outcome::Running.into(),
+        },
         code: None,
         reason: None,
         events,
@@ -179,8 +181,8 @@ pub(super) fn status() -> Status {
 impl Admin for FakeAdmin {
     async fn upload(
         &self,
-        content: Bytes,
-        digest: Option<String>,
+        content: Vec<u8>,
+        digest: Option<&str>,
         signature: Option<Vec<u8>>,
         actor: &str,
     ) -> Result<ComponentSummary, AdminError> {
@@ -196,12 +198,15 @@ impl Admin for FakeAdmin {
         Ok(vec![component()])
     }
 
-    async fn component(&self, digest: &str) -> Result<Option<Value>, AdminError> {
+    async fn component(&self, digest: &str) -> Result<Option<ComponentDetails>, AdminError> {
         self.read()?;
-        let mut summary = serde_json::to_value(component()).unwrap();
-        summary["routes"] = json!([]);
-        summary["imports"] = json!(["task-host:platform/sql@1.0.0"]);
-        Ok((digest == DIGEST).then_some(summary))
+        Ok((digest == DIGEST).then(|| ComponentDetails {
+            summary: component(),
+            interface: ComponentInterface::Readable {
+                imports: vec!["task-host:platform/sql@1.0.0".to_owned()],
+                exports: Vec::new(),
+            },
+        }))
     }
 
     async fn deploy(&self, order: Order, actor: &str) -> Result<i64, AdminError> {
@@ -210,7 +215,7 @@ impl Admin for FakeAdmin {
         Ok(ID)
     }
 
-    async fn rollback(&self, digest: Option<String>, actor: &str) -> Result<i64, AdminError> {
+    async fn rollback(&self, digest: Option<&str>, actor: &str) -> Result<i64, AdminError> {
         self.change(format!("rollback {digest:?}"), actor).await?;
         Ok(ID)
     }
@@ -229,7 +234,7 @@ impl Admin for FakeAdmin {
         self.change(format!("abort {id}"), actor).await
     }
 
-    async fn remember(&self, attempt: Attempt, actor: &str) -> Result<(), AdminError> {
+    async fn record(&self, attempt: Attempt, actor: &str) -> Result<(), AdminError> {
         let Attempt {
             kind,
             digest,
@@ -266,7 +271,7 @@ impl Admin for FakeAdmin {
             let mut live = live?;
             let event = live.recv().await?;
             // The last event ends the stream.
-            let more = (event.stage != "end").then_some(live);
+            let more = (event.stage != Stage::End).then_some(live);
             Some((event, more))
         });
         Ok((id == ID).then(|| past.chain(live).boxed()))

@@ -1,5 +1,5 @@
-//! What every request to the admin API passes: the door, and on the way back the audit line, the
-//! history row of what was refused, and the making of problems.
+//! The layer around every operation of the admin API: it checks access first, and afterwards writes
+//! the audit line, records a rejected attempt in the history, and builds the problem's response.
 
 use std::sync::Arc;
 
@@ -9,46 +9,48 @@ use axum::http::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::Desk;
-use super::audit::{Attempt, Line};
+use super::audit::{Action, Line};
+use super::shared::Shared;
 use crate::problem::Problem;
 use crate::trace::Context;
+use contract::deployment::Kind;
+use deployment::Attempt;
 
-/// What the layer of one operation knows.
+/// An operation that is guarded.
 #[derive(Clone)]
-pub(super) struct Door {
-    pub(super) desk: Arc<Desk>,
+pub(super) struct Guarded {
+    pub(super) shared: Arc<Shared>,
     pub(super) operation: &'static str,
     /// Whether it may change something.
     pub(super) changes: bool,
-    /// As what the history remembers an attempt that is refused; none: it does not.
-    pub(super) remembered: Option<&'static str>,
+    /// The kind under which the history records a rejected attempt. `None`: it is not recorded.
+    pub(super) recorded: Option<Kind>,
 }
 
 /// The layer of one operation.
 pub(super) async fn guard(
-    State(door): State<Door>,
+    State(guarded): State<Guarded>,
     Extension(context): Extension<Arc<Context>>,
     request: Request<Body>,
     next: Next,
 ) -> Response {
-    let mut line = Line::new(context.clone(), door.operation, door.changes);
+    let mut line = Line::new(context.clone(), guarded.operation, guarded.changes);
     let (mut parts, body) = request.into_parts();
-    let mut attempt = None;
-    let mut response = match door.desk.access.admit(&parts) {
+    let mut admitted = None;
+    let mut response = match guarded.shared.access.admit(&parts) {
         Ok(actor) => {
-            let admitted = Attempt::by(actor);
-            line.admitted(admitted.clone());
-            parts.extensions.insert(admitted.clone());
-            attempt = Some(admitted);
+            let action = Action::by(actor);
+            line.admitted(action.clone());
+            parts.extensions.insert(action.clone());
+            admitted = Some(action);
             next.run(Request::from_parts(parts, body)).await
         }
-        Err(refused) => refused.into_response(),
+        Err(problem) => problem.into_response(),
     };
     let problem = response.extensions_mut().remove::<Problem>();
     line.finish(response.status(), problem.as_ref());
-    if let (Some(attempt), Some(problem)) = (attempt, &problem) {
-        remember(&door, &attempt, problem).await;
+    if let (Some(action), Some(problem)) = (admitted, &problem) {
+        record(&guarded, &action, problem).await;
     }
     match problem {
         Some(problem) => problem.respond(&context.request_id),
@@ -56,23 +58,26 @@ pub(super) async fn guard(
     }
 }
 
-/// Leaves a row in the history for an attempt to change the logic that was refused. Whoever was
-/// turned away at the door leaves none, or strangers could fill the database; what failed by the
-/// host's fault neither, as the client tries again.
-async fn remember(door: &Door, attempt: &Attempt, problem: &Problem) {
-    let Some(kind) = door.remembered.filter(|_| problem.status.is_client_error()) else {
+/// Records an attempt to change the logic that was rejected. A request without access is not
+/// recorded, because strangers could fill the database; a failure of the host is not recorded
+/// either, because the client tries again.
+async fn record(guarded: &Guarded, action: &Action, problem: &Problem) {
+    let Some(kind) = guarded
+        .recorded
+        .filter(|_| problem.status.is_client_error())
+    else {
         return;
     };
-    let refused = deployment::Attempt {
-        kind: kind.to_owned(),
-        digest: attempt.digest().to_owned(),
-        code: problem.code.clone(),
+    let attempt = Attempt {
+        kind,
+        digest: action.digest().to_owned(),
+        code: problem.code.as_str().into(),
         reason: problem.sentence(),
     };
-    let actor = attempt.actor.clone();
-    // Where the database does not answer, the log has said so, and has the audit line.
-    let _ = door
-        .desk
-        .ask(|admin| async move { admin.remember(refused, &actor).await })
+    let actor = action.actor.clone();
+    // If the database does not answer, `call` logs it, and the audit line has the attempt.
+    let _ = guarded
+        .shared
+        .call(|admin| async move { admin.record(attempt, &actor).await })
         .await;
 }

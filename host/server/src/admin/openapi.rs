@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 /// `GET /admin/openapi.json`.
 pub(super) async fn document() -> Response {
-    super::json(StatusCode::OK, &description())
+    super::respond::json(StatusCode::OK, &description())
 }
 
 /// The document.

@@ -1,4 +1,4 @@
-//! What requests came to lately: figures, and the ones that failed.
+//! Recent requests: figures by revision, and the requests that failed.
 
 use std::sync::Arc;
 
@@ -6,20 +6,24 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 
-use super::{Desk, Refused, json, unfit};
+use super::respond::{ProblemResponse, invalid, json};
+use super::shared::Shared;
 
 /// `GET /admin/figures`.
-pub(super) async fn figures(State(desk): State<Arc<Desk>>, uri: Uri) -> Result<Response, Refused> {
+pub(super) async fn figures(
+    State(shared): State<Arc<Shared>>,
+    uri: Uri,
+) -> Result<Response, ProblemResponse> {
     let query = uri.query().unwrap_or_default().split('&');
     let after = query.filter_map(|pair| pair.strip_prefix("after=")).next();
     let after = after.map_or(Ok(0), str::parse).map_err(|_| {
         let detail = "must be a number of seconds since 1970";
-        unfit("#/query/after", detail)
+        invalid("#/query/after", detail)
     })?;
-    Ok(json(StatusCode::OK, &desk.app.recent.figures(after)))
+    Ok(json(StatusCode::OK, &shared.app.recent.figures(after)))
 }
 
 /// `GET /admin/failures`.
-pub(super) async fn failures(State(desk): State<Arc<Desk>>) -> Response {
-    json(StatusCode::OK, &desk.app.recent.failures())
+pub(super) async fn failures(State(shared): State<Arc<Shared>>) -> Response {
+    json(StatusCode::OK, &shared.app.recent.failures())
 }

@@ -1,8 +1,8 @@
-//! The admin API's problems.
+//! The problems of the admin API.
 
 use super::{Problem, UNAVAILABLE_RETRY};
-use crate::backend::AdminError;
 use crate::byte_size::ByteSize;
+use deployment::AdminError;
 
 impl From<AdminError> for Problem {
     fn from(error: AdminError) -> Problem {
@@ -19,17 +19,11 @@ impl From<AdminError> for Problem {
                 Problem::new(404, "not-found", "There is no such thing").detail(detail)
             }
             AdminError::Rejected { code, reason } => {
-                Problem::new(422, &code, "The host refuses").detail(reason)
-            }
-            AdminError::TooLarge => {
-                Problem::new(413, "component-too-large", "The component is too large")
+                Problem::new(422, code.as_str(), "The host refuses").detail(reason)
             }
             AdminError::Unavailable(_) => {
                 Problem::new(503, "unavailable", "The service is unavailable")
                     .retry_after(UNAVAILABLE_RETRY)
-            }
-            AdminError::Invalid(detail) => {
-                Problem::new(400, "invalid-order", "The order makes no sense").detail(detail)
             }
         }
     }
@@ -92,7 +86,8 @@ impl Problem {
 
     /// The component is larger than the host takes.
     pub(crate) fn component_too_large(limit: ByteSize) -> Problem {
-        Problem::from(AdminError::TooLarge)
+        let title = "The component is too large";
+        Problem::new(413, "component-too-large", title)
             .detail(format!("At most {limit} are taken (--component-limit)."))
     }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::RetryPolicy;
+use contract::deployment::{Kind, Progress, Reason, Stage};
 use deployment::model::{ComponentSummary, Deployment, Event, RevisionStatus, Status};
 
 /// The digest of `new logic`, which the fake component and the fake deployment have.
@@ -179,8 +180,8 @@ pub(in crate::cli) fn event(number: u64, stage: &str, status: &str) -> Event {
     Event {
         number,
         at: "2026-01-02T03:04:05Z".to_owned(),
-        stage: stage.to_owned(),
-        status: status.to_owned(),
+        stage: stage.into(),
+        status: status.into(),
         detail: None,
         duration_ms: (status == "passed").then_some(12.0),
         breaking: Vec::new(),
@@ -194,11 +195,11 @@ pub(in crate::cli) fn deployment(outcome: &str) -> Deployment {
         id: 7,
         digest: DIGEST.to_owned(),
         from: Some(BEFORE.to_owned()),
-        kind: "deploy".to_owned(),
+        kind: Kind::Deploy.into(),
         actor: "alice (token)".to_owned(),
-        stage: "probation".to_owned(),
-        outcome: outcome.to_owned(),
-        code: (!good).then(|| "check-failed".to_owned()),
+        stage: Progress::At(Stage::Probation).into(),
+        outcome: outcome.into(),
+        code: (!good).then(|| Reason::CheckFailed.into()),
         reason: (!good).then(|| "the component's self-test failed: no".to_owned()),
         events: vec![event(0, "verify", "began"), event(1, "verify", "passed")],
         began_at: "2026-01-02T03:04:05Z".to_owned(),

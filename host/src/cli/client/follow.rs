@@ -11,6 +11,7 @@ use reqwest::{Method, StatusCode};
 use super::api::Client;
 use super::error::Error;
 use super::sse::Decoder;
+use contract::deployment::Stage;
 use deployment::model::{Deployment, Event};
 
 /// How long to wait for a host that does not answer.
@@ -67,7 +68,7 @@ impl Client {
             let last_seen = after;
             let mut on_event = |event: &Event| {
                 after = Some(event.number);
-                stage.clone_from(&event.stage);
+                stage = event.stage.to_string();
                 on_update(Update::Event(event))
             };
             // Both requests, for the stream and then for the deployment, may meet a host that
@@ -154,7 +155,7 @@ impl Client {
                     continue;
                 }
                 new_event = true;
-                if on_event(&event).is_break() || event.stage == "end" {
+                if on_event(&event).is_break() || event.stage == Stage::End {
                     return Ok(StreamEnd::Finished);
                 }
             }

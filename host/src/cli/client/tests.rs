@@ -12,6 +12,7 @@ use super::fake::{
 use super::*;
 use crate::cli::process::block_on;
 use crate::failure::Failure;
+use contract::deployment::Outcome;
 use deployment::model::{Deployment, Order};
 
 #[derive(clap::Parser)]
@@ -194,7 +195,7 @@ fn a_broken_stream_is_resumed_after_the_last_event_received() {
     ]);
     let (updates, ended) = follow(&fake, None);
     assert_eq!(updates, ["verify passed", "interrupted", "end noted"]);
-    assert_eq!(ended.unwrap().outcome, "active");
+    assert_eq!(ended.unwrap().outcome, Outcome::Active);
     let resumed: Vec<Option<String>> = fake
         .received()
         .iter()
@@ -209,7 +210,7 @@ fn a_deployment_that_has_no_more_events_is_fetched() {
     let fake = Fake::answers([no_content(), ok(&deployment("rejected"))]);
     let (updates, ended) = follow(&fake, Some(5));
     assert!(updates.is_empty(), "{updates:?}");
-    assert_eq!(ended.unwrap().outcome, "rejected");
+    assert_eq!(ended.unwrap().outcome, Outcome::Rejected);
     assert_eq!(fake.received()[0].header("last-event-id"), Some("5"));
 }
 
@@ -225,7 +226,7 @@ fn without_a_stream_the_deployment_is_fetched_after_the_last_attempt() {
     ]);
     let (updates, ended) = follow(&fake, None);
     assert_eq!(updates, ["interrupted"]);
-    assert_eq!(ended.unwrap().outcome, "rolled-back");
+    assert_eq!(ended.unwrap().outcome, Outcome::RolledBack);
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn the_outcome_does_not_repeat_what_was_reported() {
     let mut failed = event(1, "compare", "failed");
     failed.detail = Some("the API breaks clients: GET /tasks: the path is gone".to_owned());
     let mut rejected = deployment("rejected");
-    rejected.code = Some("breaking-change".to_owned());
+    rejected.code = Some("breaking-change".into());
     rejected.reason.clone_from(&failed.detail);
     let fake = Fake::answers([
         ok(&component(DIGEST, false)),

@@ -16,7 +16,7 @@ use crate::cli::process::block_on;
 use crate::failure::Failure;
 use crate::oci::{self, Artifact};
 use crate::signature_file;
-use deployment::digest_of;
+use contract::digest;
 
 /// Width of the progress bar, in columns.
 const BAR: usize = 30;
@@ -45,7 +45,7 @@ impl Component {
         let signature = signature.map_err(|reason| Failure::setting("--signature", reason))?;
         Ok(Component {
             source: path.to_owned(),
-            digest: digest_of(&content),
+            digest: digest::sha256(&content),
             content: content.into(),
             signature: signature.map(|signature| BASE64_STANDARD.encode(signature)),
         })
@@ -59,7 +59,7 @@ impl Component {
         let pulled = block_on(artifact.pull(registry))?;
         Ok(Component {
             source: reference.into(),
-            digest: digest_of(&pulled.content),
+            digest: digest::sha256(&pulled.content),
             content: pulled.content.into(),
             signature: pulled.signature,
         })

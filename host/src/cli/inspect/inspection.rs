@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use contract::Description;
-use deployment::{Refused, check_description, digest_of};
+use contract::digest;
+use deployment::{Rejection, check_description};
 use runtime::{Compiler, Limits, Runtime};
 use transcode::{Interface, Operation};
 
@@ -19,7 +20,7 @@ pub(super) struct Inspection {
     interface: Interface,
     pub(super) description: Description,
     /// The operations, or the reason why no host would accept the component.
-    pub(super) operations: Result<Vec<Operation>, Refused>,
+    pub(super) operations: Result<Vec<Operation>, Rejection>,
 }
 
 impl Inspection {
@@ -42,7 +43,7 @@ impl Inspection {
         let operations = check_description(&interface, &description, &assets);
         Ok(Inspection {
             size_bytes: component.len(),
-            digest: digest_of(component),
+            digest: digest::sha256(component),
             interface,
             description,
             operations,

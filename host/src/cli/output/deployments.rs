@@ -29,14 +29,15 @@ pub(in crate::cli) fn table(deployments: &[Deployment]) -> String {
         began.truncate(16);
         let note = match (&deployment.code, &deployment.reason) {
             (Some(code), Some(reason)) => Some(format!("{code}: {reason}")),
-            (code, reason) => code.clone().or_else(|| reason.clone()),
+            (Some(code), None) => Some(code.to_string()),
+            (None, reason) => reason.clone(),
         };
         let note = note.map(|note| format::truncate(&note, REASON));
         let cells = [
             deployment.id.to_string(),
             format::digest(&deployment.digest).to_owned(),
-            deployment.kind.clone(),
-            deployment.outcome.clone(),
+            deployment.kind.to_string(),
+            deployment.outcome.to_string(),
             began,
             took.unwrap_or_else(|| "-".to_owned()),
             format::truncate(&deployment.actor, ACTOR),
@@ -50,6 +51,7 @@ pub(in crate::cli) fn table(deployments: &[Deployment]) -> String {
 mod tests {
     use super::*;
     use crate::cli::client::fake::deployment;
+    use contract::deployment::Kind;
 
     #[test]
     fn deployments_fit_into_eighty_columns_with_their_reasons_below() {
@@ -64,7 +66,7 @@ mod tests {
                 .to_owned(),
         );
         deployments[2].digest = String::new();
-        deployments[3].kind = "rollback".to_owned();
+        deployments[3].kind = Kind::Rollback.into();
         let text = table(&deployments);
         assert!(
             text.lines()

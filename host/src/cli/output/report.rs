@@ -12,14 +12,16 @@ use serde_json::json;
 use super::format;
 use crate::cli::client::{self, Update};
 use crate::failure::Failure;
+use contract::Word;
+use contract::deployment::{EventStatus, Outcome, Stage};
 use deployment::model::{Deployment, Event};
 
 /// Width of a stage's name, in columns.
-const STAGE: usize = 9;
+const NAME: usize = 9;
 /// Width of a stage's duration, in columns.
 const TOOK: usize = 8;
 /// Indentation of a stage's detail, in columns.
-const INDENT: usize = 2 + STAGE + 2 + TOOK + 2;
+const INDENT: usize = 2 + NAME + 2 + TOOK + 2;
 /// Moves the cursor to the start of the line and clears the line.
 const CLEAR_LINE: &str = "\r\x1b[2K";
 
@@ -138,18 +140,18 @@ impl<W: Write> Report<W> {
 
     fn event(&mut self, event: &Event) {
         let mut detail = event.detail.as_deref().unwrap_or_default();
-        let mark = match event.status.as_str() {
+        let mark = match event.status.known() {
             // The outcome, which follows, has more details.
-            _ if event.stage == "end" => return,
-            "passed" => '✓',
-            "failed" => {
-                if self.breaking_shown && event.stage == "compare" {
+            _ if event.stage == Stage::End => return,
+            Some(EventStatus::Passed) => '✓',
+            Some(EventStatus::Failed) => {
+                if self.breaking_shown && event.stage == Stage::Compare {
                     detail = "use --allow-breaking to deploy anyway";
                 }
                 self.failure_shown = true;
                 '✗'
             }
-            "began" if !lasts(&event.stage) => {
+            Some(EventStatus::Began) if !lasts(&event.stage) => {
                 if self.style == Style::Terminal {
                     self.clear_unfinished();
                     let _ = write!(self.out, "… {}", event.stage);
@@ -158,10 +160,10 @@ impl<W: Write> Report<W> {
                 }
                 return;
             }
-            "began" => '…',
-            _ => '·',
+            Some(EventStatus::Began) => '…',
+            Some(EventStatus::Noted) | None => '·',
         };
-        self.stage(mark, &event.stage, event.duration_ms, detail);
+        self.stage(mark, event.stage.as_str(), event.duration_ms, detail);
         self.breaking_shown |= !event.breaking.is_empty();
         for change in &event.breaking {
             for (number, line) in format::wrap(change, 6).iter().enumerate() {
@@ -176,7 +178,7 @@ impl<W: Write> Report<W> {
     /// Writes a stage's line, and further lines if the detail is long.
     fn stage(&mut self, mark: char, stage: &str, ms: Option<f64>, detail: &str) {
         let took = ms.map(format::duration).unwrap_or_default();
-        let first = format!("{mark} {stage:<STAGE$}  {took:>TOOK$}  ");
+        let first = format!("{mark} {stage:<NAME$}  {took:>TOOK$}  ");
         let lines = format::wrap(detail, INDENT);
         let detail = lines.first().map(|line| line.trim_start());
         self.line(format!("{first}{}", detail.unwrap_or_default()).trim_end());
@@ -206,22 +208,25 @@ impl<W: Write> Report<W> {
 }
 
 /// Returns whether a stage takes so long that its beginning gets a line of its own.
-fn lasts(stage: &str) -> bool {
-    matches!(stage, "canary" | "shadow" | "probation")
+fn lasts(stage: &Word<Stage>) -> bool {
+    matches!(
+        stage.known(),
+        Some(Stage::Canary | Stage::Shadow | Stage::Probation)
+    )
 }
 
 /// Returns a sentence about how the deployment ended, with `reason` if one is given.
 fn summary(deployment: &Deployment, reason: Option<&str>) -> String {
     let id = deployment.id;
     let digest = format::digest(&deployment.digest);
-    let because = match (deployment.code.as_deref(), reason) {
+    let because = match (&deployment.code, reason) {
         (Some(code), Some(reason)) => format!(" ({code}): {reason}"),
         (Some(code), None) => format!(" ({code})"),
         (None, Some(reason)) => format!(": {reason}"),
         (None, None) => String::new(),
     };
-    match deployment.outcome.as_str() {
-        "active" => {
+    match deployment.outcome.known() {
+        Some(Outcome::Active) => {
             let before = match &deployment.from {
                 Some(from) if *from != deployment.digest => {
                     format!(" instead of {}", format::digest(from))
@@ -235,16 +240,19 @@ fn summary(deployment: &Deployment, reason: Option<&str>) -> String {
                 .unwrap_or_default();
             format!("deployment {id}: {digest} is active{before}{took}")
         }
-        "checked" => {
+        Some(Outcome::Checked) => {
             format!("deployment {id}: {digest} passed every check; nothing was switched")
         }
-        "rejected" => format!("deployment {id}: {digest} was rejected{because}"),
-        "rolled-back" => format!("deployment {id}: {digest} was rolled back{because}"),
-        "aborted" => format!("deployment {id}: {digest} was aborted{because}"),
-        "running" => format!(
+        Some(Outcome::Rejected) => format!("deployment {id}: {digest} was rejected{because}"),
+        Some(Outcome::RolledBack) => format!("deployment {id}: {digest} was rolled back{because}"),
+        Some(Outcome::Aborted) => format!("deployment {id}: {digest} was aborted{because}"),
+        Some(Outcome::Running) => format!(
             "deployment {id}: {digest} is still running, at stage {}",
             deployment.stage
         ),
-        other => format!("deployment {id}: {digest} ended as {other}{because}"),
+        None => format!(
+            "deployment {id}: {digest} ended as {}{because}",
+            deployment.outcome
+        ),
     }
 }

@@ -6,6 +6,7 @@ use super::figures::last_minute;
 use super::snapshot::Snapshot;
 use crate::cli::output::table::{Align, Table};
 use crate::cli::output::{deployments, format};
+use contract::deployment::Outcome;
 use deployment::model::{Deployment, ReplicaStatus, RevisionStatus, ShadowReport, Status};
 use server::Failure as FailedRequest;
 
@@ -149,10 +150,18 @@ fn shadow(report: &ShadowReport) -> String {
 fn since(deployments: &[Deployment], digest: &str) -> Option<String> {
     let activated = deployments
         .iter()
-        .find(|of| of.digest == digest && matches!(of.outcome.as_str(), "active" | "running"))?;
+        .find(|of| of.digest == digest && is_active(of))?;
     let at = activated.ended_at.as_deref().unwrap_or(&activated.began_at);
     let at = format::time(at);
     Some(format!("since {at} UTC, by {}", activated.actor))
+}
+
+/// Returns whether a deployment made its component active, or may have.
+fn is_active(deployment: &Deployment) -> bool {
+    matches!(
+        deployment.outcome.known(),
+        Some(Outcome::Active | Outcome::Running)
+    )
 }
 
 fn row(name: &str, revision: &RevisionStatus) -> [String; 6] {

@@ -14,6 +14,8 @@ use super::database::Postgres;
 use super::engine::column;
 use crate::Error;
 use crate::registry::{Active, DeploymentRow, End, NewDeployment, Registry, StoredComponent};
+use contract::Word;
+use contract::deployment::Progress;
 
 /// How long a method may take, including the wait for a connection.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -93,7 +95,7 @@ impl Registry for Postgres {
         let params: [&(dyn ToSql + Sync); 6] = [
             &new.digest,
             &new.from,
-            &new.kind,
+            &new.kind.as_str(),
             &new.actor,
             &new.order,
             &self.engine.id,
@@ -115,13 +117,20 @@ impl Registry for Postgres {
         Ok(taken.is_some())
     }
 
-    async fn advance_deployment(&self, id: i64, stage: &str, report: &str) -> Result<(), Error> {
+    async fn advance_deployment(
+        &self,
+        id: i64,
+        progress: Progress,
+        report: &str,
+    ) -> Result<(), Error> {
+        let stage = progress.as_str();
         let params: [&(dyn ToSql + Sync); 4] = [&id, &stage, &report, &self.engine.id];
         let _: i64 = self.value(deployments::ADVANCE, &params).await?;
         Ok(())
     }
 
-    async fn activate(&self, id: i64, digest: &str, stage: &str) -> Result<i64, Error> {
+    async fn activate(&self, id: i64, digest: &str, progress: Progress) -> Result<i64, Error> {
+        let stage = progress.as_str();
         let params: [&(dyn ToSql + Sync); 4] = [&id, &digest, &stage, &self.engine.id];
         self.value(deployments::ACTIVATE, &params).await
     }
@@ -129,8 +138,8 @@ impl Registry for Postgres {
     async fn end_deployment(&self, id: i64, end: &End, back_to: Option<&str>) -> Result<(), Error> {
         let params: [&(dyn ToSql + Sync); 7] = [
             &id,
-            &end.outcome,
-            &end.code,
+            &end.outcome.as_str(),
+            &end.code.as_ref().map(Word::as_str),
             &end.reason,
             &end.report,
             &back_to,
@@ -144,12 +153,12 @@ impl Registry for Postgres {
         let params: [&(dyn ToSql + Sync); 9] = [
             &new.digest,
             &new.from,
-            &new.kind,
+            &new.kind.as_str(),
             &new.actor,
             &new.order,
             &end.report,
-            &end.outcome,
-            &end.code,
+            &end.outcome.as_str(),
+            &end.code.as_ref().map(Word::as_str),
             &end.reason,
         ];
         loop {

@@ -16,6 +16,7 @@ use super::blocking::run_blocking;
 use super::database::Sqlite;
 use crate::Error;
 use crate::registry::{Active, DeploymentRow, End, NewDeployment, Registry, StoredComponent};
+use contract::deployment::Progress;
 
 #[async_trait]
 impl Registry for Sqlite {
@@ -52,13 +53,18 @@ impl Registry for Sqlite {
         Ok(row.is_some_and(|row| row.end.is_none()))
     }
 
-    async fn advance_deployment(&self, id: i64, stage: &str, report: &str) -> Result<(), Error> {
-        self.write_or_conflict(|sqlite| deployments::advance(sqlite, id, stage, report))
+    async fn advance_deployment(
+        &self,
+        id: i64,
+        progress: Progress,
+        report: &str,
+    ) -> Result<(), Error> {
+        self.write_or_conflict(|sqlite| deployments::advance(sqlite, id, progress, report))
             .await
     }
 
-    async fn activate(&self, id: i64, digest: &str, stage: &str) -> Result<i64, Error> {
-        self.write_or_conflict(|sqlite| deployments::activate(sqlite, id, digest, stage))
+    async fn activate(&self, id: i64, digest: &str, progress: Progress) -> Result<i64, Error> {
+        self.write_or_conflict(|sqlite| deployments::activate(sqlite, id, digest, progress))
             .await
     }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
 
+use contract::deployment::Stage;
 use storage::Registry;
 use storage::sqlite::{Config, Durability, LogSync, Sqlite};
 
@@ -220,7 +221,7 @@ async fn what_the_registry_returns_is_durable() {
     assert_eq!(poll(reading.as_mut()), Poll::Pending);
     let mut refused = std::pin::pin!(database.begin_deployment(&new));
     assert_eq!(poll(refused.as_mut()), Poll::Pending);
-    let mut conflict = std::pin::pin!(database.advance_deployment(7, "compile", "[]"));
+    let mut conflict = std::pin::pin!(database.advance_deployment(7, Stage::Compile.into(), "[]"));
     assert_eq!(poll(conflict.as_mut()), Poll::Pending);
     sync.set_blocked(false);
     let begun = beginning.await.unwrap();

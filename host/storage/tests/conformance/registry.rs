@@ -6,6 +6,7 @@ mod deployments;
 mod persistence;
 mod retention;
 
+use contract::deployment::{Progress, Stage};
 use storage::Registry;
 use storage::registry::{DeploymentRow, End, NewDeployment, StoredComponent};
 
@@ -56,7 +57,10 @@ async fn begin(registry: &dyn Registry, digest: &str) -> i64 {
 async fn deploy(registry: &dyn Registry, digest: &str) -> i64 {
     put(registry, digest).await;
     let id = begin(registry, digest).await;
-    registry.activate(id, digest, "switch").await.unwrap();
+    registry
+        .activate(id, digest, Stage::Switch.into())
+        .await
+        .unwrap();
     finish(registry, id, "active", None).await.unwrap();
     id
 }

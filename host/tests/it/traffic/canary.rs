@@ -64,7 +64,7 @@ fn a_client_gets_the_same_revision_while_the_share_grows_to_everything() {
     run_successfully(&host, &["promote"]);
     assert_eq!(chosen(&host, &old).len(), CLIENTS as usize);
     assert_eq!(latest(&host)["outcome"], "active");
-    run_command(&host, &["promote", "2"]).says(1, &["no canary and no shadow"]);
+    run_command(&host, &["promote", "2"]).says(1, &["neither a canary nor a shadow"]);
 }
 
 #[test]

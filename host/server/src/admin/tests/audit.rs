@@ -57,7 +57,7 @@ async fn an_order_that_is_taken_is_one_line() {
 
 #[tokio::test]
 async fn an_order_that_is_refused_is_one_line_with_the_reason() {
-    let fake = FakeAdmin::fails(crate::AdminError::Busy(9));
+    let fake = FakeAdmin::fails(deployment::AdminError::Busy(9));
     let log = audited(fake.router(&[]), "POST /admin/rollback", &[], "{}").await;
     says(
         &log,

@@ -10,6 +10,7 @@ use crate::admin::openapi::description;
 use crate::admin::routes;
 use crate::admin::tests::ask;
 use crate::{Figures, RevisionSecond};
+use contract::deployment::{EventStatus, Stage};
 use deployment::model::Order;
 
 type Operations = BTreeSet<(String, String, String)>;
@@ -88,7 +89,7 @@ fn compare(schema: &str, value: &impl Serialize) {
 
 #[test]
 fn the_schemas_have_the_members_that_are_sent() {
-    let mut breaking = event(0, "compare", "noted");
+    let mut breaking = event(0, Stage::Compare, EventStatus::Noted);
     breaking.breaking.push("GET /things is gone".to_owned());
     compare("Event", &breaking);
     compare("ComponentSummary", &component());
@@ -109,6 +110,28 @@ fn the_schemas_have_the_members_that_are_sent() {
     compare("Figures", &Figures { now, seconds });
     let order = json!({"digest": ""});
     compare("Order", &serde_json::from_value::<Order>(order).unwrap());
+}
+
+/// A change of the API shows in a review as a change of the committed document. To write the file
+/// again, run this test with `UPDATE_SNAPSHOTS=1`.
+#[test]
+fn the_document_is_the_committed_one() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/snapshots/admin-openapi.json"
+    );
+    let mut document = description();
+    // Not part of the API: it changes with every release.
+    document["info"]["version"] = "".into();
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(path, format!("{document:#}\n")).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap();
+    assert!(
+        format!("{document:#}\n") == committed,
+        "the admin API's document differs from {path}; if that is intended, run this test again \
+         with UPDATE_SNAPSHOTS=1 and commit the file"
+    );
 }
 
 #[tokio::test]

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::AdminError;
 use crate::admin::fake::{DIGEST, FakeAdmin, deployment, event, status};
 use crate::admin::tests::{ask, code, order};
+use contract::deployment::{EventStatus, Reason, Stage};
+use deployment::AdminError;
 use deployment::model::Order;
 
 #[tokio::test]
@@ -73,7 +74,7 @@ async fn an_order_that_does_not_fit_says_where() {
 #[tokio::test]
 async fn what_the_engine_refuses_has_its_status() {
     let rejected = AdminError::Rejected {
-        code: "refused-before".into(),
+        code: Reason::RefusedBefore,
         reason: "It was rolled back.".into(),
     };
     for (error, status, slug, detail) in [
@@ -90,13 +91,6 @@ async fn what_the_engine_refuses_has_its_status() {
             "No such.",
         ),
         (rejected, 422, "refused-before", "It was rolled back."),
-        (AdminError::TooLarge, 413, "component-too-large", ""),
-        (
-            AdminError::Invalid("Not both.".into()),
-            400,
-            "invalid-order",
-            "Not both.",
-        ),
         (
             AdminError::Unavailable("/var/lib/x: I/O".into()),
             503,
@@ -172,7 +166,7 @@ async fn a_canary_is_promoted_or_aborted() {
 async fn deployments_are_seen_one_by_one_and_as_a_list() {
     let router = FakeAdmin::new().router(&[]);
     let reply = ask(&router, "GET /admin/deployments/7", &[], "").await;
-    let expected = deployment(vec![event(0, "verify", "began")]);
+    let expected = deployment(vec![event(0, Stage::Verify, EventStatus::Began)]);
     assert_eq!(reply.json(), serde_json::to_value(expected).unwrap());
     assert_eq!(reply.header("cache-control"), "no-store");
     for (query, count) in [("", 50), ("?limit=2", 2), ("?limit=1000", 60)] {

@@ -15,6 +15,7 @@ use crate::admin::fake::{FakeAdmin, event};
 use crate::fake::{Fake, config};
 use crate::listen::Limits;
 use crate::operators::OperatorsPort;
+use contract::deployment::{EventStatus, Stage};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -77,12 +78,16 @@ async fn events_come_as_they_happen_until_the_last() {
         "{text}"
     );
     assert!(text.contains("\nretry: 1000\n\n"), "{text}");
-    let data = serde_json::to_string(&event(0, "verify", "began")).unwrap();
+    let data = serde_json::to_string(&event(0, Stage::Verify, EventStatus::Began)).unwrap();
     assert!(text.contains(&format!("id: 0\ndata: {data}\n\n")), "{text}");
-    fake.happen.send(event(1, "switch", "passed")).unwrap();
+    fake.happen
+        .send(event(1, Stage::Switch, EventStatus::Passed))
+        .unwrap();
     let text = client.until("\"switch\"").await;
     assert!(!text.contains("\"end\"") && !text.contains(END), "{text}");
-    fake.happen.send(event(2, "end", "noted")).unwrap();
+    fake.happen
+        .send(event(2, Stage::End, EventStatus::Noted))
+        .unwrap();
     let text = client.until(END).await;
     let ids: Vec<_> = text
         .lines()
@@ -95,11 +100,13 @@ async fn events_come_as_they_happen_until_the_last() {
 async fn who_was_cut_off_gets_what_was_missed_and_then_nothing() {
     let fake = FakeAdmin::new();
     *fake.past.lock().unwrap() = vec![
-        event(0, "verify", "began"),
-        event(1, "verify", "passed"),
-        event(2, "end", "noted"),
+        event(0, Stage::Verify, EventStatus::Began),
+        event(1, Stage::Verify, EventStatus::Passed),
+        event(2, Stage::End, EventStatus::Noted),
     ];
-    fake.happen.send(event(3, "end", "noted")).unwrap();
+    fake.happen
+        .send(event(3, Stage::End, EventStatus::Noted))
+        .unwrap();
     let running = start(&fake, &[]);
     let line = "GET /admin/deployments/7/events";
     let mut client = Client::send(&running, line, "last-event-id: 1\r\n").await;

@@ -8,6 +8,7 @@ use tokio_postgres::Row;
 use super::super::engine::column;
 use crate::Error;
 use crate::registry::{Active, DeploymentRow, End, NewDeployment};
+use contract::Word;
 
 /// Selects the columns that [`read`] reads, and two that only `replicas.rs` reads.
 macro_rules! select {
@@ -117,11 +118,12 @@ pub(in crate::postgres) fn read_active(row: &Row) -> Result<Active, Error> {
 pub(in crate::postgres) fn read(row: &Row) -> Result<DeploymentRow, Error> {
     let report: String = column(row, 7)?;
     let outcome: Option<String> = column(row, 8)?;
+    let code: Option<String> = column(row, 9)?;
     let end = match outcome {
         None => None,
         Some(outcome) => Some(End {
-            outcome,
-            code: column(row, 9)?,
+            outcome: outcome.into(),
+            code: code.map(Word::from),
             reason: column(row, 10)?,
             report: report.clone(),
         }),
@@ -131,11 +133,11 @@ pub(in crate::postgres) fn read(row: &Row) -> Result<DeploymentRow, Error> {
         new: NewDeployment {
             digest: column(row, 1)?,
             from: column(row, 2)?,
-            kind: column(row, 3)?,
+            kind: column::<String>(row, 3)?.into(),
             actor: column(row, 4)?,
             order: column(row, 5)?,
         },
-        stage: column(row, 6)?,
+        stage: column::<String>(row, 6)?.into(),
         end,
         report,
         began_at: column(row, 11)?,

@@ -8,6 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use super::super::schema::{host, now_micros};
 use crate::registry::{Active, DeploymentRow, End, NewDeployment};
+use contract::Word;
+use contract::deployment::Progress;
 
 /// Selects the columns that [`read`] reads.
 macro_rules! select {
@@ -37,7 +39,7 @@ pub(super) fn begin(
             params![
                 new.digest,
                 new.from,
-                new.kind,
+                new.kind.as_str(),
                 new.actor,
                 new.order,
                 now_micros()
@@ -60,7 +62,7 @@ pub(super) fn begin(
 pub(super) fn advance(
     sqlite: &Connection,
     id: i64,
-    stage: &str,
+    progress: Progress,
     report: &str,
 ) -> Result<Option<()>> {
     sqlite
@@ -68,7 +70,7 @@ pub(super) fn advance(
             "UPDATE task_host_deployments SET stage = ?2, report_json = ?3 \
              WHERE id = ?1 AND outcome IS NULL"
         ))?
-        .execute(params![id, stage, report])
+        .execute(params![id, progress.as_str(), report])
         .map(changed_one)
 }
 
@@ -78,7 +80,7 @@ pub(super) fn activate(
     sqlite: &Connection,
     id: i64,
     digest: &str,
-    stage: &str,
+    progress: Progress,
 ) -> Result<Option<i64>> {
     let now = now_micros();
     let changed = sqlite
@@ -86,7 +88,7 @@ pub(super) fn activate(
             "UPDATE task_host_deployments SET stage = ?3, activated_at = ?4 \
              WHERE id = ?1 AND digest = ?2 AND outcome IS NULL"
         ))?
-        .execute(params![id, digest, stage, now])?;
+        .execute(params![id, digest, progress.as_str(), now])?;
     match changed_one(changed) {
         Some(()) => set_active(sqlite, digest, id, now).map(Some),
         None => Ok(None),
@@ -109,8 +111,8 @@ pub(super) fn end(
         ))?
         .execute(params![
             id,
-            end.outcome,
-            end.code,
+            end.outcome.as_str(),
+            end.code.as_ref().map(Word::as_str),
             end.reason,
             end.report,
             now
@@ -134,12 +136,12 @@ pub(super) fn record(sqlite: &Connection, new: &NewDeployment, end: &End) -> Res
             params![
                 new.digest,
                 new.from,
-                new.kind,
+                new.kind.as_str(),
                 new.actor,
                 new.order,
                 end.report,
-                end.outcome,
-                end.code,
+                end.outcome.as_str(),
+                end.code.as_ref().map(Word::as_str),
                 end.reason,
                 now_micros()
             ],
@@ -238,11 +240,12 @@ fn changed_one(changed: usize) -> Option<()> {
 fn read(row: &Row<'_>) -> Result<DeploymentRow> {
     let report: String = row.get(7)?;
     let outcome: Option<String> = row.get(8)?;
+    let code: Option<String> = row.get(9)?;
     let end = match outcome {
         None => None,
         Some(outcome) => Some(End {
-            outcome,
-            code: row.get(9)?,
+            outcome: outcome.into(),
+            code: code.map(Word::from),
             reason: row.get(10)?,
             report: report.clone(),
         }),
@@ -252,11 +255,11 @@ fn read(row: &Row<'_>) -> Result<DeploymentRow> {
         new: NewDeployment {
             digest: row.get(1)?,
             from: row.get(2)?,
-            kind: row.get(3)?,
+            kind: row.get::<_, String>(3)?.into(),
             actor: row.get(4)?,
             order: row.get(5)?,
         },
-        stage: row.get(6)?,
+        stage: row.get::<_, String>(6)?.into(),
         end,
         report,
         began_at: row.get(11)?,

@@ -1,5 +1,6 @@
 //! Leases, epochs and the fence between hosts of one database.
 
+use contract::deployment::Stage;
 use storage::Replicas;
 use storage::registry::{End, NewDeployment, StoredComponent};
 use storage::replicas::{Heartbeat, Staged, State};
@@ -39,7 +40,10 @@ async fn switch(database: &Arc<dyn Database>, digest: &str) -> i64 {
     let registry = database.registry();
     registry.put_component(&component).await.unwrap();
     let id = begin(database, digest).await;
-    let epoch = registry.activate(id, digest, "probation").await.unwrap();
+    let epoch = registry
+        .activate(id, digest, Stage::Probation.into())
+        .await
+        .unwrap();
     let end = End {
         outcome: "active".into(),
         code: None,
@@ -161,10 +165,12 @@ async fn a_deployment_belongs_to_the_host_that_began_it_while_that_host_has_a_le
     let id = begin(&one, "a").await;
     let registry = other.registry();
     assert_eq!(registry.take_over(id).await, Ok(false));
-    let advanced = registry.advance_deployment(id, "check", "[]").await;
+    let advanced = registry
+        .advance_deployment(id, Stage::Check.into(), "[]")
+        .await;
     assert_eq!(advanced, Err(Error::Conflict));
     assert_eq!(
-        registry.activate(id, "a", "probation").await,
+        registry.activate(id, "a", Stage::Probation.into()).await,
         Err(Error::Conflict)
     );
 
@@ -184,9 +190,17 @@ async fn a_deployment_belongs_to_the_host_that_began_it_while_that_host_has_a_le
 
     replicas(&one).leave().await.unwrap();
     assert_eq!(registry.take_over(id).await, Ok(true));
-    let late = one.registry().activate(id, "a", "probation").await;
+    let late = one
+        .registry()
+        .activate(id, "a", Stage::Probation.into())
+        .await;
     assert_eq!(late, Err(Error::Conflict), "another host took it over");
-    assert!(registry.activate(id, "a", "probation").await.is_ok());
+    assert!(
+        registry
+            .activate(id, "a", Stage::Probation.into())
+            .await
+            .is_ok()
+    );
     assert_eq!(one.registry().take_over(id + 1).await, Ok(false));
 }
 

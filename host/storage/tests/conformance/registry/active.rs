@@ -34,8 +34,14 @@ async fn every_change_of_the_active_component_raises_the_epoch(engine: Engine) {
 
     put(registry, "b").await;
     let second = begin(registry, "b").await;
-    assert_eq!(registry.activate(second, "b", "switch").await, Ok(2));
-    assert_eq!(row(registry, second).await.stage, "switch");
+    assert_eq!(
+        registry.activate(second, "b", Stage::Switch.into()).await,
+        Ok(2)
+    );
+    assert_eq!(
+        row(registry, second).await.stage,
+        Progress::At(Stage::Switch)
+    );
     let active = registry.active().await.unwrap().unwrap();
     assert_eq!((&*active.digest, active.deployment), ("b", second));
 
@@ -68,7 +74,7 @@ async fn a_deployment_that_has_ended_activates_nothing(engine: Engine) {
     let first = deploy(registry, "a").await;
     deploy(registry, "b").await;
     let before = registry.active().await.unwrap();
-    let late = registry.activate(first, "a", "switch").await;
+    let late = registry.activate(first, "a", Stage::Switch.into()).await;
     assert_eq!(late, Err(Error::Conflict));
     let late = finish(registry, first, "rolled-back", Some("a")).await;
     assert_eq!(late, Err(Error::Conflict));
@@ -84,7 +90,7 @@ async fn a_deployment_activates_only_its_own_component_and_only_if_it_is_stored(
     let id = begin(registry, "absent").await;
     let running = row(registry, id).await;
     for digest in ["b", "absent"] {
-        let refused = registry.activate(id, digest, "switch").await;
+        let refused = registry.activate(id, digest, Stage::Switch.into()).await;
         assert_eq!(refused, Err(Error::Conflict), "{digest}");
     }
     let refused = finish(registry, id, "rolled-back", Some("absent")).await;
@@ -108,14 +114,20 @@ async fn a_component_counts_as_active_after_a_switch_however_the_deployment_ende
     };
     let id = registry.begin_deployment(&bundled).await.unwrap().unwrap();
     assert_eq!(was_active("bundled").await, Ok(false));
-    registry.activate(id, "bundled", "switch").await.unwrap();
+    registry
+        .activate(id, "bundled", Stage::Switch.into())
+        .await
+        .unwrap();
     assert_eq!(was_active("bundled").await, Ok(true));
     finish(registry, id, "active", None).await.unwrap();
 
     // Rolled back after its switch.
     put(registry, "switched").await;
     let id = begin(registry, "switched").await;
-    registry.activate(id, "switched", "switch").await.unwrap();
+    registry
+        .activate(id, "switched", Stage::Switch.into())
+        .await
+        .unwrap();
     finish(registry, id, "rolled-back", Some("bundled"))
         .await
         .unwrap();

@@ -21,7 +21,7 @@ async fn a_deployment_is_recorded_from_its_beginning_to_its_end(engine: Engine) 
     let expected = DeploymentRow {
         id,
         new: new("a"),
-        stage: String::new(),
+        stage: Progress::Begun.into(),
         end: None,
         report: "[]".into(),
         began_at: begun.began_at,
@@ -31,10 +31,12 @@ async fn a_deployment_is_recorded_from_its_beginning_to_its_end(engine: Engine) 
     assert_eq!(begun, expected);
     assert_eq!(registry.running_deployment().await, Ok(Some(begun.clone())));
 
-    let advanced = registry.advance_deployment(id, "compile", "[1]").await;
+    let advanced = registry
+        .advance_deployment(id, Stage::Compile.into(), "[1]")
+        .await;
     assert_eq!(advanced, Ok(()));
     let expected = DeploymentRow {
-        stage: "compile".into(),
+        stage: Progress::At(Stage::Compile).into(),
         report: "[1]".into(),
         ..begun
     };
@@ -98,9 +100,9 @@ async fn a_deployment_that_is_not_running_does_not_change(engine: Engine) {
     let absent = ended + 1;
     let before = row(registry, ended).await;
     for id in [ended, absent] {
-        let advanced = registry.advance_deployment(id, "compile", "[1]");
+        let advanced = registry.advance_deployment(id, Stage::Compile.into(), "[1]");
         assert_eq!(advanced.await, Err(Error::Conflict));
-        let activated = registry.activate(id, "a", "switch");
+        let activated = registry.activate(id, "a", Stage::Switch.into());
         assert_eq!(activated.await, Err(Error::Conflict));
         let again = finish(registry, id, "rolled-back", Some("a")).await;
         assert_eq!(again, Err(Error::Conflict));
@@ -122,7 +124,7 @@ async fn an_attempt_that_never_ran_is_recorded_while_another_deployment_runs(eng
     let expected = DeploymentRow {
         id: running + 1,
         new: upload,
-        stage: String::new(),
+        stage: Progress::Begun.into(),
         end: Some(end("rejected")),
         report: end("rejected").report,
         began_at: attempt.began_at,

@@ -27,7 +27,10 @@ async fn everything_survives_reopening() {
     assert_eq!(stored(&database).await, before);
     let refused = database.begin_deployment(&new("c")).await;
     assert_eq!(refused, Ok(Err(running)));
-    assert_eq!(database.activate(running, "b", "switch").await, Ok(2));
+    assert_eq!(
+        database.activate(running, "b", Stage::Switch.into()).await,
+        Ok(2)
+    );
 }
 
 #[tokio::test]
@@ -38,11 +41,18 @@ async fn what_a_killed_host_had_recorded_is_stored() {
     deploy(&database, "a").await;
     put(&database, "b").await;
     let id = begin(&database, "b").await;
-    for (stage, active) in [("begun", "a"), ("switch", "b"), ("ended", "a")] {
+    for (stage, active) in [
+        (Some(Stage::Check), "a"),
+        (Some(Stage::Switch), "b"),
+        (None, "a"),
+    ] {
         match stage {
-            "begun" => database.advance_deployment(id, stage, "[1]").await.unwrap(),
-            "switch" => assert_eq!(database.activate(id, "b", stage).await, Ok(2)),
-            _ => {
+            Some(Stage::Check) => database
+                .advance_deployment(id, Stage::Check.into(), "[1]")
+                .await
+                .unwrap(),
+            Some(stage) => assert_eq!(database.activate(id, "b", stage.into()).await, Ok(2)),
+            None => {
                 finish(&database, id, "rolled-back", Some("a"))
                     .await
                     .unwrap();
@@ -58,7 +68,7 @@ async fn what_a_killed_host_had_recorded_is_stored() {
         assert_eq!(stored(&found).await, stored(&database).await);
         assert_eq!(active_digest(&found).await.as_deref(), Some(active));
         let running = found.running_deployment().await.unwrap();
-        let expected = (stage != "ended").then(|| stage.to_owned());
+        let expected = stage.map(|stage| Progress::At(stage).into());
         assert_eq!(running.map(|row| row.stage), expected);
     }
 }

@@ -64,7 +64,10 @@ async fn components_of_a_running_deployment_stay(engine: Engine) {
     let id = begin(registry, "a").await;
     assert_eq!(forget_all(registry).await, Ok(1));
     assert_eq!(digests(registry).await, ["a", "before"]);
-    registry.activate(id, "a", "switch").await.unwrap();
+    registry
+        .activate(id, "a", Stage::Switch.into())
+        .await
+        .unwrap();
     assert_eq!(forget_all(registry).await, Ok(0));
     finish(registry, id, "active", None).await.unwrap();
     assert_eq!(forget_all(registry).await, Ok(1));
@@ -100,7 +103,10 @@ async fn deployments_that_were_active_or_rolled_back_stay(engine: Engine) {
     let second = deploy(registry, "a").await;
     put(registry, "b").await;
     let switched = begin(registry, "b").await;
-    registry.activate(switched, "b", "switch").await.unwrap();
+    registry
+        .activate(switched, "b", Stage::Switch.into())
+        .await
+        .unwrap();
     finish(registry, switched, "rolled-back", Some("a"))
         .await
         .unwrap();

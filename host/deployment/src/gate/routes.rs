@@ -1,18 +1,60 @@
-//! The paths of a revision: templates to operations, and what the host keeps for itself.
+//! The routes of a revision: bound to the component's functions, and matched by their paths.
 
-use super::Refused;
+use crate::rejection::Rejection;
 use contract::RESERVED_PATHS;
 use contract::{Asset, Description, Method};
 use request::Template;
+use transcode::{Interface, Operation};
 
-/// Makes the router of a description's routes.
+/// A description's routes, bound to the functions that they name.
+pub(super) struct Bound {
+    /// The operations, in the order of the routes.
+    pub(super) operations: Vec<Operation>,
+    /// The paths.
+    pub(super) router: matchit::Router<Template>,
+}
+
+/// Checks that a component's description fits its own types and the host's paths, as far as that is
+/// possible without a database. Returns its operations in the order of the routes.
 ///
 /// # Errors
-/// [`Refused`] names the first path that cannot be served, or not beside another.
-pub fn router(description: &Description) -> Result<matchit::Router<Template>, Refused> {
+/// Returns the [`Rejection`] with which a deployment would fail.
+pub fn check_description(
+    interface: &Interface,
+    description: &Description,
+    assets: &[Asset],
+) -> Result<Vec<Operation>, Rejection> {
+    bind(interface, description, assets).map(|bound| bound.operations)
+}
+
+/// Binds the routes to the component's functions, and checks the paths against each other.
+///
+/// # Errors
+/// Returns a [`Rejection`] that names the first route, path or asset that cannot be served.
+pub(super) fn bind(
+    interface: &Interface,
+    description: &Description,
+    assets: &[Asset],
+) -> Result<Bound, Rejection> {
+    let operations = description
+        .routes
+        .iter()
+        .map(|route| Operation::bind(interface, route))
+        .collect::<Result<_, _>>()?;
+    let router = router(description)?;
+    check_assets(assets, description)?;
+    Ok(Bound { operations, router })
+}
+
+/// Builds the router of a description's routes.
+///
+/// # Errors
+/// Returns a [`Rejection`] that names the first path that cannot be served, or that conflicts with
+/// an earlier one.
+pub fn router(description: &Description) -> Result<matchit::Router<Template>, Rejection> {
     let mut templates: Vec<Template> = Vec::new();
     for (index, route) in description.indexed_routes() {
-        refuse_reserved(&route.path)?;
+        check_not_reserved(&route.path)?;
         let same = |template: &&mut Template| shape(&template.path) == shape(&route.path);
         match templates.iter_mut().find(same) {
             None => templates.push(Template {
@@ -25,14 +67,14 @@ pub fn router(description: &Description) -> Result<matchit::Router<Template>, Re
                     .iter()
                     .any(|(method, _)| *method == route.method)
                 {
-                    return Err(Refused::RouteTwice {
+                    return Err(Rejection::RouteTwice {
                         method: route.method.to_string(),
                         path: route.path.clone(),
                     });
                 }
-                // Each method's parameters bind by the names of one template.
+                // The parameters of all methods bind by the names in one template.
                 if template.path != route.path {
-                    return Err(Refused::PathAmbiguous {
+                    return Err(Rejection::PathAmbiguous {
                         path: route.path.clone(),
                         other: template.path.clone(),
                     });
@@ -46,7 +88,7 @@ pub fn router(description: &Description) -> Result<matchit::Router<Template>, Re
         let path = template.path.clone();
         router
             .insert(&path, template)
-            .map_err(|error| Refused::PathAmbiguous {
+            .map_err(|error| Rejection::PathAmbiguous {
                 path,
                 other: error.to_string(),
             })?;
@@ -55,44 +97,45 @@ pub fn router(description: &Description) -> Result<matchit::Router<Template>, Re
 }
 
 /// Checks the paths of the web UI's files.
-pub(super) fn check_assets(assets: &[Asset], description: &Description) -> Result<(), Refused> {
+fn check_assets(assets: &[Asset], description: &Description) -> Result<(), Rejection> {
     for (index, asset) in assets.iter().enumerate() {
-        refuse_reserved(&asset.path)?;
-        let refused = |reason| {
-            Err(Refused::Asset {
+        check_not_reserved(&asset.path)?;
+        let rejected = |reason| {
+            Err(Rejection::Asset {
                 path: asset.path.clone(),
                 reason,
             })
         };
         if !asset.path.starts_with('/') || asset.path.contains(['{', '}', '?', '#']) {
-            return refused("a path begins with / and has no template or query");
+            return rejected("a path begins with / and has no template or query");
         }
         if assets[..index].iter().any(|other| other.path == asset.path) {
-            return refused("there are two of this path");
+            return rejected("there are two of this path");
         }
         let shadowed =
             |route: &&contract::Route| route.method == Method::Get && route.path == asset.path;
         if description.routes.iter().any(|route| shadowed(&route)) {
-            return refused("a route answers GET there");
+            return rejected("a route answers GET there");
         }
     }
     Ok(())
 }
 
-fn refuse_reserved(path: &str) -> Result<(), Refused> {
+fn check_not_reserved(path: &str) -> Result<(), Rejection> {
     let reserved = RESERVED_PATHS.iter().any(|kept| {
         path.strip_prefix(kept)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     });
     if reserved {
-        return Err(Refused::PathReserved {
+        return Err(Rejection::PathReserved {
             path: path.to_owned(),
         });
     }
     Ok(())
 }
 
-/// A template without its parameters' names: two of one shape match the same paths.
+/// Returns a template without the names of its parameters. Two templates of one shape match the
+/// same paths.
 fn shape(path: &str) -> String {
     path.split('/')
         .map(|segment| {
@@ -108,7 +151,8 @@ fn shape(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Refused, router};
+    use super::{Rejection, router};
+    use contract::deployment::Reason;
     use contract::{Access, Description, Method, Route, RouteIndex};
 
     fn description(routes: &[(Method, &str)]) -> Description {
@@ -149,22 +193,24 @@ mod tests {
     }
 
     #[test]
-    fn equal_routes_other_names_and_reserved_paths_are_refused() {
-        let refused =
-            |routes: &[(Method, &str)]| router(&description(routes)).err().unwrap().code();
+    fn equal_routes_ambiguous_paths_and_reserved_paths_are_rejected() {
+        let rejected = |routes: &[(Method, &str)]| {
+            let rejection = router(&description(routes)).err().unwrap();
+            rejection.code()
+        };
         let twice = [(Method::Get, "/a/{id}"), (Method::Get, "/a/{id}")];
-        assert_eq!(refused(&twice), "route-twice");
+        assert_eq!(rejected(&twice), Reason::RouteTwice);
         let names = [(Method::Get, "/a/{id}"), (Method::Put, "/a/{name}")];
-        assert_eq!(refused(&names), "path-ambiguous");
+        assert_eq!(rejected(&names), Reason::PathAmbiguous);
         for path in ["/health", "/docs/x", "/openapi.json"] {
-            assert_eq!(refused(&[(Method::Get, path)]), "path-reserved");
+            assert_eq!(rejected(&[(Method::Get, path)]), Reason::PathReserved);
         }
         assert!(router(&description(&[(Method::Get, "/healthy")])).is_ok());
     }
 
     #[test]
-    fn a_refusal_names_the_path() {
-        let error: Refused = router(&description(&[(Method::Get, "/livez")]))
+    fn a_rejection_names_the_path() {
+        let error: Rejection = router(&description(&[(Method::Get, "/livez")]))
             .err()
             .unwrap();
         assert_eq!(

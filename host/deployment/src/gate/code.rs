@@ -1,19 +1,24 @@
-//! A component's compiled code: from this machine, from another host of the database, or made now,
-//! in a child process.
+//! A component's compiled code: from this host's cache, from another host of the database, or
+//! compiled now in a child process.
 
 use std::time::Instant;
 
-use super::Refused;
-use super::gate::Gate;
+use super::Gate;
+use crate::rejection::Rejection;
 use runtime::{CodeKey, CompiledCode, Program};
 use storage::Replicas;
 
 impl Gate {
-    /// A component's code, ready to run. Where it was made now, it is kept for the next time.
+    /// Returns a component's code, ready to run. Code that is compiled now is kept in the cache and
+    /// shared with the other hosts.
     ///
     /// # Errors
-    /// [`Refused`].
-    pub(super) async fn compile(&self, component: &[u8], digest: &str) -> Result<Program, Refused> {
+    /// Returns [`Rejection::Compile`] or [`Rejection::Load`].
+    pub(super) async fn compile(
+        &self,
+        component: &[u8],
+        digest: &str,
+    ) -> Result<Program, Rejection> {
         let fingerprint = self.runtime.fingerprint();
         if let Some(cache) = &self.cache
             && let Some(code) = cache.get(digest, &fingerprint)
@@ -25,14 +30,14 @@ impl Gate {
             );
             return Ok(program);
         }
-        if let Some(code) = self.made_elsewhere(digest, &fingerprint).await
+        if let Some(code) = self.shared_code(digest, &fingerprint).await
             && let Ok(program) = self.runtime.load(&code)
         {
             tracing::info!(
                 component.digest = digest,
-                "loaded the component's code that another host has made"
+                "loaded the component's code that another host compiled"
             );
-            self.keep(digest, &fingerprint, &code);
+            self.cache(digest, &fingerprint, &code);
             return Ok(program);
         }
         let began = Instant::now();
@@ -43,26 +48,28 @@ impl Gate {
             "compiled the component"
         );
         let program = self.runtime.load(&code)?;
-        self.keep(digest, &fingerprint, &code);
+        self.cache(digest, &fingerprint, &code);
         self.share(digest, &fingerprint, &code).await;
         Ok(program)
     }
 
-    fn keep(&self, digest: &str, fingerprint: &str, code: &CompiledCode) {
+    fn cache(&self, digest: &str, fingerprint: &str, code: &CompiledCode) {
         if let Some(cache) = &self.cache
             && let Err(error) = cache.put(digest, fingerprint, code)
         {
-            tracing::warn!("cannot keep the compiled code, so the next start compiles: {error}");
+            tracing::warn!(
+                "cannot keep the compiled code, so the next start compiles again: {error}"
+            );
         }
     }
 
-    /// What another host has compiled for the same engine.
-    async fn made_elsewhere(&self, digest: &str, fingerprint: &str) -> Option<CompiledCode> {
+    /// Returns the code that another host compiled for the same engine.
+    async fn shared_code(&self, digest: &str, fingerprint: &str) -> Option<CompiledCode> {
         let (replicas, key) = self.sharing()?;
         match replicas.code(digest, fingerprint).await {
             Ok(sealed) => key.open(digest, fingerprint, sealed?),
             Err(error) => {
-                tracing::warn!("cannot ask for code that another host has made: {error}");
+                tracing::warn!("cannot read the code that another host compiled: {error}");
                 None
             }
         }
@@ -74,7 +81,7 @@ impl Gate {
         };
         let sealed = key.seal(digest, fingerprint, code);
         if let Err(error) = replicas.store_code(digest, fingerprint, &sealed).await {
-            tracing::warn!("cannot share the compiled code, so each host compiles: {error}");
+            tracing::warn!("cannot share the compiled code, so every host compiles: {error}");
         }
     }
 

@@ -1,39 +1,76 @@
-//! Whether a new revision may stay: by what it does, compared with the one before it, or with the
-//! one beside it.
+//! The stage `probation`: whether a new revision may stay, judged by its failures compared with those
+//! of the previous one. A canary is judged in the same way, against the active revision.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::{Either, select};
+
+use super::switch;
+use crate::host::Host;
+use crate::journal::{Ending, Journal};
+use crate::settings::Probation;
+use contract::deployment::{EventStatus, Outcome, Reason, Stage};
 use request::{Counts, Revision};
 
-/// How often the counts are looked at.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often the counts are compared.
+const POLL: Duration = Duration::from_millis(50);
 
-/// How long and by what a new revision is judged.
-#[derive(Debug, Clone)]
-pub struct Probation {
-    /// How long it lasts. Zero: there is none.
-    pub window: Duration,
-    /// Requests before a verdict can be against the revision while the window lasts. At its end
-    /// any number is enough.
-    pub requests: u64,
-    /// The share of failed requests that is always allowed: 0 to 1.
-    pub allowed: f64,
+/// Watches a new revision until its probation is over. If it fails too often, sends requests back to
+/// the previous revision. Returns how the deployment ends.
+pub(super) async fn watch(
+    host: &Host,
+    journal: &Journal,
+    new: Arc<Revision>,
+    previous: Arc<Revision>,
+) -> Ending {
+    let before = previous.stats.counts();
+    journal.begin(Stage::Probation).await;
+    let elsewhere = || host.cluster.counts(journal.id)[0];
+    let watched = judge_in_time(&host.settings.probation, &new, before, elsewhere);
+    let settled = switch::settle(host, journal);
+    let verdict = match select(pin!(watched), pin!(settled)).await {
+        // A rollback does not wait for hosts that are slow to switch.
+        Either::Left((failed @ Verdict::Failed(_), _)) => failed,
+        Either::Left((passed, settled)) => {
+            settled.await;
+            passed
+        }
+        Either::Right(((), watched)) => watched.await,
+    };
+    match verdict {
+        Verdict::Passed(seen) => {
+            let detail = format!("{} of {} requests failed", seen.failures, seen.requests);
+            journal.note(Stage::Probation, EventStatus::Passed, Some(detail));
+            Ending::of(Outcome::Active)
+        }
+        Verdict::Failed(reason) => {
+            // Requests go back before the registry does, because every moment counts. After a crash
+            // between the two, the next start decides in the same way.
+            host.revisions.revert_to(previous.clone());
+            let detail = Some(reason.clone());
+            journal.note(Stage::Probation, EventStatus::Failed, detail);
+            Ending::because(Outcome::RolledBack, Reason::ProbationFailed, reason)
+                .back_to(Some(previous.digest.clone()))
+        }
+    }
 }
 
-/// What probation came to.
+/// The result of a probation.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Verdict {
+enum Verdict {
     /// The revision stays.
     Passed(Counts),
-    /// It fails too often; the text says how often.
+    /// It failed too often. The text says how often.
     Failed(String),
 }
 
-/// Watches a revision until its probation is over. `elsewhere`: what it has done on other hosts.
-pub(super) async fn watch(
+/// Judges a revision until the window ends or it has failed too often. `elsewhere`: its requests on
+/// other hosts.
+async fn judge_in_time(
     probation: &Probation,
-    new: &Arc<Revision>,
+    new: &Revision,
     before: Counts,
     elsewhere: impl Fn() -> Counts,
 ) -> Verdict {
@@ -42,7 +79,7 @@ pub(super) async fn watch(
     loop {
         let seen = sum(since(start, new.stats.counts()), elsewhere());
         let now = Instant::now();
-        // At the end, also few requests are enough: one whose every request failed must not stay.
+        // At the end one request is enough: a revision that failed every request must not stay.
         let enough = if now >= until {
             1
         } else {
@@ -54,12 +91,13 @@ pub(super) async fn watch(
         if now >= until {
             return Verdict::Passed(seen);
         }
-        tokio::time::sleep(LOOK.min(until - now)).await;
+        tokio::time::sleep(POLL.min(until - now)).await;
     }
 }
 
-/// Watches a revision beside the active one, by what both do from now on, and what they have done
-/// on other hosts. Returns why it has to go; never, where it need not.
+/// Compares a candidate with the active revision, by their requests from now on. `elsewhere`: the
+/// requests of both on other hosts. Returns why the candidate failed; never returns if it does not
+/// fail.
 pub(super) fn compare<'a>(
     probation: &'a Probation,
     candidate: &'a Revision,
@@ -69,12 +107,12 @@ pub(super) fn compare<'a>(
     let start = (candidate.stats.counts(), active.stats.counts());
     async move {
         loop {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL).await;
             let [new, old] = elsewhere();
             let seen = sum(since(start.0, candidate.stats.counts()), new);
-            let beside = sum(since(start.1, active.stats.counts()), old);
+            let expected = sum(since(start.1, active.stats.counts()), old);
             let enough = probation.requests.max(1);
-            if let Some(reason) = judge(probation.allowed, enough, seen, beside) {
+            if let Some(reason) = judge(probation.allowed, enough, seen, expected) {
                 return reason;
             }
         }
@@ -97,10 +135,10 @@ fn since(start: Counts, now: Counts) -> Counts {
     }
 }
 
-/// Why a revision with these counts has to go. It may fail as often as the one before did, and
-/// as the allowed share on top of that.
+/// Returns why a revision with these counts fails its probation. It may fail as often as the previous
+/// revision did, plus the allowed share.
 fn judge(allowed: f64, enough: u64, seen: Counts, before: Counts) -> Option<String> {
-    // Failures are counted before the request is: never more failures than requests.
+    // A failure is counted before its request: there must not be more failures than requests.
     let requests = seen.requests.max(seen.failures);
     if requests < enough || seen.failures == 0 {
         return None;

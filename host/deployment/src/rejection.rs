@@ -1,0 +1,261 @@
+//! Why a component or a deployment was rejected. Each rejection has a reason code and a sentence
+//! that names the item.
+
+use super::signature::SignatureError;
+use contract::deployment::Reason;
+use request::MissingExport;
+use runtime::{CompileError, Fault, Interruption, LoadError, ServiceError};
+use storage::{self, MigrationError};
+use transcode::{BindError, BindFault, DecodeError, SignatureError as FunctionError};
+
+/// Why a component or a deployment was rejected. The active revision stays active.
+#[derive(Debug, thiserror::Error)]
+pub enum Rejection {
+    /// The bytes are not a component, or this host cannot compile it within its limits.
+    #[error("the component cannot be compiled: {0}")]
+    Compile(#[from] CompileError),
+    /// Its types cannot be read.
+    #[error(transparent)]
+    Interface(#[from] DecodeError),
+    /// It does not link, because of its imports, exports or size.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The compiled code does not have a route's function.
+    #[error(transparent)]
+    Export(#[from] MissingExport),
+    /// It has no signature of a trusted key, and this host requires one.
+    #[error("the component is not signed as this host requires: {0}")]
+    Signature(#[from] SignatureError),
+    /// Its content was damaged: the digest differs from its name.
+    #[error("the component's content is damaged: its digest is {0} now")]
+    Damaged(String),
+    /// The database does not have its content any more.
+    #[error("the component {0} is not kept here any more")]
+    Gone(String),
+    /// Its API breaks clients of the active one. Lists the changes, at least one.
+    #[error("{}", broken(.0))]
+    Breaking(Vec<String>),
+    /// It could not be asked for its description.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    /// A route does not fit the function that it names.
+    #[error(transparent)]
+    Route(#[from] BindError),
+    /// Two routes answer the same method and path.
+    #[error("two routes answer {method} {path}")]
+    RouteTwice {
+        /// The method of both.
+        method: String,
+        /// The path of the later one.
+        path: String,
+    },
+    /// Two paths match the same requests.
+    #[error("the path {path} cannot be told apart from {other}")]
+    PathAmbiguous {
+        /// The later path.
+        path: String,
+        /// The earlier one.
+        other: String,
+    },
+    /// A path is reserved for the host.
+    #[error("{path} is a path that the host keeps for itself")]
+    PathReserved {
+        /// The path.
+        path: String,
+    },
+    /// A file of the web UI has a path that cannot be served.
+    #[error("the asset {path} cannot be served: {reason}")]
+    Asset {
+        /// Its path.
+        path: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A migration conflicts with what was applied, or failed.
+    #[error(transparent)]
+    Migration(#[from] MigrationError),
+    /// Its self-test failed.
+    #[error("the component's self-test failed: {0}")]
+    Check(String),
+    /// The canary failed more often than the active revision.
+    #[error("{0}")]
+    Canary(String),
+    /// Another host of the database cannot serve it.
+    #[error("the replica {name} cannot serve it: {reason}")]
+    Replica {
+        /// The other host's name.
+        name: String,
+        /// The other host's reason.
+        reason: String,
+    },
+    /// Other hosts did not report in time whether they can serve it. Names them.
+    #[error("not staged in time on {0}")]
+    Unstaged(String),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] storage::Error),
+}
+
+impl Rejection {
+    /// Returns the reason's code.
+    pub fn code(&self) -> Reason {
+        match self {
+            Rejection::Compile(error) => compile_code(error),
+            Rejection::Interface(_) => Reason::UnreadableInterface,
+            Rejection::Load(error) => load_code(error),
+            Rejection::Export(_) => Reason::MissingExport,
+            Rejection::Signature(SignatureError::Missing) => Reason::NotSigned,
+            Rejection::Signature(_) => Reason::WrongSignature,
+            Rejection::Damaged(_) => Reason::DigestMismatch,
+            Rejection::Gone(_) => Reason::ComponentGone,
+            Rejection::Breaking(_) => Reason::BreakingChange,
+            Rejection::Service(error) => service_code(error),
+            Rejection::Route(error) => route_code(&error.fault),
+            Rejection::RouteTwice { .. } => Reason::RouteTwice,
+            Rejection::PathAmbiguous { .. } => Reason::PathAmbiguous,
+            Rejection::PathReserved { .. } => Reason::PathReserved,
+            Rejection::Asset { .. } => Reason::AssetUnfit,
+            Rejection::Migration(error) => migration_code(error),
+            Rejection::Check(_) => Reason::CheckFailed,
+            Rejection::Canary(_) => Reason::CanaryFailed,
+            Rejection::Replica { .. } => Reason::ReplicaRefused,
+            Rejection::Unstaged(_) => Reason::ReplicaLate,
+            Rejection::Database(_) => Reason::DatabaseUnavailable,
+        }
+    }
+
+    /// Returns whether the machine's state was the reason rather than the component. Then the
+    /// same component may be accepted later.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Rejection::Database(_)
+            | Rejection::Unstaged(_)
+            | Rejection::Migration(MigrationError::Blocked { .. }) => true,
+            Rejection::Compile(error) => matches!(
+                error,
+                CompileError::TimedOut(_) | CompileError::OutOfMemory(_) | CompileError::Failed(_)
+            ),
+            Rejection::Service(ServiceError::Interrupted(_, by)) => matches!(
+                by,
+                Interruption::Database(_) | Interruption::Fault(Fault::Deadline | Fault::CpuTime)
+            ),
+            _ => false,
+        }
+    }
+}
+
+/// Returns the number of changes that break clients, and the first change. The deployment's events
+/// have the whole list.
+fn broken(changes: &[String]) -> String {
+    let first = changes.first().map_or("", String::as_str);
+    match changes.len() {
+        1 => format!("1 change breaks clients of the active API: {first}"),
+        count => format!("{count} changes break clients of the active API, the first: {first}"),
+    }
+}
+
+fn compile_code(error: &CompileError) -> Reason {
+    match error {
+        CompileError::Refused(_) => Reason::NotAComponent,
+        CompileError::Module => Reason::CoreModule,
+        CompileError::Precompiled => Reason::PrecompiledCode,
+        CompileError::TimedOut(_) => Reason::CompileTimeExceeded,
+        CompileError::OutOfMemory(_) => Reason::CompileMemoryExceeded,
+        CompileError::Failed(_) => Reason::CompilerFailed,
+    }
+}
+
+fn load_code(error: &LoadError) -> Reason {
+    match error {
+        LoadError::Unfit(_) => Reason::UnfitCode,
+        LoadError::TooLarge(_) => Reason::MemoryTooLarge,
+        LoadError::Import(_) => Reason::UnknownImport,
+        LoadError::Shape(_) => Reason::ImportShape,
+        LoadError::Newer { .. } => Reason::ContractNewer,
+        LoadError::Export(_) => Reason::MissingExport,
+    }
+}
+
+fn service_code(error: &ServiceError) -> Reason {
+    match error {
+        ServiceError::Missing(_) => Reason::MissingExport,
+        ServiceError::Interrupted(_, Interruption::Fault(fault)) => fault_code(fault),
+        ServiceError::Interrupted(_, Interruption::Database(_)) => Reason::DatabaseUnavailable,
+        ServiceError::Unreadable(..) => Reason::ServiceUnreadable,
+    }
+}
+
+fn fault_code(fault: &Fault) -> Reason {
+    match fault {
+        Fault::Trap(_) => Reason::LogicTrapped,
+        Fault::Deadline => Reason::DeadlineExceeded,
+        Fault::CpuTime => Reason::CpuTimeExceeded,
+        Fault::Memory => Reason::MemoryLimitExceeded,
+        Fault::Handover => Reason::HandoverLimitExceeded,
+        Fault::Statements => Reason::StatementLimitExceeded,
+        Fault::Rows => Reason::RowLimitExceeded,
+        Fault::Bytes => Reason::ByteLimitExceeded,
+        Fault::Value(_) => Reason::LogicReturnedInvalidValue,
+        Fault::Transaction(_) => Reason::LogicIgnoredFailure,
+        Fault::Events => Reason::EventLimitExceeded,
+        Fault::Event(_) => Reason::LogicPublishedInvalidEvent,
+    }
+}
+
+fn route_code(fault: &BindFault) -> Reason {
+    match fault {
+        BindFault::UnknownFunction(_) => Reason::UnknownFunction,
+        BindFault::Signature { reason, .. } => match reason {
+            FunctionError::Unsupported { .. } => Reason::UnreadableType,
+            FunctionError::NoProblem | FunctionError::Async => Reason::FunctionUnfit,
+        },
+        BindFault::Path(_) => Reason::PathMalformed,
+        BindFault::UnknownPathParameter(_) => Reason::UnknownPathParameter,
+        BindFault::PathParameterType(_) => Reason::PathParameterType,
+        BindFault::QueryType(_) => Reason::QueryParameterType,
+        BindFault::RepeatedQueryParameter(_) => Reason::QueryParameterTwice,
+        BindFault::AmbiguousBody(_) => Reason::BodyAmbiguous,
+        BindFault::SuccessStatus(_) | BindFault::BodyWithoutContent(_) => Reason::StatusUnfit,
+        BindFault::SafeMethodWrites(_) => Reason::SafeMethodWrites,
+        BindFault::UnknownMember { .. } => Reason::UnknownMember,
+        BindFault::MemberType { .. } => Reason::MemberType,
+        BindFault::Location(_) => Reason::LocationMalformed,
+        BindFault::NoCursor => Reason::NoCursor,
+    }
+}
+
+fn migration_code(error: &MigrationError) -> Reason {
+    match error {
+        MigrationError::Changed { .. } => Reason::MigrationChanged,
+        MigrationError::Reordered { .. } => Reason::MigrationReordered,
+        MigrationError::Unknown { .. } => Reason::MigrationMissing,
+        MigrationError::Duplicate { .. } => Reason::MigrationTwice,
+        MigrationError::Failed { .. } => Reason::MigrationFailed,
+        MigrationError::Blocked { .. } => Reason::MigrationBlocked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_has_one_code_in_problems_and_in_the_history() {
+        for fault in [
+            Fault::Trap(String::new()),
+            Fault::Deadline,
+            Fault::CpuTime,
+            Fault::Memory,
+            Fault::Handover,
+            Fault::Statements,
+            Fault::Rows,
+            Fault::Bytes,
+            Fault::Value(String::new()),
+            Fault::Transaction(String::new()),
+            Fault::Events,
+            Fault::Event(String::new()),
+        ] {
+            assert_eq!(fault_code(&fault).as_str(), fault.code());
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The stages `canary` and `shadow`: a new revision on trial beside the active one.
+//!
+//! Its migrations are applied and nothing is switched yet. The trial ends when an operator promotes
+//! the deployment or aborts it. A canary also ends when it fails more often than the active
+//! revision does in the same time. No way of ending a trial affects the active revision.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::probation;
+use crate::admin::AdminError;
+use crate::cluster;
+use crate::host::Host;
+use crate::journal::Journal;
+use crate::model::Order;
+use crate::rejection::Rejection;
+use contract::deployment::{EventStatus, Reason, Stage};
+use request::shadow::Report;
+use request::{Revision, Share, Trial as Mode};
+
+/// The trial of this host: at most one runs at a time.
+pub(crate) struct Trial {
+    host: Arc<Host>,
+    /// Promotes the running trial. `None`: no trial can be promoted now.
+    promotion: Mutex<Option<Promotion>>,
+}
+
+/// The right to promote one deployment, once.
+struct Promotion {
+    /// The deployment's id.
+    id: i64,
+    /// Takes the name of who promotes it.
+    promoted: oneshot::Sender<String>,
+}
+
+impl Order {
+    /// Returns the stage of the ordered trial, or `None` if the new revision becomes active at
+    /// once.
+    fn trial(&self) -> Option<Stage> {
+        match (self.canary_percent, self.shadow) {
+            (Some(_), _) => Some(Stage::Canary),
+            (None, true) => Some(Stage::Shadow),
+            (None, false) => None,
+        }
+    }
+}
+
+impl Trial {
+    /// Creates the place in which trials of this host run.
+    pub(crate) fn new(host: Arc<Host>) -> Self {
+        Trial {
+            host,
+            promotion: Mutex::default(),
+        }
+    }
+
+    /// Runs the ordered trial, if any, until it is promoted.
+    ///
+    /// # Errors
+    /// Returns [`Rejection::Canary`] if the canary failed too often, or [`Rejection::Database`].
+    pub(super) async fn run(
+        &self,
+        journal: &Journal,
+        order: &Order,
+        revision: &Arc<Revision>,
+    ) -> Result<(), Rejection> {
+        let Some(stage) = order.trial() else {
+            return Ok(());
+        };
+        // The other hosts follow the trial by its row, so this write must succeed.
+        let registry = self.host.registry();
+        registry
+            .advance_deployment(journal.id, stage.into(), &journal.report())
+            .await?;
+        let (promoted, promotion) = oneshot::channel();
+        *self.promotion.lock() = Some(Promotion {
+            id: journal.id,
+            promoted,
+        });
+        let ended = match order.canary_percent {
+            Some(percent) => self.canary(journal, revision, percent, promotion).await,
+            None => Ok(self.shadow(journal, revision, promotion).await),
+        };
+        match ended {
+            // The switch ends the trial, so that no client of a canary goes back in between.
+            Ok(detail) => {
+                journal.note(stage, EventStatus::Passed, Some(detail));
+                Ok(())
+            }
+            Err(reason) => {
+                self.end();
+                journal.note(stage, EventStatus::Failed, Some(reason.clone()));
+                Err(Rejection::Canary(reason))
+            }
+        }
+    }
+
+    /// Gives the revision on trial all requests. With a percentage, gives a canary another share.
+    /// The journal is that of the deployment.
+    ///
+    /// # Errors
+    /// Returns [`AdminError::Rejected`] if the deployment is not on trial here, or if a shadow
+    /// should get a share.
+    pub(crate) fn promote(
+        &self,
+        id: i64,
+        percent: Option<f64>,
+        actor: &str,
+        journal: Option<&Journal>,
+    ) -> Result<(), AdminError> {
+        // The trial cannot end while this lock is held, so no ended trial gets a share.
+        let mut promotion = self.promotion.lock();
+        if promotion.as_ref().is_none_or(|current| current.id != id) {
+            return Err(AdminError::rejected(
+                Reason::NoTrial,
+                format!(
+                    "deployment {id} is neither a canary nor a shadow now; only those can be \
+                     promoted"
+                ),
+            ));
+        }
+        match percent {
+            Some(percent) => self.set_share(id, percent, actor, journal),
+            None => {
+                if let Some(promotion) = promotion.take() {
+                    // If the trial fails at this moment, its failure decides.
+                    let _ = promotion.promoted.send(actor.to_owned());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends whatever is on trial. Returns the comparison of a shadow, in a sentence.
+    pub(super) fn end(&self) -> Option<String> {
+        let mut promotion = self.promotion.lock();
+        *promotion = None;
+        match self.host.revisions.end_trial()?.trial {
+            Mode::Canary(_) => None,
+            Mode::Shadow(shadow) => Some(in_words(&shadow.report())),
+        }
+    }
+
+    fn set_share(
+        &self,
+        id: i64,
+        percent: f64,
+        actor: &str,
+        journal: Option<&Journal>,
+    ) -> Result<(), AdminError> {
+        let revisions = &self.host.revisions;
+        match revisions.candidate() {
+            Some(candidate) if matches!(candidate.trial, Mode::Canary(_)) => {
+                revisions.start_canary(candidate.revision, Share::of_percent(percent));
+            }
+            _ => return Err(cluster::no_canary(id)),
+        }
+        if let Some(journal) = journal {
+            let detail = format!("{percent} % of the clients from now on, by {actor}");
+            journal.note(Stage::Canary, EventStatus::Noted, Some(detail));
+        }
+        Ok(())
+    }
+
+    /// Lets the revision answer a share of the clients. Returns a note on its promotion, or why it
+    /// failed.
+    async fn canary(
+        &self,
+        journal: &Journal,
+        revision: &Arc<Revision>,
+        percent: f64,
+        promotion: oneshot::Receiver<String>,
+    ) -> Result<String, String> {
+        let Host {
+            revisions,
+            cluster,
+            settings,
+            ..
+        } = &*self.host;
+        let active = revisions.active();
+        let elsewhere = || cluster.counts(journal.id);
+        let failed = probation::compare(&settings.probation, revision, &active, elsewhere);
+        revisions.start_canary(revision.clone(), Share::of_percent(percent));
+        let detail = format!("{percent} % of the clients, until it is promoted");
+        journal.note(Stage::Canary, EventStatus::Began, Some(detail));
+        journal.reach(Stage::Canary).await;
+        tokio::select! {
+            actor = promoted(promotion) => Ok(format!("promoted by {actor}")),
+            reason = failed => Err(reason),
+        }
+    }
+
+    /// Repeats reads on the revision. Returns a note on its promotion and on the comparison.
+    async fn shadow(
+        &self,
+        journal: &Journal,
+        revision: &Arc<Revision>,
+        promotion: oneshot::Receiver<String>,
+    ) -> String {
+        let revisions = &self.host.revisions;
+        let (shadow, jobs) = revisions.start_shadow(revision.clone());
+        let detail = "reads are repeated on it after their response, until it is promoted";
+        journal.note(Stage::Shadow, EventStatus::Began, Some(detail.to_owned()));
+        journal.reach(Stage::Shadow).await;
+        let repeating = async {
+            revisions.run_shadow(revision, &shadow, jobs).await;
+            std::future::pending().await
+        };
+        tokio::select! {
+            actor = promoted(promotion) => {
+                format!("promoted by {actor}; {}", in_words(&shadow.report()))
+            }
+            never = repeating => never,
+        }
+    }
+}
+
+/// Waits for a promotion and returns who promotes. Never returns if nobody can promote any more.
+async fn promoted(promotion: oneshot::Receiver<String>) -> String {
+    match promotion.await {
+        Ok(actor) => actor,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Describes the comparison of a shadow in a sentence.
+fn in_words(report: &Report) -> String {
+    let Report {
+        compared,
+        different,
+        skipped,
+        samples,
+    } = report;
+    let mut words = format!("{different} of {compared} reads differed, {skipped} were left out");
+    for sample in samples {
+        let place = match sample.pointer.as_str() {
+            "" => String::new(),
+            pointer => format!(" at {pointer}"),
+        };
+        words += &format!(
+            "; {}{place}: {} ({} times, first in request {})",
+            sample.route, sample.detail, sample.count, sample.request_id
+        );
+    }
+    words
+}
