@@ -1,8 +1,8 @@
-//! The service's database: a transaction for each request, and the host's own tables beside the
+//! The service's database: a transaction for each request, and the host's own tables next to the
 //! logic's.
 //!
 //! Two engines implement [`Database`]: [`sqlite`], embedded in one host, and [`postgres`], shared
-//! by several hosts. [`connect`] chooses one of them by its [`Location`].
+//! by several hosts. [`connect()`] chooses one of them by its [`Location`].
 //!
 //! This crate must not know WebAssembly or HTTP. Statements and [values](value) come in; rows,
 //! counts and errors go out. It is the only crate that depends on database drivers.

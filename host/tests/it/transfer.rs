@@ -149,20 +149,20 @@ fn an_import_that_does_not_fit_changes_nothing() {
     drop(host);
 
     let to = Setup::tasks();
-    import(&to, &lines, None).says(1, &["migration 0001-tasks", "set it up"]);
+    import(&to, &lines, None).says(1, &["migration 0001-tasks", "set the database up"]);
     import(&to, &lines, Some("counter.wasm")).says(1, &["migration", "0001-counters"]);
     let to = Setup::tasks();
     import(&to, "", Some("tasks.wasm")).says(1, &["header of an export"]);
     import(&to, "{\"a\":1}", Some("tasks.wasm")).says(1, &["header of an export"]);
     let short: Vec<&str> = lines.lines().collect();
     let cut = short[..short.len() - 1].join("\n");
-    import(&to, &cut, Some("tasks.wasm")).says(1, &["should have", "not whole"]);
+    import(&to, &cut, Some("tasks.wasm")).says(1, &["should have", "incomplete"]);
     let wrong = lines.replace(
         "[\"task_dependencies\",2,1]",
         "[\"task_dependencies\",2,77]",
     );
     assert_ne!(wrong, lines);
-    import(&to, &wrong, None).says(1, &["task_dependencies", "not there"]);
+    import(&to, &wrong, None).says(1, &["task_dependencies", "does not exist"]);
     let wrong = lines.replace("[\"tasks\",2,", "[\"tasks\",\"two\",");
     import(&to, &wrong, None).says(1, &["a row of tasks does not fit"]);
     let torn = format!("{lines}[\"tasks\",");

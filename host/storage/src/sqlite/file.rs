@@ -41,7 +41,7 @@ impl DatabaseFile {
             .create(true)
             .truncate(false)
             .write(true)
-            .open(beside(&path, "-lock"))
+            .open(with_suffix(&path, "-lock"))
             .map_err(|error| refused(&path, &error))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self {
@@ -67,7 +67,7 @@ impl DatabaseFile {
     /// Returns [`OpenError::ReadOnly`] or [`OpenError::Failed`] if it cannot be opened, for example
     /// because SQLite has not created it yet.
     pub(super) fn open_log(&self) -> Result<File, OpenError> {
-        File::open(beside(&self.path, "-wal")).map_err(|error| refused(&self.path, &error))
+        File::open(with_suffix(&self.path, "-wal")).map_err(|error| refused(&self.path, &error))
     }
 
     /// Makes the files' names durable. Otherwise the files may be missing after a loss of power,
@@ -106,7 +106,7 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     name.into()

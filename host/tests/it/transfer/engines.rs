@@ -195,14 +195,14 @@ fn an_import_into_postgres_that_does_not_fit_changes_nothing() {
 
     let to = Engine::Postgres.service();
     to.import(&lines, None)
-        .says(1, &["migration 0001-tasks", "set it up"]);
+        .says(1, &["migration 0001-tasks", "set the database up"]);
     to.import(&lines, Some("counter.wasm"))
         .says(1, &["migration", "0001-counters"]);
     let to = Engine::Postgres.service();
     let short: Vec<&str> = lines.lines().collect();
     let cut = short[..short.len() - 1].join("\n");
     to.import(&cut, Some("tasks.wasm"))
-        .says(1, &["should have", "not whole"]);
+        .says(1, &["should have", "incomplete"]);
     let wrong = |from: &str, with: &str| {
         let wrong = lines.replace(from, with);
         assert_ne!(wrong, lines);
@@ -212,12 +212,12 @@ fn an_import_into_postgres_that_does_not_fit_changes_nothing() {
         "[\"task_dependencies\",2,1]",
         "[\"task_dependencies\",2,77]",
     )
-    .says(1, &["task_dependencies", "not there"]);
+    .says(1, &["task_dependencies", "does not exist"]);
     wrong("[\"tasks\",2,", "[\"tasks\",\"two\",").says(
         1,
         &[
             "a row of tasks does not fit",
-            "id is bigint, and the row has a text",
+            "the type of id is bigint, but the row has a text",
         ],
     );
     wrong("[\"tasks\",2,", "[\"tasks\",1,").says(1, &["a row of tasks does not fit", "duplicate"]);
