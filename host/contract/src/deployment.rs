@@ -79,6 +79,12 @@ impl Vocabulary for Progress {
             stage => Stage::from_text(stage).map(Progress::At),
         }
     }
+
+    fn texts() -> Vec<&'static str> {
+        let others = [Progress::Begun, Progress::Paused, Progress::Switched];
+        let others = others.map(Progress::as_str);
+        [&others[..], &Stage::texts()].concat()
+    }
 }
 
 impl From<Stage> for Progress {

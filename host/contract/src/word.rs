@@ -17,6 +17,9 @@ pub trait Vocabulary: Copy + Eq + fmt::Debug + 'static {
 
     /// Returns the word of a text, or `None` if the set has no such word.
     fn from_text(text: &str) -> Option<Self>;
+
+    /// Returns the texts of all words.
+    fn texts() -> Vec<&'static str>;
 }
 
 /// A word as it was read: one of the set, or the text of one that this version does not know.
@@ -124,6 +127,10 @@ macro_rules! words {
                     $($text => Some($name::$word),)+
                     _ => None,
                 }
+            }
+
+            fn texts() -> Vec<&'static str> {
+                vec![$($text,)+]
             }
         }
 

@@ -5,16 +5,20 @@
 
 use std::time::SystemTime;
 
+use schemars::generate::SchemaGenerator;
+use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Serialize};
 
-use contract::Word;
 use contract::deployment::{EventStatus, Kind, Outcome, Progress, Reason, Stage};
+use contract::{Vocabulary, Word};
 
 /// An order to deploy a component that was uploaded.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Order {
-    /// The component's digest. The admin API also takes it with `sha256:` and in upper case; the
-    /// deployment layer expects 64 digits of lower-case hex.
+    /// The digest of a component that was uploaded: 64 hex digits. The admin API also takes it with
+    /// `sha256:` and in upper case.
+    #[schemars(extend("pattern" = "^(sha256:)?[0-9a-fA-F]{64}$"))]
     pub digest: String,
     /// Run every check and switch nothing.
     #[serde(default)]
@@ -28,6 +32,7 @@ pub struct Order {
     /// Send only this share of clients to the new revision until it is promoted, in percent: above
     /// 0, below 100.
     #[serde(default)]
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 100))]
     pub canary_percent: Option<f64>,
     /// Repeat reads on the new revision after their response and compare the results. The new
     /// revision answers no client until it is promoted. Not allowed together with a canary.
@@ -36,44 +41,54 @@ pub struct Order {
 }
 
 /// A deployment, running or ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Deployment {
     /// Increases with every deployment.
+    #[schemars(range(min = 0))]
     pub id: i64,
     /// The component's digest.
     pub digest: String,
     /// The digest of the component that was active before.
     pub from: Option<String>,
     /// What was asked for.
+    #[schemars(schema_with = "one_of::<Kind>")]
     pub kind: Word<Kind>,
     /// Who asked for it.
     pub actor: String,
     /// How far it is, or was when it ended.
+    #[schemars(with = "String")]
     pub stage: Word<Progress>,
-    /// How it ended, or [`Outcome::Running`].
+    /// How it ended, or that it runs.
+    #[schemars(schema_with = "one_of::<Outcome>")]
     pub outcome: Word<Outcome>,
     /// The reason's code, if it did not succeed.
+    #[schemars(with = "Option<String>")]
     pub code: Option<Word<Reason>>,
     /// The reason for people.
     pub reason: Option<String>,
     /// The events so far, in order.
     pub events: Vec<Event>,
     /// When it began, as RFC 3339 in UTC.
+    #[schemars(extend("format" = "date-time"))]
     pub began_at: String,
-    /// When it ended, as RFC 3339 in UTC. `None` while it runs.
+    /// When it ended, as RFC 3339 in UTC; null while it runs.
+    #[schemars(extend("format" = "date-time"))]
     pub ended_at: Option<String>,
 }
 
 /// An event of a deployment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// The event's position in its deployment, from 0.
     pub number: u64,
     /// When it happened, as RFC 3339 in UTC.
+    #[schemars(extend("format" = "date-time"))]
     pub at: String,
     /// The stage that it belongs to.
+    #[schemars(schema_with = "one_of::<Stage>")]
     pub stage: Word<Stage>,
     /// What it says of the stage.
+    #[schemars(schema_with = "one_of::<EventStatus>")]
     pub status: Word<EventStatus>,
     /// Details for people.
     pub detail: Option<String>,
@@ -85,15 +100,17 @@ pub struct Event {
 }
 
 /// A component that was uploaded.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ComponentSummary {
     /// SHA-256 in hex.
+    #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
     pub digest: String,
     /// In bytes.
     pub size_bytes: u64,
     /// Who uploaded it.
     pub actor: String,
     /// When it was uploaded last, as RFC 3339 in UTC.
+    #[schemars(extend("format" = "date-time"))]
     pub uploaded_at: String,
     /// Whether it has a signature of a trusted key.
     pub signed: bool,
@@ -131,7 +148,7 @@ pub enum ComponentInterface {
 }
 
 /// The current state of a host.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// The active revision.
     pub active: RevisionStatus,
@@ -154,13 +171,14 @@ pub struct Status {
     #[serde(default)]
     pub replicas: Vec<ReplicaStatus>,
     /// Increases with every change of the active revision.
+    #[schemars(range(min = 0))]
     pub epoch: i64,
     /// This host's version.
     pub host_version: String,
 }
 
 /// A host that shares the database.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReplicaStatus {
     /// Its name for people.
     pub name: String,
@@ -170,10 +188,12 @@ pub struct ReplicaStatus {
     pub this: bool,
     /// `starting`, `serving`, `failed` (it cannot serve the active component) or `gone` (its lease
     /// has expired).
+    #[schemars(extend("enum" = ["starting", "serving", "failed", "gone"]))]
     pub state: String,
     /// The digest of the component that it serves.
     pub digest: Option<String>,
     /// The epoch that it serves.
+    #[schemars(range(min = 0))]
     pub epoch: i64,
     /// The age of its last heartbeat, in milliseconds.
     pub heartbeat_ms: u64,
@@ -184,7 +204,7 @@ pub struct ReplicaStatus {
 }
 
 /// The comparison of reads that a shadow repeated.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShadowReport {
     /// Reads that both revisions answered.
     pub compared: u64,
@@ -198,7 +218,7 @@ pub struct ShadowReport {
 }
 
 /// A kind of difference between two revisions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShadowSample {
     /// Method and template.
     pub route: String,
@@ -213,9 +233,10 @@ pub struct ShadowSample {
 }
 
 /// A revision that serves.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RevisionStatus {
     /// Its component's digest.
+    #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
     pub digest: String,
     /// The service's name.
     pub name: String,
@@ -232,4 +253,9 @@ pub struct RevisionStatus {
 /// Formats a time as RFC 3339 in UTC.
 pub(crate) fn timestamp(at: SystemTime) -> String {
     jiff::Timestamp::try_from(at).map_or_else(|_| String::new(), |at| at.to_string())
+}
+
+/// The schema of a word: its texts in this version.
+fn one_of<T: Vocabulary>(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "enum": T::texts()})
 }

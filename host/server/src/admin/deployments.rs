@@ -7,8 +7,8 @@ use axum::extract::{Extension, FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::audit::Action;
 use super::body;
@@ -40,10 +40,12 @@ pub(super) async fn start(
     Ok(begun(&action, id))
 }
 
-/// What `POST /admin/rollback` takes.
-#[derive(Deserialize, Serialize)]
-struct Rollback {
-    /// The component to go back to. `None`: the one before the active one.
+/// The component to go back to.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Rollback {
+    /// A component that was active before. Absent: the one before the active one.
+    #[schemars(extend("pattern" = "^(sha256:)?[0-9a-fA-F]{64}$"))]
     digest: Option<String>,
 }
 
@@ -75,10 +77,13 @@ fn check_percent(percent: Option<f64>) -> Result<(), ProblemResponse> {
     }
 }
 
-/// What `POST /admin/deployments/{id}/promote` takes.
-#[derive(Deserialize, Serialize)]
-struct Promotion {
-    /// The share of clients that a canary gets from now on, in percent. `None`: all clients.
+/// The share of clients that a canary gets.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Promotion {
+    /// The share of clients that a canary gets from now on, in percent. Absent: all clients, and the
+    /// trial ends.
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 100))]
     canary_percent: Option<f64>,
 }
 
@@ -167,10 +172,18 @@ pub(super) fn unknown(id: impl std::fmt::Display) -> ProblemResponse {
     AdminError::NotFound(format!("There is no deployment {id}.")).into()
 }
 
+/// A deployment that has begun.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Begun {
+    /// The deployment's id.
+    #[schemars(range(min = 0))]
+    id: i64,
+}
+
 fn begun(action: &Action, id: i64) -> Response {
     action.set_deployment(id);
     let location = format!("/admin/deployments/{id}");
-    located(StatusCode::ACCEPTED, &location, &json!({ "id": id }))
+    located(StatusCode::ACCEPTED, &location, &Begun { id })
 }
 
 fn valid_digest(text: &str) -> Result<String, ProblemResponse> {

@@ -1,5 +1,8 @@
-//! `/admin/openapi.json`: the admin API's description, OpenAPI 3.1. A test compares it with the
-//! routes, and the schemas with what is sent.
+//! `/admin/openapi.json`: the OpenAPI 3.1 document of the admin API.
+//!
+//! The schemas come from the types. The paths are written here: as attributes of the handlers they
+//! would take more lines, and the routes would no longer be on one screen. Tests compare the paths
+//! with the routes, and the whole document with the committed one.
 
 mod schemas;
 
@@ -12,7 +15,7 @@ pub(super) async fn document() -> Response {
     super::respond::json(StatusCode::OK, &description())
 }
 
-/// The document.
+/// Returns the document.
 pub(super) fn description() -> Value {
     json!({
         "openapi": "3.1.0",
@@ -26,9 +29,9 @@ pub(super) fn description() -> Value {
         // A host without a token takes requests from its own machine.
         "security": [{"token": []}, {}],
         "tags": [
-            {"name": "components", "description": "What can be deployed."},
+            {"name": "components", "description": "Components that can be deployed."},
             {"name": "deployments", "description": "Making a component the active one."},
-            {"name": "host", "description": "What is true now."}
+            {"name": "host", "description": "The current state of the host."}
         ],
         "paths": paths(),
         "components": {
@@ -42,7 +45,7 @@ pub(super) fn description() -> Value {
                 "type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[ -~]+$"
             }))},
             "responses": {"problem": {
-                "description": "Why it was not done.",
+                "description": "Why the request failed.",
                 "content": {"application/problem+json": {"schema": schema("Problem")}}
             }},
             "schemas": schemas::schemas()
@@ -56,7 +59,7 @@ fn paths() -> Value {
             "post": with(
                 operation("components.upload", "components", "Upload a component",
                     &["400", "408", "413", "415", "422", "503"],
-                    ("201", created("The component is kept, now or since it came before.",
+                    ("201", created("The component is stored, by this request or by an earlier one.",
                         "/admin/components/{digest}", "ComponentSummary"))),
                 json!({
                     "description": "Its content is checked when it is deployed. The same \
@@ -78,20 +81,20 @@ fn paths() -> Value {
             "parameters": [path("digest", "A SHA-256.",
                 json!({"type": "string", "pattern": "^(sha256:)?[0-9a-fA-F]{64}$"}))],
             "get": operation("components.get", "components", "Describe a component",
-                &["404", "503"], ("200", ok("What is known of it.", schema("Component")))),
+                &["404", "503"], ("200", ok("The component.", schema("Component")))),
         },
         "/admin/deployments": {
             "post": with(
                 operation("deployments.start", "deployments", "Deploy a component",
                     &["400", "404", "408", "409", "413", "415", "422", "503"],
-                    ("202", created("The deployment runs.", "/admin/deployments/{id}", "Begun"))),
+                    ("202", created("The deployment has begun.", "/admin/deployments/{id}", "Begun"))),
                 json!({"parameters": [actor()], "requestBody": body("Order", true)}),
             ),
             "get": with(
                 operation("deployments.list", "deployments", "List deployments, the latest first",
                     &["422", "503"], ("200", ok("The deployments.", list_of("Deployment")))),
                 json!({"parameters": [{
-                    "name": "limit", "in": "query", "description": "How many at most.",
+                    "name": "limit", "in": "query", "description": "The maximum number of deployments.",
                     "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50}
                 }]}),
             ),
@@ -99,7 +102,7 @@ fn paths() -> Value {
         "/admin/deployments/{id}": {
             "parameters": [id()],
             "get": operation("deployments.get", "deployments", "Describe a deployment",
-                &["404", "503"], ("200", ok("The deployment so far.", schema("Deployment")))),
+                &["404", "503"], ("200", ok("The deployment, with its events so far.", schema("Deployment")))),
         },
         "/admin/deployments/{id}/events": {
             "parameters": [id()],
@@ -125,7 +128,7 @@ fn paths() -> Value {
                 operation("deployments.promote", "deployments",
                     "Give a canary or a shadow all requests, or a canary another share",
                     &["400", "404", "408", "413", "415", "422", "503"],
-                    ("204", json!({"description": "It goes on with them."}))),
+                    ("204", json!({"description": "The deployment continues."}))),
                 json!({"parameters": [actor()], "requestBody": {"required": false,
                     "content": {"application/json": {"schema": schema("Promotion")}}}}),
             ),
@@ -135,7 +138,7 @@ fn paths() -> Value {
             "post": with(
                 operation("deployments.abort", "deployments", "End a deployment that runs",
                     &["400", "404", "422", "503"],
-                    ("204", json!({"description": "The previous revision serves."}))),
+                    ("204", json!({"description": "The deployment has ended, and the previous revision serves."}))),
                 json!({"parameters": [actor()]}),
             ),
         },
@@ -143,7 +146,7 @@ fn paths() -> Value {
             "post": with(
                 operation("rollback", "deployments", "Go back to a component that was active",
                     &["400", "404", "408", "409", "413", "415", "422", "503"],
-                    ("202", created("The way back is a deployment, which runs.",
+                    ("202", created("The deployment that goes back has begun.",
                         "/admin/deployments/{id}", "Begun"))),
                 json!({"parameters": [actor()], "requestBody": body("Rollback", false)}),
             ),
@@ -174,7 +177,7 @@ fn paths() -> Value {
     })
 }
 
-/// An operation with its success, the problems of those statuses, and those of the door.
+/// An operation with its success, its problems by status, and the problems of missing access.
 fn operation(
     id: &str,
     tag: &str,
@@ -191,7 +194,7 @@ fn operation(
     json!({"operationId": id, "tags": [tag], "summary": summary, "responses": responses})
 }
 
-/// Adds members, one level into those that are there.
+/// Adds members. If both are objects, the members of a member are added to the present ones.
 fn with(mut operation: Value, members: Value) -> Value {
     let Value::Object(members) = members else {
         return operation;
@@ -209,7 +212,7 @@ fn ok(description: &str, schema: Value) -> Value {
     json!({"description": description, "content": {"application/json": {"schema": schema}}})
 }
 
-/// A success that names where to look next.
+/// A success with a `Location` header.
 fn created(description: &str, location: &str, of: &str) -> Value {
     with(
         ok(description, schema(of)),

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::SystemTime;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Ended;
@@ -15,9 +16,10 @@ const KEPT: usize = 100;
 const LONGEST_REASON: usize = 1500;
 
 /// A request that was answered with a 5xx.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     /// When it was answered: RFC 3339, UTC.
+    #[schemars(extend("format" = "date-time"))]
     pub at: String,
     /// Its id, as the client and the log have it.
     pub request_id: String,
@@ -34,6 +36,7 @@ pub struct Failure {
     /// The first 12 hex digits of the revision's digest.
     pub revision: String,
     /// How long it took, in milliseconds.
+    #[schemars(extend("minimum" = 0))]
     pub duration_ms: f64,
 }
 

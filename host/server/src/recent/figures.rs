@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How many seconds are kept.
@@ -15,7 +16,7 @@ const BUCKETS_PER_OCTAVE: f64 = 4.0;
 const BUCKETS: usize = 96;
 
 /// The figures of the last seconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Figures {
     /// The current second, in seconds since 1970. It is not included in `seconds`.
     pub now: u64,
@@ -24,7 +25,7 @@ pub struct Figures {
 }
 
 /// One revision in one second.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RevisionSecond {
     /// The second, in seconds since 1970.
     pub at: u64,
@@ -37,8 +38,10 @@ pub struct RevisionSecond {
     /// Requests in which the logic trapped.
     pub traps: u32,
     /// The median duration, in milliseconds.
+    #[schemars(extend("minimum" = 0))]
     pub p50_ms: f64,
     /// The 99th percentile of the durations, in milliseconds.
+    #[schemars(extend("minimum" = 0))]
     pub p99_ms: f64,
 }
 

@@ -164,7 +164,12 @@ fn if_no_component_loads_the_host_says_so_and_does_not_start() {
     let setup = short_probation();
     let active = revision(&setup.start());
     damage(&setup, &active);
-    setup
-        .refused()
-        .says(1, &[&active, "digest-mismatch", "no earlier component loads either"]);
+    setup.refused().says(
+        1,
+        &[
+            &active,
+            "digest-mismatch",
+            "no earlier component loads either",
+        ],
+    );
 }
