@@ -45,8 +45,9 @@ pub enum StartError {
     Rejected(Rejection),
     /// Neither the active component nor an earlier one loads any more.
     #[error(
-        "the active component {digest} does not load ({code}): {rejection}; nor does an earlier \
-         one. Start a host of the previous version, and deploy a component that both versions load",
+        "the active component {digest} does not load ({code}): {rejection}; no earlier component \
+         loads either. Start a host of the previous version, and deploy a component that both \
+         versions load",
         code = .rejection.code()
     )]
     Active {

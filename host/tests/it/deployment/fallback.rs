@@ -166,5 +166,5 @@ fn if_no_component_loads_the_host_says_so_and_does_not_start() {
     damage(&setup, &active);
     setup
         .refused()
-        .says(1, &[&active, "digest-mismatch", "nor does one"]);
+        .says(1, &[&active, "digest-mismatch", "no earlier component loads either"]);
 }
