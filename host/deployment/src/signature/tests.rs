@@ -102,7 +102,7 @@ fn a_signature_over_another_component_or_by_another_key_is_not_trusted() {
 }
 
 #[test]
-fn what_is_no_signature_is_told_from_a_wrong_one() {
+fn a_malformed_signature_differs_from_an_untrusted_one() {
     let (folder, key) = (Folder::new(), PrivateKey::generate().unwrap());
     let trusted = folder.trust(&key);
     assert_eq!(trusted.verify(DIGEST, &[]), Err(SignatureError::Missing));
@@ -127,7 +127,7 @@ fn without_trusted_keys_nothing_is_trusted() {
 }
 
 #[test]
-fn a_file_that_holds_something_else_is_named_with_what_it_should_hold() {
+fn a_file_with_something_else_is_named_with_what_it_should_contain() {
     let folder = Folder::new();
     let path = folder.file("key", PRIVATE);
     let error = TrustedKeys::load(&[&path]).unwrap_err().to_string();

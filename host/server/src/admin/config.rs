@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_token_only_a_loopback_address_will_do() {
+    fn without_a_token_only_a_loopback_address_is_accepted() {
         for address in ["127.0.0.1:9000", "[::1]:9000", "[::ffff:127.0.0.1]:9000"] {
             let access = access(&[], address).unwrap();
             assert!(matches!(access, Access::Loopback), "{address}");
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_in_a_file_may_end_its_line() {
+    fn a_token_in_a_file_may_end_with_a_line_break() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"s3cret\n").unwrap();
         let path = file.path().to_str().unwrap();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_no_header_can_carry_names_its_flag_and_not_itself() {
+    fn an_unusable_token_is_reported_by_its_flag_and_not_shown() {
         let empty = tempfile::NamedTempFile::new().unwrap();
         let empty = empty.path().to_str().unwrap();
         for (flag, value) in [
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_given_in_one_way() {
+    fn a_token_cannot_be_given_twice() {
         let both = ["task-host", "--admin-token", "a", "--admin-token-file", "b"];
         let error = Command::try_parse_from(both).unwrap_err().to_string();
         assert!(error.contains("--admin-token-file"), "{error}");

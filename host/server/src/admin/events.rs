@@ -128,7 +128,7 @@ mod tests {
     use contract::deployment::{EventStatus, Stage};
 
     #[tokio::test]
-    async fn a_silent_stream_shows_that_it_lives() {
+    async fn a_silent_stream_sends_comments() {
         let past = futures_util::stream::iter([event(0, Stage::Verify, EventStatus::Began)]);
         let events = past.chain(futures_util::stream::pending()).boxed();
         let messages = messages(events, 0, Duration::from_millis(1));

@@ -1,9 +1,9 @@
-//! The admin API through the operators' router, over an engine that answers as each test says.
+//! The admin API through the router of the admin port, over a fake deployment layer.
 
+mod access;
 mod audit;
 mod console;
 mod documentation;
-mod door;
 mod orders;
 mod recent;
 mod socket;

@@ -1,4 +1,4 @@
-//! What the audit log tells: every attempt to change something, and who was turned away.
+//! The audit log: every attempt to change something, and every request without access.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ fn says(log: &str, parts: &[&str]) {
 }
 
 #[tokio::test]
-async fn an_order_that_is_taken_is_one_line() {
+async fn an_accepted_order_writes_one_audit_line() {
     let router = FakeAdmin::new().router(&["--admin-token", "s3cret"]);
     let headers = [
         ("authorization", "Bearer s3cret"),
@@ -56,7 +56,7 @@ async fn an_order_that_is_taken_is_one_line() {
 }
 
 #[tokio::test]
-async fn an_order_that_is_refused_is_one_line_with_the_reason() {
+async fn a_rejected_order_writes_one_audit_line_with_its_reason() {
     let fake = FakeAdmin::fails(deployment::AdminError::Busy(9));
     let log = audited(fake.router(&[]), "POST /admin/rollback", &[], "{}").await;
     says(
@@ -72,7 +72,7 @@ async fn an_order_that_is_refused_is_one_line_with_the_reason() {
 }
 
 #[tokio::test]
-async fn who_is_turned_away_is_a_line_also_where_nothing_would_change() {
+async fn a_request_without_access_writes_an_audit_line_even_if_it_only_reads() {
     let router = FakeAdmin::new().router(&["--admin-token", "s3cret"]);
     for line in ["GET /admin/status", "POST /admin/rollback"] {
         let wrong = [("authorization", "Bearer gu3ss")];
@@ -97,7 +97,7 @@ async fn reading_is_not_audited() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_is_a_line_too() {
+async fn a_client_that_goes_away_writes_an_audit_line() {
     let fake = FakeAdmin::new();
     *fake.waits.lock().unwrap() = true;
     let router = fake.router(&[]);

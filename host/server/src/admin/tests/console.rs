@@ -1,10 +1,10 @@
-//! The console's files: for everybody who reaches the port, and holding nothing.
+//! The console's files: everybody who reaches the port may load them, and they contain no data.
 
 use super::ask;
 use crate::admin::fake::FakeAdmin;
 
 #[tokio::test]
-async fn the_console_is_served_without_the_token_and_may_load_nothing_from_elsewhere() {
+async fn the_console_is_served_without_the_token_and_loads_nothing_from_elsewhere() {
     let router = FakeAdmin::new().router(&["--admin-token", "s3cret"]);
     let page = ask(&router, "GET /console", &[], "").await;
     assert_eq!(page.status, 200);
@@ -59,7 +59,7 @@ async fn every_file_that_the_console_names_is_served() {
 }
 
 #[tokio::test]
-async fn whoever_opens_the_port_is_sent_to_the_console() {
+async fn a_browser_that_opens_the_port_is_sent_to_the_console() {
     let router = FakeAdmin::new().router(&[]);
     for (path, location) in [("/", "console"), ("/console/", "../console")] {
         let reply = ask(&router, &format!("GET {path}"), &[], "").await;

@@ -1,4 +1,4 @@
-//! The OpenAPI document against the routes and the data.
+//! The OpenAPI document, compared with the routes, the data and the committed document.
 
 use std::collections::BTreeSet;
 
@@ -53,7 +53,7 @@ fn every_parameter_of_a_path_is_described() {
 }
 
 #[test]
-fn every_reference_leads_somewhere() {
+fn every_reference_resolves() {
     let document = description();
     let mut references = Vec::new();
     collect(&document, &mut references);
@@ -135,7 +135,7 @@ fn the_document_is_the_committed_one() {
 }
 
 #[tokio::test]
-async fn the_document_is_served_where_it_says() {
+async fn the_document_is_served_at_its_path() {
     let router = FakeAdmin::new().router(&[]);
     let reply = ask(&router, "GET /admin/openapi.json", &[], "").await;
     assert_eq!(reply.json(), description());

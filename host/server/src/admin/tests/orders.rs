@@ -1,4 +1,4 @@
-//! Deployments: ordered, seen, decided on.
+//! Deployments: orders, views, promotion, abort.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use deployment::AdminError;
 use deployment::model::Order;
 
 #[tokio::test]
-async fn an_order_becomes_a_deployment_that_has_a_place() {
+async fn an_order_becomes_a_deployment_with_a_location() {
     let fake = FakeAdmin::new();
     let upper = DIGEST.to_uppercase();
     let body = format!("{{\"digest\": \"sha256:{upper}\", \"canary_percent\": 12.5}}");
@@ -31,7 +31,7 @@ async fn an_order_becomes_a_deployment_that_has_a_place() {
 }
 
 #[tokio::test]
-async fn an_order_that_does_not_fit_says_where() {
+async fn an_invalid_order_gets_a_pointer_to_its_fault() {
     let fake = FakeAdmin::new();
     let router = fake.router(&[]);
     let with = |members: &str| format!("{{\"digest\": \"{DIGEST}\"{members}}}");
@@ -72,7 +72,7 @@ async fn an_order_that_does_not_fit_says_where() {
 }
 
 #[tokio::test]
-async fn what_the_engine_refuses_has_its_status() {
+async fn every_error_has_its_status_and_code() {
     let rejected = AdminError::Rejected {
         code: Reason::RefusedBefore,
         reason: "It was rolled back.".into(),
@@ -115,7 +115,7 @@ async fn what_the_engine_refuses_has_its_status() {
 }
 
 #[tokio::test]
-async fn the_way_back_needs_no_body() {
+async fn a_rollback_needs_no_body() {
     let fake = FakeAdmin::new();
     let router = fake.router(&[]);
     let reply = ask(&router, "POST /admin/rollback", &[], "").await;
@@ -163,7 +163,7 @@ async fn a_canary_is_promoted_or_aborted() {
 }
 
 #[tokio::test]
-async fn deployments_are_seen_one_by_one_and_as_a_list() {
+async fn deployments_can_be_read_one_by_one_and_as_a_list() {
     let router = FakeAdmin::new().router(&[]);
     let reply = ask(&router, "GET /admin/deployments/7", &[], "").await;
     let expected = deployment(vec![event(0, Stage::Verify, EventStatus::Began)]);
@@ -187,7 +187,7 @@ async fn deployments_are_seen_one_by_one_and_as_a_list() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_a_problem_too() {
+async fn an_unknown_path_or_method_gets_a_problem() {
     let router = FakeAdmin::new().router(&[]);
     for path in [
         "/admin",
@@ -218,7 +218,7 @@ async fn what_is_not_there_is_a_problem_too() {
 }
 
 #[tokio::test]
-async fn an_order_that_was_taken_is_carried_out_where_the_client_leaves() {
+async fn an_accepted_order_is_carried_out_even_if_the_client_goes_away() {
     let fake = FakeAdmin::new();
     *fake.waits.lock().unwrap() = true;
     let router = fake.router(&[]);

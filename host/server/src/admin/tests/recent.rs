@@ -1,4 +1,4 @@
-//! Figures and failures: what requests to the public port leave for operators.
+//! Figures and failures of recent requests to the public port.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn ended_seconds(operators: &Router) -> Value {
 }
 
 #[tokio::test]
-async fn a_trap_is_counted_by_revision_and_listed_with_what_its_client_is_not_told() {
+async fn a_trap_is_counted_by_revision_and_listed_with_details_that_its_client_does_not_get() {
     let server = Fake::fails(Fault::Trap("unreachable\n  0: f".to_owned())).server(&[]);
     let access = config(&[]).admin.access("127.0.0.1:9000".parse().unwrap());
     let server = server.with_admin(FakeAdmin::new(), access.unwrap());
@@ -67,7 +67,7 @@ async fn a_trap_is_counted_by_revision_and_listed_with_what_its_client_is_not_to
 }
 
 #[tokio::test]
-async fn what_a_client_did_wrong_is_no_failure() {
+async fn a_request_that_is_wrong_is_not_listed_as_a_failure() {
     let server = Fake::fails(Error::Malformed("no JSON".to_owned())).server(&[]);
     let access = config(&[]).admin.access("127.0.0.1:9000".parse().unwrap());
     let server = server.with_admin(FakeAdmin::new(), access.unwrap());
@@ -80,7 +80,7 @@ async fn what_a_client_did_wrong_is_no_failure() {
 }
 
 #[tokio::test]
-async fn a_second_that_is_no_number_is_refused() {
+async fn a_second_that_is_not_a_number_is_rejected() {
     let router = FakeAdmin::new().router(&[]);
     let reply = ask(&router, "GET /admin/figures?after=soon", &[], "").await;
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Over a real socket, from the operators' thread: the stream of events, and an upload that is
+//! Over a real socket, from the thread of the admin port: the stream of events, and an upload that is
 //! too large.
 
 use std::net::{SocketAddr, TcpListener};
@@ -68,7 +68,7 @@ impl Client {
 const END: &str = "\r\n0\r\n\r\n";
 
 #[tokio::test]
-async fn events_come_as_they_happen_until_the_last() {
+async fn events_arrive_as_they_happen_until_the_last() {
     let fake = FakeAdmin::new();
     let running = start(&fake, &[]);
     let mut client = Client::send(&running, "GET /admin/deployments/7/events", "").await;
@@ -97,7 +97,7 @@ async fn events_come_as_they_happen_until_the_last() {
 }
 
 #[tokio::test]
-async fn who_was_cut_off_gets_what_was_missed_and_then_nothing() {
+async fn a_client_that_reconnects_gets_the_events_that_it_missed_and_then_204() {
     let fake = FakeAdmin::new();
     *fake.past.lock().unwrap() = vec![
         event(0, Stage::Verify, EventStatus::Began),
@@ -145,7 +145,7 @@ async fn a_stream_ends_when_the_host_drains() {
 }
 
 #[tokio::test]
-async fn a_component_that_says_it_is_too_large_is_never_sent() {
+async fn a_component_whose_declared_length_is_too_large_is_never_sent() {
     let fake = FakeAdmin::new();
     let running = start(&fake, &["--component-limit", "1KiB"]);
     let headers = "content-type: application/wasm\r\ncontent-length: 1025\r\n\

@@ -1,4 +1,4 @@
-//! Components: received within limits, handed on with what was said of them.
+//! Uploads of components: limits, digests and signatures.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -19,7 +19,7 @@ fn parts(parts: &[&'static [u8]]) -> Body {
 }
 
 #[tokio::test]
-async fn a_component_is_handed_on_with_its_digest_and_signature() {
+async fn a_component_is_passed_on_with_its_digest_and_signature() {
     let fake = FakeAdmin::new();
     let router = fake.router(&["--component-limit", "8B"]);
     let digest = format!("sha256:{}", DIGEST.to_uppercase());
@@ -43,7 +43,7 @@ async fn a_component_is_handed_on_with_its_digest_and_signature() {
 }
 
 #[tokio::test]
-async fn a_component_above_the_limit_is_refused_whether_it_says_so_or_not() {
+async fn a_component_above_the_limit_is_rejected_with_and_without_a_declared_length() {
     let fake = FakeAdmin::new();
     let router = fake.router(&["--component-limit", "8B"]);
     for body in [Body::from("nine byte"), parts(&[b"nine", b" byte"])] {
@@ -62,7 +62,7 @@ async fn a_component_above_the_limit_is_refused_whether_it_says_so_or_not() {
 }
 
 #[tokio::test]
-async fn a_component_that_does_not_arrive_is_given_up() {
+async fn a_component_that_does_not_arrive_in_time_is_rejected() {
     let fake = FakeAdmin::new();
     let router = fake.router(&["--component-timeout", "20ms"]);
     let stalled = Body::from_stream(pending::<Result<Bytes, std::io::Error>>());
@@ -107,7 +107,7 @@ async fn headers_that_cannot_be_read_are_named() {
 }
 
 #[tokio::test]
-async fn a_third_upload_waits_for_its_turn_elsewhere() {
+async fn a_third_upload_at_the_same_time_is_rejected() {
     let fake = FakeAdmin::new();
     *fake.waits.lock().unwrap() = true;
     let router = fake.router(&[]);

@@ -1,4 +1,4 @@
-//! Who is let in: by the token, or from this machine and by no page.
+//! Access: with the token, or from this machine but not from a page.
 
 use crate::admin::fake::FakeAdmin;
 use crate::admin::tests::{ask, code};
@@ -7,7 +7,7 @@ use crate::fake::send;
 const TOKEN: [&str; 2] = ["--admin-token", "s3cret"];
 
 #[tokio::test]
-async fn who_knows_the_token_is_let_in() {
+async fn a_request_with_the_token_has_access() {
     let router = FakeAdmin::new().router(&TOKEN);
     for authorization in ["Bearer s3cret", "bearer s3cret", "Bearer  s3cret"] {
         let headers = [("authorization", authorization)];
@@ -23,7 +23,7 @@ async fn who_knows_the_token_is_let_in() {
 }
 
 #[tokio::test]
-async fn who_does_not_is_told_how_to_come_back() {
+async fn a_request_without_the_token_gets_a_challenge() {
     let router = FakeAdmin::new().router(&TOKEN);
     let reply = ask(&router, "GET /admin/status", &[], "").await;
     assert_eq!((reply.status, &*code(&reply)), (401, "unauthorized"));
@@ -50,7 +50,7 @@ async fn who_does_not_is_told_how_to_come_back() {
 }
 
 #[tokio::test]
-async fn every_route_has_the_door_and_probes_have_none() {
+async fn every_route_checks_access_and_probes_do_not() {
     let fake = FakeAdmin::new();
     let router = fake.router(&TOKEN);
     for route in crate::admin::routes() {
@@ -65,7 +65,7 @@ async fn every_route_has_the_door_and_probes_have_none() {
 }
 
 #[tokio::test]
-async fn without_a_token_a_name_that_anybody_may_point_here_does_not_count() {
+async fn without_a_token_a_resolvable_host_name_has_no_access() {
     let router = FakeAdmin::new().router(&[]);
     for host in ["127.0.0.1:9000", "localhost:9000", "[::1]:9000"] {
         let reply = send(&router, "GET /admin/status", &[("host", host)], "").await;
@@ -84,7 +84,7 @@ async fn without_a_token_a_name_that_anybody_may_point_here_does_not_count() {
 }
 
 #[tokio::test]
-async fn without_a_token_pages_from_elsewhere_may_not_use_the_port() {
+async fn without_a_token_pages_from_elsewhere_have_no_access() {
     let fake = FakeAdmin::new();
     let router = fake.router(&[]);
     let line = "POST /admin/rollback";
@@ -108,7 +108,7 @@ async fn without_a_token_pages_from_elsewhere_may_not_use_the_port() {
 }
 
 #[tokio::test]
-async fn who_asks_is_what_they_say_and_what_was_checked() {
+async fn the_actor_is_the_claimed_name_and_the_checked_proof() {
     let fake = FakeAdmin::new();
     let (open, closed) = (fake.router(&[]), fake.router(&TOKEN));
     let token = ("authorization", "Bearer s3cret");
