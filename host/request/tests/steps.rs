@@ -236,10 +236,10 @@ async fn a_request_that_can_start_at_once_skips_the_queue() {
         let held = Held::new(1, waiting).await;
         let mut admitted = vec![held.post()];
         held.begun.acquire().await.unwrap().forget();
-        // One request runs and `waiting` requests wait, so two of these are turned away.
+        // One request runs and `waiting` requests wait, so two of these are rejected.
         let mut turned_away = 0;
         let others: Vec<_> = (0..waiting + 2).map(|_| held.post()).collect();
-        eventually("two requests are turned away", || {
+        eventually("two requests are rejected", || {
             let over = others.iter().filter(|request| request.is_finished());
             (over.count() == 2).then_some(())
         });

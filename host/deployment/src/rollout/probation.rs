@@ -147,7 +147,7 @@ fn judge(allowed: f64, enough: u64, seen: Counts, before: Counts) -> Option<Stri
     let limit = share_of(before.failures, before.requests) + allowed;
     (share > limit).then(|| {
         format!(
-            "{} of {requests} requests failed ({:.1} %), where {:.1} % were allowed",
+            "{} of {requests} requests failed ({:.1} %); the limit is {:.1} %",
             seen.failures,
             share * 100.0,
             limit * 100.0
@@ -183,7 +183,7 @@ mod tests {
         let reason = judge(ALLOWED, ENOUGH, counts(7, 20), counts(0, 1000)).unwrap();
         assert_eq!(
             reason,
-            "7 of 20 requests failed (35.0 %), where 5.0 % were allowed"
+            "7 of 20 requests failed (35.0 %); the limit is 5.0 %"
         );
     }
 

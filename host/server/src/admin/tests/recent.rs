@@ -11,7 +11,7 @@ use crate::admin::fake::FakeAdmin;
 use crate::fake::{DIGEST, Fake, config, send};
 use request::{Error, Fault};
 
-/// The figures, once there are some: the second that runs is not told yet.
+/// Returns the figures once there are any. The current second is not reported yet.
 async fn ended_seconds(operators: &Router) -> Value {
     loop {
         let figures = ask(operators, "GET /admin/figures", &[], "").await.json();
@@ -43,13 +43,13 @@ async fn a_trap_is_counted_by_revision_and_listed_with_details_that_its_client_d
     let failures = ask(&operators, "GET /admin/failures", &[], "").await.json();
     assert_eq!(failures.as_array().map(Vec::len), Some(1), "{failures}");
     let failure = &failures[0];
-    let told = |member: &str| failure[member].as_str().unwrap_or_default().to_owned();
-    assert_eq!(told("request_id"), "mine");
-    assert_eq!(told("method"), "GET");
-    assert_eq!(told("route"), "/things/{id}");
-    assert_eq!(told("code"), "logic-trapped");
-    assert_eq!(told("reason"), "the logic trapped: unreachable\n  0: f");
-    assert_eq!(told("revision"), DIGEST[..12]);
+    let member = |name: &str| failure[name].as_str().unwrap_or_default().to_owned();
+    assert_eq!(member("request_id"), "mine");
+    assert_eq!(member("method"), "GET");
+    assert_eq!(member("route"), "/things/{id}");
+    assert_eq!(member("code"), "logic-trapped");
+    assert_eq!(member("reason"), "the logic trapped: unreachable\n  0: f");
+    assert_eq!(member("revision"), DIGEST[..12]);
     assert_eq!(failure["status"], 500);
     assert!(!failures.to_string().contains("secret"), "{failures}");
 
