@@ -126,14 +126,14 @@ impl Report {
         } = self.plan;
         writeln!(
             text,
-            "\nA machine of {} cores, {}; {}; under load the server has one worker and core {}, \
-             the load generator core {}; PostgreSQL, where it is used, has both. Medians of {rounds} \
-             rounds that take turns, {} s each, (smallest..largest) over {} tasks. A ratio compares the \
-             two servers of one round; by CPU time it is the other's time for a request as a part of \
-             the host's. Throughput is measured by wrk, every connection with one request at a time; \
-             latency by oha at {:.0} % of what the slowest of host, twin and `wasmtime serve` answers, \
-             from when a request was to be sent. Start and memory are measured on all cores. \
-             Versions: {}, and those of `bench/peers/requirements.txt`.",
+            "\nA machine with {} cores, {}; {}. Under load the server has one worker on core {} and the \
+             load generator runs on core {}; PostgreSQL uses both. Figures are medians of {rounds} \
+             rounds of {} s in which the servers take turns, with (smallest..largest), over {} tasks. A \
+             ratio compares two servers within one round; by CPU time it is the other server's CPU time \
+             for a request divided by the host's. wrk measures throughput, with one request in flight \
+             on each connection. oha measures latency at {:.0} % of the throughput of the slowest of \
+             host, twin and `wasmtime serve`, counted from when a request was due. Start-up and memory \
+             are measured on all cores. Versions: {}, and those of `bench/peers/requirements.txt`.",
             self.cores,
             self.sleep,
             self.built,
