@@ -1,6 +1,6 @@
 //! The composition root: builds a serving process from the layers, runs it, and takes it down.
 //!
-//! [`serve`] reads top to bottom in the order of events. Settings are checked before anything is
+//! `serve` reads top to bottom in the order of events. Settings are checked before anything is
 //! opened; the component is active before a port opens; the first signal drains, the second ends
 //! the process at once; the admin port closes last.
 //!
