@@ -81,7 +81,7 @@ fmt:
 # Lint all code as CI does, for the host and for WebAssembly.
 lint:
     cargo clippy --workspace --all-targets -- -D warnings
-    cargo clippy --package tasks --package counter --target wasm32-unknown-unknown -- -D warnings
+    cargo clippy --package tasks --package counter --package contacts --target wasm32-unknown-unknown -- -D warnings
 
 # Build the documentation of all packages and open it.
 docs:
