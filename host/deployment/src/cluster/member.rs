@@ -22,6 +22,8 @@ const HEARTBEATS: u32 = 5;
 const WHILE_DEPLOYING: Duration = Duration::from_millis(250);
 /// The pause after a heartbeat that failed.
 const RETRY: Duration = Duration::from_millis(200);
+/// How long a host that leaves waits for its last heartbeat, if the database is slow.
+const LAST_HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// This host's membership among the hosts that share its database.
 pub struct Member {
@@ -34,6 +36,8 @@ pub struct Member {
     changed: Notify,
     /// Sends heartbeats until [`Member::leave`].
     heartbeats: Mutex<Option<JoinHandle<()>>>,
+    /// Ends the task that sends heartbeats, after the one that is in flight.
+    leaving: Notify,
 }
 
 /// Why a host cannot join the others.
@@ -114,6 +118,7 @@ impl Member {
             view: watch::Sender::new(Arc::new(view)),
             changed: Notify::new(),
             heartbeats: Mutex::default(),
+            leaving: Notify::new(),
         });
         let heartbeats = tokio::spawn(member.clone().send_heartbeats());
         *member.heartbeats.lock() = Some(heartbeats);
@@ -203,10 +208,14 @@ impl Member {
     /// Gives the lease back, before the process ends.
     pub async fn leave(&self) {
         let heartbeats = self.heartbeats.lock().take();
-        if let Some(heartbeats) = heartbeats {
-            heartbeats.abort();
-            // Its result is that it was aborted.
-            let _ = heartbeats.await;
+        if let Some(mut heartbeats) = heartbeats {
+            // The server carries out a heartbeat in flight even if the task is aborted. If that
+            // happened after the lease was given back, this host would be a member again.
+            self.leaving.notify_one();
+            let ended = tokio::time::timeout(LAST_HEARTBEAT, &mut heartbeats).await;
+            if ended.is_err() {
+                heartbeats.abort();
+            }
         }
         self.lease.end();
         if let Err(error) = self.replicas().leave().await {
@@ -236,6 +245,8 @@ impl Member {
                 }
             };
             tokio::select! {
+                biased;
+                () = self.leaving.notified() => return,
                 () = tokio::time::sleep(pause) => {}
                 () = self.changed.notified() => {}
                 () = self.replicas().wait_for_change() => {}
