@@ -41,6 +41,14 @@ impl Workspace {
     pub fn cargo(&self, subcommand: &str) -> Command {
         let mut command = Command::new(cargo_path());
         command.arg(subcommand).current_dir(&self.root);
+        // Cargo sets these for the program that it runs, here xtask or the benchmark. Some build
+        // scripts watch them (ring's does), so passing them on would compile everything above such
+        // a crate again whenever another program starts a build.
+        for (name, _) in env::vars_os() {
+            if names_a_package(&name.to_string_lossy()) {
+                command.env_remove(name);
+            }
+        }
         command
     }
 
@@ -60,6 +68,11 @@ impl Workspace {
     }
 }
 
+/// Returns whether a variable tells a program which package it belongs to.
+fn names_a_package(variable: &str) -> bool {
+    variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
+}
+
 /// Returns the path of the cargo that runs this program, which belongs to the repository's toolchain.
 fn cargo_path() -> PathBuf {
     env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
@@ -74,6 +87,19 @@ mod tests {
         let workspace = Workspace::locate().unwrap();
         assert!(workspace.root.join("xtask/src/workspace.rs").is_file());
         assert_eq!(workspace.components(), workspace.target.join("components"));
+    }
+
+    #[test]
+    fn a_build_does_not_depend_on_the_package_that_starts_it() {
+        let workspace = Workspace::locate().unwrap();
+        let command = workspace.cargo("build");
+        let removed = |name: &str| {
+            command
+                .get_envs()
+                .any(|entry| entry == (name.as_ref(), None))
+        };
+        assert!(removed("CARGO_PKG_NAME"));
+        assert!(removed("CARGO_MANIFEST_DIR"));
     }
 
     #[test]
