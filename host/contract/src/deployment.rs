@@ -153,8 +153,8 @@ words! {
 
 words! {
     /// Why a component, an order or a deployment was not accepted, or why a deployment ended
-    /// otherwise than ordered. An attempt that HTTP refused is recorded with the problem's code,
-    /// which need not be one of these.
+    /// otherwise than ordered. An attempt that HTTP rejected is recorded with the problem's code,
+    /// which may be another word.
     pub enum Reason {
         /// The bytes are not a component.
         NotAComponent = "not-a-component",

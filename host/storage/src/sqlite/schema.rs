@@ -239,7 +239,7 @@ pub(super) fn forget_answers(sqlite: &Connection, age: Duration) -> Result<u64> 
         .map(|deleted| deleted as u64)
 }
 
-/// Returns the id of the last event. 0 if there was none.
+/// Returns the id of the last event, or 0 if there are no events.
 pub(super) fn last_event(sqlite: &Connection) -> Result<i64> {
     sqlite
         .prepare_cached(host!("SELECT coalesce(max(id), 0) FROM task_host_events"))?
