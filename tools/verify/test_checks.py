@@ -71,7 +71,7 @@ BREAK = {
     hosting.connections_suffice: lambda o: environment(o).update(
         TASK_HOST_DATABASE_CONNECTIONS="32"
     ),
-    manifests.autoscalers_work: lambda o: one(o, "Deployment task-api")["spec"].update(replicas=3),
+    manifests.autoscalers_work: lambda o: one(o, "Deployment task-api")["spec"].update(replicas=2),
     manifests.budgets_allow_and_protect: lambda o: one(o, "PodDisruptionBudget task-api")[
         "spec"
     ].update(maxUnavailable=3),
