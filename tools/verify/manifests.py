@@ -260,6 +260,7 @@ CHECKS = [
     hosting.starts_in_time,
     hosting.listens_where_ports_are,
     hosting.memory_suffices,
+    hosting.memory_is_never_swapped,
     hosting.connections_suffice,
     autoscalers_work,
     budgets_allow_and_protect,

@@ -306,6 +306,20 @@ def test_the_component_compiles_within_the_memory_reserved_for_it(host_binary, c
     assert used.ru_maxrss << 10 < hosting.COMPILE_BYTES
 
 
+def test_the_hosts_of_the_compose_file_have_memory_that_is_never_swapped_and_enough_files(host_binary):
+    services = yaml.safe_load((ROOT / "k8s/compose/compose.yaml").read_text())["services"]
+    text = " ".join(run(host_binary, "serve", "--help").split())
+    connections = int(re.search(r"TASK_HOST_MAX_CONNECTIONS=\] \[default: (\d+)\]", text)[1])
+    for name in ("staging", "prod"):
+        service = services[name]
+        assert service["memswap_limit"] == service["mem_limit"], name
+        values = service["environment"]
+        calls = int(values["TASK_HOST_MAX_CONCURRENCY"]) * inventory.size(values["TASK_HOST_MEMORY_LIMIT"])
+        needed = calls + hosting.HOST_BYTES + hosting.COMPILE_BYTES
+        assert needed <= int(service["mem_limit"].removesuffix("m")) << 20, name
+        assert service["ulimits"]["nofile"]["hard"] > connections, name
+
+
 def flags(binary):
     """Returns every variable that `task-host serve` reads."""
     return set(re.findall(r"\[env:\s+(TASK_HOST_\w+)", run(binary, "serve", "--help")))
