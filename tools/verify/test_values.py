@@ -357,6 +357,17 @@ def test_objects_are_valid_with_names_of_digits(digits, tmp_path):
         kubernetes_validate.validate(found, KUBERNETES, strict=True)
 
 
+def test_a_section_whose_lines_are_all_commented_out_is_empty(tmp_path):
+    empty = "config extraEnv imagePullSecrets extraVolumes extraVolumeMounts podAnnotations nodeSelector"
+    values = dict.fromkeys([*empty.split(), "tolerations", "affinity", "priorityClassName"])
+    values |= {"ingress": {"enabled": True, "annotations": None}, "networkPolicy": {"egress": None}}
+    rendered, default = chart(in_file(values, tmp_path)), chart("--set=ingress.enabled=true")
+    # The values of a new Secret are random.
+    for objects in (rendered, default):
+        objects.remove(thing("Secret task-api")(objects))
+    assert rendered == default
+
+
 def settings_of(binary):
     """Returns the variables of `task-host serve`, with each default value that its help shows."""
     text = " ".join(run(binary, "serve", "--help").split())

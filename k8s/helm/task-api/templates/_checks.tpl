@@ -23,7 +23,7 @@
 {{- if and (eq .database.kind "postgres") (gt (int $needed) (int .database.postgres.maxConnections)) }}
 {{- fail (printf "all pods, one more during a rolling update, and administrators need %d connections in total: raise database.postgres.maxConnections" $needed) }}
 {{- end }}
-{{- $names := keys .config }}
+{{- $names := keys (.config | default dict) }}
 {{- range .extraEnv }}
 {{- $names = append $names .name }}
 {{- end }}
