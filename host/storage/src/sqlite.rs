@@ -13,6 +13,7 @@
 
 mod blocking;
 mod checkpoint;
+mod condition;
 mod config;
 mod connection;
 mod database;

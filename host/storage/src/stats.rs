@@ -32,6 +32,12 @@ pub struct Stats {
     pub checkpoints: AtomicU64,
     /// Counter: waits for the writer or a connection that timed out.
     pub timeouts: AtomicU64,
+    /// Gauge: 1 while the disk refuses writes ([`StorageFault::Full`](crate::StorageFault::Full)).
+    pub full: AtomicU64,
+    /// Gauge: 1 from when the database was found damaged.
+    pub damaged: AtomicU64,
+    /// Gauge: 1 from when a file of the database was found removed or replaced.
+    pub moved: AtomicU64,
     /// Gauge: requests that wait for the writer.
     pub writer_waiting: AtomicU64,
     /// Gauge: requests that wait for a connection for reads.

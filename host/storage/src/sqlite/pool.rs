@@ -8,8 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::connection::{Connection, Opener};
-use super::failure::message;
-use super::schema;
+use super::{failure, schema};
 use crate::queue::Queue;
 use crate::{Error, Stats};
 
@@ -59,7 +58,7 @@ impl Pool {
             None => self
                 .opener
                 .open()
-                .map_err(|error| Error::Unavailable(message(&error)))?,
+                .map_err(|error| failure::classify(&error, None).into_error())?,
         };
         Stats::count(self.in_use());
         Ok(Lease {
