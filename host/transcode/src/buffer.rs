@@ -26,9 +26,11 @@ const UNTIMED: usize = 64 << 10;
 
 /// JSON that is being written.
 pub(crate) struct Buffer {
+    /// The text, and zeros up to the length that is accepted without a check. A piece that fits into
+    /// the zeros needs no other check.
     bytes: Vec<u8>,
-    /// Up to this length, pieces are accepted without a check. Never above the capacity.
-    unchecked: usize,
+    /// The length of the text.
+    length: usize,
     limits: AnswerLimits,
     /// The limit that was exceeded.
     exceeded: Option<ResultError>,
@@ -36,43 +38,43 @@ pub(crate) struct Buffer {
 
 impl Buffer {
     pub(crate) fn new(limits: AnswerLimits) -> Self {
-        let capacity = FIRST_CAPACITY.min(limits.bytes);
         Buffer {
-            bytes: Vec::with_capacity(capacity),
-            unchecked: capacity,
+            bytes: vec![0; FIRST_CAPACITY.min(limits.bytes)],
+            length: 0,
             limits,
             exceeded: None,
         }
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, byte: u8) {
-        if self.has_room(1) {
-            self.bytes.push(byte);
+        if self.length < self.bytes.len() || self.grow(1) {
+            self.bytes[self.length] = byte;
+            self.length += 1;
         }
     }
 
+    #[inline]
     pub(crate) fn extend_from_slice(&mut self, bytes: &[u8]) {
-        if self.has_room(bytes.len()) {
-            self.bytes.extend_from_slice(bytes);
-        }
+        self.extend_with(bytes.len(), |room| room.copy_from_slice(bytes));
     }
 
     /// Appends `size` bytes that `fill` writes.
+    #[inline]
     pub(crate) fn extend_with(&mut self, size: usize, fill: impl FnOnce(&mut [u8])) {
-        if self.has_room(size) {
-            let start = self.bytes.len();
-            self.bytes.resize(start + size, 0);
-            fill(&mut self.bytes[start..]);
+        if size <= self.bytes.len() - self.length || self.grow(size) {
+            fill(&mut self.bytes[self.length..][..size]);
+            self.length += size;
         }
     }
 
     /// Counts memory that is needed beside the text, until [`Buffer::release`].
     pub(crate) fn claim(&mut self, size: usize) {
         let left = self.limits.bytes.checked_sub(size);
-        match left.filter(|left| self.bytes.len() <= *left) {
+        match left.filter(|left| self.length <= *left) {
             Some(left) => {
                 self.limits.bytes = left;
-                self.unchecked = self.unchecked.min(left);
+                self.bytes.truncate(left);
             }
             None => self.exceed(ResultError::AnswerTooLarge),
         }
@@ -92,18 +94,16 @@ impl Buffer {
     }
 
     /// Returns the whole text.
-    pub(crate) fn finish(self) -> Result<Vec<u8>, ResultError> {
+    pub(crate) fn finish(mut self) -> Result<Vec<u8>, ResultError> {
         self.check()?;
+        self.bytes.truncate(self.length);
         Ok(self.bytes)
     }
 
-    fn has_room(&mut self, size: usize) -> bool {
-        size <= self.unchecked - self.bytes.len() || self.grow(size)
-    }
-
+    /// Makes room for a piece. Returns false if a limit is exceeded.
     #[cold]
     fn grow(&mut self, size: usize) -> bool {
-        let length = self.bytes.len().saturating_add(size);
+        let length = self.length.saturating_add(size);
         if self.exceeded.is_some() {
             return false;
         }
@@ -121,16 +121,17 @@ impl Buffer {
             self.bytes
                 .reserve_exact(capacity.max(length) - self.bytes.len());
         }
-        self.unchecked = length
+        let unchecked = length
             .saturating_add(UNTIMED)
             .min(self.bytes.capacity())
             .min(self.limits.bytes);
+        self.bytes.resize(unchecked, 0);
         true
     }
 
     fn exceed(&mut self, limit: ResultError) {
         self.exceeded.get_or_insert(limit);
-        self.unchecked = self.bytes.len();
+        self.bytes.truncate(self.length);
     }
 }
 
@@ -173,7 +174,7 @@ mod tests {
             for _ in 0..=limit {
                 above.push(b'x');
             }
-            assert_eq!(above.bytes.len(), limit);
+            assert_eq!(above.length, limit);
             assert_eq!(above.finish(), Err(ResultError::AnswerTooLarge));
         }
     }
@@ -197,7 +198,7 @@ mod tests {
         out.extend_from_slice(b"kept");
         out.extend_from_slice(&[b'x'; 597]);
         out.push(b'y');
-        assert_eq!(out.bytes, b"kept");
+        assert_eq!(out.bytes[..out.length], *b"kept");
         assert_eq!(out.check(), Err(ResultError::AnswerTooLarge));
     }
 

@@ -101,7 +101,7 @@ pub(crate) struct Effort {
 impl Effort {
     /// Enough for the largest API that a host accepts, if its routes share types as usual.
     const WHOLE: usize = 2_000_000;
-    /// A change costs more: it has texts, which are shown, logged and stored.
+    /// A change costs this and the length of its texts, which are shown, logged and stored.
     const CHANGE: usize = 1000;
 
     pub(crate) fn new() -> Self {
@@ -152,11 +152,13 @@ impl<'a> Findings<'a> {
         if !self.goes_on(Effort::CHANGE) {
             return;
         }
+        let (place, detail) = (place.to_string(), detail.into());
+        self.effort.spend(place.len() + detail.len());
         self.changes.push(BreakingChange {
             kind,
             route: self.route.to_owned(),
-            place: Some(place.to_string()),
-            detail: detail.into(),
+            place: Some(place),
+            detail,
         });
     }
 

@@ -15,43 +15,32 @@ use crate::{
 };
 use contract::{Description, Method, Route};
 
-/// Definitions of which each contains the previous one twice, and a function for each of 10 routes
-/// that takes the last one.
-fn doubling(depth: usize, definition: impl Fn(usize) -> String) -> String {
-    let mut items = String::new();
+/// Definitions of which each contains the previous one several times, and a function that takes the
+/// last one.
+fn nested(depth: usize, definition: impl Fn(usize) -> String) -> String {
+    let mut items = "type t0 = u8;".to_owned();
     for level in 1..=depth {
         writeln!(items, "{}", definition(level)).unwrap();
     }
-    for number in 0..10 {
-        writeln!(
-            items,
-            "f{number}: func(x: t{depth}) -> result<t{depth}, problem>;"
-        )
-        .unwrap();
-    }
-    items
+    items + &format!("f: func(x: t{depth}) -> result<_, problem>;")
 }
 
 fn tuples(depth: usize) -> String {
-    let first = "type t0 = u8;".to_owned();
-    first
-        + &doubling(depth, |level| {
-            let inner = level - 1;
-            format!("type t{level} = tuple<t{inner}, t{inner}>;")
-        })
+    nested(depth, |level| {
+        let inner = level - 1;
+        format!("type t{level} = tuple<t{inner}, t{inner}>;")
+    })
 }
 
 fn records(depth: usize) -> String {
-    let first = "type t0 = u8;".to_owned();
-    first
-        + &doubling(depth, |level| {
-            let inner = level - 1;
-            format!("record t{level} {{ a: t{inner}, b: option<t{inner}>, c: list<t{inner}> }}")
-        })
+    nested(depth, |level| {
+        let inner = level - 1;
+        format!("record t{level} {{ a: t{inner}, b: option<t{inner}>, c: list<t{inner}> }}")
+    })
 }
 
 fn ten_routes() -> Vec<Route> {
-    let number = |number| route(Method::Post, &format!("/{number}"), &format!("f{number}"));
+    let number = |number| route(Method::Post, &format!("/{number}"), "f");
     (0..10).map(number).collect()
 }
 
@@ -82,7 +71,7 @@ fn tuples_in_tuples_are_refused_before_they_are_written_out() {
 
 #[test]
 fn records_that_share_definitions_are_described_once() {
-    let interface = interface(&records(12));
+    let interface = interface(&records(11));
     let routes = ten_routes();
     let operations = Operation::bind_all(&interface, &routes).unwrap();
     let document = openapi(&described(routes), &operations).to_string();
@@ -124,7 +113,7 @@ fn documentation_counts_for_every_route() {
 fn a_comparison_of_two_apis_ends() {
     let record = |ty: &str| {
         let fields: String = (0..3000)
-            .map(|number| format!("f{number}: {ty},"))
+            .map(|number| format!("m{number}: {ty},"))
             .collect();
         format!("record thing {{ {fields} }} get: func() -> result<thing, problem>;")
     };
@@ -280,7 +269,7 @@ fn post(items: &str, body: &str, limit_bytes: usize) -> Result<Vec<Val>, InputEr
 #[test]
 fn arguments_that_need_too_much_memory_are_refused() {
     let fields: String = (0..200)
-        .map(|number| format!("f{number}: option<u8>,"))
+        .map(|number| format!("m{number}: option<u8>,"))
         .collect();
     let wide =
         format!("record wide {{ {fields} }} put: func(x: list<wide>) -> result<_, problem>;");
@@ -362,7 +351,7 @@ fn a_number_of_a_million_digits_is_read_exactly_or_refused() {
     assert_eq!(post(items, &one, usize::MAX), Ok(vec![Val::U64(1)]));
     for huge in [
         format!("1{zeros}"),
-        format!("1e{zeros}9"),
+        format!("1e9{zeros}"),
         format!("0.{zeros}1"),
     ] {
         let refused = post(items, &huge, usize::MAX);
