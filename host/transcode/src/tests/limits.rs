@@ -56,7 +56,7 @@ fn described(routes: Vec<Route>) -> Description {
 #[test]
 fn tuples_in_tuples_are_refused_before_they_are_written_out() {
     let component = component(&tuples(16));
-    assert!(component.len() < 10_000, "{}", component.len());
+    assert!(component.len() < 20_000, "{}", component.len());
     let interface = Interface::decode(&component).unwrap();
     let refused = Operation::bind_all(&interface, &ten_routes()).unwrap_err();
     assert_eq!(refused.fault, BindFault::TypesTooLarge);
@@ -71,7 +71,7 @@ fn tuples_in_tuples_are_refused_before_they_are_written_out() {
 
 #[test]
 fn records_that_share_definitions_are_described_once() {
-    let interface = interface(&records(11));
+    let interface = interface(&records(8));
     let routes = ten_routes();
     let operations = Operation::bind_all(&interface, &routes).unwrap();
     let document = openapi(&described(routes), &operations).to_string();
