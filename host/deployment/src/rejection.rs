@@ -101,6 +101,7 @@ impl Rejection {
     pub fn code(&self) -> Reason {
         match self {
             Rejection::Compile(error) => compile_code(error),
+            Rejection::Interface(DecodeError::TooLarge) => Reason::TypesTooLarge,
             Rejection::Interface(_) => Reason::UnreadableInterface,
             Rejection::Load(error) => load_code(error),
             Rejection::Export(_) => Reason::MissingExport,
@@ -192,6 +193,7 @@ fn fault_code(fault: &Fault) -> Reason {
         Fault::CpuTime => Reason::CpuTimeExceeded,
         Fault::Memory => Reason::MemoryLimitExceeded,
         Fault::Handover => Reason::HandoverLimitExceeded,
+        Fault::Answer => Reason::AnswerLimitExceeded,
         Fault::Statements => Reason::StatementLimitExceeded,
         Fault::Rows => Reason::RowLimitExceeded,
         Fault::Bytes => Reason::ByteLimitExceeded,
@@ -221,6 +223,8 @@ fn route_code(fault: &BindFault) -> Reason {
         BindFault::MemberType { .. } => Reason::MemberType,
         BindFault::Location(_) => Reason::LocationMalformed,
         BindFault::NoCursor => Reason::NoCursor,
+        BindFault::TooManyRoutes => Reason::TooManyRoutes,
+        BindFault::TypesTooLarge => Reason::TypesTooLarge,
     }
 }
 
@@ -247,6 +251,7 @@ mod tests {
             Fault::CpuTime,
             Fault::Memory,
             Fault::Handover,
+            Fault::Answer,
             Fault::Statements,
             Fault::Rows,
             Fault::Bytes,

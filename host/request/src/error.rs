@@ -23,6 +23,9 @@ pub enum Error {
     /// accepts.
     #[error("the operation accepts {0}")]
     UnsupportedMediaType(&'static str),
+    /// The arguments need more memory than an instance may have: 413.
+    #[error("the arguments need too much memory")]
+    ArgumentsTooLarge,
     /// `If-Match` names another state than the current one: 412.
     #[error("the resource has changed since it was read")]
     PreconditionFailed,
@@ -66,6 +69,7 @@ impl From<InputError> for Error {
             InputError::Malformed(reason) => Error::Malformed(reason),
             InputError::Invalid(errors) => Error::Invalid(errors),
             InputError::UnsupportedMediaType(accepted) => Error::UnsupportedMediaType(accepted),
+            InputError::TooLarge => Error::ArgumentsTooLarge,
         }
     }
 }

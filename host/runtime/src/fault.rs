@@ -18,6 +18,9 @@ pub enum Fault {
     /// It passed more data to the host than a request may: 500.
     #[error("the logic passed too much data to the host")]
     Handover,
+    /// It returned a result whose JSON is larger than an answer may be: 500.
+    #[error("the answer is too large")]
+    Answer,
     /// It ran more statements than a request may: 500.
     #[error("the request ran too many statements")]
     Statements,
@@ -44,7 +47,7 @@ pub enum Fault {
 
 impl Fault {
     /// All values of [`Fault::code`].
-    pub const CODES: [&'static str; 12] = [
+    pub const CODES: [&'static str; 13] = [
         "logic-trapped",
         "deadline-exceeded",
         "cpu-time-exceeded",
@@ -57,6 +60,7 @@ impl Fault {
         "logic-ignored-failure",
         "event-limit-exceeded",
         "logic-published-invalid-event",
+        "answer-limit-exceeded",
     ];
 
     /// Returns the fault's slug: the name of its problem type and of its metric label.
@@ -74,6 +78,7 @@ impl Fault {
             Fault::Transaction(_) => 9,
             Fault::Events => 10,
             Fault::Event(_) => 11,
+            Fault::Answer => 12,
         };
         Self::CODES[index]
     }

@@ -121,6 +121,9 @@ impl Target<'_> {
         match app.api.answer(revision, route, request).await {
             Ok(answer) => Ok(answer::respond(answer, parts, &app.config.public_path)),
             Err(error) => {
+                if error == Error::ArgumentsTooLarge {
+                    app.metrics.limit_hit("arguments-too-large");
+                }
                 report::log(&error);
                 let reason = report::reason(&error);
                 let problem = Problem::from(error);

@@ -12,13 +12,16 @@
 mod admin;
 pub(super) mod report;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use serde_json::{Map, Value, json};
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::byte_size::ByteSize;
 use contract::{self, FieldError};
@@ -71,6 +74,12 @@ impl From<Error> for Problem {
                 "The body's media type is not supported",
             )
             .detail(format!("This operation accepts {accepted}.")),
+            Error::ArgumentsTooLarge => Problem::new(
+                413,
+                "arguments-too-large",
+                "The arguments need too much memory",
+            )
+            .detail("Send fewer values in one request.".to_owned()),
             Error::PreconditionFailed => Problem::new(
                 412,
                 "precondition-failed",
@@ -116,6 +125,7 @@ impl From<Fault> for Problem {
             Fault::CpuTime => (504, "The request used too much processor time"),
             Fault::Memory => (500, "The request needed too much memory"),
             Fault::Handover => (500, "The service's logic passed too much data to the host"),
+            Fault::Answer => (500, "The answer is too large"),
             Fault::Statements => (500, "The request ran too many statements"),
             Fault::Rows => (500, "The request read too many rows"),
             Fault::Bytes => (500, "The request read too many bytes"),
@@ -245,7 +255,7 @@ impl Problem {
 
     /// Makes the response to the request with that id.
     pub(super) fn respond(self, request_id: &str) -> Response {
-        let mut response = Response::new(Body::from(self.body(request_id).to_string()));
+        let mut response = Response::new(Body::from(self.body(request_id)));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(
@@ -265,28 +275,67 @@ impl Problem {
         response
     }
 
-    fn body(&self, request_id: &str) -> Value {
-        let mut body = Map::new();
-        body.insert(
-            "type".into(),
-            format!("urn:task-host:problem:{}", self.code).into(),
-        );
-        body.insert("title".into(), self.title.as_str().into());
-        body.insert("status".into(), self.status.as_u16().into());
-        if let Some(detail) = &self.detail {
-            body.insert("detail".into(), detail.as_str().into());
+    /// Makes the JSON. It is written without a tree in between, because the logic's problems can be
+    /// as large as an answer may be.
+    fn body(&self, request_id: &str) -> Vec<u8> {
+        let body = ProblemBody {
+            problem: self,
+            request_id,
+        };
+        serde_json::to_vec(&body).expect("texts and values can be serialized")
+    }
+}
+
+/// The members of a problem's body.
+struct ProblemBody<'a> {
+    problem: &'a Problem,
+    request_id: &'a str,
+}
+
+impl Serialize for ProblemBody<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let problem = self.problem;
+        let mut members = serializer.serialize_map(None)?;
+        let ty = format!("urn:task-host:problem:{}", problem.code);
+        members.serialize_entry("type", &ty)?;
+        members.serialize_entry("title", &problem.title)?;
+        members.serialize_entry("status", &problem.status.as_u16())?;
+        if let Some(detail) = &problem.detail {
+            members.serialize_entry("detail", detail)?;
         }
-        if !self.errors.is_empty() {
-            let error =
-                |error: &FieldError| json!({"pointer": error.pointer, "detail": error.detail});
-            body.insert("errors".into(), self.errors.iter().map(error).collect());
+        if !problem.errors.is_empty() {
+            members.serialize_entry("errors", &Errors(&problem.errors))?;
         }
-        body.insert("request_id".into(), request_id.into());
-        for (name, value) in &self.extensions {
-            if !STANDARD.contains(&name.as_str()) {
-                body.insert(name.clone(), value.clone());
+        members.serialize_entry("request_id", self.request_id)?;
+        // Of extensions with one name, the last one counts.
+        let extensions = problem.extensions.iter().enumerate();
+        let last: HashMap<&str, usize> = extensions
+            .clone()
+            .map(|(index, (name, _))| (name.as_str(), index))
+            .collect();
+        for (index, (name, value)) in extensions {
+            if !STANDARD.contains(&name.as_str()) && last[name.as_str()] == index {
+                members.serialize_entry(name, value)?;
             }
         }
-        Value::Object(body)
+        members.end()
     }
+}
+
+/// The errors of a problem.
+struct Errors<'a>(&'a [FieldError]);
+
+impl Serialize for Errors<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|error| ErrorBody {
+            pointer: &error.pointer,
+            detail: &error.detail,
+        }))
+    }
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    pointer: &'a str,
+    detail: &'a str,
 }

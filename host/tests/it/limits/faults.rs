@@ -109,6 +109,18 @@ fn too_much_data_handed_to_the_host_is_500() {
 }
 
 #[test]
+fn an_answer_that_is_too_large_is_500() {
+    let host = Setup::counter().flag("--answer-limit", "100KiB").start();
+    let path = "/naughty/large-result?bytes=102399";
+    fails(&host, "GET", path, 500, "answer-limit-exceeded");
+    let text = host
+        .get("/naughty/large-result?bytes=102398")
+        .expect(200)
+        .body;
+    assert_eq!(text.len(), 100 << 10);
+}
+
+#[test]
 fn too_many_statements_are_500() {
     let host = setup().flag("--statement-limit", "20").start();
     assert_eq!(
