@@ -146,7 +146,7 @@ pub(super) fn is_refused(request: &Request<Body>) -> bool {
     request.extensions().get::<Refusal>().is_some()
 }
 
-/// Answers refused requests, and `OPTIONS *`. `None`: the router answers.
+/// Answers refused requests, `OPTIONS *` and CONNECT. `None`: the router answers.
 pub(super) fn answer(request: &Request<Body>, request_id: &str) -> Option<Response> {
     if let Some(refusal) = request.extensions().get::<Refusal>() {
         let mut response = Problem::from(*refusal).respond(request_id);
@@ -156,10 +156,13 @@ pub(super) fn answer(request: &Request<Body>, request_id: &str) -> Option<Respon
         }
         return Some(response);
     }
-    (request.uri().path() == "*").then(|| {
-        let methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
-        options(HeaderValue::from_static(methods))
-    })
+    let allow = || HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    match request.method() {
+        // RFC 9110, 9.3.6: only proxies have a use for it.
+        &Method::CONNECT => Some(Problem::method_not_allowed(allow()).respond(request_id)),
+        _ if request.uri().path() == "*" => Some(options(allow())),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

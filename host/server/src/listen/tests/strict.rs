@@ -151,6 +151,10 @@ async fn unusual_requests_that_http_allows_are_answered() {
             204,
         ),
         (
+            "CONNECT x:80 HTTP/1.1\r\nhost: x:80\r\nconnection: close\r\n\r\n",
+            405,
+        ),
+        (
             "TRACE /things HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
             405,
         ),
