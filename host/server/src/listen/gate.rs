@@ -12,6 +12,7 @@
 
 use bytes::{Bytes, BytesMut};
 use httparse::{EMPTY_HEADER, Error, Header, Request, Status, parse_chunk_size};
+use memchr::memchr_iter;
 
 use crate::wire::{Refusal, UNKNOWN_HOST};
 
@@ -192,15 +193,18 @@ impl Gate {
             }
             self.is_http_1 = true;
         }
-        let from = self.checked.saturating_sub(3);
-        let end = (bytes[from..].windows(4))
-            .position(|window| window == b"\r\n\r\n")
-            .map(|position| from + position + 4);
-        let head = &bytes[..end.unwrap_or(bytes.len())];
-        let bare = |at: usize| head[at] == b'\n' && (at == 0 || head[at - 1] != b'\r');
-        if (self.checked..head.len()).any(bare) {
-            return Err(Refusal::BareLineFeed);
+        let mut end = None;
+        for at in memchr_iter(b'\n', &bytes[self.checked..]) {
+            let line = &bytes[..=self.checked + at];
+            if !line.ends_with(b"\r\n") {
+                return Err(Refusal::BareLineFeed);
+            }
+            if line.ends_with(b"\r\n\r\n") {
+                end = Some(line.len());
+                break;
+            }
         }
+        let head = &bytes[..end.unwrap_or(bytes.len())];
         if head.len() > self.max_head_bytes || (end.is_none() && head.len() == self.max_head_bytes)
         {
             let line = head.windows(2).position(|window| window == b"\r\n");
