@@ -24,6 +24,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::byte_size::ByteSize;
+use super::wire::Refusal;
 use contract::{self, FieldError};
 use request::{Error, Fault};
 
@@ -147,6 +148,73 @@ impl From<Fault> for Problem {
     }
 }
 
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        let not_http = |detail: &str| {
+            Problem::new(400, "malformed-http", "The request is not valid HTTP")
+                .detail(detail.to_owned())
+        };
+        let wrong_host = |detail: &str| {
+            Problem::new(
+                400,
+                "invalid-host",
+                "The request does not name one valid host",
+            )
+            .detail(detail.to_owned())
+        };
+        match refusal {
+            Refusal::BareLineFeed => not_http("End each line of the head with CR and LF."),
+            Refusal::RequestLine => not_http("The request line cannot be read."),
+            Refusal::Target => {
+                not_http("The request's target must be a path or an http URI, without a fragment.")
+            }
+            Refusal::HeaderName => {
+                not_http("A header is folded, or its name has characters that are not allowed.")
+            }
+            Refusal::HeaderValue => not_http("A header's value has control characters."),
+            Refusal::ContentLength => not_http("Send one Content-Length, with digits only."),
+            Refusal::TwoLengths => {
+                not_http("Send either Content-Length or Transfer-Encoding, not both.")
+            }
+            Refusal::TransferEncoding => {
+                not_http("Send one Transfer-Encoding with the value chunked, and only in HTTP/1.1.")
+            }
+            Refusal::Host => wrong_host("Send one Host header with a host name or an address."),
+            Refusal::HostMismatch => {
+                wrong_host("The request's target and its Host header name different hosts.")
+            }
+            Refusal::BodyTooLarge => {
+                Problem::new(413, "payload-too-large", "The body is too large")
+            }
+            Refusal::TargetTooLong => {
+                Problem::new(414, "target-too-long", "The request's target is too long")
+            }
+            Refusal::HeadTooLarge => {
+                Problem::new(431, "head-too-large", "The request's head is too large")
+                    .detail("Send fewer or shorter headers.".to_owned())
+            }
+            Refusal::Expectation => Problem::new(
+                417,
+                "unsupported-expectation",
+                "The expectation is not supported",
+            )
+            .detail("Only Expect: 100-continue is supported.".to_owned()),
+            Refusal::TransferCoding => Problem::new(
+                501,
+                "unsupported-transfer-coding",
+                "The transfer coding is not supported",
+            )
+            .detail("Only Transfer-Encoding: chunked is supported.".to_owned()),
+            Refusal::Version => Problem::new(
+                505,
+                "unsupported-http-version",
+                "The version of HTTP is not supported",
+            )
+            .detail("Use HTTP/1.1, or HTTP/2 with prior knowledge.".to_owned()),
+        }
+    }
+}
+
 impl From<contract::Problem> for Problem {
     fn from(problem: contract::Problem) -> Problem {
         let status = match problem.status {
@@ -216,6 +284,28 @@ impl Problem {
     pub(super) fn too_many_streams() -> Problem {
         let title = "Too many clients follow the events";
         Problem::new(503, "too-many-event-streams", title).retry_after(UNAVAILABLE_RETRY)
+    }
+
+    /// The bodies and unread answers of this connection leave no room for another one.
+    pub(super) fn connection_buffers_full() -> Problem {
+        Problem::full().detail(
+            "Answers on this connection wait to be read. Read them, or use another connection."
+                .to_owned(),
+        )
+    }
+
+    /// The bodies and unread answers of all clients together leave no room for another one.
+    pub(super) fn buffers_full() -> Problem {
+        Problem::full().detail(
+            "Many clients send or receive large bodies. Try again, or ask for less, such as a \
+             smaller page."
+                .to_owned(),
+        )
+    }
+
+    fn full() -> Problem {
+        let title = "The memory for bodies and answers is used up";
+        Problem::new(503, "too-many-buffered-bytes", title).retry_after(UNAVAILABLE_RETRY)
     }
 
     /// The host itself failed, such as by a panic.
