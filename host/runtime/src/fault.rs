@@ -24,6 +24,9 @@ pub enum Fault {
     /// Its statements returned more rows than a request may read: 500.
     #[error("the request read too many rows")]
     Rows,
+    /// One of its statements needed more memory than the database may use: 500.
+    #[error("a statement needed too much memory")]
+    StatementMemory,
     /// Its statements returned more bytes than a request may read: 500.
     #[error("the request read too many bytes")]
     Bytes,
@@ -44,7 +47,7 @@ pub enum Fault {
 
 impl Fault {
     /// All values of [`Fault::code`].
-    pub const CODES: [&'static str; 12] = [
+    pub const CODES: [&'static str; 13] = [
         "logic-trapped",
         "deadline-exceeded",
         "cpu-time-exceeded",
@@ -57,6 +60,7 @@ impl Fault {
         "logic-ignored-failure",
         "event-limit-exceeded",
         "logic-published-invalid-event",
+        "statement-memory-exceeded",
     ];
 
     /// Returns the fault's slug: the name of its problem type and of its metric label.
@@ -74,6 +78,7 @@ impl Fault {
             Fault::Transaction(_) => 9,
             Fault::Events => 10,
             Fault::Event(_) => 11,
+            Fault::StatementMemory => 12,
         };
         Self::CODES[index]
     }
@@ -97,6 +102,7 @@ impl From<storage::Error> for Interruption {
             storage::Error::Limit(storage::Limit::Statements) => Fault::Statements.into(),
             storage::Error::Limit(storage::Limit::Rows) => Fault::Rows.into(),
             storage::Error::Limit(storage::Limit::Bytes) => Fault::Bytes.into(),
+            storage::Error::Limit(storage::Limit::Memory) => Fault::StatementMemory.into(),
             other => Interruption::Database(other),
         }
     }
