@@ -205,6 +205,7 @@ impl Process {
         let limits = self.limits.request();
         let options = storage::Options {
             readers: limits.running + SPARE_READERS,
+            memory_bytes: self.database.sqlite_memory.0 as u64,
             connections: self.database.connections.into(),
             idle: self.database.idle,
             direct: self.database.direct.clone(),

@@ -212,6 +212,8 @@ words! {
         RowLimitExceeded = "row-limit-exceeded",
         /// The call read too many bytes.
         ByteLimitExceeded = "byte-limit-exceeded",
+        /// A statement of the call took too much memory.
+        StatementMemoryExceeded = "statement-memory-exceeded",
         /// The logic returned a value that its type does not allow.
         LogicReturnedInvalidValue = "logic-returned-invalid-value",
         /// The logic reported success after a statement had failed.

@@ -27,6 +27,9 @@ pub enum Fault {
     /// Its statements returned more rows than a request may read: 500.
     #[error("the request read too many rows")]
     Rows,
+    /// One of its statements needed more memory than the database may use: 500.
+    #[error("a statement needed too much memory")]
+    StatementMemory,
     /// Its statements returned more bytes than a request may read: 500.
     #[error("the request read too many bytes")]
     Bytes,
@@ -47,7 +50,7 @@ pub enum Fault {
 
 impl Fault {
     /// All values of [`Fault::code`].
-    pub const CODES: [&'static str; 13] = [
+    pub const CODES: [&'static str; 14] = [
         "logic-trapped",
         "deadline-exceeded",
         "cpu-time-exceeded",
@@ -61,6 +64,7 @@ impl Fault {
         "event-limit-exceeded",
         "logic-published-invalid-event",
         "answer-limit-exceeded",
+        "statement-memory-exceeded",
     ];
 
     /// Returns the fault's slug: the name of its problem type and of its metric label.
@@ -79,6 +83,7 @@ impl Fault {
             Fault::Events => 10,
             Fault::Event(_) => 11,
             Fault::Answer => 12,
+            Fault::StatementMemory => 13,
         };
         Self::CODES[index]
     }
@@ -102,6 +107,7 @@ impl From<storage::Error> for Interruption {
             storage::Error::Limit(storage::Limit::Statements) => Fault::Statements.into(),
             storage::Error::Limit(storage::Limit::Rows) => Fault::Rows.into(),
             storage::Error::Limit(storage::Limit::Bytes) => Fault::Bytes.into(),
+            storage::Error::Limit(storage::Limit::Memory) => Fault::StatementMemory.into(),
             other => Interruption::Database(other),
         }
     }

@@ -129,6 +129,7 @@ impl From<Fault> for Problem {
             Fault::Answer => (500, "The answer is too large"),
             Fault::Statements => (500, "The request ran too many statements"),
             Fault::Rows => (500, "The request read too many rows"),
+            Fault::StatementMemory => (500, "A statement of the request needed too much memory"),
             Fault::Bytes => (500, "The request read too many bytes"),
             Fault::Events => (500, "The request published too many events"),
             Fault::Event(_) => (
