@@ -6,7 +6,7 @@ use tasks::contract::tasks::{
 };
 use tasks::operations;
 
-use crate::database::{Database, START, at, change, dependent, draft};
+use crate::database::{Database, START, at, dependent, draft};
 
 /// A small generator of numbers, the same at every run.
 struct Numbers(u64);
@@ -124,7 +124,6 @@ fn writes_have_a_fixed_number_of_statements() {
             tags: numbers.sometimes(Some(vec![format!("tag {round}")])),
             dependencies: numbers.sometimes(Some(dependencies[..dependencies.len() / 2].to_vec())),
             due_at: numbers.sometimes(Some(at(START + round))),
-            ..change()
         };
         operations::update(&mut database, task.id, update).unwrap();
     }
