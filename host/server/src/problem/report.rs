@@ -27,6 +27,7 @@ pub(crate) fn log(error: &Error) {
         | Error::Malformed(_)
         | Error::Invalid(_)
         | Error::UnsupportedMediaType(_)
+        | Error::ArgumentsTooLarge
         | Error::PreconditionFailed
         | Error::BadHeader { .. }
         | Error::KeyReused
@@ -50,6 +51,7 @@ pub(crate) fn reason(error: &Error) -> Option<String> {
         Error::Malformed(_)
         | Error::Invalid(_)
         | Error::UnsupportedMediaType(_)
+        | Error::ArgumentsTooLarge
         | Error::PreconditionFailed
         | Error::BadHeader { .. }
         | Error::KeyReused => None,

@@ -70,7 +70,7 @@ impl Sqlite {
     /// Reads the host's own tables, and waits until what was read is durable.
     pub(super) async fn read<T>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
         let (transaction, found) = self.begin_own(Access::Read, work).await?;
         transaction.commit().await?;
@@ -80,7 +80,7 @@ impl Sqlite {
     /// Changes the host's own tables. The change is durable when this returns.
     pub(super) async fn write<T>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
         let (transaction, done) = self.begin_own(Access::Write, work).await?;
         transaction.commit().await?;
@@ -93,7 +93,7 @@ impl Sqlite {
     /// Returns [`Error::Conflict`] if it was rolled back.
     pub(super) async fn write_or_conflict<T>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<Option<T>>,
+        work: impl FnMut(&Connection) -> rusqlite::Result<Option<T>>,
     ) -> Result<T, Error> {
         let (transaction, done) = self.begin_own(Access::Write, work).await?;
         match done {
@@ -112,7 +112,7 @@ impl Sqlite {
     async fn begin_own<T>(
         &self,
         access: Access,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T>,
     ) -> Result<(Box<SqliteTransaction>, T), Error> {
         let budget = Budget::of_host(HOST_WAIT, HOST_HOLD);
         let mut transaction = self.transaction(access, false, budget).await?;
@@ -176,7 +176,7 @@ impl Database for Sqlite {
             Error::Busy => Error::Unavailable("all readers are in use".into()),
             error => error,
         })?;
-        let probed = lease.connection().host(schema::probe);
+        let probed = lease.connection().host_with_memory(schema::probe);
         probed.map_err(|stop| {
             let error = stop.into_error();
             condition.observe(&error);

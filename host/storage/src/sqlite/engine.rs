@@ -100,6 +100,12 @@ impl Engine {
             file,
         })
     }
+
+    /// Closes the connections that are not in use, to free their memory.
+    pub(super) fn close_idle(&self) {
+        self.readers.close_idle();
+        self.writer.close_idle();
+    }
 }
 
 /// Checks the pages of the database, as many as it can within [`CHECK_TIME`].
@@ -147,7 +153,7 @@ fn refused(path: &Path, error: &rusqlite::Error) -> OpenError {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::InUse { path },
         _ => OpenError::Failed {
             path,
-            reason: match failure::classify(error, None) {
+            reason: match failure::classify(error) {
                 Stop::Host(Error::Storage(fault)) => fault.to_string(),
                 _ => reason,
             },
