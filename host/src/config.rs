@@ -52,10 +52,16 @@ pub struct Serve {
     #[arg(long, env = "TASK_HOST_CACHE_DIR", value_name = "DIR")]
     cache_dir: Option<PathBuf>,
 
-    /// How long the migrations of a component may take. Writes wait for them.
+    /// How long the migrations of a component may take. Writes wait for them. A component that takes
+    /// longer is rejected
     #[arg(long, env = "TASK_HOST_MIGRATION_TIMEOUT", default_value = "60s",
         value_parser = parse_duration)]
     pub(crate) migration_timeout: Duration,
+
+    /// How long the migrations and the self-test may take in a dry run. Writes wait for them
+    #[arg(long, env = "TASK_HOST_DRY_RUN_TIMEOUT", default_value = "5s",
+        value_parser = parse_duration)]
+    pub(crate) dry_run_timeout: Duration,
 
     #[command(flatten)]
     pub(crate) declared: declared::Args,

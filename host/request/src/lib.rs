@@ -52,6 +52,7 @@ pub use self::revision::{Revision, Template};
 pub use self::service::{Limits, Service};
 pub use self::traffic::{Candidate, Client, Share, Trial};
 pub use runtime::Fault;
+pub use storage::StorageFault;
 pub use telemetry::metrics::{Counts, RevisionStats};
 
 /// A request to an operation, with the parts of HTTP that matter to it.

@@ -104,6 +104,7 @@ async fn set_up(database: &Arc<dyn Database>, component: Bundled) -> anyhow::Res
         database: database.clone(),
         patience: STEP_TIMEOUT,
         migration_time: STEP_TIMEOUT,
+        dry_run_time: STEP_TIMEOUT,
     };
     deployment::start(&gate, Some(component), None).await?;
     Ok(())

@@ -14,6 +14,7 @@
 
 mod blocking;
 mod checkpoint;
+mod condition;
 mod config;
 mod connection;
 mod database;

@@ -7,7 +7,7 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use crate::fake::{DIGEST, Fake, LARGE, send};
-use request::{Error, Fault, Health};
+use request::{Error, Fault, Health, StorageFault};
 
 #[tokio::test]
 async fn health_has_figures_of_the_host_and_of_the_logic() {
@@ -63,6 +63,21 @@ async fn health_does_not_show_what_failed_inside() {
             assert_eq!(reply.json()["reason"], reason, "{path}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_full_disk_makes_the_service_unhealthy_and_leaves_it_ready() {
+    let fake = Fake::new();
+    *fake.storage_fault.lock().unwrap() = Some(StorageFault::Full("/var/lib/x".into()));
+    let reason = "the disk is full: writes fail, reads are answered";
+    let reply = send(&fake.router(), "GET /readyz", &[], "").await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.json(), json!({"status": "ready", "degraded": reason}));
+    let reply = send(&fake.router(), "GET /health", &[], "").await;
+    assert_eq!(reply.status, 503);
+    assert_eq!(reply.json()["reason"], reason);
+    assert_eq!(reply.json()["database"], "connected");
+    assert_eq!(reply.json()["total_things"], 7);
 }
 
 #[tokio::test]
