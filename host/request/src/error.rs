@@ -23,7 +23,7 @@ pub enum Error {
     /// accepts.
     #[error("the operation accepts {0}")]
     UnsupportedMediaType(&'static str),
-    /// `If-Match` names another state than the current one: 412.
+    /// A condition (`If-Match`, `If-None-Match`) does not hold for the current state: 412.
     #[error("the resource has changed since it was read")]
     PreconditionFailed,
     /// A header's value is invalid: 400.

@@ -20,6 +20,7 @@ use tracing::{Instrument, debug, error, info, info_span};
 
 pub(super) use self::context::Context;
 use super::app::App;
+use super::etag::{Failed, Reading};
 use super::problem::Problem;
 use super::recent::Ended;
 use contract::RESERVED_PATHS;
@@ -61,6 +62,7 @@ pub(super) async fn identify(request: Request<Body>, next: Next) -> Response {
 }
 
 async fn run(context: &Arc<Context>, mut request: Request<Body>, next: Next) -> Response {
+    let reading = Reading::of(&request);
     request.extensions_mut().insert(context.clone());
     // A panic leaves the shared state of the handlers consistent: each change of it is one step.
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
@@ -76,6 +78,10 @@ async fn run(context: &Arc<Context>, mut request: Request<Body>, next: Next) -> 
         );
         let problem = Problem::internal();
         context.failed(&problem.code, format!("the host panicked: {text}"));
+        problem.respond(&context.request_id)
+    });
+    response = reading.conclude(response).unwrap_or_else(|Failed| {
+        let problem = Problem::from(request::Error::PreconditionFailed);
         problem.respond(&context.request_id)
     });
     let id = HeaderValue::from_str(&context.request_id);
