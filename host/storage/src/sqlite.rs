@@ -23,6 +23,7 @@ mod file;
 mod flusher;
 mod functions;
 mod guard;
+mod place;
 mod policy;
 mod pool;
 mod registry;
@@ -34,4 +35,5 @@ mod transfer;
 
 pub use self::config::{Config, DiskSync, Durability, LogSync};
 pub use self::database::Sqlite;
+pub(super) use self::place::check as check_place;
 pub(super) use self::transfer::{backup::backup, export::export};
