@@ -139,6 +139,7 @@ pub async fn serve(
     }
     port.accept_pending(&listener);
     drop(listener);
+    port.readiness.close();
     if !hurry.is_terminated() && port.limits.drain_delay > Duration::ZERO {
         tokio::select! {
             _ = timeout(FIRST_REQUEST, port.empty()) => {}
