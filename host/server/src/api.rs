@@ -134,7 +134,7 @@ impl Target<'_> {
 
     /// Returns the conditions of a request that may change something. The answer to a GET or HEAD is
     /// checked on its way out ([`crate::etag`]).
-    fn conditions(&self) -> Result<Conditions, Problem> {
+    fn conditions(&self) -> Result<Conditions, Error> {
         if matches!(self.parts.method, HttpMethod::GET | HttpMethod::HEAD) {
             return Ok(Conditions::default());
         }

@@ -23,8 +23,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let client = Client::new(&args.host)?;
     let deployments = block_on(async { Ok(client.deployments(args.limit).await?) })?;
-    Ok(match args.json {
-        true => print_json(&deployments)?,
-        false => print(deployments::table(&deployments))?,
-    })
+    let printed = match args.json {
+        true => print_json(&deployments),
+        false => print(deployments::table(&deployments)),
+    };
+    Ok(printed?)
 }

@@ -88,9 +88,13 @@ impl Args {
 
     /// Reads the key that seals compiled code shared by hosts.
     pub(crate) fn code_key(&self) -> Result<Option<CodeKey>, Failure> {
-        let key = self.code_key_file.as_deref().map(CodeKey::read);
-        key.transpose()
-            .map_err(|error| Failure::setting("--code-key-file", format!("{error:#}")))
+        let read = |file: &PathBuf| {
+            CodeKey::read(file).map_err(|error| {
+                let reason = format!("{}: {error:#}", file.display());
+                Failure::setting("--code-key-file", reason)
+            })
+        };
+        self.code_key_file.as_ref().map(read).transpose()
     }
 
     /// Returns the name of this host.

@@ -30,19 +30,18 @@ pub enum Access {
 }
 
 /// Why a request has no access.
-#[derive(Debug)]
 pub(super) enum Refusal {
     /// It carries a token that is not the host's.
     WrongToken,
     /// Anything else.
-    Other(Problem),
+    Other(ProblemResponse),
 }
 
 impl From<Refusal> for ProblemResponse {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::WrongToken => Problem::wrong_token().into(),
-            Refusal::Other(problem) => problem.into(),
+            Refusal::Other(problem) => problem,
         }
     }
 }
@@ -55,13 +54,13 @@ impl Access {
             Access::Token(token) => match bearer(&request.headers) {
                 Some(presented) if token.is(presented) => "token",
                 Some(_) => return Err(Refusal::WrongToken),
-                None => return Err(Refusal::Other(Problem::no_token())),
+                None => return Err(Refusal::Other(Problem::no_token().into())),
             },
             Access::Loopback => {
                 let host = local_host(request);
-                let host = host.ok_or_else(|| Refusal::Other(Problem::foreign_host()))?;
+                let host = host.ok_or_else(|| Refusal::Other(Problem::foreign_host().into()))?;
                 if !is_own_origin(&request.headers, &host) {
-                    return Err(Refusal::Other(Problem::foreign_origin()));
+                    return Err(Refusal::Other(Problem::foreign_origin().into()));
                 }
                 "loopback"
             }
