@@ -47,13 +47,14 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
     config.declared.check()?;
     let bundled = config.bundled()?;
     let keys = config.deployments.trusted_keys()?;
+    process.check_database()?;
     let cache = config.code_cache()?;
     let runtime = Runtime::new(process.limits.runtime())
         .map_err(|error| Failure::setting("--max-concurrency", format!("{error:#}")))?;
     let database = process.open_database()?;
     let gate = Arc::new(Gate {
         runtime: Arc::new(runtime),
-        compiler: config.deployments.compiler()?,
+        compiler: config.deployments.compiling.compiler()?,
         cache,
         shared: config.deployments.code_key()?,
         keys,

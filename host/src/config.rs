@@ -1,12 +1,14 @@
 //! The flags of a serving process: one struct for each concern, parsed into real types at start.
 //!
 //! Every flag has an environment variable `TASK_HOST_…` of the same name and a default that works on
-//! a laptop. A wrong value ends the process before a port opens, with a message that names the
-//! flag.
+//! a laptop; [`environment`] says how the two go together. A wrong value ends the process before a
+//! port opens, with a message that names the flag.
 
+pub(crate) mod compiling;
 mod database;
 mod declared;
 mod deployments;
+pub mod environment;
 mod limits;
 mod logs;
 
@@ -176,6 +178,15 @@ impl Process {
     pub(crate) fn access(&self) -> Result<Access, Failure> {
         let access = self.server.admin.access(self.server.admin_addr);
         access.map_err(|unusable| Failure::setting(unusable.flag, unusable.reason))
+    }
+
+    /// Checks the place of the database, before anything is created near it.
+    ///
+    /// # Errors
+    /// [`Failure::Setting`] names the flag.
+    pub(crate) fn check_database(&self) -> Result<(), Failure> {
+        storage::check_place(&self.database.location)
+            .map_err(|error| Failure::setting("--database", error))
     }
 
     /// Returns how many files the database may have open.
