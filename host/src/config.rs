@@ -28,6 +28,15 @@ use telemetry::traces::Traces;
 /// Database connections for reads outside of requests: health, probes, the event feed.
 const SPARE_READERS: usize = 4;
 
+/// SQLite: the writer and the host's own connection.
+const WRITERS: usize = 2;
+
+/// SQLite: the database, its log and the log's index.
+const FILES_PER_CONNECTION: usize = 3;
+
+/// PostgreSQL: connections for the host itself.
+const OWN_CONNECTIONS: u64 = 5;
+
 /// Serve a component over HTTP
 #[derive(Debug, clap::Args)]
 pub struct Serve {
@@ -163,6 +172,17 @@ impl Process {
         access.map_err(|unusable| Failure::setting(unusable.flag, unusable.reason))
     }
 
+    /// Returns how many files the database may have open.
+    pub(crate) fn database_files(&self) -> u64 {
+        match self.database.location {
+            Location::Sqlite(_) | Location::Temporary => {
+                let connections = self.limits.request().running + SPARE_READERS + WRITERS;
+                (connections * FILES_PER_CONNECTION) as u64
+            }
+            Location::Postgres(_) => u64::from(self.database.connections) + OWN_CONNECTIONS,
+        }
+    }
+
     /// Opens the database. Blocks until it is open.
     ///
     /// # Errors
@@ -185,6 +205,7 @@ impl Process {
         let limits = self.limits.request();
         let options = storage::Options {
             readers: limits.running + SPARE_READERS,
+            memory_bytes: self.database.sqlite_memory.0 as u64,
             connections: self.database.connections.into(),
             idle: self.database.idle,
             direct: self.database.direct.clone(),

@@ -1,6 +1,8 @@
 //! Tests over real sockets on the loopback interface.
 
 mod http2;
+mod strict;
+mod unread;
 
 use std::future::pending;
 use std::net::SocketAddr;

@@ -11,6 +11,7 @@ leaves a setting out, so that the host's own default applies. */}}
   "TASK_HOST_DRAIN_TIMEOUT" "25s"
   "TASK_HOST_MAX_CONCURRENCY" "12"
   "TASK_HOST_MEMORY_LIMIT" "32MiB"
+  "TASK_HOST_BUFFER_LIMIT" "32MiB"
   "TASK_HOST_DATABASE_CONNECTIONS" "16"
   "TASK_HOST_DATABASE_WAIT" "60s"
   "TASK_HOST_REPLICAS" (include "task-api.replicas" .)
