@@ -48,6 +48,12 @@ pub struct Serve {
         value_parser = parse_duration)]
     pub(crate) migration_timeout: Duration,
 
+    /// How an instance's memory is cleared for the next one: exact; scan, which costs less and is
+    /// safe only where the kernel cannot swap out this process; or auto, which is scan where that is
+    /// so and exact otherwise
+    #[arg(long, env = "TASK_HOST_CLEAR_MEMORY", value_enum, default_value_t)]
+    clear_memory: ClearMemory,
+
     #[command(flatten)]
     pub(crate) declared: declared::Args,
 
@@ -58,7 +64,25 @@ pub struct Serve {
     pub(crate) process: Process,
 }
 
+/// How an instance's memory is cleared.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum ClearMemory {
+    #[default]
+    Auto,
+    Scan,
+    Exact,
+}
+
 impl Serve {
+    /// Returns how an instance's memory shall be cleared.
+    pub(crate) fn clear_memory(&self) -> runtime::ClearMemory {
+        match self.clear_memory {
+            ClearMemory::Auto => runtime::ClearMemory::Auto,
+            ClearMemory::Scan => runtime::ClearMemory::Scan,
+            ClearMemory::Exact => runtime::ClearMemory::Exact,
+        }
+    }
+
     /// Reads the component of `--component`, with the signature beside it.
     ///
     /// # Errors

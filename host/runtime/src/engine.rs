@@ -15,6 +15,7 @@ use wasmtime::{
     WasmBacktraceDetails,
 };
 
+use super::clearing::ClearingMode;
 use super::limits::Limits;
 
 /// Interval at which running guests are interrupted to yield and to check their deadlines.
@@ -58,7 +59,7 @@ pub(super) fn compiling() -> anyhow::Result<Engine> {
 /// # Errors
 /// Returns an error if the address space is too small for the pool. It must not silently fall back
 /// to a slower allocation strategy.
-pub(super) fn running(limits: &Limits) -> anyhow::Result<Engine> {
+pub(super) fn running(limits: &Limits, clearing: ClearingMode) -> anyhow::Result<Engine> {
     let instances = limits.instances + limits.spare_instances;
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(instances)
@@ -73,9 +74,10 @@ pub(super) fn running(limits: &Limits) -> anyhow::Result<Engine> {
         .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT)
         .async_stack_keep_resident(STACK_KEEP_RESIDENT)
         .table_keep_resident(TABLE_KEEP_RESIDENT)
-        // Resets only the pages that a call touched. On kernels without PAGEMAP_SCAN, keeping
-        // memory resident costs more than it saves; with `Auto` wasmtime then does not.
-        .pagemap_scan(Enabled::Auto);
+        .pagemap_scan(match clearing {
+            ClearingMode::Scan => Enabled::Yes,
+            ClearingMode::Exact => Enabled::No,
+        });
     let mut config = config();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     Engine::new(&config)
@@ -178,7 +180,7 @@ mod tests {
                 (core module $parts (memory 1) (table 1 funcref))
                 {empty} {parts})"
         );
-        let engine = running(&Limits::default()).unwrap();
+        let engine = running(&Limits::default(), ClearingMode::Exact).unwrap();
         let component = Component::new(&engine, wat::parse_str(text).unwrap()).unwrap();
         let needed = component.resources_required().unwrap();
         assert_eq!((needed.num_memories, needed.num_tables), (4, 4));

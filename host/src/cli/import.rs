@@ -15,7 +15,7 @@ use crate::config::read_bundled;
 use crate::failure::Failure;
 use deployment::signature::TrustedKeys;
 use deployment::{self, Bundled, Gate};
-use runtime::{Compiler, Limits, Runtime};
+use runtime::{ClearMemory, Compiler, Limits, Runtime};
 use storage::postgres::Url;
 use storage::transfer::Row;
 use storage::{self, Database, Location};
@@ -90,10 +90,11 @@ fn read_header(input: &mut dyn BufRead) -> anyhow::Result<Header> {
 
 /// Makes the component the active one of a new database and applies its migrations.
 async fn set_up(database: &Arc<dyn Database>, component: Bundled) -> anyhow::Result<()> {
-    let runtime = Runtime::new(Limits {
+    let limits = Limits {
         instances: 1,
         ..Limits::default()
-    })?;
+    };
+    let runtime = Runtime::new(limits, ClearMemory::Auto)?;
     let gate = Gate {
         runtime: Arc::new(runtime),
         compiler: Compiler::of_this_program().context("cannot find this program")?,
