@@ -4,12 +4,14 @@
 //!   reads them from a component; `transcode`, `deployment` and `server` use them.
 //! - [`deployment`] has the words of a deployment: stages, kinds, outcomes, reasons. `storage`
 //!   stores them, `deployment` decides by them, `server` and the command line show them.
+//! - [`text`] checks and escapes texts that people read.
 //! - [`digest`] computes and parses the digests that name components.
 //!
 //! This crate knows no other layer, and none of the crates that a layer is built on.
 
 pub mod deployment;
 pub mod digest;
+pub mod text;
 mod word;
 
 use std::fmt;
