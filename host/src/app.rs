@@ -51,7 +51,9 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
     let database = process.open_database()?;
     let gate = Arc::new(Gate {
         runtime: runtime.clone(),
-        compiler: config.deployments.compiler()?,
+        compiler: config
+            .deployments
+            .compiler(process.limits.requests_bytes())?,
         cache,
         shared: config.deployments.code_key()?,
         keys,
@@ -289,7 +291,10 @@ async fn watch_clearing(runtime: Arc<Runtime>, metrics: Arc<Metrics>) {
 fn report_clearing(clearing: &Clearing) {
     let (mode, reason) = (clearing.mode.as_str(), &clearing.reason);
     match &clearing.risk {
-        None => tracing::info!(memory.clearing = mode, "memory is cleared by {mode}: {reason}"),
+        None => tracing::info!(
+            memory.clearing = mode,
+            "memory is cleared by {mode}: {reason}"
+        ),
         Some(risk) => tracing::error!(
             memory.clearing = mode,
             "memory is cleared by {mode} ({reason}), but {risk}: one request may see memory of an \

@@ -133,7 +133,10 @@ impl Rejection {
             | Rejection::Migration(MigrationError::Blocked { .. }) => true,
             Rejection::Compile(error) => matches!(
                 error,
-                CompileError::TimedOut(_) | CompileError::OutOfMemory(_) | CompileError::Failed(_)
+                CompileError::TimedOut(_)
+                    | CompileError::OutOfMemory(_)
+                    | CompileError::Killed
+                    | CompileError::Failed(_)
             ),
             Rejection::Service(ServiceError::Interrupted(_, by)) => matches!(
                 by,
@@ -159,8 +162,9 @@ fn compile_code(error: &CompileError) -> Reason {
         CompileError::Refused(_) => Reason::NotAComponent,
         CompileError::Module => Reason::CoreModule,
         CompileError::Precompiled => Reason::PrecompiledCode,
+        CompileError::Interfaces(error) => load_code(error),
         CompileError::TimedOut(_) => Reason::CompileTimeExceeded,
-        CompileError::OutOfMemory(_) => Reason::CompileMemoryExceeded,
+        CompileError::OutOfMemory(_) | CompileError::Killed => Reason::CompileMemoryExceeded,
         CompileError::Failed(_) => Reason::CompilerFailed,
     }
 }

@@ -185,4 +185,54 @@ mod tests {
         let needed = component.resources_required().unwrap();
         assert_eq!((needed.num_memories, needed.num_tables), (4, 4));
     }
+
+    /// A component that returns the sum of what it finds in every page of its memory and in
+    /// its table, and leaves something there.
+    const LEAVING: &str = r#"(component
+        (core module $m
+            (memory (export "memory") 4)
+            (table $t 2000 funcref)
+            (elem declare func $f)
+            (func $f (export "f") (result i32) (local $at i32) (local $found i32)
+                (loop $next
+                    (local.set $found (i32.add (local.get $found) (i32.load (local.get $at))))
+                    (i32.store (local.get $at) (i32.const 1))
+                    (local.set $at (i32.add (local.get $at) (i32.const 4096)))
+                    (br_if $next (i32.lt_u (local.get $at) (i32.const 0x40000))))
+                (local.set $at (i32.const 0))
+                (loop $next
+                    (local.set $found (i32.add (local.get $found)
+                        (i32.eqz (ref.is_null (table.get $t (local.get $at))))))
+                    (table.set $t (local.get $at) (ref.func $f))
+                    (local.set $at (i32.add (local.get $at) (i32.const 100)))
+                    (br_if $next (i32.lt_u (local.get $at) (i32.const 2000))))
+                (local.get $found)))
+        (core instance $i (instantiate $m))
+        (func (export "f") (result u32) (canon lift (core func $i "f"))))"#;
+
+    #[test]
+    fn an_instance_finds_nothing_of_the_instance_before_it() {
+        for mode in [ClearingMode::Scan, ClearingMode::Exact] {
+            if mode == ClearingMode::Scan && !PoolingAllocationConfig::is_pagemap_scan_available() {
+                continue;
+            }
+            let limits = Limits {
+                instances: 1,
+                spare_instances: 0,
+                ..Limits::default()
+            };
+            let engine = running(&limits, mode).unwrap();
+            let component = Component::new(&engine, wat::parse_str(LEAVING).unwrap()).unwrap();
+            let linker = wasmtime::component::Linker::<()>::new(&engine);
+            for _ in 0..20 {
+                let mut store = wasmtime::Store::new(&engine, ());
+                store.set_epoch_deadline(1000);
+                let instance = linker.instantiate(&mut store, &component).unwrap();
+                let f = instance
+                    .get_typed_func::<(), (u32,)>(&mut store, "f")
+                    .unwrap();
+                assert_eq!(f.call(&mut store, ()).unwrap(), (0,), "{mode:?}");
+            }
+        }
+    }
 }

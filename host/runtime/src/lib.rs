@@ -33,6 +33,7 @@ mod direct;
 mod engine;
 mod fault;
 mod imports;
+mod interfaces;
 mod key;
 mod limits;
 mod load;

@@ -97,7 +97,7 @@ async fn set_up(database: &Arc<dyn Database>, component: Bundled) -> anyhow::Res
     let runtime = Runtime::new(limits, ClearMemory::Auto)?;
     let gate = Gate {
         runtime: Arc::new(runtime),
-        compiler: Compiler::of_this_program().context("cannot find this program")?,
+        compiler: Compiler::of_this_program(0).context("cannot find this program")?,
         cache: None,
         shared: None,
         // No signature is required: whoever runs this command can write to the database directly.

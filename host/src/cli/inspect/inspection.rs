@@ -29,7 +29,7 @@ impl Inspection {
     /// # Errors
     /// The component cannot be compiled, loaded or decoded, or does not describe itself.
     pub(super) async fn of(component: &[u8]) -> anyhow::Result<Self> {
-        let compiler = Compiler::of_this_program()?;
+        let compiler = Compiler::of_this_program(0)?;
         let code = compiler.compile(component).await?;
         let interface = Interface::decode(component)?;
         let limits = Limits {
