@@ -1,5 +1,6 @@
 //! The routes of a revision: bound to the component's functions, and matched by their paths.
 
+use super::texts;
 use crate::rejection::Rejection;
 use contract::RESERVED_PATHS;
 use contract::{Asset, Description, Method};
@@ -36,6 +37,7 @@ pub(super) fn bind(
     description: &Description,
     assets: &[Asset],
 ) -> Result<Bound, Rejection> {
+    texts::check(description, assets)?;
     let operations = description
         .routes
         .iter()
