@@ -33,6 +33,43 @@ pub const RESERVED_PATHS: [&str; 7] = [
     "/events",
 ];
 
+/// The codes of the problems that the host itself answers with on the public port. A component's
+/// problems must not use them: a client could not tell who answered.
+pub const HOST_PROBLEMS: [&str; 32] = [
+    "malformed-request",
+    "invalid-request",
+    "invalid-header",
+    "unsupported-media-type",
+    "unsupported-content-coding",
+    "precondition-failed",
+    "idempotency-key-reused",
+    "overloaded",
+    "unavailable",
+    "outcome-unknown",
+    "not-found",
+    "method-not-allowed",
+    "payload-too-large",
+    "body-timeout",
+    "body-incomplete",
+    "too-many-event-streams",
+    "foreign-host",
+    "foreign-origin",
+    "unauthorized",
+    "internal-error",
+    "logic-trapped",
+    "deadline-exceeded",
+    "cpu-time-exceeded",
+    "memory-limit-exceeded",
+    "handover-limit-exceeded",
+    "statement-limit-exceeded",
+    "row-limit-exceeded",
+    "byte-limit-exceeded",
+    "logic-returned-invalid-value",
+    "logic-ignored-failure",
+    "event-limit-exceeded",
+    "logic-published-invalid-event",
+];
+
 /// A component's description of itself (`service.describe`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Description {
@@ -183,6 +220,24 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// Additional members, as names and strings.
     pub extensions: Vec<(String, String)>,
+}
+
+impl Problem {
+    /// Returns why the code must not be sent, or `None` if it may: it is not a slug, or it is one of
+    /// the host's own codes.
+    pub fn unfit_code(&self) -> Option<String> {
+        let code = &self.code;
+        if !text::is_slug(code) {
+            let start: String = code.chars().take(64).collect();
+            let start = text::escaped(&start);
+            return Some(format!(
+                "the problem's code {start:?} is not 1 to 64 lower-case letters, digits and hyphens"
+            ));
+        }
+        HOST_PROBLEMS
+            .contains(&code.as_str())
+            .then(|| format!("the problem's code {code} is one of the host's own"))
+    }
 }
 
 /// One invalid field of a request.
