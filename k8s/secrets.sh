@@ -29,9 +29,10 @@ token=$(random)
 code_key=$(random)
 url=${url:-postgres://task_host:$password@task-api-postgres:5432/tasks?sslmode=disable}
 
-# The same labels as in the overlays. An existing namespace stays as it is.
+# The same labels as in the overlays. An existing namespace stays as it is. --save-config, because the overlay
+# contains the namespace, too: `kubectl apply` expects to find what it applied last.
 found=$("$kubectl" get namespace "$namespace" --ignore-not-found --output name)
-[ -n "$found" ] || "$kubectl" create --filename - <<MANIFEST
+[ -n "$found" ] || "$kubectl" create --save-config --filename - <<MANIFEST
 apiVersion: v1
 kind: Namespace
 metadata:
@@ -41,7 +42,8 @@ metadata:
     pod-security.kubernetes.io/audit: restricted
     pod-security.kubernetes.io/warn: restricted
 MANIFEST
-# A manifest on standard input, because other users of the machine can see arguments.
+# A manifest on standard input, because other users of the machine can see arguments. No --save-config: it
+# would copy the values into an annotation, and no overlay applies this Secret.
 "$kubectl" create --namespace "$namespace" --filename - <<MANIFEST
 apiVersion: v1
 kind: Secret

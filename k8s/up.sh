@@ -17,6 +17,7 @@ prod) port=30082 ;;
     ;;
 esac
 namespace=task-api-$environment
+kubectl=${KUBECTL:-kubectl}
 
 need_docker
 need_kind
@@ -33,19 +34,28 @@ kind get clusters 2>/dev/null | grep -qx task-host ||
 kind export kubeconfig --name task-host
 
 # Build the image under the name that the overlay uses, so that the cluster does not try to pull it.
-image=$(kubectl kustomize "k8s/overlays/$environment" |
+image=$("$kubectl" kustomize "k8s/overlays/$environment" |
     sed -n 's/^ *image: \(.*task-host:.*\)$/\1/p' | sort -u)
-# No attestations, because `kind load` cannot read them.
-BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build --tag "$image" .
+# No attestations, because `kind load` cannot read them. A builder in a container keeps its results to itself
+# without --load.
+BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build --load --tag "$image" .
 kind load docker-image --name task-host "$image"
 
 [ "$environment" = dev ] || k8s/secrets.sh "$namespace"
-ran=$(kubectl --namespace "$namespace" get deployment task-api --ignore-not-found --output name)
-kubectl apply --kustomize "k8s/overlays/$environment"
-# The cluster does not notice a new image under the same tag, so restart the pods.
-[ -z "$ran" ] || kubectl --namespace "$namespace" rollout restart deployment/task-api
-kubectl --namespace "$namespace" rollout status statefulset/task-api-postgres --timeout 300s
-kubectl --namespace "$namespace" rollout status deployment/task-api --timeout 300s
+ran=$("$kubectl" --namespace "$namespace" get deployment task-api --ignore-not-found --output name)
+"$kubectl" apply --kustomize "k8s/overlays/$environment"
+if [ -n "$ran" ]; then
+    # The cluster does not notice a new image under the same tag, so restart the pods.
+    "$kubectl" --namespace "$namespace" rollout restart deployment/task-api
+elif [ "$environment" = prod ]; then
+    # The overlay leaves the number of pods to the autoscaler, and Kubernetes begins with 1. Begin with the
+    # autoscaler's minimum, so that the wait below is for all of them.
+    least=$("$kubectl" --namespace "$namespace" get horizontalpodautoscaler task-api \
+        --output 'jsonpath={.spec.minReplicas}')
+    "$kubectl" --namespace "$namespace" scale deployment/task-api --replicas "$least"
+fi
+"$kubectl" --namespace "$namespace" rollout status statefulset/task-api-postgres --timeout 300s
+"$kubectl" --namespace "$namespace" rollout status deployment/task-api --timeout 300s
 
 curl --silent --show-error --fail --retry 30 --retry-delay 1 --retry-all-errors \
     --noproxy '*' "http://127.0.0.1:$port/readyz"

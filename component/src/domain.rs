@@ -6,5 +6,6 @@ pub mod checksum;
 pub mod draft;
 pub mod names;
 pub mod terms;
+pub mod text;
 pub mod timestamp;
 pub mod validation;

@@ -19,6 +19,15 @@ pub enum Error {
     MissingDependencies(Vec<FieldError>),
     /// The task with this id would depend on itself, directly or through other tasks.
     DependencyCycle(i64),
+    /// A task would depend on too many tasks, directly or through other tasks.
+    TooManyNeeded {
+        /// The id of the task.
+        id: i64,
+        /// The largest number that is allowed.
+        limit: usize,
+    },
+    /// So many tasks depend on this one, or such large ones, that it cannot be deleted in one request.
+    TooManyDependents(i64),
     /// One request creates too many tasks.
     TooManyTasks {
         /// The number of tasks in the request.
@@ -52,6 +61,24 @@ impl Error {
             Error::DependencyCycle(id) => Problem {
                 detail: Some(format!("Task {id} would depend on itself.")),
                 ..problem(409, "dependency-cycle", "The dependencies form a cycle")
+            },
+            Error::TooManyNeeded { id, limit } => Problem {
+                detail: Some(format!(
+                    "Task {id} would depend on more than {limit} tasks, directly or through other \
+                     tasks."
+                )),
+                ..problem(409, "too-many-dependencies", "Too many dependencies")
+            },
+            Error::TooManyDependents(id) => Problem {
+                detail: Some(format!(
+                    "Too many tasks depend on task {id}. Remove it from the dependencies of some of \
+                     them, and try again."
+                )),
+                ..problem(
+                    409,
+                    "too-many-dependents",
+                    "Too many tasks depend on this one",
+                )
             },
             Error::TooManyTasks { count, limit } => Problem {
                 detail: Some(format!(

@@ -8,8 +8,10 @@ use crate::contract::Datetime;
 use crate::contract::events::Event;
 use crate::contract::log::Level;
 use crate::contract::service::{Asset, Description};
-use crate::contract::simple_tasks::{SimpleDeletion, SimpleDraft, SimpleTask, SimpleUpdate};
-use crate::contract::sql::{Failure, Rows, Value};
+use crate::contract::simple_tasks::{
+    SimpleDeletion, SimpleDraft, SimplePage, SimpleTask, SimpleUpdate,
+};
+use crate::contract::sql::{Dialect, Failure, Rows, Value};
 use crate::contract::tasks::{
     BulkOutcome, Deletion, Productivity, Summary, Task, TaskDraft, TaskFilter, TaskPage, TaskUpdate,
 };
@@ -30,6 +32,10 @@ mod abi {
 struct Host;
 
 impl Platform for Host {
+    fn dialect(&self) -> Dialect {
+        sql::engine()
+    }
+
     fn query(&mut self, statement: &str, params: &[Value]) -> Result<Rows, Failure> {
         sql::query(statement, params)
     }
@@ -115,8 +121,8 @@ impl tasks::Guest for Logic {
 }
 
 impl simple_tasks::Guest for Logic {
-    fn list() -> Result<Vec<SimpleTask>, Problem> {
-        simple::list(&mut Host).map_err(simple_problem)
+    fn list(cursor: Option<String>) -> Result<SimplePage, Problem> {
+        simple::list(&mut Host, cursor).map_err(simple_problem)
     }
 
     fn create(draft: SimpleDraft) -> Result<SimpleTask, Problem> {

@@ -9,19 +9,23 @@ mod create;
 mod cursor;
 mod delete;
 mod list;
+mod page;
 mod productivity;
 mod rounding;
 mod summary;
 mod update;
 
 pub use self::create::{BULK_LIMIT, create, create_bulk};
-pub use self::delete::delete;
+pub use self::delete::{DEPENDENTS_BYTES_MAX, DEPENDENTS_MAX, delete};
 pub use self::list::list;
+pub use self::page::PAGE_BYTES;
 pub use self::productivity::{measure_productivity, measure_productivity_from};
 pub use self::summary::{summarize, summarize_from};
-pub use self::update::update;
+pub use self::update::{NEEDED_MAX, update};
 
 pub(crate) use self::create::create_valid;
+pub(crate) use self::cursor::{read as read_cursor, write as write_cursor};
+pub(crate) use self::page::{Bounds, Page, TextSize, read as read_page};
 pub(crate) use self::update::update_valid;
 
 use crate::contract::tasks::Task;

@@ -7,10 +7,13 @@
 use crate::contract::Datetime;
 use crate::contract::events::Event;
 use crate::contract::log::Level;
-use crate::contract::sql::{Failure, Rows, Value};
+use crate::contract::sql::{Dialect, Failure, Rows, Value};
 
 /// The environment of one request.
 pub trait Platform {
+    /// Returns the SQL dialect of the database.
+    fn dialect(&self) -> Dialect;
+
     /// Runs a statement that returns rows. `$n` is the nth parameter.
     ///
     /// # Errors

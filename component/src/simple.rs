@@ -7,29 +7,53 @@
 mod shape;
 
 use crate::contract::simple_tasks::{
-    SimpleDeletion, SimpleDraft, SimplePriority, SimpleTask, SimpleUpdate,
+    SimpleDeletion, SimpleDraft, SimplePage, SimplePriority, SimpleTask, SimpleUpdate,
 };
 use crate::contract::tasks::{Category, Direction, SortKey, Status, Task, TaskDraft, TaskUpdate};
+use crate::domain::text;
 use crate::domain::validation::{TITLE_MAX, Validator};
 use crate::error::Error;
-use crate::operations;
+use crate::operations::{self, Bounds, Page};
 use crate::platform::Platform;
 use crate::simple::shape::{from_simple_priority, to_simple, to_simple_priority};
 use crate::store;
-use crate::store::list::Query;
+use crate::store::list::{Filters, Order};
 
-/// Lists the newest tasks, newest first, at most [`LIST_LIMIT`].
+/// Maximum number of tasks on a page.
+pub const LIST_LIMIT: usize = 10_000;
+
+/// Lists all tasks, newest first. The page ends after [`LIST_LIMIT`] tasks, or before
+/// [`PAGE_BYTES`](operations::PAGE_BYTES), and has a cursor for the next one.
 ///
 /// # Errors
-/// Only those that every operation can return.
-pub fn list(platform: &mut impl Platform) -> Result<Vec<SimpleTask>, Error> {
-    let (key, direction) = (SortKey::CreatedAt, Direction::Desc);
-    let tasks = Query::new().run(platform, key, direction, LIST_LIMIT, 0)?;
-    Ok(tasks.into_iter().map(to_simple).collect())
+/// Returns [`Error::Invalid`] if the cursor is not from this list.
+pub fn list(platform: &mut impl Platform, cursor: Option<String>) -> Result<SimplePage, Error> {
+    let order = Order {
+        key: SortKey::CreatedAt,
+        direction: Direction::Desc,
+    };
+    let mut validator = Validator::in_query();
+    let start = cursor.and_then(|cursor| {
+        let start = operations::read_cursor(&cursor, order);
+        if start.is_none() {
+            validator.add("cursor", "The cursor is not from this list.");
+        }
+        start
+    });
+    validator.finish()?;
+    let bounds = Bounds {
+        start,
+        offset: 0,
+        limit: LIST_LIMIT,
+    };
+    let filters = Filters::default();
+    let Page { tasks, next } =
+        operations::read_page(platform, &filters, order, bounds, shape::size)?;
+    Ok(SimplePage {
+        tasks: tasks.into_iter().map(to_simple).collect(),
+        next: next.map(|position| operations::write_cursor(position, order)),
+    })
 }
-
-/// Maximum number of tasks in a list. This contract has no pages, and a response must be bounded.
-pub const LIST_LIMIT: i64 = 10_000;
 
 /// Creates a task of the category `feature`.
 ///
@@ -37,9 +61,10 @@ pub const LIST_LIMIT: i64 = 10_000;
 /// Returns [`Error::Invalid`] if a field breaks the rules.
 pub fn create(platform: &mut impl Platform, draft: SimpleDraft) -> Result<SimpleTask, Error> {
     let mut validator = Validator::in_body();
-    let title = draft.title.unwrap_or_default();
+    let title = text::normalized(draft.title.unwrap_or_default());
     check_title(&title, &mut validator);
     let description = draft.description.filter(|text| !text.is_empty());
+    let description = description.map(text::normalized);
     if let Some(description) = &description {
         validator.description(description);
     }
@@ -78,6 +103,11 @@ pub fn update(
     id: &str,
     change: SimpleUpdate,
 ) -> Result<SimpleTask, Error> {
+    let change = SimpleUpdate {
+        title: change.title.map(text::normalized),
+        description: change.description.map(text::normalized),
+        ..change
+    };
     let mut validator = Validator::in_body();
     if let Some(title) = &change.title {
         check_title(title, &mut validator);
@@ -94,7 +124,8 @@ pub fn update(
 /// Deletes a task.
 ///
 /// # Errors
-/// Returns [`Error::TaskNotFound`] if no task has this id or the id is not a number.
+/// Returns [`Error::TaskNotFound`] if no task has this id or the id is not a number, and
+/// [`Error::TooManyDependents`] if too many tasks depend on it.
 pub fn delete(platform: &mut impl Platform, id: &str) -> Result<SimpleDeletion, Error> {
     operations::delete(platform, parse_id(id)?)?;
     Ok(SimpleDeletion {

@@ -5,13 +5,14 @@
 //! writes, because the transaction cannot continue after a failed statement.
 //!
 //! The host limits the number of statements, and engines cache statements by their text. So many
-//! rows go into one statement, whose number of placeholders is a power of two ([`placeholders`]).
+//! values go into one statement as one parameter ([`arrays`]), and the number of different texts is
+//! fixed, whatever clients ask for.
 
+mod arrays;
 pub mod dependencies;
 pub mod figures;
 pub mod list;
 mod lists;
-mod placeholders;
 pub mod rows;
 pub mod tasks;
 pub mod terms;

@@ -56,7 +56,8 @@ export function isFiltered(shown) {
 /** Returns the query parameters of `GET /tasks` for the address. */
 export function toQuery(shown) {
   const [sort_by, order] = shown.sort.split(/-(?=\w+$)/);
-  const { q, status, priority, category, assignee, tags } = shown;
+  const { q, status, priority, category, assignee } = shown;
+  const tags = shown.tags.split(",").map((tag) => tag.trim()).filter(Boolean);
   const query = { q, status, priority, category, assignee, tags, sort_by, order };
   if (shown.due === "overdue") query.overdue = "true";
   if (shown.due === "week") {

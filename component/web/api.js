@@ -47,10 +47,13 @@ export class Unreachable extends Error {
   }
 }
 
+/** Encodes a value of the query. The items of a list are separated by commas. */
+const encodeValue = (value) => [value].flat().map(encodeURIComponent).join(",");
+
 /** Sends a request and returns `{ body, etag, next }`. `next` is the cursor of the next page, or null. */
 export async function request(method, path, { query = {}, body, headers = {}, signal } = {}) {
-  const parameters = Object.entries(query).filter(([, value]) => value !== "" && value != null);
-  const search = new URLSearchParams(parameters).toString();
+  const parameters = Object.entries(query).filter(([, value]) => value != null && value.length !== 0);
+  const search = parameters.map(([name, value]) => `${name}=${encodeValue(value)}`).join("&");
   const options = { method, headers: { ...headers }, signal: withTimeout(signal) };
   if (body !== undefined) {
     options.headers["content-type"] =

@@ -3,7 +3,7 @@
 
 import { connected } from "./api.js";
 
-const EVENTS = ["task.created", "task.updated", "task.deleted", "reset", "message"];
+const EVENTS = ["task.created", "task.updated", "task.deleted", "tasks.updated", "reset", "message"];
 
 /** Interval of polling without a feed, and of retries while the service cannot be reached. */
 const POLL_MS = 4_000;

@@ -6,6 +6,7 @@
 //!
 //! The benchmark's native twin has no component: it calls [`run`] with logic that is compiled in.
 
+mod descriptors;
 mod signals;
 
 use std::sync::Arc;
@@ -39,6 +40,8 @@ const CLEARING_INTERVAL: Duration = Duration::from_secs(10);
 pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
     let process = &config.process;
     let _traces = process.start_logs()?;
+    // Without room for the database's files, opening it fails with a worse message.
+    descriptors::connections(process)?;
     let access = process.access()?;
     config.declared.check()?;
     let bundled = config.bundled()?;
@@ -51,9 +54,7 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
     let database = process.open_database()?;
     let gate = Arc::new(Gate {
         runtime: runtime.clone(),
-        compiler: config
-            .deployments
-            .compiler(process.limits.requests_bytes())?,
+        compiler: config.deployments.compiler(process.memory_bytes())?,
         cache,
         shared: config.deployments.code_key()?,
         keys,
@@ -200,7 +201,20 @@ async fn run_until_stopped(
         config.event_retention,
         config.events_kept,
     ));
-    let served = listen_and_drain(&config.server, server, metrics, &signals).await;
+    let connections = descriptors::connections(config)?;
+    let limits = listen::Limits {
+        connections,
+        ..listen::Limits::from(&config.server)
+    };
+    let wanted = config.server.max_connections.get();
+    if connections < wanted as usize {
+        tracing::warn!(
+            connections.limit = connections,
+            "the host accepts at most {connections} connections and not {wanted} \
+             (--max-connections), because it may not open more files (ulimit -n)"
+        );
+    }
+    let served = listen_and_drain(&config.server, limits, server, metrics, &signals).await;
     if let Some(deployments) = deployments {
         deployments.stop().await;
     }
@@ -214,6 +228,7 @@ async fn run_until_stopped(
 /// Opens both ports, serves until a signal, and drains.
 async fn listen_and_drain(
     config: &server::Config,
+    limits: listen::Limits,
     server: Server,
     metrics: Arc<Metrics>,
     signals: &Signals,
@@ -225,7 +240,6 @@ async fn listen_and_drain(
         .with_context(|| format!("--admin-addr: cannot listen on {}", config.admin_addr))?;
     let (address, operators_address) = (listener.local_addr()?, operators.local_addr()?);
 
-    let limits = listen::Limits::from(config);
     let operators = OperatorsPort::serve(operators, server.operators(), limits.clone())?;
     tracing::info!(
         server.address = %address,

@@ -28,6 +28,15 @@ use telemetry::traces::Traces;
 /// Database connections for reads outside of requests: health, probes, the event feed.
 const SPARE_READERS: usize = 4;
 
+/// SQLite: the writer and the host's own connection.
+const WRITERS: usize = 2;
+
+/// SQLite: the database, its log and the log's index.
+const FILES_PER_CONNECTION: usize = 3;
+
+/// PostgreSQL: connections for the host itself.
+const OWN_CONNECTIONS: u64 = 5;
+
 /// Serve a component over HTTP
 #[derive(Debug, clap::Args)]
 pub struct Serve {
@@ -178,6 +187,15 @@ impl Process {
         logs::init(&self.logs)
     }
 
+    /// Returns the memory that requests and an embedded database may take, in bytes.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let database = match self.database.location {
+            Location::Sqlite(_) | Location::Temporary => self.database.sqlite_memory.0 as u64,
+            Location::Postgres(_) => 0,
+        };
+        self.limits.requests_bytes().saturating_add(database)
+    }
+
     /// Returns who may use the admin API.
     ///
     /// # Errors
@@ -185,6 +203,17 @@ impl Process {
     pub(crate) fn access(&self) -> Result<Access, Failure> {
         let access = self.server.admin.access(self.server.admin_addr);
         access.map_err(|unusable| Failure::setting(unusable.flag, unusable.reason))
+    }
+
+    /// Returns how many files the database may have open.
+    pub(crate) fn database_files(&self) -> u64 {
+        match self.database.location {
+            Location::Sqlite(_) | Location::Temporary => {
+                let connections = self.limits.request().running + SPARE_READERS + WRITERS;
+                (connections * FILES_PER_CONNECTION) as u64
+            }
+            Location::Postgres(_) => u64::from(self.database.connections) + OWN_CONNECTIONS,
+        }
     }
 
     /// Opens the database. Blocks until it is open.
@@ -209,6 +238,7 @@ impl Process {
         let limits = self.limits.request();
         let options = storage::Options {
             readers: limits.running + SPARE_READERS,
+            memory_bytes: self.database.sqlite_memory.0 as u64,
             connections: self.database.connections.into(),
             idle: self.database.idle,
             direct: self.database.direct.clone(),

@@ -5,6 +5,7 @@ TASK_HOST_VERIFY_DIR. No check uses a network other than this machine's loopback
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -68,10 +69,24 @@ def cluster_tools():
     return target
 
 
+class Loader(yaml.SafeLoader):
+    """Reads YAML as Kubernetes does: to it, 1e3 without quotes is a number, too."""
+
+
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def read_yaml(text):
+    """Returns the documents of a text that are not empty."""
+    return [document for document in yaml.load_all(text, Loader) if document]
+
+
 def kustomize(folder):
     """Returns the objects of a kustomization."""
     kubectl = cluster_tools() / "kubectl/kubectl"
-    return list(yaml.safe_load_all(run(kubectl, "kustomize", ROOT / "k8s" / folder)))
+    return read_yaml(run(kubectl, "kustomize", ROOT / "k8s" / folder))
 
 
 def helm_template(*arguments, namespace="default"):
@@ -83,8 +98,7 @@ def helm_template(*arguments, namespace="default"):
 
 def chart(*arguments, namespace="default"):
     """Renders the chart and returns its objects."""
-    documents = yaml.safe_load_all(helm_template(*arguments, namespace=namespace))
-    return [document for document in documents if document]
+    return read_yaml(helm_template(*arguments, namespace=namespace))
 
 
 def other(component, path, content=b"other"):

@@ -3,7 +3,7 @@ memory, connections, and the number of hosts that share the data."""
 
 import re
 
-from inventory import containers, hosts, name_of, of_kind, scale, seconds, size
+from inventory import containers, hosts, name_of, of_kind, quantity, scale, seconds, size
 
 # Memory that the host needs in addition to the instances of its pool, and memory for compiling.
 HOST_BYTES = 96 << 20
@@ -50,6 +50,15 @@ def memory_suffices(objects):
         limit = size(container["resources"]["limits"]["memory"])
         if calls + HOST_BYTES + COMPILE_BYTES > limit:
             yield f"{owner}: requests may take {calls >> 20} MiB, too much for a limit of {limit >> 20} MiB"
+
+
+def memory_is_never_swapped(objects):
+    """Checks that Kubernetes allows the host no swap, whatever the node allows: it never does if the request
+    equals the limit."""
+    for owner, _, container, _ in hosts(objects):
+        requested, limit = (container["resources"][kind]["memory"] for kind in ("requests", "limits"))
+        if quantity(requested) != quantity(limit):
+            yield f"{owner} requests {requested} of memory, but its limit is {limit}: it could be swapped"
 
 
 def connections_suffice(objects):

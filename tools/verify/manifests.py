@@ -211,8 +211,9 @@ def autoscalers_work(objects):
         if target is None:
             yield f"{name_of(thing)}: the Deployment {spec['scaleTargetRef']['name']} does not exist"
             continue
-        if "replicas" in target["spec"]:
-            yield f"{name_of(target)} sets replicas although it has an autoscaler"
+        replicas = target["spec"].get("replicas")
+        if replicas is not None and not spec["minReplicas"] <= replicas <= spec["maxReplicas"]:
+            yield f"{name_of(target)} has {replicas} replicas, which its autoscaler does not allow"
         for metric in spec["metrics"]:
             resource = metric["resource"]["name"]
             for container in target["spec"]["template"]["spec"]["containers"]:
@@ -259,6 +260,7 @@ CHECKS = [
     hosting.starts_in_time,
     hosting.listens_where_ports_are,
     hosting.memory_suffices,
+    hosting.memory_is_never_swapped,
     hosting.connections_suffice,
     autoscalers_work,
     budgets_allow_and_protect,

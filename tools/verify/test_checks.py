@@ -68,10 +68,11 @@ BREAK = {
         TASK_HOST_ADMIN_ADDR="127.0.0.1:9000"
     ),
     hosting.memory_suffices: lambda o: environment(o).update(TASK_HOST_MAX_CONCURRENCY="64"),
+    hosting.memory_is_never_swapped: lambda o: host(o)["resources"]["requests"].update(memory="512Mi"),
     hosting.connections_suffice: lambda o: environment(o).update(
         TASK_HOST_DATABASE_CONNECTIONS="32"
     ),
-    manifests.autoscalers_work: lambda o: one(o, "Deployment task-api")["spec"].update(replicas=3),
+    manifests.autoscalers_work: lambda o: one(o, "Deployment task-api")["spec"].update(replicas=2),
     manifests.budgets_allow_and_protect: lambda o: one(o, "PodDisruptionBudget task-api")[
         "spec"
     ].update(maxUnavailable=3),

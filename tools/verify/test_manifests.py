@@ -54,6 +54,15 @@ PARTS = {
         "--set=extraVolumes[0].name=authority,extraVolumes[0].configMap.name=authority",
         "--set=extraVolumeMounts[0].name=authority,extraVolumeMounts[0].mountPath=/etc/authority",
     ],
+    "a trace collector": [
+        "--set=config.OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318",
+        "--set=extraEnv[0].name=OTEL_EXPORTER_OTLP_HEADERS,extraEnv[0].valueFrom.secretKeyRef.name=task-api",
+        "--set=extraEnv[0].valueFrom.secretKeyRef.key=admin-token",
+        "--set=networkPolicy.egress[0].ports[0].port=4318",
+    ],
+    "another variable on SQLite": [
+        "--set=database.kind=sqlite,replicas=1,extraEnv[0].name=RUST_BACKTRACE,extraEnv[0].value=1"
+    ],
     "scheduling settings": [
         "--set=nodeSelector.disktype=ssd,priorityClassName=high,podAnnotations.a=b",
         "--set=tolerations[0].key=dedicated,tolerations[0].operator=Exists",
@@ -145,6 +154,23 @@ REFUSED = {
         "because the chart sets it",
     ),
     "a variable that is not a setting": (["--set=config.PATH=/bin"], "config"),
+    "a variable of the chart's own": (
+        ["--set=extraEnv[0].name=TASK_HOST_DATABASE,extraEnv[0].value=sqlite::memory:"],
+        "TASK_HOST_DATABASE cannot be set, because the chart sets it",
+    ),
+    "a variable that is set twice": (
+        ["--set=config.OTEL_TRACES_SAMPLER=a,extraEnv[0].name=OTEL_TRACES_SAMPLER,extraEnv[0].value=b"],
+        "set a variable twice",
+    ),
+    "a variable with two values": (
+        ["--set=extraEnv[0].name=A,extraEnv[0].value=b,extraEnv[0].valueFrom.fieldRef.fieldPath=c"],
+        "extraEnv",
+    ),
+    "a value that null removes": (["--set=replicas=null"], "replicas is required"),
+    "a number that a float cannot hold": (
+        ["--set=config.TASK_HOST_MAX_QUEUE=9007199254740993"],
+        "config.TASK_HOST_MAX_QUEUE",
+    ),
 }
 
 
@@ -163,13 +189,16 @@ def test_helm_lint_finds_nothing():
 
 def comparable(objects):
     """Returns the objects by name, without what only one tool adds: its labels, the hash in generated
-    names, and the annotation that replaces the hash. Leaves out Secrets and namespaces, which the chart
-    does not manage."""
+    names, the annotation that replaces the hash, and the number of pods under an autoscaler, which only
+    the chart can know. Leaves out Secrets and namespaces, which the chart does not manage."""
     tools = ("helm.sh/chart", "app.kubernetes.io/managed-by", "app.kubernetes.io/version")
     found = {}
+    scaled = bool(inventory.of_kind(objects, "HorizontalPodAutoscaler"))
     for thing in copy.deepcopy(objects):
         if thing["kind"] in ("Namespace", "Secret", "Pod"):
             continue
+        if thing["kind"] == "Deployment" and scaled:
+            thing["spec"].pop("replicas", None)
         metadata = thing["metadata"]
         metadata["labels"] = {
             name: value for name, value in metadata.get("labels", {}).items() if name not in tools
@@ -217,6 +246,8 @@ def test_overlays_differ_where_they_should(name, namespace, replicas, port):
     [(deployment, *scale)] = inventory.scale(objects)
     assert deployment["metadata"]["name"] == "task-api"
     assert tuple(scale) == replicas
+    # A fixed number would undo the autoscaler's decision whenever somebody applies the overlay.
+    assert deployment["spec"].get("replicas") == (2 if replicas == (2, 2) else None)
     [service] = [thing for thing in objects if inventory.name_of(thing) == "Service task-api"]
     [http] = service["spec"]["ports"]
     assert (http["port"], http["targetPort"], http["nodePort"]) == (80, "http", port)
@@ -273,6 +304,20 @@ def test_the_component_compiles_within_the_memory_reserved_for_it(host_binary, c
     child.returncode = os.waitstatus_to_exitcode(status)
     assert child.returncode == 0
     assert used.ru_maxrss << 10 < hosting.COMPILE_BYTES
+
+
+def test_the_hosts_of_the_compose_file_have_memory_that_is_never_swapped_and_enough_files(host_binary):
+    services = yaml.safe_load((ROOT / "k8s/compose/compose.yaml").read_text())["services"]
+    text = " ".join(run(host_binary, "serve", "--help").split())
+    connections = int(re.search(r"TASK_HOST_MAX_CONNECTIONS=\] \[default: (\d+)\]", text)[1])
+    for name in ("staging", "prod"):
+        service = services[name]
+        assert service["memswap_limit"] == service["mem_limit"], name
+        values = service["environment"]
+        calls = int(values["TASK_HOST_MAX_CONCURRENCY"]) * inventory.size(values["TASK_HOST_MEMORY_LIMIT"])
+        needed = calls + hosting.HOST_BYTES + hosting.COMPILE_BYTES
+        assert needed <= int(service["mem_limit"].removesuffix("m")) << 20, name
+        assert service["ulimits"]["nofile"]["hard"] > connections, name
 
 
 def flags(binary):

@@ -34,15 +34,21 @@ def cluster(folder, overlay, answers):
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_up_creates_a_cluster_and_waits_until_the_service_runs(overlay, tmp_path):
-    machine = cluster(tmp_path, overlay, {"kind get clusters": [0, "other"]})
+    autoscaler = "kubectl --namespace task-api-prod get horizontalpodautoscaler"
+    machine = cluster(tmp_path, overlay, {"kind get clusters": [0, "other"], autoscaler: [0, "3"]})
     done = machine.run("k8s/up.sh", overlay)
     assert done.returncode == 0, done.stderr
     name = f"task-api-{overlay}"
     secrets = [
         f"kubectl get secret task-api --namespace {name} --ignore-not-found --output name",
         f"kubectl get namespace {name} --ignore-not-found --output name",
-        "kubectl create --filename -",
+        "kubectl create --save-config --filename -",
         f"kubectl create --namespace {name} --filename -",
+    ]
+    # The first pods of prod: its overlay leaves the number to the autoscaler.
+    scaled = [
+        f"{autoscaler} task-api --output jsonpath={{.spec.minReplicas}}",
+        "kubectl --namespace task-api-prod scale deployment/task-api --replicas 3",
     ]
     calls = machine.calls()
     assert calls == [
@@ -52,11 +58,12 @@ def test_up_creates_a_cluster_and_waits_until_the_service_runs(overlay, tmp_path
         "kind create cluster --config k8s/kind/cluster.yaml --wait 120s",
         "kind export kubeconfig --name task-host",
         f"kubectl kustomize k8s/overlays/{overlay}",
-        f"docker build --tag {image()} .",
+        f"docker build --load --tag {image()} .",
         f"kind load docker-image --name task-host {image()}",
         *([] if overlay == "dev" else secrets),
         f"kubectl --namespace {name} get deployment task-api --ignore-not-found --output name",
         f"kubectl apply --kustomize k8s/overlays/{overlay}",
+        *(scaled if overlay == "prod" else []),
         f"kubectl --namespace {name} rollout status statefulset/task-api-postgres --timeout 300s",
         f"kubectl --namespace {name} rollout status deployment/task-api --timeout 300s",
         calls[-1],
@@ -64,7 +71,9 @@ def test_up_creates_a_cluster_and_waits_until_the_service_runs(overlay, tmp_path
     assert calls[-1].startswith("curl ")
     assert calls[-1].endswith(f"http://127.0.0.1:{PORTS[overlay]}/readyz")
     assert f"http://127.0.0.1:{PORTS[overlay]}/" in done.stdout
-    mappings = yaml.safe_load((ROOT / "k8s/kind/cluster.yaml").read_text())["nodes"][0]
+    nodes = yaml.safe_load((ROOT / "k8s/kind/cluster.yaml").read_text())["nodes"]
+    assert all(re.fullmatch(r"kindest/node:v1\.32\.\d+@sha256:[0-9a-f]{64}", node["image"]) for node in nodes)
+    mappings = nodes[0]
     assert {
         "containerPort": PORTS[overlay],
         "hostPort": PORTS[overlay],
@@ -87,9 +96,29 @@ def test_a_second_up_keeps_the_cluster_and_brings_the_new_image_to_its_pods(tmp_
     )
 
 
+def test_up_uses_the_kubectl_that_its_user_names(tmp_path):
+    machine = Machine(
+        tmp_path,
+        ["docker", "kind", "my-kubectl", "curl"],
+        {"my-kubectl kustomize": [0, rendered("prod")], "my-kubectl --namespace task-api-prod get hor": [0, "3"]},
+        KUBECTL="my-kubectl",
+    )
+    done = machine.run("k8s/up.sh", "prod")
+    assert done.returncode == 0, done.stderr
+    assert "my-kubectl apply --kustomize k8s/overlays/prod" in machine.calls()
+    assert not any(call.startswith("kubectl ") for call in machine.calls())
+
+
+def test_the_saved_configuration_of_the_namespace_contains_no_secret(tmp_path):
+    machine = Machine(tmp_path, ["kubectl"])
+    assert machine.run("k8s/secrets.sh", "task-api-stage").returncode == 0
+    saved = [record for record in machine.records() if "--save-config" in record["words"]]
+    assert [yaml.safe_load(record["given"])["kind"] for record in saved] == ["Namespace"]
+
+
 @pytest.mark.parametrize(
     "failing",
-    ["kind create", "docker build --tag", "kind load", "kubectl apply", "kubectl --namespace", "curl"],
+    ["kind create", "docker build --load", "kind load", "kubectl apply", "kubectl --namespace", "curl"],
 )
 def test_up_stops_if_a_step_fails(failing, tmp_path):
     machine = cluster(tmp_path, "dev", {failing: [1, "it does not work"]})

@@ -42,10 +42,13 @@ pub fn read(query: &str) -> Result<TaskFilter, InputError> {
             "priority" => filter.priority = Some(case::<PriorityJson>(name, &text)?.into()),
             "category" => filter.category = Some(case::<CategoryJson>(name, &text)?.into()),
             "assignee" => filter.assignee = Some(text.into_owned()),
-            "tags" => filter
-                .tags
-                .get_or_insert_default()
-                .extend(text.split(',').map(str::to_owned)),
+            "tags" => {
+                // A list is split first and decoded then.
+                for tag in raw.split(',') {
+                    let tag = decode(name, tag)?.into_owned();
+                    filter.tags.get_or_insert_default().push(tag);
+                }
+            }
             "due_before" => filter.due_before = Some(parse::<Timestamp>(name, &text)?.0),
             "due_after" => filter.due_after = Some(parse::<Timestamp>(name, &text)?.0),
             "overdue" => filter.overdue = Some(parse(name, &text)?),

@@ -61,6 +61,10 @@ impl TwinPlatform {
 }
 
 impl Platform for TwinPlatform {
+    fn dialect(&self) -> sql::Dialect {
+        sql::Dialect::Sqlite
+    }
+
     fn query(&mut self, statement: &str, params: &[sql::Value]) -> Result<sql::Rows, sql::Failure> {
         let began = Instant::now();
         let params: Vec<_> = params.iter().map(value).collect();

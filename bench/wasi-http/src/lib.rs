@@ -14,7 +14,7 @@ mod problem;
 use tasks::contract::Datetime;
 use tasks::contract::events::Event;
 use tasks::contract::log::Level;
-use tasks::contract::sql::{Cause, Failure, Rows, Value};
+use tasks::contract::sql::{Cause, Dialect, Failure, Rows, Value};
 use tasks::contract::tasks::Task;
 use tasks::contract::types::Problem;
 use tasks::operations;
@@ -55,6 +55,10 @@ fn create(body: &[u8]) -> Result<Task, Box<Problem>> {
 struct NoDatabase;
 
 impl Platform for NoDatabase {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
     fn query(&mut self, _: &str, _: &[Value]) -> Result<Rows, Failure> {
         Err(without_sql())
     }

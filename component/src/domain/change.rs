@@ -4,11 +4,25 @@
 
 use crate::contract::Datetime;
 use crate::contract::tasks::{Status, Task, TaskUpdate};
-use crate::domain::draft::distinct;
+use crate::domain::draft::{distinct, normalized_tags, unsigned_zero};
 use crate::domain::validation::Validator;
-use crate::domain::{checksum, timestamp};
+use crate::domain::{checksum, text, timestamp};
 
-/// Collects the errors in a change. Only the fields of the change are checked. A task with values
+/// Brings a change's values into the form in which they are checked, stored and compared. See
+/// [`draft::normalized`](crate::domain::draft::normalized).
+pub fn normalized(change: TaskUpdate) -> TaskUpdate {
+    TaskUpdate {
+        title: change.title.map(|title| title.map(text::normalized)),
+        description: change.description.map(|text| text.map(text::normalized)),
+        assignee: change.assignee.map(|name| name.map(text::normalized)),
+        estimated_hours: change.estimated_hours.map(|hours| hours.map(unsigned_zero)),
+        actual_hours: change.actual_hours.map(|hours| hours.map(unsigned_zero)),
+        tags: change.tags.map(|tags| tags.map(normalized_tags)),
+        ..change
+    }
+}
+
+/// Collects the errors in a normalized change. Only the fields of the change are checked. A task with values
 /// that only contract 1 allows, such as a short title, can therefore still be changed.
 pub fn check(change: &TaskUpdate, validator: &mut Validator) {
     match &change.title {
@@ -88,12 +102,6 @@ pub fn apply(task: &mut Task, change: TaskUpdate, now: Datetime) {
     if let Some(due_at) = change.due_at {
         task.due_at = due_at.map(timestamp::truncate);
     }
-    update_derived(task, now);
-}
-
-/// Removes a task that no longer exists from the dependencies.
-pub fn remove_dependency(task: &mut Task, dependency: i64, now: Datetime) {
-    task.dependencies.retain(|id| *id != dependency);
     update_derived(task, now);
 }
 

@@ -6,11 +6,14 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::contract::Datetime;
 use crate::contract::tasks::Task;
 use crate::domain::timestamp;
 
 /// Increment this when the encoding changes, so that an old and a new checksum never match.
 const ENCODING: &[u8] = b"task/1";
+/// The same for [`after_deletion`].
+const DELETION: &[u8] = b"deletion/1";
 
 /// Returns the checksum: 16 lower-case hexadecimal digits.
 pub fn of(task: &Task) -> String {
@@ -43,16 +46,32 @@ pub fn of(task: &Task) -> String {
         });
     }
 
-    let digest = Sha256::digest(&content.0);
-    let digits = digest[..8].iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits
-        .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
-        .collect()
+    content.digits()
+}
+
+/// Returns the checksum of a task after one of its dependencies was deleted: it follows from the
+/// previous checksum and the deletion. Computing it from the content would mean to read all texts of
+/// all tasks that depended on the deleted one, and there can be thousands.
+pub fn after_deletion(checksum: &str, dependency: i64, now: Datetime) -> String {
+    let mut content = Content(Vec::with_capacity(64));
+    content.0.extend_from_slice(DELETION);
+    content.text(checksum);
+    content.number(dependency as u64);
+    content.number(timestamp::micros(now) as u64);
+    content.digits()
 }
 
 struct Content(Vec<u8>);
 
 impl Content {
+    fn digits(&self) -> String {
+        let digest = Sha256::digest(&self.0);
+        let digits = digest[..8].iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        digits
+            .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
+            .collect()
+    }
+
     fn number(&mut self, number: u64) {
         self.0.extend_from_slice(&number.to_le_bytes());
     }
@@ -78,7 +97,6 @@ impl Content {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::Datetime;
     use crate::contract::tasks::{Category, Priority, Status};
 
     fn task() -> Task {

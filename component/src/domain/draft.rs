@@ -3,9 +3,32 @@
 use crate::contract::Datetime;
 use crate::contract::tasks::{Priority, Status, Task, TaskDraft};
 use crate::domain::validation::Validator;
-use crate::domain::{checksum, timestamp};
+use crate::domain::{checksum, text, timestamp};
 
-/// Collects the errors in a draft.
+/// Brings a draft's values into the form in which they are checked, stored and compared: texts in
+/// normalisation form C, and zero without a sign.
+pub fn normalized(draft: TaskDraft) -> TaskDraft {
+    TaskDraft {
+        title: text::normalized(draft.title),
+        description: draft.description.map(text::normalized),
+        assignee: draft.assignee.map(text::normalized),
+        estimated_hours: draft.estimated_hours.map(unsigned_zero),
+        tags: draft.tags.map(normalized_tags),
+        ..draft
+    }
+}
+
+/// Brings tags into normalisation form C.
+pub fn normalized_tags(tags: Vec<String>) -> Vec<String> {
+    tags.into_iter().map(text::normalized).collect()
+}
+
+/// Turns -0.0 into 0.0.
+pub fn unsigned_zero(hours: f64) -> f64 {
+    hours + 0.0
+}
+
+/// Collects the errors in a normalized draft.
 pub fn check(draft: &TaskDraft, validator: &mut Validator) {
     validator.title(&draft.title);
     if let Some(description) = &draft.description {

@@ -1,19 +1,29 @@
 //! The terms that find a task in the index: the words of its title and description, and its tags.
 //!
-//! A word is a run of Unicode letters and digits, in lower case and truncated to [`WORD_LENGTH`]
+//! A plain word is a run of Unicode letters and digits, in lower case and truncated to [`WORD_LENGTH`]
 //! characters. The term of a tag is `#` followed by the unchanged tag. No word contains a `#`, so
 //! both kinds of terms share one index.
 //!
+//! A folded word compares as Unicode's canonical caseless matching does (D145 in chapter 3 of the
+//! standard): `Straße` is `strasse`. It includes combining marks. `İ` is `i`, as people who search for
+//! `istanbul` expect. Most folded words are equal to the plain word. The index has an additional row
+//! only for those that are not.
+//!
 //! Rows of the index are removed by computing their terms again. This file is therefore part of the
-//! schema: a change to it needs a migration that rebuilds the index.
+//! schema. Earlier logic wrote plain words only, also for texts that are not in normalisation form C.
+//! A search therefore looks for both kinds of words.
 
 use std::cmp::Ordering;
+
+use unicase::UniCase;
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
 
 /// Maximum number of characters of a word that are indexed, because index keys have a size limit.
 /// Longer words are equal if these characters are equal.
 const WORD_LENGTH: usize = 64;
 
-/// Returns the terms of a task, sorted, without duplicates.
+/// Returns the terms of a task with plain words, sorted, without duplicates.
 pub fn of(title: &str, description: Option<&str>, tags: &[String]) -> Vec<String> {
     let mut terms: Vec<String> = tags.iter().map(|tag| tag_term(tag)).collect();
     terms.extend(words(title));
@@ -31,23 +41,55 @@ pub fn tag_term(tag: &str) -> String {
     term
 }
 
-/// Returns the prefixes that a search looks for, without those that a longer prefix implies.
-/// Characters other than letters and digits only separate words; they are never query syntax.
-pub fn prefixes(search: &str) -> Vec<String> {
-    let mut prefixes: Vec<String> = words(search).collect();
-    prefixes.sort_unstable();
+/// Returns the folded words of a task that are not among its plain words, sorted, without duplicates.
+pub fn folded(title: &str, description: Option<&str>) -> Vec<String> {
+    let description = description.unwrap_or_default();
+    if title.is_ascii() && description.is_ascii() {
+        return Vec::new();
+    }
+    let mut terms: Vec<String> = tokens(title).chain(tokens(description)).map(fold).collect();
+    terms.sort_unstable();
+    terms.dedup();
+    let plain = of(title, Some(description), &[]);
+    terms.retain(|term| plain.binary_search(term).is_err());
+    terms
+}
+
+/// Returns what a search looks for: a task must have a word with one of the prefixes of each list.
+/// Characters other than letters, digits and their marks only separate words; they are never query
+/// syntax. Prefixes that a longer one implies are left out.
+pub fn prefixes(search: &str) -> Vec<Vec<String>> {
+    let (mut single, mut several) = (Vec::new(), Vec::new());
+    for token in tokens(search) {
+        let folded = fold(token);
+        let mut plain = words(token).peekable();
+        if plain.peek().is_none() {
+            single.push(folded.clone());
+        }
+        // A task has the folded word, or every plain word that the token consists of.
+        for word in plain {
+            match word == folded {
+                true => single.push(word),
+                false => several.push(vec![folded.clone(), word]),
+            }
+        }
+    }
+    single.sort_unstable();
     // After sorting, a prefix of a word comes directly before it.
-    prefixes.dedup_by(|longer, kept| {
+    single.dedup_by(|longer, kept| {
         let implied = longer.starts_with(kept.as_str());
         if implied {
             std::mem::swap(longer, kept);
         }
         implied
     });
-    prefixes
+    several.sort_unstable();
+    several.dedup();
+    let single = single.into_iter().map(|prefix| vec![prefix]);
+    single.chain(several).collect()
 }
 
-/// Returns the exclusive end of the range of all terms that begin with a prefix.
+/// Returns the end of the range of all terms that begin with a prefix.
 pub fn range_end(prefix: &str) -> String {
     let mut end = String::with_capacity(prefix.len() + 4);
     end.push_str(prefix);
@@ -92,6 +134,31 @@ fn words(text: &str) -> impl Iterator<Item = String> {
         })
 }
 
+/// Returns the runs of letters, digits and the marks that follow them.
+fn tokens(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|character: char| !(character.is_alphanumeric() || is_mark(character)))
+        .map(|run| run.trim_start_matches(is_mark))
+        .filter(|run| !run.is_empty())
+}
+
+fn is_mark(character: char) -> bool {
+    !character.is_ascii() && is_combining_mark(character)
+}
+
+fn fold(token: &str) -> String {
+    if token.is_ascii() {
+        let letters = token.chars().take(WORD_LENGTH);
+        return letters.map(|letter| letter.to_ascii_lowercase()).collect();
+    }
+    let decomposed: String = token.nfd().collect();
+    let folded = UniCase::unicode(decomposed).to_folded_case();
+    folded
+        .replace("i\u{307}", "i")
+        .nfc()
+        .take(WORD_LENGTH)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,7 +178,8 @@ mod tests {
     #[test]
     fn a_sigma_at_the_end_of_a_word_is_like_any_other() {
         assert_eq!(prefixes("ΟΔΟΣ"), prefixes("οδος"));
-        assert!(of("ΟΔΟΣΑ", None, &[])[0].starts_with(&prefixes("οδος")[0]));
+        assert!(of("ΟΔΟΣΑ", None, &[])[0].starts_with(&prefixes("οδος")[0][0]));
+        assert!(folded("ΟΔΟΣΑ", None).is_empty());
     }
 
     #[test]
@@ -121,8 +189,49 @@ mod tests {
 
     #[test]
     fn a_search_keeps_only_the_longest_prefixes() {
-        assert_eq!(prefixes("al alpha be Alp \"OR\" al"), ["alpha", "be", "or"]);
-        assert!(prefixes(" -- % * ").is_empty());
+        assert_eq!(
+            prefixes("al alpha be Alp \"OR\" al"),
+            [["alpha"], ["be"], ["or"]]
+        );
+        assert!(prefixes(" -- % * \u{301}").is_empty());
+    }
+
+    #[test]
+    fn only_words_that_fold_differently_have_an_additional_term() {
+        assert!(folded("Naïve Größe".split(' ').next().unwrap(), Some("ÜBER")).is_empty());
+        assert_eq!(
+            folded("Große Straße", Some("İstanbul ﬁx")),
+            ["fix", "grosse", "istanbul", "strasse"]
+        );
+        assert_eq!(folded("Strasse", Some("STRASSE Straße")), [""; 0]);
+    }
+
+    #[test]
+    fn words_that_differ_in_case_or_encoding_fold_to_the_same() {
+        for words in [
+            ["İstanbul", "I\u{307}STANBUL", "i\u{307}stanbul", "ISTANBUL"],
+            ["Straße", "STRASSE", "STRAẞE", "strasse"],
+            ["Οδός", "ΟΔΌΣ", "οδόσ", "ΟΔΟ\u{301}Σ"],
+            ["café", "cafe\u{301}", "CAFÉ", "CAFE\u{301}"],
+            ["ﬃ", "FFI", "ﬀi", "ffi"],
+            ["ᾳ", "αι", "ΑΙ", "α\u{345}"],
+        ] {
+            let [first, rest @ ..] = words.map(fold);
+            assert!(rest.iter().all(|word| *word == first), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_mark_does_not_end_a_word() {
+        assert_eq!(fold("हिन्दी"), "हिन्दी");
+        assert_eq!(
+            tokens("e\u{301}a \u{301}b").collect::<Vec<_>>(),
+            ["e\u{301}a", "b"]
+        );
+        assert_eq!(
+            prefixes("x\u{301}y"),
+            [["x\u{301}y", "x"], ["x\u{301}y", "y"]]
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The rules for single fields, and a validator that collects every error.
 //!
-//! Validation does not stop at the first error: the client receives all of them at once, each with
-//! its location. Lengths count Unicode scalar values.
+//! Validation does not stop at the first error: the client receives them at once, up to
+//! [`ERRORS_MAX`], each with its location. Lengths count Unicode scalar values.
 
 use crate::contract::Datetime;
 use crate::contract::types::FieldError;
@@ -24,6 +24,9 @@ pub const TAG_MAX: usize = 50;
 pub const DEPENDENCIES_MAX: usize = 1_000;
 /// Maximum number of hours of a task, estimated or actual.
 pub const HOURS_MAX: f64 = 1_000.0;
+
+/// Maximum number of errors that are reported. A request can have a hundred thousand of them.
+pub const ERRORS_MAX: usize = 100;
 
 /// Checks the fields of the body or the query, and collects the errors.
 #[derive(Debug, Default)]
@@ -55,8 +58,12 @@ impl Validator {
         self.base = format!("#/{index}");
     }
 
-    /// Adds an error at a field, such as `title` or `tags/3`.
+    /// Adds an error at a field, such as `title` or `tags/3`. After [`ERRORS_MAX`] errors, further ones
+    /// are not kept.
     pub fn add(&mut self, field: &str, detail: impl Into<String>) {
+        if self.errors.len() >= ERRORS_MAX {
+            return;
+        }
         self.errors.push(FieldError {
             pointer: format!("{}/{field}", self.base),
             detail: detail.into(),

@@ -17,6 +17,7 @@ pub const BULK_LIMIT: usize = 100;
 /// Returns [`Error::Invalid`] if a field breaks the rules, and [`Error::MissingDependencies`] if a
 /// dependency does not exist.
 pub fn create(platform: &mut impl Platform, draft: TaskDraft) -> Result<Task, Error> {
+    let draft = draft::normalized(draft);
     let mut validator = Validator::in_body();
     draft::check(&draft, &mut validator);
     validator.finish()?;
@@ -41,6 +42,7 @@ pub fn create_bulk(
             limit: BULK_LIMIT,
         });
     }
+    let drafts: Vec<TaskDraft> = drafts.into_iter().map(draft::normalized).collect();
     let mut validator = Validator::in_body();
     for (index, draft) in drafts.iter().enumerate() {
         validator.enter(index);
@@ -71,27 +73,21 @@ pub(crate) fn create_valid(platform: &mut impl Platform, draft: TaskDraft) -> Re
         .ok_or(Error::Corrupt("no task was created from the draft"))
 }
 
-/// Writes the rows of the tasks one by one, in the order of the drafts, and then all index rows
-/// together.
+/// Writes the tasks one by one, in the order of the drafts, each with its index rows.
 fn save(platform: &mut impl Platform, drafts: Vec<TaskDraft>) -> Result<Vec<Task>, Error> {
     let now = platform.now();
     let mut tasks = Vec::with_capacity(drafts.len());
-    let (mut index_terms, mut dependencies) = (Vec::new(), Vec::new());
     for draft in drafts {
         let mut task = draft::into_task(draft, now);
         task.id = store::tasks::insert(platform, &task)?;
         let terms = terms::of(&task.title, task.description.as_deref(), &task.tags);
-        index_terms.extend(terms.into_iter().map(|term| (term, task.id)));
-        dependencies.extend(
-            task.dependencies
-                .iter()
-                .map(|dependency| (task.id, *dependency)),
-        );
+        store::terms::add(platform, task.id, &terms)?;
+        let folded = terms::folded(&task.title, task.description.as_deref());
+        store::terms::add_folded(platform, task.id, &folded)?;
+        store::dependencies::add(platform, task.id, &task.dependencies)?;
         announce(platform, "created", &task);
         tasks.push(task);
     }
-    store::terms::add(platform, index_terms)?;
-    store::dependencies::add(platform, &dependencies)?;
     Ok(tasks)
 }
 

@@ -5,23 +5,23 @@
 //! service to reject a cursor from a list in another order.
 
 use crate::contract::tasks::{Direction, SortKey};
-use crate::store::list::Position;
+use crate::store::list::{Order, Position};
 
 /// Returns the cursor for a position in a list of this order.
-pub fn write(position: Position, key: SortKey, direction: Direction) -> String {
+pub fn write(position: Position, order: Order) -> String {
     let Position {
         value,
         created_at,
         id,
     } = position;
-    format!("{}-{value:x}-{created_at:x}-{id:x}", order(key, direction))
+    format!("{}-{value:x}-{created_at:x}-{id:x}", letters(order))
 }
 
 /// Reads a cursor that [`write()`] returned for a list of this order. Returns `None` for any other
 /// text.
-pub fn read(cursor: &str, key: SortKey, direction: Direction) -> Option<Position> {
+pub fn read(cursor: &str, order: Order) -> Option<Position> {
     let mut parts = cursor
-        .strip_prefix(order(key, direction))?
+        .strip_prefix(letters(order))?
         .strip_prefix('-')?
         .split('-');
     let mut number = || i64::from_str_radix(parts.next()?, 16).ok();
@@ -30,12 +30,12 @@ pub fn read(cursor: &str, key: SortKey, direction: Direction) -> Option<Position
         created_at: number()?,
         id: number()?,
     };
-    let rewritten = write(position, key, direction);
+    let rewritten = write(position, order);
     (rewritten == cursor).then_some(position)
 }
 
-fn order(key: SortKey, direction: Direction) -> &'static str {
-    match (key, direction) {
+fn letters(order: Order) -> &'static str {
+    match (order.key, order.direction) {
         (SortKey::CreatedAt, Direction::Asc) => "ca",
         (SortKey::CreatedAt, Direction::Desc) => "cd",
         (SortKey::UpdatedAt, Direction::Asc) => "ua",
@@ -57,21 +57,25 @@ mod tests {
         id: 42,
     };
 
+    const ORDER: Order = Order {
+        key: SortKey::Priority,
+        direction: Direction::Desc,
+    };
+
     #[test]
     fn a_cursor_is_read_back_to_its_position() {
-        let cursor = write(POSITION, SortKey::Priority, Direction::Desc);
+        let cursor = write(POSITION, ORDER);
         assert_eq!(cursor, "pd-2-64beb26c36000-2a");
-        assert_eq!(
-            read(&cursor, SortKey::Priority, Direction::Desc),
-            Some(POSITION)
-        );
+        assert_eq!(read(&cursor, ORDER), Some(POSITION));
     }
 
     #[test]
     fn a_damaged_cursor_and_one_of_another_list_are_rejected() {
-        let cursor = write(POSITION, SortKey::Priority, Direction::Desc);
-        assert_eq!(read(&cursor, SortKey::Priority, Direction::Asc), None);
-        assert_eq!(read(&cursor, SortKey::Status, Direction::Desc), None);
+        let cursor = write(POSITION, ORDER);
+        let direction = Direction::Asc;
+        assert_eq!(read(&cursor, Order { direction, ..ORDER }), None);
+        let key = SortKey::Status;
+        assert_eq!(read(&cursor, Order { key, ..ORDER }), None);
         for damaged in [
             "",
             "pd",
@@ -81,11 +85,7 @@ mod tests {
             "pd-2-3-04",
             "pd-x-3-4",
         ] {
-            assert_eq!(
-                read(damaged, SortKey::Priority, Direction::Desc),
-                None,
-                "{damaged}"
-            );
+            assert_eq!(read(damaged, ORDER), None, "{damaged}");
         }
     }
 }

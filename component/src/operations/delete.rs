@@ -1,38 +1,83 @@
 //! Deletes a task.
 
 use crate::contract::tasks::Deletion;
-use crate::domain::{change, terms};
+use crate::domain::{checksum, names, terms, timestamp};
 use crate::error::Error;
-use crate::operations::announce::announce;
+use crate::operations::announce::{announce, announce_many, announce_state};
 use crate::platform::Platform;
 use crate::store;
+use crate::store::dependencies::Dependent;
+
+/// Maximum number of tasks that can depend on a task that is deleted. All of them change in the same
+/// transaction, and other writes wait for it.
+pub const DEPENDENTS_MAX: usize = 20_000;
+
+/// Maximum size of the texts of these tasks together, in bytes. Changing a task writes them again.
+pub const DEPENDENTS_BYTES_MAX: u64 = 64 << 20;
+
+/// Up to this many dependent tasks have an event of their own.
+const SINGLE_EVENTS_MAX: usize = 100;
 
 /// Deletes a task and removes it from the dependencies of other tasks. This counts as a change to
 /// each of those tasks.
 ///
 /// # Errors
-/// Returns [`Error::TaskNotFound`] if no task has this id.
+/// Returns [`Error::TaskNotFound`] if no task has this id, and [`Error::TooManyDependents`] if more
+/// than [`DEPENDENTS_MAX`] tasks depend on it, or if they have more than [`DEPENDENTS_BYTES_MAX`].
 pub fn delete(platform: &mut impl Platform, id: i64) -> Result<Deletion, Error> {
     let task = store::tasks::find(platform, id)?;
-    let now = platform.now();
-    let mut dependents = store::dependencies::dependents(platform, id)?;
-    for dependent in &mut dependents {
-        change::remove_dependency(dependent, id, now);
+    let dependents = store::dependencies::dependents(platform, id, DEPENDENTS_MAX + 1)?;
+    let bytes: u64 = dependents.iter().map(|dependent| dependent.bytes).sum();
+    if dependents.len() > DEPENDENTS_MAX || bytes > DEPENDENTS_BYTES_MAX {
+        return Err(Error::TooManyDependents(id));
     }
-    if !dependents.is_empty() {
-        store::tasks::update_dependencies(platform, &dependents)?;
-        store::dependencies::remove_from_all(platform, id)?;
-    }
+    let dependents = remove_from(platform, id, dependents)?;
     store::dependencies::remove(platform, id, &task.dependencies)?;
     let terms = terms::of(&task.title, task.description.as_deref(), &task.tags);
-    store::terms::remove(platform, id, terms)?;
+    store::terms::remove(platform, id, &terms)?;
+    let folded = terms::folded(&task.title, task.description.as_deref());
+    store::terms::remove_folded(platform, id, &folded)?;
     store::tasks::delete(platform, id)?;
+
     announce(platform, "deleted", &task);
-    for dependent in &dependents {
-        announce(platform, "updated", dependent);
+    if dependents.len() > SINGLE_EVENTS_MAX {
+        announce_many(platform, id, dependents.len());
+    } else {
+        for dependent in &dependents {
+            let status = names::case_at(&names::STATUSES, dependent.status)
+                .ok_or(Error::Corrupt("an enum has no such case"))?;
+            announce_state(
+                platform,
+                "updated",
+                dependent.id,
+                status,
+                &dependent.checksum,
+            );
+        }
     }
     Ok(Deletion {
         message: format!("Task {id} deleted successfully"),
         affected_tasks: dependents.len() as u64,
     })
+}
+
+/// Removes a task from the dependencies of these tasks. Returns them with their new checksums.
+fn remove_from(
+    platform: &mut impl Platform,
+    id: i64,
+    mut dependents: Vec<Dependent>,
+) -> Result<Vec<Dependent>, Error> {
+    if dependents.is_empty() {
+        return Ok(dependents);
+    }
+    let now = platform.now();
+    for dependent in &mut dependents {
+        dependent.checksum = checksum::after_deletion(&dependent.checksum, id, now);
+    }
+    let changes = dependents
+        .iter()
+        .map(|dependent| (dependent.id, dependent.checksum.as_str()));
+    store::tasks::remove_dependency(platform, id, timestamp::micros(now), changes)?;
+    store::dependencies::remove_from_all(platform, id)?;
+    Ok(dependents)
 }

@@ -1,14 +1,14 @@
 //! Lists tasks: filters, search, order and pages.
 
-use crate::contract::sql::Value;
 use crate::contract::tasks::{Direction, SortKey, Status, TaskFilter, TaskPage};
 use crate::domain::validation::Validator;
-use crate::domain::{terms, timestamp};
+use crate::domain::{terms, text, timestamp};
 use crate::error::Error;
 use crate::operations::cursor;
+use crate::operations::page::{self, Bounds, Page};
 use crate::platform::Platform;
 use crate::store;
-use crate::store::list::{Position, Query, Terms};
+use crate::store::list::{Filters, Order, Position, Terms};
 
 /// Number of tasks on a page if the request does not set a limit.
 const DEFAULT_LIMIT: i64 = 100;
@@ -22,21 +22,23 @@ const MAX_WORDS: usize = 20;
 /// Lists tasks. Empty texts are ignored, because forms send them for fields that were not filled in.
 ///
 /// Every page except the last has a cursor for the next page, including pages that were requested
-/// with an offset.
+/// with an offset. A page can have fewer tasks than the limit: it ends before
+/// [`PAGE_BYTES`](page::PAGE_BYTES).
 ///
 /// # Errors
 /// Returns [`Error::Invalid`] if a parameter breaks the rules.
 pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage, Error> {
-    let key = filter.sort_by.unwrap_or(SortKey::CreatedAt);
-    let direction = filter.order.unwrap_or(Direction::Desc);
+    let order = Order {
+        key: filter.sort_by.unwrap_or(SortKey::CreatedAt),
+        direction: filter.order.unwrap_or(Direction::Desc),
+    };
     let limit = filter.limit.unwrap_or(DEFAULT_LIMIT);
     let offset = filter.offset.unwrap_or(0);
-    let tags: Vec<String> = filter
+    let tags: Vec<&String> = filter
         .tags
         .iter()
         .flatten()
         .filter(|tag| !tag.is_empty())
-        .map(|tag| terms::tag_term(tag))
         .collect();
     let words = terms::prefixes(filter.q.as_deref().unwrap_or_default());
 
@@ -65,96 +67,68 @@ pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage
     if let Some(after) = filter.due_after {
         validator.timestamp("due_after", after);
     }
-    let start = start(&filter, key, direction, &mut validator);
+    let start = start(&filter, order, &mut validator);
     validator.finish()?;
 
-    let mut query = Query::new();
-    if let Some(status) = filter.status {
-        query.compare("status = ", Value::Integer(status as i64));
+    let mut sets = Vec::with_capacity(words.len() + 1);
+    if !tags.is_empty() {
+        sets.push(Terms::Any(tags.into_iter().flat_map(spellings).collect()));
     }
-    if let Some(priority) = filter.priority {
-        query.compare("priority = ", Value::Integer(priority as i64));
-    }
-    if let Some(category) = filter.category {
-        query.compare("category = ", Value::Integer(category as i64));
-    }
-    if let Some(assignee) = filter.assignee.filter(|name| !name.is_empty()) {
-        query.compare("assignee = ", Value::Text(assignee));
-    }
-    if let Some(before) = filter.due_before {
-        query.compare("due_at < ", Value::Integer(timestamp::micros(before)));
-    }
-    if let Some(after) = filter.due_after {
-        query.compare("due_at > ", Value::Integer(timestamp::micros(after)));
-    }
+    sets.extend(words.into_iter().map(Terms::Prefixes));
+    let mut filters = Filters {
+        status: filter.status.map(|status| status as i64),
+        priority: filter.priority.map(|priority| priority as i64),
+        category: filter.category.map(|category| category as i64),
+        assignee: filter.assignee.filter(|name| !name.is_empty()).map(|name| {
+            let normalized = text::normalized(name.clone());
+            let other = (normalized != name).then_some(name);
+            (normalized, other)
+        }),
+        search: store::list::plan_search(platform, sets)?,
+        ..Filters::default()
+    };
+    let after = filter.due_after.map(timestamp::micros);
+    let mut before = filter.due_before.map(timestamp::micros);
     if filter.overdue == Some(true) {
-        query.compare(
-            "due_at < ",
-            Value::Integer(timestamp::micros(platform.now())),
-        );
-        query.compare("status <> ", Value::Integer(Status::Completed as i64));
-        query.compare("status <> ", Value::Integer(Status::Cancelled as i64));
+        let now = timestamp::micros(platform.now());
+        before = Some(before.map_or(now, |before| before.min(now)));
+        filters.closed = Some([Status::Completed, Status::Cancelled].map(|status| status as i64));
     }
-    for (terms, common) in search(platform, tags, words)? {
-        query.terms(&terms, common);
-    }
-    if let Some(position) = start {
-        query.after(position, key, direction);
+    if after.is_some() || before.is_some() {
+        filters.due = Some((after.unwrap_or(i64::MIN), before.unwrap_or(i64::MAX)));
     }
 
-    // One task more than requested shows whether there is a next page.
-    let mut tasks = query.run(platform, key, direction, limit + 1, offset)?;
-    let more = tasks.len() as i64 > limit;
-    if more {
-        tasks.pop();
-    }
-    let next = tasks
-        .last()
-        .filter(|_| more)
-        .map(|last| cursor::write(Position::of(last, key), key, direction));
-    Ok(TaskPage { tasks, next })
+    let bounds = Bounds {
+        start,
+        offset,
+        limit: limit as usize,
+    };
+    let Page { tasks, next } = page::read(platform, &filters, order, bounds, page::size)?;
+    Ok(TaskPage {
+        tasks,
+        next: next.map(|position| cursor::write(position, order)),
+    })
 }
 
-/// Returns the terms that the tasks of the list must have, each with whether many tasks have it.
-fn search(
-    platform: &mut impl Platform,
-    tags: Vec<String>,
-    words: Vec<String>,
-) -> Result<Vec<(Terms, bool)>, Error> {
-    let mut all = Vec::with_capacity(words.len() + 1);
-    if !tags.is_empty() {
-        all.push(Terms::Any(tags));
+/// Returns the terms of a tag: in normalisation form C, as it is stored, and as it was sent. Earlier
+/// logic stored tags as they were sent.
+fn spellings(tag: &String) -> Vec<String> {
+    let normalized = text::normalized(tag.clone());
+    let mut spellings = vec![terms::tag_term(&normalized)];
+    if normalized != *tag {
+        spellings.push(terms::tag_term(tag));
     }
-    all.extend(words.into_iter().map(|word| {
-        let end = terms::range_end(&word);
-        Terms::Between(word, end)
-    }));
-    if all.is_empty() {
-        return Ok(Vec::new());
-    }
-    let common = store::list::are_common(platform, &all)?;
-    all.into_iter()
-        .zip(common)
-        .map(|(terms, common)| match common {
-            true => Ok((store::list::expand(platform, terms)?, true)),
-            false => Ok((terms, false)),
-        })
-        .collect()
+    spellings
 }
 
 /// Returns the position that the page begins after, or `None` for the first page.
-fn start(
-    filter: &TaskFilter,
-    key: SortKey,
-    direction: Direction,
-    validator: &mut Validator,
-) -> Option<Position> {
+fn start(filter: &TaskFilter, order: Order, validator: &mut Validator) -> Option<Position> {
     let cursor = filter.cursor.as_deref()?;
     if filter.offset.is_some() {
         validator.add("cursor", "A cursor and an offset cannot be used together.");
         return None;
     }
-    let position = cursor::read(cursor, key, direction);
+    let position = cursor::read(cursor, order);
     if position.is_none() {
         validator.add(
             "cursor",

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::operations::rounding::{percent, two_decimals};
 use crate::operations::summary::count_by;
 use crate::platform::Platform;
-use crate::store::figures::{self, AssigneeGroup, Group};
+use crate::store::figures::{self, Group, Work};
 
 /// Compares the estimated work with the work done, over all tasks.
 ///
@@ -26,7 +26,7 @@ pub fn measure_productivity_from(
 ) -> Result<Productivity, Error> {
     let now = timestamp::micros(platform.now());
     let groups = figures::groups(platform, first, now)?;
-    let assignees = figures::assignee_groups(platform, first)?;
+    let assignees = figures::by_assignee(platform, first)?;
     let completion_trend = figures::completions_by_day(platform, first)?;
 
     let estimated: f64 = groups.iter().map(|group| group.estimated_hours).sum();
@@ -39,22 +39,26 @@ pub fn measure_productivity_from(
         total_estimated_hours: two_decimals(estimated),
         total_actual_hours: two_decimals(actual),
         efficiency_rate: percent(estimated, actual),
-        tasks_by_assignee: assignees.into_iter().map(assignee_figures).collect(),
+        tasks_by_assignee: assignees
+            .listed
+            .into_iter()
+            .map(|(name, work)| (name, assignee_figures(work)))
+            .collect(),
+        other_assignees: assignee_figures(assignees.others),
         completion_trend,
         priority_distribution: count_by(&names::PRIORITIES, &groups, |group| group.priority),
         category_performance: categories.collect(),
     })
 }
 
-fn assignee_figures(group: AssigneeGroup) -> (String, AssigneeFigures) {
-    let figures = AssigneeFigures {
-        total: group.total,
-        completed: group.completed,
-        in_progress: group.in_progress,
-        estimated_hours: two_decimals(group.estimated_hours),
-        actual_hours: two_decimals(group.actual_hours),
-    };
-    (group.assignee, figures)
+fn assignee_figures(work: Work) -> AssigneeFigures {
+    AssigneeFigures {
+        total: work.total,
+        completed: work.completed,
+        in_progress: work.in_progress,
+        estimated_hours: two_decimals(work.estimated_hours),
+        actual_hours: two_decimals(work.actual_hours),
+    }
 }
 
 fn category_figures<'a>(groups: impl Iterator<Item = &'a Group>) -> CategoryFigures {

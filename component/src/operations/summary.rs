@@ -22,7 +22,7 @@ pub fn summarize(platform: &mut impl Platform) -> Result<Summary, Error> {
 pub fn summarize_from(platform: &mut impl Platform, first: Option<i64>) -> Result<Summary, Error> {
     let now = timestamp::micros(platform.now());
     let groups = figures::groups(platform, first, now)?;
-    let assignees = figures::assignee_groups(platform, first)?;
+    let assignees = figures::by_assignee(platform, first)?;
 
     let total = count(&groups, |_| true);
     let completed = count(&groups, |group| group.status == Status::Completed);
@@ -33,9 +33,11 @@ pub fn summarize_from(platform: &mut impl Platform, first: Option<i64>) -> Resul
         by_priority: count_by(&names::PRIORITIES, &groups, |group| group.priority),
         by_category: count_by(&names::CATEGORIES, &groups, |group| group.category),
         by_assignee: assignees
+            .listed
             .into_iter()
-            .map(|group| (group.assignee, group.total))
+            .map(|(name, work)| (name, work.total))
             .collect(),
+        other_assignees: assignees.others.total,
         completion_rate: percent(completed as f64, total as f64),
         average_estimated_hours: average(
             groups

@@ -8,14 +8,21 @@ use crate::operations::announce::announce;
 use crate::operations::create::require_dependencies;
 use crate::platform::Platform;
 use crate::store;
+use crate::store::dependencies::Needs;
+
+/// Maximum number of tasks that a task can depend on, directly or through other tasks, when its
+/// dependencies change. It limits the work of looking for a cycle.
+pub const NEEDED_MAX: usize = 10_000;
 
 /// Changes a task.
 ///
 /// # Errors
 /// Returns [`Error::Invalid`] if a field breaks the rules, [`Error::TaskNotFound`] if no task has
-/// this id, [`Error::MissingDependencies`] if a dependency does not exist, and
-/// [`Error::DependencyCycle`] if the task would depend on itself.
+/// this id, [`Error::MissingDependencies`] if a dependency does not exist,
+/// [`Error::DependencyCycle`] if the task would depend on itself, and [`Error::TooManyNeeded`] if it
+/// would depend on more than [`NEEDED_MAX`] tasks.
 pub fn update(platform: &mut impl Platform, id: i64, change: TaskUpdate) -> Result<Task, Error> {
+    let change = change::normalized(change);
     let mut validator = Validator::in_body();
     change::check(&change, &mut validator);
     validator.finish()?;
@@ -32,7 +39,8 @@ pub fn update(platform: &mut impl Platform, id: i64, change: TaskUpdate) -> Resu
 /// Applies a change that was already checked, except for dependency cycles.
 ///
 /// # Errors
-/// Returns [`Error::DependencyCycle`] if the task would depend on itself.
+/// Returns [`Error::DependencyCycle`] if the task would depend on itself, and
+/// [`Error::TooManyNeeded`] if it would depend on more than [`NEEDED_MAX`] tasks.
 pub(crate) fn update_valid(
     platform: &mut impl Platform,
     old: Task,
@@ -52,15 +60,17 @@ fn index_terms(platform: &mut impl Platform, old: &Task, new: &Task) -> Result<(
     if same {
         return Ok(());
     }
-    let (added, removed) = terms::difference(
-        terms::of(&old.title, old.description.as_deref(), &old.tags),
-        terms::of(&new.title, new.description.as_deref(), &new.tags),
-    );
-    store::terms::remove(platform, new.id, removed)?;
-    store::terms::add(
-        platform,
-        added.into_iter().map(|term| (term, new.id)).collect(),
-    )
+    let terms = |task: &Task| terms::of(&task.title, task.description.as_deref(), &task.tags);
+    let (added, removed) = terms::difference(terms(old), terms(new));
+    store::terms::remove(platform, new.id, &removed)?;
+    store::terms::add(platform, new.id, &added)?;
+
+    // Earlier logic wrote no folded terms, so the old ones may be missing: all of the new ones are added.
+    let folded = |task: &Task| terms::folded(&task.title, task.description.as_deref());
+    let new_terms = folded(new);
+    store::terms::add_folded(platform, new.id, &new_terms)?;
+    let (_, removed) = terms::difference(folded(old), new_terms);
+    store::terms::remove_folded(platform, new.id, &removed)
 }
 
 fn index_dependencies(platform: &mut impl Platform, old: &Task, new: &Task) -> Result<(), Error> {
@@ -73,14 +83,14 @@ fn index_dependencies(platform: &mut impl Platform, old: &Task, new: &Task) -> R
     if added.is_empty() {
         return Ok(());
     }
-    let pairs: Vec<(i64, i64)> = added
-        .into_iter()
-        .map(|dependency| (new.id, dependency))
-        .collect();
-    store::dependencies::add(platform, &pairs)?;
+    store::dependencies::add(platform, new.id, &added)?;
     // Checked after writing, so that the query sees the new dependencies.
-    if store::dependencies::in_cycle(platform, new.id)? {
-        return Err(Error::DependencyCycle(new.id));
+    match store::dependencies::needs(platform, new.id, NEEDED_MAX)? {
+        Needs::Others => Ok(()),
+        Needs::Itself => Err(Error::DependencyCycle(new.id)),
+        Needs::TooMany => Err(Error::TooManyNeeded {
+            id: new.id,
+            limit: NEEDED_MAX,
+        }),
     }
-    Ok(())
 }

@@ -25,7 +25,7 @@ pub fn all() -> Vec<Route> {
         with_etag(tasks(Put, "/tasks/{id}", "update", Write)),
         with_etag(tasks(Patch, "/tasks/{id}", "update", Write)),
         tasks(Delete, "/tasks/{id}", "delete", Write),
-        simple(Get, "/api/tasks", "list", Read),
+        paged(simple(Get, "/api/tasks", "list", Read)),
         created(
             simple(Post, "/api/tasks", "create", Write),
             "/api/tasks/{id}",

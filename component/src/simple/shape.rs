@@ -3,6 +3,7 @@
 use crate::contract::simple_tasks::{SimplePriority, SimpleTask};
 use crate::contract::tasks::{Priority, Status, Task};
 use crate::domain::timestamp;
+use crate::operations::TextSize;
 
 /// Converts a task to the shape of contract 1.
 pub fn to_simple(task: Task) -> SimpleTask {
@@ -15,6 +16,13 @@ pub fn to_simple(task: Task) -> SimpleTask {
         created_at: timestamp::minute(task.created_at),
         updated_at: timestamp::minute(task.updated_at.unwrap_or(task.created_at)),
     }
+}
+
+/// Returns an upper bound for the size of a task of this contract as JSON, given one for its texts.
+pub fn size(task: &Task, text_size: TextSize) -> usize {
+    // Names, punctuation, the id and times.
+    const REST: usize = 180;
+    REST + text_size(&task.title) + task.description.as_deref().map_or(0, text_size)
 }
 
 /// Returns the priority in contract 1, which has no `critical`.

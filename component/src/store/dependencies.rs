@@ -1,12 +1,10 @@
 //! The dependencies between tasks (`task_dependencies`).
 
 use crate::contract::sql::Value;
-use crate::contract::tasks::Task;
 use crate::error::Error;
 use crate::platform::Platform;
-use crate::store::placeholders::{self, CHUNK, padded_len};
+use crate::store::arrays::{self, Array};
 use crate::store::rows::Table;
-use crate::store::tasks;
 
 /// Returns the ids that no task has, sorted.
 ///
@@ -16,50 +14,42 @@ use crate::store::tasks;
 pub fn missing(platform: &mut impl Platform, mut ids: Vec<i64>) -> Result<Vec<i64>, Error> {
     ids.sort_unstable();
     ids.dedup();
-    let mut missing = Vec::new();
-    for chunk in ids.chunks(CHUNK) {
-        let count = padded_len(chunk.len());
-        let mut params: Vec<Value> = chunk.iter().copied().map(Value::Integer).collect();
-        params.resize(count, Value::Null);
-        let list = placeholders::list(1, count);
-
-        let statement = format!("select count(*) from tasks where id in ({list})");
-        let rows = platform.query(&statement, &params)?;
-        if Table::new(&rows)?.only()?.count()? == chunk.len() as u64 {
-            continue;
-        }
-        let statement = format!("select id from tasks where id in ({list}) order by id");
-        let rows = platform.query(&statement, &params)?;
-        let found: Result<Vec<i64>, _> = Table::new(&rows)?
-            .rows()
-            .map(|mut row| row.integer())
-            .collect();
-        let found = found?;
-        missing.extend(chunk.iter().filter(|id| found.binary_search(id).is_err()));
+    if ids.is_empty() {
+        return Ok(ids);
     }
-    Ok(missing)
+    let elements = arrays::elements(platform.dialect(), "$1");
+    let params = [Array::of_integers(&ids).into_value()];
+    let named = format!("tasks where id in (select cast(v.value as bigint) from {elements})");
+
+    let rows = platform.query(&format!("select count(*) from {named}"), &params)?;
+    if Table::new(&rows)?.only()?.count()? == ids.len() as u64 {
+        return Ok(Vec::new());
+    }
+    let rows = platform.query(&format!("select id from {named} order by id"), &params)?;
+    let found: Result<Vec<i64>, _> = Table::new(&rows)?
+        .rows()
+        .map(|mut row| row.integer())
+        .collect();
+    let found = found?;
+    ids.retain(|id| found.binary_search(id).is_err());
+    Ok(ids)
 }
 
-/// Adds dependencies: pairs of a task's id and the id of the task it depends on. Both tasks must
-/// exist, and no pair may be stored already.
+/// Adds dependencies of a task. All tasks must exist, and none may be stored already.
 ///
 /// # Errors
 /// Returns [`Error::Database`] if a statement fails.
-pub fn add(platform: &mut impl Platform, pairs: &[(i64, i64)]) -> Result<(), Error> {
-    for chunk in pairs.chunks(CHUNK) {
-        let count = padded_len(chunk.len());
-        let mut params: Vec<Value> = chunk
-            .iter()
-            .flat_map(|(task, dependency)| [*task, *dependency].map(Value::Integer))
-            .collect();
-        params.resize(count * 2, Value::Null);
-        let statement = format!(
-            "insert into task_dependencies (task_id, dependency_id) select column1, column2 \
-             from {} where column1 is not null",
-            placeholders::table(&["bigint", "bigint"], 1, count)
-        );
-        platform.execute(&statement, &params)?;
+pub fn add(platform: &mut impl Platform, id: i64, added: &[i64]) -> Result<(), Error> {
+    if added.is_empty() {
+        return Ok(());
     }
+    let statement = format!(
+        "insert into task_dependencies (task_id, dependency_id) \
+         select $1, cast(v.value as bigint) from {}",
+        arrays::elements(platform.dialect(), "$2")
+    );
+    let params = [Value::Integer(id), Array::of_integers(added).into_value()];
+    platform.execute(&statement, &params)?;
     Ok(())
 }
 
@@ -68,17 +58,16 @@ pub fn add(platform: &mut impl Platform, pairs: &[(i64, i64)]) -> Result<(), Err
 /// # Errors
 /// Returns [`Error::Database`] if a statement fails.
 pub fn remove(platform: &mut impl Platform, id: i64, removed: &[i64]) -> Result<(), Error> {
-    for chunk in removed.chunks(CHUNK) {
-        let count = padded_len(chunk.len());
-        let mut params = vec![Value::Integer(id)];
-        params.extend(chunk.iter().copied().map(Value::Integer));
-        params.resize(count + 1, Value::Null);
-        let statement = format!(
-            "delete from task_dependencies where task_id = $1 and dependency_id in ({})",
-            placeholders::list(2, count)
-        );
-        platform.execute(&statement, &params)?;
+    if removed.is_empty() {
+        return Ok(());
     }
+    let statement = format!(
+        "delete from task_dependencies where task_id = $1 and \
+         dependency_id in (select cast(v.value as bigint) from {})",
+        arrays::elements(platform.dialect(), "$2")
+    );
+    let params = [Value::Integer(id), Array::of_integers(removed).into_value()];
+    platform.execute(&statement, &params)?;
     Ok(())
 }
 
@@ -92,32 +81,78 @@ pub fn remove_from_all(platform: &mut impl Platform, id: i64) -> Result<(), Erro
     Ok(())
 }
 
-/// Returns the tasks that depend on this one, sorted by id.
-///
-/// # Errors
-/// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if a row is not a task.
-pub fn dependents(platform: &mut impl Platform, id: i64) -> Result<Vec<Task>, Error> {
-    let statement = concat!(
-        "select ",
-        tasks::columns!(),
-        " from tasks where id in \
-         (select task_id from task_dependencies where dependency_id = $1) order by id"
-    );
-    let rows = platform.query(statement, &[Value::Integer(id)])?;
-    tasks::decode_all(&rows)
+/// A task that depends on another one: what changes when that one is deleted.
+pub struct Dependent {
+    /// Its id.
+    pub id: i64,
+    /// Its status, as stored.
+    pub status: i64,
+    /// Its checksum.
+    pub checksum: String,
+    /// The bytes of its texts. A change writes all of them again.
+    pub bytes: u64,
 }
 
-/// Returns whether a task depends on itself, directly or through other tasks. The query visits each
-/// task once, because UNION drops rows that it has already found.
+/// Returns the tasks that depend on this one, sorted by id, at most `limit`.
 ///
 /// # Errors
-/// Returns [`Error::Database`] if the statement fails.
-pub fn in_cycle(platform: &mut impl Platform, id: i64) -> Result<bool, Error> {
+/// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if a row has other cells.
+pub fn dependents(
+    platform: &mut impl Platform,
+    id: i64,
+    limit: usize,
+) -> Result<Vec<Dependent>, Error> {
+    let statement = "select id, status, checksum, octet_length(title) + \
+         coalesce(octet_length(description), 0) + octet_length(tags) + octet_length(dependencies) \
+         from tasks where id in \
+         (select task_id from task_dependencies where dependency_id = $1) order by id limit $2";
+    let params = [Value::Integer(id), Value::Integer(limit as i64)];
+    let rows = platform.query(statement, &params)?;
+    let rows = Table::new(&rows)?.rows();
+    let mut dependents = Vec::with_capacity(rows.len());
+    for mut row in rows {
+        dependents.push(Dependent {
+            id: row.integer()?,
+            status: row.integer()?,
+            checksum: row.text()?.to_owned(),
+            bytes: row.count()?,
+        });
+    }
+    Ok(dependents)
+}
+
+/// What a task depends on, directly or through other tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Not itself.
+    Others,
+    /// Itself.
+    Itself,
+    /// More tasks than were looked at.
+    TooMany,
+}
+
+/// Looks for a task among the tasks that it depends on, directly or through other tasks. Each of them
+/// is visited once, because UNION drops rows that it has already found. More than `limit` are not
+/// visited.
+///
+/// # Errors
+/// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if the result is not a
+/// row of counts.
+pub fn needs(platform: &mut impl Platform, id: i64, limit: usize) -> Result<Needs, Error> {
     let statement = "with recursive needed (id) as (\
          select dependency_id from task_dependencies where task_id = $1 \
          union \
          select d.dependency_id from task_dependencies d join needed n on d.task_id = n.id\
-         ) select 1 from needed where id = $1 limit 1";
-    let rows = platform.query(statement, &[Value::Integer(id)])?;
-    Ok(!rows.cells.is_empty())
+         ) select count(*), count(case when id = $1 then 1 end) \
+         from (select id from needed limit $2) as v";
+    let params = [Value::Integer(id), Value::Integer(limit as i64 + 1)];
+    let rows = platform.query(statement, &params)?;
+    let mut row = Table::new(&rows)?.only()?;
+    let (visited, found) = (row.count()?, row.count()?);
+    Ok(match found {
+        0 if visited <= limit as u64 => Needs::Others,
+        0 => Needs::TooMany,
+        _ => Needs::Itself,
+    })
 }

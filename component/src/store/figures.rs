@@ -1,7 +1,8 @@
 //! Figures over all tasks, or over the tasks whose id is at least `first`. Each is one pass in the
-//! database.
+//! database. With and without `first`, the texts of the statements differ, because PostgreSQL keeps one
+//! plan per text and no plan suits both.
 
-use crate::contract::sql::{Rows, Value};
+use crate::contract::sql::Value;
 use crate::contract::tasks::{Category, DayFigures, Priority, Status};
 use crate::domain::{names, timestamp};
 use crate::error::Error;
@@ -40,10 +41,14 @@ pub fn groups(
     now: i64,
 ) -> Result<Vec<Group>, Error> {
     // Grouping by one number instead of three columns halves the time that SQLite needs to sort.
-    let statement = "select (status * 16 + priority) * 16 + category, count(*), \
+    let range = first.map_or("", |_| " where id >= $2");
+    let statement = format!(
+        "select (status * 16 + priority) * 16 + category, count(*), \
          count(estimated_hours), sum(estimated_hours), count(actual_hours), sum(actual_hours), \
-         count(case when due_at < $1 then 1 end) from tasks where true";
-    let rows = query_groups(platform, statement, &[now], first)?;
+         count(case when due_at < $1 then 1 end) from tasks{range} group by 1 order by 1"
+    );
+    let params: Vec<Value> = [now].into_iter().chain(first).map(Value::Integer).collect();
+    let rows = platform.query(&statement, &params)?;
     Table::new(&rows)?.rows().map(group).collect()
 }
 
@@ -63,10 +68,12 @@ fn group(mut row: Row<'_>) -> Result<Group, Error> {
     })
 }
 
-/// The tasks of one assignee.
-pub struct AssigneeGroup {
-    /// `unassigned` for tasks without an assignee, and for tasks of an assignee with that name.
-    pub assignee: String,
+/// Maximum number of assignees that figures list one by one.
+pub const ASSIGNEES_MAX: usize = 1_000;
+
+/// The tasks of one assignee, or of several together.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Work {
     /// The number of tasks.
     pub total: u64,
     /// The number of completed tasks.
@@ -79,34 +86,69 @@ pub struct AssigneeGroup {
     pub actual_hours: f64,
 }
 
-/// Counts tasks by assignee, sorted by the bytes of the names. Each name appears once.
+/// The tasks by assignee.
+pub struct Assignees {
+    /// The [`ASSIGNEES_MAX`] assignees with the most tasks, sorted by the bytes of their names. Each
+    /// name appears once. It is `unassigned` for tasks without an assignee, and for tasks of an
+    /// assignee with that name.
+    pub listed: Vec<(String, Work)>,
+    /// The tasks of all others.
+    pub others: Work,
+}
+
+/// Counts tasks by assignee.
 ///
 /// # Errors
 /// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if a row is not a group.
-pub fn assignee_groups(
-    platform: &mut impl Platform,
-    first: Option<i64>,
-) -> Result<Vec<AssigneeGroup>, Error> {
-    let statement = "select coalesce(assignee, 'unassigned'), count(*), \
+pub fn by_assignee(platform: &mut impl Platform, first: Option<i64>) -> Result<Assignees, Error> {
+    // One pass over the tasks. A number takes the place of the name of each assignee who is not listed.
+    let range = first.map_or("", |_| " where id >= $4");
+    let statement = format!(
+        "with work (name, total, completed, in_progress, estimated, actual) as (\
+         select coalesce(assignee, 'unassigned'), count(*), \
          count(case when status = $1 then 1 end), count(case when status = $2 then 1 end), \
-         sum(estimated_hours), sum(actual_hours) from tasks where true";
-    let cases = [Status::Completed, Status::InProgress].map(|status| status as i64);
-    let rows = query_groups(platform, statement, &cases, first)?;
-    Table::new(&rows)?.rows().map(assignee_group).collect()
+         sum(estimated_hours), sum(actual_hours) from tasks{range} group by 1), \
+         ranked as (select work.*, row_number() over (order by total desc, name) as place from work) \
+         select case when place <= $3 then name end, sum(total), sum(completed), \
+         sum(in_progress), sum(estimated), sum(actual) from ranked group by 1 order by 1"
+    );
+    let params: Vec<Value> = [
+        Status::Completed as i64,
+        Status::InProgress as i64,
+        ASSIGNEES_MAX as i64,
+    ]
+    .into_iter()
+    .chain(first)
+    .map(Value::Integer)
+    .collect();
+    let rows = platform.query(&statement, &params)?;
+    let rows = Table::new(&rows)?.rows();
+    let mut assignees = Assignees {
+        listed: Vec::with_capacity(rows.len()),
+        others: Work::default(),
+    };
+    for mut row in rows {
+        let name = row.optional_text()?.map(str::to_owned);
+        let work = Work {
+            total: row.count()?,
+            completed: row.count()?,
+            in_progress: row.count()?,
+            estimated_hours: row.optional_real()?.unwrap_or(0.0),
+            actual_hours: row.optional_real()?.unwrap_or(0.0),
+        };
+        match name {
+            Some(name) => assignees.listed.push((name, work)),
+            None => assignees.others = work,
+        }
+    }
+    Ok(assignees)
 }
 
-fn assignee_group(mut row: Row<'_>) -> Result<AssigneeGroup, Error> {
-    Ok(AssigneeGroup {
-        assignee: row.text()?.to_owned(),
-        total: row.count()?,
-        completed: row.count()?,
-        in_progress: row.count()?,
-        estimated_hours: row.optional_real()?.unwrap_or(0.0),
-        actual_hours: row.optional_real()?.unwrap_or(0.0),
-    })
-}
+/// Maximum number of days that figures list.
+pub const DAYS_MAX: usize = 10_000;
 
-/// Counts the tasks that were completed on each day in UTC, oldest first.
+/// Counts the tasks that were completed on each day in UTC, oldest first: the latest [`DAYS_MAX`] days
+/// on which there are any.
 ///
 /// # Errors
 /// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if a row is not a day.
@@ -114,35 +156,24 @@ pub fn completions_by_day(
     platform: &mut impl Platform,
     first: Option<i64>,
 ) -> Result<Vec<DayFigures>, Error> {
-    let statement = "select completed_at / $1, count(*) from tasks \
-         where completed_at is not null";
-    let rows = query_groups(platform, statement, &[timestamp::DAY_MICROS], first)?;
+    let range = first.map_or("", |_| " and id >= $3");
+    let statement = format!(
+        "select completed_at / $1, count(*) from tasks where completed_at is not null{range} \
+         group by 1 order by 1 desc limit $2"
+    );
+    let params: Vec<Value> = [timestamp::DAY_MICROS, DAYS_MAX as i64]
+        .into_iter()
+        .chain(first)
+        .map(Value::Integer)
+        .collect();
+    let rows = platform.query(&statement, &params)?;
     let days = Table::new(&rows)?.rows().map(|mut row| {
         Ok(DayFigures {
             date: timestamp::date(row.integer()?),
             completed: row.count()?,
         })
     });
-    days.collect()
-}
-
-/// Runs a statement that groups by its first column, over all tasks or over those from `first` on.
-/// These are two different statement texts, because PostgreSQL keeps one plan per text and no plan
-/// suits both.
-fn query_groups(
-    platform: &mut impl Platform,
-    statement: &str,
-    params: &[i64],
-    first: Option<i64>,
-) -> Result<Rows, Error> {
-    let params: Vec<Value> = params
-        .iter()
-        .copied()
-        .chain(first)
-        .map(Value::Integer)
-        .collect();
-    let range = first.map(|_| format!(" and id >= ${}", params.len()));
-    let range = range.unwrap_or_default();
-    let statement = format!("{statement}{range} group by 1 order by 1");
-    Ok(platform.query(&statement, &params)?)
+    let mut days: Vec<DayFigures> = days.collect::<Result<_, Error>>()?;
+    days.reverse();
+    Ok(days)
 }

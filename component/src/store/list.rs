@@ -3,16 +3,31 @@
 //! Pages use keyset pagination: a page begins after a position, not after a number of rows. A
 //! position holds the sort values of the last task. They end with `created_at` and `id`, so no two
 //! tasks have the same position.
+//!
+//! The number of different statements is fixed, a few hundred, whatever clients ask for. Each has one
+//! condition that an index serves, the *driver*; the other filters are one text, in which absent
+//! filters are null. Lists of words are arrays ([`arrays`]).
 
 use std::fmt::Write;
 
-use crate::contract::sql::Value;
+use crate::contract::sql::{Dialect, Value};
 use crate::contract::tasks::{Direction, SortKey, Task};
+use crate::domain::terms::range_end;
 use crate::domain::timestamp;
 use crate::error::Error;
 use crate::platform::Platform;
+use crate::store::arrays::{self, Array};
 use crate::store::rows::Table;
 use crate::store::tasks;
+
+/// The order of a list. `created_at` and `id` break ties, in the same direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// What the list is sorted by.
+    pub key: SortKey,
+    /// The direction of all columns.
+    pub direction: Direction,
+}
 
 /// The position of a task in a sorted list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,189 +56,208 @@ impl Position {
             id: task.id,
         }
     }
+
+    /// Returns the position before the first task.
+    pub fn start(direction: Direction) -> Self {
+        let outermost = match direction {
+            Direction::Asc => i64::MIN,
+            Direction::Desc => i64::MAX,
+        };
+        Self {
+            value: outermost,
+            created_at: outermost,
+            id: outermost,
+        }
+    }
 }
 
 /// A set of terms. A task matches if it has at least one of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Terms {
     /// These terms.
     Any(Vec<String>),
-    /// All terms from the first (inclusive) to the second (exclusive).
-    Between(String, String),
+    /// All terms that begin with one of these prefixes.
+    Prefixes(Vec<String>),
+}
+
+impl Terms {
+    /// Appends an array of a number, the first and the last term for each range of this set.
+    fn write(&self, number: usize, array: &mut Array) {
+        let mut write = |first: &str, last: &str| {
+            let mut range = Array::of_integers(&[number as i64]);
+            range.text(first);
+            range.text(last);
+            array.array(range);
+        };
+        match self {
+            Terms::Any(terms) => terms.iter().for_each(|term| write(term, term)),
+            Terms::Prefixes(prefixes) => prefixes
+                .iter()
+                .for_each(|prefix| write(prefix, &range_end(prefix))),
+        }
+    }
+}
+
+/// The terms that the tasks of a list must have: at least one of each set. The sets are in the form in
+/// which the database finds them fastest.
+#[derive(Debug, Default)]
+pub struct Search {
+    /// The rarest set, if it is rare: it has fewer than [`COMMON_ROWS`] rows in the index. The fastest
+    /// plan reads these tasks by id and sorts them.
+    rarest: Option<Terms>,
+    /// Common sets of few terms. The fastest plan walks the tasks in the order of the list and looks
+    /// each term of each task up, until the page is full.
+    listed: Vec<Vec<String>>,
+    /// All other sets. The tasks that have them are read completely.
+    others: Vec<Terms>,
 }
 
 /// Terms are common if they have at least this many rows in the index. Sorting that many tasks for
 /// one page would be too slow.
-const COMMON_ROWS: usize = 5_000;
+const COMMON_ROWS: u64 = 5_000;
 
-/// Returns which of these sets are common. One statement counts the rows of each set and stops at
-/// the threshold.
+/// Finds out how to search for these sets. One statement counts the rows of each range, up to
+/// [`COMMON_ROWS`].
 ///
 /// # Errors
-/// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if the result is not a
-/// row of counts.
-pub fn are_common(platform: &mut impl Platform, all: &[Terms]) -> Result<Vec<bool>, Error> {
-    let mut sql = Sql {
-        text: String::from("select "),
-        params: Vec::new(),
-    };
-    for (index, terms) in all.iter().enumerate() {
-        let gap = if index == 0 { "" } else { ", " };
-        sql.push(gap);
-        sql.push("(select count(*) from (select 1 from task_terms where ");
-        sql.terms(terms);
-        sql.push(" limit ");
-        sql.bind(Value::Integer(COMMON_ROWS as i64));
-        sql.push(") as v)");
+/// Returns [`Error::Database`] if a statement fails, and [`Error::Corrupt`] if a result has other cells.
+pub fn plan_search(platform: &mut impl Platform, sets: Vec<Terms>) -> Result<Search, Error> {
+    let mut search = Search::default();
+    if sets.is_empty() {
+        return Ok(search);
     }
-    let rows = platform.query(&sql.text, &sql.params)?;
-    let mut row = Table::new(&rows)?.only()?;
-    all.iter()
-        .map(|_| Ok(row.count()? == COMMON_ROWS as u64))
-        .collect()
+    let counts = count_rows(platform, &sets)?;
+    let mut rarest: Option<(Terms, u64)> = None;
+    for (terms, count) in sets.into_iter().zip(counts) {
+        if count >= COMMON_ROWS {
+            match expand(platform, terms)? {
+                Terms::Any(terms) => search.listed.push(terms),
+                terms => search.others.push(terms),
+            }
+        } else if rarest.as_ref().is_none_or(|(_, rarest)| count < *rarest) {
+            search.others.extend(rarest.take().map(|(terms, _)| terms));
+            rarest = Some((terms, count));
+        } else {
+            search.others.push(terms);
+        }
+    }
+    search.rarest = rarest.map(|(terms, _)| terms);
+    Ok(search)
 }
 
-/// Maximum number of terms that a range is expanded to. Each term costs a lookup, and few prefixes
+fn count_rows(platform: &mut impl Platform, sets: &[Terms]) -> Result<Vec<u64>, Error> {
+    let mut ranges = Array::new();
+    for (number, terms) in sets.iter().enumerate() {
+        terms.write(number, &mut ranges);
+    }
+    let statement = format!(
+        "select cast(w.value ->> 0 as bigint), (select count(*) from (select 1 from task_terms \
+         where term >= w.value ->> 1 and term <= w.value ->> 2 limit $2) as t) from {}",
+        arrays::rows(platform.dialect(), "$1")
+    );
+    let params = [ranges.into_value(), Value::Integer(COMMON_ROWS as i64)];
+    let rows = platform.query(&statement, &params)?;
+    let mut counts = vec![0; sets.len()];
+    for mut row in Table::new(&rows)?.rows() {
+        let number = usize::try_from(row.integer()?).ok();
+        let count = number.and_then(|number| counts.get_mut(number));
+        *count.ok_or(Error::Corrupt("a count has no set"))? += row.count()?;
+    }
+    Ok(counts)
+}
+
+/// Maximum number of terms that prefixes are expanded to. Each term costs a lookup, and few prefixes
 /// have more terms than this.
 const EXPANDED_TERMS_MAX: usize = 64;
 
-/// Expands a common range to the terms in it, unless it has more than [`EXPANDED_TERMS_MAX`]. With
-/// single terms, the database can look up one task at a time and fills a page without reading the
-/// whole range. The statement skips from term to term, because the index has a row for each task.
-///
-/// # Errors
-/// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if a row is not a term.
-pub fn expand(platform: &mut impl Platform, terms: Terms) -> Result<Terms, Error> {
-    let Terms::Between(start, end) = &terms else {
+/// Expands common prefixes to the terms that begin with them, unless there are more than
+/// [`EXPANDED_TERMS_MAX`]. With single terms, the database can look up one task at a time and fills a
+/// page without reading the whole range. The statement skips from term to term, because the index has
+/// a row for each task.
+fn expand(platform: &mut impl Platform, terms: Terms) -> Result<Terms, Error> {
+    let Terms::Prefixes(prefixes) = &terms else {
         return Ok(terms);
     };
     let statement = "with recursive v (term) as (\
-         select min(term) from task_terms where term >= $1 and term < $2 \
+         select min(term) from task_terms where term >= $1 and term <= $2 \
          union all \
-         select (select min(term) from task_terms where term > v.term and term < $2) \
+         select (select min(term) from task_terms where term > v.term and term <= $2) \
          from v where v.term is not null) \
          select term from v where term is not null limit $3";
-    let params = [
-        Value::Text(start.clone()),
-        Value::Text(end.clone()),
-        Value::Integer(EXPANDED_TERMS_MAX as i64 + 1),
-    ];
-    let rows = platform.query(statement, &params)?;
-    let found = Table::new(&rows)?
-        .rows()
-        .map(|mut row| Ok(row.text()?.to_owned()));
-    let found: Vec<String> = found.collect::<Result<_, Error>>()?;
-    Ok(match found.len() {
-        0..=EXPANDED_TERMS_MAX => Terms::Any(found),
-        _ => terms,
-    })
+    let mut found: Vec<String> = Vec::new();
+    for prefix in prefixes {
+        let params = [
+            Value::Text(prefix.clone()),
+            Value::Text(range_end(prefix)),
+            Value::Integer(EXPANDED_TERMS_MAX as i64 + 1),
+        ];
+        let rows = platform.query(statement, &params)?;
+        for mut row in Table::new(&rows)?.rows() {
+            found.push(row.text()?.to_owned());
+        }
+        if found.len() > EXPANDED_TERMS_MAX {
+            return Ok(terms);
+        }
+    }
+    Ok(Terms::Any(found))
 }
 
-/// Builds and runs the statement for one page.
-pub struct Query {
-    sql: Sql,
-    /// What separates the next condition from the text before it: ` where ` or ` and `.
-    separator: &'static str,
+/// Which tasks a list has. Absent filters match every task.
+#[derive(Debug, Default)]
+pub struct Filters {
+    /// The status, as stored.
+    pub status: Option<i64>,
+    /// The priority, as stored.
+    pub priority: Option<i64>,
+    /// The category, as stored.
+    pub category: Option<i64>,
+    /// The assignee, and another spelling that matches, too.
+    pub assignee: Option<(String, Option<String>)>,
+    /// The due time is after and before these, in microseconds.
+    pub due: Option<(i64, i64)>,
+    /// These statuses do not match.
+    pub closed: Option<[i64; 2]>,
+    /// The terms.
+    pub search: Search,
 }
 
-impl Query {
-    /// Creates a query for all tasks.
-    pub fn new() -> Self {
-        let text = concat!("select ", tasks::columns!(), " from tasks").to_owned();
-        Self {
-            sql: Sql {
-                text,
-                params: Vec::new(),
-            },
-            separator: " where ",
-        }
+/// Reads tasks in order: those after `start`, without the first `offset` of them, and at most `limit`.
+///
+/// # Errors
+/// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if a row is not a task.
+pub fn read(
+    platform: &mut impl Platform,
+    filters: &Filters,
+    order: Order,
+    start: Position,
+    offset: i64,
+    limit: usize,
+) -> Result<Vec<Task>, Error> {
+    let mut sql = Sql {
+        text: concat!("select ", tasks::columns!(), " from tasks where ").to_owned(),
+        params: Vec::new(),
+        dialect: platform.dialect(),
+    };
+    sql.after(start, order);
+    let columns_are_done = sql.driver(filters);
+    if !columns_are_done {
+        sql.other_filters(filters);
     }
-
-    /// Keeps only tasks for which the comparison of a column with the value is true.
-    pub fn compare(&mut self, column_and_operator: &str, value: Value) {
-        self.condition(column_and_operator);
-        self.sql.bind(value);
-    }
-
-    /// Keeps only tasks with these terms. If few tasks have them, the fastest plan reads these tasks
-    /// by id and sorts them. If the terms are common, it is faster to walk the tasks in the order of
-    /// the list and check each one until the page is full.
-    pub fn terms(&mut self, terms: &Terms, common: bool) {
-        let (start, end) = match (terms, common) {
-            (_, false) => ("id in (select task_id from task_terms where ", ")"),
-            (Terms::Any(_), true) => (
-                "exists (select 1 from task_terms where task_id = tasks.id and ",
-                ")",
-            ),
-            // The unary plus keeps SQLite from reading the tasks by these ids.
-            (Terms::Between(..), true) => ("+id in (select task_id from task_terms where ", ")"),
-        };
-        self.condition(start);
-        self.sql.terms(terms);
-        self.sql.push(end);
-    }
-
-    /// Keeps only tasks after this position in that order.
-    pub fn after(&mut self, position: Position, key: SortKey, direction: Direction) {
-        self.condition("(");
-        self.sql.push(columns(key));
-        self.sql.push(match direction {
-            Direction::Asc => ") > (",
-            Direction::Desc => ") < (",
-        });
-        if key != SortKey::CreatedAt {
-            self.sql.bind(Value::Integer(position.value));
-            self.sql.push(", ");
-        }
-        self.sql.bind(Value::Integer(position.created_at));
-        self.sql.push(", ");
-        self.sql.bind(Value::Integer(position.id));
-        self.sql.push(")");
-    }
-
-    /// Runs the query. Skips `offset` tasks and returns at most `limit`, in order.
-    ///
-    /// # Errors
-    /// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if a row is not a
-    /// task.
-    pub fn run(
-        mut self,
-        platform: &mut impl Platform,
-        key: SortKey,
-        direction: Direction,
-        limit: i64,
-        offset: i64,
-    ) -> Result<Vec<Task>, Error> {
-        let order = match direction {
-            Direction::Asc => "",
-            Direction::Desc => " desc",
-        };
-        self.sql.push(" order by ");
-        for (index, column) in columns(key).split(", ").enumerate() {
-            let gap = if index == 0 { "" } else { ", " };
-            // Writing to a string cannot fail.
-            let _ = write!(self.sql.text, "{gap}{column}{order}");
-        }
-        self.sql.push(" limit ");
-        self.sql.bind(Value::Integer(limit));
-        if offset > 0 {
-            self.sql.push(" offset ");
-            self.sql.bind(Value::Integer(offset));
-        }
-        let rows = platform.query(&self.sql.text, &self.sql.params)?;
-        tasks::decode_all(&rows)
-    }
-
-    fn condition(&mut self, text: &str) {
-        self.sql.push(self.separator);
-        self.sql.push(text);
-        self.separator = " and ";
-    }
+    sql.other_terms(&filters.search);
+    sql.order(order);
+    sql.push(" limit ");
+    sql.bind(Value::Integer(limit as i64));
+    sql.push(" offset ");
+    sql.bind(Value::Integer(offset));
+    let rows = platform.query(&sql.text, &sql.params)?;
+    tasks::decode_all(&rows)
 }
 
 /// The text of a statement, with its parameters in the order of their numbers.
 struct Sql {
     text: String,
     params: Vec<Value>,
+    dialect: Dialect,
 }
 
 impl Sql {
@@ -237,23 +271,228 @@ impl Sql {
         let _ = write!(self.text, "${}", self.params.len());
     }
 
-    fn terms(&mut self, terms: &Terms) {
-        match terms {
-            Terms::Any(terms) => {
-                self.push("term in (");
-                for (index, term) in terms.iter().enumerate() {
-                    self.push(if index == 0 { "" } else { ", " });
-                    self.bind(Value::Text(term.clone()));
+    /// Binds a value that the text uses by this name.
+    fn named(&mut self, value: Value) -> String {
+        self.params.push(value);
+        format!("${}", self.params.len())
+    }
+
+    /// Keeps only tasks after this position.
+    fn after(&mut self, position: Position, order: Order) {
+        self.push("(");
+        self.push(columns(order.key));
+        self.push(match order.direction {
+            Direction::Asc => ") > (",
+            Direction::Desc => ") < (",
+        });
+        if order.key != SortKey::CreatedAt {
+            self.bind(Value::Integer(position.value));
+            self.push(", ");
+        }
+        self.bind(Value::Integer(position.created_at));
+        self.push(", ");
+        self.bind(Value::Integer(position.id));
+        self.push(")");
+    }
+
+    fn order(&mut self, order: Order) {
+        let direction = match order.direction {
+            Direction::Asc => "",
+            Direction::Desc => " desc",
+        };
+        self.push(" order by ");
+        for (index, column) in columns(order.key).split(", ").enumerate() {
+            self.push(if index == 0 { "" } else { ", " });
+            self.push(column);
+            self.push(direction);
+        }
+    }
+
+    /// Adds the condition that an index serves: the rarest terms, or one filter. Returns whether that
+    /// was the only filter.
+    ///
+    /// With common terms, a filter that many tasks match is no driver: it would save little, and each
+    /// driver is another set of statements.
+    fn driver(&mut self, filters: &Filters) -> bool {
+        let Filters {
+            status,
+            priority,
+            category,
+            assignee,
+            due,
+            closed,
+            search,
+        } = filters;
+        let columns = [
+            status.is_some(),
+            priority.is_some(),
+            category.is_some(),
+            assignee.is_some(),
+            due.is_some(),
+            closed.is_some(),
+        ];
+        let count = columns.into_iter().filter(|given| *given).count();
+        let with_terms =
+            search.rarest.is_some() || !search.listed.is_empty() || !search.others.is_empty();
+        let done = count == 0 || count == 1 && !with_terms;
+
+        if let Some(terms) = &search.rarest {
+            self.rarest(terms);
+        } else if let Some((name, other)) = assignee {
+            self.push(" and assignee ");
+            match other {
+                None => {
+                    self.push("= ");
+                    self.bind(Value::Text(name.clone()));
                 }
-                self.push(")");
+                Some(other) => {
+                    self.push("in (");
+                    self.bind(Value::Text(name.clone()));
+                    self.push(", ");
+                    self.bind(Value::Text(other.clone()));
+                    self.push(")");
+                }
             }
-            Terms::Between(start, end) => {
-                self.push("term >= ");
-                self.bind(Value::Text(start.clone()));
-                self.push(" and term < ");
-                self.bind(Value::Text(end.clone()));
+        } else if let Some((after, before)) = due {
+            self.push(" and due_at > ");
+            self.bind(Value::Integer(*after));
+            self.push(" and due_at < ");
+            self.bind(Value::Integer(*before));
+        } else if !with_terms {
+            let enums = [
+                ("category", category),
+                ("status", status),
+                ("priority", priority),
+            ];
+            let given = enums
+                .into_iter()
+                .find_map(|(column, case)| case.map(|case| (column, case)));
+            if let Some((column, case)) = given {
+                self.push(" and ");
+                self.push(column);
+                self.push(" = ");
+                self.bind(Value::Integer(case));
             }
         }
+        done
+    }
+
+    /// Adds all filters, also absent ones, and the one that is already the driver.
+    fn other_filters(&mut self, filters: &Filters) {
+        for (column, case) in [
+            ("status", filters.status),
+            ("priority", filters.priority),
+            ("category", filters.category),
+        ] {
+            let case = self.named(case.map_or(Value::Null, Value::Integer));
+            let _ = write!(self.text, " and ({column} = {case} or {case} is null)");
+        }
+        let (name, other) = match &filters.assignee {
+            None => (Value::Null, Value::Null),
+            Some((name, other)) => (
+                Value::Text(name.clone()),
+                Value::Text(other.as_ref().unwrap_or(name).clone()),
+            ),
+        };
+        let (name, other) = (self.named(name), self.named(other));
+        let _ = write!(
+            self.text,
+            " and (assignee = {name} or assignee = {other} or {name} is null)"
+        );
+        let (after, before) = match filters.due {
+            None => (Value::Null, Value::Null),
+            Some((after, before)) => (Value::Integer(after), Value::Integer(before)),
+        };
+        let (after, before) = (self.named(after), self.named(before));
+        let _ = write!(
+            self.text,
+            " and (due_at > {after} and due_at < {before} or {after} is null)"
+        );
+        // No status is negative.
+        for closed in filters.closed.unwrap_or([-1, -1]) {
+            self.push(" and status <> ");
+            self.bind(Value::Integer(closed));
+        }
+    }
+
+    fn rarest(&mut self, terms: &Terms) {
+        self.push(" and id in (select abs(");
+        match terms {
+            Terms::Any(terms) => {
+                let array = Array::of_texts(terms.iter().map(String::as_str));
+                let array = self.named(array.into_value());
+                self.push("task_id) from task_terms where ");
+                self.push(&arrays::is_in(self.dialect, "term", &array));
+            }
+            Terms::Prefixes(prefixes) if prefixes.len() == 1 => {
+                self.push("task_id) from task_terms where term >= ");
+                self.bind(Value::Text(prefixes[0].clone()));
+                self.push(" and term <= ");
+                self.bind(Value::Text(range_end(&prefixes[0])));
+            }
+            Terms::Prefixes(_) => {
+                let mut ranges = Array::new();
+                terms.write(0, &mut ranges);
+                let ranges = self.named(ranges.into_value());
+                self.push("t.task_id) from ");
+                self.ranges(&ranges);
+            }
+        }
+        self.push(")");
+    }
+
+    fn other_terms(&mut self, search: &Search) {
+        match search.listed.as_slice() {
+            [] => {}
+            [terms] => {
+                let array = Array::of_texts(terms.iter().map(String::as_str));
+                let array = self.named(array.into_value());
+                let has_term = arrays::is_in(self.dialect, "term", &array);
+                let _ = write!(
+                    self.text,
+                    " and (exists (select 1 from task_terms where task_id = tasks.id and {has_term}) \
+                     or exists (select 1 from task_terms where task_id = -tasks.id and {has_term}))"
+                );
+            }
+            sets => {
+                let mut array = Array::new();
+                for terms in sets {
+                    array.array(Array::of_texts(terms.iter().map(String::as_str)));
+                }
+                let array = self.named(array.into_value());
+                let sets = arrays::rows(self.dialect, &array);
+                let has_term = arrays::is_in(self.dialect, "term", "w.value");
+                let _ = write!(
+                    self.text,
+                    " and not exists (select 1 from {sets} where not exists (select 1 \
+                     from task_terms where task_id in (tasks.id, -tasks.id) and {has_term}))"
+                );
+            }
+        }
+        if !search.others.is_empty() {
+            let mut ranges = Array::new();
+            for (number, terms) in search.others.iter().enumerate() {
+                terms.write(number, &mut ranges);
+            }
+            let ranges = self.named(ranges.into_value());
+            // The unary plus keeps SQLite from reading the tasks by these ids.
+            self.push(" and +id in (select abs(t.task_id) from ");
+            self.ranges(&ranges);
+            self.push(" group by abs(t.task_id) having count(distinct w.value ->> 0) = ");
+            self.bind(Value::Integer(search.others.len() as i64));
+            self.push(")");
+        }
+    }
+
+    /// Adds the rows `t` of the index in the ranges `w` of a parameter.
+    fn ranges(&mut self, ranges: &str) {
+        let ranges = arrays::rows(self.dialect, ranges);
+        // With a cross join, SQLite looks up each range instead of reading the whole index.
+        let _ = write!(
+            self.text,
+            "{ranges} cross join task_terms as t \
+             where t.term >= w.value ->> 1 and t.term <= w.value ->> 2"
+        );
     }
 }
 

@@ -7,8 +7,8 @@ use crate::contract::tasks::Task;
 use crate::domain::{names, timestamp};
 use crate::error::Error;
 use crate::platform::Platform;
+use crate::store::arrays::{self, Array};
 use crate::store::lists;
-use crate::store::placeholders::{self, CHUNK, padded_len};
 use crate::store::rows::{Row, Table};
 
 /// The columns that [`decode`] reads, in its order.
@@ -107,98 +107,93 @@ pub fn insert(platform: &mut impl Platform, task: &Task) -> Result<i64, Error> {
     Table::new(&rows)?.only()?.integer()
 }
 
-/// Updates the columns that a change made different. Unchanged columns are left out, because an
-/// engine rewrites the index of every column that the statement names.
+/// Updates the columns that a change made different, in groups. Other groups are left out, because an
+/// engine rewrites the index of every column that the statement names. With six groups there are at
+/// most 64 different statements.
 ///
 /// # Errors
 /// Returns [`Error::Database`] if the statement fails.
 pub fn update(platform: &mut impl Platform, old: &Task, new: &Task) -> Result<(), Error> {
-    let mut statement = String::from("update tasks set updated_at = $2, checksum = $3");
+    let mut statement = String::from(
+        "update tasks set updated_at = $2, checksum = $3, estimated_hours = $4, actual_hours = $5",
+    );
     let mut params = vec![
         Value::Integer(new.id),
         Value::Integer(new.updated_at.map_or(0, timestamp::micros)),
         Value::Text(new.checksum.clone()),
+        real(new.estimated_hours),
+        real(new.actual_hours),
     ];
-    let mut set = |column: &str, changed: bool, value: &dyn Fn() -> Value| {
-        if changed {
-            params.push(value());
-            // Writing to a string cannot fail.
-            let _ = write!(statement, ", {column} = ${}", params.len());
-        }
+    let mut set = |column: &str, value: Value| {
+        params.push(value);
+        // Writing to a string cannot fail.
+        let _ = write!(statement, ", {column} = ${}", params.len());
     };
-    set("title", old.title != new.title, &|| {
-        Value::Text(new.title.clone())
-    });
-    set("description", old.description != new.description, &|| {
-        text(&new.description)
-    });
-    set("status", old.status != new.status, &|| {
-        Value::Integer(new.status as i64)
-    });
-    set("priority", old.priority != new.priority, &|| {
-        Value::Integer(new.priority as i64)
-    });
-    set("category", old.category != new.category, &|| {
-        Value::Integer(new.category as i64)
-    });
-    set("assignee", old.assignee != new.assignee, &|| {
-        text(&new.assignee)
-    });
-    set(
-        "estimated_hours",
-        old.estimated_hours != new.estimated_hours,
-        &|| real(new.estimated_hours),
-    );
-    set(
-        "actual_hours",
-        old.actual_hours != new.actual_hours,
-        &|| real(new.actual_hours),
-    );
-    set("tags", old.tags != new.tags, &|| {
-        Value::Text(lists::write_tags(&new.tags))
-    });
-    set(
-        "dependencies",
-        old.dependencies != new.dependencies,
-        &|| Value::Text(lists::write_ids(&new.dependencies)),
-    );
-    set("due_at", old.due_at != new.due_at, &|| {
-        integer(new.due_at.map(timestamp::micros))
-    });
-    set(
-        "completed_at",
-        old.completed_at != new.completed_at,
-        &|| integer(new.completed_at.map(timestamp::micros)),
-    );
+    let same_texts = old.title == new.title
+        && old.description == new.description
+        && old.tags == new.tags
+        && old.dependencies == new.dependencies;
+    if !same_texts {
+        set("title", Value::Text(new.title.clone()));
+        set("description", text(&new.description));
+        set("tags", Value::Text(lists::write_tags(&new.tags)));
+        set(
+            "dependencies",
+            Value::Text(lists::write_ids(&new.dependencies)),
+        );
+    }
+    if old.status != new.status || old.completed_at != new.completed_at {
+        set("status", Value::Integer(new.status as i64));
+        set(
+            "completed_at",
+            integer(new.completed_at.map(timestamp::micros)),
+        );
+    }
+    if old.priority != new.priority {
+        set("priority", Value::Integer(new.priority as i64));
+    }
+    if old.category != new.category {
+        set("category", Value::Integer(new.category as i64));
+    }
+    if old.assignee != new.assignee {
+        set("assignee", text(&new.assignee));
+    }
+    if old.due_at != new.due_at {
+        set("due_at", integer(new.due_at.map(timestamp::micros)));
+    }
     statement.push_str(" where id = $1");
     platform.execute(&statement, &params)?;
     Ok(())
 }
 
-/// Updates the dependencies of many tasks, and the columns that change with them.
+/// Removes one dependency from the texts of many tasks. Each task has its id and its new checksum.
 ///
 /// # Errors
-/// Returns [`Error::Database`] if a statement fails.
-pub fn update_dependencies(platform: &mut impl Platform, tasks: &[Task]) -> Result<(), Error> {
-    for chunk in tasks.chunks(CHUNK) {
-        let count = padded_len(chunk.len());
-        let mut params = Vec::with_capacity(count * 4);
-        for task in chunk {
-            params.extend([
-                Value::Integer(task.id),
-                Value::Text(lists::write_ids(&task.dependencies)),
-                Value::Integer(task.updated_at.map_or(0, timestamp::micros)),
-                Value::Text(task.checksum.clone()),
-            ]);
-        }
-        params.resize(count * 4, Value::Null);
-        let statement = format!(
-            "update tasks set dependencies = v.column2, updated_at = v.column3, \
-             checksum = v.column4 from {} where tasks.id = v.column1",
-            placeholders::table(&["bigint", "text", "bigint", "text"], 1, count)
-        );
-        platform.execute(&statement, &params)?;
+/// Returns [`Error::Database`] if the statement fails.
+pub fn remove_dependency<'a>(
+    platform: &mut impl Platform,
+    dependency: i64,
+    now: i64,
+    tasks: impl Iterator<Item = (i64, &'a str)>,
+) -> Result<(), Error> {
+    let mut changes = Array::new();
+    for (id, checksum) in tasks {
+        let mut change = Array::of_integers(&[id]);
+        change.text(checksum);
+        changes.array(change);
     }
+    let statement = format!(
+        "update tasks set dependencies = trim(replace(' ' || dependencies || ' ', $2, ' ')), \
+         updated_at = $3, checksum = w.value ->> 1 from {} \
+         where tasks.id = cast(w.value ->> 0 as bigint)",
+        arrays::rows(platform.dialect(), "$1")
+    );
+    let params = [
+        changes.into_value(),
+        Value::Text(format!(" {dependency} ")),
+        Value::Integer(now),
+    ];
+    platform.execute(&statement, &params)?;
     Ok(())
 }
 

@@ -1,31 +1,45 @@
 //! The index of the terms that find tasks (`task_terms`). See `domain::terms`.
+//!
+//! A row is a term and the id of its task. Rows of folded terms have the negative id. So the logic
+//! before them, which may serve beside this one or after a rollback, neither finds these rows nor
+//! inserts one that exists.
 
 use crate::contract::sql::Value;
 use crate::error::Error;
 use crate::platform::Platform;
-use crate::store::placeholders::{self, CHUNK, padded_len};
+use crate::store::arrays::{self, Array};
 
-/// Adds terms, each with its task's id. No pair may be in the index already or appear twice.
+/// Adds terms of one task. None may be in the index already or appear twice.
 ///
 /// # Errors
 /// Returns [`Error::Database`] if a statement fails.
-pub fn add(platform: &mut impl Platform, terms: Vec<(String, i64)>) -> Result<(), Error> {
-    let mut terms = terms.into_iter();
-    while terms.len() > 0 {
-        let count = padded_len(terms.len().min(CHUNK));
-        let mut params = Vec::with_capacity(count * 2);
-        for (term, id) in terms.by_ref().take(count) {
-            params.push(Value::Text(term));
-            params.push(Value::Integer(id));
-        }
-        params.resize(count * 2, Value::Null);
-        let statement = format!(
-            "insert into task_terms (term, task_id) select column1, column2 from {} \
-             where column1 is not null",
-            placeholders::table(&["text", "bigint"], 1, count)
-        );
-        platform.execute(&statement, &params)?;
+pub fn add(platform: &mut impl Platform, id: i64, terms: &[String]) -> Result<(), Error> {
+    if terms.is_empty() {
+        return Ok(());
     }
+    let statement = format!(
+        "insert into task_terms (term, task_id) select v.value, $1 from {}",
+        arrays::elements(platform.dialect(), "$2")
+    );
+    platform.execute(&statement, &params(id, terms))?;
+    Ok(())
+}
+
+/// Adds folded terms of one task. Those that are in the index already are left out: the logic before
+/// folded terms leaves them when it changes a task.
+///
+/// # Errors
+/// Returns [`Error::Database`] if a statement fails.
+pub fn add_folded(platform: &mut impl Platform, id: i64, terms: &[String]) -> Result<(), Error> {
+    if terms.is_empty() {
+        return Ok(());
+    }
+    let statement = format!(
+        "insert into task_terms (term, task_id) select v.value, $1 from {} where true \
+         on conflict do nothing",
+        arrays::elements(platform.dialect(), "$2")
+    );
+    platform.execute(&statement, &params(-id, terms))?;
     Ok(())
 }
 
@@ -33,20 +47,27 @@ pub fn add(platform: &mut impl Platform, terms: Vec<(String, i64)>) -> Result<()
 ///
 /// # Errors
 /// Returns [`Error::Database`] if a statement fails.
-pub fn remove(platform: &mut impl Platform, id: i64, terms: Vec<String>) -> Result<(), Error> {
-    let mut terms = terms.into_iter();
-    while terms.len() > 0 {
-        let count = padded_len(terms.len().min(CHUNK));
-        let mut params = Vec::with_capacity(count + 1);
-        params.push(Value::Integer(id));
-        params.extend(terms.by_ref().take(count).map(Value::Text));
-        // Null is equal to no term.
-        params.resize(count + 1, Value::Null);
-        let statement = format!(
-            "delete from task_terms where task_id = $1 and term in ({})",
-            placeholders::list(2, count)
-        );
-        platform.execute(&statement, &params)?;
+pub fn remove(platform: &mut impl Platform, id: i64, terms: &[String]) -> Result<(), Error> {
+    if terms.is_empty() {
+        return Ok(());
     }
+    let statement = format!(
+        "delete from task_terms where task_id = $1 and {}",
+        arrays::is_in(platform.dialect(), "term", "$2")
+    );
+    platform.execute(&statement, &params(id, terms))?;
     Ok(())
+}
+
+/// Removes folded terms of one task. Terms that are not in the index are ignored.
+///
+/// # Errors
+/// Returns [`Error::Database`] if a statement fails.
+pub fn remove_folded(platform: &mut impl Platform, id: i64, terms: &[String]) -> Result<(), Error> {
+    remove(platform, -id, terms)
+}
+
+fn params(id: i64, terms: &[String]) -> [Value; 2] {
+    let terms = Array::of_texts(terms.iter().map(String::as_str));
+    [Value::Integer(id), terms.into_value()]
 }

@@ -1,11 +1,13 @@
 //! A platform on SQLite in memory, which takes the place of the host.
 
+use std::collections::BTreeSet;
+
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Statement, StatementStatus, ToSql};
 use tasks::contract::Datetime;
 use tasks::contract::events::Event;
 use tasks::contract::log::Level;
-use tasks::contract::sql::{Cause, Cell, Failure, Rows, Span, Value};
+use tasks::contract::sql::{Cause, Cell, Dialect, Failure, Rows, Span, Value};
 use tasks::contract::tasks::{Category, Task, TaskDraft, TaskFilter, TaskUpdate};
 use tasks::error::Error;
 use tasks::operations;
@@ -19,6 +21,12 @@ pub struct Database {
     connection: Connection,
     pub seconds: u64,
     pub statements: usize,
+    /// The different texts of all statements.
+    pub texts: BTreeSet<String>,
+    /// The text of the last statement.
+    pub last: String,
+    /// The bytes of text in all results.
+    pub bytes: usize,
     /// The number of rows that the engine scanned without an index.
     pub scanned: i32,
     pub lines: Vec<String>,
@@ -38,6 +46,9 @@ impl Database {
             connection,
             seconds: START,
             statements: 0,
+            texts: BTreeSet::new(),
+            last: String::new(),
+            bytes: 0,
             scanned: 0,
             lines: Vec::new(),
             events: Vec::new(),
@@ -74,22 +85,37 @@ impl Database {
         self.connection.execute_batch(statement).unwrap();
     }
 
+    fn note(&mut self, statement: &str) {
+        self.statements += 1;
+        statement.clone_into(&mut self.last);
+        if !self.texts.contains(statement) {
+            self.texts.insert(statement.to_owned());
+        }
+    }
+
     /// Returns the engine's plan for a statement.
     pub fn plan(&self, statement: &str) -> String {
         let mut explain = self
             .connection
             .prepare(&format!("explain query plan {statement}"))
             .unwrap();
-        let lines = explain
-            .query_map([], |row| row.get::<_, String>(3))
-            .unwrap();
-        lines.map(Result::unwrap).collect::<Vec<_>>().join("\n")
+        // Parameters that are not bound are null.
+        let mut rows = explain.raw_query();
+        let mut lines = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            lines.push(row.get::<_, String>(3).unwrap());
+        }
+        lines.join("\n")
     }
 }
 
 impl Platform for Database {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
     fn query(&mut self, statement: &str, params: &[Value]) -> Result<Rows, Failure> {
-        self.statements += 1;
+        self.note(statement);
         let mut statement = self.connection.prepare_cached(statement).map_err(failure)?;
         bind(&mut statement, params).map_err(failure)?;
         let width = statement.column_count();
@@ -118,12 +144,13 @@ impl Platform for Database {
             }
         }
         drop(rows);
+        self.bytes += out.heap.len();
         self.scanned += statement.reset_status(StatementStatus::FullscanStep);
         Ok(out)
     }
 
     fn execute(&mut self, statement: &str, params: &[Value]) -> Result<u64, Failure> {
-        self.statements += 1;
+        self.note(statement);
         let mut statement = self.connection.prepare_cached(statement).map_err(failure)?;
         bind(&mut statement, params).map_err(failure)?;
         Ok(statement.raw_execute().map_err(failure)? as u64)

@@ -291,22 +291,88 @@ fn a_list_takes_one_statement_and_sorts_by_an_index() {
     database.statements = 0;
     database.titles(all());
     assert_eq!(database.statements, 1);
-    for (columns, index) in [
-        ("created_at, id", "tasks_by_created_at"),
-        ("updated_at, created_at, id", "tasks_by_updated_at"),
-        ("priority, created_at, id", "tasks_by_priority"),
-        ("status, created_at, id", "tasks_by_status"),
+    for (key, index) in [
+        (SortKey::CreatedAt, "tasks_by_created_at"),
+        (SortKey::UpdatedAt, "tasks_by_updated_at"),
+        (SortKey::Priority, "tasks_by_priority"),
+        (SortKey::Status, "tasks_by_status"),
     ] {
-        let values = if columns.len() > 14 {
-            "1, 2, 3"
-        } else {
-            "1, 2"
-        };
-        let order = columns.replace(',', " desc,");
-        let plan = database.plan(&format!(
-            "select * from tasks where ({columns}) < ({values}) order by {order} desc limit 9"
-        ));
-        assert!(plan.starts_with("SEARCH") && plan.contains(index), "{plan}");
-        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        for order in [Direction::Asc, Direction::Desc] {
+            let plan = plan_of(&mut database, sorted(key, order));
+            assert!(plan.starts_with("SEARCH") && plan.contains(index), "{plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        }
     }
+}
+
+#[test]
+fn a_filter_is_served_by_an_index() {
+    let mut database = six();
+    let ada = || Some("ada".to_owned());
+    let cases = [
+        (
+            "tasks_by_status (status=?",
+            TaskFilter {
+                status: Some(Status::Blocked),
+                ..all()
+            },
+        ),
+        (
+            "tasks_by_priority (priority=?",
+            TaskFilter {
+                priority: Some(Priority::Low),
+                ..all()
+            },
+        ),
+        (
+            "tasks_by_category (category=?",
+            TaskFilter {
+                category: Some(Category::Bugfix),
+                status: Some(Status::Blocked),
+                priority: Some(Priority::Low),
+                ..all()
+            },
+        ),
+        (
+            "tasks_by_assignee (assignee=?",
+            TaskFilter {
+                assignee: ada(),
+                ..all()
+            },
+        ),
+        (
+            "tasks_by_assignee (assignee=?",
+            TaskFilter {
+                assignee: ada(),
+                category: Some(Category::Bugfix),
+                overdue: Some(true),
+                ..all()
+            },
+        ),
+    ];
+    for (index, filter) in cases {
+        let plan = plan_of(&mut database, filter);
+        assert!(
+            plan.contains(index) && !plan.contains("TEMP B-TREE"),
+            "{plan}"
+        );
+    }
+    let rare = TaskFilter {
+        q: Some("task".to_owned()),
+        status: Some(Status::Blocked),
+        ..all()
+    };
+    let plan = plan_of(&mut database, rare);
+    assert!(plan.contains("tasks USING INTEGER PRIMARY KEY"), "{plan}");
+    assert!(
+        plan.contains("task_terms USING PRIMARY KEY (term>? AND term<?)"),
+        "{plan}"
+    );
+}
+
+/// Returns the plan of the last statement that a list runs.
+fn plan_of(database: &mut Database, filter: TaskFilter) -> String {
+    operations::list(database, filter).unwrap();
+    let statement = database.last.clone();
+    database.plan(&statement)
 }

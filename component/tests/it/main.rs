@@ -1,5 +1,6 @@
 //! Tests the operations of both contracts on SQLite in memory, without a host.
 
+mod bounds;
 mod bulk;
 mod database;
 mod dependencies;
@@ -10,4 +11,6 @@ mod lists;
 mod search;
 mod service;
 mod simple;
+mod statements;
+mod text;
 mod updates;

@@ -171,13 +171,14 @@ fn a_task_with_a_short_title_can_be_changed_through_contract_2() {
 #[test]
 fn the_newest_tasks_come_first_and_a_deletion_has_a_message() {
     let mut database = Database::new();
-    assert!(simple::list(&mut database).unwrap().is_empty());
+    assert!(simple::list(&mut database, None).unwrap().tasks.is_empty());
     for title in ["A", "B"] {
         database.seconds += 60;
         simple::create(&mut database, titled(title)).unwrap();
     }
-    let titles: Vec<String> = simple::list(&mut database)
+    let titles: Vec<String> = simple::list(&mut database, None)
         .unwrap()
+        .tasks
         .into_iter()
         .map(|task| task.title)
         .collect();

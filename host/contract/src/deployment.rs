@@ -204,12 +204,16 @@ words! {
         MemoryLimitExceeded = "memory-limit-exceeded",
         /// The call passed too much data to the host.
         HandoverLimitExceeded = "handover-limit-exceeded",
+        /// The answer of the call is too large.
+        AnswerLimitExceeded = "answer-limit-exceeded",
         /// The call ran too many statements.
         StatementLimitExceeded = "statement-limit-exceeded",
         /// The call read too many rows.
         RowLimitExceeded = "row-limit-exceeded",
         /// The call read too many bytes.
         ByteLimitExceeded = "byte-limit-exceeded",
+        /// A statement of the call took too much memory.
+        StatementMemoryExceeded = "statement-memory-exceeded",
         /// The logic returned a value that its type does not allow.
         LogicReturnedInvalidValue = "logic-returned-invalid-value",
         /// The logic reported success after a statement had failed.
@@ -248,6 +252,10 @@ words! {
         LocationMalformed = "location-malformed",
         /// A route has a next page and no cursor.
         NoCursor = "no-cursor",
+        /// There are too many routes.
+        TooManyRoutes = "too-many-routes",
+        /// The types of the API are too large.
+        TypesTooLarge = "types-too-large",
         /// Two routes answer the same method and path.
         RouteTwice = "route-twice",
         /// Two paths match the same requests.

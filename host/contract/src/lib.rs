@@ -35,7 +35,7 @@ pub const RESERVED_PATHS: [&str; 7] = [
 
 /// The codes of the problems that the host itself answers with on the public port. A component's
 /// problems must not use them: a client could not tell who answered.
-pub const HOST_PROBLEMS: [&str; 32] = [
+pub const HOST_PROBLEMS: &[&str] = &[
     "malformed-request",
     "invalid-request",
     "invalid-header",
@@ -49,6 +49,15 @@ pub const HOST_PROBLEMS: [&str; 32] = [
     "not-found",
     "method-not-allowed",
     "payload-too-large",
+    "arguments-too-large",
+    "malformed-http",
+    "invalid-host",
+    "target-too-long",
+    "head-too-large",
+    "unsupported-expectation",
+    "unsupported-transfer-coding",
+    "unsupported-http-version",
+    "too-many-buffered-bytes",
     "body-timeout",
     "body-incomplete",
     "too-many-event-streams",
@@ -68,6 +77,8 @@ pub const HOST_PROBLEMS: [&str; 32] = [
     "logic-ignored-failure",
     "event-limit-exceeded",
     "logic-published-invalid-event",
+    "answer-limit-exceeded",
+    "statement-memory-exceeded",
 ];
 
 /// A component's description of itself (`service.describe`).

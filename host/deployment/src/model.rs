@@ -160,7 +160,8 @@ pub struct Status {
     pub shadow: Option<ShadowReport>,
     /// The running deployment.
     pub deployment: Option<Deployment>,
-    /// The earlier revisions to which a rollback needs no compilation, the latest first.
+    /// The earlier revisions that are in memory, the latest first. After a restart there are none: a
+    /// rollback then loads one first.
     pub kept: Vec<RevisionStatus>,
     /// What an operator should know about the active revision: that the host fell back to it,
     /// and why.

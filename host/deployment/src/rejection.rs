@@ -123,6 +123,7 @@ impl Rejection {
     pub fn code(&self) -> Reason {
         match self {
             Rejection::Compile(error) => compile_code(error),
+            Rejection::Interface(DecodeError::TooLarge) => Reason::TypesTooLarge,
             Rejection::Interface(_) => Reason::UnreadableInterface,
             Rejection::Load(error) => load_code(error),
             Rejection::Export(_) => Reason::MissingExport,
@@ -219,9 +220,11 @@ fn fault_code(fault: &Fault) -> Reason {
         Fault::CpuTime => Reason::CpuTimeExceeded,
         Fault::Memory => Reason::MemoryLimitExceeded,
         Fault::Handover => Reason::HandoverLimitExceeded,
+        Fault::Answer => Reason::AnswerLimitExceeded,
         Fault::Statements => Reason::StatementLimitExceeded,
         Fault::Rows => Reason::RowLimitExceeded,
         Fault::Bytes => Reason::ByteLimitExceeded,
+        Fault::StatementMemory => Reason::StatementMemoryExceeded,
         Fault::Value(_) => Reason::LogicReturnedInvalidValue,
         Fault::Transaction(_) => Reason::LogicIgnoredFailure,
         Fault::Events => Reason::EventLimitExceeded,
@@ -248,6 +251,8 @@ fn route_code(fault: &BindFault) -> Reason {
         BindFault::MemberType { .. } => Reason::MemberType,
         BindFault::Location(_) => Reason::LocationMalformed,
         BindFault::NoCursor => Reason::NoCursor,
+        BindFault::TooManyRoutes => Reason::TooManyRoutes,
+        BindFault::TypesTooLarge => Reason::TypesTooLarge,
     }
 }
 
@@ -274,9 +279,11 @@ mod tests {
             Fault::CpuTime,
             Fault::Memory,
             Fault::Handover,
+            Fault::Answer,
             Fault::Statements,
             Fault::Rows,
             Fault::Bytes,
+            Fault::StatementMemory,
             Fault::Value(String::new()),
             Fault::Transaction(String::new()),
             Fault::Events,

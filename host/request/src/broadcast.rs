@@ -17,7 +17,7 @@ use storage::{Cursor, Database, Published};
 
 /// Events that a subscriber may be behind before it has to read them from the database again.
 const RING: usize = 1024;
-/// Events in one page.
+/// Events in one page. The database also limits the size of a page.
 const PAGE: u32 = 256;
 /// Subscribers that read from the database at a time. A small number leaves connections for
 /// requests, however many subscribers return at once.
@@ -202,8 +202,9 @@ impl Subscriber {
             if self.behind {
                 match self.read_page().await? {
                     Some(page) => {
-                        // The ring was joined first, so it holds everything after a partial page.
-                        self.behind = page.len() as u32 == PAGE;
+                        // The ring was joined first, so it holds everything after the last page. A
+                        // page may end early, so only an empty one is the last.
+                        self.behind = !page.is_empty();
                         self.page = page.into_iter();
                         continue;
                     }

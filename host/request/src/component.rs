@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::logic::{Finished, Invocation, Logic};
 use contract::RouteIndex;
 use runtime::{Call, Export, Fault, Interruption, Program, ReturnValue, Runtime, ServiceError};
-use transcode::{Input, InputError, Memory, Operation, ResultError, Val};
+use transcode::{AnswerLimits, Input, InputError, Memory, Operation, ResultError, Val};
 
 /// A compiled component with the operations of its routes.
 pub struct Component {
@@ -69,7 +69,11 @@ impl Logic for Component {
     ) -> Result<Box<dyn Invocation>, InputError> {
         let bound = self.operations[route.get()].clone();
         Ok(Box::new(ComponentCall {
-            arguments: bound.operation.read(input)?,
+            // The arguments are copied into the instance, so they may take as much memory as it.
+            arguments: bound.operation.read(&Input {
+                limit_bytes: self.runtime.limits().memory_bytes,
+                ..*input
+            })?,
             bound,
             runtime: self.runtime.clone(),
             program: self.program.clone(),
@@ -101,13 +105,20 @@ struct ComponentCall {
 impl Invocation for ComponentCall {
     async fn run(&self, call: Call) -> Finished {
         let Bound { operation, export } = &*self.bound;
-        let limit_bytes = self.runtime.limits().handover_bytes;
+        let limits = self.runtime.limits();
+        let of_answer = AnswerLimits {
+            bytes: limits.answer_bytes,
+            deadline: call.deadline,
+        };
         let write = |returned: ReturnValue<'_>| match returned {
             ReturnValue::Nothing => Err(Fault::Value("nothing".into())),
-            ReturnValue::Value(value) => operation.write(&value).map_err(Fault::Value),
-            ReturnValue::InMemory { memory, address } => operation
-                .write_in(&mut Memory::new(memory, limit_bytes), address)
-                .map_err(fault_of),
+            ReturnValue::Value(value) => operation.write(&value, of_answer).map_err(fault_of),
+            ReturnValue::InMemory { memory, address } => {
+                let mut memory = Memory::new(memory, limits.handover_bytes);
+                operation
+                    .write_in(&mut memory, address, of_answer)
+                    .map_err(fault_of)
+            }
         };
         let returned = self
             .runtime
@@ -127,5 +138,7 @@ fn fault_of(error: ResultError) -> Fault {
         ResultError::Value(reason) => Fault::Value(reason),
         ResultError::Abi(reason) => Fault::Trap(reason.to_owned()),
         ResultError::TooLarge => Fault::Handover,
+        ResultError::AnswerTooLarge => Fault::Answer,
+        ResultError::Deadline => Fault::Deadline,
     }
 }

@@ -69,6 +69,7 @@ impl<'a> PreparedRequest<'a> {
                 query: request.query.as_deref(),
                 media_type: request.media_type.as_deref(),
                 body: &request.body,
+                ..Input::default()
             },
         )?;
         let if_match = request.if_match.as_deref();
@@ -116,9 +117,7 @@ fn reader(
     };
     let input = Input {
         parameters: &request.parameters,
-        query: None,
-        media_type: None,
-        body: &[],
+        ..Input::default()
     };
     Ok(Some(revision.logic.prepare(reader, &input)?))
 }

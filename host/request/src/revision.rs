@@ -52,8 +52,12 @@ impl Revision {
     }
 
     fn find_route(&self, method: Method, path: &str) -> Option<RouteIndex> {
-        let mut routes = self.description.indexed_routes();
-        let found = routes.find(|(_, route)| route.method == method && route.path == path);
-        found.map(|(index, _)| index)
+        // A template matches its own text, because no literal contains a brace.
+        let template = self.router.at(path).ok()?.value;
+        if template.path != path {
+            return None;
+        }
+        let mut methods = template.methods.iter();
+        methods.find_map(|(of, route)| (*of == method).then_some(*route))
     }
 }

@@ -2,8 +2,8 @@
 //! answers are compared.
 //!
 //! A read is offered to a bounded queue after its answer is made. If the queue is full, the read is
-//! skipped, so that no client waits. The deployment that tries the candidate takes reads from the
-//! queue one at a time, and only while a slot is free.
+//! skipped, so that no client waits. So is a read with a large answer. The deployment that tries
+//! the candidate takes reads from the queue one at a time, and only while a slot is free.
 //!
 //! The candidate runs in a read transaction of its own, with the clock and the seed that the
 //! active revision had. Data may have changed since then. So if the answers differ, the active
@@ -14,6 +14,7 @@ mod difference;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
@@ -24,6 +25,9 @@ use contract::RouteIndex;
 
 /// Reads that wait in the queue.
 const QUEUE: usize = 64;
+/// Maximum size of an answer that is kept and compared, in bytes. The values of its JSON take many
+/// times as much.
+pub(super) const MAX_ANSWER: usize = 1 << 20;
 /// Differences that are kept, one for each route and JSON pointer.
 const SAMPLES: usize = 20;
 
@@ -91,9 +95,13 @@ impl Shadow {
         self.report.lock().clone()
     }
 
-    /// Queues a read. Returns whether there was room.
+    /// Queues a read. Returns whether there was room, and the answer is small enough.
     pub(super) fn offer(&self, job: Job) -> bool {
-        self.jobs.try_send(job).is_ok()
+        let size = match &job.answered {
+            Ok(answer) => answer.body.as_ref().map_or(0, Bytes::len),
+            Err(_) => 0,
+        };
+        size <= MAX_ANSWER && self.jobs.try_send(job).is_ok()
     }
 
     pub(super) fn skipped(&self) {

@@ -137,17 +137,17 @@ impl Compiler {
     pub const LEAST_MEMORY_BYTES: u64 = 128 << 20;
 
     /// Returns a compiler that starts this program's own executable, with the default limits.
-    /// `requests_bytes` is the memory that requests of this process may take meanwhile.
+    /// `used_bytes` is the memory that requests and the database of this process may take meanwhile.
     ///
     /// # Errors
     /// Returns an error if the path of the executable is not known.
-    pub fn of_this_program(requests_bytes: u64) -> std::io::Result<Self> {
+    pub fn of_this_program(used_bytes: u64) -> std::io::Result<Self> {
         let root = Path::new("/");
         let limit = Cgroups::below(root).memory_limit();
         Ok(Compiler {
             program: std::env::current_exe()?,
             timeout: Self::TIMEOUT,
-            memory_bytes: default_memory(limit.or(memory_of_machine(root)), requests_bytes),
+            memory_bytes: default_memory(limit.or(memory_of_machine(root)), used_bytes),
         })
     }
 
@@ -252,11 +252,11 @@ impl Compiler {
 /// Returns how much memory a compilation may take by default: what the container or the machine has
 /// beside the host and its requests, but at least a quarter of all, as requests seldom take all that
 /// they may.
-fn default_memory(limit: Option<u64>, requests_bytes: u64) -> u64 {
+fn default_memory(limit: Option<u64>, used_bytes: u64) -> u64 {
     let Some(limit) = limit else {
         return Compiler::MEMORY_BYTES;
     };
-    let beside = limit.saturating_sub(HOST_BYTES.saturating_add(requests_bytes));
+    let beside = limit.saturating_sub(HOST_BYTES.saturating_add(used_bytes));
     beside
         .max(limit / 4)
         .clamp(Compiler::LEAST_MEMORY_BYTES, Compiler::MEMORY_BYTES)

@@ -18,12 +18,18 @@ pub enum Fault {
     /// It passed more data to the host than a request may: 500.
     #[error("the logic passed too much data to the host")]
     Handover,
+    /// It returned a result whose JSON is larger than an answer may be: 500.
+    #[error("the answer is too large")]
+    Answer,
     /// It ran more statements than a request may: 500.
     #[error("the request ran too many statements")]
     Statements,
     /// Its statements returned more rows than a request may read: 500.
     #[error("the request read too many rows")]
     Rows,
+    /// One of its statements needed more memory than the database may use: 500.
+    #[error("a statement needed too much memory")]
+    StatementMemory,
     /// Its statements returned more bytes than a request may read: 500.
     #[error("the request read too many bytes")]
     Bytes,
@@ -44,7 +50,7 @@ pub enum Fault {
 
 impl Fault {
     /// All values of [`Fault::code`].
-    pub const CODES: [&'static str; 12] = [
+    pub const CODES: [&'static str; 14] = [
         "logic-trapped",
         "deadline-exceeded",
         "cpu-time-exceeded",
@@ -57,6 +63,8 @@ impl Fault {
         "logic-ignored-failure",
         "event-limit-exceeded",
         "logic-published-invalid-event",
+        "answer-limit-exceeded",
+        "statement-memory-exceeded",
     ];
 
     /// Returns the fault's slug: the name of its problem type and of its metric label.
@@ -74,6 +82,8 @@ impl Fault {
             Fault::Transaction(_) => 9,
             Fault::Events => 10,
             Fault::Event(_) => 11,
+            Fault::Answer => 12,
+            Fault::StatementMemory => 13,
         };
         Self::CODES[index]
     }
@@ -97,6 +107,7 @@ impl From<storage::Error> for Interruption {
             storage::Error::Limit(storage::Limit::Statements) => Fault::Statements.into(),
             storage::Error::Limit(storage::Limit::Rows) => Fault::Rows.into(),
             storage::Error::Limit(storage::Limit::Bytes) => Fault::Bytes.into(),
+            storage::Error::Limit(storage::Limit::Memory) => Fault::StatementMemory.into(),
             other => Interruption::Database(other),
         }
     }

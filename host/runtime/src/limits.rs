@@ -18,6 +18,9 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// Maximum size of the data that the guest passes to the host in one call, in bytes.
     pub handover_bytes: usize,
+    /// Maximum size of the answer that is written from a call's result, in bytes. Whoever writes the
+    /// answer applies it.
+    pub answer_bytes: usize,
     /// Maximum CPU time of one call.
     pub cpu: Duration,
     /// Maximum number of events that one call may publish.
@@ -38,6 +41,7 @@ impl Default for Limits {
             spare_instances: Self::SPARE_INSTANCES,
             memory_bytes: 64 << 20,
             handover_bytes: 16 << 20,
+            answer_bytes: 16 << 20,
             cpu: Duration::from_secs(1),
             events: 10_000,
             log_lines: 100,

@@ -81,7 +81,7 @@ impl Target<'_> {
             let route = route(template, &parts.method)
                 .ok_or_else(|| Problem::method_not_allowed(allow(template)))?;
             let parameters = decode(found.params.iter()).map_err(not_utf_8)?;
-            let body = read_body(app, &parts.headers, body).await?;
+            let body = read_body(app, parts, body).await?;
             return self.call(route, parameters, body).await;
         }
         if let Some(file) = surface.asset(revision, path) {
@@ -121,6 +121,9 @@ impl Target<'_> {
         match app.api.answer(revision, route, request).await {
             Ok(answer) => Ok(answer::respond(answer, parts, &app.config.public_path)),
             Err(error) => {
+                if error == Error::ArgumentsTooLarge {
+                    app.metrics.limit_hit("arguments-too-large");
+                }
                 report::log(&error);
                 let reason = report::reason(&error);
                 let problem = Problem::from(error);
@@ -156,15 +159,16 @@ impl Target<'_> {
     }
 }
 
-async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+async fn read_body(app: &App, parts: &Parts, body: Body) -> Result<Bytes, Problem> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
     let limits = Limits {
+        account: parts.extensions.get(),
         size: app.config.body_limit,
         time: app.config.body_timeout,
     };
-    let read = body::read(headers, body, limits).await;
+    let read = body::read(&parts.headers, body, limits).await;
     read.map_err(|error| match error {
         BodyError::Encoded => Problem::unsupported_coding(),
         BodyError::TooLarge => {
@@ -176,6 +180,7 @@ async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, 
             Problem::body_timeout()
         }
         BodyError::Incomplete => Problem::body_incomplete(),
+        BodyError::Full(full) => full.into(),
     })
 }
 

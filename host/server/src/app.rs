@@ -47,23 +47,44 @@ impl App {
 
 /// Whether this host accepts new requests. Clones share the state.
 #[derive(Debug, Clone, Default)]
-pub struct Readiness(Arc<watch::Sender<bool>>);
+pub struct Readiness(Arc<watch::Sender<Phase>>);
+
+/// From the start to the end of the public port. Each phase follows the one before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    #[default]
+    Open,
+    /// The drain delay: load balancers should notice, and requests are still accepted.
+    Draining,
+    /// The port accepts no more connections.
+    Closed,
+}
 
 impl Readiness {
     /// Makes `/readyz` answer 503 from now on. This cannot be undone.
     pub fn withdraw(&self) {
-        self.0.send_replace(true);
+        self.0.send_replace(Phase::Draining);
+    }
+
+    /// Makes `/readyz?exclude=drain` answer 503, too. This cannot be undone.
+    pub fn close(&self) {
+        self.0.send_replace(Phase::Closed);
     }
 
     /// Whether [`Readiness::withdraw`] was called.
     pub fn withdrawn(&self) -> bool {
-        *self.0.borrow()
+        *self.0.borrow() >= Phase::Draining
+    }
+
+    /// Whether [`Readiness::close`] was called.
+    pub fn closed(&self) -> bool {
+        *self.0.borrow() == Phase::Closed
     }
 
     /// Waits for [`Readiness::withdraw`].
     pub async fn until_withdrawn(self) {
         let mut withdrawn = self.0.subscribe();
         // `self` holds the sender, so the channel is not closed.
-        let _ = withdrawn.wait_for(|withdrawn| *withdrawn).await;
+        let _ = withdrawn.wait_for(|phase| *phase >= Phase::Draining).await;
     }
 }

@@ -1,5 +1,6 @@
 //! Reads a request's body within limits of size and time. Used by the API and by the admin API.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -9,11 +10,14 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
+use super::buffered::{Account, Full, owned};
 use super::byte_size::ByteSize;
 
 /// The limits of one body.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+#[derive(Clone, Copy)]
+pub(super) struct Limits<'a> {
+    /// Where its bytes are counted.
+    pub(super) account: Option<&'a Arc<Account>>,
     pub(super) size: ByteSize,
     /// How long the whole body may take.
     pub(super) time: Duration,
@@ -30,6 +34,8 @@ pub(super) enum BodyError {
     TooSlow,
     /// It ended early.
     Incomplete,
+    /// The memory for bodies and answers is used up.
+    Full(Full),
 }
 
 /// Reads the whole body.
@@ -42,7 +48,7 @@ pub(super) enum BodyError {
 pub(super) async fn read(
     headers: &HeaderMap,
     body: Body,
-    limits: Limits,
+    limits: Limits<'_>,
 ) -> Result<Bytes, BodyError> {
     if headers
         .get(CONTENT_ENCODING)
@@ -56,7 +62,7 @@ pub(super) async fn read(
     if declared.is_some_and(|declared| declared > limits.size.0) {
         return Err(BodyError::TooLarge);
     }
-    match timeout(limits.time, collect(body, declared, limits.size)).await {
+    match timeout(limits.time, collect(body, declared, limits)).await {
         Ok(read) => read,
         Err(_) => Err(BodyError::TooSlow),
     }
@@ -65,8 +71,9 @@ pub(super) async fn read(
 async fn collect(
     mut body: Body,
     declared: Option<usize>,
-    limit: ByteSize,
+    limits: Limits<'_>,
 ) -> Result<Bytes, BodyError> {
+    let mut reserved = limits.account.map(|account| account.request());
     // Most bodies arrive in one piece, which is returned without a copy.
     let mut first = Bytes::new();
     let mut joined: Option<BytesMut> = None;
@@ -75,8 +82,11 @@ async fn collect(
             continue;
         };
         let received = joined.as_ref().map_or(first.len(), BytesMut::len);
-        if piece.len() > limit.0 - received {
+        if piece.len() > limits.size.0 - received {
             return Err(BodyError::TooLarge);
+        }
+        if let Some(reserved) = &mut reserved {
+            reserved.grow(piece.len()).map_err(BodyError::Full)?;
         }
         match &mut joined {
             Some(joined) => joined.extend_from_slice(&piece),
@@ -92,7 +102,11 @@ async fn collect(
             }
         }
     }
-    Ok(joined.map_or(first, BytesMut::freeze))
+    let read = joined.map_or(first, BytesMut::freeze);
+    Ok(match reserved {
+        Some(reserved) if !read.is_empty() => owned(read, reserved),
+        _ => read,
+    })
 }
 
 #[cfg(test)]
@@ -106,6 +120,7 @@ mod tests {
     async fn read_pieces(pieces: &'static [&'static str]) -> Result<Bytes, BodyError> {
         let pieces = stream::iter(pieces.iter().map(|piece| Ok::<_, io::Error>(*piece)));
         let limits = Limits {
+            account: None,
             size: ByteSize(8),
             time: Duration::from_secs(10),
         };

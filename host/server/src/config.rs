@@ -59,15 +59,28 @@ pub struct Config {
     #[arg(long, env = "TASK_HOST_IDLE_TIMEOUT", default_value = "75s", value_parser = parse_duration)]
     pub idle_timeout: Duration,
 
-    /// How long a client may take to read any further byte of an answer. After that the connection
-    /// is closed
+    /// How long a client may take to read the next 16 KiB of its answers, or the rest if that is
+    /// less. After that the connection is closed
     #[arg(long, env = "TASK_HOST_WRITE_TIMEOUT", default_value = "30s", value_parser = parse_duration)]
     pub write_timeout: Duration,
 
-    /// Maximum number of open connections. Further connections wait in the kernel until one is
-    /// closed
+    /// Maximum number of open connections, lowered if the process may not open as many files. Above
+    /// it the host closes the connections that have been idle the longest. If all are in use, further
+    /// connections wait in the kernel
     #[arg(long, env = "TASK_HOST_MAX_CONNECTIONS", default_value = "10000")]
     pub max_connections: NonZeroU32,
+
+    /// Maximum number of bytes that the host keeps for all clients together: bodies of requests, and
+    /// answers that are not read yet. Above it the host closes the connections that keep the most or
+    /// whose clients have stopped reading, and else answers 503. The admin port has a quarter of it
+    /// for itself
+    #[arg(long, env = "TASK_HOST_BUFFER_LIMIT", default_value = "64MiB", value_parser = buffer_bytes)]
+    pub buffer_limit: ByteSize,
+
+    /// The part of the buffer limit that one connection may take. Above it a further request on the
+    /// connection gets 503
+    #[arg(long, env = "TASK_HOST_CONNECTION_BUFFER_LIMIT", default_value = "8MiB", value_parser = buffer_bytes)]
+    pub connection_buffer_limit: ByteSize,
 
     /// Maximum number of clients that follow the events. Further clients get 503
     #[arg(long, env = "TASK_HOST_MAX_EVENT_STREAMS", default_value = "1000")]
@@ -156,6 +169,17 @@ fn header_bytes(text: &str) -> Result<ByteSize, String> {
     Ok(size)
 }
 
+/// Less would not hold a single large answer, and answers are passed on in pieces.
+const LEAST_BUFFER_BYTES: usize = 1 << 20;
+
+fn buffer_bytes(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse()?;
+    if size.0 < LEAST_BUFFER_BYTES {
+        return Err("give at least 1MiB".to_owned());
+    }
+    Ok(size)
+}
+
 /// Origins whose pages may use the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -223,6 +247,8 @@ mod tests {
             ["--header-timeout", "soon"],
             ["--client-header", "two words"],
             ["--max-connections", "0"],
+            ["--buffer-limit", "0"],
+            ["--connection-buffer-limit", "100KiB"],
             ["--public-path", "staging"],
             ["--public-path", "//elsewhere.example"],
             ["--public-path", "/a/../b"],

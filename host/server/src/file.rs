@@ -15,6 +15,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
+use super::buffered::SharedBuffer;
 use super::etag::{self, REVALIDATE, not_modified};
 use request::entity_tag_of;
 
@@ -62,6 +63,7 @@ impl File {
         let compressed = self.gzip().filter(|_| accepts_gzip(request_headers));
         let content = compressed.unwrap_or_else(|| self.plain());
         let mut response = Response::new(Body::from(content.clone()));
+        response.extensions_mut().insert(SharedBuffer);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, self.media_type.clone());
         headers.insert(CACHE_CONTROL, REVALIDATE);

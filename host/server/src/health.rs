@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
@@ -93,8 +93,17 @@ pub(super) async fn livez(State(app): State<Arc<App>>) -> Response {
 }
 
 /// `GET /readyz`: 503 means that requests should go to another host for now.
-pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
-    if app.readiness.withdrawn() {
+///
+/// With `?exclude=drain`, the drain delay does not count: the host still accepts requests then. This is
+/// for load balancers that learn from elsewhere that a host stops, as Kubernetes does, and that use a
+/// stopping host only if no other one is ready.
+pub(super) async fn readyz(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let query = uri.query().unwrap_or_default();
+    let draining = match query.split('&').any(|pair| pair == "exclude=drain") {
+        true => app.readiness.closed(),
+        false => app.readiness.withdrawn(),
+    };
+    if draining {
         return probe(Err("the host is draining".to_owned()), "ready");
     }
     let api = app.api.clone();

@@ -22,6 +22,7 @@ mod app;
 mod assets;
 mod backend;
 mod body;
+mod buffered;
 mod byte_size;
 mod client;
 pub mod config;
@@ -41,6 +42,7 @@ mod recent;
 mod router;
 mod surface;
 mod trace;
+mod wire;
 
 #[cfg(test)]
 mod fake;

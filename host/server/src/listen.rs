@@ -5,12 +5,14 @@
 //! connection with its next answer; stop accepting; wait up to the drain time-out for requests in
 //! flight; close the remaining connections. A second signal skips to the last step.
 //!
-//! Slow clients are disconnected in three places: `stream` bounds the time for a request's head and
-//! for a client that reads no bytes, hyper bounds the time between requests, and `body` bounds the
-//! time for a body.
+//! Slow clients are disconnected in four places: `stream` bounds the time for a request's head, hyper
+//! bounds the time between requests, `body` bounds the time for a body, and `buffered` bounds the time
+//! and the memory of clients that do not read. `gate` refuses what is not valid HTTP/1.
 
+mod gate;
 mod stream;
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -21,7 +23,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::header::CONNECTION;
+use axum::http::header::{CONNECTION, HOST};
 use axum::http::{HeaderValue, Request, Version};
 use futures_util::FutureExt as _;
 use futures_util::future::FusedFuture;
@@ -31,21 +33,34 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tower::ServiceExt;
 use tracing::{debug, info, warn};
 
-use self::stream::{Progress, Stream};
+use self::stream::{Requests, Stream};
 use super::app::Readiness;
+use super::buffered::{Account, Budget, PIECE_BYTES};
 use super::client::Peer;
 use super::config::Config;
+use super::wire;
 use telemetry::metrics::Metrics;
 
 /// Open streams of one HTTP/2 connection.
-const MAX_STREAMS: u32 = 200;
+const MAX_STREAMS: u32 = 32;
+
+/// How much hyper collects before it writes, in bytes: several pieces of an answer.
+const WRITE_BYTES: usize = 4 * PIECE_BYTES;
+
+/// How much of its answers the kernel keeps for a client that reads slowly, in bytes. The kernel
+/// would otherwise keep up to some MiB for each.
+const SEND_BUFFER_BYTES: usize = 256 * 1024;
+
+/// How long a connection is idle before it may be closed for another one.
+const LEAST_IDLE: Duration = Duration::from_secs(1);
 
 /// How long idle connections have to close, if the drain must end at once.
 const HURRIED_DRAIN: Duration = Duration::from_millis(100);
@@ -62,6 +77,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Limits {
     /// `--max-connections`
     pub connections: usize,
+    /// `--buffer-limit`
+    pub buffer_bytes: usize,
+    /// `--connection-buffer-limit`
+    pub connection_buffer_bytes: usize,
     /// `--max-header-bytes`
     pub header_bytes: usize,
     /// `--header-timeout`
@@ -80,6 +99,8 @@ impl From<&Config> for Limits {
     fn from(config: &Config) -> Limits {
         Limits {
             connections: config.max_connections.get() as usize,
+            buffer_bytes: config.buffer_limit.0,
+            connection_buffer_bytes: config.connection_buffer_limit.0,
             header_bytes: config.max_header_bytes.0,
             header_timeout: config.header_timeout,
             idle_timeout: config.idle_timeout,
@@ -111,12 +132,24 @@ pub async fn serve(
     hurry: impl Future<Output = ()>,
 ) -> Drained {
     let mut hurry = pin!(hurry.fuse());
+    // Connections inherit this.
+    if let Err(failure) = SockRef::from(&listener).set_send_buffer_size(SEND_BUFFER_BYTES) {
+        debug!("cannot set SO_SNDBUF: {failure}");
+    }
+    let budget = Budget::new(
+        limits.buffer_bytes,
+        limits.connection_buffer_bytes,
+        metrics.clone(),
+    );
     let mut port = Port {
         router,
         builder: builder(&limits),
+        budget,
         slots: Arc::new(Semaphore::new(limits.connections)),
         graceful: GracefulShutdown::new(),
         connections: JoinSet::new(),
+        open: HashMap::new(),
+        next: None,
         limits,
         readiness,
         metrics,
@@ -139,6 +172,7 @@ pub async fn serve(
     }
     port.accept_pending(&listener);
     drop(listener);
+    port.readiness.close();
     if !hurry.is_terminated() && port.limits.drain_delay > Duration::ZERO {
         tokio::select! {
             _ = timeout(FIRST_REQUEST, port.empty()) => {}
@@ -151,14 +185,25 @@ pub async fn serve(
 struct Port {
     router: Router,
     builder: Builder<TokioExecutor>,
+    budget: Budget,
     /// One permit for each connection, held by its task.
     slots: Arc<Semaphore>,
     graceful: GracefulShutdown,
     /// Owns the task of each connection until it ends.
     connections: JoinSet<()>,
+    /// The connection of each of these tasks.
+    open: HashMap<Id, Connection>,
+    /// A connection that was accepted and waits for a slot.
+    next: Option<(TcpStream, SocketAddr)>,
     limits: Limits,
     readiness: Readiness,
     metrics: Option<Arc<Metrics>>,
+}
+
+/// What the port knows of a connection.
+struct Connection {
+    requests: Arc<Requests>,
+    account: Arc<Account>,
 }
 
 impl Port {
@@ -166,23 +211,49 @@ impl Port {
     async fn accept(&mut self, listener: &TcpListener) {
         loop {
             let slots = self.slots.clone();
-            let accepted = async move {
-                let slot = slots.acquire_owned().await;
-                let slot = slot.expect("the semaphore is never closed");
-                let (stream, peer) = listener.accept().await?;
-                Ok((stream, peer, slot))
-            };
             tokio::select! {
-                accepted = accepted => match accepted {
-                    Ok((stream, peer, slot)) => self.spawn(stream, peer, slot),
+                accepted = listener.accept(), if self.next.is_none() => match accepted {
+                    Ok(accepted) => {
+                        self.next = Some(accepted);
+                        self.close_idle();
+                    }
                     Err(failure) if is_connection_error(&failure) => {}
                     Err(failure) => {
                         warn!("cannot accept connections: {failure}");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                        sleep(ACCEPT_PAUSE).await;
                     }
                 },
+                slot = slots.acquire_owned(), if self.next.is_some() => {
+                    let slot = slot.expect("the semaphore is never closed");
+                    if let Some((stream, peer)) = self.next.take() {
+                        self.spawn(stream, peer, slot);
+                    }
+                }
+                () = sleep(LEAST_IDLE), if self.next.is_some() => self.close_idle(),
                 // Frees tasks as they end.
-                Some(_) = self.connections.join_next() => {}
+                Some(ended) = self.connections.join_next_with_id() => self.ended(ended),
+            }
+        }
+    }
+
+    /// If every slot is taken, closes the connections that have been idle the longest: some at a
+    /// time, so that not every new connection has to look for one.
+    fn close_idle(&mut self) {
+        if self.slots.available_permits() > 0 {
+            return;
+        }
+        let now = Instant::now();
+        let mut idle: Vec<_> = (self.open.values())
+            .filter(|connection| !connection.account.is_closed())
+            .filter_map(|connection| Some((connection.requests.quiet_since()?, connection)))
+            .filter(|(since, _)| now - *since >= LEAST_IDLE)
+            .filter(|(_, connection)| connection.account.is_empty())
+            .collect();
+        idle.sort_by_key(|(since, _)| *since);
+        for (_, connection) in idle.iter().take(1 + self.limits.connections / 64) {
+            connection.account.close();
+            if let Some(metrics) = &self.metrics {
+                metrics.limit_hit("connections");
             }
         }
     }
@@ -191,7 +262,8 @@ impl Port {
     /// listener closes.
     fn accept_pending(&mut self, listener: &TcpListener) {
         while let Ok(slot) = self.slots.clone().try_acquire_owned() {
-            match listener.accept().now_or_never() {
+            let next = self.next.take().map(Ok);
+            match next.or_else(|| listener.accept().now_or_never()) {
                 Some(Ok((stream, peer))) => self.spawn(stream, peer, slot),
                 Some(Err(failure)) if is_connection_error(&failure) => {}
                 Some(Err(_)) | None => break,
@@ -199,9 +271,16 @@ impl Port {
         }
     }
 
+    fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let id = ended.map_or_else(|failure| failure.id(), |(id, ())| id);
+        self.open.remove(&id);
+    }
+
     /// Waits until no connection is open.
     async fn empty(&mut self) {
-        while self.connections.join_next().await.is_some() {}
+        while let Some(ended) = self.connections.join_next_with_id().await {
+            self.ended(ended);
+        }
     }
 
     fn spawn(&mut self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
@@ -209,14 +288,31 @@ impl Port {
         if let Err(failure) = stream.set_nodelay(true) {
             debug!("cannot set TCP_NODELAY: {failure}");
         }
-        let progress = Arc::new(Progress::default());
-        let io = Stream::new(stream, progress.clone(), &self.limits);
+        let requests = Arc::new(Requests::new());
+        let account = self.budget.open();
+        let connection = Connection {
+            requests: requests.clone(),
+            account: account.clone(),
+        };
+        let io = Stream::new(stream, requests.clone(), account.clone(), &self.limits);
+        let metrics = self.metrics.clone();
         let router = self.router.clone();
         let readiness = self.readiness.clone();
         let peer = Peer(peer.ip().to_canonical());
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
-            let begun = progress.begin();
+            request.extensions_mut().insert(account.clone());
+            let begun = requests.begin();
+            let refusal = match requests.refusal() {
+                Some(refusal) if is_in_place_of_another(&request) => Some(refusal),
+                _ => wire::check(&request).err(),
+            };
+            if let Some(refusal) = refusal {
+                request.extensions_mut().insert(refusal);
+                if let (Some(metrics), Some(limit)) = (&metrics, refusal.limit()) {
+                    metrics.limit_hit(limit);
+                }
+            }
             let reusable = request.version() == Version::HTTP_11;
             let readiness = readiness.clone();
             let answer = router.clone().oneshot(request.map(Body::new));
@@ -243,18 +339,28 @@ impl Port {
                 })
             }
         });
-        let connection = self
+        let served = self
             .builder
             .serve_connection(TokioIo::new(io), service)
             .into_owned();
-        let watched = self.graceful.watch(connection);
+        let watched = self.graceful.watch(served);
         let held = self.metrics.as_ref().map(|metrics| metrics.connected());
-        self.connections.spawn(async move {
-            if let Err(failure) = watched.await {
-                debug!("a connection failed: {failure}");
+        let patience = self.limits.write_timeout;
+        let account = connection.account.clone();
+        let task = self.connections.spawn(async move {
+            tokio::select! {
+                served = watched => {
+                    if let Err(failure) = served {
+                        debug!("a connection failed: {failure}");
+                    }
+                }
+                () = account.until_closed(patience) => {
+                    debug!("closed a connection: its client does not read, or its place is needed");
+                }
             }
             drop((slot, held));
         });
+        self.open.insert(task.id(), connection);
     }
 
     /// `hurry` may have completed before.
@@ -292,13 +398,20 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
         // hyper starts this time-out after each answer, so it is the idle time. `stream` bounds the
         // time for a head that has begun.
         .header_read_timeout(limits.idle_timeout.max(limits.header_timeout))
-        .max_buf_size(limits.header_bytes);
+        // The gate bounds the head.
+        .max_buf_size(limits.header_bytes.max(WRITE_BYTES));
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX));
     builder
+}
+
+/// Whether the gate made this request, in place of one that it refused.
+fn is_in_place_of_another(request: &Request<Incoming>) -> bool {
+    let host = request.headers().get(HOST);
+    host.is_some_and(|host| host == wire::UNKNOWN_HOST)
 }
 
 /// Whether the connection failed before it was accepted. This says nothing about the listener.

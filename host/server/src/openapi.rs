@@ -31,14 +31,18 @@ pub(super) fn with_host_paths(document: &Value, config: &Config) -> Value {
             "the process must be restarted",
         ),
     );
-    add(
-        "/readyz",
-        probe(
-            "readyz",
-            "Whether the host accepts requests",
-            "send requests to another host",
-        ),
+    let mut readyz = probe(
+        "readyz",
+        "Whether the host accepts requests",
+        "send requests to another host",
     );
+    readyz["get"]["parameters"] = json!([{
+        "name": "exclude",
+        "in": "query",
+        "description": "`drain`: also yes during the drain delay, while the host still accepts requests.",
+        "schema": {"type": "string"}
+    }]);
+    add("/readyz", readyz);
     if config.public_metrics {
         add("/metrics", metrics());
     }

@@ -14,6 +14,10 @@ use tracing::error;
 use super::Readiness;
 use super::listen::{self, Drained, Limits};
 
+/// How many connections the port accepts, whatever `--max-connections` says. If more clients come, the
+/// connections that have been idle the longest are closed.
+pub const CONNECTIONS: usize = 64;
+
 /// The running admin port. Stop it last, so that its probes and metrics cover the drain. Dropping it
 /// stops it too, without waiting.
 #[must_use = "the port closes when this is dropped"]
@@ -35,6 +39,8 @@ impl OperatorsPort {
         // No load balancer uses this port, so nothing has to notice readiness first.
         let limits = Limits {
             drain_delay: Duration::ZERO,
+            connections: CONNECTIONS,
+            buffer_bytes: limits.buffer_bytes / 4,
             ..limits
         };
         listener.set_nonblocking(true)?;

@@ -12,15 +12,19 @@
 mod admin;
 pub(super) mod report;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use serde_json::{Map, Value, json};
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::byte_size::ByteSize;
+use super::wire::Refusal;
 use contract::{self, FieldError};
 use request::{Error, Fault};
 
@@ -71,6 +75,12 @@ impl From<Error> for Problem {
                 "The body's media type is not supported",
             )
             .detail(format!("This operation accepts {accepted}.")),
+            Error::ArgumentsTooLarge => Problem::new(
+                413,
+                "arguments-too-large",
+                "The arguments need too much memory",
+            )
+            .detail("Send fewer values in one request.".to_owned()),
             Error::PreconditionFailed => Problem::new(
                 412,
                 "precondition-failed",
@@ -116,8 +126,10 @@ impl From<Fault> for Problem {
             Fault::CpuTime => (504, "The request used too much processor time"),
             Fault::Memory => (500, "The request needed too much memory"),
             Fault::Handover => (500, "The service's logic passed too much data to the host"),
+            Fault::Answer => (500, "The answer is too large"),
             Fault::Statements => (500, "The request ran too many statements"),
             Fault::Rows => (500, "The request read too many rows"),
+            Fault::StatementMemory => (500, "A statement of the request needed too much memory"),
             Fault::Bytes => (500, "The request read too many bytes"),
             Fault::Events => (500, "The request published too many events"),
             Fault::Event(_) => (
@@ -134,6 +146,73 @@ impl From<Fault> for Problem {
             ),
         };
         Problem::new(status, fault.code(), title)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        let not_http = |detail: &str| {
+            Problem::new(400, "malformed-http", "The request is not valid HTTP")
+                .detail(detail.to_owned())
+        };
+        let wrong_host = |detail: &str| {
+            Problem::new(
+                400,
+                "invalid-host",
+                "The request does not name one valid host",
+            )
+            .detail(detail.to_owned())
+        };
+        match refusal {
+            Refusal::BareLineFeed => not_http("End each line of the head with CR and LF."),
+            Refusal::RequestLine => not_http("The request line cannot be read."),
+            Refusal::Target => {
+                not_http("The request's target must be a path or an http URI, without a fragment.")
+            }
+            Refusal::HeaderName => {
+                not_http("A header is folded, or its name has characters that are not allowed.")
+            }
+            Refusal::HeaderValue => not_http("A header's value has control characters."),
+            Refusal::ContentLength => not_http("Send one Content-Length, with digits only."),
+            Refusal::TwoLengths => {
+                not_http("Send either Content-Length or Transfer-Encoding, not both.")
+            }
+            Refusal::TransferEncoding => {
+                not_http("Send one Transfer-Encoding with the value chunked, and only in HTTP/1.1.")
+            }
+            Refusal::Host => wrong_host("Send one Host header with a host name or an address."),
+            Refusal::HostMismatch => {
+                wrong_host("The request's target and its Host header name different hosts.")
+            }
+            Refusal::BodyTooLarge => {
+                Problem::new(413, "payload-too-large", "The body is too large")
+            }
+            Refusal::TargetTooLong => {
+                Problem::new(414, "target-too-long", "The request's target is too long")
+            }
+            Refusal::HeadTooLarge => {
+                Problem::new(431, "head-too-large", "The request's head is too large")
+                    .detail("Send fewer or shorter headers.".to_owned())
+            }
+            Refusal::Expectation => Problem::new(
+                417,
+                "unsupported-expectation",
+                "The expectation is not supported",
+            )
+            .detail("Only Expect: 100-continue is supported.".to_owned()),
+            Refusal::TransferCoding => Problem::new(
+                501,
+                "unsupported-transfer-coding",
+                "The transfer coding is not supported",
+            )
+            .detail("Only Transfer-Encoding: chunked is supported.".to_owned()),
+            Refusal::Version => Problem::new(
+                505,
+                "unsupported-http-version",
+                "The version of HTTP is not supported",
+            )
+            .detail("Use HTTP/1.1, or HTTP/2 with prior knowledge.".to_owned()),
+        }
     }
 }
 
@@ -208,6 +287,28 @@ impl Problem {
         Problem::new(503, "too-many-event-streams", title).retry_after(UNAVAILABLE_RETRY)
     }
 
+    /// The bodies and unread answers of this connection leave no room for another one.
+    pub(super) fn connection_buffers_full() -> Problem {
+        Problem::full().detail(
+            "Answers on this connection wait to be read. Read them, or use another connection."
+                .to_owned(),
+        )
+    }
+
+    /// The bodies and unread answers of all clients together leave no room for another one.
+    pub(super) fn buffers_full() -> Problem {
+        Problem::full().detail(
+            "Many clients send or receive large bodies. Try again, or ask for less, such as a \
+             smaller page."
+                .to_owned(),
+        )
+    }
+
+    fn full() -> Problem {
+        let title = "The memory for bodies and answers is used up";
+        Problem::new(503, "too-many-buffered-bytes", title).retry_after(UNAVAILABLE_RETRY)
+    }
+
     /// The host itself failed, such as by a panic.
     pub(super) fn internal() -> Problem {
         Problem::new(500, "internal-error", "The service failed")
@@ -245,7 +346,7 @@ impl Problem {
 
     /// Makes the response to the request with that id.
     pub(super) fn respond(self, request_id: &str) -> Response {
-        let mut response = Response::new(Body::from(self.body(request_id).to_string()));
+        let mut response = Response::new(Body::from(self.body(request_id)));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(
@@ -265,30 +366,69 @@ impl Problem {
         response
     }
 
-    fn body(&self, request_id: &str) -> Value {
-        let mut body = Map::new();
-        body.insert(
-            "type".into(),
-            format!("urn:task-host:problem:{}", self.code).into(),
-        );
-        body.insert("title".into(), self.title.as_str().into());
-        body.insert("status".into(), self.status.as_u16().into());
-        if let Some(detail) = &self.detail {
-            body.insert("detail".into(), detail.as_str().into());
+    /// Makes the JSON. It is written without a tree in between, because the logic's problems can be
+    /// as large as an answer may be.
+    fn body(&self, request_id: &str) -> Vec<u8> {
+        let body = ProblemBody {
+            problem: self,
+            request_id,
+        };
+        serde_json::to_vec(&body).expect("texts and values can be serialized")
+    }
+}
+
+/// The members of a problem's body.
+struct ProblemBody<'a> {
+    problem: &'a Problem,
+    request_id: &'a str,
+}
+
+impl Serialize for ProblemBody<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let problem = self.problem;
+        let mut members = serializer.serialize_map(None)?;
+        let ty = format!("urn:task-host:problem:{}", problem.code);
+        members.serialize_entry("type", &ty)?;
+        members.serialize_entry("title", &problem.title)?;
+        members.serialize_entry("status", &problem.status.as_u16())?;
+        if let Some(detail) = &problem.detail {
+            members.serialize_entry("detail", detail)?;
         }
-        if !self.errors.is_empty() {
-            let error =
-                |error: &FieldError| json!({"pointer": error.pointer, "detail": error.detail});
-            body.insert("errors".into(), self.errors.iter().map(error).collect());
+        if !problem.errors.is_empty() {
+            members.serialize_entry("errors", &Errors(&problem.errors))?;
         }
-        body.insert("request_id".into(), request_id.into());
-        for (name, value) in &self.extensions {
-            if !STANDARD.contains(&name.as_str()) {
-                body.insert(name.clone(), value.clone());
+        members.serialize_entry("request_id", self.request_id)?;
+        // Of extensions with one name, the last one counts.
+        let extensions = problem.extensions.iter().enumerate();
+        let last: HashMap<&str, usize> = extensions
+            .clone()
+            .map(|(index, (name, _))| (name.as_str(), index))
+            .collect();
+        for (index, (name, value)) in extensions {
+            if !STANDARD.contains(&name.as_str()) && last[name.as_str()] == index {
+                members.serialize_entry(name, value)?;
             }
         }
-        Value::Object(body)
+        members.end()
     }
+}
+
+/// The errors of a problem.
+struct Errors<'a>(&'a [FieldError]);
+
+impl Serialize for Errors<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|error| ErrorBody {
+            pointer: &error.pointer,
+            detail: &error.detail,
+        }))
+    }
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    pointer: &'a str,
+    detail: &'a str,
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
@@ -14,7 +14,9 @@ use super::admin::Access;
 use super::app::App;
 use super::backend::Api;
 use super::events::{Events, Streams};
-use super::{Config, Readiness, admin, api, console, docs, events, fallback, health, trace};
+use super::{
+    Config, Readiness, admin, api, buffered, console, docs, events, fallback, health, trace,
+};
 use deployment::Admin;
 use telemetry::metrics::Metrics;
 
@@ -82,6 +84,7 @@ impl Server {
         routes
             .fallback(api::dispatch)
             .method_not_allowed_fallback(fallback::only_get)
+            .layer(from_fn(buffered::count))
             .layer(
                 CompressionLayer::new()
                     .quality(CompressionLevel::Fastest)

@@ -20,8 +20,10 @@ use tracing::{Instrument, debug, error, info, info_span};
 
 pub(super) use self::context::Context;
 use super::app::App;
+use super::buffered::Counter;
 use super::problem::Problem;
 use super::recent::Ended;
+use super::wire;
 use contract::RESERVED_PATHS;
 use telemetry::metrics::{GaugeGuard, RequestLabels};
 
@@ -45,8 +47,8 @@ pub(super) async fn trace(
         span.in_scope(|| context.matched(path.into(), "".into()));
     }
     let mut response = match app.cors.preflight(&request) {
-        Some(response) => response,
-        None => run(&context, request, next).instrument(span).await,
+        Some(response) if !wire::is_refused(&request) => response,
+        _ => run(&context, request, next).instrument(span).await,
     };
     app.cors.admit(origin.as_ref(), response.headers_mut());
     watch.finish(response.status().as_u16());
@@ -62,9 +64,13 @@ pub(super) async fn identify(request: Request<Body>, next: Next) -> Response {
 
 async fn run(context: &Arc<Context>, mut request: Request<Body>, next: Next) -> Response {
     request.extensions_mut().insert(context.clone());
+    let counter = Counter::of(&request);
+    if let Some(response) = wire::answer(&request, &context.request_id) {
+        return identified(context, response);
+    }
     // A panic leaves the shared state of the handlers consistent: each change of it is one step.
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    let mut response = answer.unwrap_or_else(|panic| {
+    let response = answer.unwrap_or_else(|panic| {
         let text = panic
             .downcast_ref::<&str>()
             .copied()
@@ -78,6 +84,10 @@ async fn run(context: &Arc<Context>, mut request: Request<Body>, next: Next) -> 
         context.failed(&problem.code, format!("the host panicked: {text}"));
         problem.respond(&context.request_id)
     });
+    identified(context, counter.count(response, &context.request_id))
+}
+
+fn identified(context: &Context, mut response: Response) -> Response {
     let id = HeaderValue::from_str(&context.request_id);
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id.expect("a request id is visible ASCII"));

@@ -43,7 +43,7 @@ async fn call(args: &Args, arguments: Value) -> anyhow::Result<()> {
 
     let mut url = args.to.join(&prepared.path)?;
     if !prepared.query.is_empty() {
-        url.query_pairs_mut().extend_pairs(&prepared.query);
+        url.set_query(Some(&prepared.query.join("&")));
     }
     let mut request = client.request(operation.method.parse()?, url);
     if let Some(body) = &prepared.body {
@@ -51,7 +51,7 @@ async fn call(args: &Args, arguments: Value) -> anyhow::Result<()> {
     }
     let response = request.send().await?;
     let status = response.status();
-    let text = response.text().await?;
+    let text = text_of(response).await?;
     let shown = match serde_json::from_str::<Value>(&text) {
         Ok(value) => format!("{value:#}"),
         Err(_) => text,
@@ -63,6 +63,21 @@ async fn call(args: &Args, arguments: Value) -> anyhow::Result<()> {
         println!("{shown}");
     }
     Ok(())
+}
+
+/// Maximum size of an answer, in bytes.
+const MAX_ANSWER: usize = 256 << 20;
+
+/// Reads an answer's text.
+async fn text_of(mut response: reqwest::Response) -> anyhow::Result<String> {
+    let mut content = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if content.len() + chunk.len() > MAX_ANSWER {
+            bail!("the answer is larger than {} MiB", MAX_ANSWER >> 20);
+        }
+        content.extend_from_slice(&chunk);
+    }
+    String::from_utf8(content).context("the answer is not UTF-8")
 }
 
 /// An operation in the OpenAPI document.
@@ -102,7 +117,8 @@ fn find<'a>(document: &'a Value, id: &str) -> anyhow::Result<Operation<'a>> {
 /// The parts of a request that depend on the arguments.
 struct Prepared {
     path: String,
-    query: Vec<(String, String)>,
+    /// Names and values, each pair percent-encoded.
+    query: Vec<String>,
     body: Option<Value>,
 }
 
@@ -135,16 +151,20 @@ fn prepare(operation: &Operation<'_>, arguments: Value) -> anyhow::Result<Prepar
                 let value = members
                     .remove(name)
                     .with_context(|| format!("the operation needs the argument {name}"))?;
-                path = path.replace(
-                    &format!("{{{name}}}"),
-                    &encode_segment(&parameter_text(&value)),
-                );
-            }
-            Some("query") => {
-                if let Some(value) = members.remove(name) {
-                    query.push((name.to_owned(), parameter_text(&value)));
+                let value = scalar_text(name, &value)?;
+                // Clients and servers resolve these segments, also percent-encoded.
+                if matches!(value.as_str(), "" | "." | "..") {
+                    bail!("the argument {name} cannot be {value:?}: no path can contain it");
                 }
+                path = path.replace(&format!("{{{name}}}"), &encode(&value));
             }
+            Some("query") => match members.remove(name) {
+                None | Some(Value::Null) => {}
+                Some(value) => {
+                    let value = query_value(name, &value)?;
+                    query.push(format!("{}={value}", encode(name)));
+                }
+            },
             _ => {}
         }
     }
@@ -159,21 +179,37 @@ fn prepare(operation: &Operation<'_>, arguments: Value) -> anyhow::Result<Prepar
     })
 }
 
-/// Returns a value as the text of a parameter: strings without quotes, lists separated by commas.
-fn parameter_text(value: &Value) -> String {
+/// Returns the value of a query parameter, percent-encoded. The items of a list are encoded one by
+/// one and separated by commas (`style: form`, `explode: false` of OpenAPI), so that an item can
+/// contain a comma.
+fn query_value(name: &str, value: &Value) -> anyhow::Result<String> {
+    let Value::Array(items) = value else {
+        return Ok(encode(&scalar_text(name, value)?));
+    };
+    let items = items.iter().map(|item| scalar_text(name, item));
+    let items: Vec<String> = items.collect::<Result<_, _>>()?;
+    if let [only] = items.as_slice()
+        && only.is_empty()
+    {
+        bail!("the argument {name} cannot be a list of one empty text: it would be an empty list");
+    }
+    let items: Vec<String> = items.iter().map(|item| encode(item)).collect();
+    Ok(items.join(","))
+}
+
+/// Returns a value as text: a string without quotes.
+fn scalar_text(name: &str, value: &Value) -> anyhow::Result<String> {
     match value {
-        Value::String(text) => text.clone(),
-        Value::Array(values) => values
-            .iter()
-            .map(parameter_text)
-            .collect::<Vec<_>>()
-            .join(","),
-        other => other.to_string(),
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Ok(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => {
+            bail!("the argument {name} must be a text, a number, true or false, not {value}")
+        }
     }
 }
 
-/// Percent-encodes one path segment.
-fn encode_segment(text: &str) -> String {
+/// Percent-encodes a path segment, or a name or a value of the query.
+fn encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
@@ -209,8 +245,43 @@ mod tests {
         let prepared = prepare(&operation, arguments).unwrap();
         assert_eq!(operation.method, "PUT");
         assert_eq!(prepared.path, "/things/a%2Fb");
-        assert_eq!(prepared.query, [("tags".to_owned(), "x,y".to_owned())]);
+        assert_eq!(prepared.query, ["tags=x,y"]);
         assert_eq!(prepared.body, Some(json!({"title": "t"})));
+    }
+
+    #[test]
+    fn every_text_of_a_list_arrives_as_one_value() {
+        let query = |tags: serde_json::Value| {
+            let document = document();
+            let operation = find(&document, "things.update").unwrap();
+            let prepared = prepare(&operation, json!({"id": 7, "tags": tags}));
+            prepared.map(|prepared| prepared.query.join("&"))
+        };
+        let text = json!(["a,b", "c d", "+", "100%", "é", "&=#"]);
+        assert_eq!(
+            query(text).unwrap(),
+            "tags=a%2Cb,c%20d,%2B,100%25,%C3%A9,%26%3D%23"
+        );
+        assert_eq!(query(json!("a,b")).unwrap(), "tags=a%2Cb");
+        assert_eq!(query(json!([1, true])).unwrap(), "tags=1,true");
+        assert_eq!(query(json!(["", ""])).unwrap(), "tags=,");
+        // An empty list is not an absent one.
+        assert_eq!(query(json!([])).unwrap(), "tags=");
+        assert_eq!(query(json!(null)).unwrap(), "");
+        for unfit in [json!([""]), json!({}), json!([["a"]]), json!([null])] {
+            let refused = query(unfit).unwrap_err().to_string();
+            assert!(refused.starts_with("the argument tags "), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_path_argument_that_no_path_can_contain_is_refused() {
+        for id in [json!(""), json!("."), json!(".."), json!(null), json!([1])] {
+            let document = document();
+            let operation = find(&document, "things.update").unwrap();
+            let refused = prepare(&operation, json!({ "id": id })).err().unwrap();
+            assert!(refused.to_string().starts_with("the argument id "));
+        }
     }
 
     #[test]

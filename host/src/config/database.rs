@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use humantime::parse_duration;
 
+use server::ByteSize;
 use storage::Location;
 use storage::postgres::Url;
 
@@ -22,6 +23,15 @@ pub struct Args {
         default_value = "sqlite:data/tasks.sqlite"
     )]
     pub(super) location: Location,
+
+    /// Memory of SQLite: page caches, cached statements, and what statements sort and collect. A
+    /// statement that needs more fails with 500. Below 64MiB requests disturb each other
+    #[arg(
+        long = "sqlite-memory",
+        env = "TASK_HOST_SQLITE_MEMORY",
+        default_value = "256MiB"
+    )]
+    pub(super) sqlite_memory: ByteSize,
 
     /// The same PostgreSQL database without the pooler (such as PgBouncer) in between, for set-up
     /// and migrations, which a pooler does not support

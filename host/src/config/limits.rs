@@ -44,7 +44,7 @@ pub struct Args {
     cpu_limit: Duration,
 
     /// Memory of one instance, all its memories and tables together. Above it the request fails
-    /// with 500.
+    /// with 500, or with 413 if already the arguments of the request are larger.
     #[arg(long, env = "TASK_HOST_MEMORY_LIMIT", default_value = "64MiB")]
     memory_limit: ByteSize,
 
@@ -52,6 +52,11 @@ pub struct Args {
     /// its result. Above it the request fails with 500.
     #[arg(long, env = "TASK_HOST_HANDOVER_LIMIT", default_value = "16MiB")]
     handover_limit: ByteSize,
+
+    /// JSON of one answer. Above it the request fails with 500. Writing an answer needs no more
+    /// memory than this.
+    #[arg(long, env = "TASK_HOST_ANSWER_LIMIT", default_value = "16MiB")]
+    answer_limit: ByteSize,
 
     /// SQL statements of one request. Above it the request fails with 500.
     #[arg(long, env = "TASK_HOST_STATEMENT_LIMIT", default_value_t = 1000)]
@@ -82,6 +87,7 @@ impl Args {
             spare_instances: self.spare_instances,
             memory_bytes: self.memory_limit.0,
             handover_bytes: self.handover_limit.0,
+            answer_bytes: self.answer_limit.0,
             cpu: self.cpu_limit,
             events: self.event_limit,
             log_lines: self.log_line_limit,

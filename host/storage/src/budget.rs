@@ -56,7 +56,7 @@ pub struct Usage {
 }
 
 /// Charges to the budget what a transaction uses, while it uses it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Meter {
     budget: Budget,
     usage: Usage,

@@ -14,6 +14,8 @@ use crate::{Database, Location, OpenError};
 pub struct Options {
     /// SQLite: maximum number of concurrent read transactions.
     pub readers: usize,
+    /// SQLite: maximum size of its heap, see [`sqlite::Config::memory_bytes`].
+    pub memory_bytes: u64,
     /// PostgreSQL: connections for requests, one half for reads, the other half for writes.
     pub connections: usize,
     /// PostgreSQL: how long an unused connection stays open.
@@ -35,6 +37,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             readers: 64,
+            memory_bytes: 256 << 20,
             connections: 24,
             idle: Duration::from_secs(300),
             direct: None,
@@ -71,6 +74,7 @@ pub fn connect(location: &Location, options: Options) -> Result<Arc<dyn Database
     };
     Ok(Arc::new(Sqlite::open(sqlite::Config {
         readers: options.readers,
+        memory_bytes: options.memory_bytes,
         durability,
         ..config
     })?))

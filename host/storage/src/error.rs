@@ -165,7 +165,7 @@ pub enum OpenError {
     },
 }
 
-/// Which part of a [`Budget`](crate::Budget) was exceeded.
+/// Which part of a [`Budget`](crate::Budget), or which other limit of a request, was exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Limit {
     /// Too many statements.
@@ -174,6 +174,8 @@ pub enum Limit {
     Rows,
     /// Too many bytes.
     Bytes,
+    /// A statement needed more memory than the database may use.
+    Memory,
 }
 
 impl std::fmt::Display for Limit {
@@ -182,6 +184,7 @@ impl std::fmt::Display for Limit {
             Limit::Statements => "statements",
             Limit::Rows => "rows",
             Limit::Bytes => "result bytes",
+            Limit::Memory => "memory for one statement",
         })
     }
 }

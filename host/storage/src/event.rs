@@ -82,6 +82,13 @@ impl Event {
         Value::Object(members.collect()).to_string()
     }
 
+    /// Returns the length of all texts, in bytes.
+    pub(crate) fn size_bytes(&self) -> usize {
+        let attributes = self.attributes.iter();
+        let attributes = attributes.map(|(name, value)| name.len() + value.len());
+        self.kind.len() + self.subject.len() + attributes.sum::<usize>()
+    }
+
     /// Returns what has happened. It fits on one line of any protocol.
     pub fn kind(&self) -> &str {
         &self.kind

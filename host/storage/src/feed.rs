@@ -36,6 +36,10 @@ impl fmt::Display for Cursor {
     }
 }
 
+/// How many bytes of events [`Feed::after`] returns before it leaves the rest to the next call. The
+/// readers of all clients that catch up hold such a page.
+pub(crate) const PAGE_BYTES: usize = 64 << 10;
+
 /// An event and its place in the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
@@ -57,8 +61,9 @@ pub trait Feed: Send + Sync {
     /// Returns [`Error::Busy`] or [`Error::Unavailable`] if the database cannot be read.
     async fn end(&self) -> Result<Cursor, Error>;
 
-    /// Returns the events after a place, the oldest first, at most `limit`. All of them are
-    /// durable. Returns `None` if an event after the place may have been deleted, or if this feed
+    /// Returns the events after a place, the oldest first, at most `limit`. Returns fewer if they are
+    /// large, see [`PAGE_BYTES`], but at least one if there are any. All of them are durable. Returns
+    /// `None` if an event after the place may have been deleted, or if this feed
     /// has no such place. The caller must then read the data itself again.
     ///
     /// A later call with the same place returns the same events, except those deleted meanwhile.

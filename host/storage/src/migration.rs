@@ -1,6 +1,8 @@
 //! Decides which migrations to apply, by comparing the logic's list with what a database has
 //! applied.
 
+use std::collections::HashSet;
+
 use sha2::{Digest, Sha256};
 
 use crate::{Dialect, MigrationError};
@@ -40,15 +42,11 @@ pub(crate) fn applied_steps(
     applied: &[Step],
     rollback: bool,
 ) -> Result<usize, MigrationError> {
-    for (index, step) in listed.iter().enumerate() {
-        if listed[..index]
-            .iter()
-            .any(|before| before.name == step.name)
-        {
-            return Err(MigrationError::Duplicate {
-                name: step.name.clone(),
-            });
-        }
+    let mut names = HashSet::new();
+    if let Some(again) = listed.iter().find(|step| !names.insert(&*step.name)) {
+        return Err(MigrationError::Duplicate {
+            name: again.name.clone(),
+        });
     }
     for (step, done) in listed.iter().zip(applied) {
         if step.name != done.name {

@@ -7,7 +7,8 @@
 //! the database is dropped, which happens after the last transaction has ended.
 //!
 //! Three things limit the logic's SQL: a policy that SQLite asks while it compiles a statement,
-//! limits on lengths and depths, and a guard that checks the deadline while a statement runs.
+//! limits on lengths and depths, and a guard that checks the deadline while a statement is compiled
+//! and while it runs. `heap.rs` says what happens when memory runs out.
 //!
 //! Read `database.rs` first, then `transaction.rs` for a request and `flusher.rs` for durability.
 
@@ -23,6 +24,7 @@ mod file;
 mod flusher;
 mod functions;
 mod guard;
+mod heap;
 mod policy;
 mod pool;
 mod registry;

@@ -32,6 +32,11 @@ pub struct Stats {
     pub checkpoints: AtomicU64,
     /// Counter: waits for the writer or a connection that timed out.
     pub timeouts: AtomicU64,
+    /// Counter: statements and connections for which SQLite's heap was full, so that they were tried
+    /// again.
+    pub memory_retries: AtomicU64,
+    /// Gauge: size of SQLite's cached statements, in bytes.
+    pub cached_statement_bytes: AtomicU64,
     /// Gauge: requests that wait for the writer.
     pub writer_waiting: AtomicU64,
     /// Gauge: requests that wait for a connection for reads.

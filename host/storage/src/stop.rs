@@ -28,6 +28,8 @@ pub(crate) enum Stop {
     Logic(Failure),
     /// It is not the logic's fault, or the logic used too much.
     Host(Error),
+    /// SQLite ran out of memory. Whose fault it is depends on what else runs (`sqlite/heap.rs`).
+    Memory(String),
 }
 
 impl From<Error> for Stop {
@@ -48,7 +50,7 @@ impl Stop {
         match outcome {
             Ok(value) => Ok(Ok(value)),
             Err(Stop::Logic(failure)) => Ok(Err(failure)),
-            Err(Stop::Host(error)) => Err(error),
+            Err(stop) => Err(stop.into_error()),
         }
     }
 
@@ -57,14 +59,16 @@ impl Stop {
         match self {
             Stop::Host(error) => error,
             Stop::Logic(failure) => Error::Unavailable(failure.detail),
+            Stop::Memory(detail) => Error::Unavailable(detail),
         }
     }
 
     /// Returns the error of a statement of the host on its own tables. If it breaks a constraint,
-    /// another transaction caused that: a conflict.
+    /// another transaction caused that: a conflict. If there is no memory, others use it.
     pub(crate) fn into_host_error(self) -> Error {
         match self {
             Stop::Logic(failure) if failure.cause != Cause::Other => Error::Conflict,
+            Stop::Memory(_) => Error::Conflict,
             stop => stop.into_error(),
         }
     }

@@ -91,6 +91,7 @@ impl TransactionState {
         self.ended = Some(match &stop {
             Stop::Logic(failure) => Ended::Failed(failure.clone()),
             Stop::Host(error) => Ended::Stopped(error.clone()),
+            Stop::Memory(detail) => Ended::Stopped(Error::Unavailable(detail.clone())),
         });
         stop
     }

@@ -76,6 +76,7 @@ pub struct Metrics {
     active: Family<RevisionLabels, Gauge>,
     shadow_reads: Family<OutcomeLabel, Counter>,
     connections: Gauge,
+    buffered: Gauge,
     event_streams: Gauge,
     deployments: Family<DeploymentLabels, Counter>,
     deployment_ended: Family<OutcomeLabel, Gauge<f64, AtomicU64>>,
@@ -133,6 +134,11 @@ impl Metrics {
     /// Counts an open connection. Drop the guard when it is closed.
     pub fn connected(&self) -> GaugeGuard {
         GaugeGuard::new(&self.connections)
+    }
+
+    /// Sets how many bytes the public port keeps for clients.
+    pub fn buffered(&self, bytes: usize) {
+        self.buffered.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// Sets how many hosts share the database, and the epoch that this host serves.

@@ -5,6 +5,7 @@ mod change;
 mod create;
 mod figures;
 mod idempotency;
+mod largest;
 mod list;
 mod pages;
 mod search;

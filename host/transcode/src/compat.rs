@@ -4,7 +4,8 @@
 //! the new API returns less than the old one, or something else. Clients see only HTTP and JSON, so
 //! the names of types, interfaces and functions, the order of members, documentation and access do
 //! not matter. Routes are matched by method and path, without the names of path parameters. If it
-//! is unclear whether a change breaks clients, it counts as breaking.
+//! is unclear whether a change breaks clients, it counts as breaking. So does the rest of two APIs
+//! that are too large to compare, or differ in too many places.
 //!
 //! The rules:
 //! - A new route is compatible, even if its path was a value of a path parameter before.
@@ -29,6 +30,9 @@ mod response;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
+
+use self::change::Effort;
 pub use self::change::{BreakingChange, ChangeKind};
 use super::operation::Operation;
 
@@ -40,23 +44,35 @@ use super::operation::Operation;
 /// A named type that occurs at several places of one request or response is compared once. Its
 /// changes are reported at the first of these places.
 pub fn breaking_changes(before: &[Operation], after: &[Operation]) -> Vec<BreakingChange> {
-    let shapes: Vec<(String, &Operation)> = after
-        .iter()
-        .map(|operation| (shape(&operation.route().path), operation))
-        .collect();
+    let mut shapes = HashMap::<String, Vec<&Operation>>::new();
+    for operation in after {
+        let path = shape(&operation.route().path);
+        shapes.entry(path).or_default().push(operation);
+    }
+    let mut effort = Effort::new();
     let mut changes = Vec::new();
     for operation in before {
         let route = operation.route();
-        let path = shape(&route.path);
-        let on_path = || shapes.iter().filter(|(shape, _)| *shape == path);
+        let on_path = shapes.get(&shape(&route.path));
         let name = format!("{} {}", route.method, route.path);
-        if let Some((_, after)) = on_path().find(|(_, after)| after.route().method == route.method)
-        {
-            changes.extend(request::changes(&name, operation, after));
-            changes.extend(response::changes(&name, operation, after));
+        let mut candidates = on_path.into_iter().flatten();
+        if let Some(after) = candidates.find(|after| after.route().method == route.method) {
+            changes.extend(request::changes(&name, operation, after, &mut effort));
+            changes.extend(response::changes(&name, operation, after, &mut effort));
+            if effort.is_exhausted() {
+                changes.push(BreakingChange {
+                    kind: ChangeKind::NotCompared,
+                    route: name,
+                    place: None,
+                    detail: "the comparison ended here, because the APIs are too large or differ \
+                             in too many places"
+                        .to_owned(),
+                });
+                break;
+            }
             continue;
         }
-        let (kind, detail) = match on_path().next() {
+        let (kind, detail) = match on_path {
             None => (ChangeKind::RouteRemoved, "the path is gone".to_owned()),
             Some(_) => (
                 ChangeKind::MethodRemoved,

@@ -3,6 +3,7 @@
 //! Days and dates are converted by Howard Hinnant's `days_from_civil` and `civil_from_days`
 //! (proleptic Gregorian calendar, years that begin in March).
 
+use super::buffer::Buffer;
 use super::types::Epoch;
 
 /// 0001-01-01T00:00:00Z.
@@ -40,7 +41,7 @@ pub(super) fn read(text: &str, epoch: Epoch) -> Result<Timestamp, &'static str> 
 
 /// Appends a timestamp without quotes. Its fraction has 0, 3, 6 or 9 digits. Returns false and
 /// appends nothing if RFC 3339 cannot represent the timestamp.
-pub(super) fn write(out: &mut Vec<u8>, timestamp: Timestamp) -> bool {
+pub(super) fn write(out: &mut Buffer, timestamp: Timestamp) -> bool {
     let in_range = (FIRST_SECOND..=LAST_SECOND).contains(&timestamp.seconds);
     if !in_range || timestamp.nanoseconds >= 1_000_000_000 {
         return false;

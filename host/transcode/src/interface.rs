@@ -8,6 +8,7 @@
 mod docs;
 mod lower;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use wasmparser::Parser;
@@ -15,6 +16,8 @@ use wit_component::DecodedWasm;
 use wit_parser::{InterfaceId, Resolve, WorldId, WorldItem};
 
 use self::lower::Lowering;
+use super::layout::Layout;
+use super::size::MAX_NODES;
 use super::types::Type;
 
 /// A component's imports, exports and functions.
@@ -23,6 +26,8 @@ pub struct Interface {
     imports: Vec<String>,
     exports: Vec<String>,
     functions: Vec<Arc<Function>>,
+    /// The positions of the functions, by their names without the interface.
+    by_name: HashMap<String, Vec<usize>>,
 }
 
 /// A function of an exported interface.
@@ -71,6 +76,9 @@ pub struct Signature {
     /// The platform's `problem` as this component defines it, or `None` if a later version of it
     /// has a member that cannot be written as JSON.
     pub problem: Option<Type>,
+    /// How the result lies in memory. `None`: the type of the problem is not known, so the layout is
+    /// not known either.
+    pub(super) layout: Option<Arc<Layout>>,
 }
 
 /// A parameter of a function.
@@ -93,6 +101,9 @@ pub enum DecodeError {
     /// They are a WIT package in binary form, without code.
     #[error("a WIT package without code, not a component")]
     WitPackage,
+    /// The types of its exported functions are too large.
+    #[error("the types of its exported functions have more than {MAX_NODES} parts")]
+    TooLarge,
 }
 
 /// Why an exported function cannot be an operation.
@@ -119,7 +130,7 @@ impl Interface {
     ///
     /// # Errors
     /// Returns a [`DecodeError`] if the bytes are not a component, such as a core module,
-    /// precompiled code or damaged bytes.
+    /// precompiled code or damaged bytes, or if its types are too large.
     pub fn decode(component: &[u8]) -> Result<Interface, DecodeError> {
         // `decode` would accept a core module as a component without imports and exports.
         if !Parser::is_component(component) {
@@ -131,10 +142,10 @@ impl Interface {
             return Err(DecodeError::WitPackage);
         };
         docs::inject(component, &mut resolve);
-        Ok(Interface::of_world(&resolve, world))
+        Interface::of_world(&resolve, world)
     }
 
-    fn of_world(resolve: &Resolve, world: WorldId) -> Interface {
+    fn of_world(resolve: &Resolve, world: WorldId) -> Result<Interface, DecodeError> {
         let mut lowering = Lowering::new(resolve);
         let world = &resolve.worlds[world];
         let is_instance_or_function = |item: &WorldItem| !matches!(item, WorldItem::Type { .. });
@@ -152,11 +163,22 @@ impl Interface {
                 functions.extend(functions_of(resolve, &mut lowering, *id, name));
             }
         }
-        Interface {
+        if lowering.is_too_large() {
+            return Err(DecodeError::TooLarge);
+        }
+        let mut by_name = HashMap::<_, Vec<_>>::new();
+        for (position, function) in functions.iter().enumerate() {
+            by_name
+                .entry(function.name.clone())
+                .or_default()
+                .push(position);
+        }
+        Ok(Interface {
             imports: names(&world.imports),
             exports: names(&world.exports),
             functions,
-        }
+            by_name,
+        })
     }
 
     /// Returns the names of the component's imports, with versions.
@@ -179,7 +201,8 @@ impl Interface {
     /// version, returns the function of the first one.
     pub fn function(&self, operation: &str) -> Option<&Arc<Function>> {
         let (interface, name) = operation.split_once('#')?;
-        let mut named = self.functions.iter().filter(|f| f.name == name);
+        let positions = self.by_name.get(name)?.iter();
+        let mut named = positions.map(|position| &self.functions[*position]);
         named
             .clone()
             .find(|f| f.interface.name == interface)

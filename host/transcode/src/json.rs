@@ -156,7 +156,8 @@ impl<'a> Parser<'a> {
             let name = self.string()?;
             if members.contains(&name) {
                 self.at = start;
-                return Err(self.error(&format!("the member {name:?} is repeated")));
+                let shown: String = name.chars().take(100).collect();
+                return Err(self.error(&format!("the member {shown:?} is repeated")));
             }
             self.skip_space();
             if !self.eat(b':') {

@@ -24,4 +24,4 @@ mod plan;
 mod write;
 
 pub use self::memory::{Memory, ResultError};
-pub(super) use self::plan::Layout;
+pub(super) use self::plan::{Layout, Layouts};

@@ -15,6 +15,9 @@
 //! Lifetimes: an [`Interface`] is needed only while a component is checked. An [`Operation`] lives
 //! as long as its revision and is immutable. [`Input`] and [`Memory`] borrow from one request.
 //!
+//! The logic chooses its types and values, and clients choose the arguments. So reading and writing
+//! are bounded in time and memory by limits on what comes out, not only on what goes in.
+//!
 //! This crate must not know sockets, SQL or any service's types, and it does no input or output. It
 //! depends on `wasmtime` only for [`Val`], the type of a component value.
 //!
@@ -35,6 +38,7 @@
 //! | datetime or instant of wasi:clocks | RFC 3339 string, written in UTC, years 0001 to 9999 |
 //! | resource, stream, future, error-context, map, fixed-length list | rejected when a route is bound |
 
+mod buffer;
 mod compat;
 mod datetime;
 mod interface;
@@ -44,6 +48,7 @@ mod number;
 mod openapi;
 mod operation;
 mod read;
+mod size;
 mod template;
 mod types;
 mod write;
@@ -51,6 +56,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use self::buffer::AnswerLimits;
 pub use self::compat::{BreakingChange, ChangeKind, additions, breaking_changes};
 pub use self::interface::{
     DecodeError, ExportedInterface, Function, Interface, Param, Signature, SignatureError,
@@ -59,5 +65,7 @@ pub use self::layout::{Memory, ResultError};
 pub use self::openapi::{openapi, problem_schema};
 pub use self::operation::{BindError, BindFault, Input, InputError, Operation, Outcome, Reply};
 pub use self::template::{Template, TemplateError};
-pub use self::types::{Case, Enum, Epoch, Field, Record, ResultType, Type, TypeName, Variant};
+pub use self::types::{
+    Case, Enum, Epoch, Field, HasName, Named, Record, ResultType, Type, TypeName, Variant,
+};
 pub use wasmtime::component::Val;

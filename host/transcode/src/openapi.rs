@@ -7,7 +7,7 @@ mod endpoint;
 mod responses;
 mod schema;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
@@ -71,7 +71,9 @@ fn tags(operations: &[Operation]) -> Value {
 /// Makes a unique id for each operation: `interface.function`. If several routes call the same
 /// function, the later ones get the method appended, and then a number.
 fn operation_ids(operations: &[Operation]) -> Vec<String> {
-    let mut taken = BTreeMap::new();
+    let mut taken = HashSet::new();
+    // The next number of each id that needs one.
+    let mut numbers = HashMap::new();
     let mut ids = Vec::with_capacity(operations.len());
     for operation in operations {
         let interface = &operation.declaration().interface;
@@ -82,13 +84,14 @@ fn operation_ids(operations: &[Operation]) -> Vec<String> {
         );
         let method = operation.route().method.as_str().to_ascii_lowercase();
         let with_method = format!("{plain}.{method}");
-        let numbered = (2..).map(|number| format!("{with_method}.{number}"));
+        let next = numbers.entry(with_method.clone()).or_insert(2);
+        let numbered = (*next..).map(|number| format!("{with_method}.{number}"));
         let id = [plain, with_method.clone()]
             .into_iter()
-            .chain(numbered)
-            .find(|id| !taken.contains_key(id))
+            .chain(numbered.inspect(|_| *next += 1))
+            .find(|id| !taken.contains(id))
             .unwrap_or(with_method);
-        taken.insert(id.clone(), ());
+        taken.insert(id.clone());
         ids.push(id);
     }
     ids

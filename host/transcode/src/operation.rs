@@ -29,8 +29,10 @@ pub(super) use self::query::QueryParam;
 pub use self::read::{Input, InputError};
 use self::reply::ReplyPlan;
 pub use self::reply::{Outcome, Reply};
+use super::buffer::AnswerLimits;
 use super::interface::{Function, Interface};
 use super::layout::{Memory, ResultError};
+use super::size::{ApiSize, MAX_ROUTES};
 use super::types::{Record, Type};
 use contract::{Method, Route};
 
@@ -76,10 +78,29 @@ impl Operation {
     /// # Errors
     /// Returns a [`BindError`] for the first mismatch. It names the route and the item.
     pub fn bind(interface: &Interface, route: &Route) -> Result<Operation, BindError> {
-        bind::bind(interface, route).map_err(|fault| BindError {
-            route: format!("{} {}", route.method, route.path),
-            fault,
-        })
+        bind::bind(interface, route).map_err(|fault| fault.on(route))
+    }
+
+    /// Binds all routes of an API to the functions that they name.
+    ///
+    /// # Errors
+    /// Returns a [`BindError`] for the first route that cannot be bound, or with which the API is
+    /// larger than an API may be.
+    pub fn bind_all(interface: &Interface, routes: &[Route]) -> Result<Vec<Operation>, BindError> {
+        let mut size = ApiSize::default();
+        let mut operations = Vec::new();
+        for route in routes {
+            let operation = Operation::bind(interface, route)?;
+            let function = &operation.function;
+            let fits = match &function.signature {
+                _ if operations.len() == MAX_ROUTES => Err(BindFault::TooManyRoutes),
+                Ok(signature) if !size.add(function, signature) => Err(BindFault::TypesTooLarge),
+                _ => Ok(()),
+            };
+            fits.map_err(|fault| fault.on(route))?;
+            operations.push(operation);
+        }
+        Ok(operations)
     }
 
     /// Returns the route.
@@ -108,10 +129,9 @@ impl Operation {
     /// Converts the function's result, a value that wasmtime lifted.
     ///
     /// # Errors
-    /// Returns a description of the part of the result that cannot be written as JSON. That is the
-    /// logic's fault.
-    pub fn write(&self, result: &Val) -> Result<Outcome, String> {
-        self.reply.outcome(result)
+    /// Returns any [`ResultError`] but [`ResultError::Abi`] and [`ResultError::TooLarge`].
+    pub fn write(&self, result: &Val, limits: AnswerLimits) -> Result<Outcome, ResultError> {
+        self.reply.outcome(result, limits)
     }
 
     /// Converts the function's result like [`Operation::write`], but reads it in the instance's
@@ -123,8 +143,9 @@ impl Operation {
         &self,
         memory: &mut Memory<'_>,
         address: usize,
+        limits: AnswerLimits,
     ) -> Result<Outcome, ResultError> {
-        self.reply.outcome_in(memory, address)
+        self.reply.outcome_in(memory, address, limits)
     }
 
     /// Returns the media types that the operation's body may have, comma-separated. The text is

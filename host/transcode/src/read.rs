@@ -25,6 +25,7 @@ pub(super) fn value(
     place: Place<'_>,
     errors: &mut FieldErrors,
 ) -> Option<Val> {
+    errors.charge(size_of::<Val>());
     match (ty, json) {
         (Type::Option(_), Json::Null) => Some(Val::Option(None)),
         (Type::Option(inner), json) => Some(some(value(inner, json, place, errors)?)),
@@ -37,9 +38,16 @@ pub(super) fn value(
             errors.check(place, number::read(ty, text))
         }
         (Type::String | Type::Char | Type::Enum(_) | Type::Datetime(_), Json::String(text)) => {
+            errors.charge(text.len());
             errors.check(place, scalar(ty, text))
         }
-        (Type::Bytes, Json::String(text)) => errors.check(place, bytes(&text)),
+        (Type::Bytes, Json::String(text)) => {
+            errors.charge(text.len().saturating_mul(size_of::<Val>()) / 4 * 3);
+            match errors.is_too_large() {
+                true => None,
+                false => errors.check(place, bytes(&text)),
+            }
+        }
         (Type::List(item), Json::Array(items)) => list(item, items, place, errors),
         (Type::Map(item), Json::Object(members)) => map(item, members, place, errors),
         (Type::Tuple(types), Json::Array(items)) => tuple(types, items, place, errors),

@@ -15,6 +15,9 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// Maximum length of a template, in bytes.
+const MAX_LENGTH: usize = 1024;
+
 /// A parsed template.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template {
@@ -45,6 +48,9 @@ pub enum TemplateError {
     /// Two parameters have the same name.
     #[error("the parameter {0} is repeated")]
     Repeated(String),
+    /// It is too long.
+    #[error("it is longer than {MAX_LENGTH} bytes")]
+    TooLong,
 }
 
 impl Template {
@@ -53,6 +59,9 @@ impl Template {
     /// # Errors
     /// Returns a [`TemplateError`] for the first error in the template.
     pub fn parse(template: &str) -> Result<Template, TemplateError> {
+        if template.len() > MAX_LENGTH {
+            return Err(TemplateError::TooLong);
+        }
         let Some(path) = template.strip_prefix('/') else {
             return Err(TemplateError::Relative(template.to_owned()));
         };

@@ -6,6 +6,7 @@ mod decoding;
 mod documentation;
 mod in_memory;
 mod json_text;
+mod limits;
 mod parameters;
 mod reading;
 mod round_trip;

@@ -3,12 +3,16 @@
 //! Aliases are resolved and named types carry the interface that defines them, so two trees are
 //! equal if and only if their WIT definitions are. WIT has no recursive types, so walking a tree
 //! ends. The names in JSON (`json_name`, a member's escaped `key`) are computed here, once.
+//!
+//! Definitions are shared: a type of 20 definitions can be a tree of a million nodes. Code that
+//! walks over types visits each definition once, by its [`Definition`], or is bounded by `size`.
 
-use std::ops::RangeInclusive;
+use std::mem::{Discriminant, discriminant};
+use std::ops::{Deref, RangeInclusive};
 use std::sync::Arc;
 
 /// A WIT type, as far as JSON distinguishes it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Type {
     /// `bool`.
     Bool,
@@ -62,6 +66,10 @@ pub enum Type {
     Result(Arc<ResultType>),
 }
 
+/// The identity of a definition in memory, valid as long as a [`Type`] that refers to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Definition(Discriminant<Type>, usize);
+
 /// The type of a timestamp's seconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Epoch {
@@ -81,26 +89,95 @@ pub struct TypeName {
 }
 
 /// A record.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// Its identity.
     pub name: TypeName,
     /// Its documentation.
     pub docs: Option<String>,
     /// Its fields, in WIT order.
-    pub fields: Vec<Field>,
+    pub fields: Named<Field>,
 }
 
 impl Record {
     /// Returns the field with that name, in kebab-case or snake_case.
     pub fn field(&self, name: &str) -> Option<&Field> {
-        let name = snake_case(name);
-        self.fields.iter().find(|field| field.json_name == name)
+        self.fields.find(&snake_case(name))
+    }
+}
+
+/// An item with a name in JSON.
+pub trait HasName {
+    /// The name, in snake_case.
+    fn json_name(&self) -> &str;
+}
+
+impl HasName for Field {
+    fn json_name(&self) -> &str {
+        &self.json_name
+    }
+}
+
+impl HasName for Case {
+    fn json_name(&self) -> &str {
+        &self.json_name
+    }
+}
+
+/// Fields or cases in WIT order, with an index of their names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named<T> {
+    items: Box<[T]>,
+    /// The positions of the items, sorted by the items' names.
+    by_name: Box<[u32]>,
+}
+
+impl<T: HasName> Named<T> {
+    /// Returns the position of the item with that JSON name.
+    pub fn position(&self, json_name: &str) -> Option<usize> {
+        let name_of = |position: &u32| self.items[*position as usize].json_name();
+        let found = self
+            .by_name
+            .binary_search_by(|position| name_of(position).cmp(json_name));
+        found.ok().map(|found| self.by_name[found] as usize)
+    }
+
+    /// Returns the item with that JSON name.
+    pub fn find(&self, json_name: &str) -> Option<&T> {
+        self.position(json_name)
+            .map(|position| &self.items[position])
+    }
+}
+
+impl<T: HasName> FromIterator<T> for Named<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        let items: Box<[T]> = items.into_iter().collect();
+        // A component has less than 2^32 bytes of types.
+        let mut by_name: Box<[u32]> = (0..items.len() as u32).collect();
+        by_name.sort_by_key(|position| items[*position as usize].json_name());
+        Named { items, by_name }
+    }
+}
+
+impl<T> Deref for Named<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.items
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Named<T> {
+    type Item = &'a T;
+    type IntoIter = std::slice::Iter<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.items.iter()
     }
 }
 
 /// A field of a record.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     /// Its WIT name.
     pub name: String,
@@ -129,29 +206,29 @@ impl Field {
 }
 
 /// An enum, or the names of a set of flags.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enum {
     /// Its identity.
     pub name: TypeName,
     /// Its documentation.
     pub docs: Option<String>,
     /// Its cases, in WIT order. They have no payload.
-    pub cases: Vec<Case>,
+    pub cases: Named<Case>,
 }
 
 /// A variant.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variant {
     /// Its identity.
     pub name: TypeName,
     /// Its documentation.
     pub docs: Option<String>,
     /// Its cases, in WIT order.
-    pub cases: Vec<Case>,
+    pub cases: Named<Case>,
 }
 
 /// A case of a variant or an enum, or one of several flags.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
     /// Its WIT name.
     pub name: String,
@@ -176,7 +253,7 @@ impl Case {
 }
 
 /// A `result` inside a value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResultType {
     /// The payload of a success.
     pub ok: Option<Type>,
@@ -234,6 +311,25 @@ impl Type {
             Type::S64 => i64::MIN.into()..=i64::MAX.into(),
             _ => return None,
         })
+    }
+
+    /// Returns the definition that this type refers to, or `None` if it has no parts.
+    pub(super) fn definition(&self) -> Option<Definition> {
+        fn address<T: ?Sized>(definition: &Arc<T>) -> usize {
+            Arc::as_ptr(definition).cast::<()>().addr()
+        }
+        let address = match self {
+            Type::Option(inner) | Type::Clearable(inner) | Type::List(inner) | Type::Map(inner) => {
+                address(inner)
+            }
+            Type::Tuple(items) => address(items),
+            Type::Record(record) => address(record),
+            Type::Enum(names) | Type::Flags(names) => address(names),
+            Type::Variant(variant) => address(variant),
+            Type::Result(result) => address(result),
+            _ => return None,
+        };
+        Some(Definition(discriminant(self), address))
     }
 
     /// Returns the record if this type is one.

@@ -12,15 +12,18 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 use wasmtime::component::Val;
 
+use super::buffer::{AnswerLimits, Buffer};
 use super::datetime::{self, Timestamp};
-use super::types::{Field, Record, ResultType, Type, Variant};
+use super::layout::ResultError;
+use super::types::{Field, Record, ResultType, Type, Variant, snake_case};
 
 /// Appends a value's JSON.
 ///
 /// # Errors
-/// Returns a description of what cannot be written as JSON: NaN, an infinity, a timestamp outside
-/// the years 0001 to 9999, a repeated map key. Part of the value may have been written then.
-pub(super) fn value(out: &mut Vec<u8>, ty: &Type, val: &Val) -> Result<(), String> {
+/// Returns [`ResultError::Value`] if a part cannot be written as JSON: NaN, an infinity, a timestamp
+/// outside the years 0001 to 9999, a repeated map key. Returns the buffer's limit if a list exceeds
+/// it; the caller must check the buffer at the end. Part of the value may have been written then.
+pub(super) fn value(out: &mut Buffer, ty: &Type, val: &Val) -> Result<(), ResultError> {
     match (ty, val) {
         (Type::Bool, Val::Bool(true)) => out.extend_from_slice(b"true"),
         (Type::Bool, Val::Bool(false)) => out.extend_from_slice(b"false"),
@@ -35,7 +38,7 @@ pub(super) fn value(out: &mut Vec<u8>, ty: &Type, val: &Val) -> Result<(), Strin
         (Type::F32, Val::Float32(value)) if value.is_finite() => json(out, value),
         (Type::F64, Val::Float64(value)) if value.is_finite() => json(out, value),
         (Type::F32, Val::Float32(_)) | (Type::F64, Val::Float64(_)) => {
-            return Err(NOT_FINITE.to_owned());
+            return Err(NOT_FINITE.to_owned().into());
         }
         (Type::Char, Val::Char(value)) => json(out, value),
         (Type::String, Val::String(value)) => string(out, value),
@@ -44,7 +47,7 @@ pub(super) fn value(out: &mut Vec<u8>, ty: &Type, val: &Val) -> Result<(), Strin
             let timestamp = timestamp(members)?;
             out.push(b'"');
             if !datetime::write(out, timestamp) {
-                return Err(datetime::OUTSIDE.to_owned());
+                return Err(datetime::OUTSIDE.to_owned().into());
             }
             out.push(b'"');
         }
@@ -65,13 +68,13 @@ pub(super) fn value(out: &mut Vec<u8>, ty: &Type, val: &Val) -> Result<(), Strin
             })?;
         }
         (Type::Record(ty), Val::Record(members)) => record(out, ty, members)?,
-        (Type::Enum(_), Val::Enum(name)) => snake_case(out, name),
+        (Type::Enum(_), Val::Enum(name)) => json_name(out, name),
         (Type::Variant(ty), Val::Variant(name, payload)) => {
             variant(out, ty, name, payload.as_deref())?;
         }
         (Type::Flags(_), Val::Flags(names)) => separated(out, ARRAY, names, |out, name| {
-            snake_case(out, name);
-            Ok::<_, String>(())
+            json_name(out, name);
+            Ok(())
         })?,
         (Type::Result(ty), Val::Result(val)) => result(out, ty, val)?,
         _ => return Err(mismatch()),
@@ -80,29 +83,29 @@ pub(super) fn value(out: &mut Vec<u8>, ty: &Type, val: &Val) -> Result<(), Strin
 }
 
 /// Returns a scalar as text, for a path.
-pub(super) fn scalar(ty: &Type, val: &Val) -> Result<String, String> {
-    if let Val::String(text) = val {
-        return Ok(text.clone());
+pub(super) fn scalar(ty: &Type, val: &Val, limits: AnswerLimits) -> Result<String, ResultError> {
+    match val {
+        Val::String(text) => return Ok(text.clone()),
+        Val::Char(text) => return Ok(text.to_string()),
+        Val::Enum(name) => return Ok(snake_case(name)),
+        _ => {}
     }
-    if let Val::Char(text) = val {
-        return Ok(text.to_string());
-    }
-    let mut out = Vec::new();
+    let mut out = Buffer::new(limits);
     value(&mut out, ty, val)?;
-    let text = String::from_utf8(out).map_err(|_| mismatch())?;
-    // Enums and timestamps are written in quotes and contain no escapes.
+    let text = String::from_utf8(out.finish()?).map_err(|_| mismatch())?;
+    // Timestamps are written in quotes and contain no escapes.
     Ok(text.trim_matches('"').to_owned())
 }
 
 /// Appends a scalar as serde_json writes it.
-pub(super) fn json(out: &mut Vec<u8>, scalar: &(impl Serialize + ?Sized)) {
-    serde_json::to_writer(out, scalar)
-        .expect("a scalar can be serialized, and writing to a Vec cannot fail");
+pub(super) fn json(out: &mut Buffer, scalar: &(impl Serialize + ?Sized)) {
+    // A scalar can be serialized. If the buffer is full, it reports that itself.
+    let _ = serde_json::to_writer(out, scalar);
 }
 
 /// Appends a string. Few strings need escapes. The search for them has no early exit, so that the
 /// compiler can check many bytes at once.
-pub(super) fn string(out: &mut Vec<u8>, text: &str) {
+pub(super) fn string(out: &mut Buffer, text: &str) {
     let needs_escape = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
     let escapes = text
         .as_bytes()
@@ -111,7 +114,6 @@ pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     if escapes {
         return json(out, text);
     }
-    out.reserve(text.len() + 2);
     out.push(b'"');
     out.extend_from_slice(text.as_bytes());
     out.push(b'"');
@@ -125,29 +127,31 @@ pub(super) const OBJECT: [u8; 2] = [b'{', b'}'];
 pub(super) const NOT_FINITE: &str = "a number that is not finite";
 
 /// Description of a map with two entries of the same key.
-pub(super) fn duplicate_key(key: &str) -> String {
-    format!("the map key {key:?} twice")
+fn duplicate_key(key: &str) -> String {
+    let shown: String = key.chars().take(100).collect();
+    format!("the map key {shown:?} twice")
 }
 
-/// Appends items in brackets, with commas between them.
-pub(super) fn separated<T, E>(
-    out: &mut Vec<u8>,
+/// Appends items in brackets, with commas between them. Ends early if the buffer is full.
+pub(super) fn separated<T>(
+    out: &mut Buffer,
     [open, close]: [u8; 2],
     items: impl IntoIterator<Item = T>,
-    mut write: impl FnMut(&mut Vec<u8>, T) -> Result<(), E>,
-) -> Result<(), E> {
+    mut write: impl FnMut(&mut Buffer, T) -> Result<(), ResultError>,
+) -> Result<(), ResultError> {
     out.push(open);
     for (index, item) in items.into_iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
         write(out, item)?;
+        out.check()?;
     }
     out.push(close);
     Ok(())
 }
 
-fn record(out: &mut Vec<u8>, ty: &Record, members: &[(String, Val)]) -> Result<(), String> {
+fn record(out: &mut Buffer, ty: &Record, members: &[(String, Val)]) -> Result<(), ResultError> {
     out.push(b'{');
     let mut first = true;
     for (field, (_, val)) in ty.fields.iter().zip(members) {
@@ -170,42 +174,68 @@ fn is_absent(field: &Field, val: &Val) -> bool {
     matches!((&field.ty, val), (Type::Clearable(_), Val::Option(None)))
 }
 
-fn map(out: &mut Vec<u8>, item: &Type, entries: &[Val]) -> Result<(), String> {
-    let mut keys = HashSet::with_capacity(entries.len());
-    out.push(b'{');
-    for (index, entry) in entries.iter().enumerate() {
+fn map(out: &mut Buffer, item: &Type, entries: &[Val]) -> Result<(), ResultError> {
+    let mut keys = Keys::new(out, entries.len())?;
+    separated(out, OBJECT, entries, |out, entry| {
         let Val::Tuple(entry) = entry else {
             return Err(mismatch());
         };
         let [Val::String(key), val] = &entry[..] else {
             return Err(mismatch());
         };
-        if !keys.insert(key.as_str()) {
-            return Err(duplicate_key(key));
-        }
-        if index > 0 {
-            out.push(b',');
-        }
+        keys.insert(key)?;
         string(out, key);
         out.push(b':');
-        value(out, item, val)?;
-    }
-    out.push(b'}');
+        value(out, item, val)
+    })?;
+    keys.release(out);
     Ok(())
 }
 
+/// The keys of a map that is being written. Their memory counts as part of the answer.
+pub(super) struct Keys<'a> {
+    seen: HashSet<&'a str>,
+    claimed: usize,
+}
+
+impl<'a> Keys<'a> {
+    /// Memory for each key: a `HashSet` is up to half empty.
+    const SIZE: usize = 2 * (size_of::<&str>() + 1);
+
+    pub(super) fn new(out: &mut Buffer, count: usize) -> Result<Self, ResultError> {
+        let claimed = count.saturating_mul(Self::SIZE);
+        out.claim(claimed);
+        out.check()?;
+        Ok(Keys {
+            seen: HashSet::with_capacity(count),
+            claimed,
+        })
+    }
+
+    pub(super) fn insert(&mut self, key: &'a str) -> Result<(), ResultError> {
+        match self.seen.insert(key) {
+            true => Ok(()),
+            false => Err(duplicate_key(key).into()),
+        }
+    }
+
+    pub(super) fn release(self, out: &mut Buffer) {
+        out.release(self.claimed);
+    }
+}
+
 fn variant(
-    out: &mut Vec<u8>,
+    out: &mut Buffer,
     ty: &Variant,
     name: &str,
     payload: Option<&Val>,
-) -> Result<(), String> {
+) -> Result<(), ResultError> {
     out.extend_from_slice(b"{\"case\":");
-    snake_case(out, name);
+    json_name(out, name);
     if let Some(val) = payload {
-        let case = ty.cases.iter().find(|case| case.name == name);
+        let case = ty.cases.find(&snake_case(name));
         let Some(ty) = case.and_then(|case| case.payload.as_ref()) else {
-            return Err(format!("the case {name} with a payload"));
+            return Err(format!("the case {name} with a payload").into());
         };
         out.extend_from_slice(b",\"value\":");
         value(out, ty, val)?;
@@ -215,10 +245,10 @@ fn variant(
 }
 
 fn result(
-    out: &mut Vec<u8>,
+    out: &mut Buffer,
     ty: &ResultType,
     val: &Result<Option<Box<Val>>, Option<Box<Val>>>,
-) -> Result<(), String> {
+) -> Result<(), ResultError> {
     let (key, ty, payload): (&[u8], _, _) = match val {
         Ok(payload) => (b"{\"ok\":", &ty.ok, payload),
         Err(payload) => (b"{\"error\":", &ty.error, payload),
@@ -232,26 +262,37 @@ fn result(
     Ok(())
 }
 
-fn base64(out: &mut Vec<u8>, bytes: &[Val]) -> Result<(), String> {
+fn base64(out: &mut Buffer, bytes: &[Val]) -> Result<(), ResultError> {
     let byte = |val: &Val| match val {
         Val::U8(byte) => Ok(*byte),
         _ => Err(mismatch()),
     };
-    let bytes = bytes.iter().map(byte).collect::<Result<Vec<u8>, _>>()?;
-    out.push(b'"');
-    out.extend_from_slice(BASE64.encode(bytes).as_bytes());
-    out.push(b'"');
+    let bytes = bytes
+        .iter()
+        .map(byte)
+        .collect::<Result<Vec<u8>, ResultError>>()?;
+    base64_text(out, &bytes);
     Ok(())
 }
 
-fn timestamp(members: &[(String, Val)]) -> Result<Timestamp, String> {
+/// Appends bytes as a base64 string.
+pub(super) fn base64_text(out: &mut Buffer, bytes: &[u8]) {
+    out.push(b'"');
+    out.extend_with(bytes.len().div_ceil(3).saturating_mul(4), |text| {
+        let written = BASE64.encode_slice(bytes, text);
+        debug_assert!(written.is_ok(), "three bytes take four characters");
+    });
+    out.push(b'"');
+}
+
+fn timestamp(members: &[(String, Val)]) -> Result<Timestamp, ResultError> {
     let (seconds, nanoseconds) = match members {
         [(_, Val::U64(seconds)), (_, Val::U32(nanoseconds))] => {
             let seconds = i64::try_from(*seconds).unwrap_or(i64::MAX);
             (seconds, *nanoseconds)
         }
         [(_, Val::S64(seconds)), (_, Val::U32(nanoseconds))] => (*seconds, *nanoseconds),
-        _ => return Err("a timestamp without seconds and nanoseconds".to_owned()),
+        _ => return Err(mismatch()),
     };
     Ok(Timestamp {
         seconds,
@@ -260,15 +301,19 @@ fn timestamp(members: &[(String, Val)]) -> Result<Timestamp, String> {
 }
 
 /// Appends the JSON name of a WIT name, in quotes. WIT names are ASCII and contain no quotes.
-fn snake_case(out: &mut Vec<u8>, name: &str) {
+fn json_name(out: &mut Buffer, name: &str) {
     out.push(b'"');
-    out.extend(name.bytes().map(|byte| match byte {
-        b'-' => b'_',
-        byte => byte.to_ascii_lowercase(),
-    }));
+    out.extend_with(name.len(), |written| {
+        for (byte, of_name) in written.iter_mut().zip(name.bytes()) {
+            *byte = match of_name {
+                b'-' => b'_',
+                other => other.to_ascii_lowercase(),
+            };
+        }
+    });
     out.push(b'"');
 }
 
-fn mismatch() -> String {
-    "a value that is not of its type".to_owned()
+fn mismatch() -> ResultError {
+    ResultError::Value("a value that is not of its type".to_owned())
 }

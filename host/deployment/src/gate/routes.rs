@@ -1,5 +1,8 @@
 //! The routes of a revision: bound to the component's functions, and matched by their paths.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+
 use super::texts;
 use crate::rejection::Rejection;
 use contract::RESERVED_PATHS;
@@ -38,11 +41,7 @@ pub(super) fn bind(
     assets: &[Asset],
 ) -> Result<Bound, Rejection> {
     texts::check(description, assets)?;
-    let operations = description
-        .routes
-        .iter()
-        .map(|route| Operation::bind(interface, route))
-        .collect::<Result<_, _>>()?;
+    let operations = Operation::bind_all(interface, &description.routes)?;
     let router = router(description)?;
     check_assets(assets, description)?;
     Ok(Bound { operations, router })
@@ -55,15 +54,20 @@ pub(super) fn bind(
 /// an earlier one.
 pub fn router(description: &Description) -> Result<matchit::Router<Template>, Rejection> {
     let mut templates: Vec<Template> = Vec::new();
+    // The positions of the templates, by their shapes.
+    let mut positions = HashMap::new();
     for (index, route) in description.indexed_routes() {
         check_not_reserved(&route.path)?;
-        let same = |template: &&mut Template| shape(&template.path) == shape(&route.path);
-        match templates.iter_mut().find(same) {
-            None => templates.push(Template {
-                path: route.path.clone(),
-                methods: vec![(route.method, index)],
-            }),
-            Some(template) => {
+        match positions.entry(shape(&route.path)) {
+            Entry::Vacant(entry) => {
+                entry.insert(templates.len());
+                templates.push(Template {
+                    path: route.path.clone(),
+                    methods: vec![(route.method, index)],
+                });
+            }
+            Entry::Occupied(entry) => {
+                let template = &mut templates[*entry.get()];
                 if template
                     .methods
                     .iter()
@@ -100,7 +104,11 @@ pub fn router(description: &Description) -> Result<matchit::Router<Template>, Re
 
 /// Checks the paths of the web UI's files.
 fn check_assets(assets: &[Asset], description: &Description) -> Result<(), Rejection> {
-    for (index, asset) in assets.iter().enumerate() {
+    let routes = description.routes.iter();
+    let routes = routes.filter(|route| route.method == Method::Get);
+    let answered: HashSet<&str> = routes.map(|route| route.path.as_str()).collect();
+    let mut earlier = HashSet::new();
+    for asset in assets {
         check_not_reserved(&asset.path)?;
         let rejected = |reason| {
             Err(Rejection::Asset {
@@ -111,12 +119,10 @@ fn check_assets(assets: &[Asset], description: &Description) -> Result<(), Rejec
         if !asset.path.starts_with('/') || asset.path.contains(['{', '}', '?', '#']) {
             return rejected("a path begins with / and has no template or query");
         }
-        if assets[..index].iter().any(|other| other.path == asset.path) {
+        if !earlier.insert(asset.path.as_str()) {
             return rejected("there are two of this path");
         }
-        let shadowed =
-            |route: &&contract::Route| route.method == Method::Get && route.path == asset.path;
-        if description.routes.iter().any(|route| shadowed(&route)) {
+        if answered.contains(asset.path.as_str()) {
             return rejected("a route answers GET there");
         }
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::MAX_ANSWER;
 use crate::{Answer, Error};
 use contract::Problem;
 
@@ -47,6 +48,7 @@ impl Comparable {
             Err(Error::UnsupportedMediaType(_)) => {
                 ("unsupported-media-type".to_owned(), Value::Null)
             }
+            Err(Error::ArgumentsTooLarge) => ("arguments-too-large".to_owned(), Value::Null),
             Err(Error::Invalid(errors)) => {
                 let pointers = errors.iter().map(|error| error.pointer.as_str());
                 ("invalid".to_owned(), pointers.collect())
@@ -77,6 +79,10 @@ impl Comparable {
 
 fn body(answer: &Answer) -> Value {
     let text = answer.body.as_deref().unwrap_or(b"null");
+    if text.len() > MAX_ANSWER {
+        // Only the candidate's answer can be, so the two differ.
+        return "a large answer".into();
+    }
     serde_json::from_slice(text).unwrap_or_default()
 }
 

@@ -100,12 +100,19 @@ async fn receive(
         Kind::Component => (config.admin.component_limit, config.admin.component_timeout),
         Kind::Order => (config.body_limit, config.body_timeout),
     };
-    let read = body::read(headers, body, body::Limits { size, time }).await;
+    let limits = body::Limits {
+        // The number of uploads is limited, and an order was authorized before its body is read.
+        account: None,
+        size,
+        time,
+    };
+    let read = body::read(headers, body, limits).await;
     read.map_err(|error| match error {
         BodyError::Encoded => Problem::unsupported_coding(),
         BodyError::TooLarge => too_large(shared, kind, size),
         BodyError::TooSlow => too_slow(shared, kind),
         BodyError::Incomplete => Problem::body_incomplete(),
+        BodyError::Full(full) => full.into(),
     })
 }
 

@@ -1,6 +1,8 @@
 //! Tests over real sockets on the loopback interface.
 
 mod http2;
+mod strict;
+mod unread;
 
 use std::future::pending;
 use std::net::SocketAddr;
@@ -250,6 +252,23 @@ async fn during_the_drain_delay_requests_are_still_served() {
     let answer = rest(&mut connect(running.address, &ask).await).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     running.served.abort();
+}
+
+#[tokio::test]
+async fn after_the_drain_delay_the_host_is_closed_while_it_finishes_requests() {
+    let fake = Fake::new();
+    let running = start(&fake, &["--drain-delay", "0s", "--drain-timeout", "1h"]).await;
+    let slow = connect(running.address, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    fake.begun.notified().await;
+    assert!(!running.readiness.closed());
+    running.stop.send(()).unwrap();
+    while !running.readiness.closed() {
+        tokio::task::yield_now().await;
+    }
+    assert!(TcpStream::connect(running.address).await.is_err());
+    assert!(!running.served.is_finished());
+    running.served.abort();
+    drop(slow);
 }
 
 #[tokio::test]

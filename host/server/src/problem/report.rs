@@ -25,6 +25,7 @@ pub(crate) fn log(error: &Error) {
         | Error::Malformed(_)
         | Error::Invalid(_)
         | Error::UnsupportedMediaType(_)
+        | Error::ArgumentsTooLarge
         | Error::PreconditionFailed
         | Error::BadHeader { .. }
         | Error::KeyReused
@@ -47,6 +48,7 @@ pub(crate) fn reason(error: &Error) -> Option<String> {
         Error::Malformed(_)
         | Error::Invalid(_)
         | Error::UnsupportedMediaType(_)
+        | Error::ArgumentsTooLarge
         | Error::PreconditionFailed
         | Error::BadHeader { .. }
         | Error::KeyReused => None,

@@ -84,8 +84,14 @@ async fn readiness_follows_the_database_and_the_drain() {
         let reply = send(router, "GET /readyz", &[], "").await;
         assert_eq!(reply.status, 503);
         assert_eq!(reply.json()["reason"], "the host is draining");
+        let reply = send(router, "GET /readyz?exclude=drain", &[], "").await;
+        assert_eq!(reply.status, 200);
     }
     assert_eq!(send(&public, "GET /things", &[], "").await.status, 200);
+    server.readiness().close();
+    for line in ["GET /readyz", "GET /readyz?exclude=drain"] {
+        assert_eq!(send(&operators, line, &[], "").await.status, 503, "{line}");
+    }
 }
 
 #[tokio::test]

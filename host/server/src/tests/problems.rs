@@ -122,7 +122,14 @@ async fn every_error_has_its_status_and_code() {
         (Fault::Handover.into(), 500, "handover-limit-exceeded"),
         (Fault::Statements.into(), 500, "statement-limit-exceeded"),
         (Fault::Rows.into(), 500, "row-limit-exceeded"),
+        (
+            Fault::StatementMemory.into(),
+            500,
+            "statement-memory-exceeded",
+        ),
         (Fault::Bytes.into(), 500, "byte-limit-exceeded"),
+        (Fault::Answer.into(), 500, "answer-limit-exceeded"),
+        (Error::ArgumentsTooLarge, 413, "arguments-too-large"),
         (
             Fault::Value("NaN".into()).into(),
             500,

@@ -74,7 +74,7 @@ fn a_host_without_a_deployment_shows_what_is_active() {
 active  78a6273103d1  tasks 0.1.0  12345678       2       12
 
 no deployment is running
-no revisions are kept for a fast rollback
+no earlier revision is in memory; a rollback loads one first
 epoch 3, task-host 0.1.0
 
 no requests in the last minute
@@ -186,7 +186,7 @@ active  78a6273103d1  tasks 0.1.0  12345678       2       12
       since 2026-01-02 03:04:06 UTC, by alice (token)
 
 no deployment is running
-no revisions are kept for a fast rollback
+no earlier revision is in memory; a rollback loads one first
 epoch 3, task-host 0.1.0
 
 the last minute

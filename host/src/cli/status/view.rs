@@ -202,7 +202,7 @@ fn sentences(status: &Status) -> [String; 3] {
         .map(|kept| format::digest(&kept.digest))
         .collect();
     let kept = match kept.is_empty() {
-        true => "no revisions are kept for a fast rollback".to_owned(),
+        true => "no earlier revision is in memory; a rollback loads one first".to_owned(),
         false => format!("kept for a fast rollback: {}", kept.join(", ")),
     };
     let epoch = format!("epoch {}, task-host {}", status.epoch, status.host_version);

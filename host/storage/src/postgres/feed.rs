@@ -14,6 +14,7 @@ use tokio_postgres::types::ToSql;
 
 use super::database::Postgres;
 use super::engine::{Engine, column};
+use crate::feed::PAGE_BYTES;
 use crate::{Cursor, Error, Event, Feed, Published};
 
 const END: &str = "SELECT transaction, number FROM task_host.events \
@@ -22,9 +23,15 @@ const END: &str = "SELECT transaction, number FROM task_host.events \
     WHERE transaction < task_host.horizon() \
     ORDER BY transaction DESC, number DESC LIMIT 1";
 
-const AFTER: &str = "SELECT transaction, number, kind, subject, attributes, published_at \
-    FROM task_host.events WHERE (transaction, number) > ($1, $2) \
-    AND transaction < task_host.horizon() ORDER BY transaction, number LIMIT $3";
+/// The page ends with the first event with which it has $4 bytes.
+const AFTER: &str = "SELECT transaction, number, kind, subject, attributes, published_at FROM ( \
+        SELECT *, sum(bytes) OVER (ORDER BY transaction, number) - bytes AS before FROM ( \
+            SELECT transaction, number, kind, subject, attributes, published_at, \
+                octet_length(kind) + octet_length(subject) + octet_length(attributes) AS bytes \
+            FROM task_host.events WHERE (transaction, number) > ($1, $2) \
+            AND transaction < task_host.horizon() ORDER BY transaction, number LIMIT $3 \
+        ) AS newer \
+    ) AS page WHERE before < $4 ORDER BY transaction, number";
 
 /// Whether events after a place may have been deleted, or the place is beyond what can be read.
 const LOST: &str = "SELECT $1::bigint >= task_host.horizon() \
@@ -73,7 +80,8 @@ impl Feed for Postgres {
             return Ok(None);
         };
         let limit = i64::from(limit);
-        let params: [&(dyn ToSql + Sync); 3] = [&transaction, &number, &limit];
+        let bytes = PAGE_BYTES as i64;
+        let params: [&(dyn ToSql + Sync); 4] = [&transaction, &number, &limit, &bytes];
         let rows = self.engine.rows(AFTER, &params, deadline()).await?;
         // This must be checked after reading: if events were deleted in between, the result is
         // `None` and never a list with a gap.

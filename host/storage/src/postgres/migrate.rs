@@ -5,7 +5,7 @@ use super::policy;
 use super::transaction::PostgresTransaction;
 use crate::migration::{Step, applied_steps};
 use crate::stop::Stop;
-use crate::{Dialect, Error, MigrationError};
+use crate::{Dialect, Error, MigrationError, rules};
 use contract::Migration;
 
 /// Waits for other hosts' migrations and lists the applied ones.
@@ -51,10 +51,13 @@ impl PostgresTransaction {
         let mut names = Vec::new();
         for (position, step) in listed.iter().enumerate().skip(first) {
             let last = position + 1 == listed.len();
-            if let Err(stop) = self
-                .migrate_step(&migrations[position].postgres, last)
-                .await
-            {
+            let text = &migrations[position].postgres;
+            let checked = rules::migration_length(text);
+            let migrated = match checked {
+                Ok(()) => self.migrate_step(text, last).await,
+                refused => refused,
+            };
+            if let Err(stop) = migrated {
                 let name = step.name.clone();
                 return match self.state.end(stop) {
                     Stop::Logic(failure) => Ok(Err(MigrationError::Failed {
@@ -62,7 +65,7 @@ impl PostgresTransaction {
                         detail: failure.detail,
                     })),
                     Stop::Host(Error::Conflict) => Ok(Err(MigrationError::Blocked { name })),
-                    Stop::Host(error) => Err(error),
+                    stop => Err(stop.into_error()),
                 };
             }
             let at = position as i64;

@@ -15,8 +15,9 @@ use crate::{Error, Stats};
 use contract::Access;
 
 /// How long to wait for the first answer on a connection that was idle. If the network to the server
-/// was lost without a notice, an answer never comes.
-pub(super) const SILENCE: Duration = Duration::from_millis(500);
+/// was lost without a notice, an answer never comes. If only the machine is slow, this costs a new
+/// connection, and the request has until its deadline for it.
+pub(super) const SILENCE: Duration = Duration::from_secs(1);
 
 /// What a pool's connections are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +146,17 @@ impl Lease {
         self.connection
             .as_mut()
             .expect("the connection is taken out only by drop")
+    }
+
+    /// Replaces the connection by a new one and keeps the turn.
+    ///
+    /// # Errors
+    /// Returns [`Error::Unavailable`] if it cannot be opened until then.
+    pub(super) async fn reconnect(&mut self, until: Instant) -> Result<(), Error> {
+        let opened = self.pool.open(until).await?;
+        self.connection = Some(opened);
+        self.is_new = true;
+        Ok(())
     }
 
     /// Runs one of the host's own statements outside of a transaction. If no answer comes, also

@@ -1,7 +1,8 @@
 //! The statements that a connection has prepared, by text.
 //!
 //! If the logic makes a new text for each request, statements would pile up here and in the server.
-//! So when there are too many, the one that was not used for the longest time is removed.
+//! So when there are too many, the one that was not used for the longest time is removed. A long text
+//! is not kept, so the number bounds the memory.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use tokio_postgres::types::Type;
 use super::policy::{self, Shape};
 use super::value;
 use crate::stop::Stop;
-use crate::{Value, parameter};
+use crate::{Value, rules};
 
 /// Maximum number of the logic's statements that a connection keeps.
 const CAPACITY: usize = 256;
@@ -58,10 +59,13 @@ impl Statements {
         let known = self.logic.get_mut(text);
         let shape = match &known {
             Some(entry) => entry.prepared.shape.clone(),
-            None => policy::statement(text).map_err(Stop::refused)?,
+            None => {
+                rules::length(text)?;
+                policy::statement(text).map_err(Stop::refused)?
+            }
         };
         for number in &shape.parameters {
-            parameter::value(params, *number)?;
+            rules::value(params, *number)?;
         }
         let Some(entry) = known else {
             let types = types(&shape, params, &[]);
@@ -80,23 +84,26 @@ impl Statements {
         Ok(Err(Wanted { types, shape }))
     }
 
-    /// Adds a statement that was prepared as wanted.
+    /// Adds a statement that was prepared as wanted, unless its text is too long to be cached.
     pub(super) fn insert(
         &mut self,
         text: &str,
         wanted: Wanted,
         statement: Statement,
     ) -> Arc<Prepared> {
+        let prepared = Arc::new(Prepared {
+            statement,
+            shape: wanted.shape,
+        });
+        if text.len() > rules::MAX_CACHED_LENGTH {
+            return prepared;
+        }
         if self.logic.len() >= CAPACITY && !self.logic.contains_key(text) {
             let oldest = self.logic.iter().min_by_key(|(_, entry)| entry.used);
             if let Some(oldest) = oldest.map(|(text, _)| text.clone()) {
                 self.logic.remove(&oldest);
             }
         }
-        let prepared = Arc::new(Prepared {
-            statement,
-            shape: wanted.shape,
-        });
         let entry = Entry {
             prepared: prepared.clone(),
             used: self.uses,

@@ -76,8 +76,8 @@ pub(super) struct PostgresTransaction {
 }
 
 impl PostgresTransaction {
-    /// Begins a transaction on a connection of the pool. Skips connections that were lost while
-    /// they were idle.
+    /// Begins a transaction on a connection of the pool. Replaces the connection if it was lost while
+    /// it was idle.
     pub(super) async fn begin(
         pool: &Arc<Pool>,
         engine: Arc<Engine>,
@@ -86,9 +86,8 @@ impl PostgresTransaction {
     ) -> Result<Self, Error> {
         let access = mode.access();
         let isolation = mode.isolation();
-        let until = budget.wait_until();
+        let mut lease = pool.take(budget.wait_until()).await?;
         loop {
-            let mut lease = pool.take(until).await?;
             let begun = Instant::now();
             let migrates = matches!(mode, Mode::Migrate | Mode::Trial);
             let mut state = TransactionState::new(access, migrates, budget);
@@ -118,12 +117,17 @@ impl PostgresTransaction {
                         recorded: HashMap::new(),
                     });
                 }
-                Err(Stop::Host(Error::Conflict)) if !lease.is_new => {}
+                Err(Stop::Host(Error::Conflict)) if !lease.is_new => {
+                    lease.reconnect(deadline).await?;
+                }
                 // The request's own deadline has passed, so nothing is known about the connection.
-                Err(Stop::Host(Error::Deadline)) if begun.elapsed() < SILENCE => {
+                Err(Stop::Host(Error::Deadline)) if deadline < begun + SILENCE => {
                     return Err(Error::Deadline);
                 }
-                Err(Stop::Host(Error::Deadline)) if !lease.is_new => pool.close_idle(),
+                Err(Stop::Host(Error::Deadline)) if !lease.is_new => {
+                    pool.close_idle();
+                    lease.reconnect(deadline).await?;
+                }
                 // The logic has run no statement yet, so the database is at fault.
                 Err(Stop::Host(Error::Deadline)) => {
                     return Err(Error::Unavailable("it does not answer in time".into()));
@@ -251,7 +255,7 @@ impl PostgresTransaction {
             (Err(NotCommitted::RolledBack(Stop::Logic(failure))), _) => {
                 return Err(Error::Rejected(failure));
             }
-            (Err(NotCommitted::RolledBack(Stop::Host(error))), _) => return Err(error),
+            (Err(NotCommitted::RolledBack(stop)), _) => return Err(stop.into_error()),
             // It wrote nothing, so it may run again. What it read may have changed meanwhile.
             (Err(NotCommitted::Unknown), None) => return Err(Error::Conflict),
             (Err(NotCommitted::Unknown), Some(token)) => commit::resolve(&engine, &token).await?,

@@ -15,8 +15,11 @@ pub struct Config {
     /// there are fewer than requests may run at a time, slow requests block others. Connections are
     /// opened when they are needed.
     pub readers: usize,
-    /// Number of prepared statements that each connection caches.
-    pub statements: usize,
+    /// Maximum size of SQLite's heap, in bytes. SQLite has one heap for the whole process, so the
+    /// smallest value of all databases applies, from then on. Sorts and recursion work in memory: a
+    /// statement that collects too many rows fails, before the operating system kills the host. A
+    /// quarter of it is for cached statements.
+    pub memory_bytes: u64,
     /// Size of each connection's page cache, in bytes.
     pub page_cache_bytes: u32,
     /// How much of the file is mapped into memory, in bytes. A write empties the page caches of
@@ -34,7 +37,7 @@ impl Config {
         Self {
             path: Some(path.into()),
             readers: 64,
-            statements: 256,
+            memory_bytes: 256 << 20,
             page_cache_bytes: 2 << 20,
             map_bytes: 128 << 20,
             length_bytes: 8 << 20,

@@ -7,27 +7,30 @@ use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
-use rusqlite::{CachedStatement, OpenFlags, TransactionState};
+use rusqlite::{OpenFlags, Statement, TransactionState};
 
 use super::blocking::run_blocking;
 use super::checkpoint::{LARGE_PAGES, WAKE_PAGES, Wake};
 use super::config::Config;
 use super::guard::Guard;
+use super::heap::HEAP;
 use super::policy::{Mode, Policy};
 use super::schema::HOST_MARK;
-use super::statement::{Shape, Shapes};
+use super::statement::{CACHED_STATEMENTS, Cache, CacheLimits, Shape};
 use super::{failure, functions};
 use crate::stop::{READ_ONLY, Stop};
-use crate::{Value, parameter};
+use crate::{Value, rules};
 use contract::Access;
 
 /// How long SQLite itself waits for a lock. While the host runs, only a person with a tool takes
 /// one, and a checkpoint for a moment.
 const LOCK_WAIT: Duration = Duration::from_millis(50);
 
-/// Maximum memory of SQLite in the whole process, in bytes. Sorts and recursion work in memory. A
-/// statement that collects too many rows fails here, before the operating system kills the host.
-const HEAP_BYTES: u32 = 512 << 20;
+/// The schema's definitions may be as long as this part of the heap, counted as 1/n.
+const SCHEMA_PART: u64 = 4096;
+
+/// SQLite's limit for a text. The logic's statements have a lower limit of their own.
+const MAX_MIGRATION: u32 = rules::MAX_MIGRATION_LENGTH as u32;
 
 /// Opens connections with the same settings.
 pub(super) struct Opener {
@@ -44,7 +47,9 @@ pub(super) struct Connection {
     sqlite: rusqlite::Connection,
     /// Shared with the callbacks of `sqlite`, which live as long as `sqlite`.
     guard: Arc<Guard>,
-    shapes: Shapes,
+    cache: Cache,
+    /// Maximum length of the schema's definitions, in bytes.
+    max_schema_bytes: u64,
     /// The length of the write-ahead log after the last commit here, in pages. Shared with the hook
     /// of `sqlite` that sets it.
     log_pages: Arc<AtomicU32>,
@@ -74,11 +79,18 @@ impl Opener {
         }
         functions::replace_slow(&sqlite, self.config.length_bytes)?;
         let guard = Guard::install(&mut sqlite, Policy::new(modules))?;
-        sqlite.set_prepared_statement_cache_capacity(self.config.statements);
+        // A little more than `cache` holds, for the host's own statements.
+        sqlite.set_prepared_statement_cache_capacity(CACHED_STATEMENTS + 64);
+        let total_bytes = usize::try_from(self.config.memory_bytes / 4).unwrap_or(usize::MAX);
         Ok(Connection {
             sqlite,
             guard,
-            shapes: Shapes::new(self.config.statements),
+            cache: Cache::new(CacheLimits {
+                total_bytes,
+                // The readers and the writer.
+                share_bytes: total_bytes / (self.config.readers + 1),
+            }),
+            max_schema_bytes: self.config.memory_bytes / SCHEMA_PART,
             log_pages,
         })
     }
@@ -111,7 +123,7 @@ pub(super) fn open_plain(
     }
     for (limit, value) in [
         (Limit::SQLITE_LIMIT_LENGTH, config.length_bytes),
-        (Limit::SQLITE_LIMIT_SQL_LENGTH, 1 << 20),
+        (Limit::SQLITE_LIMIT_SQL_LENGTH, MAX_MIGRATION),
         (Limit::SQLITE_LIMIT_COLUMN, 256),
         (Limit::SQLITE_LIMIT_EXPR_DEPTH, 500),
         (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 100),
@@ -120,7 +132,7 @@ pub(super) fn open_plain(
         (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000),
         (
             Limit::SQLITE_LIMIT_VARIABLE_NUMBER,
-            parameter::MAX_NUMBER.into(),
+            rules::MAX_PARAMETER.into(),
         ),
         (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 32),
         (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
@@ -137,10 +149,11 @@ pub(super) fn open_plain(
          PRAGMA journal_size_limit = {journal};
          PRAGMA cache_size = -{cache};
          PRAGMA mmap_size = {map};
-         PRAGMA hard_heap_limit = {HEAP_BYTES};",
+         PRAGMA hard_heap_limit = {memory};",
         journal = 64 << 20,
         cache = config.page_cache_bytes / 1024,
         map = config.map_bytes,
+        memory = config.memory_bytes,
     ))?;
     Ok(sqlite)
 }
@@ -153,43 +166,53 @@ impl Connection {
         text: &str,
         params: &[Value],
         access: Access,
-        work: impl FnOnce(&rusqlite::Connection, &mut CachedStatement<'_>, &Shape) -> Result<T, Stop>,
+        work: impl FnOnce(&rusqlite::Connection, &mut Statement<'_>, &Shape) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         let text = text.trim();
+        rules::length(text)?;
         if text.starts_with(HOST_MARK) {
             // Statements are cached by text, and the policy did not check what the host compiled.
             return Err(Stop::refused(
                 "this comment is reserved for the host's statements",
             ));
         }
-        let Self {
-            sqlite,
-            guard,
-            shapes,
-            ..
-        } = self;
-        let known = shapes.get(text);
+        let Self { sqlite, cache, .. } = self;
+        let known = cache.get(text);
         let fast = known.as_ref().is_some_and(|shape| shape.is_fast());
         let run = || {
             let begun = Instant::now();
             let mut statement = sqlite
                 .prepare_cached(text)
-                .map_err(|error| failure::classify(&error, guard.take_refusal()))?;
-            let shape = match known {
-                Some(shape) => shape,
-                None => shapes.learn(text, &statement)?,
+                .map_err(|error| failure::classify(&error))?;
+            let (shape, is_new) = match known {
+                Some(shape) => (shape, false),
+                None => match Shape::of(text, &statement) {
+                    Ok(shape) => (Arc::new(shape), true),
+                    Err(stop) => {
+                        statement.discard();
+                        return Err(stop);
+                    }
+                },
             };
-            if access == Access::Read && !shape.readonly {
-                return Err(Stop::refused(READ_ONLY));
-            }
-            shape.bind(&mut statement, params)?;
-            let outcome = work(sqlite, &mut statement, &shape);
+            let outcome = match access == Access::Read && !shape.readonly {
+                true => Err(Stop::refused(READ_ONLY)),
+                false => shape
+                    .bind(&mut statement, params)
+                    .and_then(|()| work(sqlite, &mut statement, &shape)),
+            };
             shape.add_run(begun.elapsed());
-            // After a change of the schema, SQLite compiles the statement again while it runs, and
-            // the policy may refuse it then.
-            outcome.map_err(|stop| guard.take_refusal().map_or(stop, Stop::refused))
+            if is_new && !cache.add(text, shape, &statement) {
+                statement.discard();
+            }
+            outcome
         };
-        if fast { run() } else { run_blocking(run) }
+        let outcome = if fast { run() } else { run_blocking(run) };
+        if self.cache.is_full() {
+            self.drop_cache();
+        }
+        // After a change of the schema, SQLite compiles the statement again while it runs, and the
+        // policy may refuse it then.
+        outcome.map_err(|stop| self.reason(stop))
     }
 
     /// Runs the text of one migration of the logic.
@@ -197,9 +220,24 @@ impl Connection {
         if text.contains('\0') {
             return Err(Stop::refused("a migration may not contain U+0000"));
         }
+        rules::migration_length(text)?;
         self.guard
             .with(Mode::Migration, || self.sqlite.execute_batch(text))
-            .map_err(|error| failure::classify(&error, self.guard.take_refusal()))
+            .map_err(|error| self.reason(failure::classify(&error)))
+    }
+
+    /// Checks the length of the schema's definitions. Each connection keeps all of them in memory,
+    /// where they take up to 70 times their length.
+    pub(super) fn check_schema_size(&self, bytes: i64) -> Result<(), Stop> {
+        if u64::try_from(bytes).is_ok_and(|bytes| bytes <= self.max_schema_bytes) {
+            return Ok(());
+        }
+        let limit = self.max_schema_bytes;
+        Err(Stop::refused(format!(
+            "all definitions of tables, indexes, views and triggers have {bytes} bytes, more than \
+             {limit}; shorten them, or raise --sqlite-memory, of which this is one part in \
+             {SCHEMA_PART}"
+        )))
     }
 
     /// Runs statements of the host. Each begins with [`HOST_MARK`].
@@ -209,7 +247,47 @@ impl Connection {
     ) -> Result<T, Stop> {
         self.guard
             .with(Mode::Host, || work(&self.sqlite))
-            .map_err(|error| failure::classify(&error, self.guard.take_refusal()))
+            .map_err(|error| self.reason(failure::classify(&error)))
+    }
+
+    /// Runs a statement of the host. If there is no memory for it, interrupts the logic's statements
+    /// and runs it again.
+    pub(super) fn host_with_memory<T>(
+        &mut self,
+        mut work: impl FnMut(&rusqlite::Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Stop> {
+        match self.host(&mut work) {
+            Err(Stop::Memory(_)) => {
+                let _claim = HEAP.claim();
+                self.release_memory();
+                self.host(work)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Returns why a statement failed: because of the guard, or for the reason that SQLite gave.
+    fn reason(&self, stop: Stop) -> Stop {
+        let (refusal, ended) = (self.guard.take_refusal(), self.guard.take_ended());
+        match (stop, refusal, ended) {
+            (Stop::Memory(detail), _, _) => Stop::Memory(detail),
+            (_, Some(reason), _) => Stop::refused(reason),
+            (_, _, Some(error)) => error.into(),
+            (stop, None, None) => stop,
+        }
+    }
+
+    /// Frees the memory that the connection can do without. Statements that run are not affected.
+    pub(super) fn release_memory(&mut self) {
+        self.drop_cache();
+        if let Err(error) = self.sqlite.release_memory() {
+            tracing::warn!(error = %failure::message(&error), "SQLite cannot release memory");
+        }
+    }
+
+    fn drop_cache(&mut self) {
+        self.sqlite.flush_prepared_statement_cache();
+        self.cache.clear();
     }
 
     /// Returns what checks the connection's statements.

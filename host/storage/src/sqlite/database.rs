@@ -68,7 +68,7 @@ impl Sqlite {
     /// Reads the host's own tables, and waits until what was read is durable.
     pub(super) async fn read<T>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
         let (transaction, found) = self.begin_own(Access::Read, work).await?;
         transaction.commit().await?;
@@ -78,7 +78,7 @@ impl Sqlite {
     /// Changes the host's own tables. The change is durable when this returns.
     pub(super) async fn write<T>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
         let (transaction, done) = self.begin_own(Access::Write, work).await?;
         transaction.commit().await?;
@@ -91,7 +91,7 @@ impl Sqlite {
     /// Returns [`Error::Conflict`] if it was rolled back.
     pub(super) async fn write_or_conflict<T>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<Option<T>>,
+        work: impl FnMut(&Connection) -> rusqlite::Result<Option<T>>,
     ) -> Result<T, Error> {
         let (transaction, done) = self.begin_own(Access::Write, work).await?;
         match done {
@@ -110,7 +110,7 @@ impl Sqlite {
     async fn begin_own<T>(
         &self,
         access: Access,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T>,
     ) -> Result<(Box<SqliteTransaction>, T), Error> {
         let budget = Budget::of_host(HOST_WAIT, HOST_HOLD);
         let mut transaction = self.transaction(access, false, budget).await?;
@@ -172,7 +172,7 @@ impl Database for Sqlite {
         })?;
         lease
             .connection()
-            .host(schema::probe)
+            .host_with_memory(schema::probe)
             .map_err(Stop::into_error)
     }
 

@@ -86,6 +86,12 @@ impl Engine {
             file,
         })
     }
+
+    /// Closes the connections that are not in use, to free their memory.
+    pub(super) fn close_idle(&self) {
+        self.readers.close_idle();
+        self.writer.close_idle();
+    }
 }
 
 fn refused(file: &DatabaseFile, error: &rusqlite::Error) -> OpenError {

@@ -3,23 +3,24 @@
 use rusqlite::{ErrorCode, ffi};
 
 use crate::stop::{ONE_STATEMENT, Stop};
-use crate::{Cause, Error, Failure};
+use crate::{Cause, Error, Failure, rules};
 
-/// Classifies the error of a statement. `refusal` is why the authorizer refused it, if it did.
-pub(super) fn classify(error: &rusqlite::Error, refusal: Option<String>) -> Stop {
-    if let Some(reason) = refusal {
-        return Stop::refused(reason);
-    }
+/// Classifies the error of a statement that no callback of the guard has ended.
+pub(super) fn classify(error: &rusqlite::Error) -> Stop {
     let detail = message(error);
     let Some(code) = error.sqlite_error() else {
         return match error {
             rusqlite::Error::MultipleStatement => Stop::refused(ONE_STATEMENT),
+            _ if detail.starts_with("too many SQL variables") => {
+                Stop::refused(rules::too_many_parameters())
+            }
             _ => Stop::refused(detail),
         };
     };
     match code.code {
         ErrorCode::ConstraintViolation => Stop::Logic(constraint(code.extended_code, detail)),
         ErrorCode::OperationInterrupted => Error::Deadline.into(),
+        ErrorCode::OutOfMemory => Stop::Memory(detail),
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Error::Conflict.into(),
         ErrorCode::SystemIoFailure
         | ErrorCode::DiskFull
@@ -27,7 +28,6 @@ pub(super) fn classify(error: &rusqlite::Error, refusal: Option<String>) -> Stop
         | ErrorCode::NotADatabase
         | ErrorCode::CannotOpen
         | ErrorCode::ReadOnly
-        | ErrorCode::OutOfMemory
         | ErrorCode::FileLockingProtocolFailed
         | ErrorCode::PermissionDenied
         | ErrorCode::NoLargeFileSupport

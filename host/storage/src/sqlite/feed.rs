@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Result as SqlResult, Row, params};
 
 use super::database::Sqlite;
 use super::schema::{FORGET_BATCH, host, last_event, now_millis};
+use crate::feed::PAGE_BYTES;
 use crate::{Cursor, Error, Event, Feed, Published};
 
 #[async_trait]
@@ -59,14 +60,20 @@ fn after(sqlite: &Connection, id: i64, limit: u32) -> SqlResult<Option<Vec<Publi
     if id < first.map_or(0, |first| first - 1) || id > last_event(sqlite)? {
         return Ok(None);
     }
-    sqlite
-        .prepare_cached(host!(
-            "SELECT id, kind, subject, attributes, published_at \
-             FROM task_host_events WHERE id > ?1 ORDER BY id LIMIT ?2"
-        ))?
-        .query_map([id, limit.into()], published)?
-        .collect::<SqlResult<_>>()
-        .map(Some)
+    let mut select = sqlite.prepare_cached(host!(
+        "SELECT id, kind, subject, attributes, published_at \
+         FROM task_host_events WHERE id > ?1 ORDER BY id LIMIT ?2"
+    ))?;
+    let (mut events, mut bytes) = (Vec::new(), 0);
+    for event in select.query_map([id, limit.into()], published)? {
+        let event = event?;
+        bytes += event.event.size_bytes();
+        events.push(event);
+        if bytes >= PAGE_BYTES {
+            break;
+        }
+    }
+    Ok(Some(events))
 }
 
 fn published(row: &Row<'_>) -> SqlResult<Published> {

@@ -1,5 +1,5 @@
-//! The callbacks that SQLite calls while it works: whether a statement is allowed, and whether its
-//! deadline has passed.
+//! The callbacks that SQLite calls while it works: whether a statement is allowed, and whether it must
+//! end, because its deadline has passed or because the host needs the memory.
 //!
 //! Each connection has one guard for its whole life. Setting another authorizer would expire every
 //! prepared statement, so the callbacks are set once and read what changes from the guard.
@@ -12,7 +12,9 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::hooks::{AuthContext, Authorization};
 
+use super::heap::HEAP;
 use super::policy::{Mode, Policy};
+use crate::Error;
 use crate::stats::nanos;
 
 /// How many instructions of SQLite's virtual machine run between two checks of the deadline. That is
@@ -33,6 +35,8 @@ pub(super) struct Guard {
     start: Instant,
     /// Why the authorizer refused a statement. SQLite's own message is only "not authorized".
     refusal: Mutex<Option<String>>,
+    /// Why a callback ended the last statement.
+    ended: Mutex<Option<Error>>,
 }
 
 impl Guard {
@@ -43,11 +47,17 @@ impl Guard {
             deadline: AtomicU64::new(NEVER),
             start: Instant::now(),
             refusal: Mutex::new(None),
+            ended: Mutex::new(None),
         });
         let clock = guard.clone();
-        sqlite.progress_handler(INSTRUCTIONS, Some(move || clock.overdue()))?;
+        sqlite.progress_handler(INSTRUCTIONS, Some(move || clock.must_end()))?;
         let judge = guard.clone();
         sqlite.authorizer(Some(move |context: AuthContext<'_>| {
+            // SQLite asks for each column, function and subquery that it compiles. It calls the
+            // progress handler less often meanwhile, and not at all in some slow parts.
+            if judge.mode() != Mode::Host && judge.must_end() {
+                return Authorization::Deny;
+            }
             match policy.judge(judge.mode(), context.action, context.database_name) {
                 Ok(()) => Authorization::Allow,
                 Err(reason) => {
@@ -85,6 +95,11 @@ impl Guard {
         self.refusal.lock().take()
     }
 
+    /// Returns and clears why a callback ended the last statement, if one did.
+    pub(super) fn take_ended(&self) -> Option<Error> {
+        self.ended.lock().take()
+    }
+
     fn mode(&self) -> Mode {
         match self.mode.load(Relaxed) {
             mode if mode == Mode::Host as u8 => Mode::Host,
@@ -93,8 +108,16 @@ impl Guard {
         }
     }
 
-    fn overdue(&self) -> bool {
+    fn must_end(&self) -> bool {
         let deadline = self.deadline.load(Relaxed);
-        deadline != NEVER && nanos(self.start.elapsed()) >= deadline
+        let error = if deadline != NEVER && nanos(self.start.elapsed()) >= deadline {
+            Error::Deadline
+        } else if HEAP.is_claimed() && self.mode() != Mode::Host {
+            Error::Conflict
+        } else {
+            return false;
+        };
+        *self.ended.lock() = Some(error);
+        true
     }
 }

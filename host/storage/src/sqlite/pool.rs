@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use rusqlite::ErrorCode;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::connection::{Connection, Opener};
 use super::failure::message;
+use super::heap::HEAP;
 use super::schema;
 use crate::queue::Queue;
 use crate::{Error, Stats};
+
+/// How long a connection stays open that nobody needs. After a peak of load its memory is given back.
+const MAX_IDLE: Duration = Duration::from_secs(60);
 
 /// Up to a fixed number of connections, opened when they are first needed. The writer is a pool
 /// with one connection.
@@ -21,9 +26,15 @@ pub(super) struct Pool {
     /// The connections that are not in use. The last one returned is used first: its caches are
     /// warm, and connections that the load does not need are never opened. If a transaction with a
     /// permit finds no connection here, it opens one.
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Idle>>,
     opener: Opener,
     stats: Arc<Stats>,
+}
+
+/// A connection that is not in use.
+struct Idle {
+    connection: Connection,
+    since: Instant,
 }
 
 /// A connection in use. When it is dropped, what was not committed is rolled back and the
@@ -40,7 +51,7 @@ impl Pool {
     pub(super) fn open(opener: Opener, size: usize, stats: Arc<Stats>) -> rusqlite::Result<Self> {
         Ok(Self {
             queue: Queue::new(size, Some(opener.access), stats.clone()),
-            idle: Mutex::new(vec![opener.open()?]),
+            idle: Mutex::new(vec![Idle::now(opener.open()?)]),
             opener,
             stats,
         })
@@ -55,10 +66,9 @@ impl Pool {
         let permit = self.queue.acquire(until).await?;
         let idle = self.idle.lock().pop();
         let connection = match idle {
-            Some(connection) => connection,
+            Some(idle) => idle.connection,
             None => self
-                .opener
-                .open()
+                .open_one()
                 .map_err(|error| Error::Unavailable(message(&error)))?,
         };
         Stats::count(self.in_use());
@@ -69,8 +79,48 @@ impl Pool {
         })
     }
 
+    /// Opens a connection. If there is no memory for it, interrupts the logic's statements first.
+    fn open_one(&self) -> rusqlite::Result<Connection> {
+        match self.opener.open() {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::OutOfMemory) => {
+                Stats::count(&self.stats.memory_retries);
+                let _claim = HEAP.claim();
+                self.opener.open()
+            }
+            opened => opened,
+        }
+    }
+
+    /// Closes the connections that are not in use, to free their memory.
+    pub(super) fn close_idle(&self) {
+        let idle = std::mem::take(&mut *self.idle.lock());
+        drop(idle);
+    }
+
+    /// Takes back a connection. Returns one that is no longer needed, to be closed.
+    fn put_back(&self, connection: Connection) -> Option<Connection> {
+        let cached = HEAP.cached_bytes() as u64;
+        self.stats.cached_statement_bytes.store(cached, Relaxed);
+        let mut idle = self.idle.lock();
+        idle.push(Idle::now(connection));
+        // The first connection was not needed for the longest time.
+        let first = idle
+            .first()
+            .filter(|first| first.since.elapsed() >= MAX_IDLE);
+        (first.is_some() && idle.len() > 1).then(|| idle.remove(0).connection)
+    }
+
     fn in_use(&self) -> &AtomicU64 {
         self.stats.in_use(self.opener.access)
+    }
+}
+
+impl Idle {
+    fn now(connection: Connection) -> Self {
+        Self {
+            connection,
+            since: Instant::now(),
+        }
     }
 }
 
@@ -104,7 +154,8 @@ impl Drop for Lease {
                 return;
             }
         }
-        self.pool.idle.lock().push(connection);
+        // Closing takes a while, so the lock is free again.
+        drop(self.pool.put_back(connection));
         // The permit is returned only now, so that whoever gets it finds the connection.
     }
 }

@@ -112,10 +112,11 @@ pub(super) fn run(sqlite: &Connection, text: &str) -> Result<()> {
     sqlite.prepare_cached(text)?.raw_execute().map(drop)
 }
 
-/// Reads something, to check that the database answers.
+/// Reads something, to check that the database answers. The statement is compiled each time, so this
+/// fails if there is no memory for statements.
 pub(super) fn probe(sqlite: &Connection) -> Result<()> {
     sqlite
-        .prepare_cached(host!("SELECT count(*) FROM task_host_migrations"))?
+        .prepare(host!("SELECT count(*) FROM task_host_migrations"))?
         .query_row([], |_| Ok(()))
 }
 
@@ -169,6 +170,15 @@ pub(super) fn taken_host_name(sqlite: &Connection) -> Result<Option<String>> {
         ))?
         .query_row([], |row| row.get(0))
         .optional()
+}
+
+/// Returns the length of all definitions of tables, indexes, views and triggers.
+pub(super) fn definition_bytes(sqlite: &Connection) -> Result<i64> {
+    sqlite
+        .prepare_cached(host!(
+            "SELECT coalesce(sum(octet_length(sql)), 0) FROM sqlite_schema"
+        ))?
+        .query_row([], |row| row.get(0))
 }
 
 /// Returns a table with a row whose deferred foreign key refers to a missing row: COMMIT would fail.

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Statement, ToSql};
+use rusqlite::{Statement, StatementStatus, ToSql};
 
 use super::failure::classify;
+use super::heap::HEAP;
 use crate::budget::Meter;
 use crate::stats::nanos;
 use crate::stop::{NO_STATEMENT, Stop};
-use crate::{Cell, Rows, Span, Value, parameter};
+use crate::{Cell, Rows, Span, Value, rules};
 
 /// A statement that takes longer on average runs as blocking work.
 const SLOW: Duration = Duration::from_millis(1);
@@ -22,11 +23,34 @@ const SLOW: Duration = Duration::from_millis(1);
 /// and using yet another thread for blocking work would make that worse.
 const LONG: Duration = Duration::from_millis(7);
 
-/// What is known about the statements that ran on a connection, by text.
-pub(super) struct Shapes {
+/// The statements that a connection has cached, by text: what is known about each, and how much
+/// memory all of them take.
+///
+/// If the logic makes a new text for each request, statements would pile up on every connection. So
+/// the size of all of them is limited. A connection that has more than its share then drops its
+/// whole cache; the statements in use are soon compiled again.
+pub(super) struct Cache {
     known: HashMap<Box<str>, Arc<Shape>>,
-    capacity: usize,
+    /// The size of this connection's statements.
+    bytes: usize,
+    limits: CacheLimits,
 }
+
+/// Limits of the cached statements.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CacheLimits {
+    /// Maximum size of the statements of all connections, in bytes. It may be exceeded up to
+    /// twofold, while many connections are in use.
+    pub(super) total_bytes: usize,
+    /// The share of one connection, in bytes.
+    pub(super) share_bytes: usize,
+}
+
+/// Maximum number of statements that a connection caches.
+pub(super) const CACHED_STATEMENTS: usize = 1024;
+
+/// Maximum size of a statement that is cached, in bytes.
+const MAX_CACHED_BYTES: usize = 256 << 10;
 
 /// What is known about one statement.
 pub(super) struct Shape {
@@ -41,12 +65,13 @@ pub(super) struct Shape {
 /// Counts as slow.
 const UNKNOWN: u64 = u64::MAX;
 
-impl Shapes {
-    /// Makes a cache for some multiple of `capacity` texts.
-    pub(super) fn new(capacity: usize) -> Self {
+impl Cache {
+    /// Makes an empty cache.
+    pub(super) fn new(limits: CacheLimits) -> Self {
         Self {
             known: HashMap::new(),
-            capacity: capacity.max(1),
+            bytes: 0,
+            limits,
         }
     }
 
@@ -55,33 +80,56 @@ impl Shapes {
         self.known.get(text).cloned()
     }
 
-    /// Examines a compiled statement and caches the result.
-    ///
-    /// # Errors
-    /// Returns the logic's fault if the logic may not run the statement.
-    pub(super) fn learn(
-        &mut self,
-        text: &str,
-        statement: &Statement<'_>,
-    ) -> Result<Arc<Shape>, Stop> {
-        let shape = Arc::new(Shape::of(text, statement)?);
-        // If the logic makes a new text for each request, the texts would pile up. The ones in use
-        // are soon added again.
-        if self.known.len() >= self.capacity * 4 {
-            self.known.clear();
+    /// Adds a statement, unless it is too large. Returns whether it was added.
+    pub(super) fn add(&mut self, text: &str, shape: Arc<Shape>, statement: &Statement<'_>) -> bool {
+        if text.len() > rules::MAX_CACHED_LENGTH {
+            return false;
         }
-        self.known.insert(text.into(), shape.clone());
-        Ok(shape)
+        let compiled = statement.get_status(StatementStatus::MemUsed);
+        // The text is the key of two maps.
+        let bytes = usize::try_from(compiled).unwrap_or(0) + 2 * text.len();
+        if bytes > MAX_CACHED_BYTES {
+            return false;
+        }
+        self.known.insert(text.into(), shape);
+        self.bytes += bytes;
+        HEAP.add_cached(bytes);
+        true
+    }
+
+    /// Returns whether this cache must be dropped: it is full, or all caches together are too large
+    /// and this one has more than its share.
+    pub(super) fn is_full(&self) -> bool {
+        self.known.len() >= CACHED_STATEMENTS
+            || (self.bytes > self.limits.share_bytes
+                && HEAP.cached_bytes() > self.limits.total_bytes)
+    }
+
+    /// Forgets all statements. The caller drops the statements themselves.
+    pub(super) fn clear(&mut self) {
+        self.known = HashMap::new();
+        HEAP.subtract_cached(std::mem::take(&mut self.bytes));
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
 impl Shape {
-    fn of(text: &str, statement: &Statement<'_>) -> Result<Self, Stop> {
+    /// Examines a compiled statement.
+    ///
+    /// # Errors
+    /// Returns the logic's fault if the logic may not run the statement.
+    pub(super) fn of(text: &str, statement: &Statement<'_>) -> Result<Self, Stop> {
         if text.contains('\0') {
             return Err(Stop::refused("a statement may not contain U+0000"));
         }
-        // SQLite compiles a text without a statement to a null statement.
-        if statement.expanded_sql().is_none() {
+        // SQLite compiles a text without a statement to a null statement. Of the statements that the
+        // policy allows, those that read have columns and the others write.
+        if statement.readonly() && statement.column_count() == 0 {
             return Err(Stop::refused(NO_STATEMENT));
         }
         if statement.is_explain() != 0 {
@@ -113,16 +161,12 @@ impl Shape {
     }
 
     /// Binds `$n` to the n-th of `params`, at every occurrence.
-    pub(super) fn bind(
-        &self,
-        statement: &mut CachedStatement<'_>,
-        params: &[Value],
-    ) -> Result<(), Stop> {
+    pub(super) fn bind(&self, statement: &mut Statement<'_>, params: &[Value]) -> Result<(), Stop> {
         for (slot, &number) in self.numbers.iter().enumerate() {
-            let value = parameter::value(params, number)?;
+            let value = rules::value(params, number)?;
             statement
                 .raw_bind_parameter(slot + 1, value)
-                .map_err(|error| classify(&error, None))?;
+                .map_err(|error| classify(&error))?;
         }
         Ok(())
     }
@@ -131,9 +175,10 @@ impl Shape {
 /// Reads `$n`. SQLite also accepts `?`, `?n`, `:name`, `@name` and `$name`, but PostgreSQL does not.
 fn number(name: Option<&str>) -> Result<u16, Stop> {
     let name = name.unwrap_or("?");
-    name.strip_prefix('$')
-        .and_then(parameter::number)
-        .ok_or_else(|| Stop::refused(parameter::not_a_parameter(name)))
+    match name.strip_prefix('$') {
+        Some(digits) => rules::number(digits).map_err(Stop::refused),
+        None => Err(Stop::refused(rules::not_a_parameter(name))),
+    }
 }
 
 impl ToSql for Value {
@@ -150,7 +195,7 @@ impl ToSql for Value {
 }
 
 /// Runs a bound statement to its end and returns its rows.
-pub(super) fn rows(statement: &mut CachedStatement<'_>, meter: &mut Meter) -> Result<Rows, Stop> {
+pub(super) fn rows(statement: &mut Statement<'_>, meter: &mut Meter) -> Result<Rows, Stop> {
     let mut result = Rows::default();
     let mut width = statement.column_count();
     let mut rows = statement.raw_query();
@@ -161,9 +206,7 @@ pub(super) fn rows(statement: &mut CachedStatement<'_>, meter: &mut Meter) -> Re
         width = row.as_ref().column_count();
         result.cells.reserve(width);
         for column in 0..width {
-            let value = row
-                .get_ref(column)
-                .map_err(|error| classify(&error, None))?;
+            let value = row.get_ref(column).map_err(|error| classify(&error))?;
             result.cells.push(match value {
                 ValueRef::Null => Cell::Null,
                 ValueRef::Integer(value) => Cell::Integer(value),
@@ -184,14 +227,14 @@ pub(super) fn rows(statement: &mut CachedStatement<'_>, meter: &mut Meter) -> Re
 }
 
 /// Runs a bound statement to its end and ignores its rows.
-pub(super) fn exhaust(statement: &mut CachedStatement<'_>) -> Result<(), Stop> {
+pub(super) fn exhaust(statement: &mut Statement<'_>) -> Result<(), Stop> {
     let mut rows = statement.raw_query();
     while next(&mut rows)?.is_some() {}
     Ok(())
 }
 
 fn next<'a, 's>(rows: &'a mut rusqlite::Rows<'s>) -> Result<Option<&'a rusqlite::Row<'s>>, Stop> {
-    rows.next().map_err(|error| classify(&error, None))
+    rows.next().map_err(|error| classify(&error))
 }
 
 #[cfg(test)]
@@ -221,9 +264,9 @@ mod tests {
     #[test]
     fn parameters_are_a_dollar_sign_and_a_number() {
         assert_eq!(number(Some("$1")).unwrap(), 1);
-        assert_eq!(number(Some("$32766")).unwrap(), 32_766);
+        assert_eq!(number(Some("$2000")).unwrap(), 2000);
         let other = [
-            "$0", "$01", "$+1", "$32767", "$x", "$", "?1", ":a", "@a", "$1::x",
+            "$0", "$01", "$+1", "$2001", "$x", "$", "?1", ":a", "@a", "$1::x",
         ];
         for name in other.map(Some).into_iter().chain([None]) {
             assert!(number(name).is_err(), "{name:?}");

@@ -12,6 +12,8 @@ use async_trait::async_trait;
 use super::blocking::run_blocking;
 use super::connection::Connection;
 use super::engine::Engine;
+use super::heap::HEAP;
+use super::policy::Mode;
 use super::pool::Lease;
 use super::{schema, statement};
 use crate::budget::Meter;
@@ -19,7 +21,7 @@ use crate::migration::{Step, applied_steps};
 use crate::stop::{self, Stop};
 use crate::transaction_state::TransactionState;
 use crate::{
-    Budget, Dialect, Error, Event, Failure, MigrationError, RecordedAnswer, Rows, Stats,
+    Budget, Dialect, Error, Event, Failure, Limit, MigrationError, RecordedAnswer, Rows, Stats,
     Transaction, Usage, Value,
 };
 use contract::{Access, Migration};
@@ -50,12 +52,8 @@ impl SqliteTransaction {
     ) -> Result<Self, Error> {
         let begun = Instant::now();
         let connection = lease.connection();
-        let begin = match access {
-            Access::Read => schema::BEGIN_READ,
-            Access::Write => schema::BEGIN_WRITE,
-        };
         connection
-            .host(|sqlite| schema::run(sqlite, begin))
+            .host_with_memory(|sqlite| begin_statement(sqlite, access))
             .map_err(|stop| match stop.into_error() {
                 // Somebody's tool holds the write lock.
                 Error::Conflict => Error::Busy,
@@ -77,35 +75,86 @@ impl SqliteTransaction {
         })
     }
 
-    /// Does work on the connection, unless the deadline has passed. A failure ends the transaction.
+    /// Does work on the connection, unless the deadline has passed. If memory runs out, does it
+    /// again. A failure ends the transaction.
     fn work<T>(
         &mut self,
-        work: impl FnOnce(&mut Connection, &mut Meter) -> Result<T, Stop>,
+        author: Mode,
+        mut work: impl FnMut(&mut Connection, &mut Meter) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         let begun = Instant::now();
         if let Err(stop) = self.state.check_deadline() {
             return Err(self.state.end(stop));
         }
+        let meter = self.state.meter.clone();
         let connection = self.lease.connection();
-        let outcome = work(connection, &mut self.state.meter);
+        // What a retry in a new transaction would not repeat.
+        let intact = match self.state.access {
+            Access::Read => self.seen.is_none(),
+            Access::Write => connection.total_changes() == self.changes_before,
+        };
+        let mut outcome = {
+            let _running = (author != Mode::Host).then(|| HEAP.enter());
+            work(connection, &mut self.state.meter)
+        };
+        if let Err(Stop::Memory(_)) = outcome {
+            self.state.meter = meter;
+            outcome = self.work_again(author, intact, work);
+        }
         // This must come after the snapshot was taken: everything that it shows was issued by now.
-        if self.seen.is_none() && connection.has_snapshot() {
+        if self.seen.is_none() && self.lease.connection().has_snapshot() {
             self.seen = Some(self.engine.flusher.issued());
         }
         self.state.busy += begun.elapsed();
         outcome.map_err(|stop| self.state.end(stop))
     }
 
+    /// Does work again that ran out of memory, without the logic's other statements, see `heap.rs`.
+    /// SQLite may have rolled the transaction back. Then the work runs in a new one, and its result
+    /// counts only if the transaction was `intact`: if nothing had been read or written before.
+    fn work_again<T>(
+        &mut self,
+        author: Mode,
+        intact: bool,
+        mut work: impl FnMut(&mut Connection, &mut Meter) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        let (_alone, _claim) = match author {
+            Mode::Host => (None, Some(HEAP.claim())),
+            Mode::Logic | Mode::Migration => {
+                let alone = HEAP.alone(self.state.meter.deadline());
+                (Some(alone.ok_or(Error::Conflict)?), None)
+            }
+        };
+        Stats::count(&self.engine.stats.memory_retries);
+        self.engine.close_idle();
+        let connection = self.lease.connection();
+        connection.release_memory();
+        let intact = intact || connection.in_transaction();
+        if !connection.in_transaction() {
+            let access = self.state.access;
+            connection.host(|sqlite| begin_statement(sqlite, access))?;
+        }
+        match work(connection, &mut self.state.meter) {
+            Err(Stop::Memory(detail)) => Err(match author {
+                Mode::Host => Error::Unavailable(detail),
+                Mode::Logic | Mode::Migration => Error::Limit(Limit::Memory),
+            }
+            .into()),
+            outcome if intact => outcome,
+            _ => Err(Error::Conflict.into()),
+        }
+    }
+
     /// Runs a statement of the logic.
     fn statement<T>(
         &mut self,
-        work: impl FnOnce(&mut Connection, &mut Meter) -> Result<T, Stop>,
+        mut work: impl FnMut(&mut Connection, &mut Meter) -> Result<T, Stop>,
     ) -> Result<Result<T, Failure>, Error> {
         if let Err(failure) = self.state.check_statement()? {
             return Ok(Err(failure));
         }
         let (busy_before, rows_before) = (self.state.busy, self.state.meter.usage().rows);
-        let outcome = self.work(|connection, meter| {
+        let outcome = self.work(Mode::Logic, |connection, meter| {
             meter.statement()?;
             work(connection, meter)
         });
@@ -118,13 +167,14 @@ impl SqliteTransaction {
     /// Runs statements of the host. They are not charged to the budget.
     pub(super) fn host<T>(
         &mut self,
-        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
+        mut work: impl FnMut(&rusqlite::Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
         self.state.check_open()?;
-        self.work(|connection, _| {
-            connection
-                .host(work)
-                .map_err(|stop| stop.into_host_error().into())
+        self.work(Mode::Host, |connection, _| {
+            connection.host(&mut work).map_err(|stop| match stop {
+                Stop::Memory(_) => stop,
+                stop => stop.into_host_error().into(),
+            })
         })
         .map_err(Stop::into_error)
     }
@@ -186,11 +236,13 @@ impl SqliteTransaction {
         let mut names = Vec::new();
         for (position, step) in listed.iter().enumerate().skip(first) {
             let text = &migrations[position].sqlite;
-            let outcome = self.work(|connection, _| {
+            let outcome = self.work(Mode::Migration, |connection, _| {
                 run_blocking(|| connection.migrate(text))?;
                 if let Some(name) = connection.host(schema::taken_host_name)? {
                     return Err(Stop::refused(stop::host_name(&name)));
                 }
+                let bytes = connection.host(schema::definition_bytes)?;
+                connection.check_schema_size(bytes)?;
                 // A trial is never committed, so this looks for what would make COMMIT fail.
                 if position + 1 == listed.len()
                     && let Some(table) = run_blocking(|| connection.host(schema::dangling_key))?
@@ -202,13 +254,13 @@ impl SqliteTransaction {
             });
             match outcome {
                 Ok(()) => names.push(step.name.clone()),
-                Err(Stop::Host(error)) => return Err(error),
                 Err(Stop::Logic(failure)) => {
                     return Ok(Err(MigrationError::Failed {
                         name: step.name.clone(),
                         detail: failure.detail,
                     }));
                 }
+                Err(stop) => return Err(stop.into_error()),
             }
         }
         Ok(Ok(names))
@@ -233,8 +285,16 @@ fn commit(connection: &mut Connection) -> Result<(), Error> {
             // A deferred constraint does not hold. The transaction is still open; dropping the lease
             // rolls it back.
             Stop::Logic(failure) => Error::Rejected(failure),
-            Stop::Host(error) => error,
+            stop => stop.into_host_error(),
         })
+}
+
+fn begin_statement(sqlite: &rusqlite::Connection, access: Access) -> rusqlite::Result<()> {
+    let begin = match access {
+        Access::Read => schema::BEGIN_READ,
+        Access::Write => schema::BEGIN_WRITE,
+    };
+    schema::run(sqlite, begin)
 }
 
 #[async_trait]

@@ -12,6 +12,7 @@ conformance!(
     a_reader_that_waits_is_woken_by_the_next_event,
     old_events_are_deleted_and_their_readers_are_told,
     an_invalid_place_is_reported,
+    a_page_of_large_events_ends_early,
 );
 
 fn event(kind: &str, subject: &str) -> Event {
@@ -183,6 +184,40 @@ async fn an_invalid_place_is_reported(engine: Engine) {
             .unwrap();
     }
     assert_eq!(after(&*database, &end).await, Some(vec![]));
+}
+
+async fn a_page_of_large_events_ends_early(engine: Engine) {
+    let database = fresh(engine).await;
+    let start = database.feed().end().await.unwrap();
+    let attributes = (0..16).map(|n| (format!("n{n}"), "v".repeat(1024)));
+    let attributes: Vec<(String, String)> = attributes.collect();
+    let mut writing = writer(&*database).await;
+    for number in 0..20 {
+        let event = Event::new("large".into(), format!("{number}"), attributes.clone());
+        writing.publish(event.unwrap()).unwrap();
+    }
+    writing.commit().await.unwrap();
+    eventually_readable(&*database, &start).await;
+    let (mut place, mut sizes) = (start, Vec::new());
+    loop {
+        let page = after(&*database, &place).await.unwrap();
+        let Some(last) = page.last() else { break };
+        place = last.cursor.clone();
+        sizes.push(page.len());
+    }
+    // Each event has more than 16 KiB.
+    assert_eq!(sizes, [4, 4, 4, 4, 4]);
+}
+
+/// Waits until there are events after a place.
+async fn eventually_readable(database: &dyn Database, place: &Cursor) {
+    let readable = async {
+        while after(database, place).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let readable = tokio::time::timeout(DEADLINE, readable).await;
+    readable.expect("the events can be read");
 }
 
 #[tokio::test]

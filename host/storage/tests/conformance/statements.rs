@@ -17,6 +17,8 @@ conformance! {
     a_call_runs_one_statement,
     each_limit_ends_the_transaction,
     a_deadline_interrupts_an_endless_statement,
+    texts_that_take_long_to_prepare_are_refused_or_end_at_the_deadline,
+    parameters_and_lengths_have_a_maximum,
     an_id_is_never_used_again,
 }
 
@@ -48,7 +50,7 @@ async fn other_parameters_and_missing_ones_are_refused(engine: Engine) {
     // In PostgreSQL the other names are operators without a left operand.
     let names: &[&str] = match engine {
         Engine::Sqlite => &["?", "?1", ":a", "@a", "$a", "$0", "$01"],
-        Engine::Postgres => &["$0", "$01", "$32767"],
+        Engine::Postgres => &["$0", "$01"],
     };
     for name in names {
         let detail = refusal(engine, &format!("SELECT {name}"), &one).await;
@@ -316,6 +318,89 @@ async fn a_deadline_interrupts_an_endless_statement(engine: Engine) {
     // The connections can be used again.
     write(&*database, "INSERT INTO notes (title) VALUES ('a')").await;
     assert_eq!(notes(&*database).await, 1);
+}
+
+/// Repeats a part of a statement with ascending numbers.
+fn list(count: usize, part: impl Fn(usize) -> String) -> String {
+    (1..=count).map(part).collect::<Vec<_>>().join(",")
+}
+
+async fn texts_that_take_long_to_prepare_are_refused_or_end_at_the_deadline(engine: Engine) {
+    let database = fresh(engine).await;
+    let windows = list(3500, |n| format!("sum(rank) OVER (ORDER BY rank + {n})"));
+    let names = list(1999, |n| format!("${n}"));
+    let expressions = list(8000, |n| format!("c{n} AS (SELECT {n})"));
+    let texts = [
+        format!("SELECT rank IN ({windows}) FROM notes"),
+        format!(
+            "SELECT 1 FROM notes WHERE rank IN ({names},{})",
+            list(40_000, |_| "$2000".into())
+        ),
+        format!(
+            "SELECT 1 FROM notes WHERE rank IN ({})",
+            list(120_000, |_| "1".into())
+        ),
+        format!(
+            "INSERT INTO marks VALUES {}",
+            list(20_000, |n| format!("({n},'')"))
+        ),
+        format!("WITH {expressions} SELECT 1"),
+        format!("SELECT {}1{}", "(".repeat(120_000), ")".repeat(120_000)),
+        format!(
+            "SELECT 1 FROM {}",
+            list(15_000, |n| format!("notes AS n{n}"))
+        ),
+        vec!["SELECT 1"; 15_000].join(" UNION "),
+        format!("SELECT {}", vec!["1"; 100_000].join("+")),
+        format!(
+            "SELECT rank FROM notes WHERE {}",
+            vec!["rank=1"; 25_000].join(" OR ")
+        ),
+        format!("SELECT {}1", "-- (\n".repeat(40_000)),
+    ];
+    let params = vec![Value::Integer(1); 2000];
+    for text in texts {
+        assert!(text.len() <= 256 << 10, "{}", text.len());
+        let begun = Instant::now();
+        let budget = Budget {
+            deadline: begun + Duration::from_secs(1),
+            ..generous()
+        };
+        let mut writing = database.begin(Access::Write, budget).await.unwrap();
+        let outcome = writing.query(&text, &params).await;
+        let (took, start) = (begun.elapsed(), &text[..40]);
+        // The rest is for a busy machine.
+        assert!(took < Duration::from_secs(8), "{start}: {took:?}");
+        assert!(
+            matches!(outcome, Ok(_) | Err(Error::Deadline)),
+            "{start}: {outcome:?}"
+        );
+    }
+}
+
+async fn parameters_and_lengths_have_a_maximum(engine: Engine) {
+    let database = fresh(engine).await;
+    let params = vec![Value::Integer(1); 2000];
+    let count = |number| {
+        format!(
+            "SELECT count(*) FROM notes WHERE rank IN ({})",
+            list(number, |n| format!("${n}"))
+        )
+    };
+    let mut reading = reader(&*database).await;
+    reading.query(&count(2000), &params).await.unwrap().unwrap();
+    let detail = refusal(engine, &count(2001), &params).await;
+    assert!(
+        detail.contains("a statement has at most 2000 parameters"),
+        "{detail}"
+    );
+    let longest = format!("SELECT '{}'", "x".repeat((256 << 10) - 9));
+    reading.query(&longest, &[]).await.unwrap().unwrap();
+    let detail = refusal(engine, &format!("{longest}/**/"), &[]).await;
+    assert_eq!(
+        detail,
+        "the statement has 262148 bytes, more than 262144; pass values as parameters"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

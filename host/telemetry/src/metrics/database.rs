@@ -64,6 +64,11 @@ impl Collector for DatabaseCollector {
                 "Waits for the writer or for a connection that timed out.",
                 &stats.timeouts,
             ),
+            (
+                "task_host_database_memory_retries",
+                "Statements and connections that were tried again because SQLite's heap was full.",
+                &stats.memory_retries,
+            ),
         ];
         for (name, help, counter) in counters {
             put(name, help, None, &ConstCounter::new(counter.load(Relaxed)))?;
@@ -104,6 +109,11 @@ impl Collector for DatabaseCollector {
                 "task_host_database_readers_in_use",
                 "Open read transactions.",
                 &stats.readers_in_use,
+            ),
+            (
+                "task_host_database_cached_statement_bytes",
+                "Size of SQLite's cached statements, in bytes.",
+                &stats.cached_statement_bytes,
             ),
         ];
         for (name, help, gauge) in gauges {

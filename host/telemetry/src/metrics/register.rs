@@ -22,6 +22,7 @@ pub(super) fn metrics() -> Metrics {
         requests: registrar.seconds("http_server_request_duration", "Duration of requests by route, method, status and revision, from reading the head to finishing the answer", Family::new_with_constructor(requests)),
         active_requests: registrar.add("http_server_active_requests", "Requests that are being answered", Gauge::default()),
         connections: registrar.add("task_host_connections", "Open connections on the public port", Gauge::default()),
+        buffered: registrar.add("task_host_buffered_bytes", "Bytes that the public port keeps for clients: bodies of requests, and answers that are not read yet", Gauge::default()),
         event_streams: registrar.add("task_host_event_streams", "Clients that follow the events", Gauge::default()),
         instantiations: registrar.add("task_host_instantiations", "Instances created, one for each run of a request", Counter::default()),
         instantiation_seconds: registrar.seconds("task_host_instantiation_duration", "Time to create an instance", parts()),

@@ -71,6 +71,7 @@ fn filters_work_alone_and_together() {
         ("tags=blue,green", vec!["Two", "Five"]),
         ("tags=blue&tags=green", vec!["Two", "Five"]),
         ("tags=re", vec![]),
+        ("tags=blue%2Cgreen", vec![]),
         ("due_before=2030-02-01T00:00:00Z", vec!["One"]),
         ("due_after=2030-02-01T00:00:00Z", vec!["Three"]),
         (

@@ -43,6 +43,24 @@ fn call_sends_each_argument_in_the_path_the_query_or_the_body() {
 }
 
 #[test]
+fn call_sends_the_items_of_a_list_one_by_one() {
+    let host = Setup::tasks().start();
+    let tags = json!(["a,b", "c d+%"]);
+    let draft = json!({"title": "Tagged", "category": "feature", "tags": tags});
+    assert_eq!(result_of(&host, "tasks.create", &draft)["tags"], tags);
+    for (filter, found) in [
+        (json!(["a,b"]), 1),
+        (json!("a,b"), 1),
+        (json!(["c d+%"]), 1),
+        (json!(["a", "b"]), 0),
+        (json!(null), 1),
+    ] {
+        let tasks = result_of(&host, "tasks.list", &json!({ "tags": filter }));
+        assert_eq!(tasks.as_array().map(Vec::len), Some(found), "{filter}");
+    }
+}
+
+#[test]
 fn call_shows_a_problem_and_fails() {
     let host = Setup::tasks().start();
     call(&host, "tasks.get", &json!({"id": 7})).says(1, &["task-not-found"]);

@@ -5,6 +5,7 @@ use std::fs::{self, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::process::Command;
 
 use crate::harness::{Setup, run, task_host};
 
@@ -61,6 +62,23 @@ fn environment_variables_set_flags_and_are_checked() {
         .start()
         .post("/tasks", &body)
         .problem(413, "payload-too-large");
+}
+
+#[test]
+fn too_few_open_files_are_named() {
+    for limit in ["8", "16", "100", "300"] {
+        let host = task_host();
+        let mut command = Command::new("sh");
+        testkit::without_settings(&mut command)
+            .args(["-c", "ulimit -n \"$0\" && exec \"$@\"", limit])
+            .arg(host.get_program())
+            .args(["serve", "--database", "sqlite::memory:", "--component"])
+            .arg(crate::harness::built("tasks.wasm"));
+        run(command).says(
+            1,
+            &[&format!("open {limit} files (ulimit -n)"), "needs 354"],
+        );
+    }
 }
 
 #[test]

@@ -41,6 +41,21 @@ fn readiness_goes_off_while_requests_are_still_served() {
 }
 
 #[test]
+fn a_probe_that_excludes_the_drain_says_that_requests_are_still_accepted() {
+    let mut host = slow_setup().flag("--drain-delay", "1h").start();
+    host.terminate();
+    eventually("the drain begins", || {
+        (host.admin("GET", "/readyz").send().status == 503).then_some(())
+    });
+    host.admin("GET", "/readyz?exclude=drain")
+        .send()
+        .expect(200);
+    host.get("/things/1").expect(200);
+    host.terminate();
+    assert_eq!(host.wait().code(), Some(0));
+}
+
+#[test]
 fn an_idle_connection_does_not_delay_the_exit() {
     let mut host = slow_setup().flag("--drain-delay", "0s").start();
     let mut idle = connect(host.address).expect("a connection");

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::counter_with_long_deadlines;
+use crate::client::encode;
 use crate::harness::{Host, Setup, eventually};
 use crate::metrics::count;
 
@@ -109,6 +110,18 @@ fn too_much_data_handed_to_the_host_is_500() {
 }
 
 #[test]
+fn an_answer_that_is_too_large_is_500() {
+    let host = Setup::counter().flag("--answer-limit", "100KiB").start();
+    let path = "/naughty/large-result?bytes=102399";
+    fails(&host, "GET", path, 500, "answer-limit-exceeded");
+    let text = host
+        .get("/naughty/large-result?bytes=102398")
+        .expect(200)
+        .body;
+    assert_eq!(text.len(), 100 << 10);
+}
+
+#[test]
 fn too_many_statements_are_500() {
     let host = setup().flag("--statement-limit", "20").start();
     assert_eq!(
@@ -143,6 +156,18 @@ fn too_many_bytes_are_500() {
     let path = |count: u32| format!("/naughty/wide-rows?count={count}&bytes=10000");
     assert_eq!(host.get(&path(10)).expect(200).json(), 10);
     fails(&host, "GET", &path(11), 500, "byte-limit-exceeded");
+}
+
+#[test]
+fn a_statement_that_needs_too_much_memory_is_500_and_the_operator_is_still_served() {
+    let host = counter_with_long_deadlines()
+        .flag("--sqlite-memory", "48MiB")
+        .start();
+    let greedy = "WITH RECURSIVE rows (n, padding) AS (SELECT 1, hex(zeroblob(500)) \
+        UNION SELECT n + 1, padding FROM rows) SELECT count(*) FROM rows";
+    let path = format!("/naughty/sql?statement={}", encode(greedy));
+    fails(&host, "GET", &path, 500, "statement-memory-exceeded");
+    host.get("/readyz").expect(200);
 }
 
 #[test]

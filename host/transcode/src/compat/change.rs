@@ -60,6 +60,8 @@ pub enum ChangeKind {
     BodyChanged,
     /// A success no longer has a header.
     HeaderRemoved,
+    /// The rest was not compared.
+    NotCompared,
 }
 
 impl ChangeKind {
@@ -79,6 +81,7 @@ impl ChangeKind {
             ChangeKind::StatusChanged => "status-changed",
             ChangeKind::BodyChanged => "body-changed",
             ChangeKind::HeaderRemoved => "header-removed",
+            ChangeKind::NotCompared => "not-compared",
         }
     }
 }
@@ -89,9 +92,35 @@ impl fmt::Display for ChangeKind {
     }
 }
 
+/// What a comparison of two APIs may cost.
+pub(crate) struct Effort {
+    /// Types, fields and cases that may still be compared.
+    left: usize,
+}
+
+impl Effort {
+    /// Enough for the largest API that a host accepts, if its routes share types as usual.
+    const WHOLE: usize = 2_000_000;
+    /// A change costs this and the length of its texts, which are shown, logged and stored.
+    const CHANGE: usize = 1000;
+
+    pub(crate) fn new() -> Self {
+        Effort { left: Self::WHOLE }
+    }
+
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.left == 0
+    }
+
+    fn spend(&mut self, amount: usize) {
+        self.left = self.left.saturating_sub(amount);
+    }
+}
+
 /// The changes found in the request or in the response of one route.
 pub(crate) struct Findings<'a> {
     route: &'a str,
+    effort: &'a mut Effort,
     changes: Vec<BreakingChange>,
     /// The pairs of definitions that were compared. Types share definitions, so the tree can be
     /// exponentially larger than the text that it came from. Each pair is compared once.
@@ -99,9 +128,10 @@ pub(crate) struct Findings<'a> {
 }
 
 impl<'a> Findings<'a> {
-    pub(crate) fn new(route: &'a str) -> Self {
+    pub(crate) fn new(route: &'a str, effort: &'a mut Effort) -> Self {
         Findings {
             route,
+            effort,
             changes: Vec::new(),
             compared: HashSet::new(),
         }
@@ -111,12 +141,24 @@ impl<'a> Findings<'a> {
         self.changes
     }
 
+    /// Counts types, fields or cases that are about to be compared. Returns false if the comparison
+    /// has become too large and ends.
+    pub(super) fn goes_on(&mut self, parts: usize) -> bool {
+        self.effort.spend(parts);
+        !self.effort.is_exhausted()
+    }
+
     pub(super) fn add(&mut self, kind: ChangeKind, place: Place<'_>, detail: impl Into<String>) {
+        if !self.goes_on(Effort::CHANGE) {
+            return;
+        }
+        let (place, detail) = (place.to_string(), detail.into());
+        self.effort.spend(place.len() + detail.len());
         self.changes.push(BreakingChange {
             kind,
             route: self.route.to_owned(),
-            place: Some(place.to_string()),
-            detail: detail.into(),
+            place: Some(place),
+            detail,
         });
     }
 

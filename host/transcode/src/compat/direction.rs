@@ -2,7 +2,7 @@
 
 use super::change::Findings;
 use super::place::Place;
-use crate::types::{Case, Record, Type, Variant};
+use crate::types::{Case, Named, Record, Type, Variant};
 
 /// The rules for values that are sent in one direction: in requests or in responses.
 pub(crate) trait Direction {
@@ -29,6 +29,9 @@ pub(crate) trait Direction {
     /// Compares types of the same structure part by part. Options are left to
     /// [`Direction::compare`].
     fn parts(findings: &mut Findings<'_>, place: Place<'_>, before: &Type, after: &Type) {
+        if !findings.goes_on(1) {
+            return;
+        }
         match (before, after) {
             (Type::List(before), Type::List(after)) => {
                 Self::compare(findings, Place::Items(&place), before, after);
@@ -44,12 +47,14 @@ pub(crate) trait Direction {
                 }
             }
             (Type::Record(before), Type::Record(after)) => {
-                if findings.is_new(before, after) {
+                let parts = before.fields.len() + after.fields.len();
+                if findings.is_new(before, after) && findings.goes_on(parts) {
                     Self::records(findings, place, before, after);
                 }
             }
             (Type::Variant(before), Type::Variant(after)) => {
-                if findings.is_new(before, after) {
+                let parts = before.cases.len();
+                if findings.is_new(before, after) && findings.goes_on(parts) {
                     Self::variants(findings, place, before, after);
                 }
             }
@@ -68,8 +73,9 @@ pub(crate) trait Direction {
 /// Returns each case of `before` with the case of the same name in `after`.
 pub(super) fn pairs<'a>(
     before: &'a [Case],
-    after: &'a [Case],
+    after: &'a Named<Case>,
 ) -> impl Iterator<Item = (&'a Case, Option<&'a Case>)> {
-    let find = |case: &Case| after.iter().find(|after| after.json_name == case.json_name);
-    before.iter().map(move |case| (case, find(case)))
+    before
+        .iter()
+        .map(move |case| (case, after.find(&case.json_name)))
 }

@@ -21,7 +21,7 @@ impl Direction for Output {
     fn records(findings: &mut Findings<'_>, place: Place<'_>, before: &Record, after: &Record) {
         for field in &before.fields {
             let place = Place::Member(&place, &field.json_name);
-            match after.field(&field.json_name) {
+            match after.fields.find(&field.json_name) {
                 Some(after) => Self::compare(findings, place, &field.ty, &after.ty),
                 None => findings.add(ChangeKind::MemberRemoved, place, "is gone"),
             }

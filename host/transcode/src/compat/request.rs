@@ -1,6 +1,8 @@
 //! Compares the requests of one route.
 
-use super::change::{BreakingChange, ChangeKind, Findings};
+use std::collections::HashMap;
+
+use super::change::{BreakingChange, ChangeKind, Effort, Findings};
 use super::direction::Direction;
 use super::input::Input;
 use super::place::Place;
@@ -8,8 +10,13 @@ use crate::operation::{Operation, QueryParam, Source};
 use crate::types::Type;
 
 /// Returns the breaking changes in the requests of one route.
-pub(super) fn changes(route: &str, before: &Operation, after: &Operation) -> Vec<BreakingChange> {
-    let mut findings = Findings::new(route);
+pub(super) fn changes(
+    route: &str,
+    before: &Operation,
+    after: &Operation,
+    effort: &mut Effort,
+) -> Vec<BreakingChange> {
+    let mut findings = Findings::new(route, effort);
     path(&mut findings, before, after);
     query(&mut findings, before, after);
     body(&mut findings, body_of(before), body_of(after));
@@ -41,15 +48,17 @@ fn path_type<'a>(operation: &'a Operation, wanted: &str) -> Option<&'a Type> {
 
 /// Compares query parameters by name, whether or not they are fields of a record.
 fn query(findings: &mut Findings<'_>, before: &Operation, after: &Operation) {
+    let was = by_name(before);
+    let is = by_name(after);
     for param in query_params(before) {
         let place = Place::Query(&param.name);
-        match query_params(after).find(|after| after.name == param.name) {
+        match is.get(param.name.as_str()) {
             Some(after) => query_param(findings, place, param, after),
             None => findings.add(ChangeKind::NoLongerRead, place, "is no longer read"),
         }
     }
     for param in query_params(after) {
-        let is_new = !query_params(before).any(|before| before.name == param.name);
+        let is_new = !was.contains_key(param.name.as_str());
         if is_new && is_required(param) {
             let place = Place::Query(&param.name);
             findings.add(ChangeKind::NewlyRequired, place, "is now required");
@@ -86,6 +95,11 @@ fn query_param(
 
 fn query_params(operation: &Operation) -> impl Iterator<Item = &QueryParam> {
     operation.sources().iter().flat_map(Source::query_params)
+}
+
+fn by_name(operation: &Operation) -> HashMap<&str, &QueryParam> {
+    let params = query_params(operation);
+    params.map(|param| (param.name.as_str(), param)).collect()
 }
 
 /// Returns whether the parameter must be sent. An absent list is empty.

@@ -1,6 +1,6 @@
 //! Compares the successful responses of one route.
 
-use super::change::{BreakingChange, ChangeKind, Findings};
+use super::change::{BreakingChange, ChangeKind, Effort, Findings};
 use super::direction::Direction;
 use super::output::Output;
 use super::place::Place;
@@ -9,8 +9,13 @@ use contract::Method;
 
 /// Returns the breaking changes in the successful responses of one route. Problems have the same
 /// form on every route.
-pub(super) fn changes(route: &str, before: &Operation, after: &Operation) -> Vec<BreakingChange> {
-    let mut findings = Findings::new(route);
+pub(super) fn changes(
+    route: &str,
+    before: &Operation,
+    after: &Operation,
+    effort: &mut Effort,
+) -> Vec<BreakingChange> {
+    let mut findings = Findings::new(route, effort);
     status(&mut findings, before.route().success, after.route().success);
     headers(&mut findings, before, after);
     match (before.reply().body(), after.reply().body()) {

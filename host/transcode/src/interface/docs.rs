@@ -11,16 +11,24 @@ use wit_parser::{Docs, InterfaceId, PackageId, Resolve, TypeDefKind, TypeId};
 
 const SECTION_PREFIX: &str = "package-docs:";
 
+/// Maximum size of all sections together, in bytes. Further sections are left out: as JSON in
+/// memory they would take many times their size.
+const MAX_BYTES: usize = 1 << 20;
+
 /// Adds the documentation found in a component's sections to its packages.
 pub(super) fn inject(component: &[u8], resolve: &mut Resolve) {
     // Sections of nested modules and components do not belong to this component.
     let mut depth = 0_u32;
+    let mut left = MAX_BYTES;
     for payload in Parser::new(0).parse_all(component) {
         match payload {
             Ok(Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => depth += 1,
             Ok(Payload::End(_)) => depth = depth.saturating_sub(1),
             Ok(Payload::CustomSection(section)) if depth == 0 => {
-                if let Some(package) = section.name().strip_prefix(SECTION_PREFIX) {
+                if let Some(package) = section.name().strip_prefix(SECTION_PREFIX)
+                    && let Some(rest) = left.checked_sub(section.data().len())
+                {
+                    left = rest;
                     inject_package(package, section.data(), resolve);
                 }
             }

@@ -9,17 +9,29 @@ use std::sync::Arc;
 use wit_parser::{Docs, FunctionKind, Resolve, TypeDef, TypeDefKind, TypeId, TypeOwner};
 
 use super::{Param, Signature, SignatureError};
+use crate::layout::Layouts;
+use crate::size::MAX_NODES;
 use crate::types::{
-    Case, Enum, Epoch, Field, Record, ResultType, Type, TypeName, Variant, snake_case,
+    Case, Enum, Epoch, Field, Named, Record, ResultType, Type, TypeName, Variant, snake_case,
 };
 
 /// Converts the types of one resolved component.
 pub(super) struct Lowering<'a> {
     resolve: &'a Resolve,
-    lowered: HashMap<TypeId, Type>,
+    /// The definitions so far, also those that cannot be represented.
+    lowered: HashMap<TypeId, Result<Type, Unsupported>>,
+    layouts: Layouts,
+    /// Fields, cases and other parts of all definitions so far.
+    nodes: usize,
+    /// How many definitions are being converted, each a part of the one before.
+    depth: u32,
 }
 
+/// Maximum depth of nested definitions. wasmtime has the same.
+const MAX_DEPTH: u32 = 100;
+
 /// Describes a type that cannot be represented in JSON.
+#[derive(Clone)]
 struct Unsupported(String);
 
 impl<'a> Lowering<'a> {
@@ -27,7 +39,15 @@ impl<'a> Lowering<'a> {
         Lowering {
             resolve,
             lowered: HashMap::new(),
+            layouts: Layouts::default(),
+            nodes: 0,
+            depth: 0,
         }
+    }
+
+    /// Returns whether the types were too large. What was converted since then is incomplete.
+    pub(super) fn is_too_large(&self) -> bool {
+        self.nodes > MAX_NODES
     }
 
     /// Returns the types of a function.
@@ -71,10 +91,16 @@ impl<'a> Lowering<'a> {
             });
         }
         let ok = result.ok.map(|ty| self.lower(ty)).transpose();
+        let ok = ok.map_err(|what| at("the result", what))?;
+        let problem = self.lower(problem).ok();
+        let layout = problem
+            .as_ref()
+            .map(|problem| self.layouts.result(ok.as_ref(), Some(problem)).into());
         Ok(Signature {
             params,
-            ok: ok.map_err(|what| at("the result", what))?,
-            problem: self.lower(problem).ok(),
+            ok,
+            problem,
+            layout,
         })
     }
 
@@ -97,14 +123,39 @@ impl<'a> Lowering<'a> {
                 return Err(Unsupported("an error-context".to_owned()));
             }
             wit_parser::Type::Id(id) => match self.lowered.get(&id) {
-                Some(lowered) => lowered.clone(),
+                Some(lowered) => lowered.clone()?,
                 None => {
-                    let lowered = self.definition(id)?;
+                    self.enter(id)?;
+                    let lowered = self.definition(id);
+                    self.depth -= 1;
                     self.lowered.insert(id, lowered.clone());
-                    lowered
+                    lowered?
                 }
             },
         })
+    }
+
+    /// Counts a definition.
+    fn enter(&mut self, id: TypeId) -> Result<(), Unsupported> {
+        let parts = match &self.resolve.types[id].kind {
+            TypeDefKind::Record(record) => record.fields.len(),
+            TypeDefKind::Enum(cases) => cases.cases.len(),
+            TypeDefKind::Flags(flags) => flags.flags.len(),
+            TypeDefKind::Variant(variant) => variant.cases.len(),
+            TypeDefKind::Tuple(tuple) => tuple.types.len(),
+            _ => 0,
+        };
+        self.nodes = self.nodes.saturating_add(1 + parts);
+        if self.is_too_large() {
+            return Err(Unsupported(format!("more than {MAX_NODES} parts")));
+        }
+        if self.depth == MAX_DEPTH {
+            return Err(Unsupported(format!(
+                "types nested more than {MAX_DEPTH} deep"
+            )));
+        }
+        self.depth += 1;
+        Ok(())
     }
 
     fn definition(&mut self, id: TypeId) -> Result<Type, Unsupported> {
@@ -178,7 +229,7 @@ impl<'a> Lowering<'a> {
         })
     }
 
-    fn fields(&mut self, fields: &[wit_parser::Field]) -> Result<Vec<Field>, Unsupported> {
+    fn fields(&mut self, fields: &[wit_parser::Field]) -> Result<Named<Field>, Unsupported> {
         let mut lowered = Vec::with_capacity(fields.len());
         for field in fields {
             let ty = match self.clearable(field.ty) {
@@ -196,7 +247,7 @@ impl<'a> Lowering<'a> {
             }
             lowered.push(Field::new(&field.name, documentation(&field.docs), ty));
         }
-        Ok(lowered)
+        Ok(lowered.into_iter().collect())
     }
 
     /// Returns the `T` of an `option<option<T>>`.
@@ -210,13 +261,13 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn cases(&mut self, cases: &[wit_parser::Case]) -> Result<Vec<Case>, Unsupported> {
+    fn cases(&mut self, cases: &[wit_parser::Case]) -> Result<Named<Case>, Unsupported> {
         let mut lowered = Vec::with_capacity(cases.len());
         for case in cases {
             let payload = case.ty.map(|ty| self.lower(ty)).transpose()?;
             lowered.push(Case::new(&case.name, documentation(&case.docs), payload));
         }
-        Ok(lowered)
+        Ok(lowered.into_iter().collect())
     }
 
     /// Returns the type of the seconds if this record is the timestamp of any version of
@@ -276,7 +327,7 @@ impl<'a> Lowering<'a> {
     }
 }
 
-fn plain_cases<'a>(cases: impl Iterator<Item = (&'a String, &'a Docs)>) -> Vec<Case> {
+fn plain_cases<'a>(cases: impl Iterator<Item = (&'a String, &'a Docs)>) -> Named<Case> {
     let case = |(name, docs): (&String, &Docs)| Case::new(name, documentation(docs), None);
     cases.map(case).collect()
 }

@@ -9,8 +9,9 @@ use super::plan::{CaseName, Cases, Kind, Layout, Part};
 use crate::types::Epoch;
 
 impl Layout {
-    /// Lifts the value in these bytes.
+    /// Lifts the value in these bytes. Its memory is charged like what is read, as wasmtime does.
     pub(crate) fn lift(&self, memory: &mut Memory<'_>, bytes: &[u8]) -> Result<Val, ResultError> {
+        memory.charge(size_of::<Val>())?;
         let part =
             |memory: &mut Memory<'_>, part: &Part| part.layout.lift(memory, part.bytes_in(bytes));
         let boxed = |memory: &mut Memory<'_>, inner: &Option<Part>| {
@@ -34,6 +35,7 @@ impl Layout {
             Kind::String => Val::String(memory.text(bytes)?.to_owned()),
             Kind::Bytes => {
                 let list = memory.list(bytes, 1, 1)?;
+                memory.charge(list.len().saturating_mul(size_of::<Val>()))?;
                 Val::List(list.iter().copied().map(Val::U8).collect())
             }
             Kind::Datetime(epoch) => {
@@ -67,13 +69,19 @@ impl Layout {
             Kind::Record(members) => {
                 let mut lifted = Vec::with_capacity(members.len());
                 for member in members {
+                    memory.charge(size_of::<String>() + member.name.len())?;
                     lifted.push((member.name.clone(), part(memory, &member.part)?));
                 }
                 Val::Record(lifted)
             }
-            Kind::Enum(cases) => Val::Enum(cases.find(bytes)?.0.wit.clone()),
+            Kind::Enum(cases) => {
+                let (name, _) = cases.find(bytes)?;
+                memory.charge(name.wit.len())?;
+                Val::Enum(name.wit.clone())
+            }
             Kind::Variant(cases) => {
                 let (name, payload) = cases.find(bytes)?;
+                memory.charge(name.wit.len())?;
                 Val::Variant(name.wit.clone(), boxed(memory, payload)?)
             }
             Kind::Flags(names) => {
@@ -81,7 +89,12 @@ impl Layout {
                     .iter()
                     .enumerate()
                     .filter(|(bit, _)| is_set(bytes, *bit));
-                Val::Flags(set.map(|(_, name)| name.wit.clone()).collect())
+                let mut lifted = Vec::new();
+                for (_, name) in set {
+                    memory.charge(size_of::<String>() + name.wit.len())?;
+                    lifted.push(name.wit.clone());
+                }
+                Val::Flags(lifted)
             }
             Kind::Result { ok, error } => Val::Result(match is_error(bytes)? {
                 false => Ok(boxed(memory, ok)?),

@@ -2,7 +2,7 @@
 
 use super::plan::Layout;
 
-/// An instance's memory after a call, and how many bytes of it may still be read.
+/// An instance's memory after a call, and how many bytes of it may still be read or lifted.
 pub struct Memory<'a> {
     bytes: &'a [u8],
     left: usize,
@@ -16,8 +16,12 @@ pub enum ResultError {
     /// It is not a value of its type, or lies outside the memory. By the canonical ABI that is a
     /// trap. The text says what is wrong.
     Abi(&'static str),
-    /// It is larger than the limit.
+    /// It is larger than the limit of what may be read.
     TooLarge,
+    /// Its JSON is larger than the limit of an answer.
+    AnswerTooLarge,
+    /// It could not be written before the deadline.
+    Deadline,
 }
 
 impl From<String> for ResultError {
@@ -27,7 +31,8 @@ impl From<String> for ResultError {
 }
 
 impl<'a> Memory<'a> {
-    /// Wraps a memory of which at most `limit_bytes` bytes may be read.
+    /// Wraps a memory of which at most `limit_bytes` bytes may be read. What is lifted counts with its
+    /// size in the host.
     pub fn new(bytes: &'a [u8], limit_bytes: usize) -> Self {
         Memory {
             bytes,
@@ -65,6 +70,12 @@ impl<'a> Memory<'a> {
         std::str::from_utf8(bytes).map_err(|_| ResultError::Abi("invalid utf-8 in a string"))
     }
 
+    /// Charges memory of the host against the same limit as what is read.
+    pub(super) fn charge(&mut self, size: usize) -> Result<(), ResultError> {
+        self.left = self.left.checked_sub(size).ok_or(ResultError::TooLarge)?;
+        Ok(())
+    }
+
     /// Every read of the memory goes through here. It is charged before it is checked, so that an
     /// oversized length is [`ResultError::TooLarge`] whether or not the memory has as many bytes.
     fn slice(
@@ -73,7 +84,7 @@ impl<'a> Memory<'a> {
         size: usize,
         align: usize,
     ) -> Result<&'a [u8], ResultError> {
-        self.left = self.left.checked_sub(size).ok_or(ResultError::TooLarge)?;
+        self.charge(size)?;
         if !address.is_multiple_of(align) {
             return Err(ResultError::Abi("pointer not aligned"));
         }

@@ -1,26 +1,23 @@
 //! Writes JSON straight from memory. The output is byte for byte that of `crate::write` for the
 //! same value, lifted.
 
-use std::collections::HashSet;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-
 use super::lift::{character, is_error, is_set, is_some};
 use super::memory::{Memory, ResultError, first};
 use super::plan::{Kind, Layout, Part};
+use crate::buffer::Buffer;
 use crate::datetime::{self, Timestamp};
 use crate::types::Epoch;
-use crate::write::{ARRAY, NOT_FINITE, OBJECT, duplicate_key, json, separated, string};
+use crate::write::{ARRAY, Keys, NOT_FINITE, OBJECT, base64_text, json, separated, string};
 
 impl Layout {
     /// Appends the JSON of the value in these bytes.
     ///
     /// # Errors
-    /// Returns any [`ResultError`]. Part of the value may have been written then.
+    /// Returns any [`ResultError`]. Part of the value may have been written then. If no list exceeds
+    /// the buffer's limits, only the buffer itself reports that the value does.
     pub(crate) fn write(
         &self,
-        out: &mut Vec<u8>,
+        out: &mut Buffer,
         memory: &mut Memory<'_>,
         bytes: &[u8],
     ) -> Result<(), ResultError> {
@@ -47,9 +44,7 @@ impl Layout {
             Kind::String => string(out, memory.text(bytes)?),
             Kind::Bytes => {
                 let list = memory.list(bytes, 1, 1)?;
-                out.push(b'"');
-                out.extend_from_slice(BASE64.encode(list).as_bytes());
-                out.push(b'"');
+                base64_text(out, list);
             }
             Kind::Datetime(epoch) => {
                 let seconds = match epoch {
@@ -86,17 +81,16 @@ impl Layout {
             }
             Kind::Map(pair, value) => {
                 let list = memory.list(bytes, pair.size, pair.align)?;
-                let mut keys = HashSet::with_capacity(list.len() / pair.size);
+                let mut keys = Keys::new(out, list.len() / pair.size)?;
                 let pairs = list.chunks_exact(pair.size);
                 separated(out, OBJECT, pairs, |out, bytes| {
                     let key = memory.text(bytes)?;
-                    if !keys.insert(key) {
-                        return Err(duplicate_key(key).into());
-                    }
+                    keys.insert(key)?;
                     string(out, key);
                     out.push(b':');
                     value.write(out, memory, bytes)
                 })?;
+                keys.release(out);
             }
             Kind::Tuple(parts) => {
                 separated(out, ARRAY, parts, |out, part| {
@@ -138,7 +132,7 @@ impl Layout {
                     .filter(|(bit, _)| is_set(bytes, *bit));
                 separated(out, ARRAY, set, |out, (_, name)| {
                     out.extend_from_slice(name.json.as_bytes());
-                    Ok::<_, ResultError>(())
+                    Ok(())
                 })?;
             }
             Kind::Result { ok, error } => {
@@ -161,7 +155,7 @@ impl Layout {
 impl Part {
     fn write(
         &self,
-        out: &mut Vec<u8>,
+        out: &mut Buffer,
         memory: &mut Memory<'_>,
         whole: &[u8],
     ) -> Result<(), ResultError> {

@@ -1,8 +1,9 @@
 //! Why a route cannot be bound to the function that it names.
 
 use crate::interface::SignatureError;
+use crate::size::{MAX_NODES, MAX_ROUTES, MAX_TEXT};
 use crate::template::TemplateError;
-use contract::Method;
+use contract::{Method, Route};
 
 /// Why a route cannot be served. The message is a sentence for the component's author.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -85,4 +86,26 @@ pub enum BindFault {
     /// The route has a next page, but a request cannot ask for it.
     #[error("it has a next page, but the function has no query parameter cursor: option<string>")]
     NoCursor,
+    /// The API has too many routes.
+    #[error("an API can have {MAX_ROUTES} routes")]
+    TooManyRoutes,
+    /// The types of the API are too large.
+    #[error(
+        "with it, the API's types are too large: they may have {MAX_NODES} fields, cases and other parts, \
+         and {} MiB of names and documentation; types without a name count wherever they are used",
+        MAX_TEXT >> 20
+    )]
+    TypesTooLarge,
+}
+
+impl BindFault {
+    /// Makes the error of a route.
+    pub(super) fn on(self, route: &Route) -> BindError {
+        // The path can be as long as the component chooses.
+        let path: String = route.path.chars().take(200).collect();
+        BindError {
+            route: format!("{} {path}", route.method),
+            fault: self,
+        }
+    }
 }

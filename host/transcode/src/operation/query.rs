@@ -1,8 +1,8 @@
 //! Query strings: `status=pending&tags=a,b&tags=c`.
 //!
 //! As in HTML forms, `+` is a space and escapes are UTF-8. Unknown parameters are ignored. A list
-//! is comma-separated, repeated, or both. An escaped comma separates too, because most clients
-//! escape commas automatically.
+//! is comma-separated, repeated, or both (`style: form` of OpenAPI, with either value of
+//! `explode`). It is split first and decoded then, so an escaped comma is part of a value.
 
 use std::borrow::Cow;
 
@@ -76,73 +76,79 @@ impl QueryParam {
 
     fn list<'a>(
         &self,
-        values: impl Iterator<Item = &'a Decoded<'a>>,
+        values: impl Iterator<Item = &'a str>,
         errors: &mut FieldErrors,
     ) -> Option<Val> {
         let mut items = Vec::new();
         let mut complete = true;
-        for value in values {
-            let Ok(text) = value else {
-                return self.scalar(value, errors);
-            };
-            if text.is_empty() {
-                continue;
-            }
-            for item in text.split(',') {
-                match self.scalar(&Ok(Cow::Borrowed(item)), errors) {
-                    Some(item) => items.push(item),
-                    None => complete = false,
-                }
+        for item in values
+            .filter(|value| !value.is_empty())
+            .flat_map(|value| value.split(','))
+        {
+            match self.scalar(item, errors) {
+                Some(item) => items.push(item),
+                None => complete = false,
             }
         }
         complete.then_some(Val::List(items))
     }
 
-    fn scalar(&self, value: &Decoded<'_>, errors: &mut FieldErrors) -> Option<Val> {
+    fn scalar(&self, value: &str, errors: &mut FieldErrors) -> Option<Val> {
         let place = Place::Query(&self.name);
-        let Ok(text) = value else {
+        let Ok(text) = decode(value) else {
             return errors.add(place, "is not valid UTF-8");
         };
-        match read::scalar(&self.scalar, text.clone()) {
+        match read::scalar(&self.scalar, text) {
             Ok(value) => Some(value),
             Err(detail) => errors.add(place, detail),
         }
     }
 }
 
-/// Decoded text, or an error if its escapes are not UTF-8.
-type Decoded<'a> = Result<Cow<'a, str>, NotUtf8>;
-
 /// The escapes of a text are not UTF-8.
-pub(super) struct NotUtf8;
+struct NotUtf8;
 
 /// A parsed query string.
 pub(super) struct Query<'a> {
-    pairs: Vec<(Cow<'a, str>, Decoded<'a>)>,
+    /// Decoded names and raw values. If they are many, they are sorted by name, and those of one
+    /// name stay in order.
+    pairs: Vec<(Cow<'a, str>, &'a str)>,
 }
 
 impl<'a> Query<'a> {
+    /// Maximum number of pairs that are searched one by one.
+    const SEARCHED: usize = 32;
+
     pub(super) fn parse(raw: &'a str) -> Query<'a> {
         let parts = raw.split('&').filter(|part| !part.is_empty());
         let pairs = parts.filter_map(|part| {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             // No parameter has a name that is not UTF-8.
-            Some((decode(name).ok()?, decode(value)))
+            Some((decode(name).ok()?, value))
         });
-        Query {
-            pairs: pairs.collect(),
+        let mut pairs: Vec<_> = pairs.collect();
+        if pairs.len() > Self::SEARCHED {
+            pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
         }
+        Query { pairs }
     }
 
-    fn values<'q>(&'q self, name: &'q str) -> impl Iterator<Item = &'q Decoded<'a>> {
-        self.pairs
+    /// Returns the raw values of a parameter, in order.
+    fn values<'q>(&'q self, name: &'q str) -> impl Iterator<Item = &'a str> + use<'a, 'q> {
+        let first = match self.pairs.len() {
+            0..=Self::SEARCHED => 0,
+            _ => self.pairs.partition_point(|(known, _)| **known < *name),
+        };
+        let is_sorted = self.pairs.len() > Self::SEARCHED;
+        self.pairs[first..]
             .iter()
+            .take_while(move |(known, _)| !is_sorted || known == name)
             .filter(move |(known, _)| known == name)
-            .map(|(_, value)| value)
+            .map(|(_, value)| *value)
     }
 }
 
-fn decode(text: &str) -> Decoded<'_> {
+fn decode(text: &str) -> Result<Cow<'_, str>, NotUtf8> {
     if !text.contains('+') {
         return percent_decode_str(text).decode_utf8().map_err(|_| NotUtf8);
     }

@@ -12,7 +12,7 @@ use crate::types::Type;
 use contract::{FieldError, Method};
 
 /// The parts of a request that carry arguments.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
     /// The path's parameters by their names in the template, percent-decoded.
     pub parameters: &'a [(String, String)],
@@ -22,6 +22,21 @@ pub struct Input<'a> {
     pub media_type: Option<&'a str>,
     /// The body, or empty if there is none.
     pub body: &'a [u8],
+    /// Maximum memory of the arguments, in bytes.
+    pub limit_bytes: usize,
+}
+
+impl Default for Input<'_> {
+    /// A request without arguments, and no limit.
+    fn default() -> Self {
+        Input {
+            parameters: &[],
+            query: None,
+            media_type: None,
+            body: &[],
+            limit_bytes: usize::MAX,
+        }
+    }
 }
 
 /// Why a request does not fit its operation.
@@ -37,11 +52,14 @@ pub enum InputError {
     /// that it accepts, comma-separated.
     #[error("the operation accepts {0}")]
     UnsupportedMediaType(&'static str),
+    /// The arguments need more memory than they may: 413.
+    #[error("the arguments need too much memory")]
+    TooLarge,
 }
 
 pub(super) fn arguments(operation: &Operation, input: &Input<'_>) -> Result<Vec<Val>, InputError> {
     let query = Query::parse(input.query.unwrap_or_default());
-    let mut errors = FieldErrors::default();
+    let mut errors = FieldErrors::new(input.limit_bytes);
     let mut arguments = Vec::with_capacity(operation.sources.len());
     for source in &operation.sources {
         let argument = match source {
@@ -60,10 +78,12 @@ pub(super) fn arguments(operation: &Operation, input: &Input<'_>) -> Result<Vec<
         };
         arguments.extend(argument);
     }
-    if errors.0.is_empty() {
+    if errors.is_too_large() {
+        Err(InputError::TooLarge)
+    } else if errors.list.is_empty() {
         Ok(arguments)
     } else {
-        Err(InputError::Invalid(errors.0))
+        Err(InputError::Invalid(errors.list))
     }
 }
 

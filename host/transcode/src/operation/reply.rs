@@ -5,10 +5,11 @@ use std::sync::Arc;
 use wasmtime::component::Val;
 
 use super::error::BindFault;
+use crate::buffer::{AnswerLimits, Buffer};
 use crate::interface::Signature;
 use crate::layout::{Layout, Memory, ResultError};
 use crate::template::Template;
-use crate::types::{Record, Type};
+use crate::types::{Record, Type, snake_case};
 use crate::write;
 use contract::{FieldError, Problem, Route};
 
@@ -44,9 +45,8 @@ pub(crate) struct ReplyPlan {
     etag: Option<usize>,
     next: Option<usize>,
     location: Option<Location>,
-    /// How the result lies in memory. `None`: the type of the problem is not known, so the layout
-    /// is not known either.
-    layout: Option<Layout>,
+    /// The layout of the function's result, shared with its other routes.
+    layout: Option<Arc<Layout>>,
 }
 
 /// A `Location`, and the members that replace its parameters, in the order of the parameters.
@@ -89,10 +89,7 @@ impl ReplyPlan {
                 Some(template) => Some(result.location(template)?),
                 None => None,
             },
-            layout: signature
-                .problem
-                .as_ref()
-                .map(|problem| Layout::result(ok, Some(problem))),
+            layout: signature.layout.clone(),
         })
     }
 
@@ -102,15 +99,19 @@ impl ReplyPlan {
     }
 
     /// Converts a lifted result.
-    pub(super) fn outcome(&self, result: &Val) -> Result<Outcome, String> {
+    pub(super) fn outcome(
+        &self,
+        result: &Val,
+        limits: AnswerLimits,
+    ) -> Result<Outcome, ResultError> {
         match result {
-            Val::Result(Ok(value)) => self.reply(value.as_deref()).map(Outcome::Reply),
-            Val::Result(Err(Some(value))) => Ok(Outcome::Problem(problem(value))),
-            _ => Err(NO_PROBLEM.to_owned()),
+            Val::Result(Ok(value)) => self.reply(value.as_deref(), limits).map(Outcome::Reply),
+            Val::Result(Err(Some(value))) => problem(value, limits).map(Outcome::Problem),
+            _ => Err(NO_PROBLEM.to_owned().into()),
         }
     }
 
-    fn reply(&self, value: Option<&Val>) -> Result<Reply, String> {
+    fn reply(&self, value: Option<&Val>, limits: AnswerLimits) -> Result<Reply, ResultError> {
         let members: &[(String, Val)] = match value {
             Some(Val::Record(members)) => members,
             _ => &[],
@@ -123,19 +124,19 @@ impl ReplyPlan {
         Ok(Reply {
             body: match (&self.body, whole_or_member) {
                 (Some(ty), Some(value)) => {
-                    let mut body = Vec::with_capacity(512);
+                    let mut body = Buffer::new(limits);
                     write::value(&mut body, ty, value)?;
-                    Some(body)
+                    Some(body.finish()?)
                 }
                 _ => None,
             },
-            etag: self.etag.and_then(member).and_then(text),
-            next: self.next.and_then(member).and_then(text),
+            etag: header("entity tag", self.etag.and_then(member).and_then(text))?,
+            next: header("cursor", self.next.and_then(member).and_then(text))?,
             location: match &self.location {
-                Some(location) => Some(location.fill(|index| {
+                Some(location) => location.fill(limits, |index| {
                     let member = member(index).cloned();
-                    member.ok_or_else(|| NO_MEMBER.to_owned())
-                })?),
+                    member.ok_or_else(|| NO_MEMBER.to_owned().into())
+                })?,
                 None => None,
             },
         })
@@ -146,14 +147,15 @@ impl ReplyPlan {
         &self,
         memory: &mut Memory<'_>,
         address: usize,
+        limits: AnswerLimits,
     ) -> Result<Outcome, ResultError> {
         let layout = self.layout.as_ref();
         let layout = layout.ok_or_else(|| "the layout of the result is not known".to_owned())?;
         let bytes = memory.value(address, layout)?;
         match layout.result_payload(bytes)? {
-            Ok(value) => self.reply_in(memory, value).map(Outcome::Reply),
+            Ok(value) => self.reply_in(memory, value, limits).map(Outcome::Reply),
             Err(Some((layout, bytes))) => {
-                Ok(Outcome::Problem(problem(&layout.lift(memory, bytes)?)))
+                problem(&layout.lift(memory, bytes)?, limits).map(Outcome::Problem)
             }
             Err(None) => Err(NO_PROBLEM.to_owned().into()),
         }
@@ -163,6 +165,7 @@ impl ReplyPlan {
         &self,
         memory: &mut Memory<'_>,
         value: Option<(&Layout, &[u8])>,
+        limits: AnswerLimits,
     ) -> Result<Reply, ResultError> {
         let member = |index| value.and_then(|(layout, bytes)| layout.member(bytes, index));
         let whole_or_member = match self.body_member {
@@ -171,9 +174,9 @@ impl ReplyPlan {
         };
         let body = match (&self.body, whole_or_member) {
             (Some(_), Some((layout, bytes))) => {
-                let mut body = Vec::with_capacity(512);
+                let mut body = Buffer::new(limits);
                 layout.write(&mut body, memory, bytes)?;
-                Some(body)
+                Some(body.finish()?)
             }
             _ => None,
         };
@@ -187,10 +190,10 @@ impl ReplyPlan {
         };
         Ok(Reply {
             body,
-            etag: string(self.etag)?,
-            next: string(self.next)?,
+            etag: header("entity tag", string(self.etag)?)?,
+            next: header("cursor", string(self.next)?)?,
             location: match &self.location {
-                Some(location) => Some(location.fill(lift)?),
+                Some(location) => location.fill(limits, lift)?,
                 None => None,
             },
         })
@@ -201,15 +204,18 @@ const NO_PROBLEM: &str = "not a result with a problem";
 const NO_MEMBER: &str = "a record without its members";
 
 impl Location {
-    fn fill<E: From<String>>(
+    /// Returns the path. A location always has one.
+    fn fill(
         &self,
-        mut member: impl FnMut(usize) -> Result<Val, E>,
-    ) -> Result<String, E> {
+        limits: AnswerLimits,
+        mut member: impl FnMut(usize) -> Result<Val, ResultError>,
+    ) -> Result<Option<String>, ResultError> {
         let mut values = Vec::with_capacity(self.members.len());
         for (index, ty) in &self.members {
-            values.push(write::scalar(ty, &member(*index)?)?);
+            let value = write::scalar(ty, &member(*index)?, limits)?;
+            values.extend(header("location", Some(value))?);
         }
-        Ok(self.template.fill(&values))
+        header("location", Some(self.template.fill(&values)))
     }
 }
 
@@ -228,9 +234,8 @@ impl Members<'_> {
             return Ok(None);
         };
         let known = self.0.and_then(|record| {
-            let field = record.field(member)?;
-            let index = record.fields.iter().position(|known| known == field)?;
-            Some((index, &field.ty))
+            let index = record.fields.position(&snake_case(member))?;
+            Some((index, &record.fields[index].ty))
         });
         match known {
             Some((index, ty)) if is_expected(ty) => Ok(Some(index)),
@@ -259,8 +264,45 @@ impl Members<'_> {
     }
 }
 
+/// Maximum size of a text that becomes part of a header, in bytes. Clients and proxies refuse larger
+/// headers.
+const MAX_HEADER: usize = 8 << 10;
+
+/// Checks the size of a text that becomes part of a header.
+fn header(what: &str, text: Option<String>) -> Result<Option<String>, ResultError> {
+    match &text {
+        Some(text) if text.len() > MAX_HEADER => Err(ResultError::Value(format!(
+            "a {what} of {} bytes; a header can hold {MAX_HEADER}",
+            text.len()
+        ))),
+        _ => Ok(text),
+    }
+}
+
+/// Checks that the JSON of a problem is within the limits. The server writes it later.
+fn check_size(problem: &Problem, limits: AnswerLimits) -> Result<(), ResultError> {
+    let mut out = Buffer::new(limits);
+    let errors = problem.errors.iter();
+    let errors = errors.map(|error| (error.pointer.as_str(), error.detail.as_str()));
+    let extensions = problem.extensions.iter();
+    let extensions = extensions.map(|(name, value)| (name.as_str(), value.as_str()));
+    let texts = [(problem.code.as_str(), problem.title.as_str())];
+    let detail = problem
+        .detail
+        .iter()
+        .map(|detail| ("detail", detail.as_str()));
+    for (name, text) in errors.chain(extensions).chain(texts).chain(detail) {
+        // As long as the text around an error or a member.
+        out.extend_from_slice(br#"{"pointer":,"detail":},"#);
+        write::string(&mut out, name);
+        write::string(&mut out, text);
+        out.check()?;
+    }
+    Ok(())
+}
+
 /// Reads a problem by its members' names, because later versions may add members.
-fn problem(value: &Val) -> Problem {
+fn problem(value: &Val, limits: AnswerLimits) -> Result<Problem, ResultError> {
     let members: &[(String, Val)] = match value {
         Val::Record(members) => members,
         _ => &[],
@@ -288,14 +330,16 @@ fn problem(value: &Val) -> Problem {
         },
         _ => None,
     };
-    Problem {
+    let problem = Problem {
         status,
         code: string("code").unwrap_or_default(),
         title: string("title").unwrap_or_default(),
         detail: string("detail"),
         errors: list("errors").iter().filter_map(field_error).collect(),
         extensions: list("extensions").iter().filter_map(extension).collect(),
-    }
+    };
+    check_size(&problem, limits)?;
+    Ok(problem)
 }
 
 fn find<'a>(members: &'a [(String, Val)], name: &str) -> Option<&'a Val> {

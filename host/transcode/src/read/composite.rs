@@ -19,8 +19,11 @@ pub(super) fn list(
     place: Place<'_>,
     errors: &mut FieldErrors,
 ) -> Option<Val> {
-    let mut values = Some(Vec::with_capacity(items.len()));
+    let mut values = Some(Vec::new());
     for (index, json) in items.into_iter().enumerate() {
+        if errors.is_too_large() {
+            return None;
+        }
         collect(
             &mut values,
             value(item, json, Place::Item(&place, index), errors),
@@ -35,8 +38,12 @@ pub(super) fn map(
     place: Place<'_>,
     errors: &mut FieldErrors,
 ) -> Option<Val> {
-    let mut values = Some(Vec::with_capacity(members.len()));
+    let mut values = Some(Vec::new());
     for (name, json) in members {
+        errors.charge(2 * size_of::<Val>() + name.len());
+        if errors.is_too_large() {
+            return None;
+        }
         let place = Place::Member(&place, &name);
         let key = errors.check(place, scalar(&Type::String, Cow::Borrowed(&name)));
         let value = value(item, json, place, errors);
@@ -73,8 +80,13 @@ pub(super) fn record(
     place: Place<'_>,
     errors: &mut FieldErrors,
 ) -> Option<Val> {
+    sort_if_many(&mut members);
     let mut values = Some(Vec::with_capacity(ty.fields.len()));
     for field in &ty.fields {
+        errors.charge(size_of::<(String, Val)>() + field.name.len());
+        if errors.is_too_large() {
+            return None;
+        }
         let place = Place::Member(&place, &field.json_name);
         let value = match take(&mut members, &field.json_name) {
             Some(json) => value(&field.ty, json, place, errors),
@@ -92,13 +104,14 @@ pub(super) fn variant(
     place: Place<'_>,
     errors: &mut FieldErrors,
 ) -> Option<Val> {
+    sort_if_many(&mut members);
     let at_case = Place::Member(&place, "case");
     let name = match take(&mut members, "case") {
         Some(Json::String(name)) => name,
         Some(_) => return errors.add(at_case, "must be a string"),
         None => return errors.add(at_case, "is required"),
     };
-    let Some(case) = ty.cases.iter().find(|case| case.json_name == name) else {
+    let Some(case) = ty.cases.find(&name) else {
         return errors.add(at_case, one_of(&ty.cases));
     };
     let json = take(&mut members, "value");
@@ -117,6 +130,7 @@ pub(super) fn result(
     place: Place<'_>,
     errors: &mut FieldErrors,
 ) -> Option<Val> {
+    sort_if_many(&mut members);
     let (ok, error) = (take(&mut members, "ok"), take(&mut members, "error"));
     Some(Val::Result(match (ok, error) {
         (Some(json), None) => {
@@ -170,10 +184,25 @@ pub(super) fn flags(
     names.map(Val::Flags)
 }
 
-/// Takes the value of a member out of an object.
+/// Maximum number of members that are searched one by one.
+const SEARCHED: usize = 16;
+
+/// Sorts the members of an object if they are too many to search them one by one.
+fn sort_if_many(members: &mut Members<'_>) {
+    if members.len() > SEARCHED {
+        members.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    }
+}
+
+/// Takes the value of a member out of an object. Many members must have been sorted.
 fn take<'a>(members: &mut [(Cow<'_, str>, Json<'a>)], name: &str) -> Option<Json<'a>> {
-    let (_, json) = members.iter_mut().find(|(known, _)| known == name)?;
-    Some(std::mem::take(json))
+    let found = match members.len() {
+        0..=SEARCHED => members.iter().position(|(known, _)| known == name)?,
+        _ => members
+            .binary_search_by(|(known, _)| (**known).cmp(name))
+            .ok()?,
+    };
+    Some(std::mem::take(&mut members[found].1))
 }
 
 /// Adds a value to a collection. If the value is `None`, the collection becomes `None`.

@@ -23,12 +23,22 @@ pub(crate) enum Place<'a> {
 impl Place<'_> {
     /// Returns the place as `#` and a JSON pointer (RFC 6901).
     fn pointer(self) -> String {
+        self.whole_pointer().unwrap_or_else(|part| part)
+    }
+
+    /// The error is the pointer to the innermost part whose pointer is short enough.
+    fn whole_pointer(self) -> Result<String, String> {
         let mut pointer = match self {
-            Place::Body => return "#".to_owned(),
+            Place::Body => return Ok("#".to_owned()),
             Place::Path(_) => "#/path".to_owned(),
             Place::Query(_) => "#/query".to_owned(),
-            Place::Member(parent, _) | Place::Item(parent, _) => parent.pointer(),
+            Place::Member(parent, _) | Place::Item(parent, _) => parent.whole_pointer()?,
         };
+        if let Place::Member(_, name) = self
+            && pointer.len() + name.len() > MAX_POINTER
+        {
+            return Err(pointer);
+        }
         pointer.push('/');
         match self {
             Place::Path(name) | Place::Query(name) | Place::Member(_, name) => {
@@ -37,22 +47,53 @@ impl Place<'_> {
             Place::Item(_, index) => pointer.push_str(&index.to_string()),
             Place::Body => {}
         }
-        pointer
+        Ok(pointer)
     }
 }
 
-/// The errors of a request, in the order in which they were found.
-#[derive(Default)]
-pub(crate) struct FieldErrors(pub(crate) Vec<FieldError>);
+/// Maximum size of all errors, in bytes. Pointers have names that clients choose.
+const MAX_ERROR_BYTES: usize = 64 << 10;
+/// Maximum length of a pointer. A longer one ends at a part that contains the value.
+const MAX_POINTER: usize = 1024;
+
+/// The errors of a request, in the order in which they were found, and what is left of the memory
+/// that its arguments may take.
+pub(crate) struct FieldErrors {
+    pub(crate) list: Vec<FieldError>,
+    size_bytes: usize,
+    /// `None`: the arguments are too large.
+    memory_left: Option<usize>,
+}
 
 impl FieldErrors {
+    /// No errors yet. The arguments may take `limit_bytes` bytes of memory.
+    pub(crate) fn new(limit_bytes: usize) -> Self {
+        FieldErrors {
+            list: Vec::new(),
+            size_bytes: 0,
+            memory_left: Some(limit_bytes),
+        }
+    }
+
+    /// Charges memory for an argument.
+    pub(crate) fn charge(&mut self, size: usize) {
+        self.memory_left = self.memory_left.and_then(|left| left.checked_sub(size));
+    }
+
+    /// Returns whether the arguments are too large. What was read is incomplete then.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.memory_left.is_none()
+    }
+
     /// Adds an error. Returns `None`, in place of the value that could not be read.
     pub(crate) fn add<T>(&mut self, place: Place<'_>, detail: impl Into<String>) -> Option<T> {
-        if self.0.len() < MAX_ERRORS {
-            self.0.push(FieldError {
+        if self.list.len() < MAX_ERRORS && self.size_bytes < MAX_ERROR_BYTES {
+            let error = FieldError {
                 pointer: place.pointer(),
                 detail: detail.into(),
-            });
+            };
+            self.size_bytes += error.pointer.len() + error.detail.len();
+            self.list.push(error);
         }
         None
     }

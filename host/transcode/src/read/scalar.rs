@@ -71,14 +71,29 @@ pub(super) fn bytes(text: &str) -> Result<Val, String> {
 
 /// Returns the WIT name of a case without a payload.
 pub(super) fn case<'a>(ty: &'a Enum, json_name: &str) -> Result<&'a str, String> {
-    match ty.cases.iter().find(|case| case.json_name == json_name) {
+    match ty.cases.find(json_name) {
         Some(case) => Ok(&case.name),
         None => Err(one_of(&ty.cases)),
     }
 }
 
+/// Maximum number of cases, and of their names' bytes, that an error lists.
+const LISTED: usize = 50;
+const LISTED_BYTES: usize = 1000;
+
 /// Describes the names of these cases, as the end of a sentence about a value that is none of them.
 pub(super) fn one_of(cases: &[Case]) -> String {
-    let names: Vec<&str> = cases.iter().map(|case| case.json_name.as_str()).collect();
-    format!("must be one of: {}", names.join(", "))
+    let mut text = String::from("must be one of: ");
+    for (index, case) in cases.iter().enumerate() {
+        if index == LISTED || text.len() + case.json_name.len() > LISTED_BYTES {
+            let more = cases.len() - index;
+            text.push_str(&format!("… ({more} more)"));
+            return text;
+        }
+        text.push_str(&case.json_name);
+        if index + 1 < cases.len() {
+            text.push_str(", ");
+        }
+    }
+    text
 }

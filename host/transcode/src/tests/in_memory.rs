@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use wasmtime::component::Val;
 
 use super::arbitrary::{any_type, any_value};
-use crate::layout::{Layout, Memory, ResultError};
+use super::support::unlimited;
+use crate::layout::{Layouts, Memory, ResultError};
 use crate::types::{Type, Variant};
 use crate::write;
 
@@ -191,16 +192,19 @@ proptest! {
     #[test]
     fn a_value_in_memory_is_read_like_the_lifted_value((ty, value) in type_and_value()) {
         let (guest, address) = guest(&ty, &value);
-        let layout = Layout::of(&ty);
+        let layout = Layouts::default().of(&ty);
         let mut memory = Memory::new(&guest.0, usize::MAX);
         let bytes = memory.value(address, &layout).unwrap();
         let lifted = layout.lift(&mut memory, bytes);
         prop_assert_eq!(lifted.as_ref(), Ok(&value));
 
-        let (mut written, mut expected) = (Vec::new(), Vec::new());
+        let (mut written, mut expected) = (unlimited(), unlimited());
         prop_assert_eq!(layout.write(&mut written, &mut memory, bytes), Ok(()));
         prop_assert_eq!(write::value(&mut expected, &ty, &value), Ok(()));
-        prop_assert_eq!(String::from_utf8(written), String::from_utf8(expected));
+        prop_assert_eq!(
+            String::from_utf8(written.finish().unwrap()),
+            String::from_utf8(expected.finish().unwrap())
+        );
     }
 
     /// A guest can return any bytes. The worst outcome is an error.
@@ -210,12 +214,13 @@ proptest! {
         bytes in proptest::collection::vec(prop_oneof![Just(0), 0..4_u8, any::<u8>()], 0..200),
         address in 0..200_usize,
     ) {
-        let layout = Layout::of(&ty);
+        let layout = Layouts::default().of(&ty);
         let mut memory = Memory::new(&bytes, 1 << 16);
         if let Ok(value) = memory.value(address, &layout) {
-            let mut out = Vec::new();
+            let mut out = unlimited();
             if layout.write(&mut out, &mut memory, value).is_ok() {
-                prop_assert!(serde_json::from_slice::<serde_json::Value>(&out).is_ok());
+                let text = out.finish().unwrap();
+                prop_assert!(serde_json::from_slice::<serde_json::Value>(&text).is_ok());
             }
             let _ = layout.lift(&mut memory, value);
         }
@@ -223,12 +228,12 @@ proptest! {
 }
 
 fn written(ty: &Type, bytes: &[u8], limit_bytes: usize) -> Result<String, ResultError> {
-    let layout = Layout::of(ty);
+    let layout = Layouts::default().of(ty);
     let mut memory = Memory::new(bytes, limit_bytes);
     let bytes = memory.value(0, &layout)?;
-    let mut out = Vec::new();
+    let mut out = unlimited();
     layout.write(&mut out, &mut memory, bytes)?;
-    Ok(String::from_utf8(out).unwrap())
+    Ok(String::from_utf8(out.finish()?).unwrap())
 }
 
 #[test]

@@ -337,6 +337,7 @@ fn a_body_can_be_combined_with_path_and_query() {
         query: Some("loud=true&tags=a,b"),
         media_type: Some("application/json"),
         body: b"{\"b\":1}",
+        ..Input::default()
     };
     let tags = Val::List(vec![string("a"), string("b")]);
     let body = record([("b", Val::U8(1))]);

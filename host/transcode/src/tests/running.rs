@@ -60,6 +60,7 @@ fn arguments_reach_the_function_that_the_operation_names() {
         media_type: Some("application/json"),
         body: br#"{"color": "red", "at": "2026-03-01T10:20:30Z", "rights": ["may_write"],
             "shape": {"case": "sized", "value": 3}}"#,
+        ..Input::default()
     };
     let edit = Input {
         query: Some("loud=false"),

@@ -1,11 +1,13 @@
 //! Components made of WIT text, and routes to their functions.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, PackageId, PackageMetadata, Resolve};
 
-use crate::{Interface, Operation, Record, Type};
+use crate::buffer::Buffer;
+use crate::{AnswerLimits, Interface, Operation, Record, Type};
 use contract::{Access, Method, Route};
 
 /// Makes a component of this repository's task API, with its documentation.
@@ -66,6 +68,19 @@ pub(crate) fn route(method: Method, path: &str, function: &str) -> Route {
 /// Binds an operation of a component with only these items.
 pub(crate) fn operation(items: &str, method: Method, path: &str, function: &str) -> Operation {
     Operation::bind(&interface(items), &route(method, path, function)).unwrap()
+}
+
+/// Limits that nothing exceeds.
+pub(crate) fn no_limits() -> AnswerLimits {
+    AnswerLimits {
+        bytes: usize::MAX,
+        deadline: Instant::now() + Duration::from_secs(3600),
+    }
+}
+
+/// A buffer without limits.
+pub(crate) fn unlimited() -> Buffer {
+    Buffer::new(no_limits())
 }
 
 /// Returns the record that a type is.

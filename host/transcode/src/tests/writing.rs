@@ -2,8 +2,8 @@
 
 use wasmtime::component::Val;
 
-use super::support::{interface, operation, route};
-use crate::{Operation, Outcome, Reply};
+use super::support::{interface, no_limits, operation, route};
+use crate::{Operation, Outcome, Reply, ResultError};
 use contract::{FieldError, Method, Problem, Route};
 
 const ITEMS: &str = "
@@ -49,9 +49,9 @@ fn ok(value: Val) -> Val {
     Val::Result(Ok(Some(Box::new(value))))
 }
 
-fn json(function: &str, value: Val) -> Result<String, String> {
+fn json(function: &str, value: Val) -> Result<String, ResultError> {
     let operation = operation(ITEMS, Method::Get, "/x", function);
-    match operation.write(&ok(value))? {
+    match operation.write(&ok(value), no_limits())? {
         Outcome::Reply(reply) => Ok(String::from_utf8(reply.body.unwrap()).unwrap()),
         other => panic!("{other:?}"),
     }
@@ -118,16 +118,18 @@ fn fractions_of_a_second_are_trimmed() {
 
 #[test]
 fn a_value_that_cannot_be_written_as_json_is_an_error() {
-    let not_finite = Err("a number that is not finite".to_owned());
+    let not_finite = Err("a number that is not finite".to_owned().into());
     for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         assert_eq!(json("get-f64", Val::Float64(value)), not_finite);
     }
-    let outside = Err("a timestamp outside the years 0001 to 9999".to_owned());
+    let outside = Err("a timestamp outside the years 0001 to 9999"
+        .to_owned()
+        .into());
     assert_eq!(json("get-at", timestamp(253_402_300_800, 0)), outside);
     assert_eq!(json("get-at", timestamp(u64::MAX, 0)), outside);
     assert_eq!(json("get-at", timestamp(0, 1_000_000_000)), outside);
     let entry = || Val::Tuple(vec![string("a"), Val::U8(1)]);
-    let repeated = Err("the map key \"a\" twice".to_owned());
+    let repeated = Err("the map key \"a\" twice".to_owned().into());
     assert_eq!(json("get-map", Val::List(vec![entry(), entry()])), repeated);
 }
 
@@ -162,13 +164,16 @@ fn members_become_the_body_and_the_headers() {
         next: Some("c=1".to_owned()),
     };
     let next = page(some(string("c=1")));
-    assert_eq!(operation.write(&next), Ok(Outcome::Reply(reply.clone())));
+    assert_eq!(
+        operation.write(&next, no_limits()),
+        Ok(Outcome::Reply(reply.clone()))
+    );
     let last = Reply {
         next: None,
         ..reply
     };
     assert_eq!(
-        operation.write(&page(Val::Option(None))),
+        operation.write(&page(Val::Option(None)), no_limits()),
         Ok(Outcome::Reply(last))
     );
 }
@@ -183,7 +188,7 @@ fn without_members_the_whole_result_is_the_body() {
     };
     let operation = page_route(|_| {});
     assert_eq!(
-        operation.write(&page(Val::Option(None))),
+        operation.write(&page(Val::Option(None)), no_limits()),
         Ok(Outcome::Reply(reply))
     );
 }
@@ -192,7 +197,10 @@ fn without_members_the_whole_result_is_the_body() {
 fn a_result_without_a_value_has_no_body() {
     let operation = operation(ITEMS, Method::Post, "/x", "clear");
     let reply = Outcome::Reply(Reply::default());
-    assert_eq!(operation.write(&Val::Result(Ok(None))), Ok(reply));
+    assert_eq!(
+        operation.write(&Val::Result(Ok(None)), no_limits()),
+        Ok(reply)
+    );
 }
 
 fn problem(status: u16) -> Val {
@@ -227,9 +235,12 @@ fn problems_are_read_by_name() {
             extensions: vec![("error".to_owned(), "no".to_owned())],
         }))
     };
-    assert_eq!(operation.write(&problem(400)), expected(400));
-    assert_eq!(operation.write(&problem(599)), expected(599));
+    assert_eq!(operation.write(&problem(400), no_limits()), expected(400));
+    assert_eq!(operation.write(&problem(599), no_limits()), expected(599));
     for outside in [0, 200, 399, 600] {
-        assert_eq!(operation.write(&problem(outside)), expected(500));
+        assert_eq!(
+            operation.write(&problem(outside), no_limits()),
+            expected(500)
+        );
     }
 }

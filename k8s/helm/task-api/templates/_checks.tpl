@@ -16,14 +16,23 @@
 {{- if and .component.registrySecret (not .component.declared) }}
 {{- fail "component.registrySecret is used only with component.declared" }}
 {{- end }}
-{{- $each := add (dig "TASK_HOST_DATABASE_CONNECTIONS" 16 .config | int) 5 }}
+{{- /* 24 is the host's own default. */}}
+{{- $settings := include "task-api.settings" $ | fromJson }}
+{{- $each := add (dig "TASK_HOST_DATABASE_CONNECTIONS" "24" $settings | int) 5 }}
 {{- $needed := add (mul $each (add1 (int (include "task-api.replicas" $)))) 3 }}
 {{- if and (eq .database.kind "postgres") (gt (int $needed) (int .database.postgres.maxConnections)) }}
 {{- fail (printf "all pods, one more during a rolling update, and administrators need %d connections in total: raise database.postgres.maxConnections" $needed) }}
 {{- end }}
-{{- range $name, $_ := .config }}
-{{- if has $name (list "TASK_HOST_ADDR" "TASK_HOST_ADMIN_ADDR" "TASK_HOST_ADMIN_TOKEN" "TASK_HOST_ADMIN_TOKEN_FILE" "TASK_HOST_DATABASE" "TASK_HOST_REPLICAS" "TASK_HOST_CACHE_DIR" "TASK_HOST_CODE_KEY_FILE" "TASK_HOST_DECLARED_COMPONENT" "TASK_HOST_REGISTRY_AUTH_FILE") }}
-{{- fail (printf "config.%s cannot be set, because the chart sets it: use the chart's values for ports, secrets, database, replicas and the declared component" $name) }}
+{{- $names := keys (.config | default dict) }}
+{{- range .extraEnv }}
+{{- $names = append $names .name }}
+{{- end }}
+{{- if ne (len $names) (len (uniq $names)) }}
+{{- fail "config and extraEnv set a variable twice: give each name once" }}
+{{- end }}
+{{- range $names }}
+{{- if has . (list "TASK_HOST_ADDR" "TASK_HOST_ADMIN_ADDR" "TASK_HOST_ADMIN_TOKEN" "TASK_HOST_ADMIN_TOKEN_FILE" "TASK_HOST_DATABASE" "TASK_HOST_REPLICAS" "TASK_HOST_CACHE_DIR" "TASK_HOST_CODE_KEY_FILE" "TASK_HOST_DECLARED_COMPONENT" "TASK_HOST_REGISTRY_AUTH_FILE") }}
+{{- fail (printf "%s cannot be set, because the chart sets it: use the chart's values for ports, secrets, database, replicas and the declared component" .) }}
 {{- end }}
 {{- end }}
 {{- end }}

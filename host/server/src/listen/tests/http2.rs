@@ -66,7 +66,7 @@ async fn a_drain_ends_the_streams_of_http_2() {
 async fn a_stream_over_http_2_outlives_the_idle_timeout() {
     let idle = Duration::from_millis(50);
     let second = futures_util::stream::once(async move {
-        tokio::time::sleep(idle * 5).await;
+        sleep(idle * 5).await;
         Ok::<_, Infallible>("second")
     });
     let first = futures_util::stream::iter([Ok("first")]);

@@ -7,18 +7,22 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::compat::ChangeKind;
-use crate::compat::change::{BreakingChange, Findings};
+use crate::compat::change::{BreakingChange, Effort, Findings};
 use crate::compat::direction::Direction;
 use crate::compat::input::Input;
 use crate::compat::output::Output;
 use crate::compat::place::Place;
 use crate::read::{self, FieldErrors};
 use crate::tests::arbitrary::{any_type, any_value};
-use crate::types::{Case, Enum, Field, Record, ResultType, Type, TypeName, Variant};
+use crate::tests::support::unlimited;
+use crate::types::{
+    Case, Enum, Field, HasName, Named, Record, ResultType, Type, TypeName, Variant,
+};
 use crate::{Val, json, write};
 
 fn compare<D: Direction>(before: &Type, after: &Type) -> Vec<BreakingChange> {
-    let mut findings = Findings::new("PUT /");
+    let mut effort = Effort::new();
+    let mut findings = Findings::new("PUT /", &mut effort);
     D::compare(&mut findings, Place::Body, before, after);
     findings.into_changes()
 }
@@ -40,16 +44,20 @@ fn edited(ty: &Type, edit: &dyn Fn(Type) -> Type) -> Type {
         Type::Tuple(types) => Type::Tuple(types.iter().map(|ty| edited(ty, edit)).collect()),
         Type::Record(ty) => {
             let mut record = Record::clone(ty);
-            for field in &mut record.fields {
-                field.ty = edited(&field.ty, edit);
-            }
+            record.fields = changed(&record.fields, |fields| {
+                for field in fields {
+                    field.ty = edited(&field.ty, edit);
+                }
+            });
             Type::Record(record.into())
         }
         Type::Variant(ty) => {
             let mut variant = Variant::clone(ty);
-            for case in &mut variant.cases {
-                case.payload = payload(&case.payload);
-            }
+            variant.cases = changed(&variant.cases, |cases| {
+                for case in cases {
+                    case.payload = payload(&case.payload);
+                }
+            });
             Type::Variant(variant.into())
         }
         Type::Result(ty) => {
@@ -62,7 +70,7 @@ fn edited(ty: &Type, edit: &dyn Fn(Type) -> Type) -> Type {
 
 /// An object around a type, so that there is a record in it.
 fn wrapped(ty: Type) -> Type {
-    let fields = vec![Field::new("wrapped", None, ty)];
+    let fields = Named::from_iter([Field::new("wrapped", None, ty)]);
     let name = TypeName {
         interface: "test:api/things".to_owned(),
         name: "wrapper".to_owned(),
@@ -121,12 +129,14 @@ fn distorted(ty: &Type, dice: &[u8]) -> Type {
         }),
         (6, Type::Variant(ty)) => {
             let mut variant = Variant::clone(&ty);
-            for case in &mut variant.cases {
-                case.payload = case
-                    .payload
-                    .is_none()
-                    .then_some(Type::Option(Type::U8.into()));
-            }
+            variant.cases = changed(&variant.cases, |cases| {
+                for case in cases {
+                    case.payload = case
+                        .payload
+                        .is_none()
+                        .then_some(Type::Option(Type::U8.into()));
+                }
+            });
             Type::Variant(variant.into())
         }
         (0..4, Type::Enum(ty)) => Type::Enum(names(&ty, roll())),
@@ -137,19 +147,26 @@ fn distorted(ty: &Type, dice: &[u8]) -> Type {
     })
 }
 
+/// Changes fields or cases.
+fn changed<T: Clone + HasName>(items: &Named<T>, edit: impl FnOnce(&mut Vec<T>)) -> Named<T> {
+    let mut items = items.to_vec();
+    edit(&mut items);
+    items.into_iter().collect()
+}
+
 fn record(ty: &Record, edit: impl FnOnce(&mut Vec<Field>)) -> Type {
     let mut record = Record::clone(ty);
-    edit(&mut record.fields);
+    record.fields = changed(&record.fields, edit);
     Type::Record(record.into())
 }
 
 /// Removes the first name, or adds one.
 fn names(ty: &Enum, roll: u8) -> Arc<Enum> {
     let mut names = Enum::clone(ty);
-    match roll % 2 {
-        0 if names.cases.len() > 1 => drop(names.cases.remove(0)),
-        _ => names.cases.push(Case::new("extra", None, None)),
-    }
+    names.cases = changed(&names.cases, |cases| match roll % 2 {
+        0 if cases.len() > 1 => drop(cases.remove(0)),
+        _ => cases.push(Case::new("extra", None, None)),
+    });
     names.into()
 }
 
@@ -185,12 +202,13 @@ fn two_types() -> impl Strategy<Value = (Type, Type)> {
 
 /// The errors of a value that is written as one type and read as another.
 fn errors_of(written_as: &Type, value: &Val, read_as: &Type) -> Vec<String> {
-    let mut text = Vec::new();
-    write::value(&mut text, written_as, value).unwrap();
-    let mut errors = FieldErrors::default();
+    let mut out = unlimited();
+    write::value(&mut out, written_as, value).unwrap();
+    let text = out.finish().unwrap();
+    let mut errors = FieldErrors::new(usize::MAX);
     let json = json::parse(&text).unwrap();
     read::value(read_as, json, read::Place::Body, &mut errors);
-    errors.0.into_iter().map(|error| error.detail).collect()
+    errors.list.into_iter().map(|error| error.detail).collect()
 }
 
 /// Whether an error is one that responses may cause: clients are expected to tolerate the values.
@@ -219,7 +237,9 @@ proptest! {
         let before = wrapped(ty);
         let after = with_record_edited(&before, choice, &|record| {
             let ty = Type::Option(Type::String.into());
-            record.fields.insert(0, Field::new("extra", None, ty));
+            record.fields = changed(&record.fields, |fields| {
+                fields.insert(0, Field::new("extra", None, ty));
+            });
         });
         prop_assert_eq!(compare::<Input>(&before, &after), []);
         prop_assert_eq!(compare::<Output>(&before, &after), []);
@@ -234,7 +254,9 @@ proptest! {
     ) {
         let before = wrapped(ty);
         let after = with_record_edited(&before, choice, &|record| {
-            record.fields.remove(choice % record.fields.len());
+            record.fields = changed(&record.fields, |fields| {
+                fields.remove(choice % fields.len());
+            });
         });
         let changes = compare::<Output>(&before, &after);
         let kinds: Vec<ChangeKind> = changes.iter().map(|change| change.kind).collect();

@@ -1,6 +1,6 @@
 //! The types that are components of the document, and their names there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::types::{Type, TypeName};
 
@@ -57,19 +57,23 @@ pub(super) fn component_names<'a>(
     // The host's own component.
     let mut taken = BTreeSet::from(["Problem".to_owned()]);
     let mut names = BTreeMap::new();
+    let mut uses = HashMap::<String, usize>::new();
+    for ty in &types {
+        *uses.entry(pascal_case(&ty.name)).or_default() += 1;
+    }
+    // The next number of each name that needs one.
+    let mut numbers = HashMap::new();
     for ty in &types {
         let short = pascal_case(&ty.name);
-        let shared = types
-            .iter()
-            .filter(|other| pascal_case(&other.name) == short);
         let local = ty.interface.rsplit('/').next().unwrap_or_default();
         let long = pascal_case(&format!("{local}-{}", ty.name));
-        let numbered = (2..).map(|number| format!("{long}{number}"));
+        let next = numbers.entry(long.clone()).or_insert(2);
+        let numbered = (*next..).map(|number| format!("{long}{number}"));
         let name = Some(short.clone())
-            .filter(|_| shared.count() == 1)
+            .filter(|short| uses[short] == 1)
             .into_iter()
             .chain([long.clone()])
-            .chain(numbered)
+            .chain(numbered.inspect(|_| *next += 1))
             .find(|name| !taken.contains(name))
             .unwrap_or(long);
         taken.insert(name.clone());
