@@ -64,6 +64,11 @@ pub struct Serve {
     #[arg(long, env = "TASK_HOST_DRY_RUN_TIMEOUT", default_value = "5s",
         value_parser = parse_duration)]
     pub(crate) dry_run_timeout: Duration,
+    /// How an instance's memory is cleared for the next one: exact; scan, which costs less and is
+    /// safe only where the kernel cannot swap out this process; or auto, which is scan where that is
+    /// so and exact otherwise
+    #[arg(long, env = "TASK_HOST_CLEAR_MEMORY", value_enum, default_value_t)]
+    clear_memory: ClearMemory,
 
     #[command(flatten)]
     pub(crate) declared: declared::Args,
@@ -75,7 +80,25 @@ pub struct Serve {
     pub(crate) process: Process,
 }
 
+/// How an instance's memory is cleared.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum ClearMemory {
+    #[default]
+    Auto,
+    Scan,
+    Exact,
+}
+
 impl Serve {
+    /// Returns how an instance's memory shall be cleared.
+    pub(crate) fn clear_memory(&self) -> runtime::ClearMemory {
+        match self.clear_memory {
+            ClearMemory::Auto => runtime::ClearMemory::Auto,
+            ClearMemory::Scan => runtime::ClearMemory::Scan,
+            ClearMemory::Exact => runtime::ClearMemory::Exact,
+        }
+    }
+
     /// Reads the component of `--component`, with the signature beside it.
     ///
     /// # Errors
@@ -169,6 +192,15 @@ impl Process {
     /// [`Failure::Setting`] names the flag.
     pub fn start_logs(&self) -> Result<Option<Traces>, Failure> {
         logs::init(&self.logs)
+    }
+
+    /// Returns the memory that requests and an embedded database may take, in bytes.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let database = match self.database.location {
+            Location::Sqlite(_) | Location::Temporary => self.database.sqlite_memory.0 as u64,
+            Location::Postgres(_) => 0,
+        };
+        self.limits.requests_bytes().saturating_add(database)
     }
 
     /// Returns who may use the admin API.

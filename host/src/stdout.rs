@@ -59,7 +59,7 @@ impl<W: Write> Stdout<W> {
 
     /// Writes a text that is JSON, as it is or on several lines.
     pub(crate) fn json(&mut self, text: &str) {
-        let text = escape::json(text);
+        let text = escape::lines(text);
         self.write(&[&text, "\n"]);
     }
 
@@ -173,7 +173,7 @@ mod tests {
         stdout.finish().unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            "a\\nb\\u{1b}[31m\n{\n  \"a\": \"\\u009b\"\n}\n\x1b[K"
+            "a\\nb\\u001b[31m\n{\n  \"a\": \"\\u009b\"\n}\n\x1b[K"
         );
     }
 }

@@ -15,7 +15,7 @@ use crate::config::{compiling, read_bundled};
 use crate::failure::Failure;
 use deployment::signature::TrustedKeys;
 use deployment::{self, Bundled, Gate};
-use runtime::{Compiler, Limits, Runtime};
+use runtime::{ClearMemory, Compiler, Limits, Runtime};
 use storage::postgres::Url;
 use storage::transfer::Row;
 use storage::{self, Database, Location};
@@ -70,7 +70,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the worker threads")?;
     let imported = runtime.block_on(async {
         if let Some(component) = component {
-            set_up(&database, component, args.compiling.compiler()?).await?;
+            set_up(&database, component, args.compiling.compiler(0)?).await?;
         }
         import(&*database, header, &mut *input).await
     });
@@ -97,10 +97,11 @@ async fn set_up(
     component: Bundled,
     compiler: Compiler,
 ) -> anyhow::Result<()> {
-    let runtime = Runtime::new(Limits {
+    let limits = Limits {
         instances: 1,
         ..Limits::default()
-    })?;
+    };
+    let runtime = Runtime::new(limits, ClearMemory::Auto)?;
     let gate = Gate {
         runtime: Arc::new(runtime),
         compiler,

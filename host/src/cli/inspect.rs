@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let earlier = earlier
         .map(|source| read_source(source, "--against", &args.registry))
         .transpose()?;
-    let compiler = args.compiling.compiler()?;
+    let compiler = args.compiling.compiler(0)?;
     let (inspection, before) = block_on(async {
         let inspection = Inspection::of(&content, &compiler)
             .await

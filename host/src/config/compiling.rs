@@ -16,28 +16,33 @@ pub(crate) struct Args {
     #[arg(long, env = "TASK_HOST_COMPILE_TIMEOUT", default_value = "2m", value_parser = parse_duration)]
     compile_timeout: Duration,
 
-    /// The address space that the compilation of a component may use; at least 640MiB
-    #[arg(long, env = "TASK_HOST_COMPILE_MEMORY", default_value = "4GiB", value_parser = compile_memory)]
-    compile_memory: ByteSize,
+    /// The memory that the compilation of a component may use; at least 128MiB. By default what the
+    /// container's limit, or the machine, leaves beside the host and its requests, but at least a
+    /// quarter of it and at most 4GiB
+    #[arg(long, env = "TASK_HOST_COMPILE_MEMORY", value_parser = compile_memory)]
+    compile_memory: Option<ByteSize>,
 }
 
 impl Args {
-    /// Returns the compiler of components.
-    pub(crate) fn compiler(&self) -> anyhow::Result<Compiler> {
-        let program = Compiler::of_this_program().context("cannot find this program")?;
+    /// Returns the compiler of components. `used_bytes` is the memory that requests and the database
+    /// of this process may take meanwhile.
+    pub(crate) fn compiler(&self, used_bytes: u64) -> anyhow::Result<Compiler> {
+        let program = Compiler::of_this_program(used_bytes);
+        let program = program.context("cannot find this program")?;
+        let memory = self.compile_memory.map(|memory| memory.0 as u64);
         Ok(Compiler {
             timeout: self.compile_timeout,
-            memory_bytes: self.compile_memory.0 as u64,
+            memory_bytes: memory.unwrap_or(program.memory_bytes),
             ..program
         })
     }
 }
 
-/// Parses the address space of a compilation.
+/// Parses the memory of a compilation.
 fn compile_memory(text: &str) -> Result<ByteSize, String> {
     let size: ByteSize = text.parse()?;
     match size.0 as u64 >= Compiler::LEAST_MEMORY_BYTES {
         true => Ok(size),
-        false => Err("give at least 640MiB: with less, most components do not compile".to_owned()),
+        false => Err("give at least 128MiB: with less, most components do not compile".to_owned()),
     }
 }

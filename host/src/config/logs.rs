@@ -1,20 +1,20 @@
 //! Flags: where log lines and traces go. Log lines are text on a terminal and JSON otherwise.
 
-use std::fmt::{self, Debug};
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _, Write};
 
 use clap::ValueEnum;
 use tracing::Subscriber;
-use tracing::field::Field;
 use tracing_subscriber::field::MakeExt as _;
-use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, registry};
 
 use crate::failure::Failure;
-use crate::{escape, tls};
+use crate::tls;
+use contract::text::escaped;
 use telemetry::traces::Traces;
 
 /// Logging
@@ -106,7 +106,7 @@ fn lines<S>(format: Format) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let is_terminal = std::io::stderr().is_terminal();
+    let is_terminal = io::stderr().is_terminal();
     let text = match format {
         Format::Text => true,
         Format::Json => false,
@@ -115,9 +115,8 @@ where
     // By default a failed write is reported on standard error, which panics if that is closed.
     // A log that nobody reads any more must not stop the service.
     if text {
-        let lines = tracing_subscriber::fmt::layer()
-            .fmt_fields(debug_fn(write_field).delimited(" "))
-            .with_writer(std::io::stderr)
+        let lines = text_lines()
+            .with_writer(io::stderr)
             .log_internal_errors(false)
             .with_target(false);
         match is_terminal {
@@ -127,7 +126,7 @@ where
         }
     } else {
         json_subscriber::fmt::layer()
-            .with_writer(std::io::stderr)
+            .with_writer(|| Escaping(io::stderr()))
             .log_internal_errors(false)
             .flatten_event(true)
             .with_span_list(false)
@@ -135,23 +134,49 @@ where
     }
 }
 
-/// Writes a field of a text line. Text of the logic, of a client or of a component may be in any
-/// field. It must not control the terminal or look like a line of its own.
-fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
-    let text = format!("{value:?}");
-    let text = escape::paragraph(&text);
-    match field.name() {
-        "message" => writer.write_str(&text),
-        name if writer.has_ansi_escapes() => write!(writer, "\x1b[2m{name}=\x1b[0m{text}"),
-        name => write!(writer, "{name}={text}"),
+/// Lines of text. Whatever they quote of clients and components stays on its line and does not
+/// control the terminal: only the format's own line breaks and colours are written as they are.
+fn text_lines<S>() -> tracing_subscriber::fmt::Layer<S, impl for<'a> FormatFields<'a> + 'static>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let fields = debug_fn(|writer, field, value| {
+        let value = format!("{value:?}");
+        let value = escaped(&value);
+        match (field.name(), writer.has_ansi_escapes()) {
+            ("message", _) => write!(writer, "{value}"),
+            (name, true) => write!(writer, "\u{1b}[3m{name}\u{1b}[0m={value}"),
+            (name, false) => write!(writer, "{name}={value}"),
+        }
+    });
+    tracing_subscriber::fmt::layer().fmt_fields(fields.delimited(" "))
+}
+
+/// Writes lines of JSON, in which only some control characters are escaped. This escapes the others
+/// that could control a terminal, which does not change the values.
+struct Escaping<W>(W);
+
+impl<W: Write> Write for Escaping<W> {
+    /// `line` is a whole line: the subscriber writes it at once.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        self.0
+            .write_all(format!("{}\n", escaped(text)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex};
 
     use super::*;
+    use contract::text::is_deceptive;
 
     #[test]
     fn a_filter_has_a_level_of_its_own_and_only_levels_that_exist() {
@@ -188,20 +213,73 @@ mod tests {
         }
     }
 
-    #[test]
-    fn text_in_a_log_line_cannot_forge_another_line() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let layer = tracing_subscriber::fmt::layer()
-            .fmt_fields(debug_fn(write_field).delimited(" "))
-            .with_ansi(false)
-            .without_time()
-            .with_writer(Arc::new(file.reopen().unwrap()));
-        let hostile = "x\u{1b}[2J\n2026-01-01T00:00:00Z ERROR forged\u{202e}";
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("the lock").write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    const FORGED: &str =
+        "x\n2026-01-01T00:00:00Z  INFO all is well\r\u{1b}[2J\u{9b}2J\u{202e}\u{2028}\u{7f}";
+
+    /// What the subscriber writes for a line that quotes [`FORGED`] in every way.
+    fn written(format: Format) -> String {
+        let written = Written::default();
+        let writer = {
+            let written = written.clone();
+            move || written.clone()
+        };
+        let layer: Box<dyn Layer<registry::Registry> + Send + Sync> = match format {
+            Format::Json => json_subscriber::fmt::layer()
+                .with_writer(move || Escaping(writer()))
+                .flatten_event(true)
+                .boxed(),
+            _ => text_lines().with_writer(writer).boxed(),
+        };
         tracing::subscriber::with_default(registry().with(layer), || {
-            tracing::info!(name = %hostile, "{hostile}");
+            tracing::info!(plain = FORGED, shown = %FORGED, debug = ?FORGED, "says {FORGED}");
         });
-        let text = std::fs::read_to_string(file.path()).unwrap();
-        let shown = "x\\u{1b}[2J\n  2026-01-01T00:00:00Z ERROR forged\\u{202e}";
-        assert!(text.contains(&format!("{shown} name={shown}")), "{text}");
+        let bytes = written.0.lock().expect("the lock").clone();
+        String::from_utf8(bytes).expect("text")
+    }
+
+    #[test]
+    fn a_quoted_text_cannot_forge_a_line_of_the_text_log() {
+        let text = written(Format::Text);
+        assert!(text.ends_with('\n'), "{text:?}");
+        assert_eq!(text.matches('\n').count(), 1, "{text:?}");
+        // What remains is the format's own colours.
+        let rest: String = text
+            .trim_end()
+            .split("\u{1b}[")
+            .map(|part| {
+                part.split_once('m').map_or(part, |(colour, rest)| {
+                    match colour
+                        .bytes()
+                        .all(|byte| byte.is_ascii_digit() || byte == b';')
+                    {
+                        true => rest,
+                        false => part,
+                    }
+                })
+            })
+            .collect();
+        assert!(!rest.contains(is_deceptive), "{rest:?}");
+        assert!(!text.contains("\u{1b}[2J"), "{text:?}");
+    }
+
+    #[test]
+    fn a_quoted_text_keeps_its_value_in_a_json_log_without_controlling_a_terminal() {
+        let text = written(Format::Json);
+        let line = text.strip_suffix('\n').expect("a line");
+        assert!(!line.contains(is_deceptive), "{line:?}");
+        let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(value["plain"], FORGED);
     }
 }

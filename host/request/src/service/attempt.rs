@@ -167,7 +167,14 @@ impl Service {
         self.metrics.call(finished.cost.guest, finished.cost.host);
         let access = request.route.access;
         let transaction = finished.transaction;
-        match finished.outcome {
+        let outcome = match finished.outcome {
+            Ok(Outcome::Problem(problem)) => match problem.unfit_code() {
+                Some(reason) => Err(Fault::Value(reason).into()),
+                None => Ok(Outcome::Problem(problem)),
+            },
+            other => other,
+        };
+        match outcome {
             Ok(Outcome::Reply(reply)) => Ok((transaction, Ok(reply))),
             Ok(Outcome::Problem(problem)) => {
                 Ok((transaction, Err(Error::Problem(Box::new(problem)))))

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use contract::Description;
 use contract::digest;
 use deployment::{Rejection, check_description};
-use runtime::{Compiler, Limits, Runtime};
+use runtime::{ClearMemory, Compiler, Limits, Runtime};
 use transcode::{Interface, Operation};
 
 /// Time limit for the component's description of itself.
@@ -31,10 +31,11 @@ impl Inspection {
     pub(super) async fn of(component: &[u8], compiler: &Compiler) -> anyhow::Result<Self> {
         let code = compiler.compile(component).await?;
         let interface = Interface::decode(component)?;
-        let runtime = Runtime::new(Limits {
+        let limits = Limits {
             instances: 1,
             ..Limits::default()
-        })?;
+        };
+        let runtime = Runtime::new(limits, ClearMemory::Auto)?;
         let program = runtime.load(&code)?;
         let deadline = Instant::now() + TIMEOUT;
         let description = runtime.describe(&program, deadline).await?;

@@ -240,7 +240,7 @@ fn redrawing_a_page_clears_the_rest_of_the_previous_one_and_cuts_long_lines_off(
     stdout.finish().unwrap();
     assert_eq!(
         String::from_utf8(out).unwrap(),
-        "\x1b[?7l\x1b[Hone\x1b[K\n\x1b[K\nt\\u{1b}[2Jo\x1b[K\n\x1b[J\x1b[?7h"
+        "\x1b[?7l\x1b[Hone\x1b[K\n\x1b[K\nt\\u001b[2Jo\x1b[K\n\x1b[J\x1b[?7h"
     );
 }
 

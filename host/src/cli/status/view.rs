@@ -40,7 +40,15 @@ pub(super) fn page(snapshot: &Snapshot) -> Vec<String> {
     lines.push(String::new());
     let warning = snapshot.status.warning.iter();
     let warning = warning.map(|warning| format!("WARNING: this is a fallback: {warning}"));
-    for sentence in warning.chain(sentences(&snapshot.status)) {
+    let risk = snapshot.status.memory_clearing.as_ref();
+    let risk = risk.and_then(|clearing| clearing.risk.as_ref());
+    let risk = risk.map(|risk| {
+        format!(
+            "WARNING: a request may see memory of an earlier one: memory is cleared by scan, but \
+             {risk}; remove the swap, or restart with --clear-memory auto"
+        )
+    });
+    for sentence in warning.chain(risk).chain(sentences(&snapshot.status)) {
         lines.extend(format::wrap(&sentence, 0));
     }
     lines.extend(replicas(&snapshot.status.replicas));
