@@ -28,7 +28,7 @@ pub fn attacks() -> Vec<Attack> {
             Logic::Tasks,
             zero_window,
         )
-        .lasting(3),
+        .lasting(4),
         Attack::new(
             "http2-rapid-reset",
             "8 connections open streams and reset them at once (CVE-2023-44487)",
