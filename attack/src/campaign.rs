@@ -329,8 +329,8 @@ impl Campaign {
     }
 }
 
-/// Marks a bound that a busy machine may break.
-const TIME: &str = "time: ";
+/// Begins the text of a bound that a busy machine may break.
+pub const TIME: &str = "time: ";
 
 fn is_of_time(bound: &str) -> bool {
     bound.starts_with(TIME)

@@ -7,15 +7,21 @@ use anyhow::{Result, ensure};
 use testkit::client::{Request, encode};
 
 use super::{Attack, Logic};
+use crate::campaign::TIME;
 use crate::component::{Component, Statement};
 use crate::target::{Target, refusal, scramble};
 
-/// The bytes of a large statement.
-const LARGE: usize = 256 << 10;
-/// The most parameters that SQLite takes.
+/// About the bytes of the longest statement that a host runs, and of the longest that it caches.
+const LONGEST: usize = 255 << 10;
+const LONGEST_CACHED: usize = 7 << 10;
+/// The most parameters that SQLite takes, and that a host takes.
 const PARAMETERS: usize = 32_766;
-/// The deadline of a request, and what a busy machine may add to it.
-const DEADLINE: Duration = Duration::from_secs(5 + 2);
+const PERMITTED: usize = 2000;
+/// The kinds of statements of a component in the order of requests.
+const KINDS: [u64; 4] = [0, 1, 0, 2];
+/// The deadline of a request, and what it may take to notice it: a statement that is being prepared cannot
+/// be interrupted, and a dozen of them share the processor.
+const DEADLINE: Duration = Duration::from_secs(5 + 4);
 
 pub fn attacks() -> Vec<Attack> {
     vec![
@@ -29,7 +35,7 @@ pub fn attacks() -> Vec<Attack> {
         .lasting(2),
         Attack::new(
             "large-statements",
-            "logic that runs a new statement of 256 KiB in each of 32 concurrent requests, reads and writes",
+            "logic that runs a new statement in each of 32 concurrent requests: long, cached, or with a large program; reads and writes",
             "a budget in bytes for cached statements; memory of the host's own statements is set aside",
             Logic::Crafted(large_statements),
             run_statements_then_roll_back,
@@ -37,7 +43,7 @@ pub fn attacks() -> Vec<Attack> {
         .lasting(2),
         Attack::new(
             "many-parameters",
-            "logic that runs `in ($1, …, $32766)`, in reads and writes",
+            "logic that runs `in ($1, …, $32766)`, or with 2000 parameters, the last of them 40,000 times; reads and writes",
             "the number of parameters; the deadline also binds preparing",
             Logic::Crafted(many_parameters),
             run_statements,
@@ -111,39 +117,53 @@ fn query(number: u64) -> String {
     path
 }
 
+/// The longest statements, long ones that are cached, and those that become much larger than their text.
 fn large_statements() -> Result<Vec<u8>> {
-    let padding = format!("' /*{}*/", "x".repeat(LARGE));
-    statements(|before, _| Statement {
-        before: format!("{before} '"),
-        after: padding.clone(),
-        parameters: 0,
-    })
+    let comment = |length: usize| format!("' /*{}*/", "x".repeat(length));
+    let program = format!("' in ({}1)", "abs(1),".repeat(900));
+    statements(&[
+        (comment(LONGEST), 0),
+        (comment(LONGEST_CACHED), 0),
+        (program, 0),
+    ])
 }
 
+/// As many parameters as SQLite takes, as many as the host takes, and the last of them again and again.
 fn many_parameters() -> Result<Vec<u8>> {
-    let names: Vec<_> = (1..=PARAMETERS)
-        .map(|number| format!("${number}"))
-        .collect();
-    let list = format!("' in ({})", names.join(","));
-    statements(|before, condition| Statement {
-        before: format!("{before} {condition} '"),
-        after: list.clone(),
-        parameters: PARAMETERS,
-    })
+    let names = |count: usize| {
+        let names: Vec<_> = (1..=count).map(|number| format!("${number}")).collect();
+        names.join(",")
+    };
+    let repeated = format!(
+        "{}{}",
+        names(PERMITTED),
+        format!(",${PERMITTED}").repeat(40_000)
+    );
+    statements(&[
+        (format!("' in ({})", names(PARAMETERS)), PARAMETERS),
+        (format!("' in ({})", names(PERMITTED)), PERMITTED),
+        (format!("' in ({repeated})"), PERMITTED),
+    ])
 }
 
-/// A component that reads and writes with these statements.
-fn statements(statement: impl Fn(&str, &str) -> Statement) -> Result<Vec<u8>> {
-    Component::new()
-        .migration("create table things (name text)")
-        .operation("read", statement("select", "1 where"))
-        .operation(
-            "write",
-            statement("delete from things where name =", "name ||"),
-        )
-        .route("GET /attack/{id}", "read", 204)
-        .route("POST /attack/{id}", "write", 204)
-        .build()
+/// A component that reads and writes with statements that end with these texts and have so many
+/// parameters. Its operations are `/attack/0/{id}` and so on.
+fn statements(kinds: &[(String, usize)]) -> Result<Vec<u8>> {
+    let mut component = Component::new().migration("create table things (name text)");
+    for (kind, (after, parameters)) in kinds.iter().enumerate() {
+        let statement = |before: &str| Statement {
+            before: before.to_owned(),
+            after: after.clone(),
+            parameters: *parameters,
+        };
+        let (read, write) = (format!("read{kind}"), format!("write{kind}"));
+        component = component
+            .operation(&read, statement("select 1 where '"))
+            .operation(&write, statement("delete from things where name = '"))
+            .route(&format!("GET /attack/{kind}/{{id}}"), &read, 204)
+            .route(&format!("POST /attack/{kind}/{{id}}"), &write, 204);
+    }
+    component.build()
 }
 
 fn run_statements(target: &Target) -> Result<String> {
@@ -161,9 +181,13 @@ fn run_statements(target: &Target) -> Result<String> {
                 "GET"
             };
             let began = Instant::now();
-            let answer = Request::new(target.api, method, &format!("/attack/{number}"))
-                .patience(2 * DEADLINE)
-                .try_send();
+            let answer = Request::new(
+                target.api,
+                method,
+                &format!("/attack/{}/{number}", KINDS[number as usize / 4 % 4]),
+            )
+            .patience(2 * DEADLINE)
+            .try_send();
             slowest.fetch_max(began.elapsed().as_millis() as u64, Ordering::Relaxed);
             tally.add(answer.as_ref().ok());
         }
@@ -171,7 +195,7 @@ fn run_statements(target: &Target) -> Result<String> {
     let slowest = Duration::from_millis(slowest.into_inner());
     ensure!(
         slowest <= DEADLINE,
-        "an answer took {slowest:?}, and the deadline of requests is 5 s ({tally})"
+        "{TIME}an answer took {slowest:?}, and the deadline of requests is 5 s ({tally})"
     );
     Ok(tally.to_string())
 }
