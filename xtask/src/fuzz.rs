@@ -1,138 +1,132 @@
-//! Checks running services against their own OpenAPI documents.
+//! Searches for inputs that break the code that reads bytes of strangers, with coverage feedback.
 //!
-//! The host that the tests built serves each component on a free port, with a database in memory. A
-//! validator reads its /openapi.json. Then schemathesis derives valid and invalid requests from it, and
-//! looks for server errors and for answers that the document does not allow. At the end the host must
-//! drain and exit with status 0. The seed is fixed, so a failure can be repeated.
+//! The targets are tests of the workspace that use `bolero::check!`. `cargo test` runs them on their corpus and on
+//! random inputs. This command compiles them with LLVM's coverage counters and lets libFuzzer search, one target
+//! after the other. It needs a C++ compiler. No sanitizer is used: the toolchain is stable, and the code has no
+//! `unsafe`.
+//!
+//! New inputs are kept in `target/fuzz/corpus`, so that the next run goes on from there. An input that fails is
+//! written to `crashes` next to the target's corpus, and fails `cargo test` from then on.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
-use testkit::{Host, Settings};
-use xtask::component::{COUNTER, TASKS};
-use xtask::python::{Missing, Python};
+use anyhow::{Context as _, Result, bail};
 use xtask::step;
 use xtask::workspace::Workspace;
 
-use crate::summary::Outcome;
+/// The version of the command that builds and runs the targets. It must fit the crate `bolero`.
+const CARGO_BOLERO: &str = "0.13.5";
 
-/// The name of the check in a summary.
-pub const NAME: &str = "API against its OpenAPI document (schemathesis)";
-
-/// What schemathesis checks in each answer.
-///
-/// Left out are `positive_data_acceptance` and the checks of deleted resources. A request may conform to
-/// the document and still be refused because of the data, for example if a dependency does not exist.
-const CHECKS: &[&str] = &[
-    "not_a_server_error",
-    "status_code_conformance",
-    "content_type_conformance",
-    "response_headers_conformance",
-    "response_schema_conformance",
-    "unsupported_method",
-    "allow_header_conformance",
+/// The crates with targets.
+const PACKAGES: &[(&str, &[&str])] = &[
+    (
+        "task-host-transcode",
+        &[
+            "tests::fuzz::a_result_in_hostile_memory_is_read_or_rejected",
+            "tests::fuzz::any_json_is_rejected_or_survives_a_round_trip",
+            "tests::fuzz::any_query_is_read_or_rejected",
+            "tests::fuzz::any_template_is_parsed_or_rejected",
+            "tests::fuzz::any_bytes_are_decoded_as_a_component_or_rejected",
+            "tests::fuzz::any_wit_is_decoded_and_described",
+        ],
+    ),
+    (
+        "task-host-storage",
+        &[
+            "postgres::fuzz::any_statement_is_accepted_whole_or_refused",
+            "postgres::fuzz::any_migration_is_split_into_its_statements_or_refused",
+        ],
+    ),
 ];
 
-/// A component to check.
-struct Target {
-    component: &'static str,
-    /// A pattern of its paths that answer 5xx on purpose.
-    left_out: Option<&'static str>,
-    /// A check in addition to [`CHECKS`].
-    further_check: Option<&'static str>,
+/// Arguments of `fuzz`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Run only the targets whose name contains this text.
+    filter: Option<String>,
+    /// Seconds for each target.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    seconds: u32,
 }
 
-const TARGETS: &[Target] = &[
-    Target {
-        component: TASKS.name,
-        left_out: None,
-        further_check: Some("negative_data_rejection"),
-    },
-    Target {
-        component: COUNTER.name,
-        left_out: Some("^/(naughty/|echo/problem$)"),
-        // `negative_data_rejection` fails by mistake: schemathesis 4 believes that 2^63 exceeds a u64, and
-        // that a list of one empty string differs from an empty list in a query.
-        further_check: None,
-    },
-];
-
-/// Checks every component in `target/components` with the host in `target/debug`.
-pub fn run(workspace: &Workspace) -> Outcome {
-    step::announce("Preparing the Python tools of the API check…");
-    let python = match Python::prepare(workspace) {
-        Ok(python) => python,
-        Err(Missing { why, remedy }) => return Outcome::LeftOut { why, remedy },
-    };
-    for target in TARGETS {
-        let name = target.component;
-        step::announce(&format!(
-            "Checking the API of {name} against its OpenAPI document…"
-        ));
-        if let Err(error) = check(workspace, &python, target) {
-            return Outcome::Failed(format!("{name}: {error:#}"));
+/// Runs the targets one after the other and stops at the first input that fails.
+///
+/// # Errors
+/// If no target matches, cargo-bolero cannot be installed, a target does not compile, or an input fails.
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    let filter = arguments.filter.as_deref().unwrap_or_default();
+    let folder = workspace.target.join("fuzz");
+    let mut ran = 0;
+    for (package, tests) in PACKAGES {
+        for test in tests.iter().filter(|test| test.contains(filter)) {
+            if ran == 0 {
+                install(workspace)?;
+            }
+            ran += 1;
+            step::announce(&format!("Fuzzing {test} for {} s…", arguments.seconds));
+            let corpus = folder.join("corpus").join(test.replace("::", "-"));
+            fs::create_dir_all(&corpus)
+                .with_context(|| format!("cannot create {}", workspace.shown(&corpus)))?;
+            let mut command = workspace.cargo("bolero");
+            command
+                .args(["test", "--sanitizer", "NONE", "--profile", "fuzz"])
+                .args(["--package", package])
+                .arg("--target-dir")
+                .arg(&folder)
+                .args(["-T", &format!("{}s", arguments.seconds)])
+                .arg("--corpus-dir")
+                .arg(&corpus)
+                .args(["--engine-args", "-print_final_stats=1"])
+                .arg(test);
+            prefer(&mut command, programs(workspace));
+            step::run(&mut command)?;
         }
     }
-    Outcome::Passed
+    if ran == 0 {
+        bail!("no target's name contains {filter:?}");
+    }
+    Ok(())
 }
 
-fn check(workspace: &Workspace, python: &Python, target: &Target) -> Result<()> {
-    let file =
-        |folder: PathBuf, extension: &str| folder.join(target.component).with_extension(extension);
-    let component = file(workspace.components(), "wasm");
-    let folder = workspace.target.join("fuzz");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let log = file(folder, "log");
-    let settings = Settings::new(workspace.host_binary("debug"))?
-        .component(component)
-        .database("sqlite::memory:")
-        .log_file(&log);
-    let outcome = Host::start(&settings).and_then(|host| {
-        let url = format!("http://{}/openapi.json", host.address);
-        let admin = format!("http://{}/admin/openapi.json", host.admin_address);
-        let answers = validate(workspace, python, &admin)
-            .and_then(|()| validate(workspace, python, &url))
-            .and_then(|()| step::run(&mut schemathesis(workspace, python, &url, target)));
-        let stopped = host.stop();
-        answers.and(stopped)
-    });
-    outcome.with_context(|| format!("the host's log is {}", workspace.shown(&log)))
+/// Installs cargo-bolero into the target folder, unless it is there.
+fn install(workspace: &Workspace) -> Result<()> {
+    let installed = workspace
+        .target
+        .join("fuzz/cargo-bolero")
+        .join(CARGO_BOLERO);
+    if installed.exists() {
+        return Ok(());
+    }
+    step::announce("Installing cargo-bolero into the target folder…");
+    step::run(
+        workspace
+            .cargo("install")
+            .args([
+                "cargo-bolero",
+                "--locked",
+                "--debug",
+                "--version",
+                CARGO_BOLERO,
+            ])
+            .args(["--no-default-features", "--features", "libfuzzer"])
+            .arg("--root")
+            .arg(&installed),
+    )
 }
 
-fn validate(workspace: &Workspace, python: &Python, url: &str) -> Result<()> {
-    let script = workspace.root.join("tools/validate_openapi.py");
-    let mut command = python.program("python");
-    step::run(without_proxy(&mut command).arg(script).arg(url))
+/// Returns the folder of the installed programs.
+fn programs(workspace: &Workspace) -> PathBuf {
+    let root = workspace.target.join("fuzz/cargo-bolero");
+    root.join(CARGO_BOLERO).join("bin")
 }
 
-/// Returns the command of a run that takes a few minutes and is the same every time.
-fn schemathesis(workspace: &Workspace, python: &Python, url: &str, target: &Target) -> Command {
-    let checks: Vec<&str> = CHECKS.iter().copied().chain(target.further_check).collect();
-    let mut command = python.program("schemathesis");
-    without_proxy(&mut command)
-        // Its working files stay out of the repository.
-        .current_dir(workspace.target.join("fuzz"))
-        .arg("--config-file")
-        .arg(workspace.root.join("tools/schemathesis.toml"))
-        .args(["run", url, "--checks", &checks.join(",")])
-        .args(["--phases", "examples,coverage,fuzzing,stateful"])
-        .args(["--max-examples", "40", "--seed", "1", "--workers", "1"])
-        .args(["--generation-database", "none", "--request-timeout", "10"])
-        .args(["--continue-on-failure", "--no-color"])
-        .args(["--suppress-health-check", "all"]);
-    // It cannot read the event stream, an answer without an end.
-    let left_out = match target.left_out {
-        Some(paths) => format!("^/events$|{paths}"),
-        None => "^/events$".to_owned(),
-    };
-    command.args(["--exclude-path-regex", &left_out]);
-    command
-}
-
-/// A proxy cannot reach a server on this machine.
-fn without_proxy(command: &mut Command) -> &mut Command {
-    let local = "127.0.0.1,localhost";
-    command.env("NO_PROXY", local).env("no_proxy", local)
+/// Makes a command look for programs in a folder first.
+fn prefer(command: &mut Command, folder: PathBuf) {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(folder).chain(std::env::split_paths(&path));
+    if let Ok(path) = std::env::join_paths(folders) {
+        command.env("PATH", path);
+    }
 }
