@@ -6,24 +6,45 @@
 //! `unsafe`.
 //!
 //! New inputs are kept in `target/fuzz/corpus`, so that the next run goes on from there. An input that fails is
-//! written to `crashes` next to the target's corpus, and fails `cargo test` from then on.
+//! written to `target/fuzz/failed`. Copy it into the target's `corpus` in the repository: `cargo test` tries it from
+//! then on.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 use xtask::step;
 use xtask::workspace::Workspace;
 
-/// The version of the command that builds and runs the targets. It must fit the crate `bolero`.
-const CARGO_BOLERO: &str = "0.13.5";
+/// Coverage counters as libFuzzer reads them. These are the flags of cargo-bolero, which itself cannot be used: it
+/// compiles every test of a package, and those without a target do not link.
+const COVERAGE: &[&str] = &[
+    "--cfg=fuzzing",
+    "--cfg=fuzzing_libfuzzer",
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+    "-Cllvm-args=-sanitizer-coverage-stack-depth",
+];
 
-/// The crates with targets.
-const PACKAGES: &[(&str, &[&str])] = &[
-    (
-        "task-host-transcode",
-        &[
+/// A crate with targets.
+struct Package {
+    name: &'static str,
+    /// The folder with the file of the targets, and with their corpus.
+    folder: &'static str,
+    /// The tests that are targets.
+    targets: &'static [&'static str],
+}
+
+const PACKAGES: &[Package] = &[
+    Package {
+        name: "task-host-transcode",
+        folder: "host/transcode/src/tests",
+        targets: &[
             "tests::fuzz::a_result_in_hostile_memory_is_read_or_rejected",
             "tests::fuzz::any_json_is_rejected_or_survives_a_round_trip",
             "tests::fuzz::any_query_is_read_or_rejected",
@@ -31,14 +52,15 @@ const PACKAGES: &[(&str, &[&str])] = &[
             "tests::fuzz::any_bytes_are_decoded_as_a_component_or_rejected",
             "tests::fuzz::any_wit_is_decoded_and_described",
         ],
-    ),
-    (
-        "task-host-storage",
-        &[
+    },
+    Package {
+        name: "task-host-storage",
+        folder: "host/storage/src/postgres",
+        targets: &[
             "postgres::fuzz::any_statement_is_accepted_whole_or_refused",
             "postgres::fuzz::any_migration_is_split_into_its_statements_or_refused",
         ],
-    ),
+    },
 ];
 
 /// Arguments of `fuzz`.
@@ -54,34 +76,22 @@ pub struct Arguments {
 /// Runs the targets one after the other and stops at the first input that fails.
 ///
 /// # Errors
-/// If no target matches, cargo-bolero cannot be installed, a target does not compile, or an input fails.
+/// If no target matches, a target does not compile, or an input fails.
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let filter = arguments.filter.as_deref().unwrap_or_default();
-    let folder = workspace.target.join("fuzz");
     let mut ran = 0;
-    for (package, tests) in PACKAGES {
-        for test in tests.iter().filter(|test| test.contains(filter)) {
-            if ran == 0 {
-                install(workspace)?;
-            }
+    for package in PACKAGES {
+        let targets = package.targets.iter();
+        let mut targets = targets.filter(|target| target.contains(filter)).peekable();
+        if targets.peek().is_none() {
+            continue;
+        }
+        step::announce(&format!("Building the fuzz targets of {}…", package.name));
+        let program = build(workspace, package)?;
+        for target in targets {
+            step::announce(&format!("Fuzzing {target} for {} s…", arguments.seconds));
+            fuzz(workspace, &program, package, target, arguments.seconds)?;
             ran += 1;
-            step::announce(&format!("Fuzzing {test} for {} s…", arguments.seconds));
-            let corpus = folder.join("corpus").join(test.replace("::", "-"));
-            fs::create_dir_all(&corpus)
-                .with_context(|| format!("cannot create {}", workspace.shown(&corpus)))?;
-            let mut command = workspace.cargo("bolero");
-            command
-                .args(["test", "--sanitizer", "NONE", "--profile", "fuzz"])
-                .args(["--package", package])
-                .arg("--target-dir")
-                .arg(&folder)
-                .args(["-T", &format!("{}s", arguments.seconds)])
-                .arg("--corpus-dir")
-                .arg(&corpus)
-                .args(["--engine-args", "-print_final_stats=1"])
-                .arg(test);
-            prefer(&mut command, programs(workspace));
-            step::run(&mut command)?;
         }
     }
     if ran == 0 {
@@ -90,43 +100,69 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Installs cargo-bolero into the target folder, unless it is there.
-fn install(workspace: &Workspace) -> Result<()> {
-    let installed = workspace
-        .target
-        .join("fuzz/cargo-bolero")
-        .join(CARGO_BOLERO);
-    if installed.exists() {
-        return Ok(());
-    }
-    step::announce("Installing cargo-bolero into the target folder…");
-    step::run(
-        workspace
-            .cargo("install")
+/// Compiles a package's unit tests with coverage counters. Returns the program.
+fn build(workspace: &Workspace, package: &Package) -> Result<PathBuf> {
+    let host = step::read(Command::new("rustc").args(["--print", "host-tuple"]))?;
+    let command = || {
+        let mut command = workspace.cargo("test");
+        command
             .args([
-                "cargo-bolero",
-                "--locked",
-                "--debug",
-                "--version",
-                CARGO_BOLERO,
+                "--package",
+                package.name,
+                "--lib",
+                "--no-run",
+                "--profile",
+                "fuzz",
             ])
-            .args(["--no-default-features", "--features", "libfuzzer"])
-            .arg("--root")
-            .arg(&installed),
-    )
+            // Given a target, cargo compiles build scripts and macros without the counters.
+            .args(["--target", &host])
+            .arg("--target-dir")
+            .arg(workspace.target.join("fuzz"))
+            .env("CARGO_ENCODED_RUSTFLAGS", COVERAGE.join("\x1f"))
+            .env("BOLERO_FUZZER", "libfuzzer");
+        command
+    };
+    step::run(&mut command())?;
+    let messages = step::read(command().arg("--message-format=json"))?;
+    let mut messages = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    messages
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .with_context(|| format!("cargo did not name the test program of {}", package.name))
 }
 
-/// Returns the folder of the installed programs.
-fn programs(workspace: &Workspace) -> PathBuf {
-    let root = workspace.target.join("fuzz/cargo-bolero");
-    root.join(CARGO_BOLERO).join("bin")
-}
-
-/// Makes a command look for programs in a folder first.
-fn prefer(command: &mut Command, folder: PathBuf) {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::iter::once(folder).chain(std::env::split_paths(&path));
-    if let Ok(path) = std::env::join_paths(folders) {
-        command.env("PATH", path);
+/// Lets libFuzzer search inputs for one target.
+fn fuzz(
+    workspace: &Workspace,
+    program: &Path,
+    package: &Package,
+    target: &str,
+    seconds: u32,
+) -> Result<()> {
+    let name = target.replace("::", "__");
+    let found = workspace.target.join("fuzz/corpus").join(&name);
+    let failed = workspace.target.join("fuzz/failed").join(&name);
+    for folder in [&found, &failed] {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", workspace.shown(folder)))?;
     }
+    let mut flags = vec![
+        format!("-max_total_time={seconds}"),
+        "-timeout=10".to_owned(),
+        "-rss_limit_mb=2048".to_owned(),
+        "-print_final_stats=1".to_owned(),
+        format!("-artifact_prefix={}/", workspace.shown(&failed)),
+        workspace.shown(&found).to_string(),
+    ];
+    let seeds = format!("{}/__fuzz__/{name}/corpus", package.folder);
+    if workspace.root.join(&seeds).exists() {
+        flags.push(seeds);
+    }
+    step::run(
+        Command::new(program)
+            .args([target, "--exact", "--nocapture", "--test-threads=1"])
+            .current_dir(&workspace.root)
+            .env("BOLERO_LIBFUZZER_ARGS", flags.join(" ")),
+    )
 }
