@@ -14,9 +14,9 @@ pub const PAGE_BYTES: usize = 4 << 20;
 /// Number of tasks in the first batch. It fills a page of the default limit, and shows whether there
 /// is a next one.
 const FIRST_BATCH: usize = 101;
-/// Number of tasks in every later batch. This many of the largest tasks have 13 MB, and the component
-/// cannot free memory.
-const LATER_BATCH: usize = 400;
+/// Number of tasks in every later batch. This many of the largest tasks have 28 MB, which is within the
+/// host's limit on results even after a full page. The component cannot free memory.
+const LATER_BATCH: usize = 900;
 
 /// Where a page begins and how long it may be.
 #[derive(Debug, Clone, Copy)]

@@ -43,7 +43,7 @@ fn follow(database: &mut Database, filter: &TaskFilter) -> (Vec<i64>, usize) {
         )
         .unwrap();
         pages += 1;
-        assert!(database.bytes < 20 << 20, "{} bytes read", database.bytes);
+        assert!(database.bytes < 32 << 20, "{} bytes read", database.bytes);
         assert!(json(&page.tasks) <= operations::PAGE_BYTES);
         ids.extend(page.tasks.iter().map(|task| task.id));
         cursor = page.next;
@@ -98,7 +98,7 @@ fn pages_of_the_largest_tasks_are_bounded_and_complete() {
     loop {
         database.bytes = 0;
         let page = simple::list(&mut database, cursor).unwrap();
-        assert!(database.bytes < 20 << 20, "{} bytes read", database.bytes);
+        assert!(database.bytes < 32 << 20, "{} bytes read", database.bytes);
         ids.extend(
             page.tasks
                 .iter()
