@@ -5,6 +5,8 @@
 //! coverage feedback. A target panics if an input breaks the property in its name. If a target
 //! needs a type, the start of its input decides the type, and the rest is the input for that type.
 
+use std::time::{Duration, Instant};
+
 use arbitrary::Unstructured;
 use bolero::check;
 use serde_json::Value;
@@ -15,7 +17,8 @@ use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
 
 use super::arbitrary::{names, not_optional, option, record, variant};
 use super::support::{operation, route};
-use crate::layout::{Layout, Memory};
+use crate::buffer::{AnswerLimits, Buffer};
+use crate::layout::{Layouts, Memory, ResultError};
 use crate::operation::Input;
 use crate::read::{self, FieldErrors, Place};
 use crate::{
@@ -23,7 +26,8 @@ use crate::{
 };
 use contract::{Description, Method, Route};
 
-/// What a guest may be charged for one result, in bytes.
+/// What a guest may be charged for one result, what may be written for it, and what the values of a request may take,
+/// in bytes.
 const LIMIT: usize = 1 << 16;
 
 /// Takes a type from the start of an input. Returns the rest too.
@@ -99,6 +103,18 @@ fn any_payload(bytes: &mut Unstructured<'_>, depth: u8) -> arbitrary::Result<Opt
     })
 }
 
+/// Writes JSON within the limit.
+fn written(
+    write: impl FnOnce(&mut Buffer) -> Result<(), ResultError>,
+) -> Result<Vec<u8>, ResultError> {
+    let mut out = Buffer::new(AnswerLimits {
+        bytes: LIMIT,
+        deadline: Instant::now() + Duration::from_secs(60),
+    });
+    write(&mut out)?;
+    out.finish()
+}
+
 /// The memory is anything, at any address: every result is an error, or JSON that the other way of reading,
 /// lifting and then writing, gives as well.
 #[test]
@@ -110,22 +126,21 @@ fn a_result_in_hostile_memory_is_read_or_rejected() {
         let Some((&address, bytes)) = bytes.split_first() else {
             return;
         };
-        let layout = Layout::of(&ty);
+        let layout = Layouts::default().of(&ty);
         let mut memory = Memory::new(bytes, LIMIT);
         let Ok(value) = memory.value(address.into(), &layout) else {
             return;
         };
-        let mut direct = Vec::new();
-        let written = layout.write(&mut direct, &mut memory, value);
-        if written.is_ok() {
-            serde_json::from_slice::<Value>(&direct).expect("the JSON that was written");
+        let direct = written(|out| layout.write(out, &mut memory, value));
+        if let Ok(direct) = &direct {
+            serde_json::from_slice::<Value>(direct).expect("the JSON that was written");
         }
 
         let mut memory = Memory::new(bytes, LIMIT);
         let value = memory.value(address.into(), &layout).unwrap();
         if let Ok(lifted) = layout.lift(&mut memory, value) {
-            let mut through_value = Vec::new();
-            if write::value(&mut through_value, &ty, &lifted).is_ok() && written.is_ok() {
+            let through_value = written(|out| write::value(out, &ty, &lifted));
+            if let (Ok(direct), Ok(through_value)) = (direct, through_value) {
                 assert_eq!(direct, through_value);
             }
         }
@@ -149,18 +164,17 @@ fn any_json_is_rejected_or_survives_a_round_trip() {
         let Ok(parsed) = parsed else {
             return;
         };
-        let mut errors = FieldErrors::default();
+        let mut errors = FieldErrors::new(LIMIT);
         let Some(value) = read::value(&ty, parsed, Place::Body, &mut errors) else {
-            assert_ne!(errors.0, vec![], "no reason for the rejection");
+            assert_ne!(errors.list, vec![], "no reason for the rejection");
             return;
         };
-        let mut written = Vec::new();
-        if write::value(&mut written, &ty, &value).is_err() {
+        let Ok(written) = written(|out| write::value(out, &ty, &value)) else {
             return;
-        }
+        };
         let again = json::parse(&written).expect("the JSON that was written");
         let again = read::value(&ty, again, Place::Body, &mut errors);
-        assert_eq!(again.as_ref(), Some(&value), "{:?}", errors.0);
+        assert_eq!(again.as_ref(), Some(&value), "{:?}", errors.list);
     });
 }
 
