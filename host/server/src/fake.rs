@@ -173,10 +173,6 @@ impl Logic for NoLogic {
         unreachable!("the fake answers without it")
     }
 
-    fn storage_fault(&self) -> Option<StorageFault> {
-        self.storage_fault.lock().unwrap().clone()
-    }
-
     fn alive(&self) -> bool {
         true
     }
@@ -221,6 +217,10 @@ impl Api for Fake {
 
     async fn ready(&self) -> Result<(), Error> {
         self.ready.lock().unwrap().clone()
+    }
+
+    fn storage_fault(&self) -> Option<StorageFault> {
+        self.storage_fault.lock().unwrap().clone()
     }
 
     fn alive(&self) -> bool {
