@@ -50,6 +50,10 @@ components:
 fuzz:
     cargo xtask fuzz
 
+# Attack a running host and check that it stays within its bounds.
+attack *flags:
+    cargo xtask attack {{ flags }}
+
 # Test the web pages in a browser; `-- -k board` runs only matching tests.
 browser *flags:
     cargo xtask browser {{ flags }}

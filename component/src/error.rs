@@ -126,7 +126,7 @@ fn defect(platform: &mut impl Platform, detail: &str, constraint: &str) -> Probl
             ("error.constraint".to_owned(), constraint.to_owned()),
         ],
     );
-    problem(500, "internal-error", "The service failed")
+    problem(500, "service-failed", "The service failed")
 }
 
 fn problem(status: u16, code: &str, title: &str) -> Problem {

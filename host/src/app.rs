@@ -20,7 +20,7 @@ use crate::config::{Process, Serve};
 use crate::failure::Failure;
 use deployment::{Deployments, Gate, Member, Start};
 use request::{Broadcast, Lease, Service};
-use runtime::Runtime;
+use runtime::{Clearing, Runtime};
 use server::admin::Access;
 use server::{Server, listen, operators::OperatorsPort};
 use storage::Database;
@@ -32,6 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const WATCH_INTERVAL: Duration = Duration::from_secs(3);
 /// Pause between two deletions of expired answers and events.
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(600);
+/// Pause between two looks whether pages of this process can be swapped out now.
+const CLEARING_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Serves a component until SIGTERM or SIGINT: what `task-host serve` does.
 ///
@@ -47,13 +49,19 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
     config.declared.check()?;
     let bundled = config.bundled()?;
     let keys = config.deployments.trusted_keys()?;
+    process.check_database()?;
     let cache = config.code_cache()?;
-    let runtime = Runtime::new(process.limits.runtime())
+    let runtime = Runtime::new(process.limits.runtime(), config.clear_memory())
         .map_err(|error| Failure::setting("--max-concurrency", format!("{error:#}")))?;
+    let runtime = Arc::new(runtime);
+    report_clearing(&runtime.clearing());
     let database = process.open_database()?;
     let gate = Arc::new(Gate {
-        runtime: Arc::new(runtime),
-        compiler: config.deployments.compiler()?,
+        runtime: runtime.clone(),
+        compiler: config
+            .deployments
+            .compiling
+            .compiler(process.memory_bytes())?,
         cache,
         shared: config.deployments.code_key()?,
         keys,
@@ -80,6 +88,7 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
     };
     let replaceable = Replaceable {
         access,
+        runtime,
         deployments: Box::new(|service, member| {
             let settings = config.deployments.settings();
             let deployments = Deployments::new(gate.clone(), service, settings, member);
@@ -94,6 +103,8 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
 pub struct Replaceable<'a> {
     /// Who may use the admin API.
     access: Access,
+    /// What runs the logic.
+    runtime: Arc<Runtime>,
     /// Makes the deployments of a service that serves already.
     deployments: Box<MakeDeployments<'a>>,
 }
@@ -168,12 +179,16 @@ async fn run_until_stopped(
         lease,
     ));
 
-    let (deployments, access) = match replaceable {
+    let (deployments, access, clearing) = match replaceable {
         Some(replaceable) => (
             Some((replaceable.deployments)(service.clone(), member)),
             Some(replaceable.access),
+            Some(tokio::spawn(watch_clearing(
+                replaceable.runtime,
+                metrics.clone(),
+            ))),
         ),
-        None => (None, None),
+        None => (None, None, None),
     };
     // This consumes `start`: from here on only the service holds the revision, so that it is freed
     // when it is replaced.
@@ -214,6 +229,9 @@ async fn run_until_stopped(
     }
     cleanup.abort();
     watch.abort();
+    if let Some(clearing) = clearing {
+        clearing.abort();
+    }
     served
 }
 
@@ -285,6 +303,37 @@ async fn delete_expired(
         let events = database.feed();
         let events = events.forget_events(events_kept_for, events_kept).await;
         report_deleted("events", events);
+    }
+}
+
+/// Keeps the metrics of how memory is cleared, and logs when that becomes unsafe, until the task is
+/// aborted.
+async fn watch_clearing(runtime: Arc<Runtime>, metrics: Arc<Metrics>) {
+    let mut interval = tokio::time::interval(CLEARING_INTERVAL);
+    let mut known = runtime.clearing();
+    loop {
+        interval.tick().await;
+        let now = runtime.clearing();
+        metrics.memory_clearing(now.mode.as_str(), now.risk.is_some());
+        if now.risk.is_some() != known.risk.is_some() {
+            report_clearing(&now);
+        }
+        known = now;
+    }
+}
+
+fn report_clearing(clearing: &Clearing) {
+    let (mode, reason) = (clearing.mode.as_str(), &clearing.reason);
+    match &clearing.risk {
+        None => tracing::info!(
+            memory.clearing = mode,
+            "memory is cleared by {mode}: {reason}"
+        ),
+        Some(risk) => tracing::error!(
+            memory.clearing = mode,
+            "memory is cleared by {mode} ({reason}), but {risk}: one request may see memory of an \
+             earlier one; remove the swap, or restart with --clear-memory auto"
+        ),
     }
 }
 

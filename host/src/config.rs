@@ -1,12 +1,14 @@
 //! The flags of a serving process: one struct for each concern, parsed into real types at start.
 //!
 //! Every flag has an environment variable `TASK_HOST_…` of the same name and a default that works on
-//! a laptop. A wrong value ends the process before a port opens, with a message that names the
-//! flag.
+//! a laptop; [`environment`] says how the two go together. A wrong value ends the process before a
+//! port opens, with a message that names the flag.
 
+pub(crate) mod compiling;
 mod database;
 mod declared;
 mod deployments;
+pub mod environment;
 mod limits;
 mod logs;
 
@@ -62,6 +64,11 @@ pub struct Serve {
     #[arg(long, env = "TASK_HOST_DRY_RUN_TIMEOUT", default_value = "5s",
         value_parser = parse_duration)]
     pub(crate) dry_run_timeout: Duration,
+    /// How an instance's memory is cleared for the next one: exact; scan, which costs less and is
+    /// safe only where the kernel cannot swap out this process; or auto, which is scan where that is
+    /// so and exact otherwise
+    #[arg(long, env = "TASK_HOST_CLEAR_MEMORY", value_enum, default_value_t)]
+    clear_memory: ClearMemory,
 
     #[command(flatten)]
     pub(crate) declared: declared::Args,
@@ -73,7 +80,25 @@ pub struct Serve {
     pub(crate) process: Process,
 }
 
+/// How an instance's memory is cleared.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum ClearMemory {
+    #[default]
+    Auto,
+    Scan,
+    Exact,
+}
+
 impl Serve {
+    /// Returns how an instance's memory shall be cleared.
+    pub(crate) fn clear_memory(&self) -> runtime::ClearMemory {
+        match self.clear_memory {
+            ClearMemory::Auto => runtime::ClearMemory::Auto,
+            ClearMemory::Scan => runtime::ClearMemory::Scan,
+            ClearMemory::Exact => runtime::ClearMemory::Exact,
+        }
+    }
+
     /// Reads the component of `--component`, with the signature beside it.
     ///
     /// # Errors
@@ -169,6 +194,15 @@ impl Process {
         logs::init(&self.logs)
     }
 
+    /// Returns the memory that requests and an embedded database may take, in bytes.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let database = match self.database.location {
+            Location::Sqlite(_) | Location::Temporary => self.database.sqlite_memory.0 as u64,
+            Location::Postgres(_) => 0,
+        };
+        self.limits.requests_bytes().saturating_add(database)
+    }
+
     /// Returns who may use the admin API.
     ///
     /// # Errors
@@ -176,6 +210,15 @@ impl Process {
     pub(crate) fn access(&self) -> Result<Access, Failure> {
         let access = self.server.admin.access(self.server.admin_addr);
         access.map_err(|unusable| Failure::setting(unusable.flag, unusable.reason))
+    }
+
+    /// Checks the place of the database, before anything is created near it.
+    ///
+    /// # Errors
+    /// [`Failure::Setting`] names the flag.
+    pub(crate) fn check_database(&self) -> Result<(), Failure> {
+        storage::check_place(&self.database.location)
+            .map_err(|error| Failure::setting("--database", error))
     }
 
     /// Returns how many files the database may have open.

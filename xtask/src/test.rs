@@ -95,7 +95,11 @@ pub fn verify_only(workspace: &Workspace, arguments: &verify::Arguments) -> Resu
     Ok(summary.finish(in_ci()))
 }
 
-fn build(workspace: &Workspace) -> Result<()> {
+/// Builds the components, the host and its tests.
+///
+/// # Errors
+/// If one of them does not build.
+pub fn build(workspace: &Workspace) -> Result<()> {
     component::build_all(workspace)?;
     step::announce("Building the host and its tests…");
     // `cargo build` would choose other features for dependencies, and compile them again.

@@ -147,7 +147,7 @@ fn a_defect_is_logged_and_hidden_from_the_client() {
     let problem = error.into_problem(&mut database);
     assert_eq!(
         (problem.status, problem.code.as_str()),
-        (500, "internal-error")
+        (500, "service-failed")
     );
     assert_eq!(problem.detail, None);
     assert!(

@@ -262,6 +262,9 @@ words! {
         PathAmbiguous = "path-ambiguous",
         /// The host answers the path itself.
         PathReserved = "path-reserved",
+        /// A name or another text has characters that could forge what a terminal or a log shows,
+        /// or is too long.
+        TextUnfit = "text-unfit",
         /// A file of the web UI cannot be served.
         AssetUnfit = "asset-unfit",
         /// A migration differs from the one that was applied.

@@ -4,12 +4,14 @@
 //!   reads them from a component; `transcode`, `deployment` and `server` use them.
 //! - [`deployment`] has the words of a deployment: stages, kinds, outcomes, reasons. `storage`
 //!   stores them, `deployment` decides by them, `server` and the command line show them.
+//! - [`text`] checks and escapes texts that people read.
 //! - [`digest`] computes and parses the digests that name components.
 //!
 //! This crate knows no other layer, and none of the crates that a layer is built on.
 
 pub mod deployment;
 pub mod digest;
+pub mod text;
 mod word;
 
 use std::fmt;
@@ -29,6 +31,54 @@ pub const RESERVED_PATHS: [&str; 7] = [
     "/openapi.json",
     "/metrics",
     "/events",
+];
+
+/// The codes of the problems that the host itself answers with on the public port. A component's
+/// problems must not use them: a client could not tell who answered.
+pub const HOST_PROBLEMS: &[&str] = &[
+    "malformed-request",
+    "invalid-request",
+    "invalid-header",
+    "unsupported-media-type",
+    "unsupported-content-coding",
+    "precondition-failed",
+    "idempotency-key-reused",
+    "overloaded",
+    "unavailable",
+    "outcome-unknown",
+    "not-found",
+    "method-not-allowed",
+    "payload-too-large",
+    "arguments-too-large",
+    "malformed-http",
+    "invalid-host",
+    "target-too-long",
+    "head-too-large",
+    "unsupported-expectation",
+    "unsupported-transfer-coding",
+    "unsupported-http-version",
+    "too-many-buffered-bytes",
+    "body-timeout",
+    "body-incomplete",
+    "too-many-event-streams",
+    "foreign-host",
+    "foreign-origin",
+    "unauthorized",
+    "internal-error",
+    "logic-trapped",
+    "deadline-exceeded",
+    "cpu-time-exceeded",
+    "memory-limit-exceeded",
+    "handover-limit-exceeded",
+    "statement-limit-exceeded",
+    "row-limit-exceeded",
+    "byte-limit-exceeded",
+    "logic-returned-invalid-value",
+    "logic-ignored-failure",
+    "event-limit-exceeded",
+    "logic-published-invalid-event",
+    "answer-limit-exceeded",
+    "statement-memory-exceeded",
 ];
 
 /// A component's description of itself (`service.describe`).
@@ -181,6 +231,24 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// Additional members, as names and strings.
     pub extensions: Vec<(String, String)>,
+}
+
+impl Problem {
+    /// Returns why the code must not be sent, or `None` if it may: it is not a slug, or it is one of
+    /// the host's own codes.
+    pub fn unfit_code(&self) -> Option<String> {
+        let code = &self.code;
+        if !text::is_slug(code) {
+            let start: String = code.chars().take(64).collect();
+            let start = text::escaped(&start);
+            return Some(format!(
+                "the problem's code {start:?} is not 1 to 64 lower-case letters, digits and hyphens"
+            ));
+        }
+        HOST_PROBLEMS
+            .contains(&code.as_str())
+            .then(|| format!("the problem's code {code} is one of the host's own"))
+    }
 }
 
 /// One invalid field of a request.

@@ -6,6 +6,7 @@
 mod code;
 pub(crate) mod routes;
 mod schema;
+mod texts;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

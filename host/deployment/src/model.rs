@@ -176,6 +176,23 @@ pub struct Status {
     pub epoch: i64,
     /// This host's version.
     pub host_version: String,
+    /// How this host clears an instance's memory for the next one. A host of an earlier version does
+    /// not say it.
+    #[serde(default)]
+    pub memory_clearing: Option<MemoryClearing>,
+}
+
+/// How a host clears an instance's memory for the next one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MemoryClearing {
+    /// `scan` or `exact`.
+    #[schemars(extend("enum" = ["scan", "exact"]))]
+    pub mode: String,
+    /// Why this mode.
+    pub reason: String,
+    /// Why a request may see memory of an earlier one now: memory is cleared by scan, and pages can
+    /// be swapped out. Null if it cannot.
+    pub risk: Option<String>,
 }
 
 /// A host that shares the database.

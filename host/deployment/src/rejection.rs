@@ -63,6 +63,14 @@ pub enum Rejection {
         /// The path.
         path: String,
     },
+    /// A text that the component states about itself cannot be shown safely.
+    #[error("{what} {fault}")]
+    Text {
+        /// Which text it is.
+        what: String,
+        /// Why not.
+        fault: TextFault,
+    },
     /// A file of the web UI has a path that cannot be served.
     #[error("the asset {path} cannot be served: {reason}")]
     Asset {
@@ -96,6 +104,20 @@ pub enum Rejection {
     Database(#[from] storage::Error),
 }
 
+/// Why a text cannot be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TextFault {
+    /// It has this character.
+    #[error(
+        "has the character U+{0:04X}, which can forge what a terminal or a log shows; leave out \
+         control characters, line separators and marks for the direction of writing"
+    )]
+    Character(u32),
+    /// It is longer than this many bytes.
+    #[error("is longer than {0} bytes")]
+    TooLong(usize),
+}
+
 impl Rejection {
     /// Returns the reason's code.
     pub fn code(&self) -> Reason {
@@ -115,6 +137,7 @@ impl Rejection {
             Rejection::RouteTwice { .. } => Reason::RouteTwice,
             Rejection::PathAmbiguous { .. } => Reason::PathAmbiguous,
             Rejection::PathReserved { .. } => Reason::PathReserved,
+            Rejection::Text { .. } => Reason::TextUnfit,
             Rejection::Asset { .. } => Reason::AssetUnfit,
             Rejection::Migration(error) => migration_code(error),
             Rejection::Check(_) => Reason::CheckFailed,
@@ -134,7 +157,10 @@ impl Rejection {
             | Rejection::Migration(MigrationError::Blocked { .. }) => true,
             Rejection::Compile(error) => matches!(
                 error,
-                CompileError::TimedOut(_) | CompileError::OutOfMemory(_) | CompileError::Failed(_)
+                CompileError::TimedOut(_)
+                    | CompileError::OutOfMemory(_)
+                    | CompileError::Killed
+                    | CompileError::Failed(_)
             ),
             Rejection::Service(ServiceError::Interrupted(_, by)) => matches!(
                 by,
@@ -160,8 +186,9 @@ fn compile_code(error: &CompileError) -> Reason {
         CompileError::Refused(_) => Reason::NotAComponent,
         CompileError::Module => Reason::CoreModule,
         CompileError::Precompiled => Reason::PrecompiledCode,
+        CompileError::Interfaces(error) => load_code(error),
         CompileError::TimedOut(_) => Reason::CompileTimeExceeded,
-        CompileError::OutOfMemory(_) => Reason::CompileMemoryExceeded,
+        CompileError::OutOfMemory(_) | CompileError::Killed => Reason::CompileMemoryExceeded,
         CompileError::Failed(_) => Reason::CompilerFailed,
     }
 }

@@ -6,12 +6,13 @@ use super::admin::AdminError;
 use super::history;
 use super::host::Host;
 use super::model::{
-    ComponentDetails, ComponentInterface, ComponentSummary, RevisionStatus, ShadowReport,
-    ShadowSample, Status, timestamp,
+    ComponentDetails, ComponentInterface, ComponentSummary, MemoryClearing, RevisionStatus,
+    ShadowReport, ShadowSample, Status, timestamp,
 };
 use contract::deployment::Kind;
 use request::shadow::Report;
 use request::{Revision, Trial};
+use runtime::Clearing;
 use storage::registry::StoredComponent;
 use transcode::Interface;
 
@@ -51,6 +52,7 @@ pub(crate) async fn status(host: &Host) -> Result<Status, AdminError> {
         replicas,
         epoch: registered.map_or(0, |active| active.epoch),
         host_version: env!("CARGO_PKG_VERSION").to_owned(),
+        memory_clearing: Some(memory_clearing(host.gate.runtime.clearing())),
     })
 }
 
@@ -94,6 +96,14 @@ pub(crate) fn details(host: &Host, stored: &StoredComponent) -> ComponentDetails
     ComponentDetails {
         summary: component(host, stored),
         interface,
+    }
+}
+
+fn memory_clearing(clearing: Clearing) -> MemoryClearing {
+    MemoryClearing {
+        mode: clearing.mode.as_str().to_owned(),
+        reason: clearing.reason,
+        risk: clearing.risk,
     }
 }
 

@@ -27,7 +27,7 @@ pub enum Error {
     /// The arguments need more memory than an instance may have: 413.
     #[error("the arguments need too much memory")]
     ArgumentsTooLarge,
-    /// `If-Match` names another state than the current one: 412.
+    /// A condition (`If-Match`, `If-None-Match`) does not hold for the current state: 412.
     #[error("the resource has changed since it was read")]
     PreconditionFailed,
     /// A header's value is invalid: 400.

@@ -5,11 +5,12 @@
 
 use wasmtime::component::Val;
 
+use contract::text::escaped;
 use contract::{Access, Asset, Description, Method, Migration, Route};
 
-/// How a value breaks the contract, as a sentence.
+/// How a value breaks the contract, as a sentence. It may quote the component.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
+#[error("{}", escaped(.0))]
 pub struct ContractViolation(String);
 
 /// Reads the result of `service.describe`.
@@ -62,9 +63,11 @@ fn figure(value: &Val) -> Result<(String, i64), ContractViolation> {
     }
 }
 
+/// A reason that the component states. It goes to logs, to the history and to operators' terminals, so
+/// it is one line without control characters.
 fn text(value: Option<&Val>) -> String {
     match value {
-        Some(Val::String(text)) => text.clone(),
+        Some(Val::String(text)) => escaped(text).into_owned(),
         _ => "the component gave no reason".into(),
     }
 }

@@ -15,6 +15,7 @@ use wasmtime::{
     WasmBacktraceDetails,
 };
 
+use super::clearing::ClearingMode;
 use super::limits::Limits;
 
 /// Interval at which running guests are interrupted to yield and to check their deadlines.
@@ -58,7 +59,7 @@ pub(super) fn compiling() -> anyhow::Result<Engine> {
 /// # Errors
 /// Returns an error if the address space is too small for the pool. It must not silently fall back
 /// to a slower allocation strategy.
-pub(super) fn running(limits: &Limits) -> anyhow::Result<Engine> {
+pub(super) fn running(limits: &Limits, clearing: ClearingMode) -> anyhow::Result<Engine> {
     let instances = limits.instances + limits.spare_instances;
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(instances)
@@ -73,9 +74,10 @@ pub(super) fn running(limits: &Limits) -> anyhow::Result<Engine> {
         .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT)
         .async_stack_keep_resident(STACK_KEEP_RESIDENT)
         .table_keep_resident(TABLE_KEEP_RESIDENT)
-        // Resets only the pages that a call touched. On kernels without PAGEMAP_SCAN, keeping
-        // memory resident costs more than it saves; with `Auto` wasmtime then does not.
-        .pagemap_scan(Enabled::Auto);
+        .pagemap_scan(match clearing {
+            ClearingMode::Scan => Enabled::Yes,
+            ClearingMode::Exact => Enabled::No,
+        });
     let mut config = config();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     Engine::new(&config)
@@ -178,9 +180,59 @@ mod tests {
                 (core module $parts (memory 1) (table 1 funcref))
                 {empty} {parts})"
         );
-        let engine = running(&Limits::default()).unwrap();
+        let engine = running(&Limits::default(), ClearingMode::Exact).unwrap();
         let component = Component::new(&engine, wat::parse_str(text).unwrap()).unwrap();
         let needed = component.resources_required().unwrap();
         assert_eq!((needed.num_memories, needed.num_tables), (4, 4));
+    }
+
+    /// A component that returns the sum of what it finds in every page of its memory and in
+    /// its table, and leaves something there.
+    const LEAVING: &str = r#"(component
+        (core module $m
+            (memory (export "memory") 4)
+            (table $t 2000 funcref)
+            (elem declare func $f)
+            (func $f (export "f") (result i32) (local $at i32) (local $found i32)
+                (loop $next
+                    (local.set $found (i32.add (local.get $found) (i32.load (local.get $at))))
+                    (i32.store (local.get $at) (i32.const 1))
+                    (local.set $at (i32.add (local.get $at) (i32.const 4096)))
+                    (br_if $next (i32.lt_u (local.get $at) (i32.const 0x40000))))
+                (local.set $at (i32.const 0))
+                (loop $next
+                    (local.set $found (i32.add (local.get $found)
+                        (i32.eqz (ref.is_null (table.get $t (local.get $at))))))
+                    (table.set $t (local.get $at) (ref.func $f))
+                    (local.set $at (i32.add (local.get $at) (i32.const 100)))
+                    (br_if $next (i32.lt_u (local.get $at) (i32.const 2000))))
+                (local.get $found)))
+        (core instance $i (instantiate $m))
+        (func (export "f") (result u32) (canon lift (core func $i "f"))))"#;
+
+    #[test]
+    fn an_instance_finds_nothing_of_the_instance_before_it() {
+        for mode in [ClearingMode::Scan, ClearingMode::Exact] {
+            if mode == ClearingMode::Scan && !PoolingAllocationConfig::is_pagemap_scan_available() {
+                continue;
+            }
+            let limits = Limits {
+                instances: 1,
+                spare_instances: 0,
+                ..Limits::default()
+            };
+            let engine = running(&limits, mode).unwrap();
+            let component = Component::new(&engine, wat::parse_str(LEAVING).unwrap()).unwrap();
+            let linker = wasmtime::component::Linker::<()>::new(&engine);
+            for _ in 0..20 {
+                let mut store = wasmtime::Store::new(&engine, ());
+                store.set_epoch_deadline(1000);
+                let instance = linker.instantiate(&mut store, &component).unwrap();
+                let f = instance
+                    .get_typed_func::<(), (u32,)>(&mut store, "f")
+                    .unwrap();
+                assert_eq!(f.call(&mut store, ()).unwrap(), (0,), "{mode:?}");
+            }
+        }
     }
 }

@@ -112,3 +112,13 @@ impl From<storage::Error> for Interruption {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_component_cannot_answer_with_the_code_of_a_fault() {
+        for code in super::Fault::CODES {
+            assert!(contract::HOST_PROBLEMS.contains(&code), "{code}");
+        }
+    }
+}

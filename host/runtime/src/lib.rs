@@ -25,12 +25,15 @@
 
 mod bindings;
 mod cache;
+mod cgroup;
+mod clearing;
 mod compiler;
 mod description;
 mod direct;
 mod engine;
 mod fault;
 mod imports;
+mod interfaces;
 mod key;
 mod limits;
 mod load;
@@ -44,6 +47,7 @@ use wasmtime::Engine;
 use wasmtime::component::{Linker, Val};
 
 pub use self::cache::CodeCache;
+pub use self::clearing::{ClearMemory, Clearing, ClearingMode};
 pub use self::compiler::{CompileError, CompiledCode, Compiler, compile_in_this_process};
 pub use self::description::ContractViolation;
 pub use self::fault::{Fault, Interruption};
@@ -66,6 +70,7 @@ pub struct Runtime {
     engine: Engine,
     linker: Linker<State>,
     limits: Limits,
+    clearing: Clearing,
     ticker: engine::Ticker,
 }
 
@@ -84,12 +89,14 @@ pub enum ServiceError {
 }
 
 impl Runtime {
-    /// Creates the engine, reserves the instance pool and starts the ticker.
+    /// Creates the engine, reserves the instance pool and starts the ticker. `clear_memory` says how
+    /// the pool clears an instance's memory for the next one.
     ///
     /// # Errors
     /// Returns an error if the address space is too small for the pool.
-    pub fn new(limits: Limits) -> anyhow::Result<Self> {
-        let engine = engine::running(&limits)?;
+    pub fn new(limits: Limits, clear_memory: ClearMemory) -> anyhow::Result<Self> {
+        let clearing = Clearing::choose(clear_memory);
+        let engine = engine::running(&limits, clearing.mode)?;
         let mut linker = Linker::new(&engine);
         imports::define(&mut linker)?;
         Ok(Runtime {
@@ -97,7 +104,13 @@ impl Runtime {
             engine,
             linker,
             limits,
+            clearing,
         })
+    }
+
+    /// Returns how memory is cleared. Reads from the kernel whether that is safe now.
+    pub fn clearing(&self) -> Clearing {
+        self.clearing.checked_again()
     }
 
     /// Returns the limits of every call.

@@ -12,7 +12,7 @@ use wasmtime::component::{Component, Linker};
 use super::compiler::CompiledCode;
 use super::program::Program;
 use super::state::State;
-use super::{SERVICE, imports};
+use super::{SERVICE, imports, interfaces};
 
 /// Why compiled code was not loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,7 +60,7 @@ pub(super) fn load(
         .map_err(|error| link_error(&component, engine, &error))?;
     let component_type = component.component_type();
     let program = Program::new(instance, component);
-    for function in ["describe", "assets", "check", "health"] {
+    for function in interfaces::SERVICE_FUNCTIONS {
         if program.export(SERVICE, function).is_none() {
             let exports = names_of(component_type.exports(engine));
             return Err(newer(&exports).unwrap_or(LoadError::Export(function)));
@@ -83,13 +83,24 @@ fn unusable(error: wasmtime::Error) -> LoadError {
 /// Why a component does not link, with the names of the interfaces: wasmtime's message says less.
 fn link_error(component: &Component, engine: &Engine, error: &wasmtime::Error) -> LoadError {
     let imports = names_of(component.component_type().imports(engine));
+    match check_imports(&imports) {
+        Ok(()) => newer(&imports).unwrap_or_else(|| LoadError::Shape(format!("{error:#}"))),
+        Err(unknown) => unknown,
+    }
+}
+
+/// Checks that this host offers these interfaces, in any version.
+///
+/// # Errors
+/// Returns [`LoadError::Import`], with the names of those that it does not offer.
+pub(super) fn check_imports(imports: &[String]) -> Result<(), LoadError> {
     let unknown: Vec<&str> = imports
         .iter()
         .map(String::as_str)
         .filter(|name| imports::offered(split(name).0).is_none())
         .collect();
     if unknown.is_empty() {
-        return newer(&imports).unwrap_or_else(|| LoadError::Shape(format!("{error:#}")));
+        return Ok(());
     }
     let mut message = unknown.join(", ");
     if unknown.iter().any(|name| name.starts_with("wasi:")) {
@@ -99,7 +110,7 @@ fn link_error(component: &Component, engine: &Engine, error: &wasmtime::Error) -
              wasm32-unknown-unknown, and let the tools of other languages stub WASI",
         );
     }
-    LoadError::Import(message)
+    Err(LoadError::Import(message))
 }
 
 fn names_of<'a, T>(items: impl Iterator<Item = (&'a str, T)>) -> Vec<String> {
@@ -107,7 +118,7 @@ fn names_of<'a, T>(items: impl Iterator<Item = (&'a str, T)>) -> Vec<String> {
 }
 
 /// The error for the first of these interfaces whose version is later than this host's.
-fn newer(names: &[String]) -> Option<LoadError> {
+pub(super) fn newer(names: &[String]) -> Option<LoadError> {
     names.iter().find_map(|name| {
         let (interface, version) = split(name);
         let offered = imports::offered(interface)?;
@@ -119,12 +130,12 @@ fn newer(names: &[String]) -> Option<LoadError> {
 }
 
 /// Splits an interface's name from its version.
-fn split(name: &str) -> (&str, &str) {
+pub(super) fn split(name: &str) -> (&str, &str) {
     name.split_once('@').unwrap_or((name, ""))
 }
 
 /// A version's numbers, the most significant first.
-fn numbers(version: &str) -> Vec<u64> {
+pub(super) fn numbers(version: &str) -> Vec<u64> {
     let plain = version.split(['-', '+']).next().unwrap_or_default();
     plain
         .split('.')

@@ -20,6 +20,7 @@ use super::fault::{Fault, Interruption};
 use super::limits::Limits;
 use super::state::State;
 use contract::DETAIL;
+use contract::text::escaped;
 use storage::Transaction;
 
 /// Number of ticks before a call is first interrupted. With one tick, a call that begins just
@@ -245,5 +246,7 @@ fn interruption_of(error: wasmtime::Error) -> Interruption {
         Some(frames) => format!("{}\n{frames}", error.root_cause()),
         None => format!("{error:#}"),
     };
-    Fault::Trap(text).into()
+    // The names of functions in it are the component's.
+    let lines: Vec<_> = text.lines().map(escaped).collect();
+    Fault::Trap(lines.join("\n")).into()
 }

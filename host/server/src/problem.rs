@@ -456,3 +456,24 @@ struct ErrorBody<'a> {
     pointer: &'a str,
     detail: &'a str,
 }
+
+#[cfg(test)]
+mod tests {
+    use contract::HOST_PROBLEMS;
+
+    #[test]
+    fn a_component_cannot_answer_with_a_problem_of_the_host() {
+        let source = include_str!("problem.rs").split("#[cfg(test)]").next();
+        let calls = source.unwrap_or_default().split("Problem::new(").skip(1);
+        let codes = calls.filter_map(|call| {
+            let (status, rest) = call.split_once('"')?;
+            status.trim().trim_end_matches(',').parse::<u16>().ok()?;
+            rest.split('"').next()
+        });
+        let codes: Vec<&str> = codes.collect();
+        assert!(codes.len() > 15, "{codes:?}");
+        for code in codes {
+            assert!(HOST_PROBLEMS.contains(&code), "add {code} to HOST_PROBLEMS");
+        }
+    }
+}

@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use humantime::parse_duration;
 
+use super::compiling;
 use crate::failure::Failure;
 use deployment::signature::TrustedKeys;
 use deployment::{Probation, Retention, Settings};
-use runtime::{CodeKey, Compiler};
-use server::ByteSize;
+use runtime::CodeKey;
 
 /// How the logic is replaced
 #[derive(Debug, clap::Args)]
@@ -48,13 +47,8 @@ pub struct Args {
     #[arg(long, env = "TASK_HOST_KEEP_HISTORY", default_value_t = 1000)]
     keep_history: u32,
 
-    /// How long the compilation of a component may take
-    #[arg(long, env = "TASK_HOST_COMPILE_TIMEOUT", default_value = "2m", value_parser = parse_duration)]
-    compile_timeout: Duration,
-
-    /// The address space that the compilation of a component may use; at least 640MiB
-    #[arg(long, env = "TASK_HOST_COMPILE_MEMORY", default_value = "4GiB", value_parser = compile_memory)]
-    compile_memory: ByteSize,
+    #[command(flatten)]
+    pub(crate) compiling: compiling::Args,
 
     /// A public key that components must be signed with to become active. Repeatable: a signature
     /// by one of the keys is enough. Without any key, components need no signature
@@ -92,21 +86,15 @@ impl Args {
             .map_err(|error| Failure::setting("--trusted-key", error))
     }
 
-    /// Returns the compiler of components.
-    pub(crate) fn compiler(&self) -> anyhow::Result<Compiler> {
-        let program = Compiler::of_this_program().context("cannot find this program")?;
-        Ok(Compiler {
-            timeout: self.compile_timeout,
-            memory_bytes: self.compile_memory.0 as u64,
-            ..program
-        })
-    }
-
     /// Reads the key that seals compiled code shared by hosts.
     pub(crate) fn code_key(&self) -> Result<Option<CodeKey>, Failure> {
-        let key = self.code_key_file.as_deref().map(CodeKey::read);
-        key.transpose()
-            .map_err(|error| Failure::setting("--code-key-file", format!("{error:#}")))
+        let read = |file: &PathBuf| {
+            CodeKey::read(file).map_err(|error| {
+                let reason = format!("{}: {error:#}", file.display());
+                Failure::setting("--code-key-file", reason)
+            })
+        };
+        self.code_key_file.as_ref().map(read).transpose()
     }
 
     /// Returns the name of this host.
@@ -135,15 +123,6 @@ impl Args {
             },
             pause_before: self.pause_before.clone(),
         }
-    }
-}
-
-/// Parses the address space of a compilation.
-fn compile_memory(text: &str) -> Result<ByteSize, String> {
-    let size: ByteSize = text.parse()?;
-    match size.0 as u64 >= Compiler::LEAST_MEMORY_BYTES {
-        true => Ok(size),
-        false => Err("give at least 640MiB: with less, most components do not compile".to_owned()),
     }
 }
 

@@ -94,6 +94,11 @@ impl Args {
         }
     }
 
+    /// Returns the memory that all instances together may take, in bytes.
+    pub(crate) fn requests_bytes(&self) -> u64 {
+        u64::from(self.max_concurrency).saturating_mul(self.memory_limit.0 as u64)
+    }
+
     pub(crate) fn request(&self) -> request::Limits {
         request::Limits {
             running: self.max_concurrency as usize,

@@ -29,7 +29,7 @@ use prometheus_client::registry::Registry;
 
 pub use self::histogram::Histogram;
 use self::labels::{
-    AccessLabel, DeploymentLabels, KindLabel, OutcomeLabel, RevisionLabels, StageLabel,
+    AccessLabel, DeploymentLabels, KindLabel, ModeLabel, OutcomeLabel, RevisionLabels, StageLabel,
     TransactionLabels,
 };
 pub use self::labels::{Outcome, RequestLabels};
@@ -58,6 +58,9 @@ pub struct Metrics {
     queue_seconds: Histogram,
     pool_in_use: Gauge,
     pool_capacity: Gauge,
+    /// One series with the value 1: how memory is cleared.
+    memory_clearing: Family<ModeLabel, Gauge>,
+    memory_at_risk: Gauge,
     transactions: Family<TransactionLabels, Counter>,
     database_seconds: Family<AccessLabel, Histogram, fn() -> Histogram>,
     database_unavailable: Counter,
@@ -206,6 +209,15 @@ impl Metrics {
     pub fn set_pool_capacity(&self, instances: usize) {
         self.pool_capacity
             .set(i64::try_from(instances).unwrap_or(i64::MAX));
+    }
+
+    /// Sets how an instance's memory is cleared for the next one: `scan` or `exact`, and whether
+    /// some of it may reach the next one now.
+    pub fn memory_clearing(&self, mode: &'static str, at_risk: bool) {
+        self.memory_clearing
+            .get_or_create(&ModeLabel { mode })
+            .set(1);
+        self.memory_at_risk.set(at_risk.into());
     }
 
     /// Counts a live instance. Drop the guard together with the instance.

@@ -14,9 +14,25 @@ use serde_json::json;
 
 use crate::harness::server::{Reply, serve};
 use crate::harness::{Setup, eventually};
+use crate::metrics::count;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
+
+#[test]
+fn how_memory_is_cleared_is_in_the_log_in_the_status_and_a_metric() {
+    let host = Setup::counter().flag("--clear-memory", "exact").start();
+    let exact = r#"task_host_memory_clearing{mode="exact"}"#;
+    eventually("the metric is set", || {
+        (count(&host, exact) == 1.0).then_some(())
+    });
+    assert_eq!(count(&host, "task_host_memory_at_risk"), 0.0);
+    let status = host.admin("GET", "/admin/status").send().expect(200).json();
+    let expected = json!({"mode": "exact", "reason": "--clear-memory exact", "risk": null});
+    assert_eq!(status["memory_clearing"], expected);
+    let line = host.log.find(|line| line["memory.clearing"] == "exact");
+    assert!(line.is_some(), "no line says how memory is cleared");
+}
 
 #[test]
 fn a_trace_leads_from_the_caller_to_the_logics_own_log_lines() {

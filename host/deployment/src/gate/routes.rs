@@ -3,6 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
+use super::texts;
 use crate::rejection::Rejection;
 use contract::RESERVED_PATHS;
 use contract::{Asset, Description, Method};
@@ -39,6 +40,7 @@ pub(super) fn bind(
     description: &Description,
     assets: &[Asset],
 ) -> Result<Bound, Rejection> {
+    texts::check(description, assets)?;
     let operations = Operation::bind_all(interface, &description.routes)?;
     let router = router(description)?;
     check_assets(assets, description)?;

@@ -1,10 +1,9 @@
 //! `task-host:platform/log`: the guest's log lines, limited in number and size, in the request's
 //! span.
 
-use std::borrow::Cow;
-
 use crate::bindings::task_host::platform::log;
 use crate::state::State;
+use contract::text::escaped;
 
 /// Maximum size of a line's message, and of the name and the value of each field, in bytes. Longer
 /// texts are cut off.
@@ -21,7 +20,7 @@ impl log::Host for State {
     ) -> wasmtime::Result<()> {
         let size = message.len() + fields.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
         self.hand_over(size)?;
-        let message = one_line(clip(&message));
+        let message = escaped(clip(&message));
         let kept = fields.iter().take(MAX_FIELDS);
         let size = message.len()
             + kept
@@ -71,34 +70,4 @@ fn clip(text: &str) -> &str {
         .find(|end| text.is_char_boundary(*end))
         .unwrap_or(0);
     &text[..end]
-}
-
-/// Escapes control characters in a message: what follows a line break would look like a line of the
-/// host's own. Fields do not need this, because they are written as JSON.
-fn one_line(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
-        return text.into();
-    }
-    let mut line = String::with_capacity(text.len() + 16);
-    for character in text.chars() {
-        match character.is_control() {
-            true => line.extend(character.escape_default()),
-            false => line.push(character),
-        }
-    }
-    line.into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::one_line;
-
-    #[test]
-    fn a_message_is_written_on_one_line_whatever_it_contains() {
-        assert_eq!(one_line("Größe 7"), "Größe 7");
-        assert_eq!(
-            one_line("a\nERROR \u{1b}[31mb\r\u{85}"),
-            "a\\nERROR \\u{1b}[31mb\\r\\u{85}"
-        );
-    }
 }

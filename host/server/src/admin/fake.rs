@@ -174,6 +174,7 @@ pub(super) fn status() -> Status {
         replicas: Vec::new(),
         epoch: 3,
         host_version: "0.1.0".to_owned(),
+        memory_clearing: None,
     }
 }
 

@@ -213,9 +213,9 @@ async fn the_documentation_loads_nothing_from_elsewhere() {
         let plain = send(&router, &format!("GET /{link}"), &[], "").await;
         assert_eq!((compressed.status, plain.status), (200, 200), "{link}");
         assert_eq!(plain.header("content-encoding"), "");
-        assert_eq!(compressed.header("etag"), plain.header("etag"));
         if link != "docs/init.js" {
             assert_eq!(compressed.header("content-encoding"), "gzip");
+            assert_ne!(compressed.header("etag"), plain.header("etag"));
             assert!(compressed.body.len() < plain.body.len() / 2, "{link}");
         }
         let known = [("if-none-match", plain.header("etag"))];
@@ -276,9 +276,10 @@ async fn a_large_file_is_sent_compressed_to_clients_that_accept_it() {
     for accepted in ["gzip", "br, gzip;q=0.5", "*"] {
         let compressed = get(accepted).await;
         assert_eq!(compressed.header("content-encoding"), "gzip", "{accepted}");
+        let tag = plain.header("etag").trim_end_matches('"').to_owned();
         assert_eq!(
             compressed.header("etag"),
-            plain.header("etag"),
+            format!("{tag}-gzip\""),
             "{accepted}"
         );
         let mut decompressed = Vec::new();

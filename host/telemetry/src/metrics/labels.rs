@@ -80,6 +80,11 @@ impl KindLabel {
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ModeLabel {
+    pub(super) mode: &'static str,
+}
+
 /// How a deployment ended. The reason is the code of a rejection, or empty.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct DeploymentLabels {

@@ -33,6 +33,8 @@ pub(super) fn metrics() -> Metrics {
         queue_seconds: registrar.seconds("task_host_queue_duration", "Time that requests waited for the writer or an instance", parts()),
         pool_in_use: registrar.add("task_host_pool_in_use", "Live instances", Gauge::default()),
         pool_capacity: registrar.add("task_host_pool_capacity", "Maximum number of live instances", Gauge::default()),
+        memory_clearing: registrar.add("task_host_memory_clearing", "How an instance's memory is cleared for the next one (the value is 1)", Family::default()),
+        memory_at_risk: registrar.add("task_host_memory_at_risk", "1 if memory is cleared by scan although pages can be swapped out, so that a request may see memory of an earlier one", Gauge::default()),
         transactions: registrar.add("task_host_transactions", "Transactions by access and outcome", Family::default()),
         database_seconds: registrar.seconds("task_host_database_duration", "Time that the database worked for a transaction", Family::new_with_constructor(parts)),
         database_unavailable: registrar.add("task_host_database_unavailable", "Requests and readiness checks that failed because of the database", Counter::default()),

@@ -389,6 +389,36 @@ fn content_that_does_not_match_its_digest_is_rejected() {
 }
 
 #[test]
+fn a_text_that_can_forge_what_a_terminal_shows_is_rejected() {
+    let host = short_limits().start();
+    let cases = [
+        (
+            released().migration("0002-\u{1b}[2J", "select 1"),
+            "the name of migration 2",
+            "U+001B",
+        ),
+        (
+            released().migration("0002\nok", "select 1"),
+            "the name of migration 2",
+            "U+000A",
+        ),
+        (
+            released().routes([get("/things/{id}\u{202e}")]),
+            "the path of route 1",
+            "U+202E",
+        ),
+        (
+            released().routes([operation("/things/{id}", "test:probe/api#get\u{9b}")]),
+            "the operation of route 1",
+            "U+009B",
+        ),
+    ];
+    for (probe, what, character) in cases {
+        is_rejected(&host, &built(&probe), "text-unfit", &[what, character]);
+    }
+}
+
+#[test]
 fn nothing_of_a_refused_component_stays_in_the_schema() {
     let setup = short_limits();
     let host = setup.start();

@@ -184,6 +184,30 @@ fn path_and_query_parameters_are_typed() {
 }
 
 #[test]
+fn a_problem_whose_code_is_no_slug_or_the_hosts_own_is_a_fault_of_the_logic() {
+    let host = Setup::counter().start();
+    let (long, escape) = ("a".repeat(65), "a\u{1b}[31m");
+    let codes = [
+        "",
+        "Not Found",
+        "a/b",
+        "ä",
+        escape,
+        &long,
+        "overloaded",
+        "logic-trapped",
+    ];
+    for code in codes {
+        let problem = json!({
+            "status": 409, "code": code, "title": "A title", "detail": null,
+            "errors": [], "extensions": {},
+        });
+        let answer = host.post("/echo/problem", &problem);
+        answer.problem(500, "logic-returned-invalid-value");
+    }
+}
+
+#[test]
 fn a_problem_of_the_logic_becomes_a_problem_document() {
     let host = Setup::counter().start();
     let problem = json!({
