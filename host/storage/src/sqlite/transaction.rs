@@ -284,8 +284,8 @@ impl SqliteTransaction {
     }
 }
 
-/// SQLite calls a schema malformed that a migration has made longer than a statement may be. The
-/// database is not damaged: the rollback removes it.
+/// SQLite calls a schema malformed if it cannot read its own definitions again after a migration. That
+/// is no damage: the rollback removes them. Otherwise a component could end all writes in a dry run.
 fn blame_migration(stop: Stop) -> Stop {
     match stop {
         Stop::Host(Error::Storage(StorageFault::Damaged(detail)))
