@@ -47,8 +47,16 @@ components:
     cargo xtask components
 
 # Check the running API against its own OpenAPI document.
-fuzz:
-    cargo xtask fuzz
+openapi:
+    cargo xtask openapi
+
+# Search for inputs that break what reads bytes of strangers; `--seconds 600 query` sets time and targets.
+fuzz *arguments:
+    cargo xtask fuzz {{ arguments }}
+
+# Attack a running host and check that it stays within its bounds.
+attack *flags:
+    cargo xtask attack {{ flags }}
 
 # Test the web pages in a browser; `-- -k board` runs only matching tests.
 browser *flags:

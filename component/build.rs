@@ -10,7 +10,7 @@
 const STACK_BYTES: u32 = 128 << 10;
 /// Initial size of the memory. After the stack and the statics it has room for 100 ordinary tasks, so
 /// that few calls need to grow it.
-const MEMORY_BYTES: u32 = 512 << 10;
+const MEMORY_BYTES: u32 = 640 << 10;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

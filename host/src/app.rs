@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::time::MissedTickBehavior;
 
 use self::signals::Signals;
 use crate::config::{Process, Serve};
@@ -27,6 +28,8 @@ use telemetry::metrics::Metrics;
 
 /// Time limit of each call of `describe`, `assets` and `check` of a component.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Pause between two looks at the files of the database.
+const WATCH_INTERVAL: Duration = Duration::from_secs(3);
 /// Pause between two deletions of expired answers and events.
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(600);
 /// Pause between two looks whether pages of this process can be swapped out now.
@@ -46,6 +49,7 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
     config.declared.check()?;
     let bundled = config.bundled()?;
     let keys = config.deployments.trusted_keys()?;
+    process.check_database()?;
     let cache = config.code_cache()?;
     let runtime = Runtime::new(process.limits.runtime(), config.clear_memory())
         .map_err(|error| Failure::setting("--max-concurrency", format!("{error:#}")))?;
@@ -54,13 +58,17 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
     let database = process.open_database()?;
     let gate = Arc::new(Gate {
         runtime: runtime.clone(),
-        compiler: config.deployments.compiler(process.memory_bytes())?,
+        compiler: config
+            .deployments
+            .compiling
+            .compiler(process.memory_bytes())?,
         cache,
         shared: config.deployments.code_key()?,
         keys,
         database: database.clone(),
         patience: PATIENCE,
         migration_time: config.migration_timeout,
+        dry_run_time: config.dry_run_timeout,
     });
 
     let start = async {
@@ -195,6 +203,7 @@ async fn run_until_stopped(
     if let (Some(deployments), Some(access)) = (&deployments, access) {
         server = server.with_admin(deployments.clone(), access);
     }
+    let watch = tokio::spawn(watch(database.clone()));
     let cleanup = tokio::spawn(delete_expired(
         database,
         config.idempotency_retention,
@@ -219,6 +228,7 @@ async fn run_until_stopped(
         deployments.stop().await;
     }
     cleanup.abort();
+    watch.abort();
     if let Some(clearing) = clearing {
         clearing.abort();
     }
@@ -266,6 +276,16 @@ async fn listen_and_drain(
         tracing::info!("stopped; every request was answered");
     }
     Ok(())
+}
+
+/// Looks at the files of the database every few seconds, until the task is aborted.
+async fn watch(database: Arc<dyn Database>) {
+    let mut interval = tokio::time::interval(WATCH_INTERVAL);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        database.watch().await;
+    }
 }
 
 /// Deletes recorded answers and events when they expire, until the task is aborted.

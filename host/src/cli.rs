@@ -1,7 +1,7 @@
 //! The command line: one module per subcommand, and what they share.
 //!
 //! Exit status: 0 for success, 1 for a failure (the reason is on standard error), 2 for a wrong flag
-//! or setting.
+//! or setting, 130 or 143 if SIGINT or SIGTERM ended a command that follows a deployment.
 
 // Subcommands. `serve` is in `app`.
 mod abort;
@@ -25,6 +25,7 @@ mod status;
 mod client;
 mod export_format;
 mod goal;
+mod order;
 mod output;
 mod process;
 
@@ -32,7 +33,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::failure::conclude;
+use crate::config::environment;
+use crate::failure::{Failure, conclude};
 use crate::{app, config};
 
 /// Runs a service whose logic is a WebAssembly component.
@@ -82,29 +84,32 @@ enum Command {
     Compile(compile::Args),
 }
 
-/// Parses the command line and runs the subcommand. If a flag is wrong, clap ends the process with
-/// status 2.
+/// Parses the command line, runs the subcommand, and prints why it failed, if it did.
 pub fn run() -> ExitCode {
-    let result = match Cli::parse().command {
-        Command::Serve(args) => app::serve(&args),
-        Command::Deploy(args) => deploy::run(&args),
-        Command::Rollback(args) => rollback::run(&args),
-        Command::Promote(args) => promote::run(&args),
-        Command::Abort(args) => abort::run(&args),
-        Command::Status(args) => status::run(&args),
-        Command::History(args) => history::run(&args),
-        Command::Inspect(args) => inspect::run(&args),
-        Command::Call(args) => call::run(&args),
-        Command::Backup(args) => backup::run(&args),
-        Command::Export(args) => export::run(&args),
-        Command::Import(args) => import::run(&args),
-        Command::Healthcheck(args) => healthcheck::run(&args),
-        Command::Sign(args) => sign::run(&args),
-        Command::Publish(args) => publish::run(&args),
-        Command::Keygen(args) => keygen::run(&args),
-        Command::Compile(args) => compile::run(&args),
-    };
-    conclude("task-host", result)
+    let parsed = environment::parse::<Cli>().map_err(Failure::from);
+    conclude("task-host", parsed.and_then(|cli| execute(&cli.command)))
+}
+
+fn execute(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(args) => app::serve(args),
+        Command::Deploy(args) => deploy::run(args),
+        Command::Rollback(args) => rollback::run(args),
+        Command::Promote(args) => promote::run(args),
+        Command::Abort(args) => abort::run(args),
+        Command::Status(args) => status::run(args),
+        Command::History(args) => history::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Call(args) => call::run(args),
+        Command::Backup(args) => backup::run(args),
+        Command::Export(args) => export::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Healthcheck(args) => healthcheck::run(args),
+        Command::Sign(args) => sign::run(args),
+        Command::Publish(args) => publish::run(args),
+        Command::Keygen(args) => keygen::run(args),
+        Command::Compile(args) => compile::run(args),
+    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! The flags of a serving process: one struct for each concern, parsed into real types at start.
 //!
 //! Every flag has an environment variable `TASK_HOST_…` of the same name and a default that works on
-//! a laptop. A wrong value ends the process before a port opens, with a message that names the
-//! flag.
+//! a laptop; [`environment`] says how the two go together. A wrong value ends the process before a
+//! port opens, with a message that names the flag.
 
+pub(crate) mod compiling;
 mod database;
 mod declared;
 mod deployments;
+pub mod environment;
 mod limits;
 mod logs;
 
@@ -52,11 +54,16 @@ pub struct Serve {
     #[arg(long, env = "TASK_HOST_CACHE_DIR", value_name = "DIR")]
     cache_dir: Option<PathBuf>,
 
-    /// How long the migrations of a component may take. Writes wait for them.
+    /// How long the migrations of a component may take. Writes wait for them. A component that takes
+    /// longer is rejected
     #[arg(long, env = "TASK_HOST_MIGRATION_TIMEOUT", default_value = "60s",
         value_parser = parse_duration)]
     pub(crate) migration_timeout: Duration,
 
+    /// How long the migrations and the self-test may take in a dry run. Writes wait for them
+    #[arg(long, env = "TASK_HOST_DRY_RUN_TIMEOUT", default_value = "5s",
+        value_parser = parse_duration)]
+    pub(crate) dry_run_timeout: Duration,
     /// How an instance's memory is cleared for the next one: exact; scan, which costs less and is
     /// safe only where the kernel cannot swap out this process; or auto, which is scan where that is
     /// so and exact otherwise
@@ -203,6 +210,15 @@ impl Process {
     pub(crate) fn access(&self) -> Result<Access, Failure> {
         let access = self.server.admin.access(self.server.admin_addr);
         access.map_err(|unusable| Failure::setting(unusable.flag, unusable.reason))
+    }
+
+    /// Checks the place of the database, before anything is created near it.
+    ///
+    /// # Errors
+    /// [`Failure::Setting`] names the flag.
+    pub(crate) fn check_database(&self) -> Result<(), Failure> {
+        storage::check_place(&self.database.location)
+            .map_err(|error| Failure::setting("--database", error))
     }
 
     /// Returns how many files the database may have open.

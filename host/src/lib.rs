@@ -9,10 +9,15 @@
 //! The benchmark's native twin uses [`app`] and [`config`] too, so that it differs from the host
 //! only in its logic.
 
+// A write that fails must not end the process: see `stdout` and `failure`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod app;
 pub mod cli;
 pub mod config;
+mod escape;
 pub mod failure;
 mod oci;
 mod signature_file;
+mod stdout;
 mod tls;

@@ -45,7 +45,7 @@ impl Request {
         self
     }
 
-    /// Limits how long a read of the answer may wait for more bytes. Default: 30 s.
+    /// Limits how long the connection and a read of the answer may wait. Default: 30 s.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
@@ -94,8 +94,7 @@ impl Request {
     /// # Errors
     /// If nobody listens, or the connection fails.
     pub fn open(self) -> io::Result<TcpStream> {
-        let mut stream = connect(self.address)?;
-        stream.set_read_timeout(Some(self.patience))?;
+        let mut stream = connect_within(self.address, self.patience)?;
         self.write_to(&mut stream)?;
         Ok(stream)
     }
@@ -139,9 +138,17 @@ impl Request {
 /// # Errors
 /// If nobody listens.
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    connect_within(address, PATIENCE)
+}
+
+/// Opens a plain connection. Connecting and each read and write may wait that long.
+///
+/// # Errors
+/// If nobody accepts it.
+pub fn connect_within(address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }

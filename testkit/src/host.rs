@@ -234,6 +234,11 @@ impl Host {
         Ok(())
     }
 
+    /// Returns the process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Begins a request to the API.
     pub fn request(&self, method: &str, target: &str) -> Request {
         Request::new(self.address, method, target)

@@ -1,138 +1,168 @@
-//! Checks running services against their own OpenAPI documents.
+//! Searches for inputs that break the code that reads bytes of strangers, with coverage feedback.
 //!
-//! The host that the tests built serves each component on a free port, with a database in memory. A
-//! validator reads its /openapi.json. Then schemathesis derives valid and invalid requests from it, and
-//! looks for server errors and for answers that the document does not allow. At the end the host must
-//! drain and exit with status 0. The seed is fixed, so a failure can be repeated.
+//! The targets are tests of the workspace that use `bolero::check!`. `cargo test` runs them on their corpus and on
+//! random inputs. This command compiles them with LLVM's coverage counters and lets libFuzzer search, one target
+//! after the other. It needs a C++ compiler. No sanitizer is used: the toolchain is stable, and the code has no
+//! `unsafe`.
+//!
+//! New inputs are kept in `target/fuzz/corpus`, so that the next run goes on from there. An input that fails is
+//! written to `target/fuzz/failed`. Copy it into the target's `corpus` in the repository: `cargo test` tries it from
+//! then on.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
-use testkit::{Host, Settings};
-use xtask::component::{COUNTER, TASKS};
-use xtask::python::{Missing, Python};
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 use xtask::step;
 use xtask::workspace::Workspace;
 
-use crate::summary::Outcome;
-
-/// The name of the check in a summary.
-pub const NAME: &str = "API against its OpenAPI document (schemathesis)";
-
-/// What schemathesis checks in each answer.
-///
-/// Left out are `positive_data_acceptance` and the checks of deleted resources. A request may conform to
-/// the document and still be refused because of the data, for example if a dependency does not exist.
-const CHECKS: &[&str] = &[
-    "not_a_server_error",
-    "status_code_conformance",
-    "content_type_conformance",
-    "response_headers_conformance",
-    "response_schema_conformance",
-    "unsupported_method",
-    "allow_header_conformance",
+/// Coverage counters as libFuzzer reads them. These are the flags of cargo-bolero, which itself cannot be used: it
+/// compiles every test of a package, and those without a target do not link.
+const COVERAGE: &[&str] = &[
+    "--cfg=fuzzing",
+    "--cfg=fuzzing_libfuzzer",
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+    "-Cllvm-args=-sanitizer-coverage-stack-depth",
 ];
 
-/// A component to check.
-struct Target {
-    component: &'static str,
-    /// A pattern of its paths that answer 5xx on purpose.
-    left_out: Option<&'static str>,
-    /// A check in addition to [`CHECKS`].
-    further_check: Option<&'static str>,
+/// A crate with targets.
+struct Package {
+    name: &'static str,
+    /// The folder with the file of the targets, and with their corpus.
+    folder: &'static str,
+    /// The tests that are targets.
+    targets: &'static [&'static str],
 }
 
-const TARGETS: &[Target] = &[
-    Target {
-        component: TASKS.name,
-        left_out: None,
-        further_check: Some("negative_data_rejection"),
+const PACKAGES: &[Package] = &[
+    Package {
+        name: "task-host-transcode",
+        folder: "host/transcode/src/tests",
+        targets: &[
+            "tests::fuzz::a_result_in_hostile_memory_is_read_or_rejected",
+            "tests::fuzz::any_json_is_rejected_or_survives_a_round_trip",
+            "tests::fuzz::any_query_is_read_or_rejected",
+            "tests::fuzz::any_template_is_parsed_or_rejected",
+            "tests::fuzz::any_bytes_are_decoded_as_a_component_or_rejected",
+            "tests::fuzz::any_wit_is_decoded_and_described",
+        ],
     },
-    Target {
-        component: COUNTER.name,
-        left_out: Some("^/(naughty/|echo/problem$)"),
-        // `negative_data_rejection` fails by mistake: schemathesis 4 believes that 2^63 exceeds a u64, and
-        // that a list of one empty string differs from an empty list in a query.
-        further_check: None,
+    Package {
+        name: "task-host-storage",
+        folder: "host/storage/src/postgres",
+        targets: &[
+            "postgres::fuzz::any_statement_is_accepted_whole_or_refused",
+            "postgres::fuzz::any_migration_is_split_into_its_statements_or_refused",
+        ],
     },
 ];
 
-/// Checks every component in `target/components` with the host in `target/debug`.
-pub fn run(workspace: &Workspace) -> Outcome {
-    step::announce("Preparing the Python tools of the API check…");
-    let python = match Python::prepare(workspace) {
-        Ok(python) => python,
-        Err(Missing { why, remedy }) => return Outcome::LeftOut { why, remedy },
-    };
-    for target in TARGETS {
-        let name = target.component;
-        step::announce(&format!(
-            "Checking the API of {name} against its OpenAPI document…"
-        ));
-        if let Err(error) = check(workspace, &python, target) {
-            return Outcome::Failed(format!("{name}: {error:#}"));
+/// Arguments of `fuzz`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Run only the targets whose name contains this text.
+    filter: Option<String>,
+    /// Seconds for each target.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    seconds: u32,
+}
+
+/// Runs the targets one after the other and stops at the first input that fails.
+///
+/// # Errors
+/// If no target matches, a target does not compile, or an input fails.
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    let filter = arguments.filter.as_deref().unwrap_or_default();
+    let mut ran = 0;
+    for package in PACKAGES {
+        let targets = package.targets.iter();
+        let mut targets = targets.filter(|target| target.contains(filter)).peekable();
+        if targets.peek().is_none() {
+            continue;
+        }
+        step::announce(&format!("Building the fuzz targets of {}…", package.name));
+        let program = build(workspace, package)?;
+        for target in targets {
+            step::announce(&format!("Fuzzing {target} for {} s…", arguments.seconds));
+            fuzz(workspace, &program, package, target, arguments.seconds)?;
+            ran += 1;
         }
     }
-    Outcome::Passed
+    if ran == 0 {
+        bail!("no target's name contains {filter:?}");
+    }
+    Ok(())
 }
 
-fn check(workspace: &Workspace, python: &Python, target: &Target) -> Result<()> {
-    let file =
-        |folder: PathBuf, extension: &str| folder.join(target.component).with_extension(extension);
-    let component = file(workspace.components(), "wasm");
-    let folder = workspace.target.join("fuzz");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let log = file(folder, "log");
-    let settings = Settings::new(workspace.host_binary("debug"))?
-        .component(component)
-        .database("sqlite::memory:")
-        .log_file(&log);
-    let outcome = Host::start(&settings).and_then(|host| {
-        let url = format!("http://{}/openapi.json", host.address);
-        let admin = format!("http://{}/admin/openapi.json", host.admin_address);
-        let answers = validate(workspace, python, &admin)
-            .and_then(|()| validate(workspace, python, &url))
-            .and_then(|()| step::run(&mut schemathesis(workspace, python, &url, target)));
-        let stopped = host.stop();
-        answers.and(stopped)
-    });
-    outcome.with_context(|| format!("the host's log is {}", workspace.shown(&log)))
-}
-
-fn validate(workspace: &Workspace, python: &Python, url: &str) -> Result<()> {
-    let script = workspace.root.join("tools/validate_openapi.py");
-    let mut command = python.program("python");
-    step::run(without_proxy(&mut command).arg(script).arg(url))
-}
-
-/// Returns the command of a run that takes a few minutes and is the same every time.
-fn schemathesis(workspace: &Workspace, python: &Python, url: &str, target: &Target) -> Command {
-    let checks: Vec<&str> = CHECKS.iter().copied().chain(target.further_check).collect();
-    let mut command = python.program("schemathesis");
-    without_proxy(&mut command)
-        // Its working files stay out of the repository.
-        .current_dir(workspace.target.join("fuzz"))
-        .arg("--config-file")
-        .arg(workspace.root.join("tools/schemathesis.toml"))
-        .args(["run", url, "--checks", &checks.join(",")])
-        .args(["--phases", "examples,coverage,fuzzing,stateful"])
-        .args(["--max-examples", "40", "--seed", "1", "--workers", "1"])
-        .args(["--generation-database", "none", "--request-timeout", "10"])
-        .args(["--continue-on-failure", "--no-color"])
-        .args(["--suppress-health-check", "all"]);
-    // It cannot read the event stream, an answer without an end.
-    let left_out = match target.left_out {
-        Some(paths) => format!("^/events$|{paths}"),
-        None => "^/events$".to_owned(),
+/// Compiles a package's unit tests with coverage counters. Returns the program.
+fn build(workspace: &Workspace, package: &Package) -> Result<PathBuf> {
+    let host = step::read(Command::new("rustc").args(["--print", "host-tuple"]))?;
+    let command = || {
+        let mut command = workspace.cargo("test");
+        command
+            .args([
+                "--package",
+                package.name,
+                "--lib",
+                "--no-run",
+                "--profile",
+                "fuzz",
+            ])
+            // Given a target, cargo compiles build scripts and macros without the counters.
+            .args(["--target", &host])
+            .arg("--target-dir")
+            .arg(workspace.target.join("fuzz"))
+            .env("CARGO_ENCODED_RUSTFLAGS", COVERAGE.join("\x1f"))
+            .env("BOLERO_FUZZER", "libfuzzer");
+        command
     };
-    command.args(["--exclude-path-regex", &left_out]);
-    command
+    step::run(&mut command())?;
+    let messages = step::read(command().arg("--message-format=json"))?;
+    let mut messages = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    messages
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .with_context(|| format!("cargo did not name the test program of {}", package.name))
 }
 
-/// A proxy cannot reach a server on this machine.
-fn without_proxy(command: &mut Command) -> &mut Command {
-    let local = "127.0.0.1,localhost";
-    command.env("NO_PROXY", local).env("no_proxy", local)
+/// Lets libFuzzer search inputs for one target.
+fn fuzz(
+    workspace: &Workspace,
+    program: &Path,
+    package: &Package,
+    target: &str,
+    seconds: u32,
+) -> Result<()> {
+    let name = target.replace("::", "__");
+    let found = workspace.target.join("fuzz/corpus").join(&name);
+    let failed = workspace.target.join("fuzz/failed").join(&name);
+    for folder in [&found, &failed] {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", workspace.shown(folder)))?;
+    }
+    let mut flags = vec![
+        format!("-max_total_time={seconds}"),
+        "-timeout=10".to_owned(),
+        "-rss_limit_mb=2048".to_owned(),
+        "-print_final_stats=1".to_owned(),
+        format!("-artifact_prefix={}/", workspace.shown(&failed)),
+        workspace.shown(&found).to_string(),
+    ];
+    let seeds = format!("{}/__fuzz__/{name}/corpus", package.folder);
+    if workspace.root.join(&seeds).exists() {
+        flags.push(seeds);
+    }
+    step::run(
+        Command::new(program)
+            .args([target, "--exact", "--nocapture", "--test-threads=1"])
+            .current_dir(&workspace.root)
+            .env("BOLERO_LIBFUZZER_ARGS", flags.join(" ")),
+    )
 }

@@ -1,13 +1,16 @@
-//! The commands of `cargo xtask`: run, dev, test, build, components, fuzz, browser, verify, bench.
+//! The commands of `cargo xtask`: run, dev, test, build, components, openapi, fuzz, attack, browser,
+//! verify, bench.
 //!
 //! Each command is a module. A step is announced on standard error when it begins, and the tools that it
 //! starts write to the terminal directly, so that a long build shows its progress. If a step fails, the
 //! command exits with another status than zero.
 
+mod attack;
 mod bench;
 mod browser;
 mod dev;
 mod fuzz;
+mod openapi;
 mod postgres;
 mod run;
 mod summary;
@@ -41,7 +44,11 @@ enum Command {
     /// Builds only the components, in seconds: the task service and those of the tests.
     Components,
     /// Checks the running API against its own OpenAPI document. `test` includes it.
-    Fuzz,
+    Openapi,
+    /// Searches for inputs that break the code that reads bytes of strangers.
+    Fuzz(fuzz::Arguments),
+    /// Attacks the running host, and fails if it does not stay within its bounds.
+    Attack(attack::Arguments),
     /// Tests the web pages in a browser. `test` includes it.
     Browser(browser::Arguments),
     /// Checks manifests, chart, alerts, image and workflows with real tools.
@@ -57,7 +64,11 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&workspace, &arguments),
         Command::Build => run::build(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Components => component::build_all(&workspace).map(|()| ExitCode::SUCCESS),
-        Command::Fuzz => test::fuzz_only(&workspace),
+        Command::Openapi => test::openapi_only(&workspace),
+        Command::Fuzz(arguments) => fuzz::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
+        Command::Attack(arguments) => {
+            attack::run(&workspace, arguments).map(|never| match never {})
+        }
         Command::Browser(arguments) => test::browser_only(&workspace, &arguments),
         Command::Verify(arguments) => test::verify_only(&workspace, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, arguments).map(|never| match never {}),

@@ -14,7 +14,7 @@ use xtask::step;
 use xtask::workspace::Workspace;
 
 use crate::browser;
-use crate::fuzz;
+use crate::openapi;
 use crate::postgres;
 use crate::summary::{Outcome, Summary};
 use crate::verify;
@@ -55,7 +55,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     let further = |run: &dyn Fn() -> Outcome| skipped.map_or_else(run, Outcome::Skipped);
     let on_postgres = || postgres::run(workspace_tests(workspace));
     summary.add(postgres::NAME, further(&on_postgres));
-    summary.add(fuzz::NAME, further(&|| fuzz::run(workspace)));
+    summary.add(openapi::NAME, further(&|| openapi::run(workspace)));
     let pages = || browser::run(workspace, &browser::Arguments::default());
     summary.add(browser::NAME, further(&pages));
     Ok(summary.finish(in_ci()))
@@ -65,10 +65,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
 ///
 /// # Errors
 /// If a component or the host does not build.
-pub fn fuzz_only(workspace: &Workspace) -> Result<ExitCode> {
+pub fn openapi_only(workspace: &Workspace) -> Result<ExitCode> {
     build(workspace)?;
     let mut summary = Summary::default();
-    summary.add(fuzz::NAME, fuzz::run(workspace));
+    summary.add(openapi::NAME, openapi::run(workspace));
     Ok(summary.finish(in_ci()))
 }
 
@@ -95,7 +95,11 @@ pub fn verify_only(workspace: &Workspace, arguments: &verify::Arguments) -> Resu
     Ok(summary.finish(in_ci()))
 }
 
-fn build(workspace: &Workspace) -> Result<()> {
+/// Builds the components, the host and its tests.
+///
+/// # Errors
+/// If one of them does not build.
+pub fn build(workspace: &Workspace) -> Result<()> {
     component::build_all(workspace)?;
     step::announce("Building the host and its tests…");
     // `cargo build` would choose other features for dependencies, and compile them again.

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use deployment::Start;
 use task_host::app;
-use task_host::config::Process;
+use task_host::config::{Process, environment};
 use task_host::failure::{Failure, conclude};
 
 /// The same allocator as the host's.
@@ -37,7 +37,8 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    conclude("twin", run(&Cli::parse().process))
+    let parsed = environment::parse::<Cli>().map_err(Failure::from);
+    conclude("twin", parsed.and_then(|cli| run(&cli.process)))
 }
 
 fn run(config: &Process) -> Result<(), Failure> {

@@ -277,6 +277,8 @@ words! {
         MigrationTwice = "migration-twice",
         /// A migration's statement failed.
         MigrationFailed = "migration-failed",
+        /// A migration took too long.
+        MigrationTimeExceeded = "migration-time-exceeded",
         /// Other transactions kept a migration from running.
         MigrationBlocked = "migration-blocked",
         /// The self-test failed.

@@ -4,12 +4,19 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// Returns whether a character can change how the text around it is shown: control characters (C0,
-/// DEL, C1), line and paragraph separators, and the marks that change the direction of writing.
+/// DEL, C1), line and paragraph separators, the marks that change the direction of writing, and
+/// other invisible marks.
 pub fn is_deceptive(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            '\u{61c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
         )
 }
 

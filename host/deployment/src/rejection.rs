@@ -263,6 +263,7 @@ fn migration_code(error: &MigrationError) -> Reason {
         MigrationError::Unknown { .. } => Reason::MigrationMissing,
         MigrationError::Duplicate { .. } => Reason::MigrationTwice,
         MigrationError::Failed { .. } => Reason::MigrationFailed,
+        MigrationError::TooSlow { .. } => Reason::MigrationTimeExceeded,
         MigrationError::Blocked { .. } => Reason::MigrationBlocked,
     }
 }

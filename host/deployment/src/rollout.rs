@@ -79,9 +79,13 @@ impl Rollout {
             active: &active,
             allow_breaking: order.allow_breaking,
         };
-        let admitted = host
-            .gate
-            .admit(journal, &component, Some(compared), was_active);
+        let admitted = host.gate.admit(
+            journal,
+            &component,
+            Some(compared),
+            was_active,
+            order.dry_run,
+        );
         let revision = Arc::new(admitted.await?);
         staging::stage(host, journal).await?;
         if order.dry_run {

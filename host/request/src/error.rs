@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use contract::{FieldError, Problem};
 use runtime::{Fault, Interruption};
+use storage::StorageFault;
 use transcode::InputError;
 
 /// Why a request did not succeed. Nothing that it wrote was kept, except perhaps after
@@ -26,7 +27,7 @@ pub enum Error {
     /// The arguments need more memory than an instance may have: 413.
     #[error("the arguments need too much memory")]
     ArgumentsTooLarge,
-    /// `If-Match` names another state than the current one: 412.
+    /// A condition (`If-Match`, `If-None-Match`) does not hold for the current state: 412.
     #[error("the resource has changed since it was read")]
     PreconditionFailed,
     /// A header's value is invalid: 400.
@@ -53,6 +54,9 @@ pub enum Error {
     /// The database does not answer, or another part of the host failed: 503.
     #[error("the service is unavailable: {0}")]
     Unavailable(String),
+    /// The files or the disk of the database are at fault: 503.
+    #[error("{0}")]
+    Storage(#[from] StorageFault),
     /// It is not known whether the request was carried out: 503. Unlike after every other error,
     /// what it wrote may have been kept.
     #[error("the outcome of a request is unknown: {0}")]
@@ -83,6 +87,7 @@ impl From<storage::Error> for Error {
                 }
             }
             storage::Error::Unavailable(reason) => Error::Unavailable(reason),
+            storage::Error::Storage(fault) => Error::Storage(fault),
             storage::Error::OutcomeUnknown(reason) => Error::OutcomeUnknown(reason),
             storage::Error::Deadline => Fault::Deadline.into(),
             storage::Error::Limit(storage::Limit::Statements) => Fault::Statements.into(),

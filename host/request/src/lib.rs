@@ -6,10 +6,10 @@
 //! | --- | --- | --- |
 //! | revision | [`Service::begin`] chooses the revision; the request ends on it | `traffic` |
 //! | lease | a host without a lease answers nothing | `service`, `lease` |
-//! | arguments | path, query, body, idempotency key and `If-Match` are read; nothing has begun | `prepared` |
+//! | arguments | path, query, body, idempotency key and conditions are read; nothing has begun | `prepared` |
 //! | admission | a write **waits for the writer**, then for a slot; a read waits for a slot, then begins its transaction | `service/attempt` (`admit`), `admission` |
 //! | replay | if the idempotency key is recorded, the recorded answer is returned | `idempotency` |
-//! | condition | for a write with `If-Match`, the resource is read in the same transaction | `conditions` |
+//! | condition | for a write with a condition, the resource is read in the same transaction | `conditions` |
 //! | call | the logic runs in a fresh instance | `logic`, `component` |
 //! | commit | a success is recorded and committed; anything else is rolled back | `service/attempt` |
 //! | durable | the answer waits until what it wrote and what it saw is durable | `service/attempt` |
@@ -44,7 +44,7 @@ use bytes::Bytes;
 
 pub use self::broadcast::{Broadcast, FeedItem, Subscription};
 pub use self::component::{Component, MissingExport};
-pub use self::conditions::{entity_tag_of, tags_match};
+pub use self::conditions::{Conditions, Current, Verdict, entity_tag_of, gzip_tag};
 pub use self::error::Error;
 pub use self::lease::{ClockReading, Lease};
 pub use self::logic::{Finished, Invocation, Logic};
@@ -52,6 +52,7 @@ pub use self::revision::{Revision, Template};
 pub use self::service::{Limits, Service};
 pub use self::traffic::{Candidate, Client, Share, Trial};
 pub use runtime::Fault;
+pub use storage::StorageFault;
 pub use telemetry::metrics::{Counts, RevisionStats};
 
 /// A request to an operation, with the parts of HTTP that matter to it.
@@ -71,8 +72,9 @@ pub struct Request {
     pub media_type: Option<String>,
     /// The body. Empty if the request has none.
     pub body: Bytes,
-    /// The `If-Match` header. Several lines are joined by commas.
-    pub if_match: Option<String>,
+    /// The conditions of a request that is not a GET. Those of a GET concern its answer, which the
+    /// caller has.
+    pub conditions: Conditions,
     /// The `Idempotency-Key` header.
     pub idempotency_key: Option<String>,
 }

@@ -8,8 +8,8 @@ use rand::Rng as _;
 
 use super::conditions::entity_tag_of;
 use super::idempotency::Key;
-use super::{Answer, Error, Invocation, Request, Revision};
-use contract::{Access, Method, Route, RouteIndex};
+use super::{Answer, Conditions, Error, Invocation, Request, Revision};
+use contract::{Method, Route, RouteIndex};
 use transcode::{Input, Reply};
 
 /// The clock and the seed of one run. A second run with the same values sees the same world, apart
@@ -46,11 +46,12 @@ pub(super) struct PreparedRequest<'a> {
     pub(super) arrived: Instant,
     pub(super) invocation: Box<dyn Invocation>,
     pub(super) key: Option<Key>,
-    pub(super) if_match: Option<&'a str>,
+    pub(super) conditions: &'a Conditions,
     /// Set if the request may run again on a candidate. `None`: each run reads the clock and takes
     /// a new seed.
     pub(super) clock_and_seed: Option<ClockAndSeed>,
-    /// Reads the resource that `if_match` refers to.
+    /// Reads the resource that the conditions refer to. `None` without conditions, and if the path
+    /// has no GET.
     pub(super) reader: Option<Box<dyn Invocation>>,
 }
 
@@ -72,17 +73,17 @@ impl<'a> PreparedRequest<'a> {
                 ..Input::default()
             },
         )?;
-        let if_match = request.if_match.as_deref();
-        let reader = match (if_match, route.access) {
-            (Some(_), Access::Write) => reader(revision, index, request)?,
-            _ => None,
+        let conditions = &request.conditions;
+        let reader = match conditions.is_empty() {
+            true => None,
+            false => reader(revision, index, request)?,
         };
         Ok(PreparedRequest {
             route,
             arrived,
             invocation,
             key: Key::of(route, request)?,
-            if_match,
+            conditions,
             clock_and_seed: None,
             reader,
         })
@@ -105,8 +106,7 @@ impl<'a> PreparedRequest<'a> {
     }
 }
 
-/// The GET of the same path, for `If-Match`. `None` if the path has no GET: the condition has
-/// nothing to compare with and is ignored (RFC 9110, 13.1.1).
+/// The GET of the same path. `None` if the path has no GET.
 fn reader(
     revision: &Revision,
     index: RouteIndex,

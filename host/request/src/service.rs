@@ -217,7 +217,7 @@ impl Service {
                 self.metrics.faulted(fault.code());
                 revision.stats.failed();
             }
-            Err(Error::Unavailable(_) | Error::OutcomeUnknown(_)) => {
+            Err(Error::Unavailable(_) | Error::Storage(_) | Error::OutcomeUnknown(_)) => {
                 self.metrics.database_unavailable();
             }
             Err(Error::Problem(problem)) if !(400..500).contains(&problem.status) => {

@@ -14,7 +14,8 @@ use runtime::{Call, Cost, Interruption};
 use storage::sqlite::{Config, Durability, LogSync, Sqlite};
 use storage::{Budget, Database};
 use task_host_request::{
-    Answer, Error, Finished, Invocation, Lease, Limits, Logic, Request, Revision, Service,
+    Answer, Conditions, Error, Finished, Invocation, Lease, Limits, Logic, Request, Revision,
+    Service,
 };
 use telemetry::metrics::Metrics;
 use tokio::sync::Semaphore;
@@ -194,7 +195,7 @@ impl Held {
                 query: None,
                 media_type: None,
                 body: Bytes::new(),
-                if_match: None,
+                conditions: Conditions::default(),
                 idempotency_key: None,
             };
             service

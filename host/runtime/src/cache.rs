@@ -43,7 +43,16 @@ impl CodeCache {
             .recursive(true)
             .mode(0o700)
             .create(directory)
-            .with_context(|| format!("cannot create the code cache {}", directory.display()))?;
+            .with_context(|| {
+                let reason = match directory.exists() || !directory.is_symlink() {
+                    true => "",
+                    false => ", which is a link to a directory that does not exist",
+                };
+                format!(
+                    "cannot create the code cache {}{reason}",
+                    directory.display()
+                )
+            })?;
         let key = CodeKey::read_or_make(key)
             .with_context(|| format!("cannot use the code cache's key {}", key.display()))?;
         let cache = CodeCache {

@@ -7,6 +7,7 @@
 //! its client goes away.
 
 mod access;
+mod attempts;
 mod audit;
 mod body;
 mod components;
@@ -36,6 +37,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use tokio::sync::Semaphore;
 
 pub use self::access::{Access, Token};
+use self::attempts::Attempts;
 pub use self::config::{Config, UnusableSetting};
 use self::shared::Shared;
 use super::App;
@@ -98,6 +100,7 @@ pub(super) fn router(app: &Arc<App>, admin: Arc<dyn Admin>, access: Access) -> R
         app: app.clone(),
         admin,
         access,
+        attempts: Attempts::new(),
         uploads: Semaphore::new(UPLOADS),
     });
     let mut router = Router::new();

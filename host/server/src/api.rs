@@ -25,7 +25,7 @@ use super::surface::Surface;
 use super::trace::Context;
 use super::{assets, client};
 use contract::{FieldError, Method, RESERVED_PATHS, RouteIndex};
-use request::{Error, Revision, Template};
+use request::{Conditions, Error, Revision, Template};
 
 /// Answers every path that is not a fixed route of the host.
 pub(super) async fn dispatch(
@@ -115,7 +115,7 @@ impl Target<'_> {
             query: parts.uri.query().map(str::to_owned),
             media_type: text(&parts.headers, "content-type").map_err(not_text)?,
             body,
-            if_match: text(&parts.headers, "if-match").map_err(not_text)?,
+            conditions: self.conditions()?,
             idempotency_key: text(&parts.headers, "idempotency-key").map_err(not_text)?,
         };
         match app.api.answer(revision, route, request).await {
@@ -133,6 +133,19 @@ impl Target<'_> {
                 Err(problem)
             }
         }
+    }
+
+    /// Returns the conditions of a request that may change something. The answer to a GET or HEAD is
+    /// checked on its way out ([`crate::etag`]).
+    fn conditions(&self) -> Result<Conditions, Error> {
+        if matches!(self.parts.method, HttpMethod::GET | HttpMethod::HEAD) {
+            return Ok(Conditions::default());
+        }
+        let list = |name| text(&self.parts.headers, name).map_err(not_text);
+        Ok(Conditions {
+            if_match: list("if-match")?,
+            if_none_match: list("if-none-match")?,
+        })
     }
 
     /// Redirects `/things/` to `/things` with the same method and body (308), because clients of

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use contract::RouteIndex;
-use request::{Answer, Client, Error, Health, Request, Revision, Service};
+use request::{Answer, Client, Error, Health, Request, Revision, Service, StorageFault};
 
 /// Answers requests. The methods are those of [`Service`].
 #[async_trait]
@@ -39,8 +39,11 @@ pub trait Api: Send + Sync + 'static {
     /// Checks that the database answers and that this host may answer.
     ///
     /// # Errors
-    /// Returns [`Error::Unavailable`] with the reason.
+    /// Returns [`Error::Unavailable`] or [`Error::Storage`] with the reason.
     async fn ready(&self) -> Result<(), Error>;
+
+    /// Returns what is known to be wrong with the files of the database.
+    fn storage_fault(&self) -> Option<StorageFault>;
 
     /// Whether the engine can still end a call at its deadline.
     fn alive(&self) -> bool;
@@ -71,6 +74,10 @@ impl Api for Service {
 
     async fn ready(&self) -> Result<(), Error> {
         Service::ready(self).await
+    }
+
+    fn storage_fault(&self) -> Option<StorageFault> {
+        Service::storage_fault(self)
     }
 
     fn alive(&self) -> bool {

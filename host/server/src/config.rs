@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::http::{HeaderName, HeaderValue};
 use clap::{ArgAction, Args};
 use humantime::parse_duration;
+use url::Url;
 
 use super::admin::config as admin;
 use super::byte_size::ByteSize;
@@ -87,7 +88,8 @@ pub struct Config {
     pub max_event_streams: NonZeroU32,
 
     /// Origin whose pages may use the API, such as `https://app.example.com`; repeatable. `*` allows
-    /// every origin, `none` turns CORS off
+    /// every origin, `none` turns CORS off. Upper case, a default port and a slash at the end do not
+    /// matter
     #[arg(
         long,
         env = "TASK_HOST_CORS_ORIGIN",
@@ -195,18 +197,40 @@ impl FromStr for Origin {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Origin, String> {
+        let text = text.trim();
         match text {
             "*" => return Ok(Origin::Any),
             "none" => return Ok(Origin::Nowhere),
             _ => {}
         }
-        let host = text
-            .strip_prefix("https://")
-            .or_else(|| text.strip_prefix("http://"))
-            .filter(|host| !host.is_empty() && !host.contains(['/', '?', '#', ' ', '@']));
-        match (host, HeaderValue::from_str(text)) {
-            (Some(_), Ok(value)) => Ok(Origin::Exactly(value)),
-            _ => Err("give *, none, or an origin such as https://app.example.com".to_owned()),
+        if text == "null" {
+            return Err(
+                "null is the origin of every sandboxed page and local file; give * to \
+                        allow every page"
+                    .to_owned(),
+            );
+        }
+        if text.contains('*') {
+            return Err(
+                "a browser sends a whole origin, and * stands for nothing within one; \
+                        repeat the flag for each origin, or give * to allow every page"
+                    .to_owned(),
+            );
+        }
+        let expected = "give *, none, or an origin such as https://app.example.com: scheme, host \
+                        and port, without a path";
+        let url = Url::parse(text).map_err(|error| format!("{expected} ({error})"))?;
+        let is_origin = matches!(url.scheme(), "http" | "https")
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && !text.contains(['@', '\\'])
+            && !text.contains(char::is_whitespace);
+        // The form that browsers send: in lower case, without the default port, with a name in
+        // other letters than ASCII in its encoded form.
+        match HeaderValue::try_from(url.origin().ascii_serialization()) {
+            Ok(origin) if is_origin => Ok(Origin::Exactly(origin)),
+            _ => Err(expected.to_owned()),
         }
     }
 }
@@ -244,6 +268,7 @@ mod tests {
         for args in [
             ["--max-header-bytes", "1KiB"],
             ["--cors-origin", "https://app.example.com/path"],
+            ["--cors-origin", "null"],
             ["--header-timeout", "soon"],
             ["--client-header", "two words"],
             ["--max-connections", "0"],
@@ -265,6 +290,41 @@ mod tests {
         let origins = ["https://a.example", "http://b.example:8080"]
             .map(|origin| Origin::Exactly(HeaderValue::from_static(origin)));
         assert_eq!(config.cors_origin, origins);
+    }
+
+    #[test]
+    fn an_origin_is_compared_in_the_form_that_browsers_send() {
+        for (given, sent) in [
+            ("https://App.Example.COM", "https://app.example.com"),
+            ("HTTPS://app.example.com:443", "https://app.example.com"),
+            ("http://app.example.com:80/", "http://app.example.com"),
+            ("https://app.example.com:80", "https://app.example.com:80"),
+            ("https://bücher.example", "https://xn--bcher-kva.example"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+            (" https://app.example.com", "https://app.example.com"),
+        ] {
+            let sent = Origin::Exactly(HeaderValue::from_static(sent));
+            assert_eq!(given.parse(), Ok(sent), "{given}");
+        }
+    }
+
+    #[test]
+    fn an_origin_that_no_browser_sends_is_refused_with_the_reason() {
+        for (given, reason) in [
+            ("null", "sandboxed"),
+            ("https://*.example.com", "repeat the flag"),
+            ("https://app.example.com/path", "without a path"),
+            ("https://app.example.com?q", "without a path"),
+            ("https://user@app.example.com", "without a path"),
+            ("app.example.com", "https://app.example.com"),
+            ("file:///tmp", "https://app.example.com"),
+            ("https://", "https://app.example.com"),
+            ("https://app example.com", "https://app.example.com"),
+            ("", "https://app.example.com"),
+        ] {
+            let error = given.parse::<Origin>().unwrap_err();
+            assert!(error.contains(reason), "{given}: {error}");
+        }
     }
 
     #[test]

@@ -16,9 +16,13 @@ use super::config::Origin;
 
 const METHODS: HeaderValue =
     HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+/// `*` stands for every other header, such as those of tracing (`baggage`, `sentry-trace`) and of
+/// gateways in front. It does not stand for `Authorization`, and not every client knows it, so the
+/// common ones are listed. A header gives a page no rights: the host sends no
+/// `Access-Control-Allow-Credentials`, so that the browser adds none of the person's.
 const HEADERS: HeaderValue = HeaderValue::from_static(
-    "Content-Type, If-Match, If-None-Match, Idempotency-Key, Last-Event-ID, X-Request-Id, \
-     Task-Host-Client, traceparent",
+    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Last-Event-ID, \
+     X-Request-Id, Task-Host-Client, traceparent, tracestate, baggage, *",
 );
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "ETag, Location, Link, X-Request-Id, Retry-After, Task-Host-Revision, Idempotent-Replayed",

@@ -17,7 +17,9 @@ use tower::ServiceExt;
 
 use super::{Api, Config, Server};
 use contract::{Access, Asset, Description, Method, Route, RouteIndex};
-use request::{Answer, Client, Error, Health, Invocation, Logic, Request, Revision, Template};
+use request::{
+    Answer, Client, Error, Health, Invocation, Logic, Request, Revision, StorageFault, Template,
+};
 use runtime::{Call, Interruption};
 use telemetry::metrics::Metrics;
 use transcode::{Input, InputError};
@@ -28,6 +30,7 @@ pub(super) struct Fake {
     answer: Mutex<Result<Answer, Error>>,
     pub(super) health: Mutex<Result<Health, Error>>,
     pub(super) ready: Mutex<Result<(), Error>>,
+    pub(super) storage_fault: Mutex<Option<StorageFault>>,
     pub(super) alive: AtomicBool,
     /// The last request to an operation.
     pub(super) asked: Mutex<Option<(RouteIndex, Request)>>,
@@ -75,6 +78,7 @@ impl Fake {
                 unhealthy: None,
             })),
             ready: Mutex::new(Ok(())),
+            storage_fault: Mutex::default(),
             alive: AtomicBool::new(true),
             asked: Mutex::default(),
             begun: Notify::new(),
@@ -213,6 +217,10 @@ impl Api for Fake {
 
     async fn ready(&self) -> Result<(), Error> {
         self.ready.lock().unwrap().clone()
+    }
+
+    fn storage_fault(&self) -> Option<StorageFault> {
+        self.storage_fault.lock().unwrap().clone()
     }
 
     fn alive(&self) -> bool {

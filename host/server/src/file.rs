@@ -1,5 +1,5 @@
 //! Files that do not change while their revision is active, and the answers to GET and HEAD for
-//! them: plain or compressed, 200 or 304.
+//! them: plain or compressed.
 
 use std::io::{Read, Write};
 use std::sync::OnceLock;
@@ -16,7 +16,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
 use super::buffered::SharedBuffer;
-use super::etag::{self, REVALIDATE, not_modified};
+use super::etag::{self, REVALIDATE};
 use request::entity_tag_of;
 
 /// A file. It is compressed once, as small as gzip can make it, when a client first accepts that.
@@ -57,9 +57,6 @@ impl File {
 
     /// Answers GET and HEAD. The answer is compressed if the client accepts that.
     pub(super) fn respond(&self, request_headers: &HeaderMap) -> Response {
-        if etag::is_known(request_headers, &self.etag) {
-            return not_modified(&self.etag);
-        }
         let compressed = self.gzip().filter(|_| accepts_gzip(request_headers));
         let content = compressed.unwrap_or_else(|| self.plain());
         let mut response = Response::new(Body::from(content.clone()));

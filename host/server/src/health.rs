@@ -30,8 +30,12 @@ pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
     let revision = app.api.active();
     let health = app.api.health().await;
     let mut body = Map::new();
+    let fault = app.api.storage_fault();
     let reason = match &health {
-        Ok(health) => health.unhealthy.clone(),
+        Ok(health) => {
+            let fault = fault.as_ref().map(report::storage_reason);
+            fault.map(str::to_owned).or(health.unhealthy.clone())
+        }
         Err(error) => {
             report::log(error);
             Some(report::public_reason(error).to_owned())
@@ -97,6 +101,9 @@ pub(super) async fn livez(State(app): State<Arc<App>>) -> Response {
 /// With `?exclude=drain`, the drain delay does not count: the host still accepts requests then. This is
 /// for load balancers that learn from elsewhere that a host stops, as Kubernetes does, and that use a
 /// stopping host only if no other one is ready.
+///
+/// If only writes fail, because the disk is full, the host is ready and `degraded` says why: it still
+/// answers reads, and without it nobody would.
 pub(super) async fn readyz(State(app): State<Arc<App>>, uri: Uri) -> Response {
     let query = uri.query().unwrap_or_default();
     let draining = match query.split('&').any(|pair| pair == "exclude=drain") {
@@ -117,7 +124,14 @@ pub(super) async fn readyz(State(app): State<Arc<App>>, uri: Uri) -> Response {
         Ok(Err(_)) => Err("the readiness check panicked".to_owned()),
         Err(_) => Err("the database did not answer in time".to_owned()),
     };
-    probe(outcome, "ready")
+    match (&outcome, app.api.storage_fault()) {
+        // Another host would not help: its disk is the same, or it is not there.
+        (Ok(()), Some(fault)) => {
+            let body = json!({ "status": "ready", "degraded": report::storage_reason(&fault) });
+            respond(StatusCode::OK, &body)
+        }
+        _ => probe(outcome, "ready"),
+    }
 }
 
 /// `GET /metrics`.

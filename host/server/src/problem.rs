@@ -26,7 +26,7 @@ use serde_json::Value;
 use super::byte_size::ByteSize;
 use super::wire::Refusal;
 use contract::{self, FieldError};
-use request::{Error, Fault};
+use request::{Error, Fault, StorageFault};
 
 /// Members that the extensions of the logic's problems cannot replace.
 const STANDARD: [&str; 7] = [
@@ -102,6 +102,7 @@ impl From<Error> for Problem {
             }
             Error::Unavailable(_) => Problem::new(503, "unavailable", "The service is unavailable")
                 .retry_after(UNAVAILABLE_RETRY),
+            Error::Storage(fault) => fault.into(),
             // No Retry-After: a client that follows it automatically would run the request twice.
             Error::OutcomeUnknown(_) => Problem::new(
                 503,
@@ -114,6 +115,31 @@ impl From<Error> for Problem {
                     .to_owned(),
             ),
             Error::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<StorageFault> for Problem {
+    fn from(fault: StorageFault) -> Problem {
+        let (title, detail) = match &fault {
+            StorageFault::Full(_) => (
+                "The service cannot store anything now",
+                "The disk is full. Nothing was changed. Requests that only read are answered.",
+            ),
+            StorageFault::Damaged(_) => (
+                "The service's data is damaged",
+                "Nothing was changed. An operator has to restore a back-up.",
+            ),
+            StorageFault::Moved(_) => (
+                "The service's data was moved",
+                "Nothing was changed. An operator has to put the file back and to restart the host.",
+            ),
+        };
+        let problem = Problem::new(503, fault.code(), title).detail(detail.to_owned());
+        match fault {
+            StorageFault::Full(_) => problem.retry_after(UNAVAILABLE_RETRY),
+            // Nothing changes until an operator acts.
+            StorageFault::Damaged(_) | StorageFault::Moved(_) => problem,
         }
     }
 }

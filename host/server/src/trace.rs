@@ -21,6 +21,7 @@ use tracing::{Instrument, debug, error, info, info_span};
 pub(super) use self::context::Context;
 use super::app::App;
 use super::buffered::Counter;
+use super::etag::{Failed, Reading};
 use super::problem::Problem;
 use super::recent::Ended;
 use super::wire;
@@ -63,6 +64,7 @@ pub(super) async fn identify(request: Request<Body>, next: Next) -> Response {
 }
 
 async fn run(context: &Arc<Context>, mut request: Request<Body>, next: Next) -> Response {
+    let reading = Reading::of(&request);
     request.extensions_mut().insert(context.clone());
     let counter = Counter::of(&request);
     if let Some(response) = wire::answer(&request, &context.request_id) {
@@ -82,6 +84,10 @@ async fn run(context: &Arc<Context>, mut request: Request<Body>, next: Next) -> 
         );
         let problem = Problem::internal();
         context.failed(&problem.code, format!("the host panicked: {text}"));
+        problem.respond(&context.request_id)
+    });
+    let response = reading.conclude(response).unwrap_or_else(|Failed| {
+        let problem = Problem::from(request::Error::PreconditionFailed);
         problem.respond(&context.request_id)
     });
     identified(context, counter.count(response, &context.request_id))

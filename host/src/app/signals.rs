@@ -3,6 +3,7 @@
 
 use std::io;
 
+use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -17,6 +18,9 @@ impl Signals {
     pub(super) fn listen() -> io::Result<Self> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        // A write beyond the limit of a file's size (`ulimit -f`) fails and must not kill the process.
+        // Once there is a handler, it is never removed.
+        drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
         let (counter, count) = watch::channel(0);
         tokio::spawn(async move {
             loop {

@@ -3,42 +3,36 @@
 
 use std::io::Write;
 
-use super::client::{self, Client, RetryPolicy};
+use super::client::RetryPolicy;
 use super::goal::Goal;
-use super::output::report::{Report, Style};
-use super::process::block_on;
+use super::order;
+use super::output::report::Report;
 use crate::failure::Failure;
+use deployment::model::Deployment;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The deployment to abort; by default the running one
     id: Option<i64>,
 
-    /// Print one JSON object per line: the events, and at the end the deployment
-    #[arg(long)]
-    json: bool,
-
     #[command(flatten)]
-    host: client::Args,
+    order: order::Args,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let report = Report::new(std::io::stdout(), Style::for_stdout(args.json));
-    abort(args, report, &RetryPolicy::default())
+    abort(args, args.order.report(), &RetryPolicy::default())
 }
 
-fn abort<W: Write>(args: &Args, mut report: Report<W>, retry: &RetryPolicy) -> Result<(), Failure> {
-    let client = Client::new(&args.host)?;
-    let result = block_on(async {
-        let deployment = client.deployment_or_running(args.id).await?;
+fn abort<W: Write>(args: &Args, report: Report<W>, retry: &RetryPolicy) -> Result<(), Failure> {
+    order::run(&args.order, report, retry, async |session| {
+        let deployment = session.client.deployment_or_running(args.id).await?;
         let id = deployment.id;
-        client.abort(id).await?;
+        let is_done = |now: &Deployment| now.ended_at.is_some();
+        let aborted = session.insist(id, async |client| client.abort(id).await, is_done);
+        aborted.await?;
         let last_event = deployment.events.last().map(|event| event.number);
-        Goal::GONE
-            .follow(&client, id, last_event, &mut report, retry)
-            .await
-    });
-    report.finish(result)
+        session.follow(Goal::GONE, id, last_event).await
+    })
 }
 
 #[cfg(test)]
@@ -49,6 +43,7 @@ mod tests {
     use crate::cli::client::fake::{
         Fake, NO_PAUSES, deployment, event, events, no_content, ok, status,
     };
+    use crate::cli::output::report::Style;
     use crate::cli::{Cli, Command};
 
     fn abort_on(fake: &Fake, flags: &[&str]) -> Result<(), Failure> {
@@ -81,6 +76,23 @@ mod tests {
             );
             assert_eq!(fake.received()[2].header("last-event-id"), Some("1"));
         }
+    }
+
+    #[test]
+    fn an_abort_whose_answer_is_lost_is_sent_again_until_it_shows() {
+        let fake = Fake::answers([
+            ok(&deployment("running")),
+            Vec::new(),
+            ok(&deployment("running")),
+            Vec::new(),
+            ok(&deployment("aborted")),
+            events(&[event(2, "end", "noted")]),
+            ok(&deployment("aborted")),
+        ]);
+        assert!(abort_on(&fake, &["7"]).is_ok());
+        let aborts = "POST /admin/deployments/7/abort";
+        let sent = fake.lines();
+        assert_eq!(sent.iter().filter(|line| *line == aborts).count(), 2);
     }
 
     #[test]

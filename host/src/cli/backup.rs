@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::process::print;
+use anyhow::Context as _;
+
 use crate::failure::Failure;
+use crate::stdout::print;
 use storage::Location;
 
 #[derive(Debug, clap::Args)]
@@ -23,5 +25,6 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     storage::backup(&args.database, &args.file).map_err(anyhow::Error::from)?;
     let (from, to) = (&args.database, args.file.display());
-    Ok(print(&format!("copied {from} to {to}\n"))?)
+    let done = format!("copied {from} to {to}");
+    Ok(print([&done]).context(done)?)
 }

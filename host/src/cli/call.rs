@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::process::block_on;
 use crate::failure::Failure;
+use crate::stdout::{print, print_json};
 use crate::tls;
 
 #[derive(Debug, clap::Args)]
@@ -52,17 +53,16 @@ async fn call(args: &Args, arguments: Value) -> anyhow::Result<()> {
     let response = request.send().await?;
     let status = response.status();
     let text = text_of(response).await?;
-    let shown = match serde_json::from_str::<Value>(&text) {
-        Ok(value) => format!("{value:#}"),
-        Err(_) => text,
-    };
+    let value = serde_json::from_str::<Value>(&text);
     if !status.is_success() {
+        let shown = value.map_or(text, |value| format!("{value:#}"));
         bail!("{} answered {status}\n{shown}", args.operation);
     }
-    if !shown.is_empty() {
-        println!("{shown}");
-    }
-    Ok(())
+    let printed = match value {
+        Ok(value) => print_json(&value),
+        Err(_) => print(text.lines()),
+    };
+    printed.with_context(|| format!("{} answered {status}", args.operation))
 }
 
 /// Maximum size of an answer, in bytes.

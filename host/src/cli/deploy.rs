@@ -14,13 +14,14 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::client::{self, Client, RetryPolicy, canary_percent};
+use super::client::{RetryPolicy, canary_percent};
 use super::goal::Goal;
-use super::output::report::{Report, Style};
-use super::process::block_on;
+use super::order;
+use super::output::report::Report;
 use crate::failure::Failure;
 use crate::oci;
-use deployment::model::Order;
+use contract::deployment::Kind;
+use deployment::model::{Deployment, Order};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -54,10 +55,6 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
 
-    /// Print one JSON object per line: the events, and at the end the deployment
-    #[arg(long)]
-    json: bool,
-
     /// How long to wait. The default is `active`; with --canary or --shadow it is `switched`,
     /// because a trial ends only by `promote` or `abort`
     #[arg(long, value_enum)]
@@ -67,7 +64,7 @@ pub(super) struct Args {
     registry: oci::Args,
 
     #[command(flatten)]
-    host: client::Args,
+    order: order::Args,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -79,15 +76,10 @@ enum Wait {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let report = Report::new(std::io::stdout(), Style::for_stdout(args.json));
-    deploy(args, report, &RetryPolicy::default())
+    deploy(args, args.order.report(), &RetryPolicy::default())
 }
 
-fn deploy<W: Write>(
-    args: &Args,
-    mut report: Report<W>,
-    retry: &RetryPolicy,
-) -> Result<(), Failure> {
+fn deploy<W: Write>(args: &Args, report: Report<W>, retry: &RetryPolicy) -> Result<(), Failure> {
     let component = match args
         .source
         .to_str()
@@ -96,7 +88,6 @@ fn deploy<W: Write>(
         Some(reference) => upload::Component::pull(reference, &args.registry)?,
         None => upload::Component::read(&args.source, args.signature.as_deref())?,
     };
-    let client = Client::new(&args.host)?;
     let order = Order {
         digest: component.digest.clone(),
         dry_run: args.dry_run,
@@ -104,6 +95,10 @@ fn deploy<W: Write>(
         retry_refused: args.retry_refused,
         canary_percent: args.canary,
         shadow: args.shadow,
+    };
+    let kind = match args.dry_run {
+        true => Kind::DryRun,
+        false => Kind::Deploy,
     };
     let trial = args.canary.is_some() || args.shadow;
     let wait = args.wait.unwrap_or(match trial {
@@ -115,11 +110,16 @@ fn deploy<W: Write>(
         (false, Wait::Active) => Goal::ACTIVE,
         (false, Wait::Switched) => Goal::SWITCHED,
     };
-    let result = block_on(async {
-        component.upload(&client, &mut report).await?;
-        let id = client.deploy(&order).await?;
-        report.message(&format!("deployment {id}"));
-        goal.follow(&client, id, None, &mut report, retry).await
-    });
-    report.finish(result)
+    order::run(&args.order, report, retry, async |session| {
+        component.upload(session.client, session.report).await?;
+        let is_ours = |found: &Deployment, before: Option<&Deployment>| {
+            before.is_none_or(|before| found.id > before.id)
+                && found.kind == kind
+                && found.digest == order.digest
+        };
+        let id = session.order(async |client| client.deploy(&order).await, is_ours);
+        let id = id.await?;
+        session.report.message(&format!("deployment {id}"));
+        session.follow(goal, id, None).await
+    })
 }

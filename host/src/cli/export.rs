@@ -1,14 +1,13 @@
 //! `task-host export`: writes all data of the logic to standard output, while the host may be
 //! running.
 
-use std::io::{BufWriter, Write as _};
-
-use anyhow::Context as _;
+use std::io::BufWriter;
 
 use super::export_format::{Header, write_row};
 use super::output::progress::Progress;
 use super::process::block_on;
 use crate::failure::Failure;
+use crate::stdout::Stdout;
 use storage::Location;
 
 #[derive(Debug, clap::Args)]
@@ -31,18 +30,19 @@ async fn export(location: &Location) -> anyhow::Result<()> {
     let mut export = storage::export(location).await?;
     let tables = &export.manifest.tables;
     let mut progress = Progress::new("exported", tables);
-    let mut output = BufWriter::new(std::io::stdout().lock());
-    let failed = "cannot write to standard output";
-    let header = serde_json::to_string(&Header::new(&export.manifest))?;
-    writeln!(output, "{header}").context(failed)?;
+    let mut output = Stdout::new(BufWriter::new(std::io::stdout().lock()));
+    output.json(&serde_json::to_string(&Header::new(&export.manifest))?);
     while let Some(batch) = export.rows.recv().await {
         let (table, rows) = batch?;
         for row in &rows {
-            writeln!(output, "{}", write_row(&tables[table].name, row)).context(failed)?;
+            output.json(&write_row(&tables[table].name, row));
+        }
+        if output.has_failed() {
+            break;
         }
         progress.add(rows.len());
     }
-    output.flush().context(failed)?;
+    output.finish_whole()?;
     progress.finish();
     Ok(())
 }

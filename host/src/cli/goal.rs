@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use super::client::{Client, RetryPolicy, Update};
 use super::output::report::Report;
 use contract::deployment::{EventStatus, Outcome, Stage};
-use deployment::model::Event;
+use deployment::model::{Deployment, Event};
 
 /// What a deployment must reach for the command to succeed.
 #[derive(Debug, Clone, Copy)]
@@ -71,10 +71,24 @@ impl Goal {
             }
         };
         let deployment = client.follow(id, after, retry, on_update).await?;
-        let success = deployment.outcome.known().is_some_and(|outcome| {
-            self.outcomes.contains(&outcome) || (switched && outcome == Outcome::Running)
-        });
-        report.outcome(&deployment, success)
+        if switched && deployment.outcome == Outcome::Running {
+            return report.outcome(&deployment, true);
+        }
+        self.judge(&deployment, report)
+    }
+
+    /// Reports how a deployment ended.
+    ///
+    /// # Errors
+    /// The goal was not reached.
+    pub(super) fn judge<W: Write>(
+        self,
+        deployment: &Deployment,
+        report: &mut Report<W>,
+    ) -> anyhow::Result<()> {
+        let outcome = deployment.outcome.known();
+        let success = outcome.is_some_and(|outcome| self.outcomes.contains(&outcome));
+        report.outcome(deployment, success)
     }
 }
 

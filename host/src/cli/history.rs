@@ -2,8 +2,9 @@
 
 use super::client::{self, Client};
 use super::output::deployments;
-use super::process::{block_on, print};
+use super::process::block_on;
 use crate::failure::Failure;
+use crate::stdout::{print, print_json};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -22,9 +23,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let client = Client::new(&args.host)?;
     let deployments = block_on(async { Ok(client.deployments(args.limit).await?) })?;
-    let text = match args.json {
-        true => format!("{:#}\n", serde_json::json!(deployments)),
-        false => deployments::table(&deployments),
+    let printed = match args.json {
+        true => print_json(&deployments),
+        false => print(deployments::table(&deployments)),
     };
-    Ok(print(&text)?)
+    Ok(printed?)
 }

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 
 use super::export_format::{Header, read_row};
 use super::output::progress::Progress;
-use crate::config::read_bundled;
+use crate::config::{compiling, read_bundled};
 use crate::failure::Failure;
 use deployment::signature::TrustedKeys;
 use deployment::{self, Bundled, Gate};
@@ -49,6 +49,9 @@ pub(super) struct Args {
     /// data was exported
     #[arg(long, env = "TASK_HOST_COMPONENT", value_name = "FILE")]
     component: Option<PathBuf>,
+
+    #[command(flatten)]
+    compiling: compiling::Args,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
@@ -67,7 +70,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the worker threads")?;
     let imported = runtime.block_on(async {
         if let Some(component) = component {
-            set_up(&database, component).await?;
+            set_up(&database, component, args.compiling.compiler(0)?).await?;
         }
         import(&*database, header, &mut *input).await
     });
@@ -89,7 +92,11 @@ fn read_header(input: &mut dyn BufRead) -> anyhow::Result<Header> {
 }
 
 /// Makes the component the active one of a new database and applies its migrations.
-async fn set_up(database: &Arc<dyn Database>, component: Bundled) -> anyhow::Result<()> {
+async fn set_up(
+    database: &Arc<dyn Database>,
+    component: Bundled,
+    compiler: Compiler,
+) -> anyhow::Result<()> {
     let limits = Limits {
         instances: 1,
         ..Limits::default()
@@ -97,7 +104,7 @@ async fn set_up(database: &Arc<dyn Database>, component: Bundled) -> anyhow::Res
     let runtime = Runtime::new(limits, ClearMemory::Auto)?;
     let gate = Gate {
         runtime: Arc::new(runtime),
-        compiler: Compiler::of_this_program(0).context("cannot find this program")?,
+        compiler,
         cache: None,
         shared: None,
         // No signature is required: whoever runs this command can write to the database directly.
@@ -105,6 +112,7 @@ async fn set_up(database: &Arc<dyn Database>, component: Bundled) -> anyhow::Res
         database: database.clone(),
         patience: STEP_TIMEOUT,
         migration_time: STEP_TIMEOUT,
+        dry_run_time: STEP_TIMEOUT,
     };
     deployment::start(&gate, Some(component), None).await?;
     Ok(())

@@ -13,9 +13,11 @@ use anyhow::Context as _;
 
 use self::comparison::Comparison;
 use self::inspection::Inspection;
-use super::process::{block_on, print};
+use super::process::block_on;
+use crate::config::compiling;
 use crate::failure::Failure;
 use crate::oci::{self, Artifact};
+use crate::stdout::{print, print_json};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -33,6 +35,9 @@ pub(super) struct Args {
     json: bool,
 
     #[command(flatten)]
+    compiling: compiling::Args,
+
+    #[command(flatten)]
     registry: oci::Args,
 }
 
@@ -42,13 +47,14 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let earlier = earlier
         .map(|source| read_source(source, "--against", &args.registry))
         .transpose()?;
+    let compiler = args.compiling.compiler(0)?;
     let (inspection, before) = block_on(async {
-        let inspection = Inspection::of(&content)
+        let inspection = Inspection::of(&content, &compiler)
             .await
             .with_context(|| format!("cannot inspect {}", args.source.display()))?;
         let before = match &earlier {
             Some(earlier) => Some(
-                Inspection::of(earlier)
+                Inspection::of(earlier, &compiler)
                     .await
                     .context("--against: cannot inspect the component")?,
             ),
@@ -67,14 +73,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         report["against"] = comparison.to_json();
     }
     if args.json {
-        print(&format!("{report:#}\n"))?;
+        print_json(&report)?;
     } else {
-        let comparison = comparison.as_ref().map(Comparison::to_text);
-        print(&format!(
-            "{}{}",
-            inspection::to_text(&report),
-            comparison.unwrap_or_default()
-        ))?;
+        let comparison = comparison.as_ref().map(Comparison::to_lines);
+        let lines = inspection::to_lines(&report).into_iter();
+        print(lines.chain(comparison.into_iter().flatten()))?;
     }
     if let Err(refused) = &inspection.operations {
         return Err(

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use crate::failure::Failure;
+use crate::stdout::print;
 use deployment::signature::PrivateKey;
 
 #[derive(Debug, clap::Args)]
@@ -32,16 +33,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let _ = fs::remove_file(&args.out);
         return Err(error.into());
     }
-    println!("key {}:", key.id());
-    println!(
-        "  {}  private, for `task-host sign`; keep it secret",
-        args.out.display()
-    );
-    println!(
-        "  {}  public, for --trusted-key of the hosts",
-        public.display()
-    );
-    Ok(())
+    let (private, public) = (args.out.display(), public.display());
+    let printed = print([
+        format!("key {}:", key.id()),
+        format!("  {private}  private, for `task-host sign`; keep it secret"),
+        format!("  {public}  public, for --trusted-key of the hosts"),
+    ]);
+    Ok(printed.with_context(|| format!("created {private} and {public}"))?)
 }
 
 /// Creates a file with this content. Fails if the file exists.

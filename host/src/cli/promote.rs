@@ -6,11 +6,13 @@
 
 use std::io::Write;
 
-use super::client::{self, Client, RetryPolicy, canary_percent};
+use super::client::{Client, RetryPolicy, canary_percent};
 use super::goal::Goal;
-use super::output::report::{Report, Style};
-use super::process::block_on;
+use super::order;
+use super::output::report::Report;
 use crate::failure::Failure;
+use contract::deployment::{Progress, Stage};
+use deployment::model::Deployment;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -21,39 +23,36 @@ pub(super) struct Args {
     #[arg(long, value_name = "PERCENT", value_parser = canary_percent)]
     canary: Option<f64>,
 
-    /// Print one JSON object per line: the events, and at the end the deployment
-    #[arg(long)]
-    json: bool,
-
     #[command(flatten)]
-    host: client::Args,
+    order: order::Args,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let report = Report::new(std::io::stdout(), Style::for_stdout(args.json));
-    promote(args, report, &RetryPolicy::default())
+    promote(args, args.order.report(), &RetryPolicy::default())
 }
 
-fn promote<W: Write>(
-    args: &Args,
-    mut report: Report<W>,
-    retry: &RetryPolicy,
-) -> Result<(), Failure> {
-    let client = Client::new(&args.host)?;
-    let result = block_on(async {
-        let deployment = client.deployment_or_running(args.id).await?;
+fn promote<W: Write>(args: &Args, report: Report<W>, retry: &RetryPolicy) -> Result<(), Failure> {
+    order::run(&args.order, report, retry, async |session| {
+        let deployment = session.client.deployment_or_running(args.id).await?;
         let id = deployment.id;
-        client.promote(id, args.canary).await?;
+        // Setting the same share again has no further effect.
+        let is_done = |now: &Deployment| args.canary.is_none() && !is_on_trial(now);
+        let promote = async |client: &Client| client.promote(id, args.canary).await;
+        session.insist(id, promote, is_done).await?;
         if let Some(percent) = args.canary {
-            report.message(&format!("deployment {id}: {percent} % of the clients"));
+            let message = format!("deployment {id}: {percent} % of the clients");
+            session.report.message(&message);
             return Ok(());
         }
         let last_event = deployment.events.last().map(|event| event.number);
-        Goal::ACTIVE
-            .follow(&client, id, last_event, &mut report, retry)
-            .await
-    });
-    report.finish(result)
+        session.follow(Goal::ACTIVE, id, last_event).await
+    })
+}
+
+fn is_on_trial(deployment: &Deployment) -> bool {
+    let stage = deployment.stage.known();
+    deployment.ended_at.is_none()
+        && matches!(stage, Some(Progress::At(Stage::Canary | Stage::Shadow)))
 }
 
 #[cfg(test)]
@@ -65,6 +64,7 @@ mod tests {
     use crate::cli::client::fake::{
         Fake, NO_PAUSES, deployment, event, events, no_content, ok, status,
     };
+    use crate::cli::output::report::Style;
     use crate::cli::{Cli, Command};
 
     fn promote_on(fake: &Fake, flags: &[&str]) -> Result<(), Failure> {
@@ -97,6 +97,20 @@ mod tests {
             );
             assert_eq!(fake.received()[2].header("last-event-id"), Some("1"));
         }
+    }
+
+    #[test]
+    fn a_promotion_whose_answer_is_lost_is_not_sent_again_if_it_took_effect() {
+        let fake = Fake::answers([
+            ok(&deployment("running")),
+            Vec::new(),
+            ok(&deployment("running")),
+            events(&[event(2, "end", "noted")]),
+            ok(&deployment("active")),
+        ]);
+        // The fake deployment is in probation: the trial has ended.
+        assert!(promote_on(&fake, &["7"]).is_ok());
+        assert_eq!(fake.lines()[2], "GET /admin/deployments/7");
     }
 
     #[test]

@@ -6,10 +6,11 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::process::{block_on, print};
+use super::process::block_on;
 use crate::failure::Failure;
 use crate::oci::{self, Artifact};
 use crate::signature_file;
+use crate::stdout::print;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -36,5 +37,6 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let signature = signature.map(|signature| BASE64_STANDARD.encode(signature));
     let published = block_on(args.to.push(&args.registry, content, signature))?;
     // Scripts pass this line to `deploy` or --declared-component, so nothing else is printed.
-    Ok(print(&format!("{published}\n"))?)
+    let published = published.to_string();
+    Ok(print([&published]).context(published)?)
 }

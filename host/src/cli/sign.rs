@@ -7,6 +7,7 @@ use anyhow::Context as _;
 
 use crate::failure::Failure;
 use crate::signature_file;
+use crate::stdout::print;
 use contract::digest;
 use deployment::signature::PrivateKey;
 
@@ -28,12 +29,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let path = signature_file::path(&args.file);
     fs::write(&path, signature_file::encode(&signature))
         .with_context(|| format!("cannot write {}", path.display()))?;
-    println!(
-        "{} is the signature of sha256:{digest} by key {}",
-        path.display(),
-        key.id()
-    );
-    Ok(())
+    let (path, id) = (path.display(), key.id());
+    let done = format!("{path} is the signature of sha256:{digest} by key {id}");
+    Ok(print([&done]).context(done)?)
 }
 
 #[cfg(test)]

@@ -9,15 +9,15 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use serde_json::json;
 
 use self::snapshot::Snapshot;
 use super::client::{self, Client};
-use super::process::{block_on, print, print_next};
+use super::process::block_on;
 use crate::failure::Failure;
+use crate::stdout::{self, Stdout, print, print_json};
 
 /// How often `--watch` asks the host.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -42,9 +42,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         if args.watch {
             watch(&client, args.json).await
         } else if args.json {
-            print(&format!("{:#}\n", json!(client.status().await?)))
+            print_json(&client.status().await?)
         } else {
-            print(&view::page(&Snapshot::fetch(&client).await?))
+            print(view::page(&Snapshot::fetch(&client).await?))
         }
     })?)
 }
@@ -52,32 +52,33 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 /// Prints the state repeatedly until the reader closes standard output. If the host does not answer,
 /// the error is printed and the host is asked again, because it may be restarting.
 async fn watch(client: &Client, json: bool) -> anyhow::Result<()> {
-    let redraw = std::io::stdout().is_terminal() && !json;
+    let redraw = stdout::is_terminal() && !json;
+    let mut stdout = Stdout::new(std::io::stdout());
     let mut interval = tokio::time::interval(INTERVAL);
-    loop {
+    while !stdout.has_failed() {
         interval.tick().await;
-        let text = match json {
+        let result = match json {
             true => client
                 .status()
                 .await
-                .map(|status| json!(status).to_string()),
+                .map(|status| vec![json!(status).to_string()]),
             false => Snapshot::fetch(client).await.map(|snapshot| match redraw {
                 true => view::page(&snapshot),
-                false => view::line(&snapshot),
+                false => vec![view::line(&snapshot)],
             }),
         };
-        let text = match text {
-            Ok(text) => text,
+        let lines = match result {
+            Ok(lines) => lines,
             Err(error) if !error.is_transient() => return Err(error.into()),
-            Err(error) if json => json!({"error": error.to_string()}).to_string(),
-            Err(error) => error.to_string(),
+            Err(error) if json => vec![json!({"error": error.to_string()}).to_string()],
+            Err(error) => error.to_string().lines().map(str::to_owned).collect(),
         };
-        let text = match redraw {
-            true => view::redraw(&text),
-            false => format!("{text}\n"),
-        };
-        if print_next(&text)?.is_break() {
-            return Ok(());
+        match redraw {
+            true => view::redraw(&lines, &mut stdout),
+            false if json => lines.iter().for_each(|line| stdout.json(line)),
+            false => lines.iter().for_each(|line| stdout.line(line)),
         }
+        stdout.flush();
     }
+    stdout.finish()
 }

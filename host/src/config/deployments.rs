@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use humantime::parse_duration;
 
+use super::compiling;
 use crate::failure::Failure;
 use deployment::signature::TrustedKeys;
 use deployment::{Probation, Retention, Settings};
-use runtime::{CodeKey, Compiler};
-use server::ByteSize;
+use runtime::CodeKey;
 
 /// How the logic is replaced
 #[derive(Debug, clap::Args)]
@@ -48,15 +47,8 @@ pub struct Args {
     #[arg(long, env = "TASK_HOST_KEEP_HISTORY", default_value_t = 1000)]
     keep_history: u32,
 
-    /// How long the compilation of a component may take
-    #[arg(long, env = "TASK_HOST_COMPILE_TIMEOUT", default_value = "2m", value_parser = parse_duration)]
-    compile_timeout: Duration,
-
-    /// The memory that the compilation of a component may use; at least 128MiB. By default what the
-    /// container's limit, or the machine, leaves beside the host and its requests, but at least a
-    /// quarter of it and at most 4GiB
-    #[arg(long, env = "TASK_HOST_COMPILE_MEMORY", value_parser = compile_memory)]
-    compile_memory: Option<ByteSize>,
+    #[command(flatten)]
+    pub(crate) compiling: compiling::Args,
 
     /// A public key that components must be signed with to become active. Repeatable: a signature
     /// by one of the keys is enough. Without any key, components need no signature
@@ -94,23 +86,15 @@ impl Args {
             .map_err(|error| Failure::setting("--trusted-key", error))
     }
 
-    /// Returns the compiler of components. `requests_bytes` is the memory that requests may take.
-    pub(crate) fn compiler(&self, requests_bytes: u64) -> anyhow::Result<Compiler> {
-        let program = Compiler::of_this_program(requests_bytes);
-        let program = program.context("cannot find this program")?;
-        let memory = self.compile_memory.map(|memory| memory.0 as u64);
-        Ok(Compiler {
-            timeout: self.compile_timeout,
-            memory_bytes: memory.unwrap_or(program.memory_bytes),
-            ..program
-        })
-    }
-
     /// Reads the key that seals compiled code shared by hosts.
     pub(crate) fn code_key(&self) -> Result<Option<CodeKey>, Failure> {
-        let key = self.code_key_file.as_deref().map(CodeKey::read);
-        key.transpose()
-            .map_err(|error| Failure::setting("--code-key-file", format!("{error:#}")))
+        let read = |file: &PathBuf| {
+            CodeKey::read(file).map_err(|error| {
+                let reason = format!("{}: {error:#}", file.display());
+                Failure::setting("--code-key-file", reason)
+            })
+        };
+        self.code_key_file.as_ref().map(read).transpose()
     }
 
     /// Returns the name of this host.
@@ -139,15 +123,6 @@ impl Args {
             },
             pause_before: self.pause_before.clone(),
         }
-    }
-}
-
-/// Parses the memory of a compilation.
-fn compile_memory(text: &str) -> Result<ByteSize, String> {
-    let size: ByteSize = text.parse()?;
-    match size.0 as u64 >= Compiler::LEAST_MEMORY_BYTES {
-        true => Ok(size),
-        false => Err("give at least 128MiB: with less, most components do not compile".to_owned()),
     }
 }
 

@@ -22,9 +22,9 @@ use telemetry::traces::Traces;
 #[group(skip)]
 #[command(next_help_heading = "Logs")]
 pub struct Args {
-    /// What to log: a level (error, warn, info, debug) or a filter such as `info,logic=debug`,
-    /// where `logic` is the component
-    #[arg(long, env = "TASK_HOST_LOG", default_value = "info")]
+    /// What to log: a level (error, warn, info, debug, trace) or a filter such as
+    /// `info,logic=debug`, where `logic` is the component. Errors are always logged
+    #[arg(long, env = "TASK_HOST_LOG", default_value = "info", value_parser = directives)]
     log: String,
     /// The format of log lines: text, json, or auto (text on a terminal, json otherwise)
     #[arg(long, env = "TASK_HOST_LOG_FORMAT", value_enum, default_value_t = Format::Auto)]
@@ -41,6 +41,45 @@ enum Format {
     Auto,
     Text,
     Json,
+}
+
+/// Checks a filter. It must name only levels that exist, and must not silence errors: a filter
+/// without a level of its own logs nothing but the targets that it names.
+fn directives(text: &str) -> Result<String, String> {
+    let directives = || text.split(',').map(str::trim);
+    for directive in directives() {
+        level(
+            directive
+                .rsplit_once('=')
+                .map_or(directive, |(_, level)| level),
+        )?;
+    }
+    if !directives().any(|directive| !directive.contains('=')) {
+        return Err(format!(
+            "errors of everything else would not be logged; begin with a level, such as info,{text}"
+        ));
+    }
+    // What remains, such as the names of targets and spans, is checked by the filter itself.
+    let text = directives().collect::<Vec<_>>().join(",");
+    let filter = EnvFilter::try_new(&text).map_err(|error| error.to_string());
+    filter.map(|_| text)
+}
+
+/// Checks a level.
+fn level(word: &str) -> Result<(), String> {
+    let levels = "error, warn, info, debug or trace";
+    let meant = match word.to_ascii_lowercase().as_str() {
+        "error" | "warn" | "info" | "debug" | "trace" => return Ok(()),
+        "off" | "none" | "0" => {
+            return Err(format!("errors must be logged; give a level: {levels}"));
+        }
+        "warning" => "; say `warn`",
+        "err" | "fatal" | "critical" | "panic" => "; say `error`",
+        "information" | "notice" => "; say `info`",
+        "verbose" | "all" => "; say `debug` or `trace`",
+        _ => "",
+    };
+    Err(format!("{word:?} is not a level; give {levels}{meant}"))
 }
 
 /// Starts to send log lines to standard error, and spans to the collector if one is named.
@@ -143,6 +182,41 @@ mod tests {
 
     use super::*;
     use contract::text::is_deceptive;
+
+    #[test]
+    fn a_filter_has_a_level_of_its_own_and_only_levels_that_exist() {
+        for text in [
+            "info",
+            "WARN",
+            "error",
+            "info,logic=debug",
+            "warn, task_host=trace",
+        ] {
+            assert_eq!(directives(text), Ok(text.replace(' ', "")));
+        }
+        for (text, words) in [
+            ("warning", "say `warn`"),
+            ("err", "say `error`"),
+            ("information", "say `info`"),
+            ("verbose", "say `debug` or `trace`"),
+            ("loud", "\"loud\" is not a level"),
+            ("off", "errors must be logged"),
+            ("info,logic=off", "errors must be logged"),
+            ("0", "errors must be logged"),
+            ("logic", "\"logic\" is not a level"),
+            (
+                "logic=debug",
+                "begin with a level, such as info,logic=debug",
+            ),
+            ("info,logic=warning", "say `warn`"),
+            ("info,", "\"\" is not a level"),
+            ("", "\"\" is not a level"),
+            ("info,[span=debug", "invalid"),
+        ] {
+            let error = directives(text).unwrap_err();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+    }
 
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);

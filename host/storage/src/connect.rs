@@ -53,6 +53,7 @@ impl Default for Options {
 /// # Errors
 /// Returns [`OpenError`], any variant.
 pub fn connect(location: &Location, options: Options) -> Result<Arc<dyn Database>, OpenError> {
+    check_place(location)?;
     let config = match location {
         Location::Sqlite(path) => sqlite::Config::file(path),
         Location::Temporary => sqlite::Config::temporary(),
@@ -78,6 +79,19 @@ pub fn connect(location: &Location, options: Options) -> Result<Arc<dyn Database
         durability,
         ..config
     })?))
+}
+
+/// Checks the place of a database, before anything is created. Only files are checked: a server is
+/// reached by [`connect`].
+///
+/// # Errors
+/// Returns [`OpenError::Failed`] if a part of the path is a link to nothing or not a directory, or if
+/// the path leads to something else than a file.
+pub fn check_place(location: &Location) -> Result<(), OpenError> {
+    match location {
+        Location::Sqlite(path) => sqlite::check_place(path),
+        Location::Temporary | Location::Postgres(_) => Ok(()),
+    }
 }
 
 /// Reads the logic's data at a location, as it is at one moment. Other users of the database are

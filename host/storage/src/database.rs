@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::transfer::{Import, Manifest, TransferError};
 use crate::{
     Budget, Dialect, Error, Event, Failure, Feed, MigrationError, Registry, Replicas, Rows, Stats,
-    Usage, Value,
+    StorageFault, Usage, Value,
 };
 use contract::{Access, Migration};
 
@@ -45,8 +45,19 @@ pub trait Database: Send + Sync + 'static {
     /// Checks that the database answers and can still make writes durable.
     ///
     /// # Errors
-    /// Returns [`Error::Unavailable`] with the reason if not.
+    /// Returns [`Error::Unavailable`] or [`Error::Storage`] with the reason if not. A disk that
+    /// refuses writes is not an error here: reads work.
     async fn ping(&self) -> Result<(), Error>;
+
+    /// Looks for faults of the files that no transaction meets, and whether a known one is over. Call
+    /// this every few seconds. What it finds is logged, and [`Database::fault`] returns it.
+    async fn watch(&self) {}
+
+    /// Returns what is known to be wrong with the files of the database. An engine whose files are on
+    /// another machine knows nothing.
+    fn fault(&self) -> Option<StorageFault> {
+        None
+    }
 
     /// Deletes the recorded answers that are older than `age` and returns their number.
     ///

@@ -78,6 +78,15 @@ pub enum MigrationError {
         /// The engine's message.
         detail: String,
     },
+    /// It ran for longer than the transaction's budget allows. Nothing was changed.
+    #[error(
+        "migration {name} did not end within the time limit for migrations; writes waited for it, \
+         and nothing was changed"
+    )]
+    TooSlow {
+        /// The migration.
+        name: String,
+    },
     /// Other transactions blocked it. Nothing was changed; it may be tried again.
     #[error(
         "other transactions blocked migration {name} each time; nothing was changed, so try again"
@@ -104,6 +113,9 @@ pub enum Error {
     /// The database does not answer, or cannot make writes durable.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// The files or the disk of the database are at fault. Nothing of the transaction was kept.
+    #[error(transparent)]
+    Storage(#[from] StorageFault),
     /// It cannot be found out whether the transaction was committed, or whether it is durable.
     /// Before the request runs again, somebody must look at the data.
     #[error("it is not known whether the transaction was committed: {0}")]
@@ -120,6 +132,38 @@ pub enum Error {
     Rejected(Failure),
 }
 
+/// What is wrong with the files or the disk of a database.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StorageFault {
+    /// The disk refuses writes: it is full, or a quota is used up. Reads work. Writes work again as
+    /// soon as there is space.
+    #[error("the disk of the database refuses writes: {0}")]
+    Full(String),
+    /// A page of the database cannot be right. The engine refuses all writes, so that the damage
+    /// does not spread. Reads of undamaged pages work. A person has to restore a back-up.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
+    /// A file of the database was removed or replaced while it was open. The engine refuses reads
+    /// and writes. A person has to put the file back and to restart the host.
+    #[error("the database was moved: {0}")]
+    Moved(String),
+}
+
+impl StorageFault {
+    /// All values of [`StorageFault::code`].
+    pub const CODES: [&'static str; 3] = ["storage-full", "storage-damaged", "storage-moved"];
+
+    /// Returns the fault's slug: the name of its problem type.
+    pub fn code(&self) -> &'static str {
+        let index = match self {
+            StorageFault::Full(_) => 0,
+            StorageFault::Damaged(_) => 1,
+            StorageFault::Moved(_) => 2,
+        };
+        Self::CODES[index]
+    }
+}
+
 /// Why a database was not opened. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
@@ -129,11 +173,34 @@ pub enum OpenError {
         /// The database file.
         path: String,
     },
-    /// The file is not a SQLite database, or it is damaged.
-    #[error("{path} is not a SQLite database")]
+    /// The file is not a SQLite database.
+    #[error(
+        "{path} is not a SQLite database. If it was one, its first page is damaged: restore a \
+         back-up (docs/BACKUP.md)"
+    )]
     NotADatabase {
         /// The database file.
         path: String,
+    },
+    /// A page of the file is damaged.
+    #[error(
+        "the database {path} is damaged ({reason}): keep a copy of it and restore a back-up \
+         (docs/BACKUP.md)"
+    )]
+    Damaged {
+        /// The database file.
+        path: String,
+        /// The engine's message.
+        reason: String,
+    },
+    /// A file of the database has more than one name, or its name is in another place than the file.
+    /// SQLite finds the write-ahead log by the name, so users of the other name would not see it.
+    #[error("the database cannot be used by this name: {path} {reason}")]
+    Alias {
+        /// The file.
+        path: String,
+        /// What is wrong, and what to do.
+        reason: String,
     },
     /// The file or its directory cannot be written.
     #[error("the database {path} cannot be written: {reason}")]

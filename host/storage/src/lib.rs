@@ -62,10 +62,10 @@ pub mod transfer;
 pub mod value;
 
 pub use self::budget::{Budget, Usage};
-pub use self::connect::{Options, backup, connect, export};
+pub use self::connect::{Options, backup, check_place, connect, export};
 pub use self::database::{Database, RecordedAnswer, Transaction};
 pub use self::dialect::Dialect;
-pub use self::error::{Cause, Error, Failure, Limit, MigrationError, OpenError};
+pub use self::error::{Cause, Error, Failure, Limit, MigrationError, OpenError, StorageFault};
 pub use self::event::{Event, InvalidEvent};
 pub use self::feed::{Cursor, Feed, Published};
 pub use self::location::{Location, LocationError};

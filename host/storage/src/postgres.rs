@@ -23,6 +23,8 @@ mod database;
 mod engine;
 mod failure;
 mod feed;
+#[cfg(test)]
+mod fuzz;
 mod lexer;
 mod listener;
 mod message_limit;

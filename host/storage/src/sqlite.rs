@@ -14,6 +14,7 @@
 
 mod blocking;
 mod checkpoint;
+mod condition;
 mod config;
 mod connection;
 mod database;
@@ -25,6 +26,7 @@ mod flusher;
 mod functions;
 mod guard;
 mod heap;
+mod place;
 mod policy;
 mod pool;
 mod registry;
@@ -36,4 +38,5 @@ mod transfer;
 
 pub use self::config::{Config, DiskSync, Durability, LogSync};
 pub use self::database::Sqlite;
+pub(super) use self::place::check as check_place;
 pub(super) use self::transfer::{backup::backup, export::export};

@@ -37,6 +37,12 @@ pub struct Stats {
     pub memory_retries: AtomicU64,
     /// Gauge: size of SQLite's cached statements, in bytes.
     pub cached_statement_bytes: AtomicU64,
+    /// Gauge: 1 while the disk refuses writes ([`StorageFault::Full`](crate::StorageFault::Full)).
+    pub full: AtomicU64,
+    /// Gauge: 1 from when the database was found damaged.
+    pub damaged: AtomicU64,
+    /// Gauge: 1 from when a file of the database was found removed or replaced.
+    pub moved: AtomicU64,
     /// Gauge: requests that wait for the writer.
     pub writer_waiting: AtomicU64,
     /// Gauge: requests that wait for a connection for reads.

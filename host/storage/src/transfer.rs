@@ -11,7 +11,7 @@ pub(crate) mod batch;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use crate::{Dialect, Error, Value};
+use crate::{Dialect, Error, OpenError, Value};
 
 /// One row: a value for each column of its table.
 pub type Row = Vec<Value>;
@@ -88,6 +88,9 @@ pub enum TransferError {
     /// The engine is backed up with its own tools.
     #[error("PostgreSQL is backed up with its own tools, pg_dump and pg_restore")]
     Engine,
+    /// The database cannot be read by this name.
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// A sequence does not number the rows of a table.
     #[error("the sequence {0} belongs to no column, so a copy cannot record its position")]
     Sequence(String),

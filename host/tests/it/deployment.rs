@@ -10,6 +10,7 @@ mod replicas;
 mod retention;
 mod rollback;
 mod signatures;
+mod unanswered;
 mod versions;
 
 use std::path::PathBuf;

@@ -101,6 +101,11 @@ impl Setup {
         self.0.directory()
     }
 
+    /// The command that starts a host.
+    pub fn command(&self) -> Command {
+        self.0.command()
+    }
+
     /// Starts a host and waits until it serves.
     #[track_caller]
     pub fn start(&self) -> Host {

@@ -5,4 +5,6 @@ mod comparison;
 mod configuration;
 mod drain;
 mod encryption;
+mod environment;
+mod output;
 mod start;

@@ -4,6 +4,7 @@ pub(super) mod arbitrary;
 mod binding;
 mod decoding;
 mod documentation;
+mod fuzz;
 mod in_memory;
 mod json_text;
 mod limits;

@@ -18,16 +18,19 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 impl Gate {
     /// Applies the migrations and runs the self-test on the result, in a transaction that is
-    /// rolled back. `was_active`: the database may have migrations that came later.
+    /// rolled back. `was_active`: the database may have migrations that came later. `time`: how long
+    /// each attempt may hold up writes.
     pub(super) async fn check(
         &self,
         program: &Program,
         description: &Description,
         was_active: bool,
+        time: Duration,
     ) -> Result<(), Rejection> {
         let mut attempts = Attempts::begin();
         loop {
-            match self.check_once(program, description, was_active).await {
+            let checked = self.check_once(program, description, was_active, time);
+            match checked.await {
                 Err(rejection) if attempts.allow_another(&rejection) => pause().await,
                 decided => return decided,
             }
@@ -39,8 +42,9 @@ impl Gate {
         program: &Program,
         description: &Description,
         was_active: bool,
+        time: Duration,
     ) -> Result<(), Rejection> {
-        let mut trial = self.database.begin_trial(self.budget()).await?;
+        let mut trial = self.database.begin_trial(self.budget(time)).await?;
         trial.migrate(&description.migrations, was_active).await??;
         let call = Call {
             dialect: self.database.dialect(),
@@ -84,7 +88,10 @@ impl Gate {
         description: &Description,
         was_active: bool,
     ) -> Result<Vec<String>, Rejection> {
-        let mut transaction = self.database.begin_migration(self.budget()).await?;
+        let mut transaction = self
+            .database
+            .begin_migration(self.budget(self.migration_time))
+            .await?;
         let migrations = &description.migrations;
         let applied = transaction.migrate(migrations, was_active).await??;
         if !applied.is_empty() {
@@ -93,11 +100,12 @@ impl Gate {
         Ok(applied)
     }
 
-    fn budget(&self) -> Budget {
+    /// The budget of migrations that may take this long after they have waited for the writer.
+    fn budget(&self, time: Duration) -> Budget {
         Budget {
-            deadline: Instant::now() + self.migration_time,
+            deadline: Instant::now() + self.patience + time,
             wait: self.patience,
-            hold: self.migration_time,
+            hold: time,
             statements: u32::MAX,
             rows: u64::MAX,
             bytes: u64::MAX,

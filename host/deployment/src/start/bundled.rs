@@ -76,7 +76,7 @@ async fn admit(
     journal: &Journal,
     component: &StoredComponent,
 ) -> Result<Revision, Rejection> {
-    let revision = gate.admit(journal, component, None, false).await?;
+    let revision = gate.admit(journal, component, None, false, false).await?;
     let migrated = gate.migrate(&revision.description, false);
     journal.stage(Stage::Migrate, migrated).await?;
     Ok(revision)

@@ -12,7 +12,7 @@ use tokio::sync::SemaphorePermit;
 use tracing::{Instrument as _, trace_span};
 
 use super::Service;
-use crate::conditions::if_match;
+use crate::conditions::{Current, Verdict};
 use crate::prepared::{PreparedRequest, entity_tag};
 use crate::{Answer, Error, Fault, Invocation};
 use contract::{Access, DETAIL};
@@ -92,14 +92,9 @@ impl Service {
         transaction: Box<dyn Transaction>,
         slot: SemaphorePermit<'_>,
     ) -> Result<Answer, AttemptError> {
+        let (transaction, slot) = self.check_conditions(request, transaction, slot).await?;
         let (transaction, outcome) = self.run(request, &*request.invocation, transaction).await?;
-        let answer = self.conclude(request, transaction, slot, outcome).await?;
-        if let (Some(condition), Some(tag)) = (request.if_match, &answer.etag)
-            && !if_match(condition, tag)
-        {
-            return Err(Error::PreconditionFailed.into());
-        }
-        Ok(answer)
+        self.conclude(request, transaction, slot, outcome).await
     }
 
     async fn write(
@@ -114,22 +109,43 @@ impl Service {
             self.roll_back(request, transaction, slot).await?;
             return Ok(key.replay(recorded)?);
         }
-        if let (Some(condition), Some(reader)) = (request.if_match, &request.reader) {
-            let (checked, current) = self.run(request, &**reader, transaction).await?;
-            let error = match current {
-                Ok(current) if if_match(condition, &entity_tag(&current)) => None,
-                Ok(_) => Some(Error::PreconditionFailed),
-                // If the resource does not exist, its own problem says more than 412.
-                Err(problem) => Some(problem),
-            };
-            if let Some(error) = error {
-                self.roll_back(request, checked, slot).await?;
-                return Err(error.into());
-            }
-            transaction = checked;
-        }
+        let (transaction, slot) = self.check_conditions(request, transaction, slot).await?;
         let (transaction, outcome) = self.run(request, &*request.invocation, transaction).await?;
         self.conclude(request, transaction, slot, outcome).await
+    }
+
+    /// Evaluates the request's conditions in its transaction, and returns the transaction if they
+    /// hold.
+    async fn check_conditions<'s>(
+        &self,
+        request: &PreparedRequest<'_>,
+        transaction: Box<dyn Transaction>,
+        slot: SemaphorePermit<'s>,
+    ) -> Result<(Box<dyn Transaction>, SemaphorePermit<'s>), AttemptError> {
+        if request.conditions.is_empty() {
+            return Ok((transaction, slot));
+        }
+        let (transaction, read) = match &request.reader {
+            Some(reader) => {
+                let (transaction, read) = self.run(request, &**reader, transaction).await?;
+                (transaction, Some(read))
+            }
+            None => (transaction, None),
+        };
+        let tag = match &read {
+            Some(Ok(current)) => Some(entity_tag(current)),
+            _ => None,
+        };
+        let current = tag.as_deref().map_or(Current::Missing, Current::Tagged);
+        if request.conditions.evaluate(current) == Verdict::Proceed {
+            return Ok((transaction, slot));
+        }
+        self.roll_back(request, transaction, slot).await?;
+        Err(match read {
+            // If the resource does not exist, its own problem says more than 412.
+            Some(Err(problem)) => problem.into(),
+            _ => Error::PreconditionFailed.into(),
+        })
     }
 
     /// Runs an operation in a transaction and returns the transaction. The inner error is the

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Service;
 use crate::admission::overloaded;
-use crate::{Error, Health};
+use crate::{Error, Health, StorageFault};
 use contract::Access;
 
 impl Service {
@@ -56,16 +56,22 @@ impl Service {
     /// requests arrive that could count it.
     ///
     /// # Errors
-    /// Returns [`Error::Unavailable`] with the reason.
+    /// Returns [`Error::Unavailable`] or [`Error::Storage`] with the reason.
     pub async fn ready(&self) -> Result<(), Error> {
         let ready = match self.check_lease() {
             Ok(()) => self.database.ping().await.map_err(Error::from),
             lapsed => lapsed,
         };
-        if matches!(ready, Err(Error::Unavailable(_))) {
+        if matches!(ready, Err(Error::Unavailable(_) | Error::Storage(_))) {
             self.metrics.database_unavailable();
         }
         ready
+    }
+
+    /// Returns what is known to be wrong with the files of the database. If only the disk is full, this
+    /// host is ready: it answers reads.
+    pub fn storage_fault(&self) -> Option<StorageFault> {
+        self.database.fault()
     }
 
     /// Whether the engine that runs the logic can still end a call at its deadline.

@@ -27,8 +27,8 @@ impl Service {
     ) -> Option<Arc<Shadow>> {
         let shadow = self.traffic.shadow_of(revision)?;
         let is_read = revision.description.route(route).access == Access::Read;
-        // The host evaluates `If-Match`, so an answer to it says nothing about the logic.
-        (is_read && request.if_match.is_none()).then_some(shadow)
+        // The host evaluates conditions, so an answer to them says nothing about the logic.
+        (is_read && request.conditions.is_empty()).then_some(shadow)
     }
 
     /// Offers an answered read to the shadow. Never waits.

@@ -59,6 +59,7 @@ impl Comparable {
                 | Error::KeyReused
                 | Error::Overloaded { .. }
                 | Error::Unavailable(_)
+                | Error::Storage(_)
                 | Error::OutcomeUnknown(_),
             ) => return None,
         };

@@ -29,28 +29,48 @@ pub enum Access {
     Loopback,
 }
 
+/// Why a request has no access.
+pub(super) enum Refusal {
+    /// It carries a token that is not the host's.
+    WrongToken,
+    /// Anything else.
+    Other(ProblemResponse),
+}
+
+impl From<Refusal> for ProblemResponse {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::WrongToken => Problem::wrong_token().into(),
+            Refusal::Other(problem) => problem,
+        }
+    }
+}
+
 impl Access {
     /// Checks access, and returns who makes the request, for the history: `alice (token)`, or
     /// `loopback` if the request gives no name. The name is not checked, only what is in brackets.
-    pub(super) fn admit(&self, request: &Parts) -> Result<String, ProblemResponse> {
+    pub(super) fn admit(&self, request: &Parts) -> Result<String, Refusal> {
         let proof = match self {
             Access::Token(token) => match bearer(&request.headers) {
                 Some(presented) if token.is(presented) => "token",
-                Some(_) => return Err(Problem::wrong_token().into()),
-                None => return Err(Problem::no_token().into()),
+                Some(_) => return Err(Refusal::WrongToken),
+                None => return Err(Refusal::Other(Problem::no_token().into())),
             },
             Access::Loopback => {
-                let host = local_host(request).ok_or_else(Problem::foreign_host)?;
+                let host = local_host(request);
+                let host = host.ok_or_else(|| Refusal::Other(Problem::foreign_host().into()))?;
                 if !is_own_origin(&request.headers, &host) {
-                    return Err(Problem::foreign_origin().into());
+                    return Err(Refusal::Other(Problem::foreign_origin().into()));
                 }
                 "loopback"
             }
         };
-        Ok(match actor(&request.headers)? {
-            Some(name) => format!("{name} ({proof})"),
-            None => proof.to_owned(),
-        })
+        Ok(
+            match actor(&request.headers).map_err(|error| Refusal::Other(error.into()))? {
+                Some(name) => format!("{name} ({proof})"),
+                None => proof.to_owned(),
+            },
+        )
     }
 }
 

@@ -84,6 +84,11 @@ impl Line {
         }
     }
 
+    /// Writes no line.
+    pub(super) fn leave_out(mut self) {
+        self.written = true;
+    }
+
     fn write(&self, outcome: &str, reason: &str) {
         // The request's span has the id too, but a filter may select this target alone.
         let request = self.context.request_id.as_str();

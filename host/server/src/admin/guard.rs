@@ -2,14 +2,19 @@
 //! the audit line, records a rejected attempt in the history, and builds the problem's response.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::Request;
+use axum::http::{Request, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tracing::warn;
 
+use super::access::Refusal;
+use super::attempts::WrongToken;
 use super::audit::{Action, Line};
+use super::respond::ProblemResponse;
 use super::shared::Shared;
 use crate::problem::Problem;
 use crate::trace::Context;
@@ -45,10 +50,14 @@ pub(super) async fn guard(
             admitted = Some(action);
             next.run(Request::from_parts(parts, body)).await
         }
-        Err(problem) => problem.into_response(),
+        Err(refusal) => refuse(&guarded.shared, refusal).into_response(),
     };
     let problem = response.extensions_mut().remove::<Problem>();
-    line.finish(response.status(), problem.as_ref());
+    match response.status() {
+        // The limit of wrong tokens bounds the log, too.
+        StatusCode::TOO_MANY_REQUESTS => line.leave_out(),
+        status => line.finish(status, problem.as_ref()),
+    }
     if let (Some(action), Some(problem)) = (admitted, &problem) {
         record(&guarded, &action, problem).await;
     }
@@ -56,6 +65,25 @@ pub(super) async fn guard(
         Some(problem) => problem.respond(&context.request_id),
         None => response,
     }
+}
+
+/// Returns the problem of a request without access. Wrong tokens above the limit get 429.
+fn refuse(shared: &Shared, refusal: Refusal) -> ProblemResponse {
+    let Refusal::WrongToken = refusal else {
+        return refusal.into();
+    };
+    let attempt = shared.attempts.count(Instant::now());
+    if attempt == WrongToken::Answered {
+        return refusal.into();
+    }
+    shared.app.metrics.limit_hit("token-attempts");
+    if attempt == WrongToken::FirstAbove {
+        warn!(
+            target: "audit",
+            "too many wrong tokens: further ones are answered with 429 and not logged"
+        );
+    }
+    Problem::too_many_attempts().into()
 }
 
 /// Records an attempt to change the logic that was rejected. A request without access is not

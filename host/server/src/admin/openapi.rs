@@ -187,7 +187,7 @@ fn operation(
 ) -> Value {
     let mut responses = Map::new();
     responses.insert(status.to_owned(), success);
-    for problem in [&["401", "403"], problems].concat() {
+    for problem in [&["401", "403", "429"], problems].concat() {
         let reference = json!({"$ref": "#/components/responses/problem"});
         responses.insert(problem.to_owned(), reference);
     }

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use tracing::{Instrument, error};
 
 use super::access::Access;
+use super::attempts::Attempts;
 use super::respond::ProblemResponse;
 use crate::App;
 use deployment::{Admin, AdminError};
@@ -20,6 +21,7 @@ pub(super) struct Shared {
     pub(super) app: Arc<App>,
     pub(super) admin: Arc<dyn Admin>,
     pub(super) access: Access,
+    pub(super) attempts: Attempts,
     /// One permit for each upload.
     pub(super) uploads: Semaphore,
 }

@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tracing::warn;
 
 use crate::config::PublicPath;
-use crate::etag::{self, REVALIDATE, not_modified};
+use crate::etag::{self, REVALIDATE};
 use request::{Answer, entity_tag_of};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -29,12 +29,6 @@ pub(super) fn respond(answer: Answer, parts: &Parts, public: &PublicPath) -> Res
         None if is_read && !body.is_empty() => Some(entity_tag_of(&body)),
         tag => tag,
     };
-    if let Some(tag) = &tag
-        && is_read
-        && etag::is_known(&parts.headers, tag)
-    {
-        return not_modified(tag);
-    }
     let is_empty = body.is_empty();
     let mut response = Response::new(Body::from(body));
     *response.status_mut() =

@@ -1,5 +1,7 @@
 //! The problems of the admin API.
 
+use std::time::Duration;
+
 use super::{Problem, UNAVAILABLE_RETRY};
 use crate::byte_size::ByteSize;
 use deployment::AdminError;
@@ -54,6 +56,14 @@ impl Problem {
     pub(crate) fn wrong_token() -> Problem {
         Problem::unauthorized("Bearer realm=\"task-host\", error=\"invalid_token\"")
             .detail("The token is not this host's admin token.".to_owned())
+    }
+
+    /// Too many requests carried another token.
+    pub(crate) fn too_many_attempts() -> Problem {
+        let title = "Too many requests had a wrong token";
+        Problem::new(429, "too-many-attempts", title)
+            .detail("The right token is accepted at any time.".to_owned())
+            .retry_after(Duration::from_secs(1))
     }
 
     fn unauthorized(challenge: &'static str) -> Problem {

@@ -2,7 +2,7 @@
 
 use tracing::{error, warn};
 
-use request::{Error, Fault};
+use request::{Error, Fault, StorageFault};
 
 /// Logs a failure of the logic or of the host. The access line of a request covers everything
 /// else.
@@ -13,6 +13,8 @@ pub(crate) fn log(error: &Error) {
         }
         Error::Fault(fault) => warn!(fault.kind = fault.code(), "{fault}"),
         Error::Unavailable(_) | Error::OutcomeUnknown(_) => error!("{error}"),
+        // The database has logged it as an error, once.
+        Error::Storage(fault) => warn!(fault.kind = fault.code(), "{fault}"),
         Error::Problem(problem) if !(400..500).contains(&problem.status) => {
             let detail = problem.detail.as_deref().unwrap_or_default();
             error!(
@@ -43,6 +45,7 @@ pub(crate) fn reason(error: &Error) -> Option<String> {
         }),
         Error::Fault(_)
         | Error::Unavailable(_)
+        | Error::Storage(_)
         | Error::OutcomeUnknown(_)
         | Error::Overloaded { .. } => Some(error.to_string()),
         Error::Malformed(_)
@@ -61,6 +64,18 @@ pub(crate) fn public_reason(error: &Error) -> &'static str {
     match error {
         Error::Fault(fault) => fault.code(),
         Error::Overloaded { .. } => "the host is overloaded",
+        Error::Storage(fault) => storage_reason(fault),
         _ => "the database does not answer",
+    }
+}
+
+/// What is wrong with the database's files, for everybody.
+pub(crate) fn storage_reason(fault: &StorageFault) -> &'static str {
+    match fault {
+        StorageFault::Full(_) => "the disk is full: writes fail, reads are answered",
+        StorageFault::Damaged(_) => "the database is damaged: restore a back-up",
+        StorageFault::Moved(_) => {
+            "the database was removed or replaced: put it back and restart the host"
+        }
     }
 }

@@ -36,7 +36,7 @@ async fn an_operation_gets_all_parts_of_the_request() {
         request.media_type.as_deref(),
         Some("application/merge-patch+json")
     );
-    assert_eq!(request.if_match.as_deref(), Some("\"a\", \"b\""));
+    assert_eq!(request.conditions.if_match.as_deref(), Some("\"a\", \"b\""));
     assert_eq!(request.idempotency_key.as_deref(), Some("k1"));
     assert_eq!(request.id, "r1");
     assert_eq!(request.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
@@ -161,6 +161,11 @@ async fn a_preflight_is_answered_without_the_logic() {
             .header("access-control-allow-headers")
             .contains("If-Match")
     );
+    let allowed = reply.header("access-control-allow-headers").to_lowercase();
+    let allowed: Vec<&str> = allowed.split(", ").collect();
+    for name in ["authorization", "traceparent", "tracestate", "baggage", "*"] {
+        assert!(allowed.contains(&name), "{name}");
+    }
     assert_eq!(reply.header("allow"), "");
 
     let listed = fake

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::fake::{Fake, Reply, send};
 use contract::{FieldError, Problem};
-use request::{Error, Fault};
+use request::{Error, Fault, StorageFault};
 
 async fn failed(error: impl Into<Error>) -> Reply {
     let router = Fake::fails(error).router();
@@ -147,6 +147,40 @@ async fn every_error_has_its_status_and_code() {
             "{code}"
         );
         assert!(status < 500 || body.get("detail").is_none(), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_the_files_has_its_own_code_and_says_what_to_do() {
+    let text = || "/var/lib/x.sqlite".to_owned();
+    for (fault, code, retry_after, words) in [
+        (
+            StorageFault::Full(text()),
+            "storage-full",
+            "5",
+            "The disk is full",
+        ),
+        (
+            StorageFault::Damaged(text()),
+            "storage-damaged",
+            "",
+            "restore a back-up",
+        ),
+        (
+            StorageFault::Moved(text()),
+            "storage-moved",
+            "",
+            "put the file back",
+        ),
+    ] {
+        let reply = failed(Error::Storage(fault)).await;
+        let body = reply.json();
+        assert_eq!(reply.status, 503, "{code}");
+        assert_eq!(body["type"], format!("urn:task-host:problem:{code}"));
+        assert_eq!(reply.header("retry-after"), retry_after, "{code}");
+        let detail = body["detail"].as_str().unwrap();
+        assert!(detail.contains(words), "{detail}");
+        assert!(!body.to_string().contains("/var/lib"), "{body}");
     }
 }
 

@@ -15,6 +15,8 @@ pub(in crate::cli) enum Error {
         base: Url,
         /// The root cause.
         reason: String,
+        /// Whether the host may have received the request.
+        sent: bool,
     },
     /// The host responded with an error.
     #[error("{0}")]
@@ -32,6 +34,21 @@ pub(in crate::cli) enum Error {
         id: i64,
         /// The stage of the last event that was received.
         stage: String,
+    },
+    /// The answer to an order was lost, and the host could not be asked what became of it.
+    #[error(
+        "{source}. The host may have received the order; check with `task-host history` when it \
+         answers again"
+    )]
+    Unknown {
+        /// Why there is no answer.
+        source: Box<Error>,
+    },
+    /// The answer to an order was lost, and the host has no record of the order.
+    #[error("{source}. The host has no record of the order, so nothing was changed; try again")]
+    Nothing {
+        /// Why there is no answer.
+        source: Box<Error>,
     },
 }
 
@@ -63,6 +80,7 @@ impl Error {
         Error::Unreachable {
             base: base.clone(),
             reason: root_cause(&error),
+            sent: !error.is_connect(),
         }
     }
 
@@ -88,7 +106,20 @@ impl Error {
                     | StatusCode::SERVICE_UNAVAILABLE
                     | StatusCode::GATEWAY_TIMEOUT
             ),
-            Error::InvalidResponse(_) | Error::Lost { .. } => false,
+            Error::InvalidResponse(_)
+            | Error::Lost { .. }
+            | Error::Unknown { .. }
+            | Error::Nothing { .. } => false,
+        }
+    }
+
+    /// Returns whether the host may have carried out the request.
+    pub(in crate::cli) fn leaves_outcome_unknown(&self) -> bool {
+        match self {
+            Error::Unreachable { sent, .. } => *sent,
+            Error::InvalidResponse(_) => true,
+            Error::Problem(_) => self.is_transient(),
+            Error::Lost { .. } | Error::Unknown { .. } | Error::Nothing { .. } => false,
         }
     }
 
@@ -99,6 +130,8 @@ impl Error {
             Error::Problem(problem) => problem.code().unwrap_or("refused"),
             Error::InvalidResponse(_) => "unreadable-answer",
             Error::Lost { .. } => "lost",
+            Error::Unknown { .. } => "unknown-outcome",
+            Error::Nothing { .. } => "not-received",
         }
     }
 }

@@ -27,6 +27,14 @@ pub(in crate::cli) struct RetryPolicy {
 
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
+impl RetryPolicy {
+    /// Returns the pause after a number of failures in a row.
+    pub(in crate::cli) fn pause(&self, failures: u32) -> Duration {
+        let pause = self.first_pause * 2u32.saturating_pow(failures);
+        pause.min(MAX_PAUSE)
+    }
+}
+
 impl Default for RetryPolicy {
     /// Retries for about half a minute, the time in which a host is usually restarted elsewhere.
     fn default() -> Self {
@@ -106,8 +114,7 @@ impl Client {
             if failures == 0 {
                 let _ = on_update(Update::Interrupted);
             }
-            let pause = retry.first_pause * 2u32.saturating_pow(failures);
-            tokio::time::sleep(pause.min(MAX_PAUSE)).await;
+            tokio::time::sleep(retry.pause(failures)).await;
             failures += 1;
         }
     }

@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::cli::client::fake::{
-    DIGEST, Fake, NO_PAUSES, component, deployment, event, events, not_found, ok, problem, started,
+    BEFORE, DIGEST, Fake, NO_PAUSES, component, deployment, event, events, not_found, ok, problem,
+    started,
 };
+use crate::cli::output::report::Style;
 use crate::cli::{Cli, Command};
 use crate::signature_file;
 
@@ -49,6 +51,7 @@ fn reason(done: &Done) -> String {
     match &done.result {
         Err(Failure::Other(error)) => error.to_string(),
         Err(Failure::Setting(error)) => panic!("a wrong setting: {error}"),
+        Err(_) => panic!("another failure"),
         Ok(()) => panic!("a success:\n{}", done.output),
     }
 }
@@ -331,4 +334,118 @@ fn wrong_flags_are_errors_before_anything_is_sent() {
             .starts_with("FILE: cannot read /none/logic.wasm"),
         "{error}"
     );
+}
+
+#[test]
+fn if_the_answer_to_the_order_is_lost_the_outcome_is_what_really_happened() {
+    for (outcome, success) in [("active", true), ("rolled-back", false)] {
+        let fake = Fake::answers([
+            ok(&component(DIGEST, false)),
+            // The host breaks off, and needs a moment to answer again.
+            Vec::new(),
+            problem(503, "unavailable", "the host is starting", json!({})),
+            ok(&[deployment("running")]),
+            events(&[event(0, "end", "noted")]),
+            ok(&deployment(outcome)),
+        ]);
+        let done = deploy_to(&fake, &[], Style::Plain, None);
+        assert_eq!(done.result.is_ok(), success, "{}", done.output);
+        let asked = "asking the host what became of it\ndeployment 7\n";
+        assert!(done.output.contains(asked), "{}", done.output);
+        assert_eq!(
+            fake.lines()[1..],
+            [
+                "POST /admin/deployments",
+                "GET /admin/deployments?limit=50",
+                "GET /admin/deployments?limit=50",
+                "GET /admin/deployments/7/events",
+                "GET /admin/deployments/7",
+            ]
+        );
+    }
+}
+
+#[test]
+fn an_order_that_the_host_never_received_changed_nothing() {
+    let mut other = deployment("active");
+    other.digest = BEFORE.to_owned();
+    let history = ok(&[other]);
+    let fake = Fake::answers([
+        ok(&component(DIGEST, false)),
+        Vec::new(),
+        history.clone(),
+        history.clone(),
+        history.clone(),
+        history,
+    ]);
+    let reason = reason(&deploy_to(&fake, &[], Style::Plain, None));
+    assert!(reason.contains("nothing was changed"), "{reason}");
+}
+
+#[test]
+fn if_the_host_stays_away_the_outcome_is_said_to_be_unknown() {
+    let fake = Fake::answers([ok(&component(DIGEST, false)), Vec::new()]);
+    let reason = reason(&deploy_to(&fake, &[], Style::Plain, None));
+    assert!(reason.contains("may have received the order"), "{reason}");
+    assert!(reason.contains("task-host history"), "{reason}");
+}
+
+#[test]
+fn control_characters_from_the_host_are_escaped_and_json_keeps_them() {
+    let hostile = "\u{1b}[2J\u{9b}1A\u{202e}\ndeployment 7: it is active";
+    let answers = || {
+        let mut failed = event(0, "check", "failed");
+        failed.detail = Some(hostile.to_owned());
+        let mut rejected = deployment("rejected");
+        rejected.reason = Some(hostile.to_owned());
+        let known = ok(&component(DIGEST, false));
+        let stream = events(&[failed, event(1, "end", "noted")]);
+        Fake::answers([known, started(7), stream, ok(&rejected)])
+    };
+    let plain = deploy_to(&answers(), &[], Style::Plain, None);
+    let json = deploy_to(&answers(), &["--json"], Style::Json, None);
+    for output in [&plain.output, &json.output] {
+        let is_safe = |c: char| c == '\n' || !c.is_control() && c != '\u{202e}';
+        assert!(output.chars().all(is_safe), "{output:?}");
+        assert!(!output.contains("\ndeployment 7: it"), "{output}");
+    }
+    let last: Value = serde_json::from_str(json.output.lines().last().unwrap()).unwrap();
+    assert_eq!(last["reason"], hostile);
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_an_error_that_has_the_outcome() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("logic.wasm");
+    std::fs::write(&file, "new logic").unwrap();
+    let fake = Fake::answers([
+        ok(&component(DIGEST, false)),
+        started(7),
+        events(&[event(0, "end", "noted")]),
+        ok(&deployment("active")),
+    ]);
+    let line = [
+        "task-host",
+        "deploy",
+        file.to_str().unwrap(),
+        "--to",
+        &fake.url,
+    ];
+    let Command::Deploy(args) = Cli::parse_from(line).command else {
+        panic!("not deploy")
+    };
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let Err(Failure::Other(error)) = deploy(&args, Report::new(full, Style::Plain), &NO_PAUSES)
+    else {
+        panic!("a success without a report")
+    };
+    let error = format!("{error:#}");
+    assert!(
+        error.starts_with("deployment 7: a6bffc98f5bb is active"),
+        "{error}"
+    );
+    assert!(error.contains("cannot write to standard output"), "{error}");
 }

@@ -120,7 +120,7 @@ impl ProgressBar {
         move |sent| {
             let due = drawn.is_none_or(|drawn| drawn.elapsed() >= REDRAW_INTERVAL);
             if visible && (due || sent == total) {
-                eprint!("\r{}", bar(sent, total));
+                draw(&bar(sent, total));
                 drawn = Some(Instant::now());
             }
         }
@@ -130,9 +130,14 @@ impl ProgressBar {
 impl Drop for ProgressBar {
     fn drop(&mut self) {
         if self.visible {
-            eprint!("\r\x1b[2K");
+            draw("\x1b[2K");
         }
     }
+}
+
+/// Writes to the start of the terminal's line. If the terminal is gone, the upload goes on.
+fn draw(text: &str) {
+    let _ = write!(std::io::stderr(), "\r{text}");
 }
 
 fn bar(sent: usize, total: usize) -> String {

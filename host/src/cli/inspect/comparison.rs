@@ -1,8 +1,6 @@
 //! `--against`: compares a component with an earlier one, as a deployment compares it with the active
 //! one, so that a pipeline finds breaking changes without a host.
 
-use std::fmt::Write as _;
-
 use anyhow::{anyhow, bail};
 use serde_json::{Value, json};
 
@@ -78,25 +76,30 @@ impl Comparison {
         })
     }
 
-    /// Returns the comparison as text for people.
-    pub(super) fn to_text(&self) -> String {
-        let mut out = format!(
-            "\nagainst {} {} (sha256:{})\n",
+    /// Returns the comparison as lines of text for people.
+    pub(super) fn to_lines(&self) -> Vec<String> {
+        let breaking = self
+            .breaking
+            .iter()
+            .map(|change| format!("  breaks {change}"));
+        let schema = self
+            .schema
+            .iter()
+            .map(|change| format!("  schema {change}"));
+        let added = self.added.iter().map(|change| format!("  added  {change}"));
+        let nothing = self.breaking.is_empty();
+        let nothing = nothing.then(|| "  breaks nothing for clients".to_owned());
+        let title = format!(
+            "against {} {} (sha256:{})",
             self.name, self.version, self.digest
         );
-        let lines = |sign: &'static str, lines: Vec<String>| {
-            let line = move |line| format!("  {sign} {line}\n");
-            lines.into_iter().map(line).collect::<String>()
-        };
-        let breaking = self.breaking.iter().map(ToString::to_string).collect();
-        let schema = self.schema.iter().map(ToString::to_string).collect();
-        out += &lines("breaks", breaking);
-        out += &lines("schema", schema);
-        out += &lines("added ", self.added.clone());
-        if self.breaking.is_empty() {
-            let _ = writeln!(out, "  breaks nothing for clients");
-        }
-        out
+        let lines = [String::new(), title].into_iter();
+        lines
+            .chain(breaking)
+            .chain(schema)
+            .chain(added)
+            .chain(nothing)
+            .collect()
     }
 
     /// Checks that the later component can replace the earlier one.

@@ -28,8 +28,7 @@ impl Inspection {
     ///
     /// # Errors
     /// The component cannot be compiled, loaded or decoded, or does not describe itself.
-    pub(super) async fn of(component: &[u8]) -> anyhow::Result<Self> {
-        let compiler = Compiler::of_this_program(0)?;
+    pub(super) async fn of(component: &[u8], compiler: &Compiler) -> anyhow::Result<Self> {
         let code = compiler.compile(component).await?;
         let interface = Interface::decode(component)?;
         let limits = Limits {
@@ -95,31 +94,29 @@ impl Inspection {
     }
 }
 
-/// Returns the JSON of a component as text for people.
-pub(super) fn to_text(report: &Value) -> String {
+/// Returns the JSON of a component as lines of text for people.
+pub(super) fn to_lines(report: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut out = format!(
-        "{} {}\ndigest      {}\nsize        {} bytes\n",
-        text(&report["name"]),
-        text(&report["version"]),
-        text(&report["digest"]),
-        report["size_bytes"],
-    );
+    let mut lines = vec![
+        format!("{} {}", text(&report["name"]), text(&report["version"])),
+        format!("digest      {}", text(&report["digest"])),
+        format!("size        {} bytes", report["size_bytes"]),
+    ];
     for list in ["imports", "exports", "operations", "migrations"] {
-        out.push_str(&format!("\n{list}\n"));
+        lines.extend([String::new(), list.to_owned()]);
         for item in report[list].as_array().into_iter().flatten() {
-            out.push_str(&format!("  {}\n", text(item)));
+            lines.push(format!("  {}", text(item)));
         }
     }
-    out.push_str("\nroutes\n");
+    lines.extend([String::new(), "routes".to_owned()]);
     for route in report["routes"].as_array().into_iter().flatten() {
-        out.push_str(&format!(
-            "  {:<6} {:<32} {:<5} {}\n",
+        lines.push(format!(
+            "  {:<6} {:<32} {:<5} {}",
             text(&route["method"]),
             text(&route["path"]),
             text(&route["access"]),
             text(&route["operation"]),
         ));
     }
-    out
+    lines
 }

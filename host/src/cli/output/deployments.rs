@@ -9,9 +9,9 @@ const ACTOR: usize = 14;
 /// Characters of a reason that are shown, about three lines. `--json` shows all of it.
 const REASON: usize = 220;
 
-/// Returns a table of deployments, in the given order. If a deployment has a reason, it is below
+/// Returns the lines of a table of deployments, in the given order. If a deployment has a reason, it is below
 /// the deployment's row.
-pub(in crate::cli) fn table(deployments: &[Deployment]) -> String {
+pub(in crate::cli) fn table(deployments: &[Deployment]) -> Vec<String> {
     let mut table = Table::new([
         ("ID", Align::Right),
         ("DIGEST", Align::Left),
@@ -67,11 +67,12 @@ mod tests {
         );
         deployments[2].digest = String::new();
         deployments[3].kind = Kind::Rollback.into();
-        let text = table(&deployments);
+        let lines = table(&deployments);
         assert!(
-            text.lines()
+            lines
+                .iter()
                 .all(|line| line.chars().count() <= format::WIDTH),
-            "{text}"
+            "{lines:#?}"
         );
         let expected = "\
 ID  DIGEST        KIND      OUTCOME      BEGAN (UTC)        TOOK  BY
@@ -83,12 +84,12 @@ ID  DIGEST        KIND      OUTCOME      BEGAN (UTC)        TOOK  BY
       check-failed: the component's self-test failed: no
  7  a6bffc98f5bb  rollback  active       2026-01-02 03:04  1.5 s  alice (token)
 ";
-        assert_eq!(text, expected);
+        assert_eq!(lines.join("\n") + "\n", expected);
     }
 
     #[test]
     fn without_deployments_the_table_has_only_headings() {
-        let expected = "ID  DIGEST  KIND  OUTCOME  BEGAN (UTC)  TOOK  BY\n";
-        assert_eq!(table(&[]), expected);
+        let expected = "ID  DIGEST  KIND  OUTCOME  BEGAN (UTC)  TOOK  BY";
+        assert_eq!(table(&[]), [expected]);
     }
 }

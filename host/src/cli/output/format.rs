@@ -65,11 +65,13 @@ pub(in crate::cli) fn truncate(text: &str, characters: usize) -> String {
 }
 
 /// Breaks a text into lines that are indented by a number of columns and fit into [`WIDTH`]. A word
-/// that is longer than a line is not broken. Line breaks in the text are kept.
+/// that is longer than a line is not broken. Line breaks in the text are kept. Lines after a break
+/// are indented in any case, so that they do not look like lines of this program.
 pub(in crate::cli) fn wrap(text: &str, indent: usize) -> Vec<String> {
-    let margin = " ".repeat(indent);
     let mut lines = Vec::new();
-    for paragraph in text.lines() {
+    for (number, paragraph) in text.lines().enumerate() {
+        let indent = if number > 0 { indent.max(2) } else { indent };
+        let margin = " ".repeat(indent);
         let mut line = margin.clone();
         for word in paragraph.split_whitespace() {
             let length = line.chars().count() + 1 + word.chars().count();

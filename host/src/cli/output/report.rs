@@ -1,17 +1,19 @@
 //! Reports a deployment while it runs: one line per stage for people, one line of JSON per event for
 //! scripts. The last JSON object is the deployment when it ended.
 //!
-//! Write errors are ignored: a closed reader (`| head`) must not end the command, which still
-//! returns the outcome as its exit status.
+//! A write error does not end the command, which still waits for the outcome and returns it as its exit
+//! status. The error is reported at the end.
 
 use std::io::Write;
 
+use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::json;
 
 use super::format;
 use crate::cli::client::{self, Update};
 use crate::failure::Failure;
+use crate::stdout::{self, Stdout};
 use contract::Word;
 use contract::deployment::{EventStatus, Outcome, Stage};
 use deployment::model::{Deployment, Event};
@@ -38,7 +40,7 @@ pub(in crate::cli) enum Style {
 
 /// Writes the report of one deployment.
 pub(in crate::cli) struct Report<W> {
-    out: W,
+    out: Stdout<W>,
     style: Style,
     /// Whether the terminal's last line shows a running stage and will be replaced.
     unfinished: bool,
@@ -46,13 +48,14 @@ pub(in crate::cli) struct Report<W> {
     breaking_shown: bool,
     /// Whether the reason for a failed stage was shown.
     failure_shown: bool,
+    /// The last message, which is in the error if the report could not be written.
+    last_message: String,
 }
 
 impl Style {
     /// Returns the style for standard output: JSON if it was asked for, text otherwise.
     pub(in crate::cli) fn for_stdout(json: bool) -> Self {
-        use std::io::IsTerminal as _;
-        match (json, std::io::stdout().is_terminal()) {
+        match (json, stdout::is_terminal()) {
             (true, _) => Style::Json,
             (false, true) => Style::Terminal,
             (false, false) => Style::Plain,
@@ -64,16 +67,18 @@ impl<W: Write> Report<W> {
     /// Creates a report that is written to `out`.
     pub(in crate::cli) fn new(out: W, style: Style) -> Self {
         Report {
-            out,
+            out: Stdout::new(out),
             style,
             unfinished: false,
             breaking_shown: false,
             failure_shown: false,
+            last_message: String::new(),
         }
     }
 
     /// Writes a line for people. Does nothing in JSON.
     pub(in crate::cli) fn message(&mut self, text: &str) {
+        text.clone_into(&mut self.last_message);
         if self.style != Style::Json {
             self.line(text);
         }
@@ -94,6 +99,13 @@ impl<W: Write> Report<W> {
             (Update::Event(event), _) => self.event(event),
             (Update::Interrupted, Style::Json) => {}
             (Update::Interrupted, _) => self.line("… the host does not answer; trying again"),
+        }
+    }
+
+    /// Writes that the answer to an order was lost. Does nothing in JSON.
+    pub(in crate::cli) fn unanswered(&mut self) {
+        if self.style != Style::Json {
+            self.line("… no answer to the order; asking the host what became of it");
         }
     }
 
@@ -123,9 +135,14 @@ impl<W: Write> Report<W> {
 
     /// Ends the report with the result of the command. In JSON, an error of the admin API is
     /// written as the last object, because there is no deployment to write.
-    pub(in crate::cli) fn finish(&mut self, result: anyhow::Result<()>) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// That of the result; or the report could not be written, which hides a success.
+    pub(in crate::cli) fn finish(mut self, result: anyhow::Result<()>) -> Result<(), Failure> {
         self.clear_unfinished();
-        let Err(error) = result else { return Ok(()) };
+        let Err(error) = result else {
+            return Ok(self.out.finish().context(self.last_message)?);
+        };
         if self.style == Style::Json
             && let Some(error) = error.downcast_ref::<client::Error>()
         {
@@ -154,8 +171,8 @@ impl<W: Write> Report<W> {
             Some(EventStatus::Began) if !lasts(&event.stage) => {
                 if self.style == Style::Terminal {
                     self.clear_unfinished();
-                    let _ = write!(self.out, "… {}", event.stage);
-                    let _ = self.out.flush();
+                    self.out.part(&format!("… {}", event.stage));
+                    self.out.flush();
                     self.unfinished = true;
                 }
                 return;
@@ -190,19 +207,20 @@ impl<W: Write> Report<W> {
     fn json(&mut self, value: &impl Serialize) {
         // Serialization of these types cannot fail.
         if let Ok(text) = serde_json::to_string(value) {
-            self.line(&text);
+            self.out.json(&text);
+            self.out.flush();
         }
     }
 
     fn line(&mut self, text: &str) {
         self.clear_unfinished();
-        let _ = writeln!(self.out, "{text}");
-        let _ = self.out.flush();
+        self.out.line(text);
+        self.out.flush();
     }
 
     fn clear_unfinished(&mut self) {
         if std::mem::take(&mut self.unfinished) {
-            let _ = write!(self.out, "{CLEAR_LINE}");
+            self.out.control(CLEAR_LINE);
         }
     }
 }

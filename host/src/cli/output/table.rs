@@ -33,9 +33,8 @@ impl<const N: usize> Table<N> {
         self.rows.push((cells, note));
     }
 
-    /// Returns the lines of the table, including the headings. Each line ends with a line feed and
-    /// has no trailing spaces.
-    pub(in crate::cli) fn render(&self) -> String {
+    /// Returns the lines of the table, including the headings, without trailing spaces.
+    pub(in crate::cli) fn render(&self) -> Vec<String> {
         let headings = self.columns.map(|(heading, _)| heading.to_owned());
         let cells = std::iter::once(&headings).chain(self.rows.iter().map(|(cells, _)| cells));
         let mut widths = [0; N];
@@ -44,16 +43,13 @@ impl<const N: usize> Table<N> {
                 *width = cell.chars().count().max(*width);
             }
         }
-        let mut text = self.line(&headings, &widths);
+        let mut lines = vec![self.line(&headings, &widths)];
         for (cells, note) in &self.rows {
-            text += &self.line(cells, &widths);
+            lines.push(self.line(cells, &widths));
             let note = note.as_deref().unwrap_or_default();
-            for line in format::wrap(note, NOTE_INDENT) {
-                text += &line;
-                text.push('\n');
-            }
+            lines.extend(format::wrap(note, NOTE_INDENT));
         }
-        text
+        lines
     }
 
     fn line(&self, cells: &[String; N], widths: &[usize; N]) -> String {
@@ -65,7 +61,6 @@ impl<const N: usize> Table<N> {
             }
         }
         line.truncate(line.trim_end().len());
-        line.push('\n');
         line
     }
 }
@@ -81,7 +76,7 @@ mod tests {
         table.add(["10".into(), "é".into()], Some("because".into()));
         assert_eq!(
             table.render(),
-            "ID  KIND\n 9  rollback\n10  é\n      because\n"
+            ["ID  KIND", " 9  rollback", "10  é", "      because"]
         );
     }
 }

@@ -4,6 +4,7 @@ use super::snapshot::Snapshot;
 use super::view::{line, page, redraw};
 use crate::cli::client::fake::{BEFORE, DIGEST, deployment, status};
 use crate::cli::output::format;
+use crate::stdout::Stdout;
 use deployment::model::{ReplicaStatus, RevisionStatus, ShadowReport, ShadowSample, Status};
 use server::{Failure as FailedRequest, Figures, RevisionSecond};
 
@@ -50,7 +51,7 @@ fn replicas_are_listed_with_their_problems() {
         replica("task-api-1", false, "starting"),
         replica("task-api-2", false, "failed"),
     ];
-    let shown = page(&idle(Status {
+    let shown = text(&idle(Status {
         replicas,
         ..status()
     }));
@@ -79,7 +80,7 @@ epoch 3, task-host 0.1.0
 
 no requests in the last minute
 ";
-    assert_eq!(format!("\n{}", page(&idle(status()))), expected);
+    assert_eq!(format!("\n{}", text(&idle(status()))), expected);
 }
 
 #[test]
@@ -87,7 +88,7 @@ fn a_fallback_is_shown_with_its_reason() {
     let mut status = status();
     status.warning = Some("the active component 0123 does not load (digest-mismatch)".to_owned());
     let expected = "\nWARNING: this is a fallback: the active component 0123 does not load\n";
-    let shown = page(&idle(status));
+    let shown = text(&idle(status));
     assert!(shown.contains(expected), "{shown}");
 }
 
@@ -118,7 +119,7 @@ epoch 3, task-host 0.1.0
 
 no requests in the last minute
 ";
-    assert_eq!(format!("\n{}", page(&idle(status.clone()))), expected);
+    assert_eq!(format!("\n{}", text(&idle(status.clone()))), expected);
     status.candidate_percent = Some(0.0);
     status.shadow = Some(ShadowReport {
         compared: 120,
@@ -138,7 +139,7 @@ no requests in the last minute
       - GET /tasks at /0/title: is another string, 3 times, first in request
       order-17
 ";
-    let shown = page(&idle(status));
+    let shown = text(&idle(status));
     assert!(shown.contains(expected), "{shown}");
 }
 
@@ -171,7 +172,7 @@ fn recent_requests_and_deployments_fit_into_eighty_columns() {
         };
         5
     ];
-    let shown = page(&snapshot);
+    let shown = text(&snapshot);
     let fits = |line: &str| line.chars().count() <= format::WIDTH;
     assert!(shown.lines().all(fits), "{shown}");
     let failure = "\
@@ -229,9 +230,21 @@ fn a_line_summarizes_the_last_second() {
 }
 
 #[test]
-fn redrawing_a_page_clears_the_rest_of_the_previous_one() {
-    assert_eq!(
-        redraw("one\n\ntwo\n"),
-        "\x1b[Hone\x1b[K\n\x1b[K\ntwo\x1b[K\n\x1b[J"
+fn redrawing_a_page_clears_the_rest_of_the_previous_one_and_cuts_long_lines_off() {
+    let mut out = Vec::new();
+    let mut stdout = Stdout::new(&mut out);
+    redraw(
+        &["one".to_owned(), String::new(), "t\x1b[2Jo".to_owned()],
+        &mut stdout,
     );
+    stdout.finish().unwrap();
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        "\x1b[?7l\x1b[Hone\x1b[K\n\x1b[K\nt\\u001b[2Jo\x1b[K\n\x1b[J\x1b[?7h"
+    );
+}
+
+/// Returns a page as one text.
+fn text(snapshot: &Snapshot) -> String {
+    page(snapshot).join("\n") + "\n"
 }

@@ -1,11 +1,14 @@
 //! Formats a snapshot, as text in 80 columns or as one line.
 
+use std::io::Write;
+
 use jiff::Timestamp;
 
 use super::figures::last_minute;
 use super::snapshot::Snapshot;
 use crate::cli::output::table::{Align, Table};
 use crate::cli::output::{deployments, format};
+use crate::stdout::Stdout;
 use contract::deployment::Outcome;
 use deployment::model::{Deployment, ReplicaStatus, RevisionStatus, ShadowReport, Status};
 use server::Failure as FailedRequest;
@@ -22,15 +25,19 @@ const DEPLOYMENTS: usize = 3;
 const FAILURES: usize = 3;
 /// Moves the cursor to the top left corner.
 const HOME: &str = "\x1b[H";
-/// Clears the rest of the line and starts the next one.
-const END_OF_LINE: &str = "\x1b[K\n";
+/// Cuts lines off at the right margin. Lines of two rows would move the rest of the page.
+const CUT: &str = "\x1b[?7l";
+/// Continues lines in the next row again.
+const WRAP: &str = "\x1b[?7h";
+/// Clears the line from the cursor on.
+const CLEAR_REST: &str = "\x1b[K";
 /// Clears everything below the cursor.
 const CLEAR_BELOW: &str = "\x1b[J";
 
-/// Returns the whole snapshot as text.
-pub(super) fn page(snapshot: &Snapshot) -> String {
-    let mut text = revisions(snapshot);
-    text.push('\n');
+/// Returns the whole snapshot as lines of text.
+pub(super) fn page(snapshot: &Snapshot) -> Vec<String> {
+    let mut lines = revisions(snapshot);
+    lines.push(String::new());
     let warning = snapshot.status.warning.iter();
     let warning = warning.map(|warning| format!("WARNING: this is a fallback: {warning}"));
     let risk = snapshot.status.memory_clearing.as_ref();
@@ -42,31 +49,37 @@ pub(super) fn page(snapshot: &Snapshot) -> String {
         )
     });
     for sentence in warning.chain(risk).chain(sentences(&snapshot.status)) {
-        for line in format::wrap(&sentence, 0) {
-            text += &line;
-            text.push('\n');
-        }
+        lines.extend(format::wrap(&sentence, 0));
     }
-    text += &replicas(&snapshot.status.replicas);
-    text += &traffic(snapshot);
+    lines.extend(replicas(&snapshot.status.replicas));
+    lines.extend(traffic(snapshot));
     if !snapshot.deployments.is_empty() {
-        text += "\nthe last deployments\n";
         let latest = snapshot.deployments.len().min(DEPLOYMENTS);
-        text += &deployments::table(&snapshot.deployments[..latest]);
+        let table = deployments::table(&snapshot.deployments[..latest]);
+        lines.extend(titled("the last deployments", table));
     }
-    text += &failures(&snapshot.failures);
-    text
+    lines.extend(failures(&snapshot.failures));
+    lines
 }
 
-/// Returns a page with the control sequences that draw it over the previous page. The terminal is not
-/// cleared first, because that would flicker.
-pub(super) fn redraw(text: &str) -> String {
-    let lines = text.lines().flat_map(|line| [line, END_OF_LINE]);
-    [HOME]
-        .into_iter()
-        .chain(lines)
-        .chain([CLEAR_BELOW])
-        .collect()
+/// Returns lines below an empty line and a title.
+fn titled(title: &str, lines: Vec<String>) -> Vec<String> {
+    let head = [String::new(), title.to_owned()];
+    head.into_iter().chain(lines).collect()
+}
+
+/// Draws a page over the previous page. The terminal is not cleared first, because that would
+/// flicker.
+pub(super) fn redraw<W: Write>(lines: &[String], stdout: &mut Stdout<W>) {
+    stdout.control(CUT);
+    stdout.control(HOME);
+    for line in lines {
+        stdout.part(line);
+        stdout.control(CLEAR_REST);
+        stdout.line("");
+    }
+    stdout.control(CLEAR_BELOW);
+    stdout.control(WRAP);
 }
 
 /// Returns the most important facts in one line: the time, the active revision, the requests of the
@@ -105,7 +118,7 @@ pub(super) fn line(snapshot: &Snapshot) -> String {
     line
 }
 
-fn revisions(snapshot: &Snapshot) -> String {
+fn revisions(snapshot: &Snapshot) -> Vec<String> {
     let status = &snapshot.status;
     let mut table = Table::new([
         ("", Align::Left),
@@ -126,15 +139,13 @@ fn revisions(snapshot: &Snapshot) -> String {
         };
         table.add(row("candidate", candidate), Some(share));
     }
-    let mut text = table.render();
-    if let Some(report) = &status.shadow {
-        text += &shadow(report);
-    }
-    text
+    let mut lines = table.render();
+    lines.extend(status.shadow.iter().flat_map(shadow));
+    lines
 }
 
 /// Returns the results of a shadow, one line for each kind of difference.
-fn shadow(report: &ShadowReport) -> String {
+fn shadow(report: &ShadowReport) -> Vec<String> {
     let mut lines = vec![format!(
         "{} of {} reads differ, {} were not compared",
         report.different, report.compared, report.skipped
@@ -149,8 +160,10 @@ fn shadow(report: &ShadowReport) -> String {
             sample.route, sample.detail, sample.count, sample.request_id
         ));
     }
-    let lines = lines.iter().flat_map(|line| format::wrap(line, 6));
-    lines.map(|line| line + "\n").collect()
+    lines
+        .iter()
+        .flat_map(|line| format::wrap(line, 6))
+        .collect()
 }
 
 /// Returns since when a revision has been active, and who deployed it. `None` if that is not among
@@ -211,9 +224,9 @@ fn sentences(status: &Status) -> [String; 3] {
 
 /// Returns the replicas, each with the problem that keeps it from serving what is deployed. Empty if
 /// the host does not share its database.
-fn replicas(replicas: &[ReplicaStatus]) -> String {
+fn replicas(replicas: &[ReplicaStatus]) -> Vec<String> {
     if replicas.is_empty() {
-        return String::new();
+        return Vec::new();
     }
     let mut table = Table::new([
         ("REPLICA", Align::Left),
@@ -237,13 +250,13 @@ fn replicas(replicas: &[ReplicaStatus]) -> String {
         ];
         table.add(cells, replica.problem.clone());
     }
-    format!("\n{}", table.render())
+    [vec![String::new()], table.render()].concat()
 }
 
-fn traffic(snapshot: &Snapshot) -> String {
+fn traffic(snapshot: &Snapshot) -> Vec<String> {
     let minutes = last_minute(&snapshot.figures);
     if minutes.is_empty() {
-        return "\nno requests in the last minute\n".to_owned();
+        return titled("no requests in the last minute", Vec::new());
     }
     let mut table = Table::new([
         ("REVISION", Align::Left),
@@ -264,12 +277,12 @@ fn traffic(snapshot: &Snapshot) -> String {
         ];
         table.add(cells, None);
     }
-    format!("\nthe last minute\n{}", table.render())
+    titled("the last minute", table.render())
 }
 
-fn failures(failures: &[FailedRequest]) -> String {
+fn failures(failures: &[FailedRequest]) -> Vec<String> {
     if failures.is_empty() {
-        return String::new();
+        return Vec::new();
     }
     let mut table = Table::new([
         ("AT (UTC)", Align::Left),
@@ -288,5 +301,5 @@ fn failures(failures: &[FailedRequest]) -> String {
         let reason = failure.reason.lines().next().unwrap_or(&failure.code);
         table.add(cells, Some(format!("{reason} ({})", failure.request_id)));
     }
-    format!("\nthe last failed requests\n{}", table.render())
+    titled("the last failed requests", table.render())
 }

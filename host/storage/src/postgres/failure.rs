@@ -3,7 +3,7 @@
 use tokio_postgres::error::{DbError, SqlState};
 
 use crate::stop::{READ_ONLY, Stop};
-use crate::{Cause, Error, Failure};
+use crate::{Cause, Error, Failure, StorageFault};
 
 /// Classifies the error of a statement. A connection that was lost before the commit is a conflict:
 /// nothing of the transaction was kept, so it may run again.
@@ -28,6 +28,10 @@ pub(super) fn classify(error: &tokio_postgres::Error) -> Stop {
         "22003" | "23502" | "23503" | "23505" | "23514" => Stop::Logic(constraint(refused)),
         // The server shuts down or has ended the session.
         _ if ends_the_session(refused) => Error::Conflict.into(),
+        "53100" => Error::from(StorageFault::Full(refused.message().to_owned())).into(),
+        "XX001" | "XX002" => {
+            Error::from(StorageFault::Damaged(refused.message().to_owned())).into()
+        }
         // Insufficient resources, a system error, or an internal error of the server.
         _ if ["53", "58", "F0", "XX"].contains(&&code.code()[..2]) => {
             Error::Unavailable(refused.message().to_owned()).into()

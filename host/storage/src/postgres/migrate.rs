@@ -64,6 +64,7 @@ impl PostgresTransaction {
                         name,
                         detail: failure.detail,
                     })),
+                    Stop::Host(Error::Deadline) => Ok(Err(MigrationError::TooSlow { name })),
                     Stop::Host(Error::Conflict) => Ok(Err(MigrationError::Blocked { name })),
                     stop => Err(stop.into_error()),
                 };

@@ -12,10 +12,10 @@ use super::engine::Engine;
 use super::schema;
 use super::transaction::SqliteTransaction;
 use super::transfer::import::SqliteImport;
-use crate::stop::Stop;
 use crate::transfer::{Import, Manifest, TransferError};
 use crate::{
-    Budget, Database, Dialect, Error, Feed, OpenError, Registry, Replicas, Stats, Transaction,
+    Budget, Database, Dialect, Error, Feed, OpenError, Registry, Replicas, Stats, StorageFault,
+    Transaction,
 };
 use contract::Access;
 
@@ -54,6 +54,7 @@ impl Sqlite {
         migrates: bool,
         budget: Budget,
     ) -> Result<SqliteTransaction, Error> {
+        self.engine.condition.allow(access)?;
         let pool = match access {
             Access::Read => &self.engine.readers,
             Access::Write => {
@@ -61,7 +62,8 @@ impl Sqlite {
                 &self.engine.writer
             }
         };
-        let lease = pool.take(budget.wait_until()).await?;
+        let taken = pool.take(budget.wait_until()).await;
+        let lease = taken.inspect_err(|error| self.engine.condition.observe(error))?;
         SqliteTransaction::begin(lease, self.engine.clone(), access, migrates, budget)
     }
 
@@ -164,16 +166,34 @@ impl Database for Sqlite {
     }
 
     async fn ping(&self) -> Result<(), Error> {
+        let condition = &self.engine.condition;
+        condition.check_names()?;
+        // A host that refuses all writes is not ready.
+        condition.allow(Access::Write)?;
         self.engine.flusher.check()?;
         let taken = self.engine.readers.take(Instant::now() + PING_WAIT).await;
         let mut lease = taken.map_err(|error| match error {
             Error::Busy => Error::Unavailable("all readers are in use".into()),
             error => error,
         })?;
-        lease
-            .connection()
-            .host_with_memory(schema::probe)
-            .map_err(Stop::into_error)
+        let probed = lease.connection().host_with_memory(schema::probe);
+        probed.map_err(|stop| {
+            let error = stop.into_error();
+            condition.observe(&error);
+            error
+        })
+    }
+
+    async fn watch(&self) {
+        // Faults are noted and logged where they are found.
+        let _ = self.ping().await;
+        if let Some(StorageFault::Full(_)) = self.fault() {
+            let _ = self.write(schema::probe_write).await;
+        }
+    }
+
+    fn fault(&self) -> Option<StorageFault> {
+        self.engine.condition.fault()
     }
 
     async fn forget_answers(&self, age: Duration) -> Result<u64, Error> {

@@ -1,20 +1,30 @@
 //! What all transactions of a database share: its connections, its threads and the lock on its
 //! file.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use rusqlite::ErrorCode;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::watch;
 
 use super::checkpoint::{self, Checkpointer};
+use super::condition::Condition;
 use super::config::{Config, DiskSync, Durability, LogSync};
 use super::connection::{Opener, open_plain};
 use super::file::DatabaseFile;
 use super::flusher::Flusher;
 use super::pool::Pool;
 use super::{failure, schema};
-use crate::{OpenError, Stats};
+use crate::stop::Stop;
+use crate::{Error, OpenError, Stats};
 use contract::Access;
+
+/// How long the check for damage at the start may take. It reads some hundred MB in that time.
+const CHECK_TIME: Duration = Duration::from_secs(2);
+
+/// How often that check looks at the time, in steps of SQLite.
+const CHECK_INSTRUCTIONS: i32 = 10_000;
 
 /// Each transaction holds it until it has ended. The fields are dropped in this order: first the
 /// connections, then the threads that wait for the connections' end, and the lock on the file last.
@@ -22,6 +32,7 @@ pub(super) struct Engine {
     pub(super) readers: Arc<Pool>,
     pub(super) writer: Arc<Pool>,
     pub(super) flusher: Flusher,
+    pub(super) condition: Arc<Condition>,
     pub(super) checkpointer: Checkpointer,
     /// The id of the last committed event. Wakes the readers of the feed.
     pub(super) last_event: watch::Sender<i64>,
@@ -33,7 +44,7 @@ impl Engine {
     /// Opens a database. What an earlier process left in the write-ahead log is made durable first.
     pub(super) fn open(config: &Config) -> Result<Self, OpenError> {
         let file = DatabaseFile::claim(config.path.as_deref())?;
-        let refused = |error: rusqlite::Error| refused(&file, &error);
+        let refused = |error: rusqlite::Error| refused(file.path(), &error);
         let failed = |reason: String| OpenError::Failed {
             path: file.path().display().to_string(),
             reason,
@@ -47,7 +58,8 @@ impl Engine {
             wake,
         };
 
-        let checkpoints = open_plain(file.path(), Access::Write, config).map_err(refused)?;
+        let mut checkpoints = open_plain(file.path(), Access::Write, config).map_err(refused)?;
+        check_pages(&mut checkpoints, file.path())?;
         checkpoints.execute_batch(schema::TABLES).map_err(refused)?;
         let last_event = schema::last_event(&checkpoints).map_err(refused)?;
         file.sync_directory()?;
@@ -75,10 +87,12 @@ impl Engine {
             config.readers.max(1),
             stats.clone(),
         );
+        let condition = Arc::new(Condition::new(file.names()?, stats.clone()));
         Ok(Self {
             readers: Arc::new(readers.map_err(refused)?),
             writer: Arc::new(writer.map_err(refused)?),
-            flusher: Flusher::start(log, stats.clone()).map_err(no_thread)?,
+            flusher: Flusher::start(log, condition.clone(), stats.clone()).map_err(no_thread)?,
+            condition,
             checkpointer: Checkpointer::start(checkpoints, woken, stats.clone())
                 .map_err(no_thread)?,
             last_event: watch::Sender::new(last_event),
@@ -94,17 +108,55 @@ impl Engine {
     }
 }
 
-fn refused(file: &DatabaseFile, error: &rusqlite::Error) -> OpenError {
-    let path = file.path().display().to_string();
+/// Checks the pages of the database, as many as it can within [`CHECK_TIME`].
+fn check_pages(sqlite: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let until = Instant::now() + CHECK_TIME;
+    let interrupted = move || Instant::now() >= until;
+    let mut check = || {
+        sqlite.progress_handler(CHECK_INSTRUCTIONS, Some(interrupted))?;
+        let verdict = sqlite.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+        sqlite.progress_handler(0, None::<fn() -> bool>)?;
+        verdict
+    };
+    let damaged = |reason: String| OpenError::Damaged {
+        path: path.display().to_string(),
+        reason,
+    };
+    let verdict: String = match check() {
+        Ok(verdict) => verdict,
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+            tracing::info!(
+                "the database is large: only a part of it was checked for damage, which took {} s",
+                CHECK_TIME.as_secs()
+            );
+            return Ok(());
+        }
+        Err(error) => return Err(refused(path, &error)),
+    };
+    // The other verdicts are about rows that break a constraint. SQLite does not know all functions
+    // here that a constraint may call.
+    match verdict.strip_prefix("*** in database main ***\n") {
+        Some(reason) => Err(damaged(reason.lines().next().unwrap_or(reason).to_owned())),
+        None => Ok(()),
+    }
+}
+
+fn refused(path: &Path, error: &rusqlite::Error) -> OpenError {
+    let path = path.display().to_string();
     let reason = failure::message(error);
     match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-            OpenError::NotADatabase { path }
-        }
+        Some(ErrorCode::NotADatabase) => OpenError::NotADatabase { path },
+        Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged { path, reason },
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
             OpenError::ReadOnly { path, reason }
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::InUse { path },
-        _ => OpenError::Failed { path, reason },
+        _ => OpenError::Failed {
+            path,
+            reason: match failure::classify(error) {
+                Stop::Host(Error::Storage(fault)) => fault.to_string(),
+                _ => reason,
+            },
+        },
     }
 }

@@ -3,7 +3,7 @@
 use rusqlite::{ErrorCode, ffi};
 
 use crate::stop::{ONE_STATEMENT, Stop};
-use crate::{Cause, Error, Failure, rules};
+use crate::{Cause, Error, Failure, StorageFault, rules};
 
 /// Classifies the error of a statement that no callback of the guard has ended.
 pub(super) fn classify(error: &rusqlite::Error) -> Stop {
@@ -22,10 +22,22 @@ pub(super) fn classify(error: &rusqlite::Error) -> Stop {
         ErrorCode::OperationInterrupted => Error::Deadline.into(),
         ErrorCode::OutOfMemory => Stop::Memory(detail),
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Error::Conflict.into(),
+        // A virtual table says so of its own content, which the logic writes.
+        _ if code.extended_code == ffi::SQLITE_CORRUPT_VTAB => Stop::refused(detail),
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
+            Error::from(StorageFault::Damaged(detail)).into()
+        }
+        ErrorCode::DiskFull => Error::from(StorageFault::Full(detail)).into(),
+        // How SQLite reports a quota, a limit of the file's size, and a file system that became
+        // read-only. Growing the index of the log needs space, too.
+        _ if matches!(
+            code.extended_code,
+            ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE
+        ) =>
+        {
+            Error::from(StorageFault::Full(detail)).into()
+        }
         ErrorCode::SystemIoFailure
-        | ErrorCode::DiskFull
-        | ErrorCode::DatabaseCorrupt
-        | ErrorCode::NotADatabase
         | ErrorCode::CannotOpen
         | ErrorCode::ReadOnly
         | ErrorCode::FileLockingProtocolFailed

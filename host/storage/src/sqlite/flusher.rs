@@ -6,7 +6,8 @@
 //! last number issued when its snapshot was taken; what it saw is durable once that number is.
 //!
 //! A failed sync is final. The kernel drops the pages that it could not write, so a second sync may
-//! succeed without them. The host stops acknowledging commits until it is restarted.
+//! succeed without them. The host stops acknowledging commits until it is restarted. It does the same
+//! if the log or the database has lost its name: the next start would not find what was synced.
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,6 +19,7 @@ use std::time::Instant;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
+use super::condition::Condition;
 use super::config::LogSync;
 use crate::{Error, Stats};
 
@@ -44,8 +46,8 @@ struct State {
     /// Whether there is a thread that syncs. Without one, what is settled counts as durable.
     syncing: bool,
     waiting: Vec<Waiting>,
-    /// Why a sync failed, if one did.
-    failed: Option<String>,
+    /// Why commits cannot become durable any more, if they cannot.
+    failed: Option<Error>,
     closing: bool,
 }
 
@@ -61,9 +63,11 @@ pub(super) struct Ticket<'a> {
 }
 
 impl Flusher {
-    /// Starts a thread that syncs `log`. `None`: nothing is ever synced.
+    /// Starts a thread that syncs `log` and looks whether the files were moved. `None`: nothing is
+    /// ever synced.
     pub(super) fn start(
         log: Option<(File, Arc<dyn LogSync>)>,
+        condition: Arc<Condition>,
         stats: Arc<Stats>,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
@@ -79,7 +83,7 @@ impl Flusher {
             None => None,
             Some((log, sync)) => {
                 let shared = shared.clone();
-                let work = move || shared.run(&log, &*sync, &stats);
+                let work = move || shared.run(&log, &*sync, &condition, &stats);
                 Some(thread::Builder::new().name("log-sync".into()).spawn(work)?)
             }
         };
@@ -103,7 +107,7 @@ impl Flusher {
     /// Waits until a number is durable. Cancel-safe.
     ///
     /// # Errors
-    /// Returns [`Error::Unavailable`] if a sync failed.
+    /// Returns [`Error::Unavailable`] if a sync failed, and [`Error::Storage`] if the files were moved.
     pub(super) async fn wait_durable(&self, number: u64) -> Result<(), Error> {
         if self.shared.durable.load(SeqCst) >= number {
             return Ok(());
@@ -128,7 +132,7 @@ impl Flusher {
     /// Checks that commits can still become durable.
     ///
     /// # Errors
-    /// Returns [`Error::Unavailable`] if a sync failed.
+    /// As [`Flusher::wait_durable`].
     pub(super) fn check(&self) -> Result<(), Error> {
         self.shared.state.lock().check()
     }
@@ -165,7 +169,7 @@ impl Drop for Ticket<'_> {
 }
 
 impl Shared {
-    fn run(&self, log: &File, sync: &dyn LogSync, stats: &Stats) {
+    fn run(&self, log: &File, sync: &dyn LogSync, condition: &Condition, stats: &Stats) {
         let mut state = self.state.lock();
         loop {
             let settled = state.settled;
@@ -175,19 +179,14 @@ impl Shared {
                 let outcome = catch_unwind(AssertUnwindSafe(|| sync.sync(log)));
                 Stats::count(&stats.syncs);
                 Stats::time(&stats.sync_nanos, begun.elapsed());
-                let failure = match outcome {
-                    Ok(Ok(())) => None,
-                    Ok(Err(error)) => Some(error.to_string()),
-                    Err(_) => Some("it panicked".to_owned()),
+                let durable = match outcome {
+                    Ok(Ok(())) => condition.check_names(),
+                    Ok(Err(error)) => Err(sync_failed(&error.to_string())),
+                    Err(_) => Err(sync_failed("it panicked")),
                 };
                 state = self.state.lock();
-                if let Some(reason) = failure {
-                    tracing::error!(
-                        error = %reason,
-                        "syncing the database failed; no commit is acknowledged until the host is \
-                         restarted"
-                    );
-                    state.fail(format!("syncing the write-ahead log failed: {reason}"));
+                if let Err(error) = durable {
+                    state.fail(&error);
                     return;
                 }
                 self.durable.store(settled, SeqCst);
@@ -205,7 +204,7 @@ impl State {
     fn check(&self) -> Result<(), Error> {
         match &self.failed {
             None => Ok(()),
-            Some(reason) => Err(Error::Unavailable(reason.clone())),
+            Some(error) => Err(error.clone()),
         }
     }
 
@@ -219,10 +218,19 @@ impl State {
         }
     }
 
-    fn fail(&mut self, reason: String) {
+    fn fail(&mut self, error: &Error) {
         for waiting in self.waiting.drain(..) {
-            let _ = waiting.answer.send(Err(Error::Unavailable(reason.clone())));
+            let _ = waiting.answer.send(Err(error.clone()));
         }
-        self.failed = Some(reason);
+        self.failed = Some(error.clone());
     }
+}
+
+/// Logs why a sync failed.
+fn sync_failed(reason: &str) -> Error {
+    tracing::error!(
+        error = %reason,
+        "syncing the database failed; no commit is acknowledged until the host is restarted"
+    );
+    Error::Unavailable(format!("syncing the write-ahead log failed: {reason}"))
 }

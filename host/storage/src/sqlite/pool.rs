@@ -9,9 +9,8 @@ use rusqlite::ErrorCode;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::connection::{Connection, Opener};
-use super::failure::message;
 use super::heap::HEAP;
-use super::schema;
+use super::{failure, schema};
 use crate::queue::Queue;
 use crate::{Error, Stats};
 
@@ -69,7 +68,7 @@ impl Pool {
             Some(idle) => idle.connection,
             None => self
                 .open_one()
-                .map_err(|error| Error::Unavailable(message(&error)))?,
+                .map_err(|error| failure::classify(&error).into_error())?,
         };
         Stats::count(self.in_use());
         Ok(Lease {

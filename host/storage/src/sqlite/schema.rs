@@ -120,6 +120,20 @@ pub(super) fn probe(sqlite: &Connection) -> Result<()> {
         .query_row([], |_| Ok(()))
 }
 
+/// Writes something and deletes it again, to find out whether the disk accepts writes.
+pub(super) fn probe_write(sqlite: &Connection) -> Result<()> {
+    sqlite
+        .prepare_cached(host!(
+            "INSERT INTO task_host_answers (key, fingerprint, status, headers, body, created_at) \
+             VALUES ('', x'', 200, '{}', x'', 0)"
+        ))?
+        .raw_execute()?;
+    sqlite
+        .prepare_cached(host!("DELETE FROM task_host_answers WHERE key = ''"))?
+        .raw_execute()
+        .map(drop)
+}
+
 /// Returns the applied migrations, in order.
 pub(super) fn applied_migrations(sqlite: &Connection) -> Result<Vec<Step>> {
     sqlite

@@ -22,7 +22,7 @@ use crate::stop::{self, Stop};
 use crate::transaction_state::TransactionState;
 use crate::{
     Budget, Dialect, Error, Event, Failure, Limit, MigrationError, RecordedAnswer, Rows, Stats,
-    Transaction, Usage, Value,
+    StorageFault, Transaction, Usage, Value,
 };
 use contract::{Access, Migration};
 
@@ -58,7 +58,8 @@ impl SqliteTransaction {
                 // Somebody's tool holds the write lock.
                 Error::Conflict => Error::Busy,
                 error => error,
-            })?;
+            })
+            .inspect_err(|error| engine.condition.observe(error))?;
         let mut state = TransactionState::new(access, migrates, budget);
         connection
             .guard()
@@ -106,7 +107,12 @@ impl SqliteTransaction {
             self.seen = Some(self.engine.flusher.issued());
         }
         self.state.busy += begun.elapsed();
-        outcome.map_err(|stop| self.state.end(stop))
+        outcome.map_err(|stop| {
+            if let Stop::Host(error) = &stop {
+                self.engine.condition.observe(error);
+            }
+            self.state.end(stop)
+        })
     }
 
     /// Does work again that ran out of memory, without the logic's other statements, see `heap.rs`.
@@ -181,9 +187,15 @@ impl SqliteTransaction {
 
     /// Runs COMMIT and returns the connection to its pool. Returns the number that must be durable
     /// before the client gets an answer.
-    fn commit_unsynced(mut self) -> Result<(Arc<Engine>, u64), Error> {
-        self.state.check_open()?;
+    fn commit_unsynced(self) -> Result<(Arc<Engine>, u64), Error> {
         let engine = self.engine.clone();
+        let committed = self.commit_on(&engine);
+        let number = committed.inspect_err(|error| engine.condition.observe(error))?;
+        Ok((engine, number))
+    }
+
+    fn commit_on(mut self, engine: &Engine) -> Result<u64, Error> {
+        self.state.check_open()?;
         let connection = self.lease.connection();
         // The logic has met its deadline. What is left takes microseconds and is not interrupted.
         connection.guard().set_deadline(None);
@@ -196,6 +208,7 @@ impl SqliteTransaction {
             } else {
                 run_blocking(|| commit(connection))?;
             }
+            engine.condition.written();
             let number = ticket.number();
             // Dropped here so that the sync may begin while the log is shortened.
             drop(ticket);
@@ -215,7 +228,7 @@ impl SqliteTransaction {
             // ids only increase.
             engine.last_event.send_replace(id);
         }
-        Ok((engine, number))
+        Ok(number)
     }
 
     fn apply(
@@ -237,7 +250,7 @@ impl SqliteTransaction {
         for (position, step) in listed.iter().enumerate().skip(first) {
             let text = &migrations[position].sqlite;
             let outcome = self.work(Mode::Migration, |connection, _| {
-                run_blocking(|| connection.migrate(text))?;
+                run_blocking(|| connection.migrate(text)).map_err(blame_migration)?;
                 if let Some(name) = connection.host(schema::taken_host_name)? {
                     return Err(Stop::refused(stop::host_name(&name)));
                 }
@@ -254,6 +267,10 @@ impl SqliteTransaction {
             });
             match outcome {
                 Ok(()) => names.push(step.name.clone()),
+                Err(Stop::Host(Error::Deadline)) => {
+                    let name = step.name.clone();
+                    return Ok(Err(MigrationError::TooSlow { name }));
+                }
                 Err(Stop::Logic(failure)) => {
                     return Ok(Err(MigrationError::Failed {
                         name: step.name.clone(),
@@ -264,6 +281,19 @@ impl SqliteTransaction {
             }
         }
         Ok(Ok(names))
+    }
+}
+
+/// SQLite calls a schema malformed that a migration has made longer than a statement may be. The
+/// database is not damaged: the rollback removes it.
+fn blame_migration(stop: Stop) -> Stop {
+    match stop {
+        Stop::Host(Error::Storage(StorageFault::Damaged(detail)))
+            if detail.starts_with("malformed database schema") =>
+        {
+            Stop::refused(detail)
+        }
+        stop => stop,
     }
 }
 
@@ -352,6 +382,7 @@ impl Transaction for SqliteTransaction {
         let (engine, number) = self.commit_unsynced()?;
         match engine.flusher.wait_durable(number).await {
             Err(Error::Unavailable(reason)) if writes => Err(Error::OutcomeUnknown(reason)),
+            Err(Error::Storage(fault)) if writes => Err(Error::OutcomeUnknown(fault.to_string())),
             durable => durable,
         }
     }

@@ -31,6 +31,7 @@ macro_rules! conformance {
 mod answers;
 mod durability;
 mod escapes;
+mod faults;
 mod feed;
 mod files;
 mod migrations;

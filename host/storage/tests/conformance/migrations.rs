@@ -298,7 +298,9 @@ async fn a_deadline_ends_a_migration(engine: Engine) {
                    FROM n) SELECT count(*) FROM n";
     let mut late = database.begin_migration(budget).await.unwrap();
     let steps = [tables(engine), step("0002-endless", endless)];
-    assert_eq!(late.migrate(&steps, false).await, Err(Error::Deadline));
+    let ended = late.migrate(&steps, false).await.unwrap().unwrap_err();
+    let name = "0002-endless".to_owned();
+    assert_eq!(ended, MigrationError::TooSlow { name });
     drop(late);
     assert!(
         migrate(&*database, &[tables(engine)], false)

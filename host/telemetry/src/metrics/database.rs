@@ -91,6 +91,21 @@ impl Collector for DatabaseCollector {
         }
         let gauges = [
             (
+                "task_host_database_full",
+                "1 while the disk of the SQLite database refuses writes.",
+                &stats.full,
+            ),
+            (
+                "task_host_database_damaged",
+                "1 from when the SQLite database was found damaged.",
+                &stats.damaged,
+            ),
+            (
+                "task_host_database_moved",
+                "1 from when a file of the SQLite database was found removed or replaced.",
+                &stats.moved,
+            ),
+            (
                 "task_host_database_writer_waiting",
                 "Requests that wait for the writer.",
                 &stats.writer_waiting,

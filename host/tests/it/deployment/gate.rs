@@ -282,6 +282,35 @@ fn migrations_that_fail_or_contradict_the_applied_ones_are_rejected() {
 }
 
 #[test]
+fn a_migration_that_never_ends_is_rejected_within_its_own_time_limit() {
+    let setup = released().setup().flag("--probation", "0s");
+    let setup = setup
+        .flag("--dry-run-timeout", "300ms")
+        .flag("--migration-timeout", "600ms");
+    let host = setup.start();
+    let endless = "create table endless as with recursive numbers (n) as \
+        (select 1 union all select 2 from numbers) select count(*) as n from numbers";
+    let endless = built(&released().migration("0002-endless", endless));
+    for flags in [&["--dry-run"][..], &[]] {
+        let output = deploy(&host, &endless, flags);
+        output.says(
+            1,
+            &["migration-time-exceeded", "0002-endless", "did not end"],
+        );
+        let row = latest(&host);
+        assert_eq!(row["outcome"], "rejected", "{row}");
+        assert_eq!(row["code"], "migration-time-exceeded", "{row}");
+    }
+    // The writer is free again, and another component can use the migration's name.
+    let step = "create table more (id integer)";
+    deploy_successfully(
+        &host,
+        &built(&released().migration("0002-endless", step)),
+        &[],
+    );
+}
+
+#[test]
 fn an_api_that_breaks_clients_is_rejected_and_each_change_is_listed() {
     let api = |interface: &str| {
         let make = Route {

@@ -160,3 +160,36 @@ fn several_replicas_are_refused_if_the_database_belongs_to_one_host() {
         .get("/readyz")
         .expect(200);
 }
+
+#[test]
+fn a_place_where_no_database_can_be_is_named_before_anything_is_created() {
+    let setup = Setup::tasks().without_component();
+    let directory = setup.directory().to_owned();
+    let at = |name: &str| directory.join(name);
+    symlink("/none/here", at("link")).expect("linked");
+    symlink("/none/here.sqlite", at("link.sqlite")).expect("linked");
+    fs::write(at("file"), "").expect("written");
+    let entries = || fs::read_dir(&directory).expect("ours").count();
+    let before = entries();
+    for (path, words) in [
+        (
+            "link/tasks.sqlite",
+            "link to /none/here, which does not exist",
+        ),
+        (
+            "link.sqlite",
+            "link to /none/here.sqlite, which does not exist",
+        ),
+        ("file/tasks.sqlite", "is not a directory"),
+    ] {
+        let url = format!("sqlite:{}", at(path).display());
+        setup
+            .clone()
+            .database(&url)
+            .refused()
+            .says(2, &["--database", words]);
+        assert_eq!(entries(), before, "{path}");
+    }
+    let null = setup.clone().database("sqlite:/dev/null").refused();
+    null.says(2, &["--database", "not a regular file"]);
+}

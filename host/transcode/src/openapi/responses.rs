@@ -13,7 +13,7 @@ const SHARED: [(&str, &str, &str); 10] = [
     (
         "412",
         "PreconditionFailed",
-        "The state of the resource does not match `If-Match`.",
+        "The state of the resource does not meet `If-Match` or `If-None-Match`.",
     ),
     ("413", "ContentTooLarge", "The body is too large."),
     (

@@ -55,11 +55,11 @@ pub(crate) fn any_type() -> impl Strategy<Value = Type> {
     })
 }
 
-fn option(ty: Type) -> Type {
+pub(super) fn option(ty: Type) -> Type {
     Type::Option(not_optional(ty).into())
 }
 
-fn not_optional(ty: Type) -> Type {
+pub(super) fn not_optional(ty: Type) -> Type {
     match ty {
         Type::Option(inner) => (*inner).clone(),
         ty => ty,
@@ -73,7 +73,7 @@ fn name(name: &str) -> TypeName {
     }
 }
 
-fn names(stem: &str, count: usize) -> Enum {
+pub(super) fn names(stem: &str, count: usize) -> Enum {
     let case = |number| Case::new(&format!("{stem}-{number}"), None, None);
     Enum {
         name: name(stem),
@@ -82,7 +82,7 @@ fn names(stem: &str, count: usize) -> Enum {
     }
 }
 
-fn record(types: Vec<Type>) -> Record {
+pub(super) fn record(types: Vec<Type>) -> Record {
     let field = |(number, ty)| Field::new(&format!("the-field{number}"), None, ty);
     Record {
         name: name("record"),
@@ -91,7 +91,7 @@ fn record(types: Vec<Type>) -> Record {
     }
 }
 
-fn variant(payloads: Vec<Option<Type>>) -> Variant {
+pub(super) fn variant(payloads: Vec<Option<Type>>) -> Variant {
     let case = |(number, payload)| Case::new(&format!("the-case{number}"), None, payload);
     Variant {
         name: name("variant"),

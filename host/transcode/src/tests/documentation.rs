@@ -108,7 +108,7 @@ fn operation_ids_are_unique() {
 fn an_operation_has_its_documentation_parameters_and_responses() {
     let document = tasks_document();
     let list = &document["paths"]["/tasks"]["get"];
-    assert_eq!(list["summary"], "Lists tasks");
+    assert_eq!(list["summary"], "Lists tasks, one page at a time");
     assert_eq!(
         parameter_names(list),
         [

@@ -50,6 +50,32 @@ async fn a_request_without_the_token_gets_a_challenge() {
 }
 
 #[tokio::test]
+async fn many_wrong_tokens_are_refused_early_and_the_right_one_never() {
+    let fake = FakeAdmin::new();
+    let router = fake.router(&TOKEN);
+    let wrong = [("authorization", "Bearer wrong")];
+    let mut statuses = Vec::new();
+    for _ in 0..100 {
+        let reply = ask(&router, "GET /admin/status", &wrong, "").await;
+        statuses.push(reply.status);
+        if reply.status == 429 {
+            assert_eq!(code(&reply), "too-many-attempts");
+            assert_eq!(reply.header("retry-after"), "1");
+        }
+    }
+    assert_eq!(statuses[..20], [401; 20]);
+    let refused = statuses.iter().filter(|status| **status == 429).count();
+    assert!(refused > 50, "{refused} of 100");
+    let right = [("authorization", "Bearer s3cret")];
+    for _ in 0..30 {
+        let reply = ask(&router, "GET /admin/status", &right, "").await;
+        assert_eq!(reply.status, 200);
+    }
+    let without = ask(&router, "GET /admin/status", &[], "").await;
+    assert_eq!(without.status, 401, "a person is still asked for the token");
+}
+
+#[tokio::test]
 async fn every_route_checks_access_and_probes_do_not() {
     let fake = FakeAdmin::new();
     let router = fake.router(&TOKEN);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::failure::message;
+use super::super::file::check_alias;
 use super::super::schema::host;
 use crate::transfer::TransferError;
 
@@ -23,6 +24,7 @@ pub(crate) fn backup(path: &Path, copy: &Path) -> Result<(), TransferError> {
     if !path.is_file() {
         return Err(TransferError::Missing(path.display().to_string()));
     }
+    check_alias(path)?;
     if copy.exists() {
         let copy = copy.display();
         return Err(TransferError::Failed(format!("{copy} already exists")));

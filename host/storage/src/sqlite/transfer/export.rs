@@ -12,6 +12,7 @@ use rusqlite::{Connection, Row};
 use super::super::config::Config;
 use super::super::connection::open_plain;
 use super::super::failure::message;
+use super::super::file::check_alias;
 use super::super::schema::host;
 use super::{migrations, names, table};
 use crate::dialect::{quoted, quoted_list};
@@ -29,6 +30,7 @@ pub(crate) fn export(path: &Path) -> Result<Export, TransferError> {
     if !path.is_file() {
         return Err(TransferError::Missing(path.display().to_string()));
     }
+    check_alias(path)?;
     let failed = |error: rusqlite::Error| {
         TransferError::Failed(format!("{}: {}", path.display(), message(&error)))
     };
