@@ -159,6 +159,11 @@ struct Escaping<W>(W);
 impl<W: Write> Write for Escaping<W> {
     /// `line` is a whole line: the subscriber writes it at once.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        // In JSON the ASCII control characters are escaped already, except for DEL.
+        if line.iter().all(|byte| byte.is_ascii() && *byte != 0x7f) {
+            self.0.write_all(line)?;
+            return Ok(line.len());
+        }
         let text = String::from_utf8_lossy(line);
         let text = text.strip_suffix('\n').unwrap_or(&text);
         self.0
