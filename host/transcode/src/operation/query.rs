@@ -100,6 +100,10 @@ impl QueryParam {
         };
         match read::scalar(&self.scalar, text) {
             Ok(value) => Some(value),
+            // `+` is a space in a query, and only texts may contain spaces.
+            Err(detail) if value.contains('+') => {
+                errors.add(place, format!("{detail}; write + as %2B in a query"))
+            }
             Err(detail) => errors.add(place, detail),
         }
     }

@@ -311,3 +311,11 @@ fn a_delete_takes_its_parameters_from_the_query() {
         Ok(vec![string("n"), Val::U8(3)])
     );
 }
+
+#[test]
+fn an_unencoded_plus_is_named_if_it_makes_a_value_invalid() {
+    let advice = "; write + as %2B in a query";
+    assert!(error("limit=+5").1.ends_with(advice));
+    assert!(!error("limit=%205").1.ends_with(advice));
+    assert_eq!(member("name=a+b", "name"), some(string("a b")));
+}

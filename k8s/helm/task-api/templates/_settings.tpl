@@ -18,6 +18,9 @@ leaves a setting out, so that the host's own default applies. */}}
 }}
 {{- if eq .Values.database.kind "sqlite" }}
 {{- $_ := set $settings "TASK_HOST_DATABASE" "sqlite:/data/tasks.sqlite" }}
+{{- /* SQLite's memory is a part of the pod's, so fewer requests run at a time. */}}
+{{- $_ := set $settings "TASK_HOST_SQLITE_MEMORY" "96MiB" }}
+{{- $_ := set $settings "TASK_HOST_MAX_CONCURRENCY" "8" }}
 {{- end }}
 {{- if include "task-api.codeKey" . }}
 {{- $_ := set $settings "TASK_HOST_CODE_KEY_FILE" "/run/secrets/code-key/code-key" }}
