@@ -134,7 +134,7 @@ fn an_operation_has_its_documentation_parameters_and_responses() {
     assert_eq!(tags["schema"]["items"]["type"], "string");
     assert_eq!(
         tags["description"],
-        "Only tasks with at least one of these tags. At most 50 tags."
+        "Only tasks with at least one of these tags. At most 50 tags. Upper and lower case differ."
     );
     assert_eq!(
         keys(&list["responses"]),
