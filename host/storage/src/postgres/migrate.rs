@@ -32,7 +32,15 @@ impl PostgresTransaction {
         let listed = Step::list(migrations, Dialect::Postgres);
         let secret = self.secret();
         let mut applied = Vec::new();
-        for row in self.host(APPLIED, &[&secret]).await? {
+        let rows = match (self.host(APPLIED, &[&secret]).await, listed.first()) {
+            // The server may still be ending an earlier migration that was too slow.
+            (Err(Error::Deadline), Some(step)) => {
+                let name = step.name.clone();
+                return Ok(Err(MigrationError::Blocked { name }));
+            }
+            (rows, _) => rows?,
+        };
+        for row in rows {
             let checksum: Vec<u8> = column(&row, 1)?;
             applied.push(Step {
                 name: column(&row, 0)?,
