@@ -27,7 +27,8 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Reads `k8s/overlays/dev` and its base.
+    /// Reads `k8s/overlays/dev` and its base. `dev` uses PostgreSQL, and the attacked host SQLite, so what the
+    /// chart sets for SQLite in a pod of the same size is added.
     ///
     /// # Errors
     /// If a file is missing, or the container has no memory limit.
@@ -37,7 +38,8 @@ impl Manifest {
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
         };
         let overlay = read("overlays/dev/kustomization.yaml")?;
-        let variables = variables(&read("base/task-host.env")?, &overlay);
+        let mut variables = variables(&read("base/task-host.env")?, &overlay);
+        variables.extend(of_sqlite(&read("helm/task-api/templates/_settings.tpl")?));
         let limit = memory_limit(&overlay)
             .map_or_else(|| memory_limit(&read("base/deployment.yaml").ok()?), Some);
         Ok(Self {
@@ -55,6 +57,23 @@ fn variables(base: &str, overlay: &str) -> Vec<(String, String)> {
         .filter(|(name, _)| name.starts_with("TASK_HOST_"))
         .filter(|(name, _)| !OF_THE_CLUSTER.iter().any(|end| name.ends_with(end)))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// What the chart sets if the database is SQLite: `set $settings "NAME" "VALUE"`.
+fn of_sqlite(settings: &str) -> Vec<(String, String)> {
+    let block = settings
+        .lines()
+        .skip_while(|line| !line.contains("database.kind \"sqlite\""))
+        .take_while(|line| line.trim() != "{{- end }}");
+    let pair = |line: &str| {
+        let mut quoted = line.split('"').skip(1).step_by(2);
+        Some((quoted.next()?.to_owned(), quoted.next()?.to_owned()))
+    };
+    block
+        .filter_map(pair)
+        .filter(|(name, _)| name.starts_with("TASK_HOST_"))
+        .filter(|(name, _)| !OF_THE_CLUSTER.iter().any(|end| name.ends_with(end)))
         .collect()
 }
 
@@ -92,6 +111,7 @@ mod tests {
             .collect();
         assert!(names.contains(&"TASK_HOST_MEMORY_LIMIT"), "{names:?}");
         assert!(names.contains(&"TASK_HOST_PROBATION"), "{names:?}");
+        assert!(names.contains(&"TASK_HOST_SQLITE_MEMORY"), "{names:?}");
         assert!(
             !names.iter().any(|name| name.contains("DATABASE")),
             "{names:?}"
