@@ -54,6 +54,11 @@ const PACKAGES: &[Package] = &[
         ],
     },
     Package {
+        name: "task-host-server",
+        folder: "host/server/src/listen/gate",
+        targets: &["listen::gate::tests::any_bytes_pass_unchanged_or_are_refused"],
+    },
+    Package {
         name: "task-host-storage",
         folder: "host/storage/src/postgres",
         targets: &[

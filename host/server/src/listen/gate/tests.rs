@@ -205,3 +205,23 @@ fn a_chunked_body_that_is_not_valid_ends_the_connection() {
         }
     }
 }
+
+/// Fuzz target: any bytes pass unchanged up to a refusal, and whether they are refused does not depend on how they
+/// arrive.
+#[test]
+fn any_bytes_pass_unchanged_or_are_refused() {
+    bolero::check!().for_each(|bytes: &[u8]| {
+        let (whole, refusal) = fed(bytes, usize::MAX);
+        for part in [1, 7] {
+            let (parts, other) = fed(bytes, part);
+            assert_eq!(refusal.is_some(), other.is_some(), "{refusal:?}, {other:?}");
+            let unchanged = |through: &[u8]| {
+                let heads = [true, false].map(refused);
+                let stand_in = heads.iter().find(|head| through.ends_with(head));
+                let end = refusal.and(stand_in).map_or(0, |head| head.len());
+                bytes.starts_with(&through[..through.len() - end])
+            };
+            assert!(unchanged(&whole) && unchanged(&parts));
+        }
+    });
+}
