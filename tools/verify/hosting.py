@@ -47,8 +47,8 @@ def listens_where_ports_are(objects):
 def memory_suffices(objects):
     for owner, _, container, values in hosts(objects):
         calls = int(values["TASK_HOST_MAX_CONCURRENCY"]) * size(values["TASK_HOST_MEMORY_LIMIT"])
-        if values.get("TASK_HOST_DATABASE", "").startswith("sqlite:"):
-            calls += size(values.get("TASK_HOST_SQLITE_MEMORY", "256MiB"))
+        if (values.get("TASK_HOST_DATABASE") or "").startswith("sqlite:"):
+            calls += size(values.get("TASK_HOST_SQLITE_MEMORY") or "256MiB")
         limit = size(container["resources"]["limits"]["memory"])
         if calls + HOST_BYTES + COMPILE_BYTES > limit:
             yield f"{owner}: requests may take {calls >> 20} MiB, too much for a limit of {limit >> 20} MiB"
