@@ -61,10 +61,10 @@ pub trait Feed: Send + Sync {
     /// Returns [`Error::Busy`] or [`Error::Unavailable`] if the database cannot be read.
     async fn end(&self) -> Result<Cursor, Error>;
 
-    /// Returns the events after a place, the oldest first, at most `limit`. Returns fewer if they are
-    /// large, see [`PAGE_BYTES`], but at least one if there are any. All of them are durable. Returns
-    /// `None` if an event after the place may have been deleted, or if this feed
-    /// has no such place. The caller must then read the data itself again.
+    /// Returns the events after a place, the oldest first: at most `limit`, and fewer if they have more
+    /// than 64 KiB together, but at least one if there are any. All of them are durable. Returns `None`
+    /// if an event after the place may have been deleted, or if this feed has no such place. The caller
+    /// must then read the data itself again.
     ///
     /// A later call with the same place returns the same events, except those deleted meanwhile.
     /// New events are only ever added after them.
