@@ -27,7 +27,7 @@ pub fn attacks() -> Vec<Attack> {
     vec![
         Attack::new(
             "varied-queries",
-            "100 connections ask for `GET /tasks` with ever other valid filters, tags, words and sort keys",
+            "100 connections ask for `GET /tasks` with always different valid filters, tags, words and sort keys",
             "few shapes of statements in the logic; a budget in bytes for cached statements",
             Logic::Tasks,
             varied_queries,
