@@ -207,13 +207,14 @@ fn a_chunked_body_that_is_not_valid_ends_the_connection() {
 }
 
 /// Fuzz target: any bytes pass unchanged up to a refusal, and whether they are refused does not depend on how they
-/// arrive.
+/// arrive. They end with an empty line, because a head that is not complete may be refused later.
 #[test]
 fn any_bytes_pass_unchanged_or_are_refused() {
-    bolero::check!().for_each(|bytes: &[u8]| {
-        let (whole, refusal) = fed(bytes, usize::MAX);
+    bolero::check!().for_each(|input: &[u8]| {
+        let bytes = [input, b"\r\n\r\n"].concat();
+        let (whole, refusal) = fed(&bytes, usize::MAX);
         for part in [1, 7] {
-            let (parts, other) = fed(bytes, part);
+            let (parts, other) = fed(&bytes, part);
             assert_eq!(refusal.is_some(), other.is_some(), "{refusal:?}, {other:?}");
             let unchanged = |through: &[u8]| {
                 let heads = [true, false].map(refused);
