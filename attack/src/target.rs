@@ -197,7 +197,7 @@ fn is_closed(stream: &mut TcpStream) -> bool {
 pub struct Tally(Mutex<BTreeMap<String, u64>>);
 
 impl Tally {
-    /// Counts an answer, or that there was none.
+    /// Counts an answer. `None`: the host did not answer.
     pub fn add(&self, answer: Option<&Answer>) {
         self.count(match answer {
             None => "no answer".to_owned(),

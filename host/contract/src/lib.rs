@@ -33,9 +33,29 @@ pub const RESERVED_PATHS: [&str; 7] = [
     "/events",
 ];
 
-/// The codes of the problems that the host itself answers with on the public port. A component's
-/// problems must not use them: a client could not tell who answered.
-pub const HOST_PROBLEMS: &[&str] = &[
+/// The codes of the problems that report a fault of the logic. They are also labels of the metrics.
+pub const FAULT_PROBLEMS: [&str; 14] = [
+    "logic-trapped",
+    "deadline-exceeded",
+    "cpu-time-exceeded",
+    "memory-limit-exceeded",
+    "handover-limit-exceeded",
+    "statement-limit-exceeded",
+    "row-limit-exceeded",
+    "byte-limit-exceeded",
+    "logic-returned-invalid-value",
+    "logic-ignored-failure",
+    "event-limit-exceeded",
+    "logic-published-invalid-event",
+    "answer-limit-exceeded",
+    "statement-memory-exceeded",
+];
+
+/// The codes of the problems that report a fault of the database's files.
+pub const STORAGE_PROBLEMS: [&str; 3] = ["storage-full", "storage-damaged", "storage-moved"];
+
+/// The codes of all other problems that the host itself answers with on the public port.
+const OTHER_PROBLEMS: &[&str] = &[
     "malformed-request",
     "invalid-request",
     "invalid-header",
@@ -65,20 +85,6 @@ pub const HOST_PROBLEMS: &[&str] = &[
     "foreign-origin",
     "unauthorized",
     "internal-error",
-    "logic-trapped",
-    "deadline-exceeded",
-    "cpu-time-exceeded",
-    "memory-limit-exceeded",
-    "handover-limit-exceeded",
-    "statement-limit-exceeded",
-    "row-limit-exceeded",
-    "byte-limit-exceeded",
-    "logic-returned-invalid-value",
-    "logic-ignored-failure",
-    "event-limit-exceeded",
-    "logic-published-invalid-event",
-    "answer-limit-exceeded",
-    "statement-memory-exceeded",
 ];
 
 /// A component's description of itself (`service.describe`).
@@ -233,6 +239,13 @@ pub struct Problem {
     pub extensions: Vec<(String, String)>,
 }
 
+/// Returns whether the host itself answers with problems of this code. A component's problems must
+/// not: a client could not tell who answered.
+pub fn is_host_problem(code: &str) -> bool {
+    let lists = [&FAULT_PROBLEMS[..], &STORAGE_PROBLEMS, OTHER_PROBLEMS];
+    lists.iter().any(|codes| codes.contains(&code))
+}
+
 impl Problem {
     /// Returns why the code must not be sent, or `None` if it may: it is not a slug, or it is one of
     /// the host's own codes.
@@ -245,9 +258,7 @@ impl Problem {
                 "the problem's code {start:?} is not 1 to 64 lower-case letters, digits and hyphens"
             ));
         }
-        HOST_PROBLEMS
-            .contains(&code.as_str())
-            .then(|| format!("the problem's code {code} is one of the host's own"))
+        is_host_problem(code).then(|| format!("the problem's code {code} is one of the host's own"))
     }
 }
 
@@ -258,4 +269,17 @@ pub struct FieldError {
     pub pointer: String,
     /// What is wrong with it.
     pub detail: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_host_problem;
+
+    #[test]
+    fn the_hosts_own_codes_are_those_of_every_kind_of_problem() {
+        for code in ["deadline-exceeded", "storage-full", "not-found"] {
+            assert!(is_host_problem(code), "{code}");
+        }
+        assert!(!is_host_problem("task-not-found"));
+    }
 }

@@ -160,8 +160,8 @@ pub struct Status {
     pub shadow: Option<ShadowReport>,
     /// The running deployment.
     pub deployment: Option<Deployment>,
-    /// The earlier revisions that are in memory, the latest first. After a restart there are none: a
-    /// rollback then loads one first.
+    /// The earlier revisions that are in memory, the latest first. The list is empty after a
+    /// restart: a rollback then loads one first.
     pub kept: Vec<RevisionStatus>,
     /// What an operator should know about the active revision: that the host fell back to it,
     /// and why.

@@ -151,7 +151,7 @@ pub enum StorageFault {
 
 impl StorageFault {
     /// All values of [`StorageFault::code`].
-    pub const CODES: [&'static str; 3] = ["storage-full", "storage-damaged", "storage-moved"];
+    pub const CODES: [&'static str; 3] = contract::STORAGE_PROBLEMS;
 
     /// Returns the fault's slug: the name of its problem type.
     pub fn code(&self) -> &'static str {

@@ -169,7 +169,7 @@ impl Stream {
 }
 
 impl Drop for Stream {
-    /// If the client has not read what the host keeps for it, the kernel need not keep it either.
+    /// If the connection was aborted, the kernel drops what the client has not read.
     fn drop(&mut self) {
         if self.account.is_aborted() {
             let _ = self.inner.get_ref().set_zero_linger();

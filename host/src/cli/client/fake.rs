@@ -27,8 +27,8 @@ pub(in crate::cli) const NO_PAUSES: RetryPolicy = RetryPolicy {
     silence: Duration::from_secs(20),
 };
 
-/// The request for the latest deployment, which precedes every order. The fake host answers it that
-/// there was none, and does not record it.
+/// The request for the latest deployment, which precedes every order. The fake host answers
+/// with an empty list, and does not record it.
 const LATEST: &str = "GET /admin/deployments?limit=1";
 
 pub(in crate::cli) struct Fake {
