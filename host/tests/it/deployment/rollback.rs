@@ -1,11 +1,16 @@
-//! Rollbacks while a deployment runs.
+//! Rollbacks while a deployment runs, and of logic that harms its host.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 
 use super::{
-    begin, built, deploy_successfully, latest, numbered, other, revision, run_successfully,
-    short_probation, status,
+    begin, built, built_of, deploy_successfully, latest, numbered, other, revision,
+    run_successfully, short_probation, status,
 };
-use crate::harness::{Host, Setup};
+use crate::client::encode;
+use crate::harness::{Host, Setup, eventually};
 use crate::hostile::probe::Probe;
+use crate::stop::StopOnDrop;
 
 fn long_probation() -> Setup {
     Probe::good().setup().flag("--probation", "60s")
@@ -116,4 +121,39 @@ fn deploying_the_active_component_again_keeps_the_rollback_target() {
     }
     run_successfully(&host, &["rollback"]);
     assert_eq!(revision(&host), before);
+}
+
+#[test]
+fn logic_that_fills_the_memory_of_the_database_can_be_rolled_back() {
+    let setup = Setup::counter()
+        .flag("--probation", "0s")
+        .flag("--request-timeout", "10s")
+        .flag("--sqlite-memory", "48MiB");
+    let host = setup.start();
+    let before = status(&host)["active"]["digest"].clone();
+    // The same logic with another digest: the component with an additional custom section.
+    let counter = std::fs::read(setup.component_path()).expect("built");
+    let next = [&counter[..], &[0, 3, 1, b'x', b'x']].concat();
+    deploy_successfully(&host, &built_of(&next), &[]);
+    let greedy = "WITH RECURSIVE rows (n, padding) AS (SELECT 1, hex(zeroblob(500)) \
+        UNION SELECT n + 1, padding FROM rows) SELECT count(*) FROM rows";
+    let greedy = format!("/naughty/sql?statement={}", encode(greedy));
+    let (stop, failed) = (AtomicBool::new(false), AtomicU64::new(0));
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let answer = host.get(&greedy);
+                    assert!([500, 503, 504].contains(&answer.status), "{answer}");
+                    failed.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let _stop = StopOnDrop(&stop);
+        eventually("the memory is full", || {
+            (failed.load(Ordering::Relaxed) > 8).then_some(())
+        });
+        run_successfully(&host, &["rollback"]);
+    });
+    assert_eq!(status(&host)["active"]["digest"], before);
 }
