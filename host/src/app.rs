@@ -41,6 +41,9 @@ const CLEARING_INTERVAL: Duration = Duration::from_secs(10);
 /// [`Failure::Setting`] if a flag is wrong; [`Failure::Other`] if the host cannot start or a port
 /// cannot be opened.
 pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
+    if config.end_with_parent {
+        signals::end_with_parent().context("--end-with-parent")?;
+    }
     let process = &config.process;
     let _traces = process.start_logs()?;
     // Without room for the database's files, opening it fails with a worse message.

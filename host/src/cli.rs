@@ -20,14 +20,19 @@ mod publish;
 mod rollback;
 mod sign;
 mod status;
+mod test;
+mod wit;
 
 // Shared by subcommands.
 mod client;
 mod export_format;
 mod goal;
+mod hurl;
+mod local_host;
 mod order;
 mod output;
 mod process;
+mod project;
 
 use std::process::ExitCode;
 
@@ -49,6 +54,10 @@ struct Cli {
 enum Command {
     /// Serve a component over HTTP
     Serve(Box<config::Serve>),
+    /// Run a component on an in-memory database, and check HTTP examples against it
+    Test(test::Args),
+    /// Write the WIT packages that logic uses
+    Wit(wit::Args),
     /// Deploy a component to a running host
     Deploy(deploy::Args),
     /// Roll back to logic that was active before
@@ -93,6 +102,8 @@ pub fn run() -> ExitCode {
 fn execute(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Serve(args) => app::serve(args),
+        Command::Test(args) => test::run(args),
+        Command::Wit(args) => wit::run(args),
         Command::Deploy(args) => deploy::run(args),
         Command::Rollback(args) => rollback::run(args),
         Command::Promote(args) => promote::run(args),

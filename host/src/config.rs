@@ -70,6 +70,10 @@ pub struct Serve {
     #[arg(long, env = "TASK_HOST_CLEAR_MEMORY", value_enum, default_value_t)]
     clear_memory: ClearMemory,
 
+    /// End when the process that started this one has ended
+    #[arg(long, hide = true)]
+    pub(crate) end_with_parent: bool,
+
     #[command(flatten)]
     pub(crate) declared: declared::Args,
 
