@@ -7,6 +7,7 @@
 //! The benchmark's native twin has no component: it calls [`run`] with logic that is compiled in.
 
 mod descriptors;
+mod seed;
 mod signals;
 
 use std::sync::Arc;
@@ -87,7 +88,15 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
             }
             bundled => bundled,
         };
-        Ok(deployment::start(&gate, bundled, member).await?)
+        let seed = match &config.seed {
+            Some(seed) if gate.database.registry().active().await?.is_none() => Some(seed),
+            _ => None,
+        };
+        let start = deployment::start(&gate, bundled, member).await?;
+        if let Some(seed) = seed {
+            seed::apply(&*gate.database, seed).await.context("--seed")?;
+        }
+        Ok(start)
     };
     let replaceable = Replaceable {
         access,

@@ -9,6 +9,7 @@ mod backup;
 mod call;
 mod compile;
 mod deploy;
+mod dev;
 mod export;
 mod healthcheck;
 mod history;
@@ -54,6 +55,8 @@ struct Cli {
 enum Command {
     /// Serve a component over HTTP
     Serve(Box<config::Serve>),
+    /// Build a project, serve it, and put every saved change into service
+    Dev(dev::Args),
     /// Run a component on an in-memory database, and check HTTP examples against it
     Test(test::Args),
     /// Write the WIT packages that logic uses
@@ -102,6 +105,7 @@ pub fn run() -> ExitCode {
 fn execute(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Serve(args) => app::serve(args),
+        Command::Dev(args) => dev::run(args),
         Command::Test(args) => test::run(args),
         Command::Wit(args) => wit::run(args),
         Command::Deploy(args) => deploy::run(args),

@@ -74,6 +74,10 @@ pub struct Serve {
     #[arg(long, hide = true)]
     pub(crate) end_with_parent: bool,
 
+    /// Statements that fill a new database before it is served
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub(crate) seed: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) declared: declared::Args,
 
