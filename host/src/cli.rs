@@ -16,6 +16,7 @@ mod history;
 mod import;
 mod inspect;
 mod keygen;
+mod new;
 mod promote;
 mod publish;
 mod rollback;
@@ -55,6 +56,8 @@ struct Cli {
 enum Command {
     /// Serve a component over HTTP
     Serve(Box<config::Serve>),
+    /// Make a project for new logic, with a page and tests
+    New(new::Args),
     /// Build a project, serve it, and put every saved change into service
     Dev(dev::Args),
     /// Run a component on an in-memory database, and check HTTP examples against it
@@ -105,6 +108,7 @@ pub fn run() -> ExitCode {
 fn execute(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Serve(args) => app::serve(args),
+        Command::New(args) => new::run(args),
         Command::Dev(args) => dev::run(args),
         Command::Test(args) => test::run(args),
         Command::Wit(args) => wit::run(args),
