@@ -19,6 +19,8 @@ use std::time::Duration;
 
 use humantime::parse_duration;
 
+pub(crate) use self::logs::directives as log_filter;
+
 use crate::failure::Failure;
 use crate::signature_file;
 use deployment::Bundled;

@@ -30,6 +30,7 @@ use super::local_host::{Launch, LocalHost};
 use super::output::format;
 use super::process::block_on;
 use super::project::{Project, Seed};
+use crate::config::log_filter;
 use crate::failure::Failure;
 use crate::stdout::Stdout;
 use crate::tls;
@@ -78,6 +79,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "URL", value_parser = client::base,
         conflicts_with_all = ["keep", "database", "addr", "admin_addr"])]
     to: Option<Url>,
+
+    /// What the local host logs, as for `serve`. By default the stages of deployments are left out
+    #[arg(long, env = "TASK_HOST_LOG", value_parser = log_filter,
+        default_value = "info,task_host_deployment=warn", conflicts_with = "to")]
+    log: String,
 
     /// Open the service's page, or the API's documentation, in a browser
     #[arg(long)]
@@ -305,7 +311,9 @@ impl<'a> Session<'a> {
             Data::Elsewhere => bail!("the host is not a local one"),
         };
         let seed = self.project.seed().ok().flatten();
-        let mut flags = vec![OsStr::new("--probation"), OsStr::new("0s")];
+        let mut flags = ["--probation", "0s", "--log", &self.args.log]
+            .map(OsStr::new)
+            .to_vec();
         if let Some(Seed::Sql(path)) = &seed {
             flags.extend([OsStr::new("--seed"), path.as_os_str()]);
         }
