@@ -66,6 +66,9 @@ impl Launch<'_> {
             .args(["--drain-delay", "0s"])
             // Other users of this machine can see flags, and a URL may have a password.
             .env("TASK_HOST_DATABASE", self.database)
+            // They are about another database, and about another component.
+            .env_remove("TASK_HOST_DATABASE_DIRECT")
+            .env_remove("TASK_HOST_DECLARED_COMPONENT")
             .arg("--component")
             .arg(self.component)
             .arg("--cache-dir")
