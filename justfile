@@ -10,16 +10,16 @@ default:
 run *flags:
     cargo xtask run -- {{ flags }}
 
-# Serve the task API and deploy every saved change of the logic; `--to URL` deploys to another host.
+# Serve the task API and put every saved change of the logic into service. Takes flags of `task-host dev`.
 dev *flags:
     cargo xtask dev {{ flags }}
 
 # Build the logic and deploy it to a running host. Takes flags such as `--to URL`.
-deploy-component *flags: components
+deploy-component *flags: component
     {{ task_host }} deploy target/components/tasks.wasm {{ flags }}
 
 # Build the logic and publish it to an OCI registry: oci://REGISTRY/REPOSITORY:TAG.
-publish-component reference: components
+publish-component reference: component
     {{ task_host }} publish target/components/tasks.wasm {{ reference }}
 
 # Roll back to the previous logic, or to the one whose digest begins with the given digits.
@@ -42,7 +42,11 @@ test *filter:
 build:
     cargo xtask build
 
-# Build only the components, not the host.
+# Build only the task component.
+component:
+    cargo xtask component
+
+# Build only the components, also those of the tests, and not the host.
 components:
     cargo xtask components
 
@@ -79,7 +83,7 @@ secrets environment *url:
     k8s/secrets.sh task-api-{{ environment }} {{ quote(url) }}
 
 # Build the logic and deploy it to a namespace of the cluster. Takes flags such as `--dry-run`.
-deploy-to namespace *flags: components
+deploy-to namespace *flags: component
     k8s/deploy.sh {{ namespace }} target/components/tasks.wasm {{ flags }}
 
 # Format all code.

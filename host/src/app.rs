@@ -7,6 +7,7 @@
 //! The benchmark's native twin has no component: it calls [`run`] with logic that is compiled in.
 
 mod descriptors;
+mod seed;
 mod signals;
 
 use std::sync::Arc;
@@ -41,6 +42,9 @@ const CLEARING_INTERVAL: Duration = Duration::from_secs(10);
 /// [`Failure::Setting`] if a flag is wrong; [`Failure::Other`] if the host cannot start or a port
 /// cannot be opened.
 pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
+    if config.end_with_parent {
+        signals::end_with_parent().context("--end-with-parent")?;
+    }
     let process = &config.process;
     let _traces = process.start_logs()?;
     // Without room for the database's files, opening it fails with a worse message.
@@ -84,7 +88,15 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
             }
             bundled => bundled,
         };
-        Ok(deployment::start(&gate, bundled, member).await?)
+        let seed = match &config.seed {
+            Some(seed) if gate.database.registry().active().await?.is_none() => Some(seed),
+            _ => None,
+        };
+        let start = deployment::start(&gate, bundled, member).await?;
+        if let Some(seed) = seed {
+            seed::apply(&*gate.database, seed).await.context("--seed")?;
+        }
+        Ok(start)
     };
     let replaceable = Replaceable {
         access,

@@ -9,25 +9,32 @@ mod backup;
 mod call;
 mod compile;
 mod deploy;
+mod dev;
 mod export;
 mod healthcheck;
 mod history;
 mod import;
 mod inspect;
 mod keygen;
+mod new;
 mod promote;
 mod publish;
 mod rollback;
 mod sign;
 mod status;
+mod test;
+mod wit;
 
 // Shared by subcommands.
 mod client;
 mod export_format;
 mod goal;
+mod hurl;
+mod local_host;
 mod order;
 mod output;
 mod process;
+mod project;
 
 use std::process::ExitCode;
 
@@ -49,6 +56,14 @@ struct Cli {
 enum Command {
     /// Serve a component over HTTP
     Serve(Box<config::Serve>),
+    /// Make a project for new logic, with a page and tests
+    New(new::Args),
+    /// Build a project, serve it, and put every saved change into service
+    Dev(dev::Args),
+    /// Run a component on an in-memory database, and check HTTP examples against it
+    Test(test::Args),
+    /// Write the WIT packages that logic uses
+    Wit(wit::Args),
     /// Deploy a component to a running host
     Deploy(deploy::Args),
     /// Roll back to logic that was active before
@@ -93,6 +108,10 @@ pub fn run() -> ExitCode {
 fn execute(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Serve(args) => app::serve(args),
+        Command::New(args) => new::run(args),
+        Command::Dev(args) => dev::run(args),
+        Command::Test(args) => test::run(args),
+        Command::Wit(args) => wit::run(args),
         Command::Deploy(args) => deploy::run(args),
         Command::Rollback(args) => rollback::run(args),
         Command::Promote(args) => promote::run(args),

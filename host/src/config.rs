@@ -19,6 +19,8 @@ use std::time::Duration;
 
 use humantime::parse_duration;
 
+pub(crate) use self::logs::directives as log_filter;
+
 use crate::failure::Failure;
 use crate::signature_file;
 use deployment::Bundled;
@@ -73,6 +75,14 @@ pub struct Serve {
     /// so and exact otherwise
     #[arg(long, env = "TASK_HOST_CLEAR_MEMORY", value_enum, default_value_t)]
     clear_memory: ClearMemory,
+
+    /// End when the process that started this one has ended
+    #[arg(long, hide = true)]
+    pub(crate) end_with_parent: bool,
+
+    /// Statements that fill a new database before it is served
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub(crate) seed: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) declared: declared::Args,

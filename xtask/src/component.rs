@@ -40,6 +40,13 @@ pub const TASKS: Component = Component {
     file: "tasks.wasm",
 };
 
+/// The task service, compiled for a fast build and not for a fast run.
+pub const TASKS_IN_WORK: Component = Component {
+    profile: "component-dev",
+    file: "dev/tasks.wasm",
+    ..TASKS
+};
+
 /// The counter service of the host's tests.
 pub const COUNTER: Component = Component {
     name: "counter",

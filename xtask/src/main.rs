@@ -1,4 +1,4 @@
-//! The commands of `cargo xtask`: run, dev, test, build, components, openapi, fuzz, attack, browser,
+//! The commands of `cargo xtask`: run, dev, test, build, component, components, openapi, fuzz, attack, browser,
 //! verify, bench.
 //!
 //! Each command is a module. A step is announced on standard error when it begins, and the tools that it
@@ -41,6 +41,8 @@ enum Command {
     Test(test::Arguments),
     /// Builds target/release/task-host and target/components/tasks.wasm.
     Build,
+    /// Builds only the task component.
+    Component(ComponentArguments),
     /// Builds only the components, in seconds: the task service and those of the tests.
     Components,
     /// Checks the running API against its own OpenAPI document. `test` includes it.
@@ -57,12 +59,32 @@ enum Command {
     Bench(bench::Arguments),
 }
 
+/// Arguments of `component`.
+#[derive(Debug, clap::Args)]
+struct ComponentArguments {
+    /// Builds target/components/dev/tasks.wasm, for a fast build and not for a fast run.
+    #[arg(long)]
+    dev: bool,
+}
+
+impl ComponentArguments {
+    fn component(&self) -> component::Component {
+        match self.dev {
+            true => component::TASKS_IN_WORK,
+            false => component::TASKS,
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let outcome = Workspace::locate().and_then(|workspace| match Cli::parse().command {
         Command::Run(arguments) => run::run(&workspace, arguments).map(|never| match never {}),
-        Command::Dev(arguments) => dev::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
+        Command::Dev(arguments) => dev::run(&workspace, arguments).map(|never| match never {}),
         Command::Test(arguments) => test::run(&workspace, &arguments),
         Command::Build => run::build(&workspace).map(|()| ExitCode::SUCCESS),
+        Command::Component(arguments) => {
+            component::build(&workspace, arguments.component()).map(|_| ExitCode::SUCCESS)
+        }
         Command::Components => component::build_all(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Openapi => test::openapi_only(&workspace),
         Command::Fuzz(arguments) => fuzz::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),

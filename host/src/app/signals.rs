@@ -3,9 +3,15 @@
 
 use std::io;
 
-use rustix::process::Signal;
+use rustix::process::{Signal, set_parent_process_death_signal};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+
+/// Makes this process receive SIGTERM when the process that started it has ended.
+pub(super) fn end_with_parent() -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::TERM))?;
+    Ok(())
+}
 
 /// Counts signals from its creation on.
 pub(super) struct Signals {

@@ -209,7 +209,7 @@ fn scalar_text(name: &str, value: &Value) -> anyhow::Result<String> {
 }
 
 /// Percent-encodes a path segment, or a name or a value of the query.
-fn encode(text: &str) -> String {
+pub(super) fn encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {

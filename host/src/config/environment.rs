@@ -40,6 +40,16 @@ pub fn parse<P: Parser>() -> Result<P, Error> {
     P::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
+/// Removes this program's settings from the environment of a child process.
+pub(crate) fn remove_settings(child: &mut std::process::Command) {
+    for (name, _) in std::env::vars_os() {
+        let name_bytes = name.as_encoded_bytes();
+        if name_bytes.starts_with(b"TASK_HOST_") || name_bytes.starts_with(b"OTEL_") {
+            child.env_remove(name);
+        }
+    }
+}
+
 /// Returns the flags whose variables give way to flags on the command line.
 ///
 /// # Errors

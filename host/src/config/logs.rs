@@ -45,7 +45,7 @@ enum Format {
 
 /// Checks a filter. It must name only levels that exist, and must not silence errors: a filter
 /// without a level of its own logs nothing but the targets that it names.
-fn directives(text: &str) -> Result<String, String> {
+pub(crate) fn directives(text: &str) -> Result<String, String> {
     let directives = || text.split(',').map(str::trim);
     for directive in directives() {
         level(

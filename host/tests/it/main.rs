@@ -20,6 +20,7 @@ mod hostile;
 mod http;
 mod lifecycle;
 mod limits;
+mod project;
 mod replicas;
 mod telemetry;
 mod toy;

@@ -23,6 +23,15 @@ pub(in crate::cli) struct Args {
         default_value = "http://127.0.0.1:9000", value_parser = base)]
     to: Url,
 
+    #[command(flatten)]
+    credentials: Credentials,
+}
+
+/// The token for a host, and the name in its history
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+#[command(next_help_heading = "Host")]
+pub(in crate::cli) struct Credentials {
     /// The host's admin token. Other users of this machine may see it on the command line, so
     /// prefer the environment variable or a file
     #[arg(
@@ -47,13 +56,18 @@ pub(in crate::cli) struct Args {
 pub(super) struct Token(pub(super) HeaderValue);
 
 impl Args {
+    /// Names a host that no flag names.
+    pub(in crate::cli) fn new(to: Url, credentials: Credentials) -> Self {
+        Args { to, credentials }
+    }
+
     pub(super) fn base(&self) -> Url {
         self.to.clone()
     }
 
     /// Returns the token from the flag or from the file.
     pub(super) fn token(&self) -> Result<Option<Token>, Failure> {
-        let path = match (&self.token, &self.token_file) {
+        let path = match (&self.credentials.token, &self.credentials.token_file) {
             (Some(token), _) => return Ok(Some(token.clone())),
             (None, Some(path)) => path,
             (None, None) => return Ok(None),
@@ -68,7 +82,7 @@ impl Args {
     /// Returns the name for the host's history. `None` if the host would not accept the name: a
     /// missing name must not prevent a deployment.
     pub(super) fn actor(&self) -> Option<HeaderValue> {
-        let name = self.actor.as_deref()?;
+        let name = self.credentials.actor.as_deref()?;
         let accepted = (1..=MAX_ACTOR_BYTES).contains(&name.len())
             && name.bytes().all(|byte| matches!(byte, b' '..=b'~'));
         accepted.then(|| HeaderValue::from_str(name).ok()).flatten()
@@ -77,7 +91,7 @@ impl Args {
 
 /// Parses the address to which paths are appended: without query and fragment, and with a slash at
 /// the end.
-fn base(text: &str) -> Result<Url, String> {
+pub(in crate::cli) fn base(text: &str) -> Result<Url, String> {
     let mut url: Url = text.parse().map_err(|error| format!("{error}"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
         return Err(
