@@ -21,6 +21,7 @@ mod http;
 mod lifecycle;
 mod limits;
 mod replicas;
+mod sdk;
 mod telemetry;
 mod toy;
 mod traffic;
