@@ -62,7 +62,7 @@ fn doc_comments_are_the_documentation_of_the_api() {
     let document = host.get("/openapi.json").expect(200).json();
     assert_eq!(document["info"]["title"], "Bookmarks");
     let create = &document["paths"]["/bookmarks"]["post"];
-    assert_eq!(create["summary"], "Saves an address.");
+    assert_eq!(create["summary"], "Saves an address");
     let text = document.to_string();
     for docs in ["A saved address.", "Assigned by the service."] {
         assert!(text.contains(docs), "{docs}");

@@ -63,10 +63,10 @@ impl Types {
                     });
                 }
                 Item::Enum(item) if derives(&item.attrs, "Data") => {
-                    let plain = item.variants.iter().all(|case| case.fields.is_empty());
-                    let more: &[&str] = if plain { &["Copy", "Eq"] } else { &[] };
                     add_derives(&mut item.attrs, &["Debug", "Clone", "PartialEq"]);
-                    add_derives(&mut item.attrs, more);
+                    if item.variants.iter().all(|case| case.fields.is_empty()) {
+                        add_derives(&mut item.attrs, &["Eq"]);
+                    }
                     let members = item.variants.iter().map(|case| {
                         let ty = match &case.fields {
                             Fields::Unit => None,
@@ -97,6 +97,18 @@ impl Types {
             }
         }
         let types = Self(types);
+        for item in items.iter_mut() {
+            let (attributes, ident) = match item {
+                Item::Struct(item) => (&mut item.attrs, &item.ident),
+                Item::Enum(item) => (&mut item.attrs, &item.ident),
+                _ => continue,
+            };
+            if types.0.iter().any(|definition| definition.ident == *ident)
+                && types.is_copy(ident, 0)
+            {
+                add_derives(attributes, &["Copy"]);
+            }
+        }
         for definition in &types.0 {
             let (Shape::Record(members) | Shape::Cases(members)) = &definition.shape;
             for ty in members.iter().filter_map(|member| member.ty.as_ref()) {
@@ -104,6 +116,30 @@ impl Types {
             }
         }
         Ok(types)
+    }
+
+    /// Whether a type of the module has no text and no list. The bindings copy such types.
+    fn is_copy(&self, ident: &Ident, depth: usize) -> bool {
+        let definition = self.0.iter().find(|definition| definition.ident == *ident);
+        // A type that contains itself is an error, which the bindings report.
+        definition.is_none_or(|definition| {
+            let (Shape::Record(members) | Shape::Cases(members)) = &definition.shape;
+            let mut types = members.iter().filter_map(|member| member.ty.as_ref());
+            depth > self.0.len() || types.all(|ty| self.is_copy_type(ty, depth + 1))
+        })
+    }
+
+    fn is_copy_type(&self, ty: &Type, depth: usize) -> bool {
+        match (ty, named(ty)) {
+            (Type::Tuple(tuple), _) => tuple.elems.iter().all(|ty| self.is_copy_type(ty, depth)),
+            (_, Some((name, arguments))) => {
+                name != "String"
+                    && name != "Vec"
+                    && self.is_copy(name, depth)
+                    && arguments.iter().all(|ty| self.is_copy_type(ty, depth))
+            }
+            _ => false,
+        }
     }
 
     /// Returns the WIT of a type.
