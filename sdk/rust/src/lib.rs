@@ -5,7 +5,7 @@
 //! - **Code first**: plain functions and types in a module with the attribute [`macro@service`]. The WIT is made
 //!   from them.
 //! - **WIT first**: the interface is in `.wit` files. [`bindings!`] makes its types, [`macro@operations`] marks their
-//!   implementation, and [`service!`] describes the service.
+//!   implementation, and [`migrations!`] and [`assets!`] read folders.
 //!
 //! ```
 //! use task_host_sdk::prelude::*;

@@ -6,7 +6,7 @@
 /// `Cargo.toml`. Further options are those of `wit_bindgen::generate!`, except that `with` comes first, after a
 /// semicolon: `{ path: "wit", world: "a:b/c"; with: { … } }`.
 ///
-/// ```ignore
+/// ```text
 /// mod bindings {
 ///     task_host_sdk::bindings!({ path: "wit", world: "bookmarks:api/service" });
 /// }

@@ -238,3 +238,95 @@ fn take_marker(function: &mut ItemFn, name: &str) -> syn::Result<bool> {
         None => Ok(true),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expanded(module: &str) -> syn::Result<String> {
+        let arguments = syn::parse_str("name = \"Test\"")?;
+        expand(arguments, syn::parse_str(module)?).map(|tokens| tokens.to_string())
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_what_to_write() {
+        for (content, part) in [
+            ("fn help() {}", "#[get(\"/bookmarks\")]"),
+            ("#[get] fn a() {}", "expected attribute arguments"),
+            ("#[get(path)] fn a() {}", "expected the path"),
+            ("#[get(\"a\")] fn a() {}", "begins with /"),
+            ("#[get(\"/{id\")] fn a(id: i64) {}", "has no }"),
+            ("#[get(\"/{id}\")] fn a(key: i64) {}", "no parameter id"),
+            ("#[get(\"/\", code = 1)] fn a() {}", "expected `location`"),
+            ("#[get(\"/\")] async fn a() {}", "not async"),
+            ("#[get(\"/\")] fn a<T>(t: T) {}", "no generic parameters"),
+            ("#[get(\"/\")] fn a(&self) {}", "no self"),
+            ("#[get(\"/\")] fn a((b, c): (u8, u8)) {}", "has a name"),
+            ("#[get(\"/\")] fn a(b: &str) {}", "use String for &str"),
+            ("#[get(\"/\")] fn a(b: usize) {}", "use u64"),
+            (
+                "#[get(\"/\")] fn a() -> HashMap<String, i64> {}",
+                "Vec<(String, T)>",
+            ),
+            (
+                "#[get(\"/\")] fn a() -> Vec<Page<i64>> {}",
+                "-> Result<Page<T>>",
+            ),
+            ("#[get(\"/\")] fn a() -> Result<Item> {}", "#[derive(Data)]"),
+            ("#[get(\"/\")] fn a(r#type: i64) {}", "`type_`"),
+            (
+                "#[get(\"/\")] fn a() {} #[derive(Data)] struct B { c: Rc<u8> }",
+                "no type such as Rc<u8>",
+            ),
+            (
+                "#[get(\"/\")] fn a() {} #[derive(Data)] enum B { C { d: u8 } }",
+                "Case(Payload)",
+            ),
+            (
+                "#[get(\"/\")] fn a() {} #[health] fn b(c: u8) {}",
+                "no parameters",
+            ),
+        ] {
+            let error = expanded(&format!("mod test {{ {content} }}")).unwrap_err();
+            assert!(error.to_string().contains(part), "{content}: {error}");
+        }
+        let error = expanded("mod test;").unwrap_err().to_string();
+        assert!(error.contains("content here"), "{error}");
+    }
+
+    #[test]
+    fn the_arguments_of_the_service_are_checked() {
+        for (arguments, part) in [
+            ("", "needs a name"),
+            ("title = \"x\"", "expected `name`"),
+            ("name = \"a\", name = \"b\"", "twice"),
+        ] {
+            let error = syn::parse_str::<Arguments>(arguments).err().unwrap();
+            assert!(error.to_string().contains(part), "{arguments}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_wit_has_the_types_and_functions_of_the_module() {
+        let module = "mod my_things {
+            #[derive(Data)] struct Thing { due_at: Option<Datetime>, type_: Kind }
+            #[derive(Data)] enum Kind { OneTime, Daily }
+            #[get(\"/things\")] fn list(kind: Option<Kind>, page: Cursor) -> Result<Page<Thing>> { todo!() }
+            #[delete(\"/things\")] fn delete() -> Result<()> { Ok(()) }
+        }";
+        let code = expanded(module).unwrap();
+        for part in [
+            "package %my-things:api;",
+            "interface %my-things {",
+            "use wasi:clocks/wall-clock@0.2.0.{datetime};",
+            "record %thing {\\n        %due-at: option<datetime>,\\n        %type: %kind,\\n    }",
+            "enum %kind {\\n        %one-time,\\n        %daily,\\n    }",
+            "record %thing-page { items: list<%thing>, next: option<string> }",
+            "%list: func(%kind: option<%kind>, %cursor: option<string>, %limit: option<u32>) \
+             -> result<%thing-page, problem>;",
+            "%delete: func() -> result<_, problem>;",
+        ] {
+            assert!(code.contains(part), "{part}\n{code}");
+        }
+    }
+}
