@@ -13,7 +13,9 @@ const STACK_BYTES: u32 = 128 << 10;
 const MEMORY_BYTES: u32 = 640 << 10;
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
+    for path in ["build.rs", "migrations", "web"] {
+        println!("cargo::rerun-if-changed={path}");
+    }
     if std::env::var("CARGO_CFG_TARGET_ARCH").as_deref() == Ok("wasm32") {
         println!("cargo::rustc-link-arg-cdylib=-zstack-size={STACK_BYTES}");
         println!("cargo::rustc-link-arg-cdylib=--initial-memory={MEMORY_BYTES}");

@@ -5,10 +5,10 @@
 
 #![expect(missing_docs, reason = "generated: the documentation is in wit/")]
 
-wit_bindgen::generate!({
+task_host_sdk::bindings!({
     path: "../wit/tasks",
-    world: "tasks:api/task-management",
-    generate_all,
+    world: "tasks:api/task-management";
+    with: { "wasi:clocks/wall-clock@0.2.0": ::task_host_sdk::bindings::wasi::clocks::wall_clock },
     additional_derives: [PartialEq],
     // The component's exports are defined where `export!` is used. A build that only links this crate
     // as a library has no exports.

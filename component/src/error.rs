@@ -7,6 +7,7 @@ use crate::contract::log::Level;
 use crate::contract::sql::Failure;
 use crate::contract::types::{FieldError, Problem};
 use crate::platform::Platform;
+use task_host_sdk::rows::Corrupt;
 
 /// Why an operation failed. The caller must roll the transaction back.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,33 +49,33 @@ impl Error {
         match self {
             Error::Invalid(errors) => Problem {
                 errors,
-                ..problem(422, "validation-failed", "The request is not valid")
+                ..Problem::new(422, "validation-failed", "The request is not valid")
             },
             Error::TaskNotFound(id) => Problem {
                 detail: Some(format!("There is no task {id}.")),
-                ..problem(404, "task-not-found", "Task not found")
+                ..Problem::new(404, "task-not-found", "Task not found")
             },
             Error::MissingDependencies(errors) => Problem {
                 errors,
-                ..problem(400, "dependency-not-found", "A dependency does not exist")
+                ..Problem::new(400, "dependency-not-found", "A dependency does not exist")
             },
             Error::DependencyCycle(id) => Problem {
                 detail: Some(format!("Task {id} would depend on itself.")),
-                ..problem(409, "dependency-cycle", "The dependencies form a cycle")
+                ..Problem::new(409, "dependency-cycle", "The dependencies form a cycle")
             },
             Error::TooManyNeeded { id, limit } => Problem {
                 detail: Some(format!(
                     "Task {id} would depend on more than {limit} tasks, directly or through other \
                      tasks."
                 )),
-                ..problem(409, "too-many-dependencies", "Too many dependencies")
+                ..Problem::new(409, "too-many-dependencies", "Too many dependencies")
             },
             Error::TooManyDependents(id) => Problem {
                 detail: Some(format!(
                     "Too many tasks depend on task {id}. Remove it from the dependencies of some of \
                      them, and try again."
                 )),
-                ..problem(
+                ..Problem::new(
                     409,
                     "too-many-dependents",
                     "Too many tasks depend on this one",
@@ -84,7 +85,7 @@ impl Error {
                 detail: Some(format!(
                     "The request has {count} tasks. At most {limit} are allowed."
                 )),
-                ..problem(400, "too-many-tasks", "Too many tasks in one request")
+                ..Problem::new(400, "too-many-tasks", "Too many tasks in one request")
             },
             Error::Database(failure) => {
                 let constraint = failure.constraint.unwrap_or_default();
@@ -117,6 +118,12 @@ impl From<Failure> for Error {
     }
 }
 
+impl From<Corrupt> for Error {
+    fn from(Corrupt(what): Corrupt) -> Self {
+        Error::Corrupt(what)
+    }
+}
+
 fn defect(platform: &mut impl Platform, detail: &str, constraint: &str) -> Problem {
     platform.log(
         Level::Error,
@@ -126,16 +133,5 @@ fn defect(platform: &mut impl Platform, detail: &str, constraint: &str) -> Probl
             ("error.constraint".to_owned(), constraint.to_owned()),
         ],
     );
-    problem(500, "service-failed", "The service failed")
-}
-
-fn problem(status: u16, code: &str, title: &str) -> Problem {
-    Problem {
-        status,
-        code: code.to_owned(),
-        title: title.to_owned(),
-        detail: None,
-        errors: Vec::new(),
-        extensions: Vec::new(),
-    }
+    Problem::new(500, "service-failed", "The service failed")
 }

@@ -2,60 +2,20 @@
 
 use crate::bindings::exports::task_host::platform::service::Guest as Service;
 use crate::bindings::exports::tasks::api::{simple_tasks, tasks};
-use crate::bindings::task_host::platform::{events, log, sql};
-use crate::bindings::wasi::clocks::wall_clock;
-use crate::contract::Datetime;
-use crate::contract::events::Event;
-use crate::contract::log::Level;
 use crate::contract::service::{Asset, Description};
 use crate::contract::simple_tasks::{
     SimpleDeletion, SimpleDraft, SimplePage, SimpleTask, SimpleUpdate,
 };
-use crate::contract::sql::{Dialect, Failure, Rows, Value};
 use crate::contract::tasks::{
     BulkOutcome, Deletion, Productivity, Summary, Task, TaskDraft, TaskFilter, TaskPage, TaskUpdate,
 };
 use crate::contract::types::Problem;
 use crate::error::Error;
-use crate::platform::Platform;
 use crate::{operations, service, simple};
+use task_host_sdk::platform::Host;
 
-mod abi {
-    #![expect(unsafe_code, reason = "generated: the canonical ABI is pointers")]
-
-    use super::Logic;
-
-    crate::bindings::export!(Logic with_types_in crate::bindings);
-}
-
-/// The platform, implemented by the host's imports.
-struct Host;
-
-impl Platform for Host {
-    fn dialect(&self) -> Dialect {
-        sql::engine()
-    }
-
-    fn query(&mut self, statement: &str, params: &[Value]) -> Result<Rows, Failure> {
-        sql::query(statement, params)
-    }
-
-    fn execute(&mut self, statement: &str, params: &[Value]) -> Result<u64, Failure> {
-        sql::execute(statement, params)
-    }
-
-    fn now(&self) -> Datetime {
-        wall_clock::now()
-    }
-
-    fn publish(&mut self, event: &Event) {
-        events::publish(event);
-    }
-
-    fn log(&mut self, level: Level, message: &str, fields: &[(String, String)]) {
-        log::write(level, message, fields);
-    }
-}
+crate::bindings::export!(Logic with_types_in crate::bindings);
+task_host_sdk::arena!();
 
 fn problem(error: Error) -> Problem {
     error.into_problem(&mut Host)
@@ -68,6 +28,7 @@ fn simple_problem(error: Error) -> Problem {
 /// The implementation of the exported interfaces.
 struct Logic;
 
+#[task_host_sdk::operations]
 impl Service for Logic {
     fn describe() -> Description {
         service::describe()
@@ -86,6 +47,7 @@ impl Service for Logic {
     }
 }
 
+#[task_host_sdk::operations]
 impl tasks::Guest for Logic {
     fn create(draft: TaskDraft) -> Result<Task, Problem> {
         operations::create(&mut Host, draft).map_err(problem)
@@ -120,6 +82,7 @@ impl tasks::Guest for Logic {
     }
 }
 
+#[task_host_sdk::operations]
 impl simple_tasks::Guest for Logic {
     fn list(cursor: Option<String>) -> Result<SimplePage, Problem> {
         simple::list(&mut Host, cursor).map_err(simple_problem)

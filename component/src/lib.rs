@@ -16,10 +16,8 @@
 //! - `simple` (contract 1) and `service` (routes, migrations, web UI, self-test, health);
 //! - `exports`: the component's exported functions.
 //!
-//! `arena` is the component's allocator and uses none of them.
+//! The SDK (`sdk/rust`) has the platform's types, the readers of rows and the component's allocator.
 
-#[cfg(any(target_arch = "wasm32", test))]
-mod arena;
 mod bindings;
 pub mod contract;
 mod domain;

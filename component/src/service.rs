@@ -1,14 +1,12 @@
 //! What the logic provides to the host about itself: its routes, its migrations, its web UI, its
 //! self-test and its health.
 
-mod assets;
 mod check;
 mod routes;
 
-pub use self::assets::assets;
 pub use self::check::check;
 
-use crate::contract::service::{Description, Migration};
+use crate::contract::service::{Asset, Description};
 use crate::error::Error;
 use crate::platform::Platform;
 use crate::store;
@@ -19,18 +17,14 @@ pub fn describe() -> Description {
         name: "Task Management API".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         routes: routes::all(),
-        migrations: migrations(),
+        migrations: task_host_sdk::migrations!("migrations"),
     }
 }
 
-/// Returns the steps of the schema. Never change a step that was released, not even a comment in it:
-/// the host compares checksums. Add new steps at the end.
-fn migrations() -> Vec<Migration> {
-    vec![Migration {
-        name: "0001-tasks".to_owned(),
-        sqlite: include_str!("../migrations/0001-tasks.sqlite.sql").to_owned(),
-        postgres: include_str!("../migrations/0001-tasks.postgres.sql").to_owned(),
-    }]
+/// Returns the files of the web UI. They are part of the component, so that a page and the logic that it
+/// calls are replaced together.
+pub fn assets() -> Vec<Asset> {
+    task_host_sdk::assets!("web")
 }
 
 /// Returns the figures for the health endpoint.

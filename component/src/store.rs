@@ -13,6 +13,5 @@ pub mod dependencies;
 pub mod figures;
 pub mod list;
 mod lists;
-pub mod rows;
 pub mod tasks;
 pub mod terms;

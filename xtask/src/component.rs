@@ -63,12 +63,28 @@ pub const CONTACTS: Component = Component {
     file: "contacts.wasm",
 };
 
+/// The example of the SDK, whose interface is made from its code. The SDK adds its documentation.
+pub const BOOKMARKS: Component = Component {
+    name: "bookmarks",
+    wit: None,
+    profile: "component",
+    file: "bookmarks.wasm",
+};
+
+/// The service of the host's tests that the SDK makes from code.
+pub const GADGETS: Component = Component {
+    name: "gadgets",
+    wit: None,
+    profile: "component",
+    file: "gadgets.wasm",
+};
+
 /// Builds every component of the workspace.
 ///
 /// # Errors
 /// If a component does not build: see [`build`]. The components after it are not built.
 pub fn build_all(workspace: &Workspace) -> Result<()> {
-    for component in [TASKS, COUNTER, CONTACTS] {
+    for component in [TASKS, COUNTER, CONTACTS, BOOKMARKS, GADGETS] {
         build(workspace, component)?;
     }
     Ok(())

@@ -4,7 +4,7 @@ use crate::contract::sql::Value;
 use crate::error::Error;
 use crate::platform::Platform;
 use crate::store::arrays::{self, Array};
-use crate::store::rows::Table;
+use task_host_sdk::rows::{Corrupt, Table};
 
 /// Returns the ids that no task has, sorted.
 ///
@@ -26,7 +26,7 @@ pub fn missing(platform: &mut impl Platform, mut ids: Vec<i64>) -> Result<Vec<i6
         return Ok(Vec::new());
     }
     let rows = platform.query(&format!("select id from {named} order by id"), &params)?;
-    let found: Result<Vec<i64>, _> = Table::new(&rows)?
+    let found: Result<Vec<i64>, Corrupt> = Table::new(&rows)?
         .rows()
         .map(|mut row| row.integer())
         .collect();

@@ -7,7 +7,7 @@ use crate::contract::tasks::{Category, DayFigures, Priority, Status};
 use crate::domain::{names, timestamp};
 use crate::error::Error;
 use crate::platform::Platform;
-use crate::store::rows::{Row, Table};
+use task_host_sdk::rows::{Reader, Table};
 
 /// The tasks with one status, priority and category.
 pub struct Group {
@@ -52,7 +52,7 @@ pub fn groups(
     Table::new(&rows)?.rows().map(group).collect()
 }
 
-fn group(mut row: Row<'_>) -> Result<Group, Error> {
+fn group(mut row: Reader<'_>) -> Result<Group, Error> {
     const NO_CASE: Error = Error::Corrupt("an enum has no such case");
     let cases = row.integer()?;
     Ok(Group {

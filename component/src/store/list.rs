@@ -17,8 +17,8 @@ use crate::domain::timestamp;
 use crate::error::Error;
 use crate::platform::Platform;
 use crate::store::arrays::{self, Array};
-use crate::store::rows::Table;
 use crate::store::tasks;
+use task_host_sdk::rows::Table;
 
 /// The order of a list. `created_at` and `id` break ties, in the same direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::platform::Platform;
 use crate::store::arrays::{self, Array};
 use crate::store::lists;
-use crate::store::rows::{Row, Table};
+use task_host_sdk::rows::{Reader, Table};
 
 /// The columns that [`decode`] reads, in its order.
 macro_rules! columns {
@@ -24,7 +24,7 @@ pub(crate) use columns;
 ///
 /// # Errors
 /// Returns [`Error::Corrupt`] if a cell holds something that [`insert`] does not write.
-fn decode(mut row: Row<'_>) -> Result<Task, Error> {
+fn decode(mut row: Reader<'_>) -> Result<Task, Error> {
     const NO_CASE: Error = Error::Corrupt("an enum has no such case");
     // Rust evaluates the fields in the order in which they are written: the order of the columns.
     Ok(Task {
@@ -104,7 +104,7 @@ pub fn insert(platform: &mut impl Platform, task: &Task) -> Result<i64, Error> {
         Value::Text(task.checksum.clone()),
     ];
     let rows = platform.query(statement, &params)?;
-    Table::new(&rows)?.only()?.integer()
+    Ok(Table::new(&rows)?.only()?.integer()?)
 }
 
 /// Updates the columns that a change made different, in groups. Other groups are left out, because an
@@ -215,7 +215,7 @@ pub fn delete(platform: &mut impl Platform, id: i64) -> Result<(), Error> {
 /// number.
 pub fn count(platform: &mut impl Platform) -> Result<i64, Error> {
     let rows = platform.query("select count(*) from tasks", &[])?;
-    Table::new(&rows)?.only()?.integer()
+    Ok(Table::new(&rows)?.only()?.integer()?)
 }
 
 fn text(value: &Option<String>) -> Value {

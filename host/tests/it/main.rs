@@ -22,6 +22,7 @@ mod lifecycle;
 mod limits;
 mod project;
 mod replicas;
+mod sdk;
 mod telemetry;
 mod toy;
 mod traffic;

@@ -15,16 +15,25 @@ const SECTION_PREFIX: &str = "package-docs:";
 /// memory they would take many times their size.
 const MAX_BYTES: usize = 1 << 20;
 
+/// What a section is inside of.
+#[derive(PartialEq, Eq)]
+enum Nested {
+    Module,
+    Component,
+}
+
 /// Adds the documentation found in a component's sections to its packages.
 pub(super) fn inject(component: &[u8], resolve: &mut Resolve) {
-    // Sections of nested modules and components do not belong to this component.
-    let mut depth = 0_u32;
+    // Sections of nested components do not belong to this one. Those of its modules do: a compiler can
+    // only add sections to the module that it makes.
+    let mut outer = Vec::new();
     let mut left = MAX_BYTES;
     for payload in Parser::new(0).parse_all(component) {
         match payload {
-            Ok(Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => depth += 1,
-            Ok(Payload::End(_)) => depth = depth.saturating_sub(1),
-            Ok(Payload::CustomSection(section)) if depth == 0 => {
+            Ok(Payload::ModuleSection { .. }) => outer.push(Nested::Module),
+            Ok(Payload::ComponentSection { .. }) => outer.push(Nested::Component),
+            Ok(Payload::End(_)) => drop(outer.pop()),
+            Ok(Payload::CustomSection(section)) if !outer.contains(&Nested::Component) => {
                 if let Some(package) = section.name().strip_prefix(SECTION_PREFIX)
                     && let Some(rest) = left.checked_sub(section.data().len())
                 {

@@ -5,6 +5,8 @@
 //! them. Allocation begins after the statics, in the initial memory (`build.rs` sets its size). When
 //! that is full, the memory grows and allocation continues in the new pages, until the host refuses
 //! to grow it further.
+//!
+//! A component without C code on the target `wasm32-unknown-unknown` can use it.
 
 /// A range of free addresses, allocated from the lowest to the highest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +20,7 @@ struct Region {
 impl Region {
     /// Allocates `size` bytes at a multiple of `align`, a power of two. Returns the address, or `None`
     /// if they do not fit.
+    #[inline]
     fn allocate(&mut self, size: usize, align: usize) -> Option<usize> {
         let start = self.next.checked_add(align - 1)? & !(align - 1);
         let next = start.checked_add(size)?;
@@ -30,6 +33,7 @@ impl Region {
 
     /// Resizes the most recently allocated block in place. Returns false if the block is not that one
     /// or does not fit.
+    #[inline]
     fn resize_last(&mut self, start: usize, old: usize, new: usize) -> bool {
         let is_last = start.checked_add(old) == Some(self.next);
         match start.checked_add(new) {
@@ -43,6 +47,7 @@ impl Region {
 
     /// Adds memory that begins at `start`. If it is not adjacent to this region, the rest of this region
     /// is never used.
+    #[inline]
     fn extend(&mut self, start: usize, size: usize) {
         if start != self.end {
             self.next = start;
@@ -51,7 +56,10 @@ impl Region {
     }
 }
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(target_family = "wasm")]
+pub use global::Arena;
+
+#[cfg(target_family = "wasm")]
 mod global {
     #![expect(
         unsafe_code,
@@ -76,21 +84,32 @@ mod global {
         safe static __heap_base: u8;
     }
 
-    struct Allocator {
+    /// The allocator. The macro `arena` makes it the component's.
+    #[derive(Debug)]
+    pub struct Arena {
         /// `None` until the first allocation.
         free: Cell<Option<Region>>,
     }
 
     // SAFETY: the component has one thread. Its target does not have the `atomics` feature, without
     // which WebAssembly cannot share memory.
-    unsafe impl Sync for Allocator {}
+    unsafe impl Sync for Arena {}
 
-    #[global_allocator]
-    static ALLOCATOR: Allocator = Allocator {
-        free: Cell::new(None),
-    };
+    impl Default for Arena {
+        fn default() -> Self {
+            Self::new()
+        }
+    }
 
-    impl Allocator {
+    impl Arena {
+        /// Creates an allocator that has not allocated. A component can have only one.
+        pub const fn new() -> Self {
+            Self {
+                free: Cell::new(None),
+            }
+        }
+
+        #[inline]
         fn region(&self) -> Region {
             self.free.get().unwrap_or_else(|| Region {
                 next: (&raw const __heap_base).addr(),
@@ -98,6 +117,7 @@ mod global {
             })
         }
 
+        #[inline]
         fn grow(&self, region: &mut Region, size: usize) -> bool {
             let pages = size.div_ceil(PAGE).max(GROWTH);
             let before = memory_grow::<0>(pages);
@@ -113,7 +133,8 @@ mod global {
     // that the linker placed, or was grown here, so no other code uses it, and it lives as long as the
     // instance. No method panics or allocates: additions to addresses are checked, and sizes come from
     // layouts, which are at most `isize::MAX`.
-    unsafe impl GlobalAlloc for Allocator {
+    unsafe impl GlobalAlloc for Arena {
+        #[inline]
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
             let (size, align) = (layout.size(), layout.align());
             let mut region = self.region();
@@ -126,6 +147,7 @@ mod global {
             start.map_or(null_mut(), with_exposed_provenance_mut)
         }
 
+        #[inline]
         unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
             let mut region = self.region();
             if region.resize_last(block.addr(), layout.size(), 0) {
@@ -133,6 +155,7 @@ mod global {
             }
         }
 
+        #[inline]
         unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
             let mut region = self.region();
             if region.resize_last(block.addr(), layout.size(), new_size) {
@@ -155,6 +178,22 @@ mod global {
             moved
         }
     }
+}
+
+/// Makes the component's allocator one that frees almost nothing, because an instance lives for one call: the
+/// cheapest there is for small calls. A call that allocates more than the memory limit in total fails.
+///
+/// ```no_run
+/// task_host_sdk::arena!();
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! arena {
+    () => {
+        #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+        #[global_allocator]
+        static ARENA: $crate::Arena = $crate::Arena::new();
+    };
 }
 
 #[cfg(test)]
