@@ -20,6 +20,7 @@ pub fn describe() -> Description {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         routes: routes::all(),
         migrations: migrations(),
+        constraints: Vec::new(),
     }
 }
 
