@@ -1,8 +1,9 @@
-//! What the logic provides to the host about itself: its routes, its migrations, its web UI, its
-//! self-test and its health.
+//! What the logic provides to the host about itself: its routes, its migrations, its constraints, its
+//! web UI, its self-test and its health.
 
 mod assets;
 mod check;
+mod constraints;
 mod routes;
 
 pub use self::assets::assets;
@@ -20,7 +21,7 @@ pub fn describe() -> Description {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         routes: routes::all(),
         migrations: migrations(),
-        constraints: Vec::new(),
+        constraints: constraints::all(),
     }
 }
 
