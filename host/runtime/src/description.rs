@@ -293,3 +293,73 @@ impl<'a> Record<'a> {
             .map_or_else(|| Ok(Vec::new()), |value| list(value, name, read))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(members: &[(&str, Val)]) -> Val {
+        let member = |(name, value): &(&str, Val)| ((*name).to_owned(), value.clone());
+        Val::Record(members.iter().map(member).collect())
+    }
+
+    fn some(value: Val) -> Val {
+        Val::Option(Some(Box::new(value)))
+    }
+
+    fn described(constraints: Option<Vec<Val>>) -> Result<Vec<Constraint>, String> {
+        let mut members = vec![
+            ("name", Val::String("Things".to_owned())),
+            ("version", Val::String("1".to_owned())),
+        ];
+        members.extend(constraints.map(|constraints| ("constraints", Val::List(constraints))));
+        let description = description(&record(&members));
+        description
+            .map(|description| description.constraints)
+            .map_err(|violation| violation.to_string())
+    }
+
+    #[test]
+    fn a_component_that_was_built_without_constraints_has_none() {
+        assert_eq!(described(None), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_constraint_is_read_by_the_names_of_its_members() {
+        let stated = record(&[
+            ("max-length", some(Val::U32(9))),
+            ("place", Val::String("a:b/c#d.e".to_owned())),
+            ("minimum", some(Val::Float64(0.5))),
+            ("unique-items", some(Val::Bool(true))),
+            ("pattern", Val::Option(None)),
+            ("of-a-later-version", Val::Option(None)),
+        ]);
+        let expected = Constraint {
+            place: "a:b/c#d.e".to_owned(),
+            bounds: Bounds {
+                max_length: Some(9),
+                minimum: Some(0.5),
+                unique_items: true,
+                ..Bounds::default()
+            },
+            message: None,
+            enforced: true,
+        };
+        assert_eq!(described(Some(vec![stated])), Ok(vec![expected]));
+    }
+
+    #[test]
+    fn a_bound_that_this_host_does_not_know_is_refused_rather_than_dropped() {
+        let place = || ("place", Val::String("a:b/c#d.e".to_owned()));
+        let later = record(&[place(), ("multiple-of", some(Val::Float64(2.0)))]);
+        assert_eq!(
+            described(Some(vec![later])),
+            Err("the constraint of a:b/c#d.e has multiple-of, which a newer host knows".to_owned())
+        );
+        let mistyped = record(&[place(), ("max-length", some(Val::String("9".to_owned())))]);
+        assert_eq!(
+            described(Some(vec![mistyped])),
+            Err("max-length of the constraint of a:b/c#d.e is not a u32".to_owned())
+        );
+    }
+}
