@@ -1,7 +1,8 @@
-//! What the logic provides to the host about itself: its routes, its migrations, its web UI, its
-//! self-test and its health.
+//! What the logic provides to the host about itself: its routes, its migrations, its constraints, its
+//! web UI, its self-test and its health.
 
 mod check;
+mod constraints;
 mod routes;
 
 pub use self::check::check;
@@ -18,6 +19,7 @@ pub fn describe() -> Description {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         routes: routes::all(),
         migrations: task_host_sdk::migrations!("migrations"),
+        constraints: constraints::all(),
     }
 }
 

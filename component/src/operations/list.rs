@@ -13,7 +13,7 @@ use crate::store::list::{Filters, Order, Position, Terms};
 /// Number of tasks on a page if the request does not set a limit.
 const DEFAULT_LIMIT: i64 = 100;
 /// Maximum number of tasks on a page.
-const MAX_LIMIT: i64 = 1_000;
+pub const MAX_LIMIT: i64 = 1_000;
 /// Maximum number of tags in a filter.
 const MAX_TAGS: usize = 50;
 /// Maximum number of words in a search. Each word is a separate lookup in the database.

@@ -256,6 +256,8 @@ words! {
         TooManyRoutes = "too-many-routes",
         /// The types of the API are too large.
         TypesTooLarge = "types-too-large",
+        /// A constraint does not fit the type that it names, or cannot be enforced.
+        ConstraintUnfit = "constraint-unfit",
         /// Two routes answer the same method and path.
         RouteTwice = "route-twice",
         /// Two paths match the same requests.

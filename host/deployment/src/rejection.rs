@@ -6,7 +6,9 @@ use contract::deployment::Reason;
 use request::MissingExport;
 use runtime::{CompileError, Fault, Interruption, LoadError, ServiceError};
 use storage::{self, MigrationError};
-use transcode::{BindError, BindFault, DecodeError, SignatureError as FunctionError};
+use transcode::{
+    BindError, BindFault, ConstraintErrors, DecodeError, SignatureError as FunctionError,
+};
 
 /// Why a component or a deployment was rejected. The active revision stays active.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +43,9 @@ pub enum Rejection {
     /// A route does not fit the function that it names.
     #[error(transparent)]
     Route(#[from] BindError),
+    /// Constraints do not fit the types that they name, or cannot be enforced.
+    #[error(transparent)]
+    Constraints(#[from] ConstraintErrors),
     /// Two routes answer the same method and path.
     #[error("two routes answer {method} {path}")]
     RouteTwice {
@@ -134,6 +139,7 @@ impl Rejection {
             Rejection::Breaking(_) => Reason::BreakingChange,
             Rejection::Service(error) => service_code(error),
             Rejection::Route(error) => route_code(&error.fault),
+            Rejection::Constraints(_) => Reason::ConstraintUnfit,
             Rejection::RouteTwice { .. } => Reason::RouteTwice,
             Rejection::PathAmbiguous { .. } => Reason::PathAmbiguous,
             Rejection::PathReserved { .. } => Reason::PathReserved,

@@ -6,7 +6,7 @@
 use wasmtime::component::Val;
 
 use contract::text::escaped;
-use contract::{Access, Asset, Description, Method, Migration, Route};
+use contract::{Access, Asset, Bounds, Constraint, Description, Method, Migration, Route};
 
 /// How a value breaks the contract, as a sentence. It may quote the component.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +21,7 @@ pub(super) fn description(value: &Val) -> Result<Description, ContractViolation>
         version: record.string("version")?,
         routes: record.list("routes", route)?,
         migrations: record.list("migrations", migration)?,
+        constraints: record.list("constraints", constraint)?,
     })
 }
 
@@ -106,6 +107,78 @@ fn route(value: &Val) -> Result<Route, ContractViolation> {
     })
 }
 
+fn constraint(value: &Val) -> Result<Constraint, ContractViolation> {
+    let record = Record::of(value, "a constraint")?;
+    let place = record.string("place")?;
+    let record = Record {
+        what: &format!("the constraint of {place}"),
+        ..record
+    };
+    // A bound of a later version would be silently dropped.
+    let known = |name: &str| CONSTRAINT_MEMBERS.contains(&name);
+    let mut set = record.members.iter();
+    if let Some((unknown, _)) =
+        set.find(|(name, value)| !known(name) && !matches!(value, Val::Option(None)))
+    {
+        return Err(ContractViolation(format!(
+            "{} has {unknown}, which a newer host knows",
+            record.what
+        )));
+    }
+    let count = |name| match record.optional(name)? {
+        None => Ok(None),
+        Some(Val::U32(count)) => Ok(Some(*count)),
+        Some(_) => Err(record.mistyped(name, "a u32")),
+    };
+    let number = |name| match record.optional(name)? {
+        None => Ok(None),
+        Some(Val::Float64(number)) => Ok(Some(*number)),
+        Some(_) => Err(record.mistyped(name, "an f64")),
+    };
+    let flag = |name| match record.optional(name)? {
+        None => Ok(None),
+        Some(Val::Bool(flag)) => Ok(Some(*flag)),
+        Some(_) => Err(record.mistyped(name, "a bool")),
+    };
+    let bounds = Bounds {
+        min_length: count("min-length")?,
+        max_length: count("max-length")?,
+        pattern: record.optional_string("pattern")?,
+        format: record.optional_string("format")?,
+        minimum: number("minimum")?,
+        maximum: number("maximum")?,
+        exclusive_minimum: number("exclusive-minimum")?,
+        exclusive_maximum: number("exclusive-maximum")?,
+        min_items: count("min-items")?,
+        max_items: count("max-items")?,
+        unique_items: flag("unique-items")?.unwrap_or(false),
+    };
+    Ok(Constraint {
+        bounds,
+        message: record.optional_string("message")?,
+        enforced: flag("enforced")?.unwrap_or(true),
+        place,
+    })
+}
+
+/// The members of a constraint that this host knows.
+const CONSTRAINT_MEMBERS: [&str; 14] = [
+    "place",
+    "min-length",
+    "max-length",
+    "pattern",
+    "format",
+    "minimum",
+    "maximum",
+    "exclusive-minimum",
+    "exclusive-maximum",
+    "min-items",
+    "max-items",
+    "unique-items",
+    "message",
+    "enforced",
+];
+
 fn migration(value: &Val) -> Result<Migration, ContractViolation> {
     let record = Record::of(value, "a migration")?;
     Ok(Migration {
@@ -180,20 +253,24 @@ impl<'a> Record<'a> {
     }
 
     fn optional_string(&self, name: &str) -> Result<Option<String>, ContractViolation> {
+        match self.optional(name)? {
+            None => Ok(None),
+            Some(Val::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(self.mistyped(name, "a string")),
+        }
+    }
+
+    /// Returns the value in an option. A missing member is none.
+    fn optional(&self, name: &str) -> Result<Option<&'a Val>, ContractViolation> {
         match self.get(name) {
             None | Some(Val::Option(None)) => Ok(None),
-            Some(Val::Option(Some(text))) => match &**text {
-                Val::String(text) => Ok(Some(text.clone())),
-                _ => Err(ContractViolation(format!(
-                    "{} of {} is not a string",
-                    name, self.what
-                ))),
-            },
-            Some(_) => Err(ContractViolation(format!(
-                "{} of {} is not an option",
-                name, self.what
-            ))),
+            Some(Val::Option(Some(value))) => Ok(Some(value)),
+            Some(_) => Err(self.mistyped(name, "an option")),
         }
+    }
+
+    fn mistyped(&self, name: &str, expected: &str) -> ContractViolation {
+        ContractViolation(format!("{name} of {} is not {expected}", self.what))
     }
 
     fn case(&self, name: &str) -> Result<Option<&'a str>, ContractViolation> {
@@ -214,5 +291,75 @@ impl<'a> Record<'a> {
     ) -> Result<Vec<T>, ContractViolation> {
         self.get(name)
             .map_or_else(|| Ok(Vec::new()), |value| list(value, name, read))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(members: &[(&str, Val)]) -> Val {
+        let member = |(name, value): &(&str, Val)| ((*name).to_owned(), value.clone());
+        Val::Record(members.iter().map(member).collect())
+    }
+
+    fn some(value: Val) -> Val {
+        Val::Option(Some(Box::new(value)))
+    }
+
+    fn described(constraints: Option<Vec<Val>>) -> Result<Vec<Constraint>, String> {
+        let mut members = vec![
+            ("name", Val::String("Things".to_owned())),
+            ("version", Val::String("1".to_owned())),
+        ];
+        members.extend(constraints.map(|constraints| ("constraints", Val::List(constraints))));
+        let description = description(&record(&members));
+        description
+            .map(|description| description.constraints)
+            .map_err(|violation| violation.to_string())
+    }
+
+    #[test]
+    fn a_component_that_was_built_without_constraints_has_none() {
+        assert_eq!(described(None), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_constraint_is_read_by_the_names_of_its_members() {
+        let stated = record(&[
+            ("max-length", some(Val::U32(9))),
+            ("place", Val::String("a:b/c#d.e".to_owned())),
+            ("minimum", some(Val::Float64(0.5))),
+            ("unique-items", some(Val::Bool(true))),
+            ("pattern", Val::Option(None)),
+            ("of-a-later-version", Val::Option(None)),
+        ]);
+        let expected = Constraint {
+            place: "a:b/c#d.e".to_owned(),
+            bounds: Bounds {
+                max_length: Some(9),
+                minimum: Some(0.5),
+                unique_items: true,
+                ..Bounds::default()
+            },
+            message: None,
+            enforced: true,
+        };
+        assert_eq!(described(Some(vec![stated])), Ok(vec![expected]));
+    }
+
+    #[test]
+    fn a_bound_that_this_host_does_not_know_is_refused_rather_than_dropped() {
+        let place = || ("place", Val::String("a:b/c#d.e".to_owned()));
+        let later = record(&[place(), ("multiple-of", some(Val::Float64(2.0)))]);
+        assert_eq!(
+            described(Some(vec![later])),
+            Err("the constraint of a:b/c#d.e has multiple-of, which a newer host knows".to_owned())
+        );
+        let mistyped = record(&[place(), ("max-length", some(Val::String("9".to_owned())))]);
+        assert_eq!(
+            described(Some(vec![mistyped])),
+            Err("max-length of the constraint of a:b/c#d.e is not a u32".to_owned())
+        );
     }
 }

@@ -14,12 +14,17 @@
 //!   new members. A case that is no longer returned breaks nothing.
 //! - JSON has one type of number, so integers in responses may become larger, but not 64 bits wide:
 //!   clients that read numbers as floats lose digits beyond 2^53.
+//! - A constraint that accepts less than before breaks requests; so does another pattern or format,
+//!   because it is unclear what it accepts. Constraints say nothing about responses: that a member may
+//!   now be longer breaks nothing, like a new case.
+//! - A bound that the logic enforces itself and did not state before is taken to be documented late.
 //! - On GET the host makes an entity tag if the logic returns none, so an `ETag` cannot be missing.
 //!
 //! `input` has the rules for requests, `output` those for responses; `direction` walks over the
 //! types.
 
 mod change;
+mod constraints;
 mod direction;
 mod input;
 mod output;

@@ -5,6 +5,7 @@
 //! component. Why a function cannot be an operation is kept in its signature, and reported only if
 //! a route names it.
 
+mod constrain;
 mod docs;
 mod lower;
 
@@ -15,7 +16,10 @@ use wasmparser::Parser;
 use wit_component::DecodedWasm;
 use wit_parser::{InterfaceId, Resolve, WorldId, WorldItem};
 
+use self::constrain::Attaching;
+pub use self::constrain::{ConstraintError, ConstraintErrors, ConstraintFault};
 use self::lower::Lowering;
+use super::constraint::Constraints;
 use super::layout::Layout;
 use super::size::MAX_NODES;
 use super::types::Type;
@@ -28,6 +32,8 @@ pub struct Interface {
     functions: Vec<Arc<Function>>,
     /// The positions of the functions, by their names without the interface.
     by_name: HashMap<String, Vec<usize>>,
+    /// The records and variants of the exported interfaces, and those that they refer to.
+    types: Vec<Type>,
 }
 
 /// A function of an exported interface.
@@ -90,6 +96,8 @@ pub struct Param {
     pub json_name: String,
     /// Its type.
     pub ty: Type,
+    /// What a request's value must be like.
+    pub(super) constraints: Option<Arc<Constraints>>,
 }
 
 /// Why no interface could be read from some bytes.
@@ -166,6 +174,11 @@ impl Interface {
         if lowering.is_too_large() {
             return Err(DecodeError::TooLarge);
         }
+        for (_, item) in &world.exports {
+            if let WorldItem::Interface { id, .. } = item {
+                lowering.also(resolve.interfaces[*id].types.values());
+            }
+        }
         let mut by_name = HashMap::<_, Vec<_>>::new();
         for (position, function) in functions.iter().enumerate() {
             by_name
@@ -178,6 +191,29 @@ impl Interface {
             exports: names(&world.exports),
             functions,
             by_name,
+            types: lowering.into_types(),
+        })
+    }
+
+    /// Returns the interface with constraints attached to its types and parameters. A constraint on
+    /// a type that no request has is accepted and has no effect.
+    ///
+    /// # Errors
+    /// Returns an error for each constraint that cannot be enforced.
+    pub fn constrained(
+        &self,
+        constraints: &[contract::Constraint],
+    ) -> Result<Interface, ConstraintErrors> {
+        let mut attaching = Attaching::new(constraints);
+        let functions = self.functions.iter();
+        let functions = functions.map(|function| attaching.function(function).into());
+        let functions = functions.collect();
+        let types = self.types.iter().map(|ty| attaching.ty(ty)).collect();
+        attaching.finish()?;
+        Ok(Interface {
+            functions,
+            types,
+            ..self.clone()
         })
     }
 

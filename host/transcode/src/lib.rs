@@ -6,6 +6,7 @@
 //! | when | what | item |
 //! | --- | --- | --- |
 //! | a component is checked | reads the types from the component's bytes | [`Interface::decode`] |
+//! | | attaches the component's constraints to its types | [`Interface::constrained`] |
 //! | | binds a route to its function and makes a plan | [`Operation::bind`] |
 //! | | writes the OpenAPI document | [`openapi()`] |
 //! | | compares the API with an earlier one | [`breaking_changes`], [`additions`] |
@@ -40,6 +41,7 @@
 
 mod buffer;
 mod compat;
+mod constraint;
 mod datetime;
 mod interface;
 mod json;
@@ -59,7 +61,8 @@ mod tests;
 pub use self::buffer::AnswerLimits;
 pub use self::compat::{BreakingChange, ChangeKind, additions, breaking_changes};
 pub use self::interface::{
-    DecodeError, ExportedInterface, Function, Interface, Param, Signature, SignatureError,
+    ConstraintError, ConstraintErrors, ConstraintFault, DecodeError, ExportedInterface, Function,
+    Interface, Param, Signature, SignatureError,
 };
 pub use self::layout::{Memory, ResultError};
 pub use self::openapi::{openapi, problem_schema};

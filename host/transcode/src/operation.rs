@@ -30,6 +30,7 @@ pub use self::read::{Input, InputError};
 use self::reply::ReplyPlan;
 pub use self::reply::{Outcome, Reply};
 use super::buffer::AnswerLimits;
+use super::constraint::Constraints;
 use super::interface::{Function, Interface};
 use super::layout::{Memory, ResultError};
 use super::size::{ApiSize, MAX_ROUTES};
@@ -55,6 +56,8 @@ pub(super) enum Source {
         name: String,
         /// A scalar type.
         ty: Type,
+        /// What the value must be like.
+        constraints: Option<Arc<Constraints>>,
     },
     /// One query parameter.
     Query(QueryParam),
@@ -69,6 +72,8 @@ pub(super) enum Source {
     Body {
         /// Any type.
         ty: Type,
+        /// What the value must be like.
+        constraints: Option<Arc<Constraints>>,
     },
 }
 

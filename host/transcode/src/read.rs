@@ -14,13 +14,15 @@ use self::composite::{flags, list, map, record, result, tuple, variant};
 pub(super) use self::place::{FieldErrors, Place};
 use self::scalar::bytes;
 pub(super) use self::scalar::scalar;
+use super::constraint::Constraints;
 use super::json::Json;
 use super::number;
 use super::types::Type;
 
-/// Reads a JSON value.
+/// Reads a JSON value, and checks its constraints.
 pub(super) fn value(
     ty: &Type,
+    constraints: Option<&Constraints>,
     json: Json<'_>,
     place: Place<'_>,
     errors: &mut FieldErrors,
@@ -28,18 +30,22 @@ pub(super) fn value(
     errors.charge(size_of::<Val>());
     match (ty, json) {
         (Type::Option(_), Json::Null) => Some(Val::Option(None)),
-        (Type::Option(inner), json) => Some(some(value(inner, json, place, errors)?)),
+        (Type::Option(inner), json) => Some(some(value(inner, constraints, json, place, errors)?)),
         (Type::Clearable(_), Json::Null) => Some(some(Val::Option(None))),
-        (Type::Clearable(inner), json) => Some(some(some(value(inner, json, place, errors)?))),
+        (Type::Clearable(inner), json) => {
+            Some(some(some(value(inner, constraints, json, place, errors)?)))
+        }
         (_, Json::Null) => errors.add(place, "must not be null"),
         (Type::Bool, Json::Bool(value)) => Some(Val::Bool(value)),
-        (Type::F32 | Type::F64, Json::Number(text)) => errors.check(place, number::read(ty, text)),
+        (Type::F32 | Type::F64, Json::Number(text)) => {
+            errors.constrained(place, constraints, number::read(ty, text))
+        }
         (_, Json::Number(text)) if ty.integer_range().is_some() => {
-            errors.check(place, number::read(ty, text))
+            errors.constrained(place, constraints, number::read(ty, text))
         }
         (Type::String | Type::Char | Type::Enum(_) | Type::Datetime(_), Json::String(text)) => {
             errors.charge(text.len());
-            errors.check(place, scalar(ty, text))
+            errors.constrained(place, constraints, scalar(ty, text))
         }
         (Type::Bytes, Json::String(text)) => {
             errors.charge(text.len().saturating_mul(size_of::<Val>()) / 4 * 3);
@@ -48,9 +54,9 @@ pub(super) fn value(
                 false => errors.check(place, bytes(&text)),
             }
         }
-        (Type::List(item), Json::Array(items)) => list(item, items, place, errors),
-        (Type::Map(item), Json::Object(members)) => map(item, members, place, errors),
-        (Type::Tuple(types), Json::Array(items)) => tuple(types, items, place, errors),
+        (Type::List(item), Json::Array(items)) => list(item, constraints, items, place, errors),
+        (Type::Map(item), Json::Object(members)) => map(item, constraints, members, place, errors),
+        (Type::Tuple(types), Json::Array(items)) => tuple(types, constraints, items, place, errors),
         (Type::Record(ty), Json::Object(members)) => record(ty, members, place, errors),
         (Type::Variant(ty), Json::Object(members)) => variant(ty, members, place, errors),
         (Type::Flags(ty), Json::Array(items)) => flags(ty, items, place, errors),

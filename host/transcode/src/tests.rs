@@ -2,6 +2,7 @@
 
 pub(super) mod arbitrary;
 mod binding;
+mod constraints;
 mod decoding;
 mod documentation;
 mod fuzz;

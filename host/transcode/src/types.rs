@@ -11,6 +11,8 @@ use std::mem::{Discriminant, discriminant};
 use std::ops::{Deref, RangeInclusive};
 use std::sync::Arc;
 
+use super::constraint::Constraints;
+
 /// A WIT type, as far as JSON distinguishes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Type {
@@ -189,6 +191,8 @@ pub struct Field {
     pub docs: Option<String>,
     /// Its type.
     pub ty: Type,
+    /// What a request's value must be like.
+    pub(super) constraints: Option<Arc<Constraints>>,
 }
 
 impl Field {
@@ -201,6 +205,7 @@ impl Field {
             json_name,
             docs,
             ty,
+            constraints: None,
         }
     }
 }
@@ -238,6 +243,8 @@ pub struct Case {
     pub docs: Option<String>,
     /// The type of its payload.
     pub payload: Option<Type>,
+    /// What a request's payload must be like.
+    pub(super) constraints: Option<Arc<Constraints>>,
 }
 
 impl Case {
@@ -248,6 +255,7 @@ impl Case {
             json_name: snake_case(name),
             docs,
             payload,
+            constraints: None,
         }
     }
 }
@@ -296,6 +304,14 @@ impl Type {
     /// Returns whether a member of this type may be absent.
     pub fn is_optional(&self) -> bool {
         matches!(self, Type::Option(_) | Type::Clearable(_))
+    }
+
+    /// Returns the type inside of options.
+    pub(super) fn present(&self) -> &Type {
+        match self {
+            Type::Option(inner) | Type::Clearable(inner) => inner.present(),
+            ty => ty,
+        }
     }
 
     /// Returns the range of an integer type, or `None` for other types.

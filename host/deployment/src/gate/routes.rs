@@ -41,7 +41,8 @@ pub(super) fn bind(
     assets: &[Asset],
 ) -> Result<Bound, Rejection> {
     texts::check(description, assets)?;
-    let operations = Operation::bind_all(interface, &description.routes)?;
+    let interface = interface.constrained(&description.constraints)?;
+    let operations = Operation::bind_all(&interface, &description.routes)?;
     let router = router(description)?;
     check_assets(assets, description)?;
     Ok(Bound { operations, router })
@@ -180,6 +181,7 @@ mod tests {
             version: "1".into(),
             routes: routes.iter().map(route).collect(),
             migrations: Vec::new(),
+            constraints: Vec::new(),
         }
     }
 

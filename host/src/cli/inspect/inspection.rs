@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use contract::Description;
 use contract::digest;
+use contract::{Constraint, Description};
 use deployment::{Rejection, check_description};
 use runtime::{ClearMemory, Compiler, Limits, Runtime};
 use transcode::{Interface, Operation};
@@ -80,6 +80,7 @@ impl Inspection {
             .iter()
             .map(|migration| migration.name.as_str())
             .collect();
+        let constraints: Vec<Value> = description.constraints.iter().map(constraint).collect();
         json!({
             "name": description.name,
             "version": description.version,
@@ -90,8 +91,45 @@ impl Inspection {
             "operations": operations,
             "routes": routes,
             "migrations": migrations,
+            "constraints": constraints,
         })
     }
+}
+
+/// Returns a constraint as JSON: its place, the bounds that are set, and who enforces it.
+fn constraint(constraint: &Constraint) -> Value {
+    let bounds = &constraint.bounds;
+    let set = [
+        ("min_length", bounds.min_length.map(Value::from)),
+        ("max_length", bounds.max_length.map(Value::from)),
+        ("pattern", bounds.pattern.clone().map(Value::from)),
+        ("format", bounds.format.clone().map(Value::from)),
+        ("minimum", bounds.minimum.map(Value::from)),
+        ("maximum", bounds.maximum.map(Value::from)),
+        (
+            "exclusive_minimum",
+            bounds.exclusive_minimum.map(Value::from),
+        ),
+        (
+            "exclusive_maximum",
+            bounds.exclusive_maximum.map(Value::from),
+        ),
+        ("min_items", bounds.min_items.map(Value::from)),
+        ("max_items", bounds.max_items.map(Value::from)),
+        (
+            "unique_items",
+            bounds.unique_items.then_some(Value::from(true)),
+        ),
+        ("message", constraint.message.clone().map(Value::from)),
+    ];
+    let mut object = json!({ "place": constraint.place });
+    for (name, value) in set {
+        if let Some(value) = value {
+            object[name] = value;
+        }
+    }
+    object["enforced"] = constraint.enforced.into();
+    object
 }
 
 /// Returns the JSON of a component as lines of text for people.
@@ -116,6 +154,23 @@ pub(super) fn to_lines(report: &Value) -> Vec<String> {
             text(&route["path"]),
             text(&route["access"]),
             text(&route["operation"]),
+        ));
+    }
+    lines.extend([String::new(), "constraints".to_owned()]);
+    for constraint in report["constraints"].as_array().into_iter().flatten() {
+        let members = constraint.as_object().into_iter().flatten();
+        let bounds = members.filter(|(name, _)| !matches!(name.as_str(), "place" | "enforced"));
+        let bounds: Vec<String> = bounds
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        let by = match constraint["enforced"] == true {
+            true => "",
+            false => " (by the logic)",
+        };
+        lines.push(format!(
+            "  {:<48} {}{by}",
+            text(&constraint["place"]),
+            bounds.join(", "),
         ));
     }
     lines

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::change::{ChangeKind, Findings};
+use super::constraints;
 use super::direction::{Direction, pairs};
 use super::place::Place;
 use crate::types::{Case, Epoch, Record, Type, Variant};
@@ -44,7 +45,12 @@ impl Direction for Input {
         for field in &before.fields {
             let place = Place::Member(&place, &field.json_name);
             match after.fields.find(&field.json_name) {
-                Some(after) => Self::compare(findings, place, &field.ty, &after.ty),
+                Some(after) => {
+                    Self::compare(findings, place, &field.ty, &after.ty);
+                    let before = (&field.ty, field.constraints.as_deref());
+                    let after = (&after.ty, after.constraints.as_deref());
+                    constraints::compare(findings, place, before, after);
+                }
                 None => findings.add(ChangeKind::NoLongerRead, place, "is no longer read"),
             }
         }
@@ -61,8 +67,13 @@ impl Direction for Input {
             match after {
                 Some(after) => {
                     let place = Place::Case(&place, &case.json_name);
-                    let (before, after) = (case.payload.as_ref(), after.payload.as_ref());
-                    Self::payloads(findings, place, before, after);
+                    let (before, now) = (case.payload.as_ref(), after.payload.as_ref());
+                    Self::payloads(findings, place, before, now);
+                    if let (Some(before), Some(now)) = (before, now) {
+                        let before = (before, case.constraints.as_deref());
+                        let now = (now, after.constraints.as_deref());
+                        constraints::compare(findings, place, before, now);
+                    }
                 }
                 None => rejected_case(findings, place, case),
             }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::change::{BreakingChange, ChangeKind, Effort, Findings};
+use super::constraints::{self, Constrained};
 use super::direction::Direction;
 use super::input::Input;
 use super::place::Place;
@@ -29,7 +30,8 @@ fn path(findings: &mut Findings<'_>, before: &Operation, after: &Operation) {
     for (name, name_after) in path_parameters(before).zip(names_after) {
         let types = path_type(before, name).zip(path_type(after, name_after));
         if let Some((before, after)) = types {
-            Input::compare(findings, Place::Path(name), before, after);
+            Input::compare(findings, Place::Path(name), before.0, after.0);
+            constraints::compare(findings, Place::Path(name), before, after);
         }
     }
 }
@@ -39,9 +41,13 @@ fn path_parameters(operation: &Operation) -> impl Iterator<Item = &str> {
     segments.filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
 }
 
-fn path_type<'a>(operation: &'a Operation, wanted: &str) -> Option<&'a Type> {
+fn path_type<'a>(operation: &'a Operation, wanted: &str) -> Option<Constrained<'a>> {
     operation.sources().iter().find_map(|source| match source {
-        Source::Path { name, ty } if name == wanted => Some(ty),
+        Source::Path {
+            name,
+            ty,
+            constraints,
+        } if name == wanted => Some((ty, constraints.as_deref())),
         _ => None,
     })
 }
@@ -91,6 +97,13 @@ fn query_param(
         );
     }
     Input::compare(findings, place, &before.scalar, &after.scalar);
+    let are_lists = before.list && after.list;
+    let before = (&before.scalar, before.constraints.as_deref());
+    let after = (&after.scalar, after.constraints.as_deref());
+    match are_lists {
+        true => constraints::compare_lists(findings, place, before, after),
+        false => constraints::compare(findings, place, before, after),
+    }
 }
 
 fn query_params(operation: &Operation) -> impl Iterator<Item = &QueryParam> {
@@ -107,22 +120,29 @@ fn is_required(param: &QueryParam) -> bool {
     !param.optional && !param.list
 }
 
-fn body(findings: &mut Findings<'_>, before: Option<&Type>, after: Option<&Type>) {
+fn body(
+    findings: &mut Findings<'_>,
+    before: Option<Constrained<'_>>,
+    after: Option<Constrained<'_>>,
+) {
     match (before, after) {
-        (Some(before), Some(after)) => Input::compare(findings, Place::Body, before, after),
+        (Some(before), Some(after)) => {
+            Input::compare(findings, Place::Body, before.0, after.0);
+            constraints::compare(findings, Place::Body, before, after);
+        }
         (Some(_), None) => {
             findings.add(ChangeKind::NoLongerRead, Place::Body, "is no longer read");
         }
-        (None, Some(after)) if !after.is_optional() => {
+        (None, Some((after, _))) if !after.is_optional() => {
             findings.add(ChangeKind::NewlyRequired, Place::Body, "is now required");
         }
         (None, _) => {}
     }
 }
 
-fn body_of(operation: &Operation) -> Option<&Type> {
+fn body_of(operation: &Operation) -> Option<Constrained<'_>> {
     operation.sources().iter().find_map(|source| match source {
-        Source::Body { ty } => Some(ty),
+        Source::Body { ty, constraints } => Some((ty, constraints.as_deref())),
         _ => None,
     })
 }

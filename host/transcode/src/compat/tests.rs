@@ -1,6 +1,7 @@
 //! Compares components made of WIT text, and checks properties of comparisons of arbitrary types.
 
 mod bodies;
+mod constraints;
 mod properties;
 mod queries;
 mod responses;

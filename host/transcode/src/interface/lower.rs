@@ -50,6 +50,24 @@ impl<'a> Lowering<'a> {
         self.nodes > MAX_NODES
     }
 
+    /// Converts types that may not belong to any function, as far as the limits allow.
+    pub(super) fn also<'t>(&mut self, types: impl Iterator<Item = &'t TypeId>) {
+        for id in types {
+            // Types that cannot be represented matter only to functions.
+            let _ = self.lower(wit_parser::Type::Id(*id));
+        }
+    }
+
+    /// Returns the records and variants that were converted.
+    pub(super) fn into_types(self) -> Vec<Type> {
+        let mut types: Vec<_> = self.lowered.into_iter().collect();
+        types.sort_unstable_by_key(|(id, _)| *id);
+        let types = types.into_iter().filter_map(|(_, lowered)| lowered.ok());
+        types
+            .filter(|ty| matches!(ty, Type::Record(_) | Type::Variant(_)))
+            .collect()
+    }
+
     /// Returns the types of a function.
     ///
     /// # Errors
@@ -88,6 +106,7 @@ impl<'a> Lowering<'a> {
                     .map_err(|what| at(&format!("parameter {}", param.name), what))?,
                 json_name: snake_case(&param.name),
                 name: param.name.clone(),
+                constraints: None,
             });
         }
         let ok = result.ok.map(|ty| self.lower(ty)).transpose();

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::responses;
 use super::schema::Schemas;
+use crate::constraint::Constraints;
 use crate::operation::{Operation, Source};
 use crate::types::Type;
 use contract::{Access, Method};
@@ -37,8 +38,9 @@ impl Endpoint<'_> {
         if !parameters.is_empty() {
             object.insert("parameters".to_owned(), json!(parameters));
         }
-        if let Some(ty) = self.body() {
-            object.insert("requestBody".to_owned(), self.request_body(ty));
+        if let Some((ty, constraints)) = self.body() {
+            let body = self.request_body(ty, constraints);
+            object.insert("requestBody".to_owned(), body);
         }
         object.insert("responses".to_owned(), self.responses());
         Value::Object(object)
@@ -48,12 +50,12 @@ impl Endpoint<'_> {
         self.operation.route().method
     }
 
-    fn body(&self) -> Option<&Type> {
+    fn body(&self) -> Option<(&Type, Option<&Constraints>)> {
         self.operation
             .sources()
             .iter()
             .find_map(|source| match source {
-                Source::Body { ty } => Some(ty),
+                Source::Body { ty, constraints } => Some((ty, constraints.as_deref())),
                 _ => None,
             })
     }
@@ -70,11 +72,15 @@ impl Endpoint<'_> {
         let mut parameters = Vec::new();
         for source in self.operation.sources() {
             match source {
-                Source::Path { name, ty } => parameters.push(json!({
+                Source::Path {
+                    name,
+                    ty,
+                    constraints,
+                } => parameters.push(json!({
                     "name": name,
                     "in": "path",
                     "required": true,
-                    "schema": self.schemas.segment(ty),
+                    "schema": self.schemas.segment(ty, constraints.as_deref()),
                 })),
                 Source::Query(param) => parameters.push(self.schemas.query(param, None)),
                 Source::QueryRecord { record, fields } => {
@@ -111,8 +117,8 @@ impl Endpoint<'_> {
         parameters
     }
 
-    fn request_body(&self, ty: &Type) -> Value {
-        let schema = json!({ "schema": self.schemas.input(ty) });
+    fn request_body(&self, ty: &Type, constraints: Option<&Constraints>) -> Value {
+        let schema = json!({ "schema": self.schemas.input(ty, constraints) });
         let media_types = self.operation.media_types().split(", ");
         let content: Map<String, Value> = media_types
             .map(|media_type| (media_type.to_owned(), schema.clone()))

@@ -3,7 +3,8 @@
 //! Named types are components of the document and are described once. A type that occurs in any
 //! request is described as input, for what clients may send: optional members are not required, and
 //! strings exclude U+0000. A type that occurs only in responses is described as output: every
-//! member is required, except for those whose absence means something.
+//! member is required, except for those whose absence means something. Constraints are part of the
+//! description as input only, because nothing enforces them in responses.
 
 mod naming;
 
@@ -13,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use self::naming::{component_names, name_of, named_types};
 use super::responses::problem_schema;
+use crate::constraint::{Constraints, Part};
 use crate::operation::QueryParam;
 use crate::operation::{Operation, Source};
 use crate::types::{Case, Enum, Epoch, Record, ResultType, Type, TypeName, Variant};
@@ -45,7 +47,9 @@ impl Schemas {
         for operation in operations {
             for source in operation.sources() {
                 match source {
-                    Source::Body { ty } | Source::Path { ty, .. } => named_types(ty, &mut types),
+                    Source::Body { ty, .. } | Source::Path { ty, .. } => {
+                        named_types(ty, &mut types)
+                    }
                     Source::Query(_) | Source::QueryRecord { .. } => {
                         for param in source.query_params() {
                             named_types(&param.scalar, &mut types);
@@ -86,27 +90,33 @@ impl Schemas {
     }
 
     /// Returns the schema of a value in a request body.
-    pub(super) fn input(&self, ty: &Type) -> Value {
-        self.schema(ty, Direction::Input)
+    pub(super) fn input(&self, ty: &Type, constraints: Option<&Constraints>) -> Value {
+        self.schema(ty, constraints, Direction::Input)
     }
 
     /// Returns the schema of a value in a response.
     pub(super) fn output(&self, ty: &Type) -> Value {
-        self.schema(ty, Direction::Output)
+        self.schema(ty, None, Direction::Output)
     }
 
     /// Returns the schema of a path parameter. A segment is never empty.
-    pub(super) fn segment(&self, ty: &Type) -> Value {
-        let mut schema = self.schema(ty, Direction::Input);
+    pub(super) fn segment(&self, ty: &Type, constraints: Option<&Constraints>) -> Value {
+        let mut schema = self.schema(ty, constraints, Direction::Input);
         if *ty == Type::String {
-            schema["minLength"] = json!(1);
+            let stated = schema["minLength"].as_u64();
+            schema["minLength"] = json!(stated.unwrap_or_default().max(1));
         }
         schema
     }
 
     /// Returns the Parameter Object of a query parameter.
     pub(super) fn query(&self, param: &QueryParam, docs: Option<&str>) -> Value {
-        let scalar = self.schema(&param.scalar, Direction::Input);
+        let constraints = param.constraints.as_deref();
+        let of_scalar = match param.list {
+            true => constraints.and_then(|constraints| constraints.part(Part::Each)),
+            false => constraints,
+        };
+        let scalar = self.schema(&param.scalar, of_scalar, Direction::Input);
         let mut object = json!({
             "name": param.name,
             "in": "query",
@@ -118,7 +128,8 @@ impl Schemas {
         if param.list {
             object["style"] = json!("form");
             object["explode"] = json!(false);
-            object["schema"] = json!({ "type": "array", "items": scalar });
+            let list = json!({ "type": "array", "items": scalar });
+            object["schema"] = constrained(list, constraints, Direction::Input);
         } else {
             object["schema"] = scalar;
         }
@@ -126,8 +137,9 @@ impl Schemas {
     }
 
     /// Returns the schema of a type: a reference if the type is named.
-    fn schema(&self, ty: &Type, direction: Direction) -> Value {
-        match ty {
+    fn schema(&self, ty: &Type, constraints: Option<&Constraints>, direction: Direction) -> Value {
+        let part = |part| constraints.and_then(|constraints| constraints.part(part));
+        let schema = match ty {
             Type::Bool => json!({ "type": "boolean" }),
             Type::F32 => json!({ "type": "number", "format": "float" }),
             Type::F64 => json!({ "type": "number", "format": "double" }),
@@ -135,14 +147,16 @@ impl Schemas {
             Type::String => string(direction, json!({})),
             Type::Bytes => json!({ "type": "string", "contentEncoding": "base64" }),
             Type::Datetime(epoch) => datetime(*epoch, direction),
-            Type::Option(inner) | Type::Clearable(inner) => nullable(self.schema(inner, direction)),
+            Type::Option(inner) | Type::Clearable(inner) => {
+                return nullable(self.schema(inner, constraints, direction));
+            }
             Type::List(item) => {
-                json!({ "type": "array", "items": self.schema(item, direction) })
+                json!({ "type": "array", "items": self.schema(item, part(Part::Each), direction) })
             }
             Type::Map(item) => {
                 let mut schema = json!({
                     "type": "object",
-                    "additionalProperties": self.schema(item, direction),
+                    "additionalProperties": self.schema(item, part(Part::Each), direction),
                 });
                 if direction == Direction::Input {
                     schema["propertyNames"] = json!({ "pattern": NO_NUL });
@@ -150,7 +164,10 @@ impl Schemas {
                 schema
             }
             Type::Tuple(types) => {
-                let items: Vec<Value> = types.iter().map(|ty| self.schema(ty, direction)).collect();
+                let items = types.iter().enumerate();
+                let items =
+                    items.map(|(index, ty)| self.schema(ty, part(Part::Item(index)), direction));
+                let items: Vec<Value> = items.collect();
                 json!({
                     "type": "array",
                     "prefixItems": items,
@@ -167,7 +184,8 @@ impl Schemas {
                 }
             }
             _ => integer(ty),
-        }
+        };
+        constrained(schema, constraints, direction)
     }
 
     /// Returns the schema of a named type itself.
@@ -187,7 +205,7 @@ impl Schemas {
                 )
             }
             Type::Variant(ty) => (ty.docs.clone(), self.variant(ty, direction)),
-            ty => (None, self.schema(ty, direction)),
+            ty => (None, self.schema(ty, None, direction)),
         };
         described(schema, docs.as_deref())
     }
@@ -200,7 +218,8 @@ impl Schemas {
         let mut properties = Map::new();
         let mut required = Vec::new();
         for field in &ty.fields {
-            let schema = described(self.schema(&field.ty, direction), field.docs.as_deref());
+            let schema = self.schema(&field.ty, field.constraints.as_deref(), direction);
+            let schema = described(schema, field.docs.as_deref());
             properties.insert(field.json_name.clone(), schema);
             if is_required(&field.ty) {
                 required.push(field.json_name.as_str());
@@ -223,7 +242,8 @@ impl Schemas {
             });
             match &case.payload {
                 Some(payload) => {
-                    schema["properties"]["value"] = self.schema(payload, direction);
+                    let constraints = case.constraints.as_deref();
+                    schema["properties"]["value"] = self.schema(payload, constraints, direction);
                     if direction == Direction::Output || !payload.is_optional() {
                         schema["required"] = json!(["case", "value"]);
                     }
@@ -238,7 +258,7 @@ impl Schemas {
     fn result(&self, ty: &ResultType, direction: Direction) -> Value {
         let side = |name: &str, other: &str, payload: &Option<Type>| {
             let schema = match payload {
-                Some(payload) => self.schema(payload, direction),
+                Some(payload) => self.schema(payload, None, direction),
                 None => json!({ "type": "null" }),
             };
             json!({
@@ -249,6 +269,21 @@ impl Schemas {
         };
         json!({ "oneOf": [side("ok", "error", &ty.ok), side("error", "ok", &ty.error)] })
     }
+}
+
+/// Adds the constraint of the value itself. Only what clients send is constrained.
+fn constrained(
+    mut schema: Value,
+    constraints: Option<&Constraints>,
+    direction: Direction,
+) -> Value {
+    if direction == Direction::Input
+        && let Some(constraint) = constraints.and_then(Constraints::own)
+        && let Value::Object(keywords) = &mut schema
+    {
+        constraint.describe(keywords);
+    }
+    schema
 }
 
 fn integer(ty: &Type) -> Value {

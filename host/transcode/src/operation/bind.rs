@@ -72,10 +72,12 @@ fn sources(
             Some(name) if param.ty.is_scalar() => Source::Path {
                 name: name.to_owned(),
                 ty: param.ty.clone(),
+                constraints: param.constraints.clone(),
             },
             Some(name) => return Err(BindFault::PathParameterType(name.to_owned())),
             None if body.is_some_and(|body| body.name == param.name) => Source::Body {
                 ty: param.ty.clone(),
+                constraints: param.constraints.clone(),
             },
             None => query(param)?,
         });
@@ -91,7 +93,7 @@ fn sources(
 
 /// Returns the parameter that is the body, out of those that are not in the path.
 fn body<'a>(rest: &[&'a Param]) -> Result<Option<&'a Param>, BindFault> {
-    let no_query = |param: &&Param| QueryParam::bind(&param.json_name, &param.ty).is_none();
+    let no_query = |param: &&Param| QueryParam::bind(&param.json_name, &param.ty, None).is_none();
     let mut only_body = rest.iter().copied().filter(no_query);
     match (rest, only_body.next(), only_body.next()) {
         ([], _, _) => Ok(None),
@@ -107,7 +109,7 @@ fn body<'a>(rest: &[&'a Param]) -> Result<Option<&'a Param>, BindFault> {
 fn query(param: &Param) -> Result<Source, BindFault> {
     if let Type::Record(record) = &param.ty {
         let bind = |field: &crate::types::Field| {
-            QueryParam::bind(&field.json_name, &field.ty)
+            QueryParam::bind(&field.json_name, &field.ty, field.constraints.as_ref())
                 .ok_or_else(|| BindFault::QueryType(format!("{}.{}", param.name, field.name)))
         };
         return Ok(Source::QueryRecord {
@@ -115,7 +117,7 @@ fn query(param: &Param) -> Result<Source, BindFault> {
             record: Arc::clone(record),
         });
     }
-    QueryParam::bind(&param.json_name, &param.ty)
+    QueryParam::bind(&param.json_name, &param.ty, param.constraints.as_ref())
         .map(Source::Query)
         .ok_or_else(|| BindFault::QueryType(param.name.clone()))
 }

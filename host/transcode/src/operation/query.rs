@@ -5,10 +5,12 @@
 //! `explode`). It is split first and decoded then, so an escaped comma is part of a value.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 use wasmtime::component::Val;
 
+use crate::constraint::{Constraints, Part};
 use crate::read::{self, FieldErrors, Place};
 use crate::types::Type;
 
@@ -23,11 +25,17 @@ pub(crate) struct QueryParam {
     pub(crate) list: bool,
     /// The type of its value, or of each value if it is a list.
     pub(crate) scalar: Type,
+    /// What its value must be like.
+    pub(crate) constraints: Option<Arc<Constraints>>,
 }
 
 impl QueryParam {
     /// Makes a parameter of that type, or returns `None` if a query cannot hold the type.
-    pub(super) fn bind(name: &str, ty: &Type) -> Option<QueryParam> {
+    pub(super) fn bind(
+        name: &str,
+        ty: &Type,
+        constraints: Option<&Arc<Constraints>>,
+    ) -> Option<QueryParam> {
         let (optional, ty) = match ty {
             Type::Option(inner) => (true, &**inner),
             ty => (false, ty),
@@ -41,6 +49,7 @@ impl QueryParam {
             optional,
             list,
             scalar: scalar.clone(),
+            constraints: constraints.cloned(),
         })
     }
 
@@ -63,7 +72,7 @@ impl QueryParam {
             match (values.next(), values.next()) {
                 (None, _) if self.optional => return Some(Val::Option(None)),
                 (None, _) => return errors.add(place, "is required"),
-                (Some(value), None) => self.scalar(value, errors)?,
+                (Some(value), None) => self.scalar(value, self.constraints.as_deref(), errors)?,
                 (Some(_), Some(_)) => return errors.add(place, "must not be repeated"),
             }
         };
@@ -79,27 +88,35 @@ impl QueryParam {
         values: impl Iterator<Item = &'a str>,
         errors: &mut FieldErrors,
     ) -> Option<Val> {
+        let constraints = self.constraints.as_deref();
+        let each = constraints.and_then(|constraints| constraints.part(Part::Each));
         let mut items = Vec::new();
-        let mut complete = true;
+        let mut count = 0;
         for item in values
             .filter(|value| !value.is_empty())
             .flat_map(|value| value.split(','))
         {
-            match self.scalar(item, errors) {
-                Some(item) => items.push(item),
-                None => complete = false,
-            }
+            items.extend(self.scalar(item, each, errors));
+            count += 1;
         }
-        complete.then_some(Val::List(items))
+        let place = Place::Query(&self.name);
+        errors.constrain_count(place, constraints, count);
+        errors.constrain_items(constraints, &items, |_| place);
+        (items.len() == count).then_some(Val::List(items))
     }
 
-    fn scalar(&self, value: &str, errors: &mut FieldErrors) -> Option<Val> {
+    fn scalar(
+        &self,
+        value: &str,
+        constraints: Option<&Constraints>,
+        errors: &mut FieldErrors,
+    ) -> Option<Val> {
         let place = Place::Query(&self.name);
         let Ok(text) = decode(value) else {
             return errors.add(place, "is not valid UTF-8");
         };
         match read::scalar(&self.scalar, text) {
-            Ok(value) => Some(value),
+            Ok(value) => errors.constrained(place, constraints, Ok::<_, String>(value)),
             // `+` is a space in a query, and only texts may contain spaces.
             Err(detail) if value.contains('+') => {
                 errors.add(place, format!("{detail}; write + as %2B in a query"))

@@ -6,6 +6,7 @@ use wasmtime::component::Val;
 
 use super::query::Query;
 use super::{Operation, Source};
+use crate::constraint::Constraints;
 use crate::json;
 use crate::read::{self, FieldErrors, Place};
 use crate::types::Type;
@@ -45,7 +46,7 @@ pub enum InputError {
     /// The body is missing or is not JSON: 400. The text says what is wrong and where.
     #[error("{0}")]
     Malformed(String),
-    /// Values do not fit their types: 422. Lists every error, at most 100.
+    /// Values do not fit their types or constraints: 422. Lists every error, at most 100.
     #[error("the request does not fit the operation's types")]
     Invalid(Vec<FieldError>),
     /// The operation does not accept the body's media type: 415. The text lists the media types
@@ -63,7 +64,11 @@ pub(super) fn arguments(operation: &Operation, input: &Input<'_>) -> Result<Vec<
     let mut arguments = Vec::with_capacity(operation.sources.len());
     for source in &operation.sources {
         let argument = match source {
-            Source::Path { name, ty } => path(name, ty, input, &mut errors),
+            Source::Path {
+                name,
+                ty,
+                constraints,
+            } => path(name, ty, constraints.as_deref(), input, &mut errors),
             Source::Query(param) => param.read(&query, &mut errors),
             Source::QueryRecord { record, fields } => {
                 let mut members = Vec::with_capacity(fields.len());
@@ -74,7 +79,9 @@ pub(super) fn arguments(operation: &Operation, input: &Input<'_>) -> Result<Vec<
                 }
                 Some(Val::Record(members))
             }
-            Source::Body { ty } => body(operation, ty, input, &mut errors)?,
+            Source::Body { ty, constraints } => {
+                body(operation, ty, constraints.as_deref(), input, &mut errors)?
+            }
         };
         arguments.extend(argument);
     }
@@ -87,20 +94,25 @@ pub(super) fn arguments(operation: &Operation, input: &Input<'_>) -> Result<Vec<
     }
 }
 
-fn path(name: &str, ty: &Type, input: &Input<'_>, errors: &mut FieldErrors) -> Option<Val> {
+fn path(
+    name: &str,
+    ty: &Type,
+    constraints: Option<&Constraints>,
+    input: &Input<'_>,
+    errors: &mut FieldErrors,
+) -> Option<Val> {
     let place = Place::Path(name);
     let Some((_, text)) = input.parameters.iter().find(|(known, _)| known == name) else {
         return errors.add(place, "is required");
     };
-    match read::scalar(ty, Cow::Borrowed(text)) {
-        Ok(value) => Some(value),
-        Err(detail) => errors.add(place, detail),
-    }
+    let value = read::scalar(ty, Cow::Borrowed(text));
+    errors.constrained(place, constraints, value)
 }
 
 fn body(
     operation: &Operation,
     ty: &Type,
+    constraints: Option<&Constraints>,
     input: &Input<'_>,
     errors: &mut FieldErrors,
 ) -> Result<Option<Val>, InputError> {
@@ -116,7 +128,7 @@ fn body(
         return Err(InputError::UnsupportedMediaType(operation.media_types()));
     }
     let json = json::parse(input.body).map_err(|error| InputError::Malformed(error.to_string()))?;
-    Ok(read::value(ty, json, Place::Body, errors))
+    Ok(read::value(ty, constraints, json, Place::Body, errors))
 }
 
 /// Returns whether a `Content-Type` is JSON for this method. Its parameters are ignored: JSON is

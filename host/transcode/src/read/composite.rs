@@ -7,6 +7,7 @@ use wasmtime::component::Val;
 use super::place::{FieldErrors, Place};
 use super::scalar::{case, one_of, scalar};
 use super::value;
+use crate::constraint::{Constraints, Part};
 use crate::json::Json;
 use crate::types::{Enum, Record, ResultType, Type, Variant};
 
@@ -15,10 +16,13 @@ type Members<'a> = Vec<(Cow<'a, str>, Json<'a>)>;
 
 pub(super) fn list(
     item: &Type,
+    constraints: Option<&Constraints>,
     items: Vec<Json<'_>>,
     place: Place<'_>,
     errors: &mut FieldErrors,
 ) -> Option<Val> {
+    errors.constrain_count(place, constraints, items.len());
+    let each = constraints.and_then(|constraints| constraints.part(Part::Each));
     let mut values = Some(Vec::new());
     for (index, json) in items.into_iter().enumerate() {
         if errors.is_too_large() {
@@ -26,18 +30,24 @@ pub(super) fn list(
         }
         collect(
             &mut values,
-            value(item, json, Place::Item(&place, index), errors),
+            value(item, each, json, Place::Item(&place, index), errors),
         );
+    }
+    if let Some(values) = &values {
+        errors.constrain_items(constraints, values, |index| Place::Item(&place, index));
     }
     values.map(Val::List)
 }
 
 pub(super) fn map(
     item: &Type,
+    constraints: Option<&Constraints>,
     members: Members<'_>,
     place: Place<'_>,
     errors: &mut FieldErrors,
 ) -> Option<Val> {
+    errors.constrain_count(place, constraints, members.len());
+    let each = constraints.and_then(|constraints| constraints.part(Part::Each));
     let mut values = Some(Vec::new());
     for (name, json) in members {
         errors.charge(2 * size_of::<Val>() + name.len());
@@ -46,7 +56,7 @@ pub(super) fn map(
         }
         let place = Place::Member(&place, &name);
         let key = errors.check(place, scalar(&Type::String, Cow::Borrowed(&name)));
-        let value = value(item, json, place, errors);
+        let value = value(item, each, json, place, errors);
         let entry = key
             .zip(value)
             .map(|(key, value)| Val::Tuple(vec![key, value]));
@@ -57,6 +67,7 @@ pub(super) fn map(
 
 pub(super) fn tuple(
     types: &[Type],
+    constraints: Option<&Constraints>,
     items: Vec<Json<'_>>,
     place: Place<'_>,
     errors: &mut FieldErrors,
@@ -66,9 +77,10 @@ pub(super) fn tuple(
     }
     let mut values = Some(Vec::with_capacity(items.len()));
     for (index, (ty, json)) in types.iter().zip(items).enumerate() {
+        let part = constraints.and_then(|constraints| constraints.part(Part::Item(index)));
         collect(
             &mut values,
-            value(ty, json, Place::Item(&place, index), errors),
+            value(ty, part, json, Place::Item(&place, index), errors),
         );
     }
     values.map(Val::Tuple)
@@ -89,7 +101,10 @@ pub(super) fn record(
         }
         let place = Place::Member(&place, &field.json_name);
         let value = match take(&mut members, &field.json_name) {
-            Some(json) => value(&field.ty, json, place, errors),
+            Some(json) => {
+                let constraints = field.constraints.as_deref();
+                value(&field.ty, constraints, json, place, errors)
+            }
             None if field.ty.is_optional() => Some(Val::Option(None)),
             None => errors.add(place, "is required"),
         };
@@ -117,6 +132,7 @@ pub(super) fn variant(
     let json = take(&mut members, "value");
     let payload = payload(
         case.payload.as_ref(),
+        case.constraints.as_deref(),
         json,
         Place::Member(&place, "value"),
         errors,
@@ -135,11 +151,11 @@ pub(super) fn result(
     Some(Val::Result(match (ok, error) {
         (Some(json), None) => {
             let place = Place::Member(&place, "ok");
-            Ok(payload(ty.ok.as_ref(), Some(json), place, errors)?)
+            Ok(payload(ty.ok.as_ref(), None, Some(json), place, errors)?)
         }
         (None, Some(json)) => {
             let place = Place::Member(&place, "error");
-            Err(payload(ty.error.as_ref(), Some(json), place, errors)?)
+            Err(payload(ty.error.as_ref(), None, Some(json), place, errors)?)
         }
         _ => return errors.add(place, "must have either ok or error"),
     }))
@@ -148,6 +164,7 @@ pub(super) fn result(
 /// Reads a case's payload. If the case has no payload, the JSON must be absent or null.
 fn payload(
     ty: Option<&Type>,
+    constraints: Option<&Constraints>,
     json: Option<Json<'_>>,
     place: Place<'_>,
     errors: &mut FieldErrors,
@@ -157,7 +174,9 @@ fn payload(
         (None, Some(_)) => errors.add(place, "must be absent"),
         (Some(Type::Option(_)), None) => Some(Some(Box::new(Val::Option(None)))),
         (Some(_), None) => errors.add(place, "is required"),
-        (Some(ty), Some(json)) => Some(Some(Box::new(value(ty, json, place, errors)?))),
+        (Some(ty), Some(json)) => {
+            Some(Some(Box::new(value(ty, constraints, json, place, errors)?)))
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! Places in a request, and the errors found there.
 
+use wasmtime::component::Val;
+
+use crate::constraint::Constraints;
 use contract::FieldError;
 
 /// Maximum number of errors in one response. More would only amplify a hostile request.
@@ -107,6 +110,50 @@ impl FieldErrors {
         match value {
             Ok(value) => Some(value),
             Err(detail) => self.add(place, detail),
+        }
+    }
+
+    /// Returns a scalar like [`FieldErrors::check`], and adds an error for each bound that it breaks.
+    pub(crate) fn constrained(
+        &mut self,
+        place: Place<'_>,
+        constraints: Option<&Constraints>,
+        value: Result<Val, impl Into<String>>,
+    ) -> Option<Val> {
+        let value = self.check(place, value)?;
+        if let Some(constraint) = constraints.and_then(Constraints::own) {
+            constraint.check(&value, |detail| {
+                self.add::<()>(place, detail);
+            });
+        }
+        Some(value)
+    }
+
+    /// Adds an error for each bound that the number of items breaks.
+    pub(crate) fn constrain_count(
+        &mut self,
+        place: Place<'_>,
+        constraints: Option<&Constraints>,
+        count: usize,
+    ) {
+        if let Some(constraint) = constraints.and_then(Constraints::own) {
+            constraint.check_count(count, |detail| {
+                self.add::<()>(place, detail);
+            });
+        }
+    }
+
+    /// Adds an error for each item that must not be repeated. `at` is the place of an item.
+    pub(crate) fn constrain_items<'p>(
+        &mut self,
+        constraints: Option<&Constraints>,
+        items: &[Val],
+        at: impl Fn(usize) -> Place<'p>,
+    ) {
+        if let Some(constraint) = constraints.and_then(Constraints::own) {
+            for index in constraint.repeated(items) {
+                self.add::<()>(at(index), constraint.repetition());
+            }
         }
     }
 }

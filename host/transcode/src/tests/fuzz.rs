@@ -165,7 +165,7 @@ fn any_json_is_rejected_or_survives_a_round_trip() {
             return;
         };
         let mut errors = FieldErrors::new(usize::MAX);
-        let Some(value) = read::value(&ty, parsed, Place::Body, &mut errors) else {
+        let Some(value) = read::value(&ty, None, parsed, Place::Body, &mut errors) else {
             assert_ne!(errors.list, vec![], "no reason for the rejection");
             return;
         };
@@ -173,7 +173,7 @@ fn any_json_is_rejected_or_survives_a_round_trip() {
             return;
         };
         let again = json::parse(&written).expect("the JSON that was written");
-        let again = read::value(&ty, again, Place::Body, &mut errors);
+        let again = read::value(&ty, None, again, Place::Body, &mut errors);
         assert_eq!(again.as_ref(), Some(&value), "{:?}", errors.list);
     });
 }
@@ -279,6 +279,7 @@ fn document(interface: &Interface) {
             .map(|operation| operation.route().clone())
             .collect(),
         migrations: Vec::new(),
+        constraints: Vec::new(),
     };
     let document = openapi(&description, &operations);
     assert_eq!(

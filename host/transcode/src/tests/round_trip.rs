@@ -26,7 +26,7 @@ proptest! {
         prop_assert!(serde_json::from_slice::<serde_json::Value>(&text).is_ok());
         let mut errors = FieldErrors::new(usize::MAX);
         let json = json::parse(&text).unwrap();
-        let read = read::value(&ty, json, Place::Body, &mut errors);
+        let read = read::value(&ty, None, json, Place::Body, &mut errors);
         prop_assert_eq!(errors.list, vec![]);
         prop_assert_eq!(read, Some(value));
     }
@@ -39,7 +39,7 @@ proptest! {
         if write::value(&mut out, &ty, &other).is_ok() {
             let text = out.finish().unwrap();
             let json = json::parse(&text).unwrap();
-            let read = read::value(&ty, json, Place::Body, &mut errors);
+            let read = read::value(&ty, None, json, Place::Body, &mut errors);
             prop_assert_eq!(read.is_none(), !errors.list.is_empty());
         }
     }

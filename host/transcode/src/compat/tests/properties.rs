@@ -207,7 +207,7 @@ fn errors_of(written_as: &Type, value: &Val, read_as: &Type) -> Vec<String> {
     let text = out.finish().unwrap();
     let mut errors = FieldErrors::new(usize::MAX);
     let json = json::parse(&text).unwrap();
-    read::value(read_as, json, read::Place::Body, &mut errors);
+    read::value(read_as, None, json, read::Place::Body, &mut errors);
     errors.list.into_iter().map(|error| error.detail).collect()
 }
 
