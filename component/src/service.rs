@@ -18,6 +18,7 @@ pub fn describe() -> Description {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         routes: routes::all(),
         migrations: task_host_sdk::migrations!("migrations"),
+        constraints: Vec::new(),
     }
 }
 

@@ -25,6 +25,7 @@ pub async fn open(database: &dyn Database) -> Result<Revision> {
         version,
         routes,
         migrations,
+        constraints: _,
     } = tasks::service::describe();
     let (routes, operations) = routes
         .into_iter()
@@ -38,6 +39,7 @@ pub async fn open(database: &dyn Database) -> Result<Revision> {
         version,
         routes,
         migrations: migrations.into_iter().map(migration).collect(),
+        constraints: Vec::new(),
     };
     migrate(database, &description.migrations).await?;
     Ok(Revision {

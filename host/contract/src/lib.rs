@@ -98,6 +98,8 @@ pub struct Description {
     pub routes: Vec<Route>,
     /// The steps of the database schema, in the order in which they are applied.
     pub migrations: Vec<Migration>,
+    /// The constraints on the values of requests.
+    pub constraints: Vec<Constraint>,
 }
 
 impl Description {
@@ -198,6 +200,46 @@ pub enum Access {
     Read,
     /// Runs in one transaction, which is committed after a success.
     Write,
+}
+
+/// A constraint on the values in one place of a request. `None` allows everything.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Constraint {
+    /// What is constrained, such as `tasks:api/tasks#draft.tags[]`.
+    pub place: String,
+    /// What a value must be like.
+    pub bounds: Bounds,
+    /// What to tell the client about a value outside of the bounds, in place of the host's own words.
+    pub message: Option<String>,
+    /// Whether the host refuses values outside of the bounds. If not, the logic does.
+    pub enforced: bool,
+}
+
+/// What a value must be like. `None` allows everything.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Bounds {
+    /// Minimum length of a string, in characters.
+    pub min_length: Option<u32>,
+    /// Maximum length of a string, in characters.
+    pub max_length: Option<u32>,
+    /// A regular expression that must match a part of a string.
+    pub pattern: Option<String>,
+    /// The name of a string's format.
+    pub format: Option<String>,
+    /// Minimum of a number.
+    pub minimum: Option<f64>,
+    /// Maximum of a number.
+    pub maximum: Option<f64>,
+    /// A number must be greater.
+    pub exclusive_minimum: Option<f64>,
+    /// A number must be less.
+    pub exclusive_maximum: Option<f64>,
+    /// Minimum number of items.
+    pub min_items: Option<u32>,
+    /// Maximum number of items.
+    pub max_items: Option<u32>,
+    /// Whether all items must differ.
+    pub unique_items: bool,
 }
 
 /// One step of the logic's database schema.

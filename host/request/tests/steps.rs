@@ -149,6 +149,7 @@ impl Held {
                     next: None,
                 }],
                 migrations: Vec::new(),
+                constraints: Vec::new(),
             },
             router: matchit::Router::new(),
             openapi: serde_json::Value::Null,

@@ -6,7 +6,7 @@
 use wasmtime::component::Val;
 
 use contract::text::escaped;
-use contract::{Access, Asset, Description, Method, Migration, Route};
+use contract::{Access, Asset, Bounds, Constraint, Description, Method, Migration, Route};
 
 /// How a value breaks the contract, as a sentence. It may quote the component.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +21,7 @@ pub(super) fn description(value: &Val) -> Result<Description, ContractViolation>
         version: record.string("version")?,
         routes: record.list("routes", route)?,
         migrations: record.list("migrations", migration)?,
+        constraints: record.list("constraints", constraint)?,
     })
 }
 
@@ -106,6 +107,78 @@ fn route(value: &Val) -> Result<Route, ContractViolation> {
     })
 }
 
+fn constraint(value: &Val) -> Result<Constraint, ContractViolation> {
+    let record = Record::of(value, "a constraint")?;
+    let place = record.string("place")?;
+    let record = Record {
+        what: &format!("the constraint of {place}"),
+        ..record
+    };
+    // A bound of a later version would be silently dropped.
+    let known = |name: &str| CONSTRAINT_MEMBERS.contains(&name);
+    let mut set = record.members.iter();
+    if let Some((unknown, _)) =
+        set.find(|(name, value)| !known(name) && !matches!(value, Val::Option(None)))
+    {
+        return Err(ContractViolation(format!(
+            "{} has {unknown}, which a newer host knows",
+            record.what
+        )));
+    }
+    let count = |name| match record.optional(name)? {
+        None => Ok(None),
+        Some(Val::U32(count)) => Ok(Some(*count)),
+        Some(_) => Err(record.mistyped(name, "a u32")),
+    };
+    let number = |name| match record.optional(name)? {
+        None => Ok(None),
+        Some(Val::Float64(number)) => Ok(Some(*number)),
+        Some(_) => Err(record.mistyped(name, "an f64")),
+    };
+    let flag = |name| match record.optional(name)? {
+        None => Ok(None),
+        Some(Val::Bool(flag)) => Ok(Some(*flag)),
+        Some(_) => Err(record.mistyped(name, "a bool")),
+    };
+    let bounds = Bounds {
+        min_length: count("min-length")?,
+        max_length: count("max-length")?,
+        pattern: record.optional_string("pattern")?,
+        format: record.optional_string("format")?,
+        minimum: number("minimum")?,
+        maximum: number("maximum")?,
+        exclusive_minimum: number("exclusive-minimum")?,
+        exclusive_maximum: number("exclusive-maximum")?,
+        min_items: count("min-items")?,
+        max_items: count("max-items")?,
+        unique_items: flag("unique-items")?.unwrap_or(false),
+    };
+    Ok(Constraint {
+        bounds,
+        message: record.optional_string("message")?,
+        enforced: flag("enforced")?.unwrap_or(true),
+        place,
+    })
+}
+
+/// The members of a constraint that this host knows.
+const CONSTRAINT_MEMBERS: [&str; 14] = [
+    "place",
+    "min-length",
+    "max-length",
+    "pattern",
+    "format",
+    "minimum",
+    "maximum",
+    "exclusive-minimum",
+    "exclusive-maximum",
+    "min-items",
+    "max-items",
+    "unique-items",
+    "message",
+    "enforced",
+];
+
 fn migration(value: &Val) -> Result<Migration, ContractViolation> {
     let record = Record::of(value, "a migration")?;
     Ok(Migration {
@@ -180,20 +253,24 @@ impl<'a> Record<'a> {
     }
 
     fn optional_string(&self, name: &str) -> Result<Option<String>, ContractViolation> {
+        match self.optional(name)? {
+            None => Ok(None),
+            Some(Val::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(self.mistyped(name, "a string")),
+        }
+    }
+
+    /// Returns the value in an option. A missing member is none.
+    fn optional(&self, name: &str) -> Result<Option<&'a Val>, ContractViolation> {
         match self.get(name) {
             None | Some(Val::Option(None)) => Ok(None),
-            Some(Val::Option(Some(text))) => match &**text {
-                Val::String(text) => Ok(Some(text.clone())),
-                _ => Err(ContractViolation(format!(
-                    "{} of {} is not a string",
-                    name, self.what
-                ))),
-            },
-            Some(_) => Err(ContractViolation(format!(
-                "{} of {} is not an option",
-                name, self.what
-            ))),
+            Some(Val::Option(Some(value))) => Ok(Some(value)),
+            Some(_) => Err(self.mistyped(name, "an option")),
         }
+    }
+
+    fn mistyped(&self, name: &str, expected: &str) -> ContractViolation {
+        ContractViolation(format!("{name} of {} is not {expected}", self.what))
     }
 
     fn case(&self, name: &str) -> Result<Option<&'a str>, ContractViolation> {

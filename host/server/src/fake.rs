@@ -146,6 +146,7 @@ pub(super) fn revision() -> Revision {
             version: "1.4.0".to_owned(),
             routes: ROUTES.map(route).into(),
             migrations: Vec::new(),
+            constraints: Vec::new(),
         },
         router,
         openapi: serde_json::json!({

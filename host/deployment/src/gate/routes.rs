@@ -180,6 +180,7 @@ mod tests {
             version: "1".into(),
             routes: routes.iter().map(route).collect(),
             migrations: Vec::new(),
+            constraints: Vec::new(),
         }
     }
 

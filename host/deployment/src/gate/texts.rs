@@ -32,6 +32,17 @@ pub(super) fn check(description: &Description, assets: &[Asset]) -> Result<(), R
     for (number, migration) in (1..).zip(&description.migrations) {
         check_text(&format!("the name of migration {number}"), &migration.name)?;
     }
+    for (number, constraint) in (1..).zip(&description.constraints) {
+        let what = |member: &str| format!("the {member} of constraint {number}");
+        check_text(&what("place"), &constraint.place)?;
+        for (member, text) in [
+            ("pattern", &constraint.bounds.pattern),
+            ("format", &constraint.bounds.format),
+            ("message", &constraint.message),
+        ] {
+            check_text(&what(member), text.as_deref().unwrap_or_default())?;
+        }
+    }
     for (number, asset) in (1..).zip(assets) {
         check_text(&format!("the path of asset {number}"), &asset.path)?;
         check_text(
@@ -79,6 +90,7 @@ mod tests {
                 sqlite: "create table t (\n\tid integer)".into(),
                 postgres: String::new(),
             }],
+            constraints: Vec::new(),
         }
     }
 

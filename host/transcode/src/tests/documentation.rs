@@ -14,6 +14,7 @@ fn document(interface: &Interface, routes: Vec<Route>) -> Value {
         version: "1.2.3".to_owned(),
         routes,
         migrations: Vec::new(),
+        constraints: Vec::new(),
     };
     openapi(&description, &operations)
 }

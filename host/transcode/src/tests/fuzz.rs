@@ -279,6 +279,7 @@ fn document(interface: &Interface) {
             .map(|operation| operation.route().clone())
             .collect(),
         migrations: Vec::new(),
+        constraints: Vec::new(),
     };
     let document = openapi(&description, &operations);
     assert_eq!(

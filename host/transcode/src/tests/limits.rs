@@ -50,6 +50,7 @@ fn described(routes: Vec<Route>) -> Description {
         version: "1".to_owned(),
         routes,
         migrations: Vec::new(),
+        constraints: Vec::new(),
     }
 }
 

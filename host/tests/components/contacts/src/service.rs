@@ -17,6 +17,7 @@ impl Guest for Component {
                 route(Method::Put, "put", Access::Write),
             ],
             migrations: steps.map(|(_, name, text)| migration(name, text)).collect(),
+            constraints: Vec::new(),
         }
     }
 

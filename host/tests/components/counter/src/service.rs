@@ -25,6 +25,7 @@ impl Guest for Component {
                 migration("0001-counters", store::TABLES),
                 migration("0002-colors", store::INDEX),
             ],
+            constraints: Vec::new(),
         }
     }
 
