@@ -97,6 +97,28 @@ impl Platform for Host {
     }
 }
 
+impl service::Constraint {
+    /// Creates a constraint on a place, such as `bookmarks:api/bookmarks#draft.url`, without a bound.
+    pub fn at(place: impl Into<String>) -> Self {
+        Self {
+            place: place.into(),
+            min_length: None,
+            max_length: None,
+            pattern: None,
+            format: None,
+            minimum: None,
+            maximum: None,
+            exclusive_minimum: None,
+            exclusive_maximum: None,
+            min_items: None,
+            max_items: None,
+            unique_items: None,
+            message: None,
+            enforced: None,
+        }
+    }
+}
+
 impl service::Route {
     /// Creates a route that answers 200 with the whole result.
     pub fn new(

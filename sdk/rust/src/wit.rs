@@ -36,6 +36,7 @@ macro_rules! bindings {
                 "task-host:platform/service@1.0.0/route": ::task_host_sdk::service::Route,
                 "task-host:platform/service@1.0.0/migration": ::task_host_sdk::service::Migration,
                 "task-host:platform/service@1.0.0/asset": ::task_host_sdk::service::Asset,
+                "task-host:platform/service@1.0.0/constraint": ::task_host_sdk::service::Constraint,
                 "task-host:platform/service@1.0.0/description": ::task_host_sdk::service::Description,
                 $($key: $module),*
             },

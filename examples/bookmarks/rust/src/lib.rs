@@ -18,6 +18,7 @@ mod bookmarks {
     #[derive(Data)]
     pub struct Draft {
         /// The address.
+        #[check(max_length = 2048, format = "uri")]
         pub url: String,
     }
 

@@ -69,6 +69,13 @@ pub fn row(input: TokenStream) -> TokenStream {
 
 /// Makes a type part of the API of a [`macro@service`] module: a struct with named fields, or an enum.
 ///
+/// `#[check(…)]` on a field, or on a parameter of an operation, states which values are valid. The host answers 422 with
+/// a pointer to any other value, before the logic runs, and documents the bounds. Texts: `min_length`, `max_length`,
+/// `pattern`, `format`. Numbers: `minimum`, `maximum`, `exclusive_minimum`, `exclusive_maximum`. Lists: `min_items`,
+/// `max_items`, `unique_items`, and `each(…)` for the items. `message` replaces the host's words, and with
+/// `enforced = false` the logic refuses the values itself. Tests on the build machine call operations without the host,
+/// so these checks do not run there.
+///
 /// An enum without payloads can also be a parameter and a column: the text of the case in kebab-case.
 #[proc_macro_derive(Data, attributes(check))]
 pub fn data(input: TokenStream) -> TokenStream {

@@ -3,6 +3,7 @@
 //! The module's types are the types of the generated bindings, so nothing is converted: the WIT of each has the same
 //! fields in the same order, and the bindings refer to the module's types in place of their own.
 
+mod checks;
 pub mod names;
 mod operation;
 mod types;
@@ -110,6 +111,7 @@ pub fn expand(arguments: Arguments, mut module: ItemMod) -> syn::Result<TokenStr
     let routes = operations
         .iter()
         .map(|operation| operation.route(&package, &interface));
+    let constraints = wit.constraints();
     let name = &arguments.name;
     let migrations = folder(arguments.migrations.as_ref(), "migrations");
     let assets = folder(arguments.assets.as_ref(), "assets");
@@ -142,6 +144,7 @@ pub fn expand(arguments: Arguments, mut module: ItemMod) -> syn::Result<TokenStr
                 version: ::std::string::String::from(::core::env!("CARGO_PKG_VERSION")),
                 routes: ::std::vec![#(#routes),*],
                 migrations: #migrations,
+                constraints: ::std::vec![#(#constraints),*],
             }
         }
 

@@ -42,6 +42,7 @@ mod gadgets {
     #[derive(Data)]
     pub struct Sample {
         pub sizes: Vec<Size>,
+        #[check(max_items = 3, each(minimum = -7, exclusive_maximum = 1.5))]
         pub counts: Vec<(String, i32)>,
         pub bytes: Vec<u8>,
     }
@@ -166,6 +167,21 @@ mod tests {
         assert_eq!(
             testing::log_lines(),
             ["info stored a gadget gadget.kind=\"hand-tool\""]
+        );
+    }
+
+    #[test]
+    fn checks_are_constraints_of_the_description() {
+        let constraints = __describe().constraints;
+        let [list, items] = constraints.as_slice() else {
+            panic!("{constraints:?}");
+        };
+        let place = "gadgets:api/gadgets#sample.counts";
+        assert_eq!((list.place.as_str(), list.max_items), (place, Some(3)));
+        assert_eq!(items.place, format!("{place}[]"));
+        assert_eq!(
+            (items.minimum, items.exclusive_maximum),
+            (Some(-7.0), Some(1.5))
         );
     }
 

@@ -5,6 +5,7 @@ use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::{FnArg, ItemFn, LitInt, LitStr, Pat, ReturnType, Token, Type, parse_quote};
 
+use super::checks::Check;
 use super::names;
 use super::types::{Types, named};
 
@@ -36,6 +37,7 @@ pub struct Parameter {
     /// The name and the type in WIT. A cursor has two.
     pub wit: Vec<(String, String)>,
     is_cursor: bool,
+    pub checks: Vec<Check>,
 }
 
 /// What an operation returns after a success.
@@ -111,6 +113,13 @@ impl Operation {
             return Ok(None);
         };
         let arguments: Arguments = function.attrs.remove(index).parse_args()?;
+        let mut checks = Vec::new();
+        for input in &mut function.sig.inputs {
+            checks.push(match input {
+                FnArg::Typed(input) => Check::take(&mut input.attrs)?,
+                FnArg::Receiver(_) => Vec::new(),
+            });
+        }
         let signature = &function.sig;
         if let Some(parameter) = signature.generics.params.first() {
             return Err(syn::Error::new_spanned(
@@ -125,8 +134,8 @@ impl Operation {
             ));
         }
         let mut parameters = Vec::new();
-        for input in &signature.inputs {
-            parameters.push(parameter(input, types)?);
+        for (input, checks) in signature.inputs.iter().zip(checks) {
+            parameters.push(parameter(input, checks, types)?);
         }
         check_path(&arguments.path, &parameters)?;
         let operation = Self {
@@ -252,7 +261,7 @@ impl Operation {
     }
 }
 
-fn parameter(input: &FnArg, types: &Types) -> syn::Result<Parameter> {
+fn parameter(input: &FnArg, checks: Vec<Check>, types: &Types) -> syn::Result<Parameter> {
     let FnArg::Typed(input) = input else {
         return Err(syn::Error::new_spanned(input, "an operation has no self"));
     };
@@ -276,6 +285,7 @@ fn parameter(input: &FnArg, types: &Types) -> syn::Result<Parameter> {
         ty: (*input.ty).clone(),
         wit,
         is_cursor,
+        checks,
     })
 }
 

@@ -7,6 +7,7 @@ use syn::{
     Attribute, Fields, GenericArgument, Item, Meta, Path, PathArguments, Token, Type, parse_quote,
 };
 
+use super::checks::Check;
 use super::names;
 
 /// A type of the module.
@@ -30,6 +31,7 @@ pub struct Member {
     pub name: String,
     pub docs: String,
     pub ty: Option<Type>,
+    pub checks: Vec<Check>,
 }
 
 /// The types of a module that are part of its API.
@@ -47,19 +49,21 @@ impl Types {
                         // The derive macro reports it.
                         continue;
                     };
-                    let members = fields.named.iter().filter_map(|field| {
-                        let name = names::kebab(field.ident.as_ref()?);
-                        Some(name.map(|name| Member {
-                            name,
+                    let mut members = Vec::new();
+                    for field in &fields.named {
+                        let Some(ident) = &field.ident else { continue };
+                        members.push(Member {
+                            name: names::kebab(ident)?,
                             docs: names::docs(&field.attrs),
                             ty: Some(field.ty.clone()),
-                        }))
-                    });
+                            checks: Check::read(&field.attrs)?,
+                        });
+                    }
                     types.push(Definition {
                         name: names::kebab(&item.ident)?,
                         ident: item.ident.clone(),
                         docs: names::docs(&item.attrs),
-                        shape: Shape::Record(members.collect::<syn::Result<_>>()?),
+                        shape: Shape::Record(members),
                     });
                 }
                 Item::Enum(item) if derives(&item.attrs, "Data") => {
@@ -84,6 +88,7 @@ impl Types {
                             name: names::kebab(&case.ident)?,
                             docs: names::docs(&case.attrs),
                             ty,
+                            checks: Check::read(&case.attrs)?,
                         })
                     });
                     types.push(Definition {

@@ -7,6 +7,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::{Path, Type};
 
+use super::checks::Check;
 use super::operation::{Operation, OutcomeShape};
 use super::types::{Shape, Types};
 
@@ -176,6 +177,30 @@ impl Interface<'_> {
              package task-host:platform@1.0.0 {{\n{TYPES}\n}}\n\
              {clock}"
         )
+    }
+
+    /// Returns the constraints on values of requests, as expressions.
+    pub fn constraints(&self) -> Vec<TokenStream> {
+        let Self { package, name, .. } = self;
+        let mut constraints = Vec::new();
+        let mut add = |place: &str, part: &str, checks: &[Check]| {
+            let place = format!("{package}/{name}#{place}.{part}");
+            constraints.extend(checks.iter().map(|check| check.constraint(&place)));
+        };
+        for definition in &self.types.0 {
+            let (Shape::Record(members) | Shape::Cases(members)) = &definition.shape;
+            for member in members {
+                add(&definition.name, &member.name, &member.checks);
+            }
+        }
+        for operation in self.operations {
+            for parameter in &operation.parameters {
+                for (name, _) in &parameter.wit {
+                    add(&operation.name, name, &parameter.checks);
+                }
+            }
+        }
+        constraints
     }
 
     /// Returns the documentation in the format of a `package-docs` section: a version, then JSON.
