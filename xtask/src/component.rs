@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, anyhow};
 use wit_component::ComponentEncoder;
 
 use crate::step;
-use crate::toolchain::{self, WASM_TARGET};
+use crate::toolchain::{self, WASI_TARGET, WASM_TARGET};
 use crate::workspace::Workspace;
 
 /// A package of the workspace that becomes a file below `target/components`.
@@ -26,6 +26,8 @@ pub struct Component {
     /// The folder of its world's WIT and `deps`, relative to the root. `None` for a component without
     /// documentation.
     pub wit: Option<&'static str>,
+    /// The Rust target. Rust's linker for [`WASI_TARGET`] makes a component by itself.
+    pub target: &'static str,
     /// The Cargo profile that it is compiled with.
     pub profile: &'static str,
     /// The file below `target/components`.
@@ -36,6 +38,7 @@ pub struct Component {
 pub const TASKS: Component = Component {
     name: "tasks",
     wit: Some("wit/tasks"),
+    target: WASM_TARGET,
     profile: "component",
     file: "tasks.wasm",
 };
@@ -44,6 +47,7 @@ pub const TASKS: Component = Component {
 pub const COUNTER: Component = Component {
     name: "counter",
     wit: Some("host/tests/components/counter/wit"),
+    target: WASM_TARGET,
     profile: "component",
     file: "counter.wasm",
 };
@@ -52,8 +56,27 @@ pub const COUNTER: Component = Component {
 pub const CONTACTS: Component = Component {
     name: "contacts",
     wit: Some("host/tests/components/contacts/wit"),
+    target: WASM_TARGET,
     profile: "component",
     file: "contacts.wasm",
+};
+
+/// The service of the host's tests that uses and misuses all of WASI.
+pub const WASI: Component = Component {
+    name: "wasi-guest",
+    wit: None,
+    target: WASI_TARGET,
+    profile: "component",
+    file: "wasi.wasm",
+};
+
+/// The bookmarks service with Rust's standard library.
+pub const BOOKMARKS: Component = Component {
+    name: "bookmarks-rust-wasip2",
+    wit: Some("examples/bookmarks/wit"),
+    target: WASI_TARGET,
+    profile: "component",
+    file: "bookmarks-rust-wasip2.wasm",
 };
 
 /// Builds every component of the workspace.
@@ -61,7 +84,7 @@ pub const CONTACTS: Component = Component {
 /// # Errors
 /// If a component does not build: see [`build`]. The components after it are not built.
 pub fn build_all(workspace: &Workspace) -> Result<()> {
-    for component in [TASKS, COUNTER, CONTACTS] {
+    for component in [TASKS, COUNTER, CONTACTS, WASI, BOOKMARKS] {
         build(workspace, component)?;
     }
     Ok(())
@@ -74,11 +97,13 @@ pub fn build_all(workspace: &Workspace) -> Result<()> {
 /// If the package does not compile, or its exports do not match its world. An earlier file stays as it
 /// was.
 pub fn build(workspace: &Workspace, component: Component) -> Result<PathBuf> {
-    toolchain::ensure_wasm_target(workspace)?;
+    toolchain::ensure_target(workspace, component.target)?;
     step::announce(&format!("Building the component {}…", component.name));
-    let module = compile(workspace, component)?;
-    let mut bytes = encode(&module)
-        .with_context(|| format!("cannot make a component of {}", component.name))?;
+    let mut bytes = compile(workspace, component)?;
+    if component.target == WASM_TARGET {
+        bytes = encode(&bytes)
+            .with_context(|| format!("cannot make a component of {}", component.name))?;
+    }
     if let Some(wit) = component.wit {
         docs::append(&mut bytes, &workspace.root.join(wit))?;
     }
@@ -90,14 +115,19 @@ pub fn build(workspace: &Workspace, component: Component) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Compiles the package and returns the core module. The bindings have put its component type into a
-/// custom section.
+/// Compiles the package and returns the linker's output: a component, or the core module, in whose
+/// custom section the bindings have put its component type.
 fn compile(workspace: &Workspace, component: Component) -> Result<Vec<u8>> {
-    let Component { name, profile, .. } = component;
-    let flags = path_mappings(workspace)?;
+    let Component {
+        name,
+        target,
+        profile,
+        ..
+    } = component;
+    let flags = path_mappings(workspace, target)?;
     let mut command = workspace.cargo("build");
     command
-        .args(["--package", name, "--target", WASM_TARGET])
+        .args(["--package", name, "--target", target])
         .args(["--profile", profile, "--config", &flags])
         // Flags from the environment would replace the ones above and change the bytes.
         .env_remove("RUSTFLAGS")
@@ -106,7 +136,7 @@ fn compile(workspace: &Workspace, component: Component) -> Result<Vec<u8>> {
 
     let file = workspace
         .target
-        .join(WASM_TARGET)
+        .join(target)
         .join(profile)
         .join(name.replace('-', "_"))
         .with_extension("wasm");
@@ -115,7 +145,7 @@ fn compile(workspace: &Workspace, component: Component) -> Result<Vec<u8>> {
 
 /// Returns Cargo configuration that keeps this machine's folders out of panic messages. Cargo merges it
 /// with the settings of `.cargo/config.toml` for the target.
-fn path_mappings(workspace: &Workspace) -> Result<String> {
+fn path_mappings(workspace: &Workspace, target: &str) -> Result<String> {
     let cargo_home = env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(env::home_dir()?.join(".cargo")))
@@ -129,7 +159,7 @@ fn path_mappings(workspace: &Workspace) -> Result<String> {
     .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
     // A JSON array of strings is a TOML array of strings.
     let flags = serde_json::to_string(&flags)?;
-    Ok(format!("target.{WASM_TARGET}.rustflags={flags}"))
+    Ok(format!("target.{target}.rustflags={flags}"))
 }
 
 fn encode(module: &[u8]) -> Result<Vec<u8>> {
@@ -182,7 +212,7 @@ mod tests {
     #[test]
     fn paths_of_this_machine_are_replaced() {
         let workspace = Workspace::locate().unwrap();
-        let mappings = path_mappings(&workspace).unwrap();
+        let mappings = path_mappings(&workspace, WASM_TARGET).unwrap();
         let prefix = "target.wasm32-unknown-unknown.rustflags=[\"--remap-path-prefix=";
         assert!(mappings.starts_with(prefix), "{mappings}");
         assert!(mappings.contains(&format!("={}=.", workspace.root.display())));

@@ -25,3 +25,4 @@ mod telemetry;
 mod toy;
 mod traffic;
 mod transfer;
+mod wasi;
