@@ -1,10 +1,11 @@
 // The bookmarks service in JavaScript.
 
+import { write } from "task-host:platform/log@1.0.0";
 import { execute, query } from "task-host:platform/sql@1.0.0";
 
 const table = (key) => `CREATE TABLE bookmarks (id ${key}, url text NOT NULL)`;
 
-export const bookmarks = {
+export const bookmarks = logged({
   create(draft) {
     const statement = "INSERT INTO bookmarks (url) VALUES ($1) RETURNING id, url";
     return first(read(statement, { tag: "text", val: draft.url }));
@@ -23,9 +24,7 @@ export const bookmarks = {
   },
 
   uuid() {
-    // QuickJS has no `crypto`.
-    if (globalThis.crypto?.randomUUID) return crypto.randomUUID();
-    return "xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx".replace(/x/g, () => Math.floor(Math.random() * 16).toString(16));
+    return crypto.randomUUID();
   },
 
   clock() {
@@ -40,7 +39,7 @@ export const bookmarks = {
   panic(message) {
     throw new TypeError(message);
   },
-};
+});
 
 export const service = {
   describe() {
@@ -89,6 +88,20 @@ export const service = {
     return [["schemes", BigInt(schemes.size)]];
   },
 };
+
+// Logs the errors that a function does not handle, then throws them again. The tool takes everything that is
+// thrown for a problem, and reports only that it is none.
+function logged(functions) {
+  const guard = (run) => (...values) => {
+    try {
+      return run(...values);
+    } catch (error) {
+      if (error instanceof Error) write("error", `${error}`, [["stack", error.stack]]);
+      throw error;
+    }
+  };
+  return Object.fromEntries(Object.entries(functions).map(([name, run]) => [name, guard(run)]));
+}
 
 function read(statement, ...parameters) {
   const { cells, heap } = query(statement, parameters);

@@ -2,6 +2,7 @@
 //! and WASI with nothing granted.
 
 mod events;
+pub(super) mod http;
 mod log;
 mod sql;
 pub(super) mod wasi;
@@ -35,9 +36,9 @@ const PLATFORM: [(&str, &str); 5] = [
 pub(super) fn offered(interface: &str) -> Option<&'static str> {
     let platform = PLATFORM.iter().find(|(name, _)| *name == interface);
     let wasi = || {
-        wasi::INTERFACES
-            .contains(&interface)
-            .then_some(wasi::VERSION)
+        let mut interfaces = wasi::INTERFACES.iter().chain(&http::INTERFACES);
+        let offered = interfaces.any(|name| *name == interface);
+        offered.then_some(wasi::VERSION)
     };
     platform.map(|(_, version)| *version).or_else(wasi)
 }

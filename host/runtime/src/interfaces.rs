@@ -231,7 +231,6 @@ mod tests {
             text
         };
         for (name, advice) in [
-            ("wasi:http/outgoing-handler@0.2.0", "no outgoing network"),
             ("wasi:keyvalue/store@0.2.0", "wasi:cli/imports@0.2"),
             ("wasi:clocks/system-clock@0.3.0", "build for WASI 0.2"),
             ("task-host:platform/queue@1.0.0", "need a later host"),
@@ -250,7 +249,10 @@ mod tests {
 
     #[test]
     fn every_interface_of_wasi_is_offered_in_each_of_its_versions() {
-        for name in imports::wasi::INTERFACES {
+        for name in imports::wasi::INTERFACES
+            .iter()
+            .chain(&imports::http::INTERFACES)
+        {
             for version in ["0.2.0", "0.2.3", "0.2.9"] {
                 let import = format!(r#"(import "{name}@{version}" (func))"#);
                 assert_eq!(checked(&component(&import)), Ok(()), "{name}@{version}");

@@ -59,8 +59,13 @@ pub(super) fn load(
     // cannot read. wasmtime checks version and configuration.
     let component = unsafe { Component::deserialize(engine, code.bytes()) }.map_err(unusable)?;
 
-    let instance = linker
-        .instantiate_pre(&component)
+    let instance = imports::http::define(linker, &component, engine)
+        .and_then(|extended| {
+            extended
+                .as_ref()
+                .unwrap_or(linker)
+                .instantiate_pre(&component)
+        })
         .map_err(|error| link_error(&component, engine, &error))?;
     let component_type = component.component_type();
     let program = Program::new(instance, component);
@@ -119,14 +124,9 @@ pub(super) fn check_imports(imports: &[String]) -> Result<(), LoadError> {
 
 /// What an author can do about unknown imports of a kind. Many are not written by hand: a tool or the
 /// runtime of a language adds them.
-const ADVICE: [(fn(&str) -> bool, &str); 4] = [
+const ADVICE: [(fn(&str) -> bool, &str); 3] = [
     (
-        |name| name.starts_with("wasi:http/"),
-        "the logic has no outgoing network: switch HTTP off in the tool that made the component \
-         (componentize-js: -d http -d fetch-event)",
-    ),
-    (
-        |name| name.starts_with("wasi:") && !name.starts_with("wasi:http/"),
+        |name| name.starts_with("wasi:"),
         "of WASI this host offers the interfaces of wasi:cli/imports@0.2: build for WASI 0.2 \
          (wasm32-wasip2), and use the platform's sql and log instead of other interfaces",
     ),

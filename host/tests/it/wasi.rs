@@ -9,7 +9,7 @@ mod time;
 
 use serde_json::Value;
 
-use crate::harness::{Host, Setup, built};
+use crate::harness::{Host, Setup, built, eventually};
 use crate::metrics::count;
 
 /// The service that uses and misuses all of WASI.
@@ -41,14 +41,19 @@ fn fails(host: &Host, attempt: &str, status: u16, code: &str) {
 }
 
 /// Returns the messages of a request's log lines that the logic wrote to a stream, with their
-/// levels.
-fn lines_of(host: &Host, request: &str, stream: &str) -> Vec<(String, String)> {
+/// levels, as soon as there are `count` of them.
+#[track_caller]
+fn lines_of(host: &Host, request: &str, stream: &str, count: usize) -> Vec<(String, String)> {
     let text = |line: &Value, member: &str| line[member].as_str().unwrap_or_default().to_owned();
-    let lines = host.log.all();
-    let lines = lines
-        .iter()
-        .filter(|line| line.to_string().contains(request) && line.to_string().contains(stream));
-    lines
-        .map(|line| (text(line, "level"), text(line, "message")))
-        .collect()
+    let written = |line: &&Value| {
+        let line = line.to_string();
+        line.contains(request) && line.contains(stream)
+    };
+    eventually("the lines are in the log", || {
+        let lines = host.log.all();
+        let lines: Vec<_> = lines.iter().filter(written).collect();
+        let pairs = lines.iter();
+        let pairs = pairs.map(|line| (text(line, "level"), text(line, "message")));
+        (lines.len() >= count).then(|| pairs.collect())
+    })
 }

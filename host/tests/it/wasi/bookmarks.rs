@@ -38,12 +38,12 @@ fn a_service_with_the_standard_library_works_like_any_other() {
     let request = answer.expect_header("x-request-id");
     for (stream, level) in [("stdout", "INFO"), ("stderr", "WARN")] {
         let line = (level.to_owned(), "hello".to_owned());
-        assert_eq!(lines_of(&host, request, stream), [line]);
+        assert_eq!(lines_of(&host, request, stream, 1), [line]);
     }
     let answer = host.get("/panic?message=at+the+disco");
     answer.problem(500, "logic-trapped");
     let request = answer.expect_header("x-request-id");
-    let text = format!("{:?}", lines_of(&host, request, "stderr"));
+    let text = format!("{:?}", lines_of(&host, request, "stderr", 2));
     assert!(text.contains("src/lib.rs:"), "{text}");
     assert!(text.contains("at the disco"), "{text}");
 }

@@ -1,6 +1,6 @@
 //! What WASI offers elsewhere and this host does not grant: the environment, files and the network.
 
-use super::{guest, seen};
+use super::{fails, guest, seen};
 
 #[test]
 fn the_environment_is_empty() {
@@ -35,4 +35,13 @@ fn no_socket_can_be_made_and_no_name_is_resolved() {
     let denied =
         |failure: &String| failure.contains("access-denied") || failure.contains("failure");
     assert!(failures.iter().all(denied), "{failures:?}");
+}
+
+#[test]
+fn a_request_to_another_host_fails_and_the_log_says_why() {
+    let host = guest().start();
+    fails(&host, "request", 500, "logic-trapped");
+    let reason = "the logic has no outgoing network: it called wasi:http/types@";
+    let line = host.log.find(|line| line.to_string().contains(reason));
+    assert!(line.is_some(), "{}", host.log.tail(5));
 }

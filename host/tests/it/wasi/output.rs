@@ -16,9 +16,9 @@ fn each_line_is_a_log_line_of_the_request() {
     let answer = host.get("/attempts/print").expect(200);
     let request = answer.expect_header("x-request-id");
     let stdout = ["one line", "not \u{fffd} UTF-8", "unfinished"];
-    assert_eq!(lines_of(&host, request, "stdout"), stdout.map(info));
+    assert_eq!(lines_of(&host, request, "stdout", 3), stdout.map(info));
     let stderr = ["a line \\u001b[31mof errors\\u202e", "unfinished, too"];
-    assert_eq!(lines_of(&host, request, "stderr"), stderr.map(warn));
+    assert_eq!(lines_of(&host, request, "stderr", 2), stderr.map(warn));
 }
 
 #[test]
@@ -27,7 +27,10 @@ fn the_last_line_before_a_trap_is_kept() {
     let answer = host.get("/attempts/print-and-trap");
     answer.problem(500, "logic-trapped");
     let request = answer.expect_header("x-request-id");
-    assert_eq!(lines_of(&host, request, "stdout"), [info("the last words")]);
+    assert_eq!(
+        lines_of(&host, request, "stdout", 1),
+        [info("the last words")]
+    );
 }
 
 #[test]
@@ -36,7 +39,7 @@ fn a_panic_is_in_the_log_with_its_message_and_line() {
     let answer = host.get("/attempts/panic");
     answer.problem(500, "logic-trapped");
     let request = answer.expect_header("x-request-id");
-    let lines = lines_of(&host, request, "stderr");
+    let lines = lines_of(&host, request, "stderr", 2);
     let text: Vec<_> = lines.iter().map(|(_, message)| &**message).collect();
     assert!(text[0].contains("panicked at"), "{lines:?}");
     assert!(text[0].contains("attempts.rs:"), "{lines:?}");
@@ -48,7 +51,7 @@ fn lines_and_bytes_beyond_the_limits_of_the_log_are_dropped_and_counted() {
     let host = guest().start();
     let answer = host.get("/attempts/print-lines?n=250").expect(200);
     let request = answer.expect_header("x-request-id");
-    let lines = lines_of(&host, request, "stdout");
+    let lines = lines_of(&host, request, "stdout", 100);
     assert_eq!(lines.len(), 100);
     assert_eq!(lines[99], info("line 99"));
     let dropped = host.log.find(|line| line["dropped"] == 150);
@@ -57,7 +60,7 @@ fn lines_and_bytes_beyond_the_limits_of_the_log_are_dropped_and_counted() {
     // A long line is cut off, and the next one is whole.
     let answer = host.get("/attempts/print-long-line?n=3000").expect(200);
     let request = answer.expect_header("x-request-id");
-    let lines = lines_of(&host, request, "stdout");
+    let lines = lines_of(&host, request, "stdout", 2);
     assert_eq!(lines, [info(&"x".repeat(4096)), info("the next line")]);
 }
 

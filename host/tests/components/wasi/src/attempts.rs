@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wasip2::clocks::{monotonic_clock, wall_clock};
 use wasip2::io::poll::poll;
 use wasip2::random::{insecure, insecure_seed, random};
-use wasip2::{cli, filesystem, sockets};
+use wasip2::{cli, filesystem, http, sockets};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -54,6 +54,10 @@ pub fn attempt(what: &str, n: u64) -> Option<Vec<String>> {
                 failure(sockets::udp_create_socket::create_udp_socket(family)),
                 failure(sockets::ip_name_lookup::resolve_addresses(&network, name)),
             ]
+        }
+        "request" => {
+            let request = http::types::OutgoingRequest::new(http::types::Fields::new());
+            vec![failure(http::outgoing_handler::handle(request, None))]
         }
         "stdin" => {
             let mut text = String::new();
