@@ -6,6 +6,7 @@
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, ResourceType};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, IoError};
 
 use crate::state::State;
 
@@ -41,7 +42,7 @@ pub(crate) fn define(
                     })?;
                 }
                 ComponentItem::Resource(_) => {
-                    linker.resource(export, ResourceType::host::<Absent>(), |_, _| Ok(()))?;
+                    linker.resource(export, resource(export), |_, _| Ok(()))?;
                 }
                 _ => {}
             }
@@ -50,5 +51,17 @@ pub(crate) fn define(
     Ok(extended)
 }
 
-/// A resource that no function returns.
+/// Returns the type of a resource by its name in `wasi:http`: one of `wasi:io`, which it uses, or one
+/// of its own, which no function returns.
+fn resource(name: &str) -> ResourceType {
+    match name {
+        "input-stream" => ResourceType::host::<DynInputStream>(),
+        "output-stream" => ResourceType::host::<DynOutputStream>(),
+        "pollable" => ResourceType::host::<DynPollable>(),
+        "io-error" => ResourceType::host::<IoError>(),
+        _ => ResourceType::host::<Absent>(),
+    }
+}
+
+/// A resource of `wasi:http`.
 struct Absent;

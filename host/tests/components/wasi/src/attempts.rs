@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use wasip2::clocks::{monotonic_clock, wall_clock};
 use wasip2::io::poll::poll;
+use wasip2::io::streams::StreamError;
 use wasip2::random::{insecure, insecure_seed, random};
 use wasip2::{cli, filesystem, http, sockets};
 
@@ -57,7 +58,21 @@ pub fn attempt(what: &str, n: u64) -> Option<Vec<String>> {
         }
         "request" => {
             let request = http::types::OutgoingRequest::new(http::types::Fields::new());
-            vec![failure(http::outgoing_handler::handle(request, None))]
+            let body = request.body().expect("a body");
+            let output = body.write().expect("a stream");
+            drop(output.subscribe());
+            let answer = http::outgoing_handler::handle(request, None);
+            let answer = answer.expect("an answer");
+            drop(answer.subscribe());
+            let body = answer.get().map(|answer| answer.expect("taken once"));
+            let body = body.map(|answer| answer.expect("an answer").consume());
+            let body = body.expect("ready").expect("a body");
+            let input = body.stream().expect("a stream");
+            let end = input.blocking_read(n).map_err(|error| match error {
+                StreamError::LastOperationFailed(error) => http::types::http_error_code(&error),
+                StreamError::Closed => None,
+            });
+            vec![failure(end)]
         }
         "stdin" => {
             let mut text = String::new();
