@@ -105,6 +105,9 @@ impl LogLines {
 
     /// Logs the unfinished line of an output. Empty lines are left out.
     fn finish_line(&mut self, output: Output) {
+        if self.unfinished[output as usize].is_empty() {
+            return;
+        }
         let mut line = std::mem::take(&mut self.unfinished[output as usize]);
         let text = String::from_utf8_lossy(&line);
         let text = escaped(clip(text.trim_end_matches('\r')));
