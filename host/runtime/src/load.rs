@@ -113,33 +113,37 @@ pub(super) fn check_imports(imports: &[String]) -> Result<(), LoadError> {
         return Ok(());
     }
     let mut message = unknown.join(", ");
-    for (kind, advice) in ADVICE {
-        if unknown.iter().any(|name| kind(split(name).0)) {
-            message.push_str("; ");
-            message.push_str(advice);
+    let mut advice: Vec<&str> = Vec::new();
+    for name in unknown {
+        let of_its_kind = advice_for(name);
+        if !advice.contains(&of_its_kind) {
+            advice.push(of_its_kind);
         }
+    }
+    for advice in advice {
+        message.push_str("; ");
+        message.push_str(advice);
     }
     Err(LoadError::Import(message))
 }
 
-/// What an author can do about unknown imports of a kind. Many are not written by hand: a tool or the
+/// Returns what an author can do about an unknown import. Many are not written by hand: a tool or the
 /// runtime of a language adds them.
-const ADVICE: [(fn(&str) -> bool, &str); 3] = [
-    (
-        |name| name.starts_with("wasi:"),
-        "of WASI this host offers the interfaces of wasi:cli/imports@0.2: build for WASI 0.2 \
-         (wasm32-wasip2), and use the platform's sql and log instead of other interfaces",
-    ),
-    (
-        |name| name.starts_with("task-host:"),
-        "interfaces of task-host that this host does not know need a later host",
-    ),
-    (
-        |name| !name.starts_with("wasi:") && !name.starts_with("task-host:"),
-        "an interface of your own has to be implemented inside the component: export it, or join \
-         the component with one that does (wac plug)",
-    ),
-];
+fn advice_for(name: &str) -> &'static str {
+    match name.split(':').next() {
+        Some("wasi") => {
+            "of WASI this host offers the interfaces of wasi:cli/imports@0.2: build for WASI 0.2 \
+             (wasm32-wasip2), and use the platform's sql and log instead of other interfaces"
+        }
+        Some("task-host") => {
+            "interfaces of task-host that this host does not know need a later host"
+        }
+        _ => {
+            "an interface of your own has to be implemented inside the component: export it, or \
+             join the component with one that does (wac plug)"
+        }
+    }
+}
 
 fn names_of<'a, T>(items: impl Iterator<Item = (&'a str, T)>) -> Vec<String> {
     items.map(|(name, _)| name.to_owned()).collect()

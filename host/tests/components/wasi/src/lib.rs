@@ -2,14 +2,6 @@
 //!
 //! `describe` uses what runtimes of languages use when they start, and reports it in the version.
 
-#![cfg_attr(
-    not(target_arch = "wasm32"),
-    expect(
-        clippy::result_large_err,
-        reason = "the contract's problem is large only on targets with 64-bit pointers"
-    )
-)]
-
 mod attempts;
 mod bindings;
 
