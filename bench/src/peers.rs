@@ -11,6 +11,7 @@ use anyhow::Result;
 use xtask::component::{self, Component};
 use xtask::python::{Missing, Python};
 use xtask::step;
+use xtask::toolchain::WASM_TARGET;
 use xtask::workspace::Workspace;
 
 use crate::kind::Kind;
@@ -20,6 +21,7 @@ use crate::postgres;
 const WASI_HTTP: Component = Component {
     name: "wasi-http",
     wit: None,
+    target: WASM_TARGET,
     profile: "component",
     file: "wasi-http.wasm",
 };

@@ -107,14 +107,14 @@ class Host(Process):
     Variables of the developer's shell that would change what the host does are removed.
     """
 
-    def __init__(self, binary, settings, log, arguments=("serve",)):
+    def __init__(self, binary, settings, log, arguments=("serve",), limit=LIMIT):
         defaults = {"TASK_HOST_ADDR": "127.0.0.1:0", "TASK_HOST_ADMIN_ADDR": "127.0.0.1:0"}
         # The addresses are read from the log.
         defaults |= {"TASK_HOST_LOG_FORMAT": "json"}
         kept = {name: value for name, value in os.environ.items() if "TASK_HOST_" not in name}
         super().__init__([binary, *arguments], log, kept | defaults | settings)
         try:
-            self.url, self.admin_url = wait_for("the host serves", self._addresses)
+            self.url, self.admin_url = wait_for("the host serves", self._addresses, limit)
         except BaseException:
             self.kill()
             raise

@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, anyhow};
 use wit_component::ComponentEncoder;
 
 use crate::step;
-use crate::toolchain::{self, WASM_TARGET};
+use crate::toolchain::{self, WASI_TARGET, WASM_TARGET};
 use crate::workspace::Workspace;
 
 /// A package of the workspace that becomes a file below `target/components`.
@@ -26,6 +26,8 @@ pub struct Component {
     /// The folder of its world's WIT and `deps`, relative to the root. `None` for a component without
     /// documentation.
     pub wit: Option<&'static str>,
+    /// The Rust target. Rust's linker for [`WASI_TARGET`] makes a component by itself.
+    pub target: &'static str,
     /// The Cargo profile that it is compiled with.
     pub profile: &'static str,
     /// The file below `target/components`.
@@ -36,6 +38,7 @@ pub struct Component {
 pub const TASKS: Component = Component {
     name: "tasks",
     wit: Some("wit/tasks"),
+    target: WASM_TARGET,
     profile: "component",
     file: "tasks.wasm",
 };
@@ -51,6 +54,7 @@ pub const TASKS_IN_WORK: Component = Component {
 pub const COUNTER: Component = Component {
     name: "counter",
     wit: Some("host/tests/components/counter/wit"),
+    target: WASM_TARGET,
     profile: "component",
     file: "counter.wasm",
 };
@@ -59,6 +63,7 @@ pub const COUNTER: Component = Component {
 pub const CONTACTS: Component = Component {
     name: "contacts",
     wit: Some("host/tests/components/contacts/wit"),
+    target: WASM_TARGET,
     profile: "component",
     file: "contacts.wasm",
 };
@@ -67,6 +72,7 @@ pub const CONTACTS: Component = Component {
 pub const BOOKMARKS: Component = Component {
     name: "bookmarks",
     wit: None,
+    target: WASM_TARGET,
     profile: "component",
     file: "bookmarks.wasm",
 };
@@ -75,8 +81,27 @@ pub const BOOKMARKS: Component = Component {
 pub const GADGETS: Component = Component {
     name: "gadgets",
     wit: None,
+    target: WASM_TARGET,
     profile: "component",
     file: "gadgets.wasm",
+};
+
+/// The service of the host's tests that uses and misuses all of WASI.
+pub const WASI: Component = Component {
+    name: "wasi-guest",
+    wit: None,
+    target: WASI_TARGET,
+    profile: "component",
+    file: "wasi.wasm",
+};
+
+/// The bookmarks service with Rust's standard library.
+pub const BOOKMARKS_STD: Component = Component {
+    name: "bookmarks-rust-wasip2",
+    wit: Some("examples/bookmarks/wit"),
+    target: WASI_TARGET,
+    profile: "component",
+    file: "bookmarks-rust-wasip2.wasm",
 };
 
 /// Builds every component of the workspace.
@@ -84,7 +109,7 @@ pub const GADGETS: Component = Component {
 /// # Errors
 /// If a component does not build: see [`build`]. The components after it are not built.
 pub fn build_all(workspace: &Workspace) -> Result<()> {
-    for component in [TASKS, COUNTER, CONTACTS, BOOKMARKS, GADGETS] {
+    for component in [TASKS, COUNTER, CONTACTS, BOOKMARKS, GADGETS, WASI, BOOKMARKS_STD] {
         build(workspace, component)?;
     }
     Ok(())
@@ -97,11 +122,13 @@ pub fn build_all(workspace: &Workspace) -> Result<()> {
 /// If the package does not compile, or its exports do not match its world. An earlier file stays as it
 /// was.
 pub fn build(workspace: &Workspace, component: Component) -> Result<PathBuf> {
-    toolchain::ensure_wasm_target(workspace)?;
+    toolchain::ensure_target(workspace, component.target)?;
     step::announce(&format!("Building the component {}…", component.name));
-    let module = compile(workspace, component)?;
-    let mut bytes = encode(&module)
-        .with_context(|| format!("cannot make a component of {}", component.name))?;
+    let mut bytes = compile(workspace, component)?;
+    if component.target == WASM_TARGET {
+        bytes = encode(&bytes)
+            .with_context(|| format!("cannot make a component of {}", component.name))?;
+    }
     if let Some(wit) = component.wit {
         docs::append(&mut bytes, &workspace.root.join(wit))?;
     }
@@ -113,14 +140,19 @@ pub fn build(workspace: &Workspace, component: Component) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Compiles the package and returns the core module. The bindings have put its component type into a
-/// custom section.
+/// Compiles the package and returns the linker's output: a component, or the core module, in whose
+/// custom section the bindings have put its component type.
 fn compile(workspace: &Workspace, component: Component) -> Result<Vec<u8>> {
-    let Component { name, profile, .. } = component;
-    let flags = path_mappings(workspace)?;
+    let Component {
+        name,
+        target,
+        profile,
+        ..
+    } = component;
+    let flags = path_mappings(workspace, target)?;
     let mut command = workspace.cargo("build");
     command
-        .args(["--package", name, "--target", WASM_TARGET])
+        .args(["--package", name, "--target", target])
         .args(["--profile", profile, "--config", &flags])
         // Flags from the environment would replace the ones above and change the bytes.
         .env_remove("RUSTFLAGS")
@@ -129,7 +161,7 @@ fn compile(workspace: &Workspace, component: Component) -> Result<Vec<u8>> {
 
     let file = workspace
         .target
-        .join(WASM_TARGET)
+        .join(target)
         .join(profile)
         .join(name.replace('-', "_"))
         .with_extension("wasm");
@@ -138,7 +170,7 @@ fn compile(workspace: &Workspace, component: Component) -> Result<Vec<u8>> {
 
 /// Returns Cargo configuration that keeps this machine's folders out of panic messages. Cargo merges it
 /// with the settings of `.cargo/config.toml` for the target.
-fn path_mappings(workspace: &Workspace) -> Result<String> {
+fn path_mappings(workspace: &Workspace, target: &str) -> Result<String> {
     let cargo_home = env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(env::home_dir()?.join(".cargo")))
@@ -152,7 +184,7 @@ fn path_mappings(workspace: &Workspace) -> Result<String> {
     .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
     // A JSON array of strings is a TOML array of strings.
     let flags = serde_json::to_string(&flags)?;
-    Ok(format!("target.{WASM_TARGET}.rustflags={flags}"))
+    Ok(format!("target.{target}.rustflags={flags}"))
 }
 
 fn encode(module: &[u8]) -> Result<Vec<u8>> {
@@ -205,7 +237,7 @@ mod tests {
     #[test]
     fn paths_of_this_machine_are_replaced() {
         let workspace = Workspace::locate().unwrap();
-        let mappings = path_mappings(&workspace).unwrap();
+        let mappings = path_mappings(&workspace, WASM_TARGET).unwrap();
         let prefix = "target.wasm32-unknown-unknown.rustflags=[\"--remap-path-prefix=";
         assert!(mappings.starts_with(prefix), "{mappings}");
         assert!(mappings.contains(&format!("={}=.", workspace.root.display())));

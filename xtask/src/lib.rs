@@ -6,5 +6,5 @@
 pub mod component;
 pub mod python;
 pub mod step;
-mod toolchain;
+pub mod toolchain;
 pub mod workspace;

@@ -18,29 +18,32 @@ use crate::workspace::Workspace;
 
 /// What the logic is compiled for: WebAssembly without any system interface.
 pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
+/// WebAssembly with WASI 0.2, which the standard library uses. The tests have logic for it, too.
+pub const WASI_TARGET: &str = "wasm32-wasip2";
 
-/// Makes sure that the WebAssembly target is installed. If it is missing, rustup installs it.
+/// Makes sure that a WebAssembly target is installed. If it is missing, rustup installs it.
 ///
 /// # Errors
 /// If it is missing and cannot be installed. The text says what was tried and what a person can do.
-pub fn ensure_wasm_target(workspace: &Workspace) -> Result<()> {
+pub fn ensure_target(workspace: &Workspace, target: &str) -> Result<()> {
     let sysroot = sysroot(workspace)?;
-    if has_target(&sysroot) {
+    if has_target(&sysroot, target) {
         return Ok(());
     }
-    step::announce(&format!("Installing the Rust target {WASM_TARGET}…"));
+    step::announce(&format!("Installing the Rust target {target}…"));
     let installed = step::run(
         Command::new("rustup")
-            .args(["target", "add", WASM_TARGET])
+            .args(["target", "add", target])
             .current_dir(&workspace.root),
     );
     match installed {
-        Ok(()) if has_target(&sysroot) => Ok(()),
+        Ok(()) if has_target(&sysroot, target) => Ok(()),
         Ok(()) => bail!(advice(
+            target,
             &sysroot,
             "rustup installed it for another toolchain than the active one"
         )),
-        Err(error) => bail!(advice(&sysroot, &format!("{error:#}"))),
+        Err(error) => bail!(advice(target, &sysroot, &format!("{error:#}"))),
     }
 }
 
@@ -61,8 +64,8 @@ pub fn sysroot(workspace: &Workspace) -> Result<PathBuf> {
 
 /// Whether a toolchain has the target's core library. The folder alone proves nothing: an interrupted
 /// installation leaves it empty.
-fn has_target(sysroot: &Path) -> bool {
-    let libraries = sysroot.join("lib/rustlib").join(WASM_TARGET).join("lib");
+fn has_target(sysroot: &Path, target: &str) -> bool {
+    let libraries = sysroot.join("lib/rustlib").join(target).join("lib");
     fs::read_dir(libraries).is_ok_and(|entries| {
         entries.flatten().any(|entry| {
             let name = entry.file_name();
@@ -72,18 +75,18 @@ fn has_target(sysroot: &Path) -> bool {
     })
 }
 
-fn advice(sysroot: &Path, reason: &str) -> String {
+fn advice(target: &str, sysroot: &Path, reason: &str) -> String {
     format!(
-        "the Rust target {WASM_TARGET} is missing and could not be installed
+        "the Rust target {target} is missing and could not be installed
 
   looked in: {}
   rustup:    {reason}
 
-It is needed to compile the task logic. One of these commands installs it:
+It is needed to compile logic. One of these commands installs it:
 
-  with rustup (https://rustup.rs)   rustup target add {WASM_TARGET}
+  with rustup (https://rustup.rs)   rustup target add {target}
   Debian, Ubuntu                    apt install libstd-rust-dev-wasm32
-  Fedora                            dnf install rust-std-static-{WASM_TARGET}
+  Fedora                            dnf install rust-std-static-{target}
   Arch                              pacman -S rust-wasm
 
 A distribution's package fits only the compiler of the same distribution and version.",
@@ -108,24 +111,24 @@ mod tests {
     #[test]
     fn a_toolchain_with_the_core_library_has_the_target() {
         let sysroot = sysroot_with(&["wasm32-unknown-unknown/lib/libcore-0a1b.rlib"]);
-        assert!(has_target(sysroot.path()));
+        assert!(has_target(sysroot.path(), WASM_TARGET));
     }
 
     #[test]
     fn a_toolchain_with_other_targets_only_does_not() {
         let sysroot = sysroot_with(&["x86_64-unknown-linux-gnu/lib/libcore-0a1b.rlib"]);
-        assert!(!has_target(sysroot.path()));
+        assert!(!has_target(sysroot.path(), WASM_TARGET));
     }
 
     #[test]
     fn an_interrupted_installation_does_not_count() {
         let sysroot = sysroot_with(&["wasm32-unknown-unknown/lib/self-contained/crt1.o"]);
-        assert!(!has_target(sysroot.path()));
+        assert!(!has_target(sysroot.path(), WASM_TARGET));
     }
 
     #[test]
     fn the_advice_names_the_command_and_what_failed() {
-        let text = advice(Path::new("/usr"), "cannot start `rustup`");
+        let text = advice(WASM_TARGET, Path::new("/usr"), "cannot start `rustup`");
         assert!(text.contains("rustup target add wasm32-unknown-unknown"));
         assert!(text.contains("apt install libstd-rust-dev-wasm32"));
         assert!(text.contains("looked in: /usr"));

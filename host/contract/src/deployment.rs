@@ -174,6 +174,8 @@ words! {
         UnfitCode = "unfit-code",
         /// An instance needs more memory than the limit.
         MemoryTooLarge = "memory-too-large",
+        /// The component has more modules, memories or tables than an instance can have.
+        TooManyParts = "too-many-parts",
         /// The host does not offer an import.
         UnknownImport = "unknown-import",
         /// An import has another shape than the host's.
@@ -222,6 +224,10 @@ words! {
         EventLimitExceeded = "event-limit-exceeded",
         /// The logic published an event that is not valid.
         LogicPublishedInvalidEvent = "logic-published-invalid-event",
+        /// The logic exited instead of returning.
+        LogicExited = "logic-exited",
+        /// The logic waited for a timer, while time stood still.
+        LogicWaited = "logic-waited",
         /// A route names a function that the component does not export.
         UnknownFunction = "unknown-function",
         /// A function has a type that the host cannot read.

@@ -34,7 +34,7 @@ pub const RESERVED_PATHS: [&str; 7] = [
 ];
 
 /// The codes of the problems that report a fault of the logic. They are also labels of the metrics.
-pub const FAULT_PROBLEMS: [&str; 14] = [
+pub const FAULT_PROBLEMS: [&str; 16] = [
     "logic-trapped",
     "deadline-exceeded",
     "cpu-time-exceeded",
@@ -49,6 +49,8 @@ pub const FAULT_PROBLEMS: [&str; 14] = [
     "logic-published-invalid-event",
     "answer-limit-exceeded",
     "statement-memory-exceeded",
+    "logic-exited",
+    "logic-waited",
 ];
 
 /// The codes of the problems that report a fault of the database's files.

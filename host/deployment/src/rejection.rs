@@ -203,6 +203,7 @@ fn load_code(error: &LoadError) -> Reason {
     match error {
         LoadError::Unfit(_) => Reason::UnfitCode,
         LoadError::TooLarge(_) => Reason::MemoryTooLarge,
+        LoadError::TooManyParts(_) => Reason::TooManyParts,
         LoadError::Import(_) => Reason::UnknownImport,
         LoadError::Shape(_) => Reason::ImportShape,
         LoadError::Newer { .. } => Reason::ContractNewer,
@@ -235,6 +236,8 @@ fn fault_code(fault: &Fault) -> Reason {
         Fault::Transaction(_) => Reason::LogicIgnoredFailure,
         Fault::Events => Reason::EventLimitExceeded,
         Fault::Event(_) => Reason::LogicPublishedInvalidEvent,
+        Fault::Exit(_) => Reason::LogicExited,
+        Fault::Wait => Reason::LogicWaited,
     }
 }
 
@@ -295,6 +298,8 @@ mod tests {
             Fault::Transaction(String::new()),
             Fault::Events,
             Fault::Event(String::new()),
+            Fault::Exit(0),
+            Fault::Wait,
         ] {
             assert_eq!(fault_code(&fault).as_str(), fault.code());
         }

@@ -1,4 +1,4 @@
-//! Generated bindings: the host's side of the interfaces that a component imports.
+//! Generated bindings: the host's side of the platform's interfaces that a component imports.
 //!
 //! Only imports are bound. Their shape never changes, so every compiled component keeps matching
 //! them. Exports are called dynamically, by name, so that they can gain members.
@@ -10,11 +10,9 @@ wasmtime::component::bindgen!({
             import task-host:platform/sql@1.0.0;
             import task-host:platform/log@1.0.0;
             import task-host:platform/events@1.0.0;
-            import wasi:clocks/wall-clock@0.2.0;
-            import wasi:random/random@0.2.0;
         }
     ",
-    path: ["../../wit/platform", "../../wit/wasi/clocks", "../../wit/wasi/random"],
+    path: "../../wit/platform",
     world: "task-host:host/imports",
     imports: {
         "task-host:platform/sql.query": async | trappable,

@@ -30,6 +30,8 @@ const IDLE_TICK: Duration = Duration::from_millis(10);
 const CORE_INSTANCES_PER_COMPONENT: u32 = 128;
 const MEMORIES_PER_COMPONENT: u32 = 4;
 const TABLES_PER_COMPONENT: u32 = 16;
+/// Maximum number of elements of one table: as many functions can be called through pointers.
+const TABLE_ELEMENTS: usize = 64 << 10;
 
 /// Bytes of an instance's memory, stack and tables that stay resident for the next instance in the
 /// same slot. After every call they are cleared. With higher values a small call pays for a large
@@ -70,6 +72,9 @@ pub(super) fn running(limits: &Limits, clearing: ClearingMode) -> anyhow::Result
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
         .max_memories_per_component(MEMORIES_PER_COMPONENT)
         .max_tables_per_component(TABLES_PER_COMPONENT)
+        .max_memories_per_module(MEMORIES_PER_COMPONENT)
+        .max_tables_per_module(TABLES_PER_COMPONENT)
+        .table_elements(TABLE_ELEMENTS)
         .max_memory_size(limits.memory_bytes)
         .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT)
         .async_stack_keep_resident(STACK_KEEP_RESIDENT)

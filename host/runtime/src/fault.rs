@@ -46,11 +46,17 @@ pub enum Fault {
     /// the end: 500.
     #[error("the logic returned a success in a transaction that had failed: {0}")]
     Transaction(String),
+    /// It exited with that status instead of returning: 500.
+    #[error("the logic exited with status {0} instead of returning")]
+    Exit(u8),
+    /// It waited for a timer, which cannot elapse because time stands still during a request: 500.
+    #[error("the logic waited, but time stands still during a request, so that no timer elapses")]
+    Wait,
 }
 
 impl Fault {
     /// All values of [`Fault::code`].
-    pub const CODES: [&'static str; 14] = contract::FAULT_PROBLEMS;
+    pub const CODES: [&'static str; 16] = contract::FAULT_PROBLEMS;
 
     /// Returns the fault's slug: the name of its problem type and of its metric label.
     pub fn code(&self) -> &'static str {
@@ -69,6 +75,8 @@ impl Fault {
             Fault::Event(_) => 11,
             Fault::Answer => 12,
             Fault::StatementMemory => 13,
+            Fault::Exit(_) => 14,
+            Fault::Wait => 15,
         };
         Self::CODES[index]
     }

@@ -130,12 +130,11 @@ impl Interfaces {
     /// [`LoadError::Import`], [`LoadError::Newer`] or [`LoadError::Export`].
     pub(super) fn check(&self) -> Result<(), LoadError> {
         load::check_imports(&self.imports)?;
-        let major = |name: &str| load::numbers(load::split(name).1).first().copied();
         let mut names = self.imports.iter().chain(&self.services);
-        // A later minor version may fit: that shows when the functions are linked.
+        // A later version of the same track may fit: that shows when the functions are linked.
         let other = names.find(|name| {
             let offered = imports::offered(load::split(name).0);
-            offered.is_some_and(|offered| major(name) > load::numbers(offered).first().copied())
+            offered.is_some_and(|offered| load::track(load::split(name).1) > load::track(offered))
         });
         if let Some(error) = other.and_then(|name| load::newer(std::slice::from_ref(name))) {
             return Err(error);
@@ -215,19 +214,53 @@ mod tests {
         assert_eq!(checked(&component(types)), Ok(()));
         let resource =
             r#"(import "acme:tasks/things" (instance (export "thing" (type (sub resource)))))"#;
-        assert_eq!(
-            checked(&component(resource)),
-            Err(LoadError::Import("acme:tasks/things".into()))
-        );
+        let Err(LoadError::Import(text)) = checked(&component(resource)) else {
+            panic!("the resource was accepted");
+        };
+        assert!(text.starts_with("acme:tasks/things; "), "{text}");
     }
 
     #[test]
     fn an_import_that_the_host_does_not_offer_is_named() {
-        let import = r#"(import "wasi:sockets/tcp@0.2.0" (instance (export "connect" (func))))"#;
-        let Err(LoadError::Import(names)) = checked(&component(import)) else {
-            panic!("the import was accepted");
+        let refused = |names: &[&str]| {
+            let import = |name| format!(r#"(import "{name}" (instance (export "f" (func))))"#);
+            let imports: String = names.iter().map(import).collect();
+            let Err(LoadError::Import(text)) = checked(&component(&imports)) else {
+                panic!("{names:?} were accepted");
+            };
+            text
         };
-        assert!(names.starts_with("wasi:sockets/tcp@0.2.0;"), "{names}");
+        for (name, advice) in [
+            ("wasi:keyvalue/store@0.2.0", "wasi:cli/imports@0.2"),
+            ("wasi:clocks/system-clock@0.3.0", "build for WASI 0.2"),
+            ("task-host:platform/queue@1.0.0", "need a later host"),
+            ("acme:mail/outbox@2.1.0", "wac plug"),
+        ] {
+            let text = refused(&[name]);
+            assert!(text.starts_with(&format!("{name}; ")), "{text}");
+            assert!(text.contains(advice), "{name}: {text}");
+        }
+        // All at once, each kind of advice once.
+        let text = refused(&["wasi:nn/tensor", "acme:a/a", "wasi:keyvalue/store@0.2.0"]);
+        let names = "wasi:nn/tensor, acme:a/a, wasi:keyvalue/store@0.2.0; ";
+        assert!(text.starts_with(names), "{text}");
+        assert_eq!(text.matches("; ").count(), 2, "{text}");
+    }
+
+    #[test]
+    fn every_interface_of_wasi_is_offered_in_each_of_its_versions() {
+        for name in imports::wasi::INTERFACES
+            .iter()
+            .chain(&imports::http::INTERFACES)
+        {
+            for version in ["0.2.0", "0.2.3", "0.2.9"] {
+                let import = format!(r#"(import "{name}@{version}" (func))"#);
+                assert_eq!(checked(&component(&import)), Ok(()), "{name}@{version}");
+            }
+            let import = format!(r#"(import "{name}@0.3.0" (func))"#);
+            let newer = checked(&component(&import));
+            assert!(matches!(newer, Err(LoadError::Newer { .. })), "{newer:?}");
+        }
     }
 
     #[test]

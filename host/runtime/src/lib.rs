@@ -37,6 +37,7 @@ mod interfaces;
 mod key;
 mod limits;
 mod load;
+mod log_lines;
 mod meters;
 mod program;
 mod state;
@@ -161,8 +162,8 @@ impl Runtime {
         }
     }
 
-    /// Asks the component to describe itself. The call has no transaction: SQL, events, the clock
-    /// and random bytes trap.
+    /// Asks the component to describe itself. The call has no transaction: SQL and events trap, the
+    /// clocks are at zero, and the random numbers are always the same.
     ///
     /// # Errors
     /// Returns any [`ServiceError`].

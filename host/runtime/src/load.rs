@@ -23,6 +23,10 @@ pub enum LoadError {
     /// The component needs more memory than one instance of the pool has.
     #[error("the component needs more memory than a request may use (--memory-limit): {0}")]
     TooLarge(String),
+    /// The component has more parts than an instance of the pool holds: modules, memories, tables or
+    /// their elements. No setting changes that.
+    #[error("the component is larger than this host can run, whatever its settings: {0}")]
+    TooManyParts(String),
     /// The component imports an interface that the platform does not offer.
     #[error("the component imports interfaces that this host does not offer: {0}")]
     Import(String),
@@ -55,8 +59,13 @@ pub(super) fn load(
     // cannot read. wasmtime checks version and configuration.
     let component = unsafe { Component::deserialize(engine, code.bytes()) }.map_err(unusable)?;
 
-    let instance = linker
-        .instantiate_pre(&component)
+    let instance = imports::http::define(linker, &component, engine)
+        .and_then(|extended| {
+            extended
+                .as_ref()
+                .unwrap_or(linker)
+                .instantiate_pre(&component)
+        })
         .map_err(|error| link_error(&component, engine, &error))?;
     let component_type = component.component_type();
     let program = Program::new(instance, component);
@@ -73,9 +82,10 @@ pub(super) fn load(
 /// is recognized by its text.
 fn unusable(error: wasmtime::Error) -> LoadError {
     match format!("{error:#}") {
-        text if text.contains("pooling allocator") => {
-            LoadError::TooLarge(error.root_cause().to_string())
-        }
+        text if text.contains("pooling allocator") => match error.root_cause().to_string() {
+            cause if cause.contains("byte size") => LoadError::TooLarge(cause),
+            cause => LoadError::TooManyParts(cause),
+        },
         text => LoadError::Unfit(text),
     }
 }
@@ -103,14 +113,36 @@ pub(super) fn check_imports(imports: &[String]) -> Result<(), LoadError> {
         return Ok(());
     }
     let mut message = unknown.join(", ");
-    if unknown.iter().any(|name| name.starts_with("wasi:")) {
-        // Authors do not write these imports. A language's runtime adds them.
-        message.push_str(
-            "; of WASI this host offers only wall-clock and random: build Rust for \
-             wasm32-unknown-unknown, and let the tools of other languages stub WASI",
-        );
+    let mut advice: Vec<&str> = Vec::new();
+    for name in unknown {
+        let of_its_kind = advice_for(name);
+        if !advice.contains(&of_its_kind) {
+            advice.push(of_its_kind);
+        }
+    }
+    for advice in advice {
+        message.push_str("; ");
+        message.push_str(advice);
     }
     Err(LoadError::Import(message))
+}
+
+/// Returns what an author can do about an unknown import. Many are not written by hand: a tool or the
+/// runtime of a language adds them.
+fn advice_for(name: &str) -> &'static str {
+    match name.split(':').next() {
+        Some("wasi") => {
+            "of WASI this host offers the interfaces of wasi:cli/imports@0.2: build for WASI 0.2 \
+             (wasm32-wasip2), and use the platform's sql and log instead of other interfaces"
+        }
+        Some("task-host") => {
+            "interfaces of task-host that this host does not know need a later host"
+        }
+        _ => {
+            "an interface of your own has to be implemented inside the component: export it, or \
+             join the component with one that does (wac plug)"
+        }
+    }
 }
 
 fn names_of<'a, T>(items: impl Iterator<Item = (&'a str, T)>) -> Vec<String> {
@@ -129,6 +161,16 @@ pub(super) fn newer(names: &[String]) -> Option<LoadError> {
     })
 }
 
+/// Returns the part of a version whose change breaks those that use it: the major version, or the
+/// minor one while the major version is 0.
+pub(super) fn track(version: &str) -> (u64, u64) {
+    match numbers(version)[..] {
+        [] => (0, 0),
+        [0, minor, ..] => (0, minor),
+        [major, ..] => (major, 0),
+    }
+}
+
 /// Splits an interface's name from its version.
 pub(super) fn split(name: &str) -> (&str, &str) {
     name.split_once('@').unwrap_or((name, ""))
@@ -141,4 +183,72 @@ pub(super) fn numbers(version: &str) -> Vec<u64> {
         .split('.')
         .filter_map(|part| part.parse().ok())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::clearing::ClearingMode;
+    use super::super::{Limits, engine};
+    use super::*;
+
+    /// Why a component with these parts is not loaded.
+    fn refused(parts: &str) -> LoadError {
+        let compiler = engine::compiling().unwrap();
+        let component = wat::parse_str(format!("(component {parts})")).unwrap();
+        let code = CompiledCode::vouched(compiler.precompile_component(&component).unwrap());
+        let limits = Limits {
+            instances: 1,
+            spare_instances: 0,
+            ..Limits::default()
+        };
+        let engine = engine::running(&limits, ClearingMode::Exact).unwrap();
+        let linker = Linker::new(&engine);
+        load(&engine, &linker, &code)
+            .err()
+            .expect("it has no service")
+    }
+
+    #[test]
+    fn a_component_with_more_parts_than_an_instance_has_is_refused_by_the_limit() {
+        let many = |part: &str, count: usize| format!("(core module $m {})", part.repeat(count));
+        let instances = |count| "(core instance (instantiate $m))".repeat(count);
+        for (parts, words) in [
+            (
+                many("", 0) + &instances(129),
+                ["129 core module instances", "maximum of 128"],
+            ),
+            (
+                many("(memory 1)", 1) + &instances(5),
+                ["5 Wasm linear memories", "maximum of 4"],
+            ),
+            (
+                many("(table 1 funcref)", 1) + &instances(17),
+                ["17 tables", "maximum of 16"],
+            ),
+            (
+                many("(table 70000 funcref)", 1) + &instances(1),
+                ["element size of 70000", "limit of 65536"],
+            ),
+            (
+                many("(global i64 (i64.const 0))", 70_000) + &instances(1),
+                ["requires", "maximum of 1048576 bytes"],
+            ),
+        ] {
+            let error = refused(&parts);
+            assert!(matches!(error, LoadError::TooManyParts(_)), "{error:?}");
+            for word in words {
+                assert!(error.to_string().contains(word), "{word}: {error}");
+            }
+        }
+        let memory = refused(&(many("(memory 1025)", 1) + &instances(1)));
+        assert!(matches!(memory, LoadError::TooLarge(_)), "{memory:?}");
+        assert!(memory.to_string().contains("--memory-limit"), "{memory}");
+    }
+
+    #[test]
+    fn a_module_may_have_several_memories_and_tables() {
+        let module = "(core module $m (memory 1) (memory 1) (table 1 funcref) (table 1 funcref))
+            (core instance (instantiate $m))";
+        assert_eq!(refused(module), LoadError::Export("describe"));
+    }
 }

@@ -158,7 +158,6 @@ impl Program {
         let reading = trace_span!(target: DETAIL, "result");
         let result = result.map(|returned| reading.in_scope(|| read(returned.resolve(&store))));
         let state = store.into_data();
-        state.report_dropped_log_lines();
         Ended {
             result: result.map_err(interruption_of),
             cost: Cost {

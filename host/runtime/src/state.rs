@@ -9,9 +9,14 @@ use wasmtime::UpdateDeadline;
 
 use super::engine::RunningCall;
 use super::fault::{Fault, Interruption};
-use super::limits::{LOG_BYTES, Limits};
+use super::imports::wasi::Wasi;
+use super::limits::Limits;
+use super::log_lines::Log;
 use super::meters::{CpuMeter, MemoryMeter};
 use storage::{Dialect, Transaction};
+
+/// The seed of the random numbers of pure calls. Runtimes of languages do not start without any.
+const PURE_SEED: [u8; 32] = [0; 32];
 
 /// One call to the logic, as the request layer orders it.
 pub struct Call {
@@ -35,26 +40,25 @@ pub struct Call {
 pub(super) struct State {
     /// `None` in a pure call, which is one of `describe` or `assets`.
     context: Option<Context>,
-    pub(super) span: tracing::Span,
+    /// `None`: the system's random numbers.
+    random: Option<Box<StdRng>>,
     pub(super) memory: MemoryMeter,
     pub(super) cpu: CpuMeter,
     deadline: Instant,
     /// Time spent in host functions.
     pub(super) host_time: Duration,
     handover_left: usize,
-    pub(super) log_lines_left: u32,
-    pub(super) log_bytes_left: usize,
-    pub(super) log_lines_dropped: u32,
+    pub(super) log: Log,
+    /// `None` until the call first uses WASI's streams, files or sockets.
+    pub(super) wasi: Option<Box<Wasi>>,
     _running: RunningCall,
 }
 
-/// What the imports of a call use, except for the log.
+/// What the imports of a call use that a pure call does not have.
 pub(super) struct Context {
     pub(super) transaction: Box<dyn Transaction>,
     pub(super) dialect: Dialect,
-    pub(super) now: Duration,
-    /// `None`: the system's random numbers.
-    random: Option<Box<StdRng>>,
+    now: Duration,
     pub(super) events_left: u32,
 }
 
@@ -65,15 +69,21 @@ impl State {
             transaction: call.transaction,
             dialect: call.dialect,
             now: call.now,
-            random: call.seed.map(|seed| Box::new(StdRng::from_seed(seed))),
             events_left: limits.events,
         };
-        State::with(Some(context), call.span, call.deadline, limits, running)
+        State {
+            random: call.seed.map(|seed| Box::new(StdRng::from_seed(seed))),
+            ..State::with(Some(context), call.span, call.deadline, limits, running)
+        }
     }
 
-    /// The state of a pure call: all imports but the log trap.
+    /// The state of a pure call: SQL and events trap, time is zero and the random numbers are always
+    /// the same.
     pub(super) fn pure(deadline: Instant, limits: &Limits, running: RunningCall) -> Self {
-        State::with(None, tracing::Span::current(), deadline, limits, running)
+        State {
+            random: Some(Box::new(StdRng::from_seed(PURE_SEED))),
+            ..State::with(None, tracing::Span::current(), deadline, limits, running)
+        }
     }
 
     fn with(
@@ -85,15 +95,14 @@ impl State {
     ) -> Self {
         State {
             context,
-            span,
+            random: None,
             memory: MemoryMeter::new(limits.memory_bytes),
             cpu: CpuMeter::new(limits.cpu),
             deadline,
             host_time: Duration::ZERO,
             handover_left: limits.handover_bytes,
-            log_lines_left: limits.log_lines,
-            log_bytes_left: LOG_BYTES,
-            log_lines_dropped: 0,
+            log: Log::new(span, limits),
+            wasi: None,
             _running: running,
         }
     }
@@ -106,6 +115,21 @@ impl State {
         self.context.as_mut().ok_or_else(|| {
             wasmtime::format_err!("{import} is not available to describe and assets: they are pure")
         })
+    }
+
+    /// Returns the time of the call, since the Unix epoch. In a pure call it is zero.
+    pub(super) fn time(&self) -> Duration {
+        self.context
+            .as_ref()
+            .map_or(Duration::ZERO, |context| context.now)
+    }
+
+    /// Fills `bytes` with random bytes, from the call's seed or from the system.
+    pub(super) fn fill_random(&mut self, bytes: &mut [u8]) {
+        match &mut self.random {
+            Some(seeded) => seeded.fill_bytes(bytes),
+            None => rand::rng().fill_bytes(bytes),
+        }
     }
 
     /// Returns the transaction of a call that was not pure.
@@ -141,26 +165,5 @@ impl State {
             .checked_sub(size_bytes)
             .ok_or(Fault::Handover)?;
         Ok(())
-    }
-
-    /// Logs how many of the guest's log lines were dropped, if any.
-    pub(super) fn report_dropped_log_lines(&self) {
-        if self.log_lines_dropped > 0 {
-            let _entered = self.span.enter();
-            tracing::warn!(
-                dropped = self.log_lines_dropped,
-                "the logic wrote more log lines than a request may"
-            );
-        }
-    }
-}
-
-impl Context {
-    /// Fills `bytes` with random bytes, from the call's seed or from the system.
-    pub(super) fn fill_random(&mut self, bytes: &mut [u8]) {
-        match &mut self.random {
-            Some(seeded) => seeded.fill_bytes(bytes),
-            None => rand::rng().fill_bytes(bytes),
-        }
     }
 }

@@ -170,6 +170,11 @@ impl From<Fault> for Problem {
                 500,
                 "The service's logic returned a value that cannot be sent",
             ),
+            Fault::Exit(_) => (500, "The service's logic exited instead of answering"),
+            Fault::Wait => (
+                500,
+                "The service's logic waited for a time that does not come",
+            ),
         };
         Problem::new(status, fault.code(), title)
     }

@@ -27,3 +27,4 @@ mod telemetry;
 mod toy;
 mod traffic;
 mod transfer;
+mod wasi;

@@ -1,15 +1,7 @@
-//! `task-host:platform/log`: the guest's log lines, limited in number and size, in the request's
-//! span.
+//! `task-host:platform/log`: the guest's log lines.
 
 use crate::bindings::task_host::platform::log;
 use crate::state::State;
-use contract::text::escaped;
-
-/// Maximum size of a line's message, and of the name and the value of each field, in bytes. Longer
-/// texts are cut off.
-const MAX_TEXT_BYTES: usize = 4 << 10;
-/// Maximum number of a line's fields. Further fields are left out.
-const MAX_FIELDS: usize = 32;
 
 impl log::Host for State {
     fn write(
@@ -20,54 +12,7 @@ impl log::Host for State {
     ) -> wasmtime::Result<()> {
         let size = message.len() + fields.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
         self.hand_over(size)?;
-        let message = escaped(clip(&message));
-        let kept = fields.iter().take(MAX_FIELDS);
-        let size = message.len()
-            + kept
-                .map(|(k, v)| clip(k).len() + clip(v).len())
-                .sum::<usize>();
-        if self.log_lines_left == 0 || size > self.log_bytes_left {
-            self.log_lines_dropped += 1;
-            return Ok(());
-        }
-        self.log_lines_left -= 1;
-        self.log_bytes_left -= size;
-        if !enabled(level) {
-            return Ok(());
-        }
-        let fields = serde_json::Value::Object(
-            fields
-                .iter()
-                .take(MAX_FIELDS)
-                .map(|(name, value)| (clip(name).to_owned(), clip(value).into()))
-                .collect(),
-        );
-        let _entered = self.span.enter();
-        match level {
-            log::Level::Debug => tracing::debug!(target: "logic", logic = %fields, "{message}"),
-            log::Level::Info => tracing::info!(target: "logic", logic = %fields, "{message}"),
-            log::Level::Warn => tracing::warn!(target: "logic", logic = %fields, "{message}"),
-            log::Level::Error => tracing::error!(target: "logic", logic = %fields, "{message}"),
-        }
+        self.log.write(level, &message, &fields);
         Ok(())
     }
-}
-
-/// Returns whether any subscriber receives lines of this level.
-fn enabled(level: log::Level) -> bool {
-    match level {
-        log::Level::Debug => tracing::enabled!(target: "logic", tracing::Level::DEBUG),
-        log::Level::Info => tracing::enabled!(target: "logic", tracing::Level::INFO),
-        log::Level::Warn => tracing::enabled!(target: "logic", tracing::Level::WARN),
-        log::Level::Error => tracing::enabled!(target: "logic", tracing::Level::ERROR),
-    }
-}
-
-/// Cuts a text off at its maximum size.
-fn clip(text: &str) -> &str {
-    let end = (0..=MAX_TEXT_BYTES.min(text.len()))
-        .rev()
-        .find(|end| text.is_char_boundary(*end))
-        .unwrap_or(0);
-    &text[..end]
 }

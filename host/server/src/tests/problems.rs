@@ -135,6 +135,8 @@ async fn every_error_has_its_status_and_code() {
             500,
             "logic-returned-invalid-value",
         ),
+        (Fault::Exit(0).into(), 500, "logic-exited"),
+        (Fault::Wait.into(), 500, "logic-waited"),
     ] {
         let reply = failed(error).await;
         let body = reply.json();

@@ -31,7 +31,7 @@ fn damage(setup: &Setup, digest: &str) {
 /// Replaces the active component with one that this host does not support, as if an earlier version
 /// of the host had activated it.
 fn make_unsupported(setup: &Setup, digest: &str) {
-    let import = r#"(import "wasi:filesystem/preopens@0.2.0" "get-directories"
+    let import = r#"(import "wasi:keyvalue/store@0.2.0" "names"
         (func (param i32)))"#;
     let other = Probe::good().world("reaching-out").at("imports", import);
     let bytes = other.build();

@@ -119,14 +119,14 @@ fn content_that_is_not_a_component_is_rejected() {
 #[test]
 fn a_component_that_does_not_fit_the_platform_is_rejected() {
     let host = short_limits().start();
-    let import = r#"(import "wasi:filesystem/preopens@0.2.0" "get-directories"
+    let import = r#"(import "wasi:keyvalue/store@0.2.0" "names"
         (func (param i32)))"#;
     let reaching_out = Probe::good().world("reaching-out").at("imports", import);
     let cases: [(Vec<u8>, &str, &[&str]); 6] = [
         (
             reaching_out.build(),
             "unknown-import",
-            &["wasi:filesystem/preopens@0.2.0"],
+            &["wasi:keyvalue/store@0.2.0"],
         ),
         (
             Probe::good().world("without-service").build(),

@@ -224,7 +224,7 @@ fn escape(bytes: &[u8]) -> String {
 
 #[test]
 fn every_world_of_the_probe_builds_a_component() {
-    let import = r#"(import "wasi:filesystem/preopens@0.2.0" "get-directories"
+    let import = r#"(import "wasi:keyvalue/store@0.2.0" "names"
         (func (param i32)))"#;
     for probe in [
         Probe::good(),

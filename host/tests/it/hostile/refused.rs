@@ -41,10 +41,10 @@ fn the_error_names_a_component_file_that_does_not_exist() {
 
 #[test]
 fn an_import_beyond_the_platform_is_refused_by_name() {
-    let import = r#"(import "wasi:filesystem/preopens@0.2.0" "get-directories"
+    let import = r#"(import "wasi:keyvalue/store@0.2.0" "names"
         (func (param i32)))"#;
     let probe = Probe::good().world("reaching-out").at("imports", import);
-    refused(&probe, &["wasi:filesystem/preopens"]);
+    refused(&probe, &["wasi:keyvalue/store"]);
 }
 
 #[test]
