@@ -41,7 +41,7 @@ pub enum StartError {
     #[error("the database has no component yet; name one with --component")]
     NoComponent,
     /// The bundled component was rejected.
-    #[error("the component is rejected ({code}): {0}", code = .0.code())]
+    #[error("{}", rejected(.0))]
     Rejected(Rejection),
     /// Neither the active component nor an earlier one loads any more.
     #[error(
@@ -70,6 +70,18 @@ pub enum StartError {
     /// The database does not answer.
     #[error(transparent)]
     Database(#[from] storage::Error),
+}
+
+/// Says why a component is rejected: in one line, or in one for each rejection.
+fn rejected(rejection: &Rejection) -> String {
+    let lines = rejection
+        .all()
+        .iter()
+        .map(|rejection| format!("({}): {rejection}", rejection.code()));
+    format!(
+        "the component is rejected {}",
+        lines.collect::<Vec<_>>().join("\nand ")
+    )
 }
 
 impl Start {

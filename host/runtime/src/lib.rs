@@ -36,6 +36,7 @@ mod imports;
 mod interfaces;
 mod key;
 mod limits;
+mod lines;
 mod load;
 mod meters;
 mod program;
@@ -50,9 +51,10 @@ pub use self::cache::CodeCache;
 pub use self::clearing::{ClearMemory, Clearing, ClearingMode};
 pub use self::compiler::{CompileError, CompiledCode, Compiler, compile_in_this_process};
 pub use self::description::ContractViolation;
-pub use self::fault::{Fault, Interruption};
+pub use self::fault::{Fault, Interruption, TimeLimit};
 pub use self::key::CodeKey;
 pub use self::limits::Limits;
+pub use self::lines::Lines;
 pub use self::load::LoadError;
 pub use self::program::{Cost, Export, Program, ReturnValue, Returned};
 pub use self::state::Call;
@@ -162,7 +164,7 @@ impl Runtime {
     }
 
     /// Asks the component to describe itself. The call has no transaction: SQL, events, the clock
-    /// and random bytes trap.
+    /// and random bytes trap. Its first log lines are added to `lines`.
     ///
     /// # Errors
     /// Returns any [`ServiceError`].
@@ -170,8 +172,10 @@ impl Runtime {
         &self,
         program: &Program,
         deadline: Instant,
+        lines: &Lines,
     ) -> Result<Description, ServiceError> {
-        let value = self.ask_pure(program, "describe", deadline).await?;
+        let asked = self.ask_pure(program, "describe", deadline, lines);
+        let value = asked.await?;
         description::description(&value)
             .map_err(|error| ServiceError::Unreadable("describe", error))
     }
@@ -185,8 +189,9 @@ impl Runtime {
         &self,
         program: &Program,
         deadline: Instant,
+        lines: &Lines,
     ) -> Result<Vec<Asset>, ServiceError> {
-        let value = self.ask_pure(program, "assets", deadline).await?;
+        let value = self.ask_pure(program, "assets", deadline, lines).await?;
         description::assets(&value).map_err(|error| ServiceError::Unreadable("assets", error))
     }
 
@@ -237,9 +242,10 @@ impl Runtime {
         program: &Program,
         function: &'static str,
         deadline: Instant,
+        lines: &Lines,
     ) -> Result<Val, ServiceError> {
         let export = service_export(program, function)?;
-        let state = State::pure(deadline, &self.limits, self.ticker.call_started());
+        let state = State::pure(deadline, lines, &self.limits, self.ticker.call_started());
         let ended = program
             .call(&self.engine, &self.limits, state, export, &[], value_of)
             .await;

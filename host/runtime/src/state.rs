@@ -8,10 +8,15 @@ use rand::{RngCore as _, SeedableRng as _};
 use wasmtime::UpdateDeadline;
 
 use super::engine::RunningCall;
-use super::fault::{Fault, Interruption};
+use super::fault::{Fault, Interruption, TimeLimit};
 use super::limits::{LOG_BYTES, Limits};
+use super::lines::Lines;
 use super::meters::{CpuMeter, MemoryMeter};
 use storage::{Dialect, Transaction};
+
+/// Failed statements that one call logs. The first one ends the transaction, so those after it say
+/// little.
+const FAILED_STATEMENTS: u32 = 3;
 
 /// One call to the logic, as the request layer orders it.
 pub struct Call {
@@ -29,6 +34,8 @@ pub struct Call {
     pub deadline: Instant,
     /// The request's log span. The guest's log lines belong to it.
     pub span: tracing::Span,
+    /// Keeps the first log lines, if somebody wants to see them.
+    pub lines: Option<Lines>,
 }
 
 /// The data of a store. It lives for one call.
@@ -45,6 +52,10 @@ pub(super) struct State {
     pub(super) log_lines_left: u32,
     pub(super) log_bytes_left: usize,
     pub(super) log_lines_dropped: u32,
+    /// Failed statements that may still be logged.
+    pub(super) failed_statements_left: u32,
+    /// Keeps the first log lines, if somebody wants to see them.
+    pub(super) lines: Option<Lines>,
     _running: RunningCall,
 }
 
@@ -68,18 +79,26 @@ impl State {
             random: call.seed.map(|seed| Box::new(StdRng::from_seed(seed))),
             events_left: limits.events,
         };
-        State::with(Some(context), call.span, call.deadline, limits, running)
+        let (span, deadline, lines) = (call.span, call.deadline, call.lines);
+        State::with(Some(context), span, deadline, lines, limits, running)
     }
 
     /// The state of a pure call: all imports but the log trap.
-    pub(super) fn pure(deadline: Instant, limits: &Limits, running: RunningCall) -> Self {
-        State::with(None, tracing::Span::current(), deadline, limits, running)
+    pub(super) fn pure(
+        deadline: Instant,
+        lines: &Lines,
+        limits: &Limits,
+        running: RunningCall,
+    ) -> Self {
+        let (span, lines) = (tracing::Span::current(), Some(lines.clone()));
+        State::with(None, span, deadline, lines, limits, running)
     }
 
     fn with(
         context: Option<Context>,
         span: tracing::Span,
         deadline: Instant,
+        lines: Option<Lines>,
         limits: &Limits,
         running: RunningCall,
     ) -> Self {
@@ -94,6 +113,8 @@ impl State {
             log_lines_left: limits.log_lines,
             log_bytes_left: LOG_BYTES,
             log_lines_dropped: 0,
+            failed_statements_left: FAILED_STATEMENTS,
+            lines,
             _running: running,
         }
     }
@@ -119,7 +140,7 @@ impl State {
     /// use the thread.
     pub(super) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
         if Instant::now() >= self.deadline {
-            return Err(Interruption::from(Fault::Deadline).into());
+            return Err(Interruption::from(Fault::Deadline(TimeLimit::Call)).into());
         }
         self.cpu.measure().map_err(Interruption::from)?;
         Ok(UpdateDeadline::YieldCustom(1, self.cpu.yield_now()))

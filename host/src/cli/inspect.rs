@@ -80,9 +80,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         print(lines.chain(comparison.into_iter().flatten()))?;
     }
     if let Err(refused) = &inspection.operations {
-        return Err(
-            anyhow::anyhow!("no host would accept it ({}): {refused}", refused.code()).into(),
-        );
+        let reasons = refused.all().iter();
+        let reasons = reasons.map(|reason| format!("({}): {reason}", reason.code()));
+        let reasons = reasons.collect::<Vec<_>>().join("\nand ");
+        return Err(anyhow::anyhow!("no host would accept it {reasons}").into());
     }
     Ok(comparison.map_or(Ok(()), |comparison| comparison.check())?)
 }

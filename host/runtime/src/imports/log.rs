@@ -3,7 +3,7 @@
 
 use crate::bindings::task_host::platform::log;
 use crate::state::State;
-use contract::text::escaped;
+use contract::text::{clipped, escaped};
 
 /// Maximum size of a line's message, and of the name and the value of each field, in bytes. Longer
 /// texts are cut off.
@@ -32,6 +32,13 @@ impl log::Host for State {
         }
         self.log_lines_left -= 1;
         self.log_bytes_left -= size;
+        if let Some(lines) = &self.lines {
+            lines.add(|| {
+                let fields = fields.iter().take(MAX_FIELDS);
+                let fields = fields.map(|(name, value)| format!(" {}={}", clip(name), clip(value)));
+                format!("{}: {message}{}", word(level), fields.collect::<String>())
+            });
+        }
         if !enabled(level) {
             return Ok(());
         }
@@ -53,6 +60,16 @@ impl log::Host for State {
     }
 }
 
+/// Returns the word for a level.
+fn word(level: log::Level) -> &'static str {
+    match level {
+        log::Level::Debug => "debug",
+        log::Level::Info => "info",
+        log::Level::Warn => "warn",
+        log::Level::Error => "error",
+    }
+}
+
 /// Returns whether any subscriber receives lines of this level.
 fn enabled(level: log::Level) -> bool {
     match level {
@@ -65,9 +82,5 @@ fn enabled(level: log::Level) -> bool {
 
 /// Cuts a text off at its maximum size.
 fn clip(text: &str) -> &str {
-    let end = (0..=MAX_TEXT_BYTES.min(text.len()))
-        .rev()
-        .find(|end| text.is_char_boundary(*end))
-        .unwrap_or(0);
-    &text[..end]
+    clipped(text, MAX_TEXT_BYTES)
 }

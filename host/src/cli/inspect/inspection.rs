@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use contract::Description;
 use contract::digest;
 use deployment::{Rejection, check_description};
-use runtime::{ClearMemory, Compiler, Limits, Runtime};
+use runtime::{ClearMemory, Compiler, Limits, Lines, Runtime};
 use transcode::{Interface, Operation};
 
 /// Time limit for the component's description of itself.
@@ -38,8 +38,9 @@ impl Inspection {
         let runtime = Runtime::new(limits, ClearMemory::Auto)?;
         let program = runtime.load(&code)?;
         let deadline = Instant::now() + TIMEOUT;
-        let description = runtime.describe(&program, deadline).await?;
-        let assets = runtime.assets(&program, deadline).await?;
+        let lines = Lines::default();
+        let description = runtime.describe(&program, deadline, &lines).await?;
+        let assets = runtime.assets(&program, deadline, &lines).await?;
         let operations = check_description(&interface, &description, &assets);
         Ok(Inspection {
             size_bytes: component.len(),
