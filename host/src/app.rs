@@ -48,6 +48,8 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
     let access = process.access()?;
     config.declared.check()?;
     let bundled = config.bundled()?;
+    let offered = bundled.clone();
+    let deployed = bundled.clone().filter(|_| config.deploys());
     let keys = config.deployments.trusted_keys()?;
     process.check_database()?;
     let cache = config.code_cache()?;
@@ -84,7 +86,19 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
             }
             bundled => bundled,
         };
-        Ok(deployment::start(&gate, bundled, member).await?)
+        let start = deployment::start(&gate, bundled, member).await?;
+        if let Some(ignored) = offered.filter(|offered| offered.digest() != start.revision.digest)
+            && !config.deploys()
+        {
+            let name = &ignored.name;
+            tracing::warn!(
+                component.digest = start.revision.digest,
+                ignored.digest = ignored.digest(),
+                "{name} IS NOT SERVED: another component is active in this database. Deploy it with \
+                 `task-host deploy {name}`, or start with --deploy"
+            );
+        }
+        Ok(start)
     };
     let replaceable = Replaceable {
         access,
@@ -93,6 +107,9 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
             let settings = config.deployments.settings();
             let deployments = Deployments::new(gate.clone(), service, settings, member);
             config.declared.deploy_in_background(&deployments);
+            if let Some(bundled) = deployed {
+                deployments.deploy_bundled(bundled);
+            }
             deployments
         }),
     };

@@ -137,16 +137,6 @@ pub async fn start(
             _ => tokio::time::sleep(POLL).await,
         }
     };
-    if let Some(digest) = bundled.map(|bundled| bundled.digest())
-        && digest != active.digest
-    {
-        tracing::info!(
-            component.digest = active.digest,
-            bundled.digest = digest,
-            "the database's active component is served, not the bundled one; deploy that with \
-             `task-host deploy`"
-        );
-    }
     let loaded = async { gate.load(&gate.stored(&active.digest).await?).await };
     let revision = match loaded.await {
         Ok(revision) => revision,

@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use self::comparison::Comparison;
 use self::inspection::Inspection;
 use super::process::block_on;
-use crate::config::compiling;
+use crate::config::{compiling, limits};
 use crate::failure::Failure;
 use crate::oci::{self, Artifact};
 use crate::stdout::{print, print_json};
@@ -68,7 +68,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         }
         _ => None,
     };
-    let mut report = inspection.to_json();
+    let mut report = inspection.to_json(limits::in_effect()?);
     if let Some(comparison) = &comparison {
         report["against"] = comparison.to_json();
     }

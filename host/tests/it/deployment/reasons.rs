@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use super::{built, deploy, latest};
-use crate::harness::Setup;
+use super::{begin, built, deploy, latest, numbered, revision, run_successfully, status};
+use crate::harness::{Setup, eventually};
 use crate::hostile::probe::{Probe, Route, get};
 
 /// A service that logs the address 196's text, "a thing", as a warning in `function`.
@@ -157,4 +157,87 @@ fn one_reason_is_reported_as_one() {
     let row = latest(&host);
     assert_eq!(row["code"], "path-reserved", "{row}");
     assert!(!row.to_string().contains("rejections"), "{row}");
+}
+
+#[test]
+fn a_deployment_that_must_wait_for_another_one_is_told_how_to_go_on() {
+    let host = Probe::good().setup().flag("--probation", "50s").start();
+    begin(&host, &["deploy", built(&numbered(1)).path()], "probation");
+    deploy(&host, &built(&numbered(2)), &[]).says(
+        1,
+        &[
+            "deployment-running",
+            "Deployment 2 is in probation, which takes 50s after its switch (--probation)",
+            "`task-host abort 2`",
+            "--probation 0s",
+        ],
+    );
+    run_successfully(&host, &["abort"]);
+    begin(
+        &host,
+        &["deploy", built(&numbered(3)).path(), "--canary", "10%"],
+        "canary",
+    );
+    deploy(&host, &built(&numbered(4)), &[]).says(
+        1,
+        &[
+            "Deployment 3 is a canary",
+            "`task-host promote 3`",
+            "`task-host abort 3`",
+        ],
+    );
+}
+
+#[test]
+fn a_component_that_is_not_served_because_another_one_is_active_is_warned_about() {
+    let setup = setup();
+    let first = revision(&setup.start());
+    let next = built(&numbered(1));
+    let host = setup.clone().of(next.path.clone()).start();
+    let path = next.path();
+    let warned = host.log.find(|line| line["level"] == "WARN");
+    let message = warned.expect("a warning")["message"].to_string();
+    for words in [
+        &format!("{path} IS NOT SERVED"),
+        &format!("`task-host deploy {path}`"),
+        "--deploy",
+    ] {
+        assert!(message.contains(words), "{words}: {message}");
+    }
+    assert_eq!(revision(&host), first);
+}
+
+#[test]
+fn serve_deploys_its_component_if_it_is_told_to_and_only_once() {
+    let setup = setup();
+    drop(setup.start());
+    let next = built(&numbered(1));
+    let setup = setup
+        .of(next.path.clone())
+        .variable("TASK_HOST_DEPLOY", "true");
+    let host = setup.start();
+    eventually("the component is active", || {
+        (status(&host)["active"]["digest"] == next.digest()).then_some(())
+    });
+    let of_next = revision(&host);
+    let row = latest(&host);
+    assert_eq!(row["kind"], "deploy", "{row}");
+    assert_eq!(row["actor"], "serve --deploy", "{row}");
+    drop(host);
+    let host = setup.start();
+    host.get("/things/2").expect(200);
+    assert_eq!(latest(&host)["id"], row["id"]);
+    assert_eq!(revision(&host), of_next);
+    drop(host);
+    // A component that is rejected is an error in the log, and the one before is served.
+    let broken = built(&Probe::good().at("check", "unreachable"));
+    let host = setup.of(broken.path.clone()).start();
+    let error = host.log.find(|line| line["level"] == "ERROR");
+    let message = error.expect("an error")["message"].to_string();
+    assert!(
+        message.contains("the previous component is served"),
+        "{message}"
+    );
+    assert!(message.contains("rejected: check failed"), "{message}");
+    assert_eq!(revision(&host), of_next);
 }
