@@ -30,6 +30,10 @@ use telemetry::traces::Traces;
 /// Database connections for reads outside of requests: health, probes, the event feed.
 const SPARE_READERS: usize = 4;
 
+/// PostgreSQL: a row may take this part of a request's memory, counted as 1/n. The driver holds a row of
+/// each running request in addition to that memory.
+const ROW_SHARE: u64 = 8;
+
 /// SQLite: the writer and the host's own connection.
 const WRITERS: usize = 2;
 
@@ -274,7 +278,7 @@ impl Process {
             idle: self.database.idle,
             direct: self.database.direct.clone(),
             wait: self.database.wait,
-            result_bytes: limits.bytes,
+            row_bytes: limits.bytes.min(self.limits.memory_bytes() / ROW_SHARE),
             no_sync: self.unsafe_no_sync,
         };
         storage::connect(&self.database.location, options)

@@ -5,8 +5,9 @@
 //! the database until it has caught up. So nobody waits for the slowest subscriber, and nothing is
 //! buffered for it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt as _, unfold};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, broadcast};
@@ -40,9 +41,33 @@ pub struct Subscription {
 #[derive(Debug, Clone, PartialEq)]
 pub enum FeedItem {
     /// The next event.
-    Event(Arc<Published>),
+    Event(Arc<FeedEvent>),
     /// Events before this position may be missing. The subscriber must read the data again.
     Reset(Cursor),
+}
+
+/// An event of the feed, as all subscribers share it.
+#[derive(Debug, PartialEq)]
+pub struct FeedEvent {
+    /// The event.
+    pub published: Published,
+    message: OnceLock<Bytes>,
+}
+
+impl FeedEvent {
+    /// Wraps an event that was not sent yet.
+    pub fn new(published: Published) -> Self {
+        FeedEvent {
+            published,
+            message: OnceLock::new(),
+        }
+    }
+
+    /// Returns the message that carries the event to clients. The first caller makes it, for all
+    /// subscribers, so every caller must make the same.
+    pub fn message(&self, make: impl FnOnce(&Published) -> Bytes) -> Bytes {
+        self.message.get_or_init(|| make(&self.published)).clone()
+    }
 }
 
 struct Shared {
@@ -55,7 +80,7 @@ struct Shared {
 
 /// The task that reads for all subscribers. It ends after the last subscriber has left.
 struct Reader {
-    ring: broadcast::Sender<Arc<Published>>,
+    ring: broadcast::Sender<Arc<FeedEvent>>,
     /// The position after the last event in the ring. Changed together with the ring, under the
     /// lock.
     place: Cursor,
@@ -97,7 +122,7 @@ impl Broadcast {
 
     /// Returns a receiver of the ring and the position in the feed that it starts after. Starts the
     /// reader if it does not run.
-    async fn join(&self) -> Result<(broadcast::Receiver<Arc<Published>>, Cursor), storage::Error> {
+    async fn join(&self) -> Result<(broadcast::Receiver<Arc<FeedEvent>>, Cursor), storage::Error> {
         let joined = |reader: &Reader| (reader.ring.subscribe(), reader.place.clone());
         if let Some(reader) = &*self.shared.reader.lock() {
             return Ok(joined(reader));
@@ -130,7 +155,7 @@ impl Drop for Broadcast {
 impl Shared {
     /// Sends new events to the ring until there are no subscribers or the database does not answer.
     /// Then the ring closes.
-    async fn read(self: Arc<Self>, ring: broadcast::Sender<Arc<Published>>, mut place: Cursor) {
+    async fn read(self: Arc<Self>, ring: broadcast::Sender<Arc<FeedEvent>>, mut place: Cursor) {
         let feed = self.database.feed();
         loop {
             let awoken = tokio::select! {
@@ -150,7 +175,7 @@ impl Shared {
                     for event in events {
                         place = event.cursor.clone();
                         // Without receivers this fails, and the next iteration ends the task.
-                        let _ = ring.send(Arc::new(event));
+                        let _ = ring.send(Arc::new(FeedEvent::new(event)));
                     }
                     if let Some(reader) = &mut *reader {
                         reader.place = place.clone();
@@ -171,7 +196,7 @@ impl Shared {
     }
 
     /// Removes the reader if the last subscriber has left. The next subscriber starts a new one.
-    fn stop_if_deserted(&self, ring: &broadcast::Sender<Arc<Published>>) -> bool {
+    fn stop_if_deserted(&self, ring: &broadcast::Sender<Arc<FeedEvent>>) -> bool {
         let mut reader = self.reader.lock();
         let deserted = ring.receiver_count() == 0;
         if deserted {
@@ -184,7 +209,7 @@ impl Shared {
 /// The state of one subscription.
 struct Subscriber {
     shared: Arc<Shared>,
-    ring: broadcast::Receiver<Arc<Published>>,
+    ring: broadcast::Receiver<Arc<FeedEvent>>,
     /// The position after the last event that was delivered.
     place: Cursor,
     /// Whether the next events must be read from the database, because the ring may not hold them.
@@ -197,7 +222,7 @@ impl Subscriber {
     async fn next(mut self) -> Option<(FeedItem, Self)> {
         loop {
             if let Some(event) = self.page.next() {
-                return Some(self.deliver(Arc::new(event)));
+                return Some(self.deliver(Arc::new(FeedEvent::new(event))));
             }
             if self.behind {
                 match self.read_page().await? {
@@ -217,7 +242,7 @@ impl Subscriber {
                 }
             }
             match self.ring.recv().await {
-                Ok(event) if event.cursor <= self.place => {}
+                Ok(event) if event.published.cursor <= self.place => {}
                 Ok(event) => return Some(self.deliver(event)),
                 Err(broadcast::error::RecvError::Lagged(_)) => self.behind = true,
                 Err(broadcast::error::RecvError::Closed) => return None,
@@ -225,8 +250,8 @@ impl Subscriber {
         }
     }
 
-    fn deliver(mut self, event: Arc<Published>) -> (FeedItem, Self) {
-        self.place = event.cursor.clone();
+    fn deliver(mut self, event: Arc<FeedEvent>) -> (FeedItem, Self) {
+        self.place = event.published.cursor.clone();
         (FeedItem::Event(event), self)
     }
 

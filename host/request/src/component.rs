@@ -71,9 +71,9 @@ impl Logic for Component {
     ) -> Result<Box<dyn Invocation>, InputError> {
         let bound = self.operations[route.get()].clone();
         Ok(Box::new(ComponentCall {
-            // The arguments are copied into the instance, so they may take as much memory as it.
+            // During the call the arguments exist twice, here and in the instance.
             arguments: bound.operation.read(&Input {
-                limit_bytes: self.runtime.limits().memory_bytes,
+                limit_bytes: self.runtime.limits().memory_bytes / 2,
                 ..*input
             })?,
             bound,

@@ -94,6 +94,7 @@ impl From<storage::Error> for Error {
             storage::Error::Limit(storage::Limit::Rows) => Fault::Rows.into(),
             storage::Error::Limit(storage::Limit::Bytes) => Fault::Bytes.into(),
             storage::Error::Limit(storage::Limit::Memory) => Fault::StatementMemory.into(),
+            storage::Error::Limit(storage::Limit::Room) => Fault::Memory.into(),
             storage::Error::Rejected(failure) => Fault::Transaction(failure.detail).into(),
         }
     }

@@ -132,6 +132,7 @@ impl From<storage::Error> for Interruption {
             storage::Error::Limit(storage::Limit::Rows) => Fault::Rows.into(),
             storage::Error::Limit(storage::Limit::Bytes) => Fault::Bytes.into(),
             storage::Error::Limit(storage::Limit::Memory) => Fault::StatementMemory.into(),
+            storage::Error::Limit(storage::Limit::Room) => Fault::Memory.into(),
             other => Interruption::Database(other),
         }
     }

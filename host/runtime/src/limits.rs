@@ -14,7 +14,8 @@ pub struct Limits {
     /// Instances in addition to those of admitted requests: for descriptions, self-tests and
     /// health.
     pub spare_instances: u32,
-    /// Maximum size of the linear memories and tables of one instance together, in bytes.
+    /// Maximum memory of one call, in bytes: the linear memories and tables of its instance, and what
+    /// the host holds for it.
     pub memory_bytes: usize,
     /// Maximum size of the data that the guest passes to the host in one call, in bytes.
     pub handover_bytes: usize,

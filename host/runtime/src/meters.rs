@@ -10,11 +10,16 @@ use wasmtime::ResourceLimiter;
 use super::engine::TICK;
 use super::fault::{Fault, Interruption};
 
-/// Sums the memories and tables of one store. Wasmtime's own `StoreLimits` limits each memory
-/// separately, so a component with several modules could use its limit several times.
+/// Sums the memory of one call: the memories and tables of its store, and what the host holds for it.
+/// Wasmtime's own `StoreLimits` limits each memory separately, so a component with several modules could
+/// use its limit several times.
 #[derive(Debug)]
 pub(super) struct MemoryMeter {
+    /// Memories and tables, and what the host holds until the call ends.
     used_bytes: usize,
+    /// What the host holds until the import that the guest is calling returns: parameters or a result.
+    /// A result exists twice while wasmtime copies it into the instance.
+    held_bytes: usize,
     limit_bytes: usize,
 }
 
@@ -22,19 +27,45 @@ impl MemoryMeter {
     pub(super) fn new(limit_bytes: usize) -> Self {
         MemoryMeter {
             used_bytes: 0,
+            held_bytes: 0,
             limit_bytes,
         }
     }
 
-    fn grow(&mut self, by_bytes: usize) -> wasmtime::Result<bool> {
+    /// Charges what the host holds until the call ends.
+    ///
+    /// # Errors
+    /// Returns [`Fault::Memory`] if the call has no more memory.
+    pub(super) fn keep(&mut self, by_bytes: usize) -> Result<(), Fault> {
         let wanted = self.used_bytes.saturating_add(by_bytes);
-        if wanted > self.limit_bytes {
-            // If this returned `Ok(false)`, the growth would fail in the guest, and the call would
-            // end with whatever the guest's allocator does then. Ending the call here keeps the
-            // reason.
-            return Err(Interruption::from(Fault::Memory).into());
+        if wanted.saturating_add(self.held_bytes) > self.limit_bytes {
+            return Err(Fault::Memory);
         }
         self.used_bytes = wanted;
+        Ok(())
+    }
+
+    /// Charges what the host holds from now on until [`MemoryMeter::release`], in place of what it held
+    /// before. Returns how much memory the call has left, in bytes.
+    ///
+    /// # Errors
+    /// Returns [`Fault::Memory`] if the call has no more memory.
+    pub(super) fn hold(&mut self, bytes: usize) -> Result<usize, Fault> {
+        let wanted = self.used_bytes.saturating_add(bytes);
+        let left = self.limit_bytes.checked_sub(wanted).ok_or(Fault::Memory)?;
+        self.held_bytes = bytes;
+        Ok(left)
+    }
+
+    /// Notes that the import has returned to the guest, and that the host holds nothing for it any more.
+    pub(super) fn release(&mut self) {
+        self.held_bytes = 0;
+    }
+
+    fn grow(&mut self, by_bytes: usize) -> wasmtime::Result<bool> {
+        // If this returned `Ok(false)`, the growth would fail in the guest, and the call would end with
+        // whatever the guest's allocator does then. Ending the call here keeps the reason.
+        self.keep(by_bytes).map_err(Interruption::from)?;
         Ok(true)
     }
 }
@@ -139,6 +170,19 @@ fn thread_cpu_time() -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_host_holds_counts_while_it_holds_it() {
+        let mut meter = MemoryMeter::new(100);
+        assert_eq!(meter.keep(10), Ok(()));
+        assert_eq!(meter.hold(40), Ok(50));
+        assert_eq!(meter.keep(51), Err(Fault::Memory));
+        assert_eq!(meter.hold(91), Err(Fault::Memory));
+        assert_eq!(meter.keep(50), Ok(()));
+        meter.release();
+        assert_eq!(meter.keep(40), Ok(()));
+        assert_eq!(meter.keep(1), Err(Fault::Memory));
+    }
 
     #[test]
     fn time_in_the_database_is_not_charged_to_the_guest() {

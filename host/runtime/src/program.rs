@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tracing::{Instrument as _, trace_span};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Val, WasmList};
-use wasmtime::{Engine, Store, WasmBacktrace};
+use wasmtime::{CallHook, Engine, Store, WasmBacktrace};
 
 use super::direct;
 use super::fault::{Fault, Interruption};
@@ -141,6 +141,12 @@ impl Program {
         let began = Instant::now();
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.memory);
+        store.call_hook(|mut store, hook| {
+            if let CallHook::ReturningFromHost = hook {
+                store.data_mut().memory.release();
+            }
+            Ok(())
+        });
         store.set_hostcall_fuel(limits.handover_bytes);
         store.set_epoch_deadline(FIRST_TICKS);
         store.epoch_deadline_callback(|mut store| store.data_mut().tick());

@@ -15,7 +15,7 @@ use axum::extract::{Extension, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::response::Response;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::stream::{Stream, StreamExt, once, unfold};
 use percent_encoding::percent_decode_str;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -34,6 +34,10 @@ const SILENCE: Duration = Duration::from_secs(15);
 
 /// How long a client waits before it reconnects, in milliseconds.
 const RETRY_MS: u32 = 1000;
+
+/// How many events one write carries at most. A follower that comes to many new events at once then costs
+/// one write, and gives way to other work after it.
+const EVENTS_PER_WRITE: usize = 64;
 
 /// The source of events.
 #[async_trait]
@@ -179,7 +183,7 @@ fn messages(
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static {
     let Subscription { from, items } = subscription;
     let first = Bytes::from(format!("retry: {RETRY_MS}\nid: {}\n\n", one_line(&from)));
-    let state = (items, kinds, from, held);
+    let state = (items.ready_chunks(EVENTS_PER_WRITE), kinds, from, held);
     let live = unfold(
         state,
         move |(mut items, kinds, mut place, held)| async move {
@@ -192,24 +196,37 @@ fn messages(
                         return Some((Bytes::from(alive), (items, kinds, place, held)));
                     }
                 };
-                let message = match next {
+                let messages = next.into_iter().filter_map(|item| match item {
                     FeedItem::Event(event) => {
-                        place = event.cursor.clone();
-                        kinds.include(event.event.kind()).then(|| message(&event))
+                        place = event.published.cursor.clone();
+                        let wanted = kinds.include(event.published.event.kind());
+                        wanted.then(|| event.message(message))
                     }
                     FeedItem::Reset(end) => {
                         let reset = format!("id: {end}\nevent: reset\ndata: {{}}\n\n");
                         place = end;
                         Some(reset.into())
                     }
-                };
-                if let Some(message) = message {
-                    return Some((message, (items, kinds, place, held)));
+                });
+                if let Some(write) = joined(messages) {
+                    return Some((write, (items, kinds, place, held)));
                 }
             }
         },
     );
     once(async { first }).chain(live).map(Ok)
+}
+
+/// All messages as one, or `None` if there are none. A single message is not copied.
+fn joined(mut messages: impl Iterator<Item = Bytes>) -> Option<Bytes> {
+    let first = messages.next()?;
+    let Some(second) = messages.next() else {
+        return Some(first);
+    };
+    let mut all = BytesMut::from(first);
+    all.extend_from_slice(&second);
+    messages.for_each(|message| all.extend_from_slice(&message));
+    Some(all.freeze())
 }
 
 /// A cursor without line breaks: a client may have sent any text.

@@ -43,8 +43,9 @@ pub struct Args {
     #[arg(long, env = "TASK_HOST_CPU_LIMIT", default_value = "1s", value_parser = parse_duration)]
     cpu_limit: Duration,
 
-    /// Memory of one instance, all its memories and tables together. Above it the request fails
-    /// with 500, or with 413 if already the arguments of the request are larger.
+    /// Memory of one request: all memories and tables of its instance, and the parameters, results and
+    /// events that the host holds for it. Above it the request fails with 500, or with 413 if already
+    /// the arguments of the request take half of it.
     #[arg(long, env = "TASK_HOST_MEMORY_LIMIT", default_value = "64MiB")]
     memory_limit: ByteSize,
 
@@ -67,7 +68,7 @@ pub struct Args {
     row_limit: u64,
 
     /// Bytes of text and blobs that the statements of one request return. Above it the request
-    /// fails with 500.
+    /// fails with 500. On PostgreSQL, one row may have at most an eighth of --memory-limit.
     #[arg(long, env = "TASK_HOST_BYTE_LIMIT", default_value = "32MiB")]
     byte_limit: ByteSize,
 
@@ -114,9 +115,14 @@ impl Args {
         }
     }
 
-    /// Returns the memory that all instances together may take, in bytes.
+    /// Returns the memory that one request may take, in bytes.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.memory_limit.0 as u64
+    }
+
+    /// Returns the memory that all requests together may take, in bytes.
     pub(crate) fn requests_bytes(&self) -> u64 {
-        u64::from(self.max_concurrency).saturating_mul(self.memory_limit.0 as u64)
+        u64::from(self.max_concurrency).saturating_mul(self.memory_bytes())
     }
 
     pub(crate) fn request(&self) -> request::Limits {

@@ -60,6 +60,9 @@ pub struct Usage {
 pub(crate) struct Meter {
     budget: Budget,
     usage: Usage,
+    /// How much memory a result may take, in bytes. The caller sets it before each statement, because
+    /// it depends on what else the request takes then.
+    room_bytes: usize,
 }
 
 impl Meter {
@@ -67,7 +70,40 @@ impl Meter {
         Self {
             budget,
             usage: Usage::default(),
+            room_bytes: usize::MAX,
         }
+    }
+
+    /// Sets how much memory a result may take from now on, in bytes.
+    pub(crate) fn set_room(&mut self, bytes: usize) {
+        self.room_bytes = bytes;
+    }
+
+    /// Makes room for `more` items in a buffer of a result, whose other buffers take `others_bytes`.
+    /// While a buffer grows, its old and its new memory exist at the same time, and both count.
+    pub(crate) fn reserve<T>(
+        &self,
+        buffer: &mut Vec<T>,
+        more: usize,
+        others_bytes: usize,
+    ) -> Result<(), Error> {
+        let present = buffer.capacity();
+        if present - buffer.len() >= more {
+            return Ok(());
+        }
+        let fits = |wanted: usize| {
+            let items = present.checked_add(wanted)?;
+            let bytes = items
+                .checked_mul(size_of::<T>())?
+                .checked_add(others_bytes)?;
+            (bytes <= self.room_bytes).then_some(wanted)
+        };
+        let needed = buffer.len().saturating_add(more);
+        let wanted = fits(needed.max(present.saturating_mul(2)))
+            .or_else(|| fits(needed))
+            .ok_or(Error::Limit(Limit::Room))?;
+        buffer.reserve_exact(wanted - buffer.len());
+        Ok(())
     }
 
     /// Limits the deadline by [`Budget::hold`]: from now on the transaction keeps others waiting.
@@ -126,6 +162,44 @@ mod tests {
             rows,
             bytes,
         })
+    }
+
+    #[test]
+    fn a_growing_buffer_never_takes_more_than_its_room() {
+        let mut meter = meter(1, 1, 1);
+        meter.set_room(1000);
+        let mut buffer: Vec<u32> = Vec::new();
+        let mut highest = 0;
+        let outcome = loop {
+            let before = buffer.capacity();
+            if let Err(error) = meter.reserve(&mut buffer, 1, 200) {
+                break error;
+            }
+            if buffer.capacity() > before {
+                highest = highest.max((before + buffer.capacity()) * 4 + 200);
+            }
+            buffer.push(0);
+        };
+        assert_eq!(outcome, Error::Limit(Limit::Room));
+        assert!(highest <= 1000, "{highest}");
+        // The last growth was from 64 to 128 items: 768 bytes, and 200 of others.
+        assert_eq!(buffer.len(), 128);
+    }
+
+    #[test]
+    fn a_buffer_of_any_length_is_refused_without_a_panic() {
+        let mut meter = meter(1, 1, 1);
+        let mut buffer = vec![0_u64; 3];
+        assert_eq!(
+            meter.reserve(&mut buffer, usize::MAX, 0),
+            Err(Error::Limit(Limit::Room))
+        );
+        meter.set_room(0);
+        assert_eq!(meter.reserve(&mut buffer, 0, 0), Ok(()));
+        assert_eq!(
+            meter.reserve(&mut buffer, 1, usize::MAX),
+            Err(Error::Limit(Limit::Room))
+        );
     }
 
     #[test]

@@ -24,9 +24,9 @@ pub struct Options {
     pub direct: Option<Url>,
     /// PostgreSQL: how long to wait for a server that does not answer yet.
     pub wait: Duration,
-    /// PostgreSQL: the maximum bytes of text and blobs in one result. SQLite counts them as it
-    /// reads.
-    pub result_bytes: u64,
+    /// PostgreSQL: the maximum bytes of text and blobs in one row, see
+    /// [`postgres::Config::row_bytes`].
+    pub row_bytes: u64,
     /// Acknowledges commits that are not durable yet. For benchmarks: an acknowledged commit
     /// survives a crash of the process, but not of the machine.
     pub no_sync: bool,
@@ -42,7 +42,7 @@ impl Default for Options {
             idle: Duration::from_secs(300),
             direct: None,
             wait: Duration::ZERO,
-            result_bytes: 32 << 20,
+            row_bytes: 8 << 20,
             no_sync: false,
         }
     }
@@ -64,7 +64,7 @@ pub fn connect(location: &Location, options: Options) -> Result<Arc<dyn Database
                 connections: options.connections,
                 idle: options.idle,
                 wait: options.wait,
-                result_bytes: options.result_bytes,
+                row_bytes: options.row_bytes,
                 no_sync: options.no_sync,
             })?));
         }

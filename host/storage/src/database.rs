@@ -89,6 +89,10 @@ pub trait Database: Send + Sync + 'static {
 /// One transaction. Dropping it without [`Transaction::commit`] rolls it back.
 #[async_trait]
 pub trait Transaction: Send {
+    /// Sets how much memory the results of the next statements may take, in bytes each. Unlimited
+    /// until it is set.
+    fn set_room(&mut self, bytes: usize);
+
     /// Runs one statement of the logic that returns rows.
     ///
     /// # Errors

@@ -243,6 +243,8 @@ pub enum Limit {
     Bytes,
     /// A statement needed more memory than the database may use.
     Memory,
+    /// A result needed more memory than the request may still use.
+    Room,
 }
 
 impl std::fmt::Display for Limit {
@@ -252,6 +254,7 @@ impl std::fmt::Display for Limit {
             Limit::Rows => "rows",
             Limit::Bytes => "result bytes",
             Limit::Memory => "memory for one statement",
+            Limit::Room => "memory for a result",
         })
     }
 }

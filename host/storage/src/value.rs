@@ -73,22 +73,35 @@ pub struct Span {
     pub len: u32,
 }
 
-impl Span {
-    /// Appends bytes to a heap and charges them.
-    pub(crate) fn append(
-        heap: &mut Vec<u8>,
-        bytes: &[u8],
-        meter: &mut Meter,
-    ) -> Result<Self, Error> {
+impl Rows {
+    /// Returns how much memory the result takes, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.heap.capacity() + self.cells_bytes()
+    }
+
+    fn cells_bytes(&self) -> usize {
+        self.cells.capacity() * size_of::<Cell>()
+    }
+
+    /// Charges a row and makes room for its cells.
+    pub(crate) fn begin_row(&mut self, width: usize, meter: &mut Meter) -> Result<(), Error> {
+        meter.row()?;
+        meter.reserve(&mut self.cells, width, self.heap.capacity())
+    }
+
+    /// Charges bytes and appends them to the heap.
+    pub(crate) fn append(&mut self, bytes: &[u8], meter: &mut Meter) -> Result<Span, Error> {
         meter.bytes(bytes.len())?;
         // A span has 32 bits, even if the budget allows more.
         let too_long = |_| Error::Limit(Limit::Bytes);
-        u32::try_from(heap.len() + bytes.len()).map_err(too_long)?;
-        let span = Self {
-            start: u32::try_from(heap.len()).map_err(too_long)?,
+        u32::try_from(self.heap.len() + bytes.len()).map_err(too_long)?;
+        let span = Span {
+            start: u32::try_from(self.heap.len()).map_err(too_long)?,
             len: u32::try_from(bytes.len()).map_err(too_long)?,
         };
-        heap.extend_from_slice(bytes);
+        let cells_bytes = self.cells_bytes();
+        meter.reserve(&mut self.heap, bytes.len(), cells_bytes)?;
+        self.heap.extend_from_slice(bytes);
         Ok(span)
     }
 }

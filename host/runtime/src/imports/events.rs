@@ -9,10 +9,13 @@ use storage::Event;
 impl events::Host for State {
     fn publish(&mut self, event: events::Event) -> wasmtime::Result<()> {
         let attributes = event.attributes.iter();
+        let attributes_count = attributes.len();
         let size = event.kind.len()
             + event.subject.len()
             + attributes.map(|(k, v)| k.len() + v.len()).sum::<usize>();
         self.hand_over(size)?;
+        let whole = size + attributes_count * size_of::<(String, String)>() + size_of::<Event>();
+        self.memory.keep(whole).map_err(Interruption::from)?;
         let context = self.context("events")?;
         context.events_left = context
             .events_left

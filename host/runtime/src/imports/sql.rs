@@ -26,8 +26,11 @@ impl State {
     ) -> wasmtime::Result<&mut Box<dyn Transaction>> {
         let size = statement.len() + params.iter().map(size_of_param).sum::<usize>();
         self.hand_over(size)?;
+        let room = self.memory.hold(size).map_err(Interruption::from)?;
         self.cpu.pause();
-        Ok(&mut self.context("sql")?.transaction)
+        let transaction = &mut self.context("sql")?.transaction;
+        transaction.set_room(room);
+        Ok(transaction)
     }
 }
 
@@ -62,7 +65,11 @@ impl sql::Host for State {
             .await;
         self.statement_ended(began.elapsed());
         match result.map_err(Interruption::from)? {
-            Ok(rows) => Ok(Ok(rows.into())),
+            Ok(rows) => {
+                let held = self.memory.hold(rows.memory_bytes());
+                held.map_err(Interruption::from)?;
+                Ok(Ok(rows.into()))
+            }
             Err(failure) => {
                 failed::report(self, &statement, &params, &failure);
                 Ok(Err(failure.into()))

@@ -10,6 +10,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::fake::{Fake, send};
+use request::FeedEvent;
 use storage::Event;
 
 /// Two events, then silence.
@@ -21,11 +22,11 @@ struct Two {
 
 fn published(cursor: &str, kind: &str) -> FeedItem {
     let attributes = vec![("note".to_owned(), "line\nbreak \"quoted\"".to_owned())];
-    FeedItem::Event(Arc::new(Published {
+    FeedItem::Event(Arc::new(FeedEvent::new(Published {
         cursor: Cursor::new(cursor),
         event: Event::new(kind.into(), "7".into(), attributes).unwrap(),
         at_ms: 1_772_323_200_123,
-    }))
+    })))
 }
 
 #[async_trait]
@@ -45,12 +46,29 @@ impl Events for Two {
 }
 
 /// A stream that is read message by message.
-struct Open(Body);
+struct Open {
+    body: Body,
+    /// What has arrived and was not read yet.
+    arrived: String,
+}
 
 impl Open {
+    fn new(response: Response) -> Self {
+        Open {
+            body: response.into_body(),
+            arrived: String::new(),
+        }
+    }
+
     async fn message(&mut self) -> Option<String> {
-        let frame = self.0.frame().await?.unwrap().into_data().unwrap();
-        Some(String::from_utf8(frame.to_vec()).unwrap())
+        loop {
+            if let Some(end) = self.arrived.find("\n\n") {
+                let rest = self.arrived.split_off(end + 2);
+                return Some(std::mem::replace(&mut self.arrived, rest));
+            }
+            let frame = self.body.frame().await?.unwrap().into_data().unwrap();
+            self.arrived.push_str(std::str::from_utf8(&frame).unwrap());
+        }
     }
 }
 
@@ -66,7 +84,7 @@ async fn get(router: &Router, path: &str, headers: &[(&str, &str)]) -> Response 
 async fn open_stream(router: &Router, path: &str, headers: &[(&str, &str)]) -> Open {
     let response = get(router, path, headers).await;
     assert_eq!(response.status(), 200);
-    Open(response.into_body())
+    Open::new(response)
 }
 
 #[tokio::test]
@@ -87,7 +105,7 @@ async fn a_message_is_the_cursor_the_kind_and_json_in_one_line() {
     assert_eq!(header("cache-control"), Some("no-store"));
     assert_eq!(header("access-control-allow-origin"), Some("*"));
     assert_eq!(header("content-encoding"), None);
-    let mut stream = Open(response.into_body());
+    let mut stream = Open::new(response);
     assert_eq!(stream.message().await.unwrap(), "retry: 1000\nid: 00\n\n");
     assert_eq!(
         stream.message().await.unwrap(),

@@ -18,9 +18,9 @@ pub struct Config {
     pub idle: Duration,
     /// How long to wait for a server that does not answer yet.
     pub wait: Duration,
-    /// Maximum bytes of text and blobs in a result. A single larger row ends the connection before
-    /// the host has read all of it.
-    pub result_bytes: u64,
+    /// Maximum bytes of text and blobs in one row. A larger row ends the connection before the host has
+    /// read all of it. The driver holds a row in addition to the result that it becomes part of.
+    pub row_bytes: u64,
     /// Acknowledges commits that are not durable yet.
     pub no_sync: bool,
 }

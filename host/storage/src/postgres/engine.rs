@@ -73,7 +73,7 @@ impl Engine {
                 .unwrap_or_else(|_| Err(failed("the thread that set it up panicked".into())))
         })?;
 
-        let bytes = u32::try_from(config.result_bytes).unwrap_or(u32::MAX);
+        let bytes = u32::try_from(config.row_bytes).unwrap_or(u32::MAX);
         let logic = |login: &Login| Login {
             url: login.url.with_login(&shared.logic, &shared.password),
             encryption: login.encryption.clone(),

@@ -278,6 +278,10 @@ fn columns(events: &[Event]) -> [Vec<String>; 3] {
 
 #[async_trait]
 impl Transaction for PostgresTransaction {
+    fn set_room(&mut self, bytes: usize) {
+        self.state.meter.set_room(bytes);
+    }
+
     async fn query(
         &mut self,
         statement: &str,

@@ -11,7 +11,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 
 use crate::budget::Meter;
 use crate::stop::Stop;
-use crate::{Cell, Error, Rows, Span, Value};
+use crate::{Cell, Error, Rows, Value};
 
 /// A parameter for the driver.
 #[derive(Debug)]
@@ -92,16 +92,16 @@ pub(super) fn push(
     row: &tokio_postgres::Row,
     meter: &mut Meter,
 ) -> Result<(), Stop> {
-    meter.row()?;
-    rows.cells.reserve(row.len());
+    rows.begin_row(row.len(), meter)?;
     for (index, column) in row.columns().iter().enumerate() {
         let Raw(raw) = row
             .try_get(index)
             .map_err(|error| Error::Unavailable(error.to_string()))?;
         let cell = match raw {
             None => Cell::Null,
-            Some(bytes) => cell(column.type_(), bytes, &mut rows.heap, meter)
-                .ok_or_else(|| unreadable(column))??,
+            Some(bytes) => {
+                cell(column.type_(), bytes, rows, meter).ok_or_else(|| unreadable(column))??
+            }
         };
         rows.cells.push(cell);
     }
@@ -121,7 +121,7 @@ fn unreadable(column: &tokio_postgres::Column) -> Stop {
 fn cell(
     kind: &Type,
     bytes: &[u8],
-    heap: &mut Vec<u8>,
+    rows: &mut Rows,
     meter: &mut Meter,
 ) -> Option<Result<Cell, Stop>> {
     let cell = match *kind {
@@ -136,11 +136,11 @@ fn cell(
             Err(reason) => return Some(Err(Stop::refused(reason))),
         },
         Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::UNKNOWN | Type::JSON => {
-            let span = Span::append(heap, bytes, meter);
+            let span = rows.append(bytes, meter);
             return Some(span.map(Cell::Text).map_err(Stop::from));
         }
         Type::BYTEA => {
-            let span = Span::append(heap, bytes, meter);
+            let span = rows.append(bytes, meter);
             return Some(span.map(Cell::Blob).map_err(Stop::from));
         }
         _ => return None,

@@ -14,7 +14,7 @@ use super::heap::HEAP;
 use crate::budget::Meter;
 use crate::stats::nanos;
 use crate::stop::{NO_STATEMENT, Stop};
-use crate::{Cell, Rows, Span, Value, rules};
+use crate::{Cell, Rows, Value, rules};
 
 /// A statement that takes longer on average runs as blocking work.
 const SLOW: Duration = Duration::from_millis(1);
@@ -200,14 +200,13 @@ pub(super) fn rows(statement: &mut Statement<'_>, meter: &mut Meter) -> Result<R
     let mut width = statement.column_count();
     let mut rows = statement.raw_query();
     while let Some(row) = next(&mut rows)? {
-        meter.row()?;
         // The width is read again: after a change of the schema, SQLite compiles `SELECT *` again
         // when it is first stepped.
         width = row.as_ref().column_count();
-        result.cells.reserve(width);
+        result.begin_row(width, meter)?;
         for column in 0..width {
             let value = row.get_ref(column).map_err(|error| classify(&error))?;
-            result.cells.push(match value {
+            let cell = match value {
                 ValueRef::Null => Cell::Null,
                 ValueRef::Integer(value) => Cell::Integer(value),
                 ValueRef::Real(value) => Cell::Real(value),
@@ -215,10 +214,11 @@ pub(super) fn rows(statement: &mut Statement<'_>, meter: &mut Meter) -> Result<R
                     if std::str::from_utf8(text).is_err() {
                         return Err(Stop::refused("a text in the result is not UTF-8"));
                     }
-                    Cell::Text(Span::append(&mut result.heap, text, meter)?)
+                    Cell::Text(result.append(text, meter)?)
                 }
-                ValueRef::Blob(bytes) => Cell::Blob(Span::append(&mut result.heap, bytes, meter)?),
-            });
+                ValueRef::Blob(bytes) => Cell::Blob(result.append(bytes, meter)?),
+            };
+            result.cells.push(cell);
         }
     }
     drop(rows);

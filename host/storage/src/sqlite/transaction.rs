@@ -329,6 +329,10 @@ fn begin_statement(sqlite: &rusqlite::Connection, access: Access) -> rusqlite::R
 
 #[async_trait]
 impl Transaction for SqliteTransaction {
+    fn set_room(&mut self, bytes: usize) {
+        self.state.meter.set_room(bytes);
+    }
+
     async fn query(
         &mut self,
         statement: &str,

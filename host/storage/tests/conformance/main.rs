@@ -97,7 +97,7 @@ async fn fresh(engine: Engine) -> Arc<dyn Database> {
     let options = Options {
         readers: 4,
         connections: 8,
-        result_bytes: 8 << 20,
+        row_bytes: 8 << 20,
         ..Options::default()
     };
     let database = connect(&location, options).unwrap();

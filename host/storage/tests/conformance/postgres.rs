@@ -67,7 +67,7 @@ fn config(url: &str) -> Config {
         connections: 8,
         idle: Duration::from_secs(60),
         wait: Duration::ZERO,
-        result_bytes: 1 << 20,
+        row_bytes: 1 << 20,
         no_sync: false,
     }
 }

@@ -3,7 +3,9 @@
 
 use serde_json::Value;
 
-use super::{begin, built, deploy, latest, numbered, revision, run_successfully, status};
+use super::{
+    begin, built, deploy, deploy_successfully, latest, numbered, revision, run_successfully, status,
+};
 use crate::harness::{Setup, eventually};
 use crate::hostile::probe::{Probe, Route, get};
 
@@ -173,11 +175,7 @@ fn a_deployment_that_must_wait_for_another_one_is_told_how_to_go_on() {
         ],
     );
     run_successfully(&host, &["abort"]);
-    begin(
-        &host,
-        &["deploy", built(&numbered(3)).path(), "--canary", "10%"],
-        "canary",
-    );
+    deploy_successfully(&host, &built(&numbered(3)), &["--canary", "10%"]);
     deploy(&host, &built(&numbered(4)), &[]).says(
         1,
         &[
