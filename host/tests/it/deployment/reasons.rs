@@ -179,9 +179,9 @@ fn a_deployment_that_must_wait_for_another_one_is_told_how_to_go_on() {
     deploy(&host, &built(&numbered(4)), &[]).says(
         1,
         &[
-            "Deployment 3 is a canary",
-            "`task-host promote 3`",
-            "`task-host abort 3`",
+            "Deployment 4 is a canary",
+            "`task-host promote 4`",
+            "`task-host abort 4`",
         ],
     );
 }
