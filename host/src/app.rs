@@ -52,6 +52,8 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
     let access = process.access()?;
     config.declared.check()?;
     let bundled = config.bundled()?;
+    let offered = bundled.clone();
+    let deployed = bundled.clone().filter(|_| config.deploys());
     let keys = config.deployments.trusted_keys()?;
     process.check_database()?;
     let cache = config.code_cache()?;
@@ -96,6 +98,17 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
         if let Some(seed) = seed {
             seed::apply(&*gate.database, seed).await.context("--seed")?;
         }
+        if let Some(ignored) = offered.filter(|offered| offered.digest() != start.revision.digest)
+            && !config.deploys()
+        {
+            let name = &ignored.name;
+            tracing::warn!(
+                component.digest = start.revision.digest,
+                ignored.digest = ignored.digest(),
+                "{name} IS NOT SERVED: another component is active in this database. Deploy it with \
+                 `task-host deploy {name}`, or start with --deploy"
+            );
+        }
         Ok(start)
     };
     let replaceable = Replaceable {
@@ -105,6 +118,9 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
             let settings = config.deployments.settings();
             let deployments = Deployments::new(gate.clone(), service, settings, member);
             config.declared.deploy_in_background(&deployments);
+            if let Some(bundled) = deployed {
+                deployments.deploy_bundled(bundled);
+            }
             deployments
         }),
     };

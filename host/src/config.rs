@@ -9,7 +9,7 @@ mod database;
 mod declared;
 mod deployments;
 pub mod environment;
-mod limits;
+pub(crate) mod limits;
 mod logs;
 
 use std::num::NonZeroU32;
@@ -50,9 +50,15 @@ const OWN_CONNECTIONS: u64 = 5;
 pub struct Serve {
     /// The component that a new, empty database starts with: a .wasm file, with its signature in
     /// FILE.sig if it is signed. If the database already has an active component, that one is
-    /// served
+    /// served, and the log warns if it is another one; see --deploy
     #[arg(long, env = "TASK_HOST_COMPONENT", value_name = "FILE")]
     component: Option<PathBuf>,
+
+    /// Deploy the component of --component after the start, through the same checks as
+    /// `task-host deploy`, if another component is active. For development: each restart undoes a
+    /// later deployment. Of several hosts that share a database, one deploys it
+    #[arg(long, env = "TASK_HOST_DEPLOY", requires = "component")]
+    deploy: bool,
 
     /// Where compiled code is kept between starts. By default next to a SQLite database file, and
     /// nowhere for sqlite::memory: and PostgreSQL. The key that authenticates the code is in
@@ -121,6 +127,11 @@ impl Serve {
         self.component.as_deref().map(read_bundled).transpose()
     }
 
+    /// Whether the component of `--component` replaces another active one.
+    pub(crate) fn deploys(&self) -> bool {
+        self.deploy
+    }
+
     /// Opens the cache of compiled code; `None` if no code is kept.
     ///
     /// # Errors
@@ -149,7 +160,11 @@ pub(crate) fn read_bundled(path: &Path) -> Result<Bundled, Failure> {
     let content =
         std::fs::read(path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
     let signature = signature_file::read(path, None).map_err(failed)?;
-    Ok(Bundled { content, signature })
+    Ok(Bundled {
+        name: path.display().to_string(),
+        content,
+        signature,
+    })
 }
 
 /// The flags of a process that serves, whatever its logic is

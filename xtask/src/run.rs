@@ -65,7 +65,11 @@ pub fn run(workspace: &Workspace, arguments: Arguments) -> Result<Infallible> {
         ),
     ];
     let set = |variable: &str| env::var_os(variable).is_some();
-    let serve = with_defaults(arguments.serve, defaults, set);
+    let mut serve = with_defaults(arguments.serve, defaults, set);
+    // The database may have the component of an earlier build.
+    if !serve.iter().any(|argument| argument == "--deploy") && !set("TASK_HOST_DEPLOY") {
+        serve.push("--deploy".into());
+    }
     step::announce("Starting the host; Ctrl-C stops it…");
     let error = Command::new(workspace.host_binary("release"))
         .arg("serve")

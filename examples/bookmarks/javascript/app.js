@@ -71,6 +71,7 @@ export const service = {
           postgres: table("bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
         },
       ],
+      constraints: [],
     };
   },
 

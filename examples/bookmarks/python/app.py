@@ -66,7 +66,7 @@ class Service(exports.Service):
             TABLE.format("integer PRIMARY KEY AUTOINCREMENT"),
             TABLE.format("bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
         )
-        return Description("Bookmarks", "0.1.0", routes, [migration])
+        return Description("Bookmarks", "0.1.0", routes, [migration], constraints=[])
 
     def assets(self):
         return []

@@ -44,6 +44,11 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     escaped.into()
 }
 
+/// Returns the longest start of a text that has at most `max_bytes` bytes.
+pub fn clipped(text: &str, max_bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(max_bytes)]
+}
+
 /// Returns whether a text is a slug: 1 to 64 lower-case letters, digits and hyphens, with a letter
 /// or digit at both ends.
 pub fn is_slug(text: &str) -> bool {
@@ -85,6 +90,14 @@ mod tests {
             serde_json::from_str::<String>(&escaped).expect("JSON"),
             value
         );
+    }
+
+    #[test]
+    fn a_text_is_cut_off_between_characters() {
+        assert_eq!(clipped("Größe", 3), "Gr");
+        assert_eq!(clipped("Größe", 4), "Grö");
+        assert_eq!(clipped("Größe", 99), "Größe");
+        assert_eq!(clipped("", 0), "");
     }
 
     #[test]

@@ -123,9 +123,14 @@ pub struct Attempt {
 /// Why an operator's order was not carried out, or a question not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AdminError {
-    /// The deployment with this id runs.
-    #[error("deployment {0} runs; wait for its end, or abort it")]
-    Busy(i64),
+    /// Another deployment runs.
+    #[error("deployment {id} runs: {advice}")]
+    Busy {
+        /// Its id.
+        id: i64,
+        /// How far it is and how to go on, in sentences for people.
+        advice: String,
+    },
     /// The component or deployment does not exist. The sentence names it.
     #[error("{0}")]
     NotFound(String),

@@ -15,10 +15,10 @@ use self::routes::Bound;
 use super::journal::Journal;
 use super::rejection::Rejection;
 use super::signature::{SignatureError, TrustedKeys};
-use contract::deployment::Stage;
+use contract::deployment::{Reason, Stage};
 use contract::{Asset, Description, digest};
 use request::{Component, Revision};
-use runtime::{CodeCache, CodeKey, Compiler, Program, Runtime};
+use runtime::{CodeCache, CodeKey, Compiler, Lines, Program, Runtime};
 use storage::registry::StoredComponent;
 use storage::{Database, Registry};
 use transcode::{Interface, breaking_changes, openapi};
@@ -45,12 +45,16 @@ pub struct Gate {
     pub dry_run_time: Duration,
 }
 
-/// A component that was compiled, described and bound.
-struct Built {
+/// A component that was compiled and has described itself.
+struct Described {
     program: Program,
     description: Description,
-    assets: Vec<Asset>,
+}
+
+/// A component's routes and files, which fit its functions and each other.
+struct Served {
     bound: Bound,
+    assets: Vec<Asset>,
 }
 
 /// The revision with which a new component is compared.
@@ -66,7 +70,8 @@ impl Gate {
     /// the migrations get less time, because they delay clients for nothing.
     ///
     /// # Errors
-    /// Returns the first [`Rejection`].
+    /// Returns a [`Rejection`] with everything that is wrong. A component that has no valid
+    /// signature, does not compile or does not describe itself cannot be checked further.
     pub(crate) async fn admit(
         &self,
         journal: &Journal,
@@ -80,18 +85,32 @@ impl Gate {
             self.check_signature(component)
         };
         journal.stage(Stage::Verify, verified).await?;
-        let built = self.build(component, Some(journal)).await?;
-        if let Some(compared) = compared {
-            let compared = async { compare(journal, &compared, &built.bound) };
-            journal.stage(Stage::Compare, compared).await?;
+        let described = self.describe(component, Some(journal)).await?;
+        let mut rejections = Vec::new();
+        let served = match self.bind(component, &described, Some(journal)).await {
+            // The reasons of later rejections would quote texts that cannot be shown.
+            Err(rejection) if rejection.code() == Reason::TextUnfit => return Err(rejection),
+            Err(rejection) => {
+                rejections.push(rejection);
+                None
+            }
+            Ok(served) => Some(served),
+        };
+        if let (Some(compared), Some(served)) = (compared, &served) {
+            let compared = async { compare(journal, &compared, &served.bound) };
+            rejections.extend(journal.stage(Stage::Compare, compared).await.err());
         }
         let time = match dry_run {
             true => self.dry_run_time,
             false => self.migration_time,
         };
-        let checked = self.check(&built.program, &built.description, was_active, time);
-        journal.stage(Stage::Check, checked).await?;
-        self.assemble(component, built)
+        let checked = self.check(journal, &described, was_active, time);
+        rejections.extend(journal.stage(Stage::Check, checked).await.err());
+        Rejection::unless_empty(rejections)?;
+        match served {
+            Some(served) => self.assemble(component, described, served),
+            None => unreachable!("a component that cannot be bound was rejected"),
+        }
     }
 
     /// Builds the revision of a component that was admitted before, and applies migrations that the
@@ -119,8 +138,9 @@ impl Gate {
         component: &StoredComponent,
     ) -> Result<Arc<Revision>, Rejection> {
         check_digest(component)?;
-        let built = self.build(component, None).await?;
-        self.assemble(component, built).map(Arc::new)
+        let described = self.describe(component, None).await?;
+        let served = self.bind(component, &described, None).await?;
+        self.assemble(component, described, served).map(Arc::new)
     }
 
     /// Returns a component that was uploaded.
@@ -151,44 +171,63 @@ impl Gate {
         self.database.registry()
     }
 
-    /// Compiles, describes and binds a component: as stages, if there is a journal.
-    async fn build(
+    /// Compiles a component and asks it for its description: as stages, if there is a journal.
+    async fn describe(
         &self,
         component: &StoredComponent,
         journal: Option<&Journal>,
-    ) -> Result<Built, Rejection> {
+    ) -> Result<Described, Rejection> {
         let content = component.content.as_slice();
         // The compiler goes first: its errors are the clearest for bytes that are not a component.
         let compiled = self.compile(content, &component.digest);
         let program = stage(journal, Stage::Compile, compiled).await?;
-        let described = self.describe(&program);
-        let description = stage(journal, Stage::Describe, described).await?;
-        let bound = async {
-            let interface = Interface::decode(content)?;
-            let assets = self.runtime.assets(&program, self.deadline()).await?;
-            let bound = routes::bind(&interface, &description, &assets)?;
-            Ok::<_, Rejection>((bound, assets))
+        let described = async {
+            let lines = Lines::default();
+            let asked = self.runtime.describe(&program, self.deadline(), &lines);
+            let description = asked.await;
+            note_log(journal, Stage::Describe, &lines);
+            Ok(description?)
         };
-        let (bound, assets) = stage(journal, Stage::Bind, bound).await?;
-        Ok(Built {
+        let description = stage(journal, Stage::Describe, described).await?;
+        Ok(Described {
             program,
             description,
-            assets,
-            bound,
         })
     }
 
-    async fn describe(&self, program: &Program) -> Result<Description, Rejection> {
-        Ok(self.runtime.describe(program, self.deadline()).await?)
+    /// Binds a component's routes and files: as a stage, if there is a journal.
+    async fn bind(
+        &self,
+        component: &StoredComponent,
+        described: &Described,
+        journal: Option<&Journal>,
+    ) -> Result<Served, Rejection> {
+        let bound = async {
+            let interface = Interface::decode(&component.content)?;
+            let lines = Lines::default();
+            let asked = self
+                .runtime
+                .assets(&described.program, self.deadline(), &lines);
+            let assets = asked.await;
+            note_log(journal, Stage::Bind, &lines);
+            let assets = assets?;
+            let bound = routes::bind(&interface, &described.description, &assets)?;
+            Ok(Served { bound, assets })
+        };
+        stage(journal, Stage::Bind, bound).await
     }
 
-    fn assemble(&self, component: &StoredComponent, built: Built) -> Result<Revision, Rejection> {
-        let Built {
+    fn assemble(
+        &self,
+        component: &StoredComponent,
+        described: Described,
+        served: Served,
+    ) -> Result<Revision, Rejection> {
+        let Described {
             program,
             description,
-            assets,
-            bound,
-        } = built;
+        } = described;
+        let Served { bound, assets } = served;
         let openapi = openapi(&description, &bound.operations);
         let logic = Component::new(self.runtime.clone(), program, bound.operations.clone())?;
         Ok(Revision {
@@ -217,6 +256,13 @@ async fn stage<T>(
     match journal {
         Some(journal) => journal.stage(stage, check).await,
         None => check.await,
+    }
+}
+
+/// Adds what the component logged to a stage, if there is a journal.
+fn note_log(journal: Option<&Journal>, stage: Stage, lines: &Lines) {
+    if let Some(journal) = journal {
+        journal.note_log(stage, lines.take());
     }
 }
 

@@ -10,7 +10,7 @@ use futures_util::Stream;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::model::{Event, timestamp};
+use super::model::{Event, StageRejection, timestamp};
 use super::rejection::Rejection;
 use contract::Word;
 use contract::deployment::{EventStatus, Outcome, Reason, Stage};
@@ -28,6 +28,32 @@ pub(crate) struct Journal {
     database: Arc<dyn Database>,
     /// For crash tests: the deployment stops forever before this stage or point.
     pause_before: Option<Word<Stage>>,
+}
+
+/// What an event says beside its stage and status.
+#[derive(Default)]
+struct More {
+    detail: Option<String>,
+    took: Option<Duration>,
+    breaking: Vec<String>,
+    log: Vec<String>,
+    rejections: Vec<StageRejection>,
+}
+
+impl More {
+    /// What the event of a failed stage says.
+    fn of(rejection: &Rejection) -> Self {
+        let all = rejection.all().iter().map(|rejection| StageRejection {
+            code: rejection.code().into(),
+            reason: rejection.to_string(),
+        });
+        More {
+            detail: Some(rejection.to_string()),
+            // The detail says as much as a single rejection.
+            rejections: all.filter(|_| rejection.all().len() > 1).collect(),
+            ..More::default()
+        }
+    }
 }
 
 /// How a deployment ends.
@@ -105,20 +131,21 @@ impl Journal {
     }
 
     /// Runs a stage: adds an event when it begins and one when it ends. A failed stage's last event
-    /// has the error's text.
-    pub(crate) async fn stage<T, E: std::fmt::Display>(
+    /// has the rejection's text, and lists all of them if there are several.
+    pub(crate) async fn stage<T>(
         &self,
         stage: Stage,
-        work: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
+        work: impl Future<Output = Result<T, Rejection>>,
+    ) -> Result<T, Rejection> {
         self.begin(stage).await;
         let began = Instant::now();
         let result = work.await;
-        let (status, detail) = match &result {
-            Ok(_) => (EventStatus::Passed, None),
-            Err(error) => (EventStatus::Failed, Some(error.to_string())),
+        let took = Some(began.elapsed());
+        let (status, more) = match &result {
+            Ok(_) => (EventStatus::Passed, More::default()),
+            Err(rejection) => (EventStatus::Failed, More::of(rejection)),
         };
-        self.add(stage, status, detail, Some(began.elapsed()), Vec::new());
+        self.add(stage, status, More { took, ..more });
         result
     }
 
@@ -156,7 +183,28 @@ impl Journal {
         status: EventStatus,
         detail: Option<String>,
     ) {
-        self.add(stage, status, detail, None, Vec::new());
+        let more = More {
+            detail,
+            ..More::default()
+        };
+        self.add(stage, status, more);
+    }
+
+    /// Adds the lines that the component logged in a stage, if any.
+    pub(crate) fn note_log(&self, stage: Stage, log: Vec<String>) {
+        if log.is_empty() {
+            return;
+        }
+        let detail = match log.len() {
+            1 => "the component logged 1 line".to_owned(),
+            count => format!("the component logged {count} lines"),
+        };
+        let more = More {
+            detail: Some(detail),
+            log,
+            ..More::default()
+        };
+        self.add(stage, EventStatus::Noted, more);
     }
 
     /// Adds the changes that break clients.
@@ -165,8 +213,12 @@ impl Journal {
             1 => "1 change breaks clients".to_owned(),
             count => format!("{count} changes break clients"),
         };
-        let (stage, status) = (Stage::Compare, EventStatus::Noted);
-        self.add(stage, status, Some(detail), None, changes);
+        let more = More {
+            detail: Some(detail),
+            breaking: changes,
+            ..More::default()
+        };
+        self.add(Stage::Compare, EventStatus::Noted, more);
     }
 
     /// Adds the last event and returns what the registry is to record. Followers get the event
@@ -181,8 +233,11 @@ impl Journal {
             Some(reason) => format!("{outcome}: {reason}"),
             None => outcome.to_string(),
         };
-        let (stage, status) = (Stage::End, EventStatus::Noted);
-        self.append(stage, status, Some(detail), None, Vec::new());
+        let more = More {
+            detail: Some(detail),
+            ..More::default()
+        };
+        self.append(Stage::End, EventStatus::Noted, more);
         End {
             outcome: outcome.into(),
             code: code.map(Word::from),
@@ -238,28 +293,21 @@ impl Journal {
         })
     }
 
-    fn add(
-        &self,
-        stage: impl Into<Word<Stage>>,
-        status: EventStatus,
-        detail: Option<String>,
-        took: Option<Duration>,
-        breaking: Vec<String>,
-    ) {
-        let count = self.append(stage, status, detail, took, breaking);
+    fn add(&self, stage: impl Into<Word<Stage>>, status: EventStatus, more: More) {
+        let count = self.append(stage, status, more);
         self.published
             .send_modify(|(published, _)| *published = count);
     }
 
-    fn append(
-        &self,
-        stage: impl Into<Word<Stage>>,
-        status: EventStatus,
-        detail: Option<String>,
-        took: Option<Duration>,
-        breaking: Vec<String>,
-    ) -> usize {
+    fn append(&self, stage: impl Into<Word<Stage>>, status: EventStatus, more: More) -> usize {
         let stage = stage.into();
+        let More {
+            detail,
+            took,
+            breaking,
+            log,
+            rejections,
+        } = more;
         tracing::info!(
             deployment.id = self.id,
             deployment.stage = stage.as_str(),
@@ -280,6 +328,8 @@ impl Journal {
             detail,
             duration_ms: took.map(|took| took.as_secs_f64() * 1e3),
             breaking,
+            log,
+            rejections,
         };
         events.push(event);
         events.len()

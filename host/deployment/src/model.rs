@@ -97,6 +97,22 @@ pub struct Event {
     /// Changes that break clients.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub breaking: Vec<String>,
+    /// The first lines that the component logged in this stage, each with its level.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<String>,
+    /// Everything that the stage rejects, if that is more than the detail says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejections: Vec<StageRejection>,
+}
+
+/// One of several reasons for which a stage failed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StageRejection {
+    /// The reason's code.
+    #[schemars(with = "String")]
+    pub code: Word<Reason>,
+    /// The reason for people.
+    pub reason: String,
 }
 
 /// A component that was uploaded.

@@ -107,7 +107,13 @@ pub enum Rejection {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] storage::Error),
+    /// Several of these, at least two. The first one decides code and sentence.
+    #[error("{}", first(.0))]
+    Several(Vec<Rejection>),
 }
+
+/// The largest number of rejections of one component. Further ones say nothing new.
+const MAX_REJECTIONS: usize = 50;
 
 /// Why a text cannot be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -124,9 +130,36 @@ pub enum TextFault {
 }
 
 impl Rejection {
+    /// Fails with these rejections, in their order; succeeds if the list is empty.
+    pub(crate) fn unless_empty(rejections: Vec<Rejection>) -> Result<(), Rejection> {
+        let several = rejections
+            .into_iter()
+            .flat_map(|rejection| match rejection {
+                Rejection::Several(several) => several,
+                single => vec![single],
+            });
+        let mut all: Vec<_> = several.take(MAX_REJECTIONS).collect();
+        match all.len() {
+            0 => Ok(()),
+            1 => Err(all.remove(0)),
+            _ => Err(Rejection::Several(all)),
+        }
+    }
+
+    /// Returns the rejections that this one consists of: itself, or several.
+    pub fn all(&self) -> &[Rejection] {
+        match self {
+            Rejection::Several(several) => several,
+            single => std::slice::from_ref(single),
+        }
+    }
+
     /// Returns the reason's code.
     pub fn code(&self) -> Reason {
         match self {
+            Rejection::Several(several) => several
+                .first()
+                .map_or(Reason::NotAComponent, Rejection::code),
             Rejection::Compile(error) => compile_code(error),
             Rejection::Interface(DecodeError::TooLarge) => Reason::TypesTooLarge,
             Rejection::Interface(_) => Reason::UnreadableInterface,
@@ -158,6 +191,7 @@ impl Rejection {
     /// same component may be accepted later.
     pub fn is_temporary(&self) -> bool {
         match self {
+            Rejection::Several(several) => several.iter().all(Rejection::is_temporary),
             Rejection::Database(_)
             | Rejection::Unstaged(_)
             | Rejection::Migration(MigrationError::Blocked { .. }) => true,
@@ -170,11 +204,16 @@ impl Rejection {
             ),
             Rejection::Service(ServiceError::Interrupted(_, by)) => matches!(
                 by,
-                Interruption::Database(_) | Interruption::Fault(Fault::Deadline | Fault::CpuTime)
+                Interruption::Database(_)
+                    | Interruption::Fault(Fault::Deadline(_) | Fault::CpuTime(_))
             ),
             _ => false,
         }
     }
+}
+
+fn first(several: &[Rejection]) -> String {
+    several.first().map(ToString::to_string).unwrap_or_default()
 }
 
 /// Returns the number of changes that break clients, and the first change. The deployment's events
@@ -223,8 +262,8 @@ fn service_code(error: &ServiceError) -> Reason {
 fn fault_code(fault: &Fault) -> Reason {
     match fault {
         Fault::Trap(_) => Reason::LogicTrapped,
-        Fault::Deadline => Reason::DeadlineExceeded,
-        Fault::CpuTime => Reason::CpuTimeExceeded,
+        Fault::Deadline(_) => Reason::DeadlineExceeded,
+        Fault::CpuTime(_) => Reason::CpuTimeExceeded,
         Fault::Memory => Reason::MemoryLimitExceeded,
         Fault::Handover => Reason::HandoverLimitExceeded,
         Fault::Answer => Reason::AnswerLimitExceeded,
@@ -279,14 +318,17 @@ fn migration_code(error: &MigrationError) -> Reason {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use runtime::TimeLimit;
 
     #[test]
     fn a_fault_has_one_code_in_problems_and_in_the_history() {
         for fault in [
             Fault::Trap(String::new()),
-            Fault::Deadline,
-            Fault::CpuTime,
+            Fault::Deadline(TimeLimit::Call),
+            Fault::CpuTime(Duration::ZERO),
             Fault::Memory,
             Fault::Handover,
             Fault::Answer,

@@ -203,9 +203,34 @@ impl Rollouts {
             order: serde_json::to_string(order).unwrap_or_default(),
         };
         let begun = registry.begin_deployment(&new).await?;
-        let id = begun.map_err(AdminError::Busy)?;
+        let id = match begun {
+            Ok(id) => id,
+            Err(running) => return Err(self.busy(running).await),
+        };
         let database = self.host.gate.database.clone();
         Ok(self.rollout(Journal::new(id, database)))
+    }
+
+    /// Why no deployment can begin while another one runs, and how to go on.
+    async fn busy(&self, id: i64) -> AdminError {
+        let row = self.host.registry().deployment(id).await;
+        let stage = row.ok().flatten().and_then(|row| row.stage.known());
+        let abort = format!("`task-host abort {id}`");
+        let advice = match stage {
+            Some(Progress::At(Stage::Probation) | Progress::Paused) => format!(
+                "Deployment {id} is in probation, which takes {} after its switch (--probation). \
+                 Wait for its end, or go back to the component before with {abort}. For \
+                 development, start the host with --probation 0s: then a deployment ends with its \
+                 switch.",
+                humantime::format_duration(self.host.settings.probation.window)
+            ),
+            Some(Progress::At(stage @ (Stage::Canary | Stage::Shadow))) => format!(
+                "Deployment {id} is a {stage}. End this trial with `task-host promote {id}`, which \
+                 gives it all clients, or with {abort}."
+            ),
+            _ => format!("Wait for the end of deployment {id}, or end it with {abort}."),
+        };
+        AdminError::Busy { id, advice }
     }
 
     fn rollout(&self, journal: Journal) -> Arc<Rollout> {

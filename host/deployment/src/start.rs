@@ -41,7 +41,7 @@ pub enum StartError {
     #[error("the database has no component yet; name one with --component")]
     NoComponent,
     /// The bundled component was rejected.
-    #[error("the component is rejected ({code}): {0}", code = .0.code())]
+    #[error("{}", rejected(.0))]
     Rejected(Rejection),
     /// Neither the active component nor an earlier one loads any more.
     #[error(
@@ -70,6 +70,18 @@ pub enum StartError {
     /// The database does not answer.
     #[error(transparent)]
     Database(#[from] storage::Error),
+}
+
+/// Says why a component is rejected: in one line, or in one for each rejection.
+fn rejected(rejection: &Rejection) -> String {
+    let lines = rejection
+        .all()
+        .iter()
+        .map(|rejection| format!("({}): {rejection}", rejection.code()));
+    format!(
+        "the component is rejected {}",
+        lines.collect::<Vec<_>>().join("\nand ")
+    )
 }
 
 impl Start {
@@ -125,16 +137,6 @@ pub async fn start(
             _ => tokio::time::sleep(POLL).await,
         }
     };
-    if let Some(digest) = bundled.map(|bundled| bundled.digest())
-        && digest != active.digest
-    {
-        tracing::info!(
-            component.digest = active.digest,
-            bundled.digest = digest,
-            "the database's active component is served, not the bundled one; deploy that with \
-             `task-host deploy`"
-        );
-    }
     let loaded = async { gate.load(&gate.stored(&active.digest).await?).await };
     let revision = match loaded.await {
         Ok(revision) => revision,

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 
 use super::logic::{Finished, Invocation, Logic};
 use contract::RouteIndex;
-use runtime::{Call, Export, Fault, Interruption, Program, ReturnValue, Runtime, ServiceError};
+use runtime::{
+    Call, Export, Fault, Interruption, Program, ReturnValue, Runtime, ServiceError, TimeLimit,
+};
 use transcode::{AnswerLimits, Input, InputError, Memory, Operation, ResultError, Val};
 
 /// A compiled component with the operations of its routes.
@@ -139,6 +141,6 @@ fn fault_of(error: ResultError) -> Fault {
         ResultError::Abi(reason) => Fault::Trap(reason.to_owned()),
         ResultError::TooLarge => Fault::Handover,
         ResultError::AnswerTooLarge => Fault::Answer,
-        ResultError::Deadline => Fault::Deadline,
+        ResultError::Deadline => Fault::Deadline(TimeLimit::Call),
     }
 }

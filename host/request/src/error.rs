@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract::{FieldError, Problem};
-use runtime::{Fault, Interruption};
+use runtime::{Fault, Interruption, TimeLimit};
 use storage::StorageFault;
 use transcode::InputError;
 
@@ -89,7 +89,7 @@ impl From<storage::Error> for Error {
             storage::Error::Unavailable(reason) => Error::Unavailable(reason),
             storage::Error::Storage(fault) => Error::Storage(fault),
             storage::Error::OutcomeUnknown(reason) => Error::OutcomeUnknown(reason),
-            storage::Error::Deadline => Fault::Deadline.into(),
+            storage::Error::Deadline => Fault::Deadline(TimeLimit::Call).into(),
             storage::Error::Limit(storage::Limit::Statements) => Fault::Statements.into(),
             storage::Error::Limit(storage::Limit::Rows) => Fault::Rows.into(),
             storage::Error::Limit(storage::Limit::Bytes) => Fault::Bytes.into(),

@@ -51,7 +51,7 @@ pub use self::logic::{Finished, Invocation, Logic};
 pub use self::revision::{Revision, Template};
 pub use self::service::{Limits, Service};
 pub use self::traffic::{Candidate, Client, Share, Trial};
-pub use runtime::Fault;
+pub use runtime::{Fault, TimeLimit};
 pub use storage::StorageFault;
 pub use telemetry::metrics::{Counts, RevisionStats};
 

@@ -253,6 +253,7 @@ impl Service {
             now: clock_and_seed.map_or_else(since_epoch, |fixed| fixed.now),
             seed: clock_and_seed.map(|fixed| fixed.seed),
             span: tracing::Span::current(),
+            lines: None,
         }
     }
 }

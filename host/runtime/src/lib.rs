@@ -36,6 +36,7 @@ mod imports;
 mod interfaces;
 mod key;
 mod limits;
+mod lines;
 mod load;
 mod log_lines;
 mod meters;
@@ -51,9 +52,10 @@ pub use self::cache::CodeCache;
 pub use self::clearing::{ClearMemory, Clearing, ClearingMode};
 pub use self::compiler::{CompileError, CompiledCode, Compiler, compile_in_this_process};
 pub use self::description::ContractViolation;
-pub use self::fault::{Fault, Interruption};
+pub use self::fault::{Fault, Interruption, TimeLimit};
 pub use self::key::CodeKey;
 pub use self::limits::Limits;
+pub use self::lines::Lines;
 pub use self::load::LoadError;
 pub use self::program::{Cost, Export, Program, ReturnValue, Returned};
 pub use self::state::Call;
@@ -163,7 +165,8 @@ impl Runtime {
     }
 
     /// Asks the component to describe itself. The call has no transaction: SQL and events trap, the
-    /// clocks are at zero, and the random numbers are always the same.
+    /// clocks are at zero, and the random numbers are always the same. Its first log lines are added to
+    /// `lines`.
     ///
     /// # Errors
     /// Returns any [`ServiceError`].
@@ -171,8 +174,10 @@ impl Runtime {
         &self,
         program: &Program,
         deadline: Instant,
+        lines: &Lines,
     ) -> Result<Description, ServiceError> {
-        let value = self.ask_pure(program, "describe", deadline).await?;
+        let asked = self.ask_pure(program, "describe", deadline, lines);
+        let value = asked.await?;
         description::description(&value)
             .map_err(|error| ServiceError::Unreadable("describe", error))
     }
@@ -186,8 +191,9 @@ impl Runtime {
         &self,
         program: &Program,
         deadline: Instant,
+        lines: &Lines,
     ) -> Result<Vec<Asset>, ServiceError> {
-        let value = self.ask_pure(program, "assets", deadline).await?;
+        let value = self.ask_pure(program, "assets", deadline, lines).await?;
         description::assets(&value).map_err(|error| ServiceError::Unreadable("assets", error))
     }
 
@@ -238,9 +244,10 @@ impl Runtime {
         program: &Program,
         function: &'static str,
         deadline: Instant,
+        lines: &Lines,
     ) -> Result<Val, ServiceError> {
         let export = service_export(program, function)?;
-        let state = State::pure(deadline, &self.limits, self.ticker.call_started());
+        let state = State::pure(deadline, lines, &self.limits, self.ticker.call_started());
         let ended = program
             .call(&self.engine, &self.limits, state, export, &[], value_of)
             .await;

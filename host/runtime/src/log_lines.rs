@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 use super::bindings::task_host::platform::log::Level;
 use super::fault::Fault;
 use super::limits::{LOG_BYTES, Limits};
-use contract::text::escaped;
+use super::lines::Lines;
+use contract::text::{clipped, escaped};
 
 /// Maximum size of a line's message, and of the name and the value of each field, in bytes. Longer
 /// texts are cut off.
@@ -46,6 +47,8 @@ impl Output {
 #[derive(Default)]
 pub(super) struct LogLines {
     span: Option<tracing::Span>,
+    /// Keeps the first lines for whoever ordered the call.
+    kept: Option<Lines>,
     lines_left: u32,
     bytes_left: usize,
     dropped: u32,
@@ -56,9 +59,10 @@ pub(super) struct LogLines {
 }
 
 impl LogLines {
-    fn new(span: tracing::Span, limits: &Limits) -> Self {
+    fn new(span: tracing::Span, kept: Option<Lines>, limits: &Limits) -> Self {
         LogLines {
             span: Some(span),
+            kept,
             lines_left: limits.log_lines,
             bytes_left: LOG_BYTES,
             dropped: 0,
@@ -136,8 +140,14 @@ impl LogLines {
         &self,
         level: Level,
         message: &str,
-        fields: impl Iterator<Item = (&'a str, &'a str)>,
+        fields: impl Iterator<Item = (&'a str, &'a str)> + Clone,
     ) {
+        if let Some(kept) = &self.kept {
+            kept.add(|| {
+                let fields = fields.clone().map(|(name, value)| format!(" {name}={value}"));
+                format!("{}: {message}{}", word(level), fields.collect::<String>())
+            });
+        }
         if !enabled(level) {
             return;
         }
@@ -180,8 +190,8 @@ pub(super) enum Log {
 }
 
 impl Log {
-    pub(super) fn new(span: tracing::Span, limits: &Limits) -> Self {
-        Log::Own(LogLines::new(span, limits))
+    pub(super) fn new(span: tracing::Span, kept: Option<Lines>, limits: &Limits) -> Self {
+        Log::Own(LogLines::new(span, kept, limits))
     }
 
     /// See [`LogLines::write`].
@@ -190,6 +200,15 @@ impl Log {
             Log::Own(lines) => lines.write(level, message, fields),
             Log::Shared(lines) => lines.lock().write(level, message, fields),
         }
+    }
+
+    /// Returns the request's span.
+    pub(super) fn span(&self) -> tracing::Span {
+        let span = match self {
+            Log::Own(lines) => lines.span.clone(),
+            Log::Shared(lines) => lines.lock().span.clone(),
+        };
+        span.unwrap_or_else(tracing::Span::none)
     }
 
     /// Returns the lines for a stream.
@@ -215,11 +234,17 @@ fn enabled(level: Level) -> bool {
     }
 }
 
+/// Returns the word for a level.
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Debug => "debug",
+        Level::Info => "info",
+        Level::Warn => "warn",
+        Level::Error => "error",
+    }
+}
+
 /// Cuts a text off at its maximum size.
 fn clip(text: &str) -> &str {
-    let end = (0..=MAX_TEXT_BYTES.min(text.len()))
-        .rev()
-        .find(|end| text.is_char_boundary(*end))
-        .unwrap_or(0);
-    &text[..end]
+    clipped(text, MAX_TEXT_BYTES)
 }

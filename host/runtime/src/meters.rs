@@ -126,7 +126,7 @@ impl CpuMeter {
             since => thread_cpu_time().saturating_sub(Duration::from_nanos(since)),
         };
         if self.used > self.limit {
-            return Err(Fault::CpuTime);
+            return Err(Fault::CpuTime(self.limit));
         }
         Ok(())
     }

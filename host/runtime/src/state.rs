@@ -8,15 +8,20 @@ use rand::{RngCore as _, SeedableRng as _};
 use wasmtime::UpdateDeadline;
 
 use super::engine::RunningCall;
-use super::fault::{Fault, Interruption};
+use super::fault::{Fault, Interruption, TimeLimit};
 use super::imports::wasi::Wasi;
 use super::limits::Limits;
+use super::lines::Lines;
 use super::log_lines::Log;
 use super::meters::{CpuMeter, MemoryMeter};
 use storage::{Dialect, Transaction};
 
 /// The seed of the random numbers of pure calls. Runtimes of languages do not start without any.
 const PURE_SEED: [u8; 32] = [0; 32];
+
+/// Failed statements that one call logs. The first one ends the transaction, so those after it say
+/// little.
+const FAILED_STATEMENTS: u32 = 3;
 
 /// One call to the logic, as the request layer orders it.
 pub struct Call {
@@ -34,6 +39,8 @@ pub struct Call {
     pub deadline: Instant,
     /// The request's log span. The guest's log lines belong to it.
     pub span: tracing::Span,
+    /// Keeps the first log lines, if somebody wants to see them.
+    pub lines: Option<Lines>,
 }
 
 /// The data of a store. It lives for one call.
@@ -51,6 +58,10 @@ pub(super) struct State {
     pub(super) log: Log,
     /// `None` until the call first uses WASI's streams, files or sockets.
     pub(super) wasi: Option<Box<Wasi>>,
+    /// Failed statements that may still be logged.
+    pub(super) failed_statements_left: u32,
+    /// Keeps the first log lines, if somebody wants to see them.
+    pub(super) lines: Option<Lines>,
     _running: RunningCall,
 }
 
@@ -71,18 +82,25 @@ impl State {
             now: call.now,
             events_left: limits.events,
         };
+        let (span, deadline, lines) = (call.span, call.deadline, call.lines);
         State {
             random: call.seed.map(|seed| Box::new(StdRng::from_seed(seed))),
-            ..State::with(Some(context), call.span, call.deadline, limits, running)
+            ..State::with(Some(context), span, deadline, lines, limits, running)
         }
     }
 
     /// The state of a pure call: SQL and events trap, time is zero and the random numbers are always
     /// the same.
-    pub(super) fn pure(deadline: Instant, limits: &Limits, running: RunningCall) -> Self {
+    pub(super) fn pure(
+        deadline: Instant,
+        lines: &Lines,
+        limits: &Limits,
+        running: RunningCall,
+    ) -> Self {
+        let (span, lines) = (tracing::Span::current(), Some(lines.clone()));
         State {
             random: Some(Box::new(StdRng::from_seed(PURE_SEED))),
-            ..State::with(None, tracing::Span::current(), deadline, limits, running)
+            ..State::with(None, span, deadline, lines, limits, running)
         }
     }
 
@@ -90,6 +108,7 @@ impl State {
         context: Option<Context>,
         span: tracing::Span,
         deadline: Instant,
+        lines: Option<Lines>,
         limits: &Limits,
         running: RunningCall,
     ) -> Self {
@@ -101,8 +120,10 @@ impl State {
             deadline,
             host_time: Duration::ZERO,
             handover_left: limits.handover_bytes,
-            log: Log::new(span, limits),
+            log: Log::new(span, lines.clone(), limits),
             wasi: None,
+            failed_statements_left: FAILED_STATEMENTS,
+            lines,
             _running: running,
         }
     }
@@ -143,7 +164,7 @@ impl State {
     /// use the thread.
     pub(super) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
         if Instant::now() >= self.deadline {
-            return Err(Interruption::from(Fault::Deadline).into());
+            return Err(Interruption::from(Fault::Deadline(TimeLimit::Call)).into());
         }
         self.cpu.measure().map_err(Interruption::from)?;
         Ok(UpdateDeadline::YieldCustom(1, self.cpu.yield_now()))

@@ -148,8 +148,8 @@ impl From<Fault> for Problem {
     fn from(fault: Fault) -> Problem {
         let (status, title) = match &fault {
             Fault::Trap(_) => (500, "The service's logic failed"),
-            Fault::Deadline => (504, "The request took too long"),
-            Fault::CpuTime => (504, "The request used too much processor time"),
+            Fault::Deadline(_) => (504, "The request took too long"),
+            Fault::CpuTime(_) => (504, "The request used too much processor time"),
             Fault::Memory => (500, "The request needed too much memory"),
             Fault::Handover => (500, "The service's logic passed too much data to the host"),
             Fault::Answer => (500, "The answer is too large"),

@@ -163,7 +163,12 @@ impl<'a> Watch<'a> {
         let _entered = self.span.enter();
         let duration_ms = took.as_micros() as f64 / 1000.0;
         let method = self.method;
-        if is_probe(route) && status < 400 {
+        if status == CLIENT_CLOSED_REQUEST {
+            info!(
+                http.response.status_code = status,
+                duration_ms, "{method} {route} {status}: the client disconnected before its answer"
+            );
+        } else if is_probe(route) && status < 400 {
             debug!(
                 http.response.status_code = status,
                 duration_ms, "{method} {route} {status}"

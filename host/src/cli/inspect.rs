@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use self::comparison::Comparison;
 use self::inspection::Inspection;
 use super::process::block_on;
-use crate::config::compiling;
+use crate::config::{compiling, limits};
 use crate::failure::Failure;
 use crate::oci::{self, Artifact};
 use crate::stdout::{print, print_json};
@@ -68,7 +68,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         }
         _ => None,
     };
-    let mut report = inspection.to_json();
+    let mut report = inspection.to_json(limits::in_effect()?);
     if let Some(comparison) = &comparison {
         report["against"] = comparison.to_json();
     }
@@ -80,9 +80,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         print(lines.chain(comparison.into_iter().flatten()))?;
     }
     if let Err(refused) = &inspection.operations {
-        return Err(
-            anyhow::anyhow!("no host would accept it ({}): {refused}", refused.code()).into(),
-        );
+        let reasons = refused.all().iter();
+        let reasons = reasons.map(|reason| format!("({}): {reason}", reason.code()));
+        let reasons = reasons.collect::<Vec<_>>().join("\nand ");
+        return Err(anyhow::anyhow!("no host would accept it {reasons}").into());
     }
     Ok(comparison.map_or(Ok(()), |comparison| comparison.check())?)
 }

@@ -73,6 +73,7 @@ async fn fetch(artifact: &Artifact, registry: &oci::Args) -> anyhow::Result<Bund
     let pulled = artifact.pull(registry).await?;
     let signature = pulled.signature.map(|text| BASE64_STANDARD.decode(text));
     Ok(Bundled {
+        name: artifact.to_string(),
         content: pulled.content,
         signature: signature
             .transpose()

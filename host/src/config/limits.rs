@@ -81,6 +81,26 @@ pub struct Args {
     log_line_limit: u32,
 }
 
+/// Returns the flag and the value of each limit as `serve` would have them: from the environment, or
+/// by default.
+///
+/// # Errors
+/// A variable has a wrong value.
+pub(crate) fn in_effect() -> Result<Vec<(String, String)>, clap::Error> {
+    let command = clap::Command::new("task-host serve").no_binary_name(true);
+    let command = <Args as clap::Args>::augment_args(command);
+    let matches = command
+        .clone()
+        .try_get_matches_from(std::iter::empty::<&str>())?;
+    let shown = command.get_arguments().filter(|flag| !flag.is_hide_set());
+    let shown = shown.filter_map(|flag| {
+        let value = matches.get_raw(flag.get_id().as_str())?.next()?;
+        let value = value.to_string_lossy().into_owned();
+        Some((format!("--{}", flag.get_long()?), value))
+    });
+    Ok(shown.collect())
+}
+
 impl Args {
     pub(crate) fn runtime(&self) -> runtime::Limits {
         runtime::Limits {

@@ -6,6 +6,7 @@ mod crash;
 mod fallback;
 mod gate;
 mod oci;
+mod reasons;
 mod replicas;
 mod retention;
 mod rollback;

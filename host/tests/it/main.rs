@@ -14,6 +14,7 @@ mod stop;
 mod contract1;
 mod contract2;
 mod deployment;
+mod diagnosis;
 mod durability;
 mod feed;
 mod hostile;

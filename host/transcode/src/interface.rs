@@ -28,6 +28,8 @@ use super::types::Type;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interface {
     imports: Vec<String>,
+    /// The functions of each import, in the order of `imports`.
+    imported_functions: Vec<Vec<String>>,
     exports: Vec<String>,
     functions: Vec<Arc<Function>>,
     /// The positions of the functions, by their names without the interface.
@@ -188,6 +190,17 @@ impl Interface {
         }
         Ok(Interface {
             imports: names(&world.imports),
+            imported_functions: world
+                .imports
+                .values()
+                .filter(|item| is_instance_or_function(item))
+                .map(|item| match item {
+                    WorldItem::Interface { id, .. } => {
+                        resolve.interfaces[*id].functions.keys().cloned().collect()
+                    }
+                    _ => Vec::new(),
+                })
+                .collect(),
             exports: names(&world.exports),
             functions,
             by_name,
@@ -220,6 +233,13 @@ impl Interface {
     /// Returns the names of the component's imports, with versions.
     pub fn imports(&self) -> &[String] {
         &self.imports
+    }
+
+    /// Returns the names of the component's imports, with versions, and the functions of each. An
+    /// import that is itself a function has none.
+    pub fn imported_functions(&self) -> impl Iterator<Item = (&str, &[String])> {
+        let names = self.imports.iter().map(String::as_str);
+        names.zip(self.imported_functions.iter().map(Vec::as_slice))
     }
 
     /// Returns the names of the component's exports, with versions.

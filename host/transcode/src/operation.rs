@@ -77,6 +77,9 @@ pub(super) enum Source {
     },
 }
 
+/// The largest number of errors that [`Operation::bind_all`] finds.
+const MAX_BIND_ERRORS: usize = 50;
+
 impl Operation {
     /// Binds a route to the function that it names.
     ///
@@ -89,23 +92,44 @@ impl Operation {
     /// Binds all routes of an API to the functions that they name.
     ///
     /// # Errors
-    /// Returns a [`BindError`] for the first route that cannot be bound, or with which the API is
-    /// larger than an API may be.
-    pub fn bind_all(interface: &Interface, routes: &[Route]) -> Result<Vec<Operation>, BindError> {
+    /// Returns a [`BindError`] for each route that cannot be bound, and for the first one with which
+    /// the API is larger than an API may be. After 50 errors it stops.
+    pub fn bind_all(
+        interface: &Interface,
+        routes: &[Route],
+    ) -> Result<Vec<Operation>, Vec<BindError>> {
         let mut size = ApiSize::default();
         let mut operations = Vec::new();
-        for route in routes {
-            let operation = Operation::bind(interface, route)?;
-            let function = &operation.function;
-            let fits = match &function.signature {
-                _ if operations.len() == MAX_ROUTES => Err(BindFault::TooManyRoutes),
-                Ok(signature) if !size.add(function, signature) => Err(BindFault::TypesTooLarge),
-                _ => Ok(()),
+        let mut errors = Vec::new();
+        for (number, route) in routes.iter().enumerate() {
+            if errors.len() == MAX_BIND_ERRORS {
+                break;
+            }
+            // Nothing is bound beyond these limits: it could take any time.
+            if number == MAX_ROUTES {
+                errors.push(BindFault::TooManyRoutes.on(route));
+                break;
+            }
+            let operation = match Operation::bind(interface, route) {
+                Ok(operation) => operation,
+                Err(error) => {
+                    errors.push(error);
+                    continue;
+                }
             };
-            fits.map_err(|fault| fault.on(route))?;
+            let function = &operation.function;
+            if let Ok(signature) = &function.signature
+                && !size.add(function, signature)
+            {
+                errors.push(BindFault::TypesTooLarge.on(route));
+                break;
+            }
             operations.push(operation);
         }
-        Ok(operations)
+        match errors.is_empty() {
+            true => Ok(operations),
+            false => Err(errors),
+        }
     }
 
     /// Returns the route.

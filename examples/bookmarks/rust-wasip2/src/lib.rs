@@ -129,6 +129,7 @@ impl service::Guest for Component {
                 sqlite: table("integer PRIMARY KEY AUTOINCREMENT"),
                 postgres: table("bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
             }],
+            constraints: Vec::new(),
         }
     }
 

@@ -34,31 +34,57 @@ pub fn check_description(
 /// Binds the routes to the component's functions, and checks the paths against each other.
 ///
 /// # Errors
-/// Returns a [`Rejection`] that names the first route, path or asset that cannot be served.
+/// Returns a [`Rejection`] for each route, path or asset that cannot be served.
 pub(super) fn bind(
     interface: &Interface,
     description: &Description,
     assets: &[Asset],
 ) -> Result<Bound, Rejection> {
+    // The reasons of all other rejections quote these texts.
     texts::check(description, assets)?;
-    let interface = interface.constrained(&description.constraints)?;
-    let operations = Operation::bind_all(&interface, &description.routes)?;
-    let router = router(description)?;
-    check_assets(assets, description)?;
+    let mut rejections = Vec::new();
+    let constrained = interface.constrained(&description.constraints);
+    let constrained = constrained.unwrap_or_else(|faults| {
+        rejections.push(Rejection::from(faults));
+        interface.clone()
+    });
+    let operations = Operation::bind_all(&constrained, &description.routes);
+    let operations = operations.unwrap_or_else(|errors| {
+        rejections.extend(errors.into_iter().map(Rejection::from));
+        Vec::new()
+    });
+    let router = build_router(description, &mut rejections);
+    check_assets(assets, description, &mut rejections);
+    Rejection::unless_empty(rejections)?;
     Ok(Bound { operations, router })
 }
 
 /// Builds the router of a description's routes.
 ///
 /// # Errors
-/// Returns a [`Rejection`] that names the first path that cannot be served, or that conflicts with
-/// an earlier one.
+/// Returns a [`Rejection`] for each path that cannot be served, or that conflicts with an earlier
+/// one.
 pub fn router(description: &Description) -> Result<matchit::Router<Template>, Rejection> {
+    let mut rejections = Vec::new();
+    let router = build_router(description, &mut rejections);
+    Rejection::unless_empty(rejections)?;
+    Ok(router)
+}
+
+fn build_router(
+    description: &Description,
+    rejections: &mut Vec<Rejection>,
+) -> matchit::Router<Template> {
     let mut templates: Vec<Template> = Vec::new();
     // The positions of the templates, by their shapes.
     let mut positions = HashMap::new();
     for (index, route) in description.indexed_routes() {
-        check_not_reserved(&route.path)?;
+        if is_reserved(&route.path) {
+            rejections.push(Rejection::PathReserved {
+                path: route.path.clone(),
+            });
+            continue;
+        }
         match positions.entry(shape(&route.path)) {
             Entry::Vacant(entry) => {
                 entry.insert(templates.len());
@@ -69,78 +95,64 @@ pub fn router(description: &Description) -> Result<matchit::Router<Template>, Re
             }
             Entry::Occupied(entry) => {
                 let template = &mut templates[*entry.get()];
-                if template
-                    .methods
-                    .iter()
-                    .any(|(method, _)| *method == route.method)
-                {
-                    return Err(Rejection::RouteTwice {
+                let mut methods = template.methods.iter();
+                if methods.any(|(method, _)| *method == route.method) {
+                    rejections.push(Rejection::RouteTwice {
                         method: route.method.to_string(),
                         path: route.path.clone(),
                     });
-                }
-                // The parameters of all methods bind by the names in one template.
-                if template.path != route.path {
-                    return Err(Rejection::PathAmbiguous {
+                } else if template.path != route.path {
+                    // The parameters of all methods bind by the names in one template.
+                    rejections.push(Rejection::PathAmbiguous {
                         path: route.path.clone(),
                         other: template.path.clone(),
                     });
+                } else {
+                    template.methods.push((route.method, index));
                 }
-                template.methods.push((route.method, index));
             }
         }
     }
     let mut router = matchit::Router::new();
     for template in templates {
         let path = template.path.clone();
-        router
-            .insert(&path, template)
-            .map_err(|error| Rejection::PathAmbiguous {
-                path,
-                other: error.to_string(),
-            })?;
+        if let Err(error) = router.insert(&path, template) {
+            let other = error.to_string();
+            rejections.push(Rejection::PathAmbiguous { path, other });
+        }
     }
-    Ok(router)
+    router
 }
 
 /// Checks the paths of the web UI's files.
-fn check_assets(assets: &[Asset], description: &Description) -> Result<(), Rejection> {
+fn check_assets(assets: &[Asset], description: &Description, rejections: &mut Vec<Rejection>) {
     let routes = description.routes.iter();
     let routes = routes.filter(|route| route.method == Method::Get);
     let answered: HashSet<&str> = routes.map(|route| route.path.as_str()).collect();
     let mut earlier = HashSet::new();
     for asset in assets {
-        check_not_reserved(&asset.path)?;
-        let rejected = |reason| {
-            Err(Rejection::Asset {
-                path: asset.path.clone(),
-                reason,
-            })
+        let path = asset.path.clone();
+        let reason = if is_reserved(&path) {
+            rejections.push(Rejection::PathReserved { path });
+            continue;
+        } else if !path.starts_with('/') || path.contains(['{', '}', '?', '#']) {
+            "a path begins with / and has no template or query"
+        } else if !earlier.insert(asset.path.as_str()) {
+            "there are two of this path"
+        } else if answered.contains(asset.path.as_str()) {
+            "a route answers GET there"
+        } else {
+            continue;
         };
-        if !asset.path.starts_with('/') || asset.path.contains(['{', '}', '?', '#']) {
-            return rejected("a path begins with / and has no template or query");
-        }
-        if !earlier.insert(asset.path.as_str()) {
-            return rejected("there are two of this path");
-        }
-        if answered.contains(asset.path.as_str()) {
-            return rejected("a route answers GET there");
-        }
+        rejections.push(Rejection::Asset { path, reason });
     }
-    Ok(())
 }
 
-fn check_not_reserved(path: &str) -> Result<(), Rejection> {
-    let reserved = RESERVED_PATHS.iter().any(|kept| {
+fn is_reserved(path: &str) -> bool {
+    RESERVED_PATHS.iter().any(|kept| {
         path.strip_prefix(kept)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    });
-    if reserved {
-        return Err(Rejection::PathReserved {
-            path: path.to_owned(),
-        });
-    }
-    Ok(())
+    })
 }
 
 /// Returns a template without the names of its parameters. Two templates of one shape match the

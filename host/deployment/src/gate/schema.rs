@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::Gate;
+use super::{Described, Gate};
+use crate::journal::Journal;
 use crate::rejection::Rejection;
 use contract::Description;
-use runtime::{Call, Interruption, Program, ServiceError};
+use contract::deployment::Stage;
+use runtime::{Call, Interruption, Lines, ServiceError};
 use storage::{self, Budget, MigrationError};
 
 /// How often a transaction is tried if it conflicts with transactions of clients.
@@ -22,28 +24,36 @@ impl Gate {
     /// each attempt may hold up writes.
     pub(super) async fn check(
         &self,
-        program: &Program,
-        description: &Description,
+        journal: &Journal,
+        described: &Described,
         was_active: bool,
         time: Duration,
     ) -> Result<(), Rejection> {
         let mut attempts = Attempts::begin();
         loop {
-            let checked = self.check_once(program, description, was_active, time);
+            let lines = Lines::default();
+            let checked = self.check_once(described, was_active, time, &lines);
             match checked.await {
                 Err(rejection) if attempts.allow_another(&rejection) => pause().await,
-                decided => return decided,
+                decided => {
+                    journal.note_log(Stage::Check, lines.take());
+                    return decided;
+                }
             }
         }
     }
 
     async fn check_once(
         &self,
-        program: &Program,
-        description: &Description,
+        described: &Described,
         was_active: bool,
         time: Duration,
+        lines: &Lines,
     ) -> Result<(), Rejection> {
+        let Described {
+            program,
+            description,
+        } = described;
         let mut trial = self.database.begin_trial(self.budget(time)).await?;
         trial.migrate(&description.migrations, was_active).await??;
         let call = Call {
@@ -55,6 +65,7 @@ impl Gate {
                 .unwrap_or_default(),
             seed: None,
             span: tracing::Span::current(),
+            lines: Some(lines.clone()),
         };
         let checked = self.runtime.check(program, call).await?;
         checked.map_err(Rejection::Check)

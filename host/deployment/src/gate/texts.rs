@@ -12,54 +12,56 @@ const MAX_BYTES: usize = 1000;
 /// files are not among them.
 ///
 /// # Errors
-/// Returns [`Rejection::Text`], which names the first text that cannot be shown.
+/// Returns [`Rejection::Text`] for each text that cannot be shown.
 pub(super) fn check(description: &Description, assets: &[Asset]) -> Result<(), Rejection> {
-    check_text("the service's name", &description.name)?;
-    check_text("the version", &description.version)?;
+    let mut rejections = Vec::new();
+    let mut check_text = |what: &str, text: &str| rejections.extend(fault_of(what, text));
+    check_text("the service's name", &description.name);
+    check_text("the version", &description.version);
     for (number, route) in (1..).zip(&description.routes) {
         let what = |member: &str| format!("the {member} of route {number}");
-        check_text(&what("path"), &route.path)?;
-        check_text(&what("operation"), &route.operation)?;
+        check_text(&what("path"), &route.path);
+        check_text(&what("operation"), &route.operation);
         for (member, text) in [
             ("location", &route.location),
             ("body", &route.body),
             ("etag", &route.etag),
             ("next", &route.next),
         ] {
-            check_text(&what(member), text.as_deref().unwrap_or_default())?;
+            check_text(&what(member), text.as_deref().unwrap_or_default());
         }
     }
     for (number, migration) in (1..).zip(&description.migrations) {
-        check_text(&format!("the name of migration {number}"), &migration.name)?;
+        check_text(&format!("the name of migration {number}"), &migration.name);
     }
     for (number, constraint) in (1..).zip(&description.constraints) {
         let what = |member: &str| format!("the {member} of constraint {number}");
-        check_text(&what("place"), &constraint.place)?;
+        check_text(&what("place"), &constraint.place);
         for (member, text) in [
             ("pattern", &constraint.bounds.pattern),
             ("format", &constraint.bounds.format),
             ("message", &constraint.message),
         ] {
-            check_text(&what(member), text.as_deref().unwrap_or_default())?;
+            check_text(&what(member), text.as_deref().unwrap_or_default());
         }
     }
     for (number, asset) in (1..).zip(assets) {
-        check_text(&format!("the path of asset {number}"), &asset.path)?;
+        check_text(&format!("the path of asset {number}"), &asset.path);
         check_text(
             &format!("the media type of asset {number}"),
             &asset.media_type,
-        )?;
+        );
     }
-    Ok(())
+    Rejection::unless_empty(rejections)
 }
 
-fn check_text(what: &str, text: &str) -> Result<(), Rejection> {
+fn fault_of(what: &str, text: &str) -> Option<Rejection> {
     let fault = match text.chars().find(|character| is_deceptive(*character)) {
         Some(character) => TextFault::Character(u32::from(character)),
         None if text.len() > MAX_BYTES => TextFault::TooLong(MAX_BYTES),
-        None => return Ok(()),
+        None => return None,
     };
-    Err(Rejection::Text {
+    Some(Rejection::Text {
         what: what.to_owned(),
         fault,
     })

@@ -16,6 +16,8 @@ const ACTOR: &str = "bundled";
 /// A component that comes with a host.
 #[derive(Debug, Clone)]
 pub struct Bundled {
+    /// Its file or reference, for people.
+    pub name: String,
     /// Its bytes.
     pub content: Vec<u8>,
     /// A detached signature of its digest.

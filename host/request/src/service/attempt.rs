@@ -14,7 +14,7 @@ use tracing::{Instrument as _, trace_span};
 use super::Service;
 use crate::conditions::{Current, Verdict};
 use crate::prepared::{PreparedRequest, entity_tag};
-use crate::{Answer, Error, Fault, Invocation};
+use crate::{Answer, Error, Fault, Invocation, TimeLimit};
 use contract::{Access, DETAIL};
 use runtime::Interruption;
 use storage::Transaction;
@@ -37,10 +37,26 @@ impl Service {
         &self,
         request: &PreparedRequest<'_>,
     ) -> Result<Answer, AttemptError> {
-        let (transaction, slot) = self.admit(request).await?;
-        match request.route.access {
+        let admitted = self.admit(request).await;
+        let (transaction, slot) =
+            admitted.map_err(|error| error.at(TimeLimit::Request(self.limits.deadline)))?;
+        let limit = self.time_limit(request, &*transaction);
+        let answered = match request.route.access {
             Access::Write => self.write(request, transaction, slot).await,
             Access::Read => self.read(request, transaction, slot).await,
+        };
+        answered.map_err(|error| error.at(limit))
+    }
+
+    /// Returns the limit that ends a request in this transaction, if it takes too long.
+    fn time_limit(
+        &self,
+        request: &PreparedRequest<'_>,
+        transaction: &dyn Transaction,
+    ) -> TimeLimit {
+        match transaction.deadline() < request.arrived + self.limits.deadline {
+            true => TimeLimit::WriteHold(self.limits.hold),
+            false => TimeLimit::Request(self.limits.deadline),
         }
     }
 
@@ -268,6 +284,18 @@ impl Service {
         self.metrics
             .transaction(access, outcome, transaction.busy());
         self.metrics.statements(usage.statements.into(), usage.rows);
+    }
+}
+
+impl AttemptError {
+    /// Names the limit that ended the attempt, if time did.
+    fn at(self, limit: TimeLimit) -> Self {
+        match self {
+            AttemptError::Failed(Error::Fault(Fault::Deadline(_))) => {
+                Error::from(Fault::Deadline(limit)).into()
+            }
+            other => other,
+        }
     }
 }
 

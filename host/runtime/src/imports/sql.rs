@@ -1,6 +1,8 @@
 //! `task-host:platform/sql`: statements in the call's transaction, and the conversions between the
 //! interface's values and storage's.
 
+mod failed;
+
 use std::time::Instant;
 
 use tracing::{Instrument as _, trace_span};
@@ -68,7 +70,10 @@ impl sql::Host for State {
                 held.map_err(Interruption::from)?;
                 Ok(Ok(rows.into()))
             }
-            Err(failure) => Ok(Err(failure.into())),
+            Err(failure) => {
+                failed::report(self, &statement, &params, &failure);
+                Ok(Err(failure.into()))
+            }
         }
     }
 
@@ -86,7 +91,13 @@ impl sql::Host for State {
             .instrument(span)
             .await;
         self.statement_ended(began.elapsed());
-        Ok(result.map_err(Interruption::from)?.map_err(Into::into))
+        match result.map_err(Interruption::from)? {
+            Ok(changed) => Ok(Ok(changed)),
+            Err(failure) => {
+                failed::report(self, &statement, &params, &failure);
+                Ok(Err(failure.into()))
+            }
+        }
     }
 }
 

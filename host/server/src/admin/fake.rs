@@ -108,6 +108,8 @@ pub(super) fn event(number: u64, stage: Stage, status: EventStatus) -> Event {
         detail: Some("two\nlines".to_owned()),
         duration_ms: None,
         breaking: Vec::new(),
+        log: Vec::new(),
+        rejections: Vec::new(),
     }
 }
 

@@ -9,9 +9,9 @@ use deployment::AdminError;
 impl From<AdminError> for Problem {
     fn from(error: AdminError) -> Problem {
         match error {
-            AdminError::Busy(id) => {
+            AdminError::Busy { id, advice } => {
                 let problem = Problem::new(409, "deployment-running", "Another deployment runs")
-                    .detail(format!("Wait for the end of deployment {id}, or abort it."));
+                    .detail(advice);
                 Problem {
                     extensions: vec![("deployment".to_owned(), id.into())],
                     ..problem

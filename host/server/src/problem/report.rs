@@ -1,8 +1,15 @@
 //! What operators learn about a failed request, which its client does not.
 
+use std::borrow::Cow;
+
 use tracing::{error, warn};
 
+use contract::text::{clipped, escaped};
 use request::{Error, Fault, StorageFault};
+
+/// Maximum size of a text of the logic's problem in a log line, in bytes. The problem itself may be
+/// as large as an answer.
+const MAX_TEXT_BYTES: usize = 4 << 10;
 
 /// Logs a failure of the logic or of the host. The access line of a request covers everything
 /// else.
@@ -18,9 +25,13 @@ pub(crate) fn log(error: &Error) {
         Error::Problem(problem) if !(400..500).contains(&problem.status) => {
             let detail = problem.detail.as_deref().unwrap_or_default();
             error!(
+                problem.status,
                 problem.code,
-                problem.detail = detail,
-                "the logic answered with a problem"
+                problem.title = &*shown(&problem.title),
+                problem.detail = &*shown(detail),
+                "the logic answered {} with the problem {}",
+                problem.status,
+                problem.code
             );
         }
         Error::Problem(_)
@@ -40,8 +51,8 @@ pub(crate) fn reason(error: &Error) -> Option<String> {
     match error {
         Error::Problem(problem) if (400..500).contains(&problem.status) => None,
         Error::Problem(problem) => Some(match &problem.detail {
-            Some(detail) => format!("{}: {detail}", problem.title),
-            None => problem.title.clone(),
+            Some(detail) => format!("{}: {}", shown(&problem.title), shown(detail)),
+            None => shown(&problem.title).into_owned(),
         }),
         Error::Fault(_)
         | Error::Unavailable(_)
@@ -56,6 +67,11 @@ pub(crate) fn reason(error: &Error) -> Option<String> {
         | Error::BadHeader { .. }
         | Error::KeyReused => None,
     }
+}
+
+/// A text of the logic's problem as a log line has it: on one line, and cut off at its maximum size.
+fn shown(text: &str) -> Cow<'_, str> {
+    escaped(clipped(text, MAX_TEXT_BYTES))
 }
 
 /// The reason of a failed health or readiness check, for everybody. Traps and messages of the

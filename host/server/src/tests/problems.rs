@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::fake::{Fake, Reply, send};
 use contract::{FieldError, Problem};
-use request::{Error, Fault, StorageFault};
+use request::{Error, Fault, StorageFault, TimeLimit};
 
 async fn failed(error: impl Into<Error>) -> Reply {
     let router = Fake::fails(error).router();
@@ -116,8 +116,16 @@ async fn every_error_has_its_status_and_code() {
             500,
             "logic-trapped",
         ),
-        (Fault::Deadline.into(), 504, "deadline-exceeded"),
-        (Fault::CpuTime.into(), 504, "cpu-time-exceeded"),
+        (
+            Fault::Deadline(TimeLimit::Call).into(),
+            504,
+            "deadline-exceeded",
+        ),
+        (
+            Fault::CpuTime(Duration::from_secs(1)).into(),
+            504,
+            "cpu-time-exceeded",
+        ),
         (Fault::Memory.into(), 500, "memory-limit-exceeded"),
         (Fault::Handover.into(), 500, "handover-limit-exceeded"),
         (Fault::Statements.into(), 500, "statement-limit-exceeded"),

@@ -147,6 +147,12 @@ impl Problem {
         self.kind.strip_prefix("urn:task-host:problem:")
     }
 
+    /// Returns whether the host's detail names the commands to go on with.
+    fn names_commands(&self) -> bool {
+        let detail = self.detail.as_deref().unwrap_or_default();
+        detail.contains("`task-host ")
+    }
+
     /// Returns what a person can do about the problem.
     fn advice(&self) -> Option<String> {
         match (self.status, self.code()) {
@@ -160,7 +166,8 @@ impl Problem {
                      number is 9000 by default"
                 ))
             }
-            (StatusCode::CONFLICT, _) => {
+            // Hosts say in the detail how to go on, except for early versions.
+            (StatusCode::CONFLICT, _) if !self.names_commands() => {
                 let id = self.deployment?;
                 Some(format!(
                     "`task-host status` shows it, `task-host abort {id}` aborts it"

@@ -138,6 +138,12 @@ fn errors_say_what_to_do() {
             json!({"deployment": 3}),
         ),
         problem(
+            409,
+            "deployment-running",
+            "Another deployment runs",
+            json!({"deployment": 3, "detail": "Wait, or end it with `task-host abort 3`."}),
+        ),
+        problem(
             422,
             "invalid-request",
             "The request does not fit",
@@ -147,23 +153,25 @@ fn errors_say_what_to_do() {
         ok(&json!({"surprise": true})),
     ]);
     let mut errors = Vec::new();
-    for _ in 0..6 {
+    for _ in 0..7 {
         errors.push(run(client(&fake).rollback(None)).unwrap_err().to_string());
     }
     assert_eq!(
-        errors[..4],
+        errors[..5],
         [
             "The admin API needs its token (unauthorized)\n  give the host's admin token with \
              --token-file, or in TASK_HOST_ADMIN_TOKEN",
             "Another deployment runs (deployment-running)\n  `task-host status` shows it, \
              `task-host abort 3` aborts it",
+            "Another deployment runs: Wait, or end it with `task-host abort 3`. \
+             (deployment-running)",
             "The request does not fit (invalid-request)\n  #/digest: must be a SHA-256",
             "the host answered 500 Internal Server Error",
         ]
     );
-    assert!(errors[4].contains("missing field `id`"), "{}", errors[4]);
+    assert!(errors[5].contains("missing field `id`"), "{}", errors[5]);
     let gone = format!("no answer from {}/: ", fake.url);
-    assert!(errors[5].starts_with(&gone), "{}", errors[5]);
+    assert!(errors[6].starts_with(&gone), "{}", errors[6]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::cli::client::fake::{
 use crate::cli::output::report::Style;
 use crate::cli::{Cli, Command};
 use crate::signature_file;
+use deployment::model::StageRejection;
 
 /// What the command printed, and its result.
 struct Done {
@@ -109,6 +110,45 @@ deployment 7: a6bffc98f5bb is active instead of 78a6273103d1, after 1.5 s
 ";
     let rest: Vec<&str> = [&output[..1], &output[2..]].concat();
     assert_eq!(rest.join("\n") + "\n", expected);
+}
+
+#[test]
+fn log_lines_and_reasons_have_a_line_each() {
+    let mut logged = event(0, "check", "noted");
+    logged.detail = Some("the component logged 2 lines".to_owned());
+    logged.log = vec!["info: begins".to_owned(), "warn: no table".to_owned()];
+    let mut failed = event(1, "bind", "failed");
+    failed.detail = Some("the first".to_owned());
+    failed.rejections = [
+        ("path-reserved", "the first"),
+        ("route-twice", "the second"),
+    ]
+    .map(|(code, reason)| StageRejection {
+        code: code.into(),
+        reason: reason.to_owned(),
+    })
+    .to_vec();
+    let mut rejected = deployment("rejected");
+    rejected.code = Some("path-reserved".into());
+    rejected.reason = Some("the first".to_owned());
+    let fake = Fake::answers([
+        ok(&component(DIGEST, false)),
+        started(7),
+        events(&[logged, failed, event(2, "end", "noted")]),
+        ok(&rejected),
+    ]);
+    let done = deploy_to(&fake, &[], Style::Plain, None);
+    let expected = "\
+· check                the component logged 2 lines
+    - info: begins
+    - warn: no table
+✗ bind                 2 reasons:
+    - path-reserved: the first
+    - route-twice: the second
+";
+    assert!(done.output.ends_with(expected), "{}", done.output);
+    let expected = "deployment 7: a6bffc98f5bb was rejected (path-reserved)";
+    assert_eq!(reason(&done), expected);
 }
 
 #[test]

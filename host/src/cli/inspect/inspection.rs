@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use contract::digest;
-use contract::{Constraint, Description};
+use contract::{Asset, Constraint, Description};
 use deployment::{Rejection, check_description};
-use runtime::{ClearMemory, Compiler, Limits, Runtime};
+use runtime::{ClearMemory, Compiler, Limits, Lines, Runtime};
 use transcode::{Interface, Operation};
 
 /// Time limit for the component's description of itself.
@@ -19,6 +19,9 @@ pub(super) struct Inspection {
     pub(super) digest: String,
     interface: Interface,
     pub(super) description: Description,
+    assets: Vec<Asset>,
+    /// What the component logged while it described itself.
+    log: Vec<String>,
     /// The operations, or the reason why no host would accept the component.
     pub(super) operations: Result<Vec<Operation>, Rejection>,
 }
@@ -38,20 +41,23 @@ impl Inspection {
         let runtime = Runtime::new(limits, ClearMemory::Auto)?;
         let program = runtime.load(&code)?;
         let deadline = Instant::now() + TIMEOUT;
-        let description = runtime.describe(&program, deadline).await?;
-        let assets = runtime.assets(&program, deadline).await?;
+        let lines = Lines::default();
+        let description = runtime.describe(&program, deadline, &lines).await?;
+        let assets = runtime.assets(&program, deadline, &lines).await?;
         let operations = check_description(&interface, &description, &assets);
         Ok(Inspection {
             size_bytes: component.len(),
             digest: digest::sha256(component),
             interface,
             description,
+            assets,
+            log: lines.take(),
             operations,
         })
     }
 
-    /// Returns the facts as the JSON that `--json` prints.
-    pub(super) fn to_json(&self) -> Value {
+    /// Returns the facts as the JSON that `--json` prints. `limits` are flags and values.
+    pub(super) fn to_json(&self, limits: Vec<(String, String)>) -> Value {
         let (interface, description) = (&self.interface, &self.description);
         let operations: Vec<String> = interface
             .functions()
@@ -81,6 +87,25 @@ impl Inspection {
             .map(|migration| migration.name.as_str())
             .collect();
         let constraints: Vec<Value> = description.constraints.iter().map(constraint).collect();
+        let imported: Vec<Value> = interface
+            .imported_functions()
+            .map(|(name, functions)| json!({"interface": name, "functions": functions}))
+            .collect();
+        let assets: Vec<Value> = self
+            .assets
+            .iter()
+            .map(|asset| {
+                json!({
+                    "path": asset.path,
+                    "media_type": asset.media_type,
+                    "size_bytes": asset.content.len(),
+                })
+            })
+            .collect();
+        let limits: serde_json::Map<String, Value> = limits
+            .into_iter()
+            .map(|(flag, value)| (flag, value.into()))
+            .collect();
         json!({
             "name": description.name,
             "version": description.version,
@@ -92,6 +117,10 @@ impl Inspection {
             "routes": routes,
             "migrations": migrations,
             "constraints": constraints,
+            "imported_functions": imported,
+            "assets": assets,
+            "limits": limits,
+            "log": self.log,
         })
     }
 }
@@ -140,7 +169,25 @@ pub(super) fn to_lines(report: &Value) -> Vec<String> {
         format!("digest      {}", text(&report["digest"])),
         format!("size        {} bytes", report["size_bytes"]),
     ];
-    for list in ["imports", "exports", "operations", "migrations"] {
+    lines.extend([String::new(), "imports".to_owned()]);
+    for import in report["imported_functions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
+        let functions = import["functions"].as_array().into_iter().flatten();
+        let functions: Vec<String> = functions.map(text).collect();
+        let line = format!(
+            "  {:<38} {}",
+            text(&import["interface"]),
+            functions.join(" ")
+        );
+        lines.push(line.trim_end().to_owned());
+    }
+    for list in ["exports", "operations", "migrations", "log"] {
+        if list == "log" && report[list] == json!([]) {
+            continue;
+        }
         lines.extend([String::new(), list.to_owned()]);
         for item in report[list].as_array().into_iter().flatten() {
             lines.push(format!("  {}", text(item)));
@@ -172,6 +219,20 @@ pub(super) fn to_lines(report: &Value) -> Vec<String> {
             text(&constraint["place"]),
             bounds.join(", "),
         ));
+    }
+    lines.extend([String::new(), "assets".to_owned()]);
+    for asset in report["assets"].as_array().into_iter().flatten() {
+        lines.push(format!(
+            "  {:<39} {:<26} {:>8} bytes",
+            text(&asset["path"]),
+            text(&asset["media_type"]),
+            asset["size_bytes"],
+        ));
+    }
+    let title = "limits, as `task-host serve` has them in this environment".to_owned();
+    lines.extend([String::new(), title]);
+    for (flag, value) in report["limits"].as_object().into_iter().flatten() {
+        lines.push(format!("  {flag:<18} {}", text(value)));
     }
     lines
 }

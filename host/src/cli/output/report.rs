@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::stdout::{self, Stdout};
 use contract::Word;
 use contract::deployment::{EventStatus, Outcome, Stage};
-use deployment::model::{Deployment, Event};
+use deployment::model::{Deployment, Event, StageRejection};
 
 /// Width of a stage's name, in columns.
 const NAME: usize = 9;
@@ -180,14 +180,30 @@ impl<W: Write> Report<W> {
             Some(EventStatus::Began) => '…',
             Some(EventStatus::Noted) | None => '·',
         };
+        let count = event.rejections.len();
+        let several = format!("{count} reasons:");
+        if count > 0 {
+            detail = &several;
+        }
         self.stage(mark, event.stage.as_str(), event.duration_ms, detail);
         self.breaking_shown |= !event.breaking.is_empty();
         for change in &event.breaking {
-            for (number, line) in format::wrap(change, 6).iter().enumerate() {
-                match number {
-                    0 => self.line(&format!("    - {}", line.trim_start())),
-                    _ => self.line(line),
-                }
+            self.item(change);
+        }
+        for StageRejection { code, reason } in &event.rejections {
+            self.item(&format!("{code}: {reason}"));
+        }
+        for line in &event.log {
+            self.item(line);
+        }
+    }
+
+    /// Writes an item of a list below a stage's line.
+    fn item(&mut self, text: &str) {
+        for (number, line) in format::wrap(text, 6).iter().enumerate() {
+            match number {
+                0 => self.line(&format!("    - {}", line.trim_start())),
+                _ => self.line(line),
             }
         }
     }

@@ -233,6 +233,7 @@ fn every_world_of_the_probe_builds_a_component() {
         Probe::good().world("resourceful"),
         Probe::good().world("records"),
         Probe::good().world("later-service"),
+        Probe::good().world("talkative"),
         Probe::good().world("without-service"),
     ] {
         // The encoder validates the component, so its header is enough here.

@@ -124,8 +124,31 @@ fn inspect_shows_imports_exports_routes_and_digest() {
         assert!(text.contains(word), "{word}: {facts:#}");
     }
     assert!(!text.contains("wasi:filesystem"), "{facts:#}");
+    let functions = &facts["imported_functions"];
+    let sql = functions.as_array().expect("a list").iter();
+    let sql = sql
+        .clone()
+        .find(|import| import["interface"] == "task-host:platform/sql@1.0.0");
+    let sql = &sql.expect("the interface")["functions"];
+    assert_eq!(sql, &json!(["engine", "query", "execute"]), "{functions}");
+    let assets = facts["assets"].as_array().expect("a list");
+    let page = assets.iter().find(|asset| asset["path"] == "/");
+    let page = page.unwrap_or_else(|| panic!("no page: {assets:?}"));
+    assert!(
+        page["media_type"].to_string().contains("text/html"),
+        "{page}"
+    );
+    assert!(page["size_bytes"].as_u64() > Some(1000), "{page}");
+    assert_eq!(facts["limits"]["--memory-limit"], "64MiB", "{facts:#}");
+    assert_eq!(facts["limits"]["--cpu-limit"], "1s", "{facts:#}");
     let words = inspect(false);
-    for word in [&*digest, "/tasks/{id}", "task-host:platform/sql"] {
+    for word in [
+        &*digest,
+        "/tasks/{id}",
+        "engine query execute",
+        "text/html",
+        "--request-timeout  5s",
+    ] {
         assert!(words.contains(word), "{word}: {words}");
     }
 }

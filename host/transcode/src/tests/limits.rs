@@ -60,8 +60,8 @@ fn tuples_in_tuples_are_refused_before_they_are_written_out() {
     assert!(component.len() < 20_000, "{}", component.len());
     let interface = Interface::decode(&component).unwrap();
     let refused = Operation::bind_all(&interface, &ten_routes()).unwrap_err();
-    assert_eq!(refused.fault, BindFault::TypesTooLarge);
-    assert_eq!(refused.route, "POST /0");
+    assert_eq!(refused[0].fault, BindFault::TypesTooLarge);
+    assert_eq!(refused[0].route, "POST /0");
     // Ten levels in ten routes are 20 000 types in the document.
     let interface = super::support::interface(&tuples(10));
     let routes = ten_routes();
@@ -95,8 +95,22 @@ fn an_api_can_have_2000_routes() {
     );
     routes.push(number(2000));
     let refused = Operation::bind_all(&interface, &routes).unwrap_err();
-    assert_eq!(refused.fault, BindFault::TooManyRoutes);
-    assert_eq!(refused.route, "GET /2000");
+    assert_eq!(refused[0].fault, BindFault::TooManyRoutes);
+    assert_eq!(refused[0].route, "GET /2000");
+}
+
+#[test]
+fn every_route_that_cannot_be_bound_is_reported_up_to_fifty() {
+    let interface = interface("f: func() -> result<_, problem>;");
+    let missing = |number| route(Method::Get, &format!("/{number}"), "missing");
+    let mut routes: Vec<Route> = (0..3).map(missing).collect();
+    routes.insert(1, route(Method::Get, "/fits", "f"));
+    let refused = Operation::bind_all(&interface, &routes).unwrap_err();
+    let named: Vec<&str> = refused.iter().map(|error| error.route.as_str()).collect();
+    assert_eq!(named, ["GET /0", "GET /1", "GET /2"]);
+    let routes: Vec<Route> = (0..80).map(missing).collect();
+    let refused = Operation::bind_all(&interface, &routes).unwrap_err();
+    assert_eq!(refused.len(), 50);
 }
 
 #[test]
@@ -107,7 +121,7 @@ fn documentation_counts_for_every_route() {
     let routes: Vec<Route> = (0..1000).map(number).collect();
     assert!(Operation::bind_all(&interface, &routes[..900]).is_ok());
     let refused = Operation::bind_all(&interface, &routes).unwrap_err();
-    assert_eq!(refused.fault, BindFault::TypesTooLarge);
+    assert_eq!(refused[0].fault, BindFault::TypesTooLarge);
 }
 
 #[test]

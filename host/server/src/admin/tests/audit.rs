@@ -57,7 +57,10 @@ async fn an_accepted_order_writes_one_audit_line() {
 
 #[tokio::test]
 async fn a_rejected_order_writes_one_audit_line_with_its_reason() {
-    let fake = FakeAdmin::fails(deployment::AdminError::Busy(9));
+    let fake = FakeAdmin::fails(deployment::AdminError::Busy {
+        id: 9,
+        advice: "Wait for the end of deployment 9.".into(),
+    });
     let log = audited(fake.router(&[]), "POST /admin/rollback", &[], "{}").await;
     says(
         &log,

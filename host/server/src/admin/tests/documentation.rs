@@ -10,8 +10,8 @@ use crate::admin::openapi::description;
 use crate::admin::routes;
 use crate::admin::tests::ask;
 use crate::{Figures, RevisionSecond};
-use contract::deployment::{EventStatus, Stage};
-use deployment::model::Order;
+use contract::deployment::{EventStatus, Reason, Stage};
+use deployment::model::{Order, StageRejection};
 
 type Operations = BTreeSet<(String, String, String)>;
 
@@ -91,6 +91,13 @@ fn compare(schema: &str, value: &impl Serialize) {
 fn the_schemas_have_the_members_that_are_sent() {
     let mut breaking = event(0, Stage::Compare, EventStatus::Noted);
     breaking.breaking.push("GET /things is gone".to_owned());
+    breaking.log.push("info: hello".to_owned());
+    let rejection = StageRejection {
+        code: Reason::PathReserved.into(),
+        reason: "/livez is a path that the host keeps for itself".to_owned(),
+    };
+    compare("StageRejection", &rejection);
+    breaking.rejections.push(rejection);
     compare("Event", &breaking);
     compare("ComponentSummary", &component());
     compare("Deployment", &deployment(Vec::new()));

@@ -79,7 +79,10 @@ async fn every_error_has_its_status_and_code() {
     };
     for (error, status, slug, detail) in [
         (
-            AdminError::Busy(9),
+            AdminError::Busy {
+                id: 9,
+                advice: "Wait for the end of deployment 9.".into(),
+            },
             409,
             "deployment-running",
             "deployment 9",

@@ -53,6 +53,7 @@ impl Guest for Component {
                 next: None,
             }],
             migrations: Vec::<Migration>::new(),
+            constraints: Vec::new(),
         }
     }
 

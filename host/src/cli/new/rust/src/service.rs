@@ -27,6 +27,8 @@ impl Guest for Logic {
                 sqlite: include_str!("../migrations/0001-notes.sqlite.sql").into(),
                 postgres: include_str!("../migrations/0001-notes.postgres.sql").into(),
             }],
+            // Bounds on values that the host checks before it calls the logic.
+            constraints: Vec::new(),
         }
     }
 
