@@ -109,7 +109,15 @@ pub const BOOKMARKS_STD: Component = Component {
 /// # Errors
 /// If a component does not build: see [`build`]. The components after it are not built.
 pub fn build_all(workspace: &Workspace) -> Result<()> {
-    for component in [TASKS, COUNTER, CONTACTS, BOOKMARKS, GADGETS, WASI, BOOKMARKS_STD] {
+    for component in [
+        TASKS,
+        COUNTER,
+        CONTACTS,
+        BOOKMARKS,
+        GADGETS,
+        WASI,
+        BOOKMARKS_STD,
+    ] {
         build(workspace, component)?;
     }
     Ok(())

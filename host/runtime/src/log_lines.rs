@@ -144,7 +144,9 @@ impl LogLines {
     ) {
         if let Some(kept) = &self.kept {
             kept.add(|| {
-                let fields = fields.clone().map(|(name, value)| format!(" {name}={value}"));
+                let fields = fields
+                    .clone()
+                    .map(|(name, value)| format!(" {name}={value}"));
                 format!("{}: {message}{}", word(level), fields.collect::<String>())
             });
         }

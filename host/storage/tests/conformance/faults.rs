@@ -11,8 +11,18 @@ use storage::{OpenError, StorageFault};
 
 use super::*;
 
+/// Opens a database that nobody else has. Another test that starts a process at this moment may still
+/// hold its lock: a child has all descriptors of its parent until it runs its program.
 fn open(path: &Path) -> Result<Sqlite, OpenError> {
-    Sqlite::open(Config::file(path))
+    let until = Instant::now() + Duration::from_secs(5);
+    loop {
+        match Sqlite::open(Config::file(path)) {
+            Err(OpenError::InUse { .. }) if Instant::now() < until => {
+                std::thread::park_timeout(Duration::from_millis(10));
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// A database with a note, in a directory of its own.
@@ -72,7 +82,10 @@ async fn try_read(database: &Sqlite) -> Result<(), Error> {
 async fn the_lock_is_on_the_file_and_not_only_on_its_path() {
     let (_directory, path, _first) = opened().await;
     fs::remove_file(with_suffix(&path, "-lock")).unwrap();
-    assert!(matches!(open(&path), Err(OpenError::InUse { .. })));
+    assert!(matches!(
+        Sqlite::open(Config::file(&path)),
+        Err(OpenError::InUse { .. })
+    ));
     // The refused attempt has not released the locks of the first one.
     let locks = fs::read_to_string("/proc/locks").unwrap();
     let inode = format!(

@@ -144,7 +144,7 @@ fn an_aborted_canary_serves_no_client() {
     let component = write_component(&setup, &new().build());
     deploy(&host, &component, &["--canary", "50%"]);
     let busy = deploy(&host, &component, &[]);
-    busy.says(1, &["the end of deployment 2"]);
+    busy.says(1, &["Deployment 2 is a canary", "task-host abort 2"]);
     let request = |host: &Host| drop(chosen(host, &old));
     under_load(&host, request, || run_successfully(&host, &["abort"]));
     assert!(chosen(&host, &old).is_empty());

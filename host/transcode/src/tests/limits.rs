@@ -57,7 +57,7 @@ fn described(routes: Vec<Route>) -> Description {
 #[test]
 fn tuples_in_tuples_are_refused_before_they_are_written_out() {
     let component = component(&tuples(16));
-    assert!(component.len() < 20_000, "{}", component.len());
+    assert!(component.len() < 24_000, "{}", component.len());
     let interface = Interface::decode(&component).unwrap();
     let refused = Operation::bind_all(&interface, &ten_routes()).unwrap_err();
     assert_eq!(refused[0].fault, BindFault::TypesTooLarge);

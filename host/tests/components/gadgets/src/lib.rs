@@ -42,7 +42,7 @@ mod gadgets {
     #[derive(Data)]
     pub struct Sample {
         pub sizes: Vec<Size>,
-        #[check(max_items = 3, each(minimum = -7, exclusive_maximum = 1.5))]
+        #[check(max_items = 3, each(minimum = -7, exclusive_maximum = 2))]
         pub counts: Vec<(String, i32)>,
         pub bytes: Vec<u8>,
     }
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(items.place, format!("{place}[]"));
         assert_eq!(
             (items.minimum, items.exclusive_maximum),
-            (Some(-7.0), Some(1.5))
+            (Some(-7.0), Some(2.0))
         );
     }
 
