@@ -139,6 +139,10 @@ impl SqliteTransaction {
         if !connection.in_transaction() {
             let access = self.state.access;
             connection.host(|sqlite| begin_statement(sqlite, access))?;
+        } else if author == Mode::Migration {
+            // Its statements before the one that failed must not run twice.
+            let undone = connection.host(|sqlite| schema::run(sqlite, schema::UNDO_STEP));
+            undone.map_err(|_| Error::Conflict)?;
         }
         match work(connection, &mut self.state.meter) {
             Err(Stop::Memory(detail)) => Err(match author {
@@ -250,6 +254,7 @@ impl SqliteTransaction {
         for (position, step) in listed.iter().enumerate().skip(first) {
             let text = &migrations[position].sqlite;
             let outcome = self.work(Mode::Migration, |connection, _| {
+                connection.host(|sqlite| schema::run(sqlite, schema::BEGIN_STEP))?;
                 run_blocking(|| connection.migrate(text)).map_err(blame_migration)?;
                 if let Some(name) = connection.host(schema::taken_host_name)? {
                     return Err(Stop::refused(stop::host_name(&name)));
@@ -263,7 +268,10 @@ impl SqliteTransaction {
                     let detail = format!("a foreign key of {table} refers to a missing row");
                     return Err(Stop::refused(detail));
                 }
-                connection.host(|sqlite| schema::record_migration(sqlite, position, step))
+                connection.host(|sqlite| {
+                    schema::record_migration(sqlite, position, step)?;
+                    schema::run(sqlite, schema::END_STEP)
+                })
             });
             match outcome {
                 Ok(()) => names.push(step.name.clone()),
