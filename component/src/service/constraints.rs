@@ -65,21 +65,10 @@ fn numbers(place: String, minimum: f64, maximum: Option<f64>) -> Constraint {
     }
 }
 
+/// The logic enforces its limits itself, with its own messages.
 fn constraint(place: String) -> Constraint {
     Constraint {
-        place,
-        min_length: None,
-        max_length: None,
-        pattern: None,
-        format: None,
-        minimum: None,
-        maximum: None,
-        exclusive_minimum: None,
-        exclusive_maximum: None,
-        min_items: None,
-        max_items: None,
-        unique_items: None,
-        message: None,
         enforced: Some(false),
+        ..Constraint::at(place)
     }
 }

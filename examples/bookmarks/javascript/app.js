@@ -90,8 +90,8 @@ export const service = {
   },
 };
 
-// Logs the errors that a function does not handle, then throws them again. The tool takes everything that is
-// thrown for a problem, and reports only that it is none.
+// Logs the errors that a function does not handle, then throws them again. The tool expects that every thrown value
+// is a problem. Of an error it reports only that it has another type.
 function logged(functions) {
   const guard = (run) => (...values) => {
     try {

@@ -260,7 +260,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Returns the value in an option. A missing member is none.
+    /// Returns the value of an optional member. `None` if the member is missing or has no value.
     fn optional(&self, name: &str) -> Result<Option<&'a Val>, ContractViolation> {
         match self.get(name) {
             None | Some(Val::Option(None)) => Ok(None),

@@ -524,7 +524,7 @@ async fn play(path: &Path, api: SocketAddr) -> Result<()> {
                 outcome.body.unwrap_or_default()
             );
         }
-        // A seed need not say which status it expects.
+        // A seed may leave out the status that it expects.
         if let Some((status, _)) = outcome.answered.filter(|(status, _)| *status >= 400) {
             bail!(
                 "{shown}, line {}: the answer is {status}",

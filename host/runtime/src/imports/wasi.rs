@@ -7,9 +7,10 @@
 //! What a call's result can depend on is defined here:
 //!
 //! - **Time** stands still during a call, on both clocks. In `describe` and `assets` it is zero.
-//! - **Nothing waits.** Timers never elapse, because time stands still, and every stream is ready. If
-//!   the logic waits for something that is not ready, nothing will change that, so the call ends
-//!   with [`Fault::Wait`] and never holds a thread or the transaction.
+//! - **Nothing waits.** A timer that is not due when it is made never elapses, because time stands
+//!   still, and every stream is ready. If the logic waits for something that is not ready, nothing
+//!   will change that, so the call ends with [`Fault::Wait`] and never holds a thread or the
+//!   transaction.
 //! - **Random bytes** come from the call's seed, in `describe` and `assets` from a constant one.
 //! - **Standard output and error** are log lines.
 //! - **`exit`** ends the call with [`Fault::Exit`], as the logic has returned nothing.

@@ -129,7 +129,10 @@ pub fn expand(arguments: Arguments, mut module: ItemMod) -> syn::Result<TokenStr
         None => quote!(::core::result::Result::Ok(::std::vec::Vec::new())),
     };
 
-    let lints: Attribute = parse_quote!(#[allow(dead_code, private_interfaces, unused_imports)]);
+    let lints: Attribute = parse_quote!(#[allow(
+        dead_code, private_interfaces, unused_imports,
+        reason = "only the exports of a component use the operations, and not every module the whole prelude"
+    )]);
     let prelude: Item = parse_quote!(
         use ::task_host_sdk::prelude::*;
     );
@@ -149,7 +152,10 @@ pub fn expand(arguments: Arguments, mut module: ItemMod) -> syn::Result<TokenStr
         }
 
         #[cfg(target_family = "wasm")]
-        #[allow(unsafe_code, unused, unused_qualifications, missing_docs, clippy::all)]
+        #[allow(
+            unsafe_code, unused, unused_qualifications, missing_docs, clippy::all,
+            reason = "generated bindings"
+        )]
         mod __component {
             use super::*;
 

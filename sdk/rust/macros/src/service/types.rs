@@ -150,7 +150,7 @@ impl Types {
     /// Returns the WIT of a type.
     ///
     /// # Errors
-    /// If the type is none of the module's and none of WIT's.
+    /// If neither the module nor WIT has the type.
     pub fn wit(&self, ty: &Type) -> syn::Result<String> {
         let error = |message: String| Err(syn::Error::new_spanned(ty, message));
         let shown = ty.to_token_stream().to_string().replace(' ', "");

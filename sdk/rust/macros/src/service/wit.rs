@@ -47,7 +47,7 @@ impl Interface<'_> {
     pub fn page_aliases(&self) -> TokenStream {
         let aliases = self.pages().into_values().map(|(_, alias, item)| {
             quote! {
-                #[allow(non_camel_case_types)]
+                #[allow(non_camel_case_types, reason = "the name is not for people")]
                 type #alias = ::task_host_sdk::Page<#item>;
             }
         });
