@@ -31,10 +31,10 @@ const COVERAGE: &[&str] = &[
     "-Cllvm-args=-sanitizer-coverage-stack-depth",
 ];
 
-/// A crate with targets.
+/// A file with targets.
 struct Package {
     name: &'static str,
-    /// The folder with the file of the targets, and with their corpus.
+    /// The folder with the file, and with the corpus.
     folder: &'static str,
     /// The tests that are targets.
     targets: &'static [&'static str],
@@ -57,6 +57,11 @@ const PACKAGES: &[Package] = &[
         name: "task-host-server",
         folder: "host/server/src/listen/gate",
         targets: &["listen::gate::tests::any_bytes_pass_unchanged_or_are_refused"],
+    },
+    Package {
+        name: "task-host-server",
+        folder: "host/server/src/listen/tests",
+        targets: &["listen::tests::frames::any_frames_are_answered_or_end_the_connection"],
     },
     Package {
         name: "task-host-storage",

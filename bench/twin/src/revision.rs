@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use contract::{Access, Description, Method, Migration, Route};
 use deployment::router;
-use request::Revision;
+use request::{Bulkheads, Revision};
 use storage::{Budget, Database};
 use tasks::contract::service;
 
@@ -49,6 +49,7 @@ pub async fn open(database: &dyn Database) -> Result<Revision> {
         assets: Vec::new(),
         operations: Vec::new(),
         stats: std::sync::Arc::default(),
+        bulkheads: Bulkheads::default(),
         logic: Box::new(NativeLogic { operations }),
         description,
     })

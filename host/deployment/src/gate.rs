@@ -17,7 +17,7 @@ use super::rejection::Rejection;
 use super::signature::{SignatureError, TrustedKeys};
 use contract::deployment::{Reason, Stage};
 use contract::{Asset, Description, digest};
-use request::{Component, Revision};
+use request::{Bulkheads, Component, Revision};
 use runtime::{CodeCache, CodeKey, Compiler, Lines, Program, Runtime};
 use storage::registry::StoredComponent;
 use storage::{Database, Registry};
@@ -237,6 +237,7 @@ impl Gate {
             assets,
             operations: bound.operations,
             stats: Arc::default(),
+            bulkheads: Bulkheads::default(),
             logic: Box::new(logic),
             description,
         })

@@ -42,6 +42,7 @@ mod traffic;
 
 use bytes::Bytes;
 
+pub use self::admission::Bulkheads;
 pub use self::broadcast::{Broadcast, FeedEvent, FeedItem, Subscription};
 pub use self::component::{Component, MissingExport};
 pub use self::conditions::{Conditions, Current, Verdict, entity_tag_of, gzip_tag};

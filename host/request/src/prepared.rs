@@ -42,6 +42,8 @@ pub(super) fn since_epoch() -> Duration {
 
 /// A request that was read and checked.
 pub(super) struct PreparedRequest<'a> {
+    pub(super) revision: &'a Revision,
+    pub(super) index: RouteIndex,
     pub(super) route: &'a Route,
     pub(super) arrived: Instant,
     pub(super) invocation: Box<dyn Invocation>,
@@ -79,6 +81,8 @@ impl<'a> PreparedRequest<'a> {
             false => reader(revision, index, request)?,
         };
         Ok(PreparedRequest {
+            revision,
+            index,
             route,
             arrived,
             invocation,

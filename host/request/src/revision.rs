@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::admission::Bulkheads;
 use super::logic::Logic;
 use contract::{Asset, Description, Method, Route, RouteIndex};
 use telemetry::metrics::RevisionStats;
@@ -27,6 +28,8 @@ pub struct Revision {
     /// Counts this revision's requests in this process. Metrics watch it until the revision is
     /// freed.
     pub stats: Arc<RevisionStats>,
+    /// Bounds the requests to each route.
+    pub bulkheads: Bulkheads,
     /// Runs the requests.
     pub logic: Box<dyn Logic>,
 }

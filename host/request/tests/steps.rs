@@ -14,8 +14,8 @@ use runtime::{Call, Cost, Interruption};
 use storage::sqlite::{Config, Durability, LogSync, Sqlite};
 use storage::{Budget, Database};
 use task_host_request::{
-    Answer, Conditions, Error, Finished, Invocation, Lease, Limits, Logic, Request, Revision,
-    Service,
+    Answer, Bulkheads, Conditions, Error, Finished, Invocation, Lease, Limits, Logic, Request,
+    Revision, Service,
 };
 use telemetry::metrics::Metrics;
 use tokio::sync::Semaphore;
@@ -52,14 +52,19 @@ struct Scripted {
 }
 
 struct Step {
+    statement: &'static str,
     begun: Arc<Semaphore>,
     release: Arc<Semaphore>,
 }
 
 #[async_trait]
 impl Logic for Scripted {
-    fn prepare(&self, _: RouteIndex, _: &Input<'_>) -> Result<Box<dyn Invocation>, InputError> {
+    fn prepare(&self, route: RouteIndex, _: &Input<'_>) -> Result<Box<dyn Invocation>, InputError> {
         Ok(Box::new(Step {
+            statement: match route {
+                WRITE => "INSERT INTO marks DEFAULT VALUES",
+                _ => "SELECT count(*) FROM marks",
+            },
             begun: self.begun.clone(),
             release: self.release.clone(),
         }))
@@ -80,8 +85,11 @@ impl Invocation for Step {
         self.begun.add_permits(1);
         self.release.acquire().await.unwrap().forget();
         let mut transaction = call.transaction;
-        let statement = "INSERT INTO marks DEFAULT VALUES";
-        transaction.execute(statement, &[]).await.unwrap().unwrap();
+        transaction
+            .execute(self.statement, &[])
+            .await
+            .unwrap()
+            .unwrap();
         Finished {
             transaction,
             outcome: Ok(Outcome::Reply(Reply::default())),
@@ -90,7 +98,10 @@ impl Invocation for Step {
     }
 }
 
-/// A service with one route that writes.
+const WRITE: RouteIndex = RouteIndex::new(0);
+const READS: [RouteIndex; 2] = [RouteIndex::new(1), RouteIndex::new(2)];
+
+/// A service with one route that writes and two that read.
 struct Held {
     service: Arc<Service>,
     database: Arc<dyn Database>,
@@ -137,17 +148,11 @@ impl Held {
             description: Description {
                 name: "scripted".into(),
                 version: "1".into(),
-                routes: vec![Route {
-                    method: Method::Post,
-                    path: "/marks".into(),
-                    operation: "test:scripted/marks#add".into(),
-                    access: Access::Write,
-                    success: 204,
-                    location: None,
-                    body: None,
-                    etag: None,
-                    next: None,
-                }],
+                routes: vec![
+                    route(Method::Post, "/marks", Access::Write),
+                    route(Method::Get, "/marks", Access::Read),
+                    route(Method::Get, "/others", Access::Read),
+                ],
                 migrations: Vec::new(),
                 constraints: Vec::new(),
             },
@@ -156,6 +161,7 @@ impl Held {
             assets: Vec::new(),
             operations: Vec::new(),
             stats: Arc::default(),
+            bulkheads: Bulkheads::default(),
             logic: Box::new(logic),
         };
         let limits = Limits {
@@ -186,6 +192,10 @@ impl Held {
     }
 
     fn post(&self) -> tokio::task::JoinHandle<Result<Answer, Error>> {
+        self.ask(WRITE)
+    }
+
+    fn ask(&self, route: RouteIndex) -> tokio::task::JoinHandle<Result<Answer, Error>> {
         let service = self.service.clone();
         tokio::spawn(async move {
             let request = Request {
@@ -199,14 +209,46 @@ impl Held {
                 conditions: Conditions::default(),
                 idempotency_key: None,
             };
-            service
-                .answer(&service.active(), RouteIndex::new(0), request)
-                .await
+            service.answer(&service.active(), route, request).await
         })
     }
 
     fn commits(&self) -> u64 {
         self.database.stats().commits.load(SeqCst)
+    }
+}
+
+fn route(method: Method, path: &str, access: Access) -> Route {
+    Route {
+        method,
+        path: path.into(),
+        operation: "test:scripted/marks#run".into(),
+        access,
+        success: 204,
+        location: None,
+        body: None,
+        etag: None,
+        next: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_route_leaves_a_quarter_of_the_slots_to_others() {
+    let held = Held::new(8, 10).await;
+    let mut requests: Vec<_> = (0..8).map(|_| held.ask(READS[0])).collect();
+    held.begun.acquire_many(6).await.unwrap().forget();
+    requests.extend((0..2).map(|_| held.ask(READS[1])));
+    held.begun.acquire_many(2).await.unwrap().forget();
+    assert_eq!(
+        held.begun.available_permits(),
+        0,
+        "more than 8 requests run"
+    );
+
+    // The two that wait for their route begin when others of this route end.
+    held.release.add_permits(10);
+    for request in requests {
+        assert_eq!(request.await.unwrap().unwrap().status, 204);
     }
 }
 
@@ -267,7 +309,7 @@ async fn a_request_that_can_start_at_once_skips_the_queue() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancelled_request_frees_its_slot_the_writer_and_its_place_in_the_queue() {
-    let held = Held::new(1, 1).await;
+    let held = Held::new(2, 1).await;
     for _ in 0..20 {
         let running = held.post();
         held.begun.acquire().await.unwrap().forget();

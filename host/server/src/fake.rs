@@ -18,7 +18,8 @@ use tower::ServiceExt;
 use super::{Api, Config, Server};
 use contract::{Access, Asset, Description, Method, Route, RouteIndex};
 use request::{
-    Answer, Client, Error, Health, Invocation, Logic, Request, Revision, StorageFault, Template,
+    Answer, Bulkheads, Client, Error, Health, Invocation, Logic, Request, Revision, StorageFault,
+    Template,
 };
 use runtime::{Call, Interruption};
 use telemetry::metrics::Metrics;
@@ -161,6 +162,7 @@ pub(super) fn revision() -> Revision {
         ],
         operations: Vec::new(),
         stats: Arc::default(),
+        bulkheads: Bulkheads::default(),
         logic: Box::new(NoLogic),
     }
 }

@@ -136,24 +136,7 @@ pub async fn serve(
     if let Err(failure) = SockRef::from(&listener).set_send_buffer_size(SEND_BUFFER_BYTES) {
         debug!("cannot set SO_SNDBUF: {failure}");
     }
-    let budget = Budget::new(
-        limits.buffer_bytes,
-        limits.connection_buffer_bytes,
-        metrics.clone(),
-    );
-    let mut port = Port {
-        router,
-        builder: builder(&limits),
-        budget,
-        slots: Arc::new(Semaphore::new(limits.connections)),
-        graceful: GracefulShutdown::new(),
-        connections: JoinSet::new(),
-        open: HashMap::new(),
-        next: None,
-        limits,
-        readiness,
-        metrics,
-    };
+    let mut port = Port::new(router, limits, readiness, metrics);
     tokio::select! {
         () = port.accept(&listener) => {}
         () = shutdown => {}
@@ -207,6 +190,32 @@ struct Connection {
 }
 
 impl Port {
+    fn new(
+        router: Router,
+        limits: Limits,
+        readiness: Readiness,
+        metrics: Option<Arc<Metrics>>,
+    ) -> Port {
+        let budget = Budget::new(
+            limits.buffer_bytes,
+            limits.connection_buffer_bytes,
+            metrics.clone(),
+        );
+        Port {
+            router,
+            builder: builder(&limits),
+            budget,
+            slots: Arc::new(Semaphore::new(limits.connections)),
+            graceful: GracefulShutdown::new(),
+            connections: JoinSet::new(),
+            open: HashMap::new(),
+            next: None,
+            limits,
+            readiness,
+            metrics,
+        }
+    }
+
     /// Accepts connections without end.
     async fn accept(&mut self, listener: &TcpListener) {
         loop {
@@ -288,6 +297,21 @@ impl Port {
         if let Err(failure) = stream.set_nodelay(true) {
             debug!("cannot set TCP_NODELAY: {failure}");
         }
+        let held = self.metrics.as_ref().map(|metrics| metrics.connected());
+        let (connection, served) = self.connection(stream, Peer(peer.ip().to_canonical()));
+        let task = self.connections.spawn(async move {
+            served.await;
+            drop((slot, held));
+        });
+        self.open.insert(task.id(), connection);
+    }
+
+    /// Makes a connection. Its future serves the requests on `stream`, and ends with the connection.
+    fn connection(
+        &self,
+        stream: TcpStream,
+        peer: Peer,
+    ) -> (Connection, impl Future<Output = ()> + Send + use<>) {
         let requests = Arc::new(Requests::new());
         let account = self.budget.open();
         let connection = Connection {
@@ -298,7 +322,6 @@ impl Port {
         let metrics = self.metrics.clone();
         let router = self.router.clone();
         let readiness = self.readiness.clone();
-        let peer = Peer(peer.ip().to_canonical());
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(account.clone());
@@ -344,10 +367,9 @@ impl Port {
             .serve_connection(TokioIo::new(io), service)
             .into_owned();
         let watched = self.graceful.watch(served);
-        let held = self.metrics.as_ref().map(|metrics| metrics.connected());
         let patience = self.limits.write_timeout;
         let account = connection.account.clone();
-        let task = self.connections.spawn(async move {
+        let served = async move {
             tokio::select! {
                 served = watched => {
                     if let Err(failure) = served {
@@ -358,9 +380,8 @@ impl Port {
                     debug!("closed a connection: its client does not read, or its place is needed");
                 }
             }
-            drop((slot, held));
-        });
-        self.open.insert(task.id(), connection);
+        };
+        (connection, served)
     }
 
     /// `hurry` may have completed before.

@@ -1,17 +1,17 @@
 //! One attempt to answer a request: admission, transaction, condition, call, commit, durability.
 //!
-//! Read it from top to bottom. A write takes the writer first and then a slot; a read takes a slot
-//! first. The slot is free again before the transaction ends, so other requests run while this one
+//! Read it from top to bottom. A request first waits until its route may take another slot. A write then
+//! takes the writer and then a slot; a read takes a slot first. The slot is free again before the transaction ends, so other requests run while this one
 //! waits for the disk. No answer is given before everything that the request wrote, and everything
 //! that it saw, is durable.
 
 use std::pin::pin;
 
 use futures_util::FutureExt as _;
-use tokio::sync::SemaphorePermit;
 use tracing::{Instrument as _, trace_span};
 
 use super::Service;
+use crate::admission::Slot;
 use crate::conditions::{Current, Verdict};
 use crate::prepared::{PreparedRequest, entity_tag};
 use crate::{Answer, Error, Fault, Invocation, TimeLimit};
@@ -30,7 +30,7 @@ pub(super) enum AttemptError {
 }
 
 /// What a request needs before its logic runs: a transaction and a slot.
-type Admitted<'a> = (Box<dyn Transaction>, SemaphorePermit<'a>);
+type Admitted<'a> = (Box<dyn Transaction>, Slot<'a>);
 
 impl Service {
     pub(super) async fn attempt(
@@ -61,7 +61,10 @@ impl Service {
     }
 
     /// Gets a transaction and a slot, at once or after a wait in the bounded queue.
-    async fn admit(&self, request: &PreparedRequest<'_>) -> Result<Admitted<'_>, AttemptError> {
+    async fn admit<'a>(
+        &'a self,
+        request: &PreparedRequest<'a>,
+    ) -> Result<Admitted<'a>, AttemptError> {
         let waits = trace_span!(target: DETAIL, "admit");
         let mut wait = pin!(self.wait_for_turn(request).instrument(waits));
         // A request that can start at once skips the queue.
@@ -76,13 +79,15 @@ impl Service {
 
     /// Waits for the transaction and for the slot. A write waits for the database's writer in
     /// `begin`.
-    async fn wait_for_turn(
-        &self,
-        request: &PreparedRequest<'_>,
-    ) -> Result<Admitted<'_>, AttemptError> {
+    async fn wait_for_turn<'a>(
+        &'a self,
+        request: &PreparedRequest<'a>,
+    ) -> Result<Admitted<'a>, AttemptError> {
         let budget = self.budget(request.arrived);
+        let bulkhead = self.admission.bulkhead(request.revision, request.index);
+        let bulkhead = bulkhead.await.map_err(|late| self.reject(late))?;
         let slot = async {
-            let slot = self.admission.slot().await;
+            let slot = self.admission.slot(bulkhead).await;
             slot.map_err(|late| self.reject(late))
         };
         Ok(match request.route.access {
@@ -106,7 +111,7 @@ impl Service {
         &self,
         request: &PreparedRequest<'_>,
         transaction: Box<dyn Transaction>,
-        slot: SemaphorePermit<'_>,
+        slot: Slot<'_>,
     ) -> Result<Answer, AttemptError> {
         let (transaction, slot) = self.check_conditions(request, transaction, slot).await?;
         let (transaction, outcome) = self.run(request, &*request.invocation, transaction).await?;
@@ -117,7 +122,7 @@ impl Service {
         &self,
         request: &PreparedRequest<'_>,
         mut transaction: Box<dyn Transaction>,
-        slot: SemaphorePermit<'_>,
+        slot: Slot<'_>,
     ) -> Result<Answer, AttemptError> {
         if let Some(key) = &request.key
             && let Some(recorded) = transaction.recall(&key.name).await?
@@ -136,8 +141,8 @@ impl Service {
         &self,
         request: &PreparedRequest<'_>,
         transaction: Box<dyn Transaction>,
-        slot: SemaphorePermit<'s>,
-    ) -> Result<(Box<dyn Transaction>, SemaphorePermit<'s>), AttemptError> {
+        slot: Slot<'s>,
+    ) -> Result<(Box<dyn Transaction>, Slot<'s>), AttemptError> {
         if request.conditions.is_empty() {
             return Ok((transaction, slot));
         }
@@ -212,7 +217,7 @@ impl Service {
         &self,
         request: &PreparedRequest<'_>,
         mut transaction: Box<dyn Transaction>,
-        slot: SemaphorePermit<'_>,
+        slot: Slot<'_>,
         outcome: Result<Reply, Error>,
     ) -> Result<Answer, AttemptError> {
         let reply = match outcome {
@@ -242,7 +247,7 @@ impl Service {
         &self,
         request: &PreparedRequest<'_>,
         transaction: Box<dyn Transaction>,
-        slot: SemaphorePermit<'_>,
+        slot: Slot<'_>,
     ) -> Result<(), AttemptError> {
         drop(slot);
         let (busy, usage) = (transaction.busy(), transaction.usage());
@@ -266,7 +271,7 @@ impl Service {
         &self,
         request: &PreparedRequest<'_>,
         transaction: Box<dyn Transaction>,
-        slot: SemaphorePermit<'_>,
+        slot: Slot<'_>,
     ) -> Result<(), AttemptError> {
         drop(slot);
         let access = request.route.access;

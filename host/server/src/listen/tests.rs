@@ -1,5 +1,6 @@
 //! Tests over real sockets on the loopback interface.
 
+mod frames;
 mod http2;
 mod strict;
 mod unread;
