@@ -162,23 +162,26 @@ fn a_new_rust_project_is_built_tested_and_developed() {
         made.stdout
     );
 
-    // The bindings' generator is built once for all runs of this test, in the workspace's versions.
+    // The SDK and SQLite are built once for all runs of this test, in the workspace's versions.
     let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-rust");
     fs::create_dir_all(&shared).unwrap();
     symlink(&shared, folder.path("price-list/target")).unwrap();
     let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
     folder.write("price-list/Cargo.lock", fs::read(lock).unwrap());
-    let mut build = Command::new("cargo");
-    without_build_settings(&mut build);
-    let output = build
-        .args(["build", "--release", "--offline"])
+    let mut tests = Command::new("cargo");
+    without_build_settings(&mut tests);
+    let output = tests
+        .args(["test", "--offline"])
         .current_dir(folder.path("price-list"))
         .output()
         .unwrap();
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}", said(&output.stderr));
+    // The template's own two, and that of all statements.
     assert!(
-        output.status.success(),
+        said(&output.stdout).contains("3 passed"),
         "{}",
-        String::from_utf8_lossy(&output.stderr)
+        said(&output.stdout)
     );
 
     let tested = folder.run("price-list", &["test"]);
@@ -218,6 +221,11 @@ fn a_new_rust_project_is_built_tested_and_developed() {
     assert_eq!(texts(), ["Buy milk", "Call home"]);
     let page = Request::new(address, "GET", "/").send().expect(200).text();
     assert!(page.contains("<h1>price-list</h1>"), "{page}");
+    let api = Request::new(address, "GET", "/openapi.json")
+        .send()
+        .expect(200)
+        .text();
+    assert!(api.contains("Short texts worth keeping."), "{api}");
     Request::new(address, "POST", "/notes")
         .json(&json!({"text": "Kept"}))
         .send()
@@ -227,20 +235,20 @@ fn a_new_rust_project_is_built_tested_and_developed() {
         let answer = Request::new(address, "GET", "/notes/99").send();
         answer.problem(404, "no-such-note")["title"].clone()
     };
-    let said = dev.change(2, "src/notes.rs", "There is no such note", "No such note");
+    let said = dev.change(2, "src/lib.rs", "There is no such note", "No such note");
     assert!(said.contains("after the change was saved"), "{said}");
     assert_eq!(title(), "No such note");
     assert_eq!(texts(), ["Buy milk", "Call home", "Kept"]);
 
-    let said = dev.change(3, "src/notes.rs", "fn no_such_note", "fn no such_note");
+    let said = dev.change(3, "src/lib.rs", "fn figures", "fn fig ures");
     assert!(said.contains("not built: "), "{said}");
     assert!(
         said.contains("the logic before it stays in service"),
         "{said}"
     );
     assert_eq!(title(), "No such note");
-    assert!(dev.log().contains("src/notes.rs:"), "{}", dev.log());
-    let said = dev.change(4, "src/notes.rs", "fn no such_note", "fn no_such_note");
+    assert!(dev.log().contains("src/lib.rs:"), "{}", dev.log());
+    let said = dev.change(4, "src/lib.rs", "fn fig ures", "fn figures");
     assert_eq!(said, "the component did not change\n");
 
     // A migration that the database has already: a new database, filled again.
@@ -253,12 +261,7 @@ fn a_new_rust_project_is_built_tested_and_developed() {
     );
     assert_eq!(texts(), ["Buy milk", "Call home"]);
 
-    let said = dev.change(
-        6,
-        "src/service.rs",
-        "\"/notes/{id}\", \"get\"",
-        "\"/note/{id}\", \"get\"",
-    );
+    let said = dev.change(6, "src/lib.rs", "get(\"/notes/{id}", "get(\"/note/{id}");
     assert!(said.contains("breaks clients: GET /notes/{id}"), "{said}");
     Request::new(address, "GET", "/note/1").send().expect(200);
 
