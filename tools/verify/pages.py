@@ -17,6 +17,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,7 +98,8 @@ class Run:
         self.ports = {"8000": str(free_port()), "9000": str(free_port())}
         self.background, self.changed, self.built = None, False, 0
         kept = {name: value for name, value in os.environ.items() if "TASK_HOST_" not in name}
-        programs = f"{host_binary.parent}{os.pathsep}{kept['PATH']}"
+        # The program that is tested, and those of the pinned packages.
+        programs = os.pathsep.join([str(host_binary.parent), str(Path(sys.executable).parent), kept["PATH"]])
         # What Cargo compiles is kept for the next run. Its packages have the workspace's versions.
         kept = {name: value for name, value in kept.items() if not name.startswith("CARGO_TARGET")}
         self.environment = kept | {

@@ -18,9 +18,9 @@ pub(super) const FILE: &str = "task-host.toml";
 /// What a file looks like, for messages.
 const EXAMPLE: &str = "\
 [build]
-command = \"cargo build --release\"
+command = \"cargo build --release --target wasm32-unknown-unknown\"
 output = \"target/wasm32-unknown-unknown/release/NAME.wasm\"
-watch = [\"Cargo.toml\", \"src\", \"wit\"]
+watch = [\"Cargo.toml\", \"migrations\", \"sdk\", \"src\", \"web\"]
 
 [dev]
 seed = \"seed.sql\"";

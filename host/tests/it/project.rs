@@ -490,3 +490,51 @@ fn wit_writes_the_packages_of_this_version() {
     );
     assert_eq!(folder.run("", &["wit", "--force"]).code, Some(0));
 }
+
+#[test]
+fn bindings_and_component_lead_from_wit_to_a_component() {
+    let folder = Folder::new();
+    let refused = folder.run("", &["bindings", "c"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.stderr.contains("the WIT in wit"),
+        "{}",
+        refused.stderr
+    );
+
+    folder.run("", &["new", "notes", "--lang", "c"]);
+    let written = folder.run("notes", &["bindings", "c"]);
+    assert_eq!(written.code, Some(0), "{}", written.stderr);
+    let header = folder.path("notes/bindings/service.h");
+    let text = fs::read_to_string(&header).unwrap();
+    assert!(text.contains("exports_notes_api_notes_create("), "{text}");
+    let modified = || fs::metadata(&header).unwrap().modified().unwrap();
+    let before = modified();
+    folder.run("notes", &["bindings", "c"]);
+    assert_eq!(
+        modified(),
+        before,
+        "a file with the same content is not written again"
+    );
+
+    // A module with no exports at all.
+    folder.write("notes/module.wasm", b"\0asm\x01\0\0\0");
+    let component = ["component", "module.wasm", "--out", "logic.wasm"];
+    let refused = folder.run("notes", &component);
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused
+            .stderr
+            .contains("cannot make a component of module.wasm"),
+        "{}",
+        refused.stderr
+    );
+    folder.write("notes/module.wasm", b"\x7fELF");
+    let refused = folder.run("notes", &component);
+    assert!(
+        refused.stderr.contains("module.wasm is no core module"),
+        "{}",
+        refused.stderr
+    );
+    assert!(!folder.path("notes/logic.wasm").exists());
+}
