@@ -26,7 +26,8 @@ def in_c(project):
 
 
 def in_go(project):
-    shutil.rmtree(project / "export_bookmarks_api_notes")
+    for folder in ("export_bookmarks_api_notes", "migrations"):
+        shutil.rmtree(project / folder)
     shutil.copytree(EXAMPLE / "go", project, dirs_exist_ok=True)
     return ["sh", "build.sh"]
 

@@ -2,18 +2,15 @@
 package main
 
 import (
+	"embed"
+
 	_ "service/bindings/wit_exports"
 	"service/export_bookmarks_api_bookmarks"
 	taskhost "service/sdk"
-	"testing/fstest"
 )
 
-var tables = fstest.MapFS{
-	"migrations/0001-bookmarks.sqlite.sql": {Data: []byte(
-		"CREATE TABLE bookmarks (id integer PRIMARY KEY AUTOINCREMENT, url text NOT NULL)")},
-	"migrations/0001-bookmarks.postgres.sql": {Data: []byte(
-		"CREATE TABLE bookmarks (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, url text NOT NULL)")},
-}
+//go:embed migrations
+var files embed.FS
 
 func init() {
 	taskhost.Serve(taskhost.Service{
@@ -30,7 +27,7 @@ func init() {
 			{Pattern: "GET /print", Function: "print", Success: 204},
 			{Pattern: "GET /panic", Function: "panic", Success: 204},
 		},
-		Files: tables,
+		Files: files,
 		Check: export_bookmarks_api_bookmarks.SelfTest,
 	})
 }
