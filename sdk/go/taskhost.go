@@ -2,13 +2,14 @@
 // questions about the service.
 //
 // An operation is a function of the package that the bindings name after the interface, such as export_notes_api_notes.
-// It returns a [wit.Result]; [Answer] makes one of a value and an error. An instance lives for one request.
+// It returns a [wit.Result], which [Answer] makes. An instance lives for one request.
 package taskhost
 
 import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"service/bindings/task_host_platform_events"
@@ -34,23 +35,34 @@ func Refuse(status uint16, code, title string) *Refusal {
 	return &Refusal{Problem{Status: status, Code: code, Title: title, Detail: wit.None[string]()}}
 }
 
-// Answer returns the result of an operation. An error that is no [Refusal] is a defect: it is logged, and the client
-// gets 500 without its text.
-func Answer[T any](value T, err error) wit.Result[T, Problem] {
+// Answer runs an operation and returns its result. An error that is no [Refusal] is a defect, as is a panic: it is
+// logged, a panic with its stack, and the client gets 500 without its text.
+//
+// Without it the message of a panic would be lost: Go's runtime waits before it prints one, and waiting ends a request.
+func Answer[T any](operation func() (T, error)) (result wit.Result[T, Problem]) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			fmt.Fprintf(os.Stderr, "panic: %v\n%s", cause, debug.Stack())
+			result = wit.Err[T](defect.Problem)
+		}
+	}()
+	value, err := operation()
 	if err == nil {
 		return wit.Ok[T, Problem](value)
 	}
 	var refusal *Refusal
 	if !errors.As(err, &refusal) {
 		fmt.Fprintln(os.Stderr, err)
-		refusal = Refuse(500, "service-failed", "The service has a defect")
+		refusal = defect
 	}
-	return wit.Err[T, Problem](refusal.Problem)
+	return wit.Err[T](refusal.Problem)
 }
 
+var defect = Refuse(500, "service-failed", "The service has a defect")
+
 // Done is [Answer] for an operation without a value.
-func Done(err error) wit.Result[wit.Unit, Problem] {
-	return Answer(wit.Unit{}, err)
+func Done(operation func() error) wit.Result[wit.Unit, Problem] {
+	return Answer(func() (wit.Unit, error) { return wit.Unit{}, operation() })
 }
 
 // Failure is a statement that failed. The transaction cannot continue: return an error.

@@ -22,45 +22,53 @@ type (
 var notFound = taskhost.Refuse(404, "bookmark-not-found", "No such bookmark")
 
 func Create(draft Draft) wit.Result[Bookmark, Problem] {
-	return taskhost.Answer(create(draft))
+	return taskhost.Answer(func() (Bookmark, error) { return create(draft) })
 }
 
 func List() wit.Result[[]Bookmark, Problem] {
-	return taskhost.Answer(all(taskhost.Query("SELECT id, url FROM bookmarks ORDER BY id")))
+	return taskhost.Answer(func() ([]Bookmark, error) {
+		return all(taskhost.Query("SELECT id, url FROM bookmarks ORDER BY id"))
+	})
 }
 
 func Get(id int64) wit.Result[Bookmark, Problem] {
-	return taskhost.Answer(get(id))
+	return taskhost.Answer(func() (Bookmark, error) { return get(id) })
 }
 
 func Delete(id int64) wit.Result[wit.Unit, Problem] {
-	changed, err := taskhost.Execute("DELETE FROM bookmarks WHERE id = $1", id)
-	if err == nil && changed == 0 {
-		err = notFound
-	}
-	return taskhost.Done(err)
+	return taskhost.Done(func() error {
+		changed, err := taskhost.Execute("DELETE FROM bookmarks WHERE id = $1", id)
+		if err == nil && changed == 0 {
+			err = notFound
+		}
+		return err
+	})
 }
 
 func Uuid() wit.Result[string, Problem] {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return taskhost.Answer(fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), nil)
+	return taskhost.Answer(func() (string, error) {
+		var b [16]byte
+		rand.Read(b[:])
+		b[6] = b[6]&0x0f | 0x40
+		b[8] = b[8]&0x3f | 0x80
+		return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), nil
+	})
 }
 
 func Clock() wit.Result[int64, Problem] {
-	return taskhost.Answer(time.Now().Unix(), nil)
+	return taskhost.Answer(func() (int64, error) { return time.Now().Unix(), nil })
 }
 
 func Print(text string) wit.Result[wit.Unit, Problem] {
-	fmt.Println(text)
-	fmt.Fprintln(os.Stderr, text)
-	return taskhost.Done(nil)
+	return taskhost.Done(func() error {
+		fmt.Println(text)
+		fmt.Fprintln(os.Stderr, text)
+		return nil
+	})
 }
 
 func Panic(message string) wit.Result[wit.Unit, Problem] {
-	panic(message)
+	return taskhost.Done(func() error { panic(message) })
 }
 
 // SelfTest saves an address and reads it again.
