@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,6 +96,8 @@ class Run:
         self.folder = self.working = folder / "page"
         self.folder.mkdir()
         self.state, self.root = folder, root
+        # What the program in the background writes to its standard error.
+        self.errors = folder / "errors"
         self.ports = {"8000": str(free_port()), "9000": str(free_port())}
         self.background, self.changed, self.built = None, False, 0
         kept = {name: value for name, value in os.environ.items() if "TASK_HOST_" not in name}
@@ -126,7 +129,7 @@ class Run:
             try:
                 self.block(block)
             except Exception as error:
-                log = self.background.log.read_text() if self.background else ""
+                log = self.errors.read_text() if self.errors.exists() else ""
                 raise AssertionError(f"the block in line {block.line}: {error}\n{log}") from error
 
     def block(self, block):
@@ -154,7 +157,13 @@ class Run:
             text = found.replace(old, new)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-        self.changed = True
+        self.changed = self.changed or self.is_watched(path)
+
+    def is_watched(self, path):
+        """Returns whether `task-host dev` builds again after a change of a file."""
+        settings = self.working / "task-host.toml"
+        watch = tomllib.loads(settings.read_text())["build"].get("watch") if settings.exists() else None
+        return watch is None or any(path.is_relative_to(self.working / name) for name in watch)
 
     def command(self, command):
         """Runs a command and returns its output."""
@@ -184,7 +193,7 @@ class Run:
         api, admin = (f"127.0.0.1:{port}" for port in self.ports.values())
         words = re.sub(r"^task-host (dev|serve)", rf"task-host \1 --addr {api} --admin-addr {admin}", words)
         log = self.state / "background"
-        script = f"cd {self.working} && exec {words}"
+        script = f"cd {self.working} && exec {words} 2> {self.errors}"
         self.changed, self.built = False, 0
         self.background = Process(["sh", "-c", script], log, self.environment)
         self.is_dev = words.startswith("task-host dev")
