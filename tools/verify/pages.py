@@ -199,8 +199,16 @@ class Run:
         self.is_dev = words.startswith("task-host dev")
         if self.is_dev:
             self.built = wait_for("the first build", self.builds, LIMIT)
-        wait_for("the service is ready", lambda: self.background.running() and is_ready(f"http://{api}/readyz"))
+        wait_for("the service is ready", lambda: self.is_ready(f"http://{api}/readyz"))
         return self.without_ports(log.read_text())
+
+    def is_ready(self, url):
+        self.background.running()
+        try:
+            with HTTP.open(url, timeout=5) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
 
     def builds(self):
         """Returns how many times `dev` has waited, if it waits again."""
@@ -223,11 +231,3 @@ class Run:
 
 def is_background(line):
     return re.match(r"task-host (dev|serve)\b", line) is not None
-
-
-def is_ready(url):
-    try:
-        with HTTP.open(url, timeout=5) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
