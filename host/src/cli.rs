@@ -6,8 +6,10 @@
 // Subcommands. `serve` is in `app`.
 mod abort;
 mod backup;
+mod bindings;
 mod call;
 mod compile;
+mod component;
 mod deploy;
 mod dev;
 mod export;
@@ -64,6 +66,10 @@ enum Command {
     Test(test::Args),
     /// Write the WIT packages that logic uses
     Wit(wit::Args),
+    /// Write the types and functions of the WIT for C or Go
+    Bindings(bindings::Args),
+    /// Make a component of the core module that a compiler for C or Go makes
+    Component(component::Args),
     /// Deploy a component to a running host
     Deploy(deploy::Args),
     /// Roll back to logic that was active before
@@ -112,6 +118,8 @@ fn execute(command: &Command) -> Result<(), Failure> {
         Command::Dev(args) => dev::run(args),
         Command::Test(args) => test::run(args),
         Command::Wit(args) => wit::run(args),
+        Command::Bindings(args) => bindings::run(args),
+        Command::Component(args) => component::run(args),
         Command::Deploy(args) => deploy::run(args),
         Command::Rollback(args) => rollback::run(args),
         Command::Promote(args) => promote::run(args),

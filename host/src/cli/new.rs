@@ -1,5 +1,8 @@
 //! `task-host new`: makes a project that builds: a service with a page, migrations and tests.
 //!
+//! A project also gets the sources of its SDK, which are part of this program. So it builds without a registry that has
+//! the SDK, and stays as it is when the program is updated.
+//!
 //! The files are in `new/`, with `__NAME__` for the project's name and `__SNAKE__` for the name as languages
 //! without hyphens write it. Files that tools of this repository would take for its own have another name
 //! there.
@@ -100,7 +103,7 @@ const RESERVED: [&str; 75] = [
 type File = (&'static str, &'static str);
 
 /// The files that every language has.
-const SHARED: [File; 8] = [
+const SHARED: [File; 7] = [
     (
         "migrations/0001-notes.postgres.sql",
         include_str!("new/shared/0001-notes.postgres.sql"),
@@ -114,10 +117,14 @@ const SHARED: [File; 8] = [
     ("web/index.html", include_str!("new/shared/index.html")),
     ("web/notes.js", include_str!("new/shared/notes.js")),
     ("web/style.css", include_str!("new/shared/style.css")),
-    ("wit/service.wit", include_str!("new/shared/service.wit")),
 ];
 
-const RUST: [File; 12] = [
+/// The SDKs' sources: paths below the SDK, and texts.
+mod sdk {
+    include!(concat!(env!("OUT_DIR"), "/sdk.rs"));
+}
+
+const RUST: [File; 9] = [
     (
         ".cargo/config.toml",
         include_str!("new/rust/config.toml.template"),
@@ -129,20 +136,59 @@ const RUST: [File; 12] = [
     (".gitignore", include_str!("new/rust/gitignore")),
     ("Cargo.toml", include_str!("new/rust/Cargo.toml.template")),
     ("README.md", include_str!("new/rust/README.template")),
+    ("build.rs", include_str!("new/rust/build.rs.template")),
     (
         "rust-toolchain.toml",
         include_str!("new/rust/rust-toolchain.toml.template"),
     ),
-    ("src/bindings.rs", include_str!("new/rust/src/bindings.rs")),
-    ("src/database.rs", include_str!("new/rust/src/database.rs")),
-    ("src/lib.rs", include_str!("new/rust/src/lib.rs")),
-    ("src/notes.rs", include_str!("new/rust/src/notes.rs")),
-    ("src/service.rs", include_str!("new/rust/src/service.rs")),
+    ("src/lib.rs", include_str!("new/rust/lib.rs")),
     (
         "task-host.toml",
         include_str!("new/rust/task-host.toml.template"),
     ),
 ];
+
+const C: [File; 6] = [
+    (
+        ".github/workflows/test.yml",
+        include_str!("new/c/ci.yml.template"),
+    ),
+    (".gitignore", include_str!("new/c/gitignore")),
+    ("Makefile", include_str!("new/c/Makefile")),
+    ("README.md", include_str!("new/c/README.template")),
+    ("src/notes.c", include_str!("new/c/notes.c")),
+    (
+        "task-host.toml",
+        include_str!("new/c/task-host.toml.template"),
+    ),
+];
+
+const GO: [File; 9] = [
+    (
+        ".github/workflows/test.yml",
+        include_str!("new/go/ci.yml.template"),
+    ),
+    (".gitignore", include_str!("new/go/gitignore")),
+    ("README.md", include_str!("new/go/README.template")),
+    ("build.sh", include_str!("new/go/build.sh")),
+    (
+        "export___SNAKE___api_notes/notes.go",
+        include_str!("new/go/notes.go.template"),
+    ),
+    (
+        "export_task_host_platform_service/service.go",
+        include_str!("new/go/service.go.template"),
+    ),
+    ("go.mod", include_str!("new/go/go.mod.template")),
+    ("main.go", include_str!("new/go/main.go.template")),
+    (
+        "task-host.toml",
+        include_str!("new/go/task-host.toml.template"),
+    ),
+];
+
+/// The interface of a service in a language whose SDK does not make it of the code.
+const INTERFACE: File = ("wit/service.wit", include_str!("new/shared/service.wit"));
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -165,12 +211,36 @@ pub(super) struct Args {
 enum Language {
     /// Needs rustup
     Rust,
+    /// Needs clang and wasi-libc, or the WASI SDK
+    C,
+    /// Needs Go 1.25 or newer
+    Go,
 }
 
 impl Language {
+    /// The files of its own.
     fn files(self) -> &'static [File] {
         match self {
             Language::Rust => &RUST,
+            Language::C => &C,
+            Language::Go => &GO,
+        }
+    }
+
+    /// The sources of its SDK.
+    fn sdk(self) -> &'static [File] {
+        match self {
+            Language::Rust => sdk::RUST,
+            Language::C => sdk::C,
+            Language::Go => sdk::GO,
+        }
+    }
+
+    /// The file with its interface. `None` if the SDK makes the interface of the code.
+    fn interface(self) -> Option<&'static File> {
+        match self {
+            Language::Rust => None,
+            Language::C | Language::Go => Some(&INTERFACE),
         }
     }
 }
@@ -227,15 +297,27 @@ fn create(folder: &Path, name: &str, language: Language) -> anyhow::Result<()> {
         .tempdir_in(above.unwrap_or(Path::new(".")))
         .with_context(cannot)?;
     let root = partial.path().join("project");
-    for (path, text) in SHARED.iter().chain(language.files()) {
-        let path = root.join(path);
-        let text = text
-            .replace("__NAME__", name)
-            .replace("__SNAKE__", &name.replace('-', "_"));
-        fs::create_dir_all(path.parent().unwrap_or(&root)).with_context(cannot)?;
-        fs::write(&path, text).with_context(cannot)?;
+    let write = |path: PathBuf, text: String| {
+        fs::create_dir_all(path.parent().unwrap_or(&root))
+            .and_then(|()| fs::write(&path, text))
+            .with_context(cannot)
+    };
+    let interface = language.interface();
+    let with_name = |text: &str| {
+        text.replace("__NAME__", name)
+            .replace("__SNAKE__", &name.replace('-', "_"))
+    };
+    for (path, text) in SHARED.iter().chain(language.files()).chain(interface) {
+        write(root.join(with_name(path)), with_name(text))?;
     }
-    wit::write(&root.join("wit/deps"), false)?;
+    for (path, text) in language.sdk() {
+        // The lints of this repository are not for projects.
+        let text = text.replace("\n[lints]\nworkspace = true\n", "");
+        write(root.join("sdk").join(path), text)?;
+    }
+    if interface.is_some() {
+        wit::write(&root.join("wit/deps"), false)?;
+    }
     fs::rename(&root, folder).with_context(cannot)
 }
 
@@ -289,7 +371,13 @@ mod tests {
     #[test]
     fn every_file_of_a_template_is_part_of_it_and_has_the_name() {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/new");
-        for (folder, files) in [("shared", &SHARED[..]), ("rust", &RUST[..])] {
+        let shared = [&SHARED[..], &[INTERFACE]].concat();
+        for (folder, files) in [
+            ("shared", &shared[..]),
+            ("rust", &RUST[..]),
+            ("c", &C[..]),
+            ("go", &GO[..]),
+        ] {
             let mut count = 0;
             let mut folders = vec![source.join(folder)];
             while let Some(folder) = folders.pop() {
@@ -304,18 +392,37 @@ mod tests {
             assert_eq!(files.len(), count, "{folder}");
         }
 
+        for language in Language::value_variants() {
+            let folder = tempfile::tempdir().unwrap();
+            let project = folder.path().join("price-list");
+            create(&project, "price-list", *language).unwrap();
+            for (path, _) in SHARED.iter().chain(language.files()) {
+                let path = path.replace("__SNAKE__", "price_list");
+                let text = fs::read_to_string(project.join(&path)).unwrap();
+                assert!(
+                    !text.contains("__NAME__") && !text.contains("__SNAKE__"),
+                    "{path}"
+                );
+            }
+            for (path, _) in language.sdk() {
+                assert!(project.join("sdk").join(path).exists(), "{path}");
+            }
+            let wit = project.join("wit/deps/platform/world.wit");
+            assert_eq!(wit.exists(), language.interface().is_some());
+        }
+    }
+
+    #[test]
+    fn the_sdk_of_a_rust_project_stands_alone() {
         let folder = tempfile::tempdir().unwrap();
         let project = folder.path().join("price-list");
         create(&project, "price-list", Language::Rust).unwrap();
-        for (path, _) in SHARED.iter().chain(&RUST) {
-            let text = fs::read_to_string(project.join(path)).unwrap();
-            assert!(
-                !text.contains("__NAME__") && !text.contains("__SNAKE__"),
-                "{path}"
-            );
-        }
         let settings = fs::read_to_string(project.join("task-host.toml")).unwrap();
         assert!(settings.contains("/price_list.wasm"), "{settings}");
-        assert!(project.join("wit/deps/platform/world.wit").exists());
+        for manifest in ["sdk/Cargo.toml", "sdk/macros/Cargo.toml"] {
+            let text = fs::read_to_string(project.join(manifest)).unwrap();
+            assert!(!text.contains("workspace"), "{text}");
+        }
+        assert!(project.join("sdk/wit/platform/world.wit").exists());
     }
 }

@@ -1,6 +1,9 @@
 //! `task-host.toml`: how a project's component is built and developed.
 
+use std::env;
+use std::ffi::OsString;
 use std::fs;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -15,9 +18,9 @@ pub(super) const FILE: &str = "task-host.toml";
 /// What a file looks like, for messages.
 const EXAMPLE: &str = "\
 [build]
-command = \"cargo build --release\"
+command = \"cargo build --release --target wasm32-unknown-unknown\"
 output = \"target/wasm32-unknown-unknown/release/NAME.wasm\"
-watch = [\"Cargo.toml\", \"src\", \"wit\"]
+watch = [\"Cargo.toml\", \"migrations\", \"sdk\", \"src\", \"web\"]
 
 [dev]
 seed = \"seed.sql\"";
@@ -170,6 +173,7 @@ impl Project {
         let status = Command::new("sh")
             .args(["-c", &build.command])
             .current_dir(&self.root)
+            .envs(with_this_program())
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .status()
@@ -189,6 +193,14 @@ impl Project {
         }
         Ok(output)
     }
+}
+
+/// Returns a `PATH` that begins with the folder of this program, so that builds find `task-host`, in this version.
+fn with_this_program() -> Option<(&'static str, OsString)> {
+    let folder = env::current_exe().ok()?.parent()?.to_owned();
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = iter::once(folder).chain(env::split_paths(&path));
+    Some(("PATH", env::join_paths(folders).ok()?))
 }
 
 #[cfg(test)]

@@ -162,23 +162,26 @@ fn a_new_rust_project_is_built_tested_and_developed() {
         made.stdout
     );
 
-    // The bindings' generator is built once for all runs of this test, in the workspace's versions.
+    // The SDK and SQLite are built once for all runs of this test, in the workspace's versions.
     let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-rust");
     fs::create_dir_all(&shared).unwrap();
     symlink(&shared, folder.path("price-list/target")).unwrap();
     let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
     folder.write("price-list/Cargo.lock", fs::read(lock).unwrap());
-    let mut build = Command::new("cargo");
-    without_build_settings(&mut build);
-    let output = build
-        .args(["build", "--release", "--offline"])
+    let mut tests = Command::new("cargo");
+    without_build_settings(&mut tests);
+    let output = tests
+        .args(["test", "--offline"])
         .current_dir(folder.path("price-list"))
         .output()
         .unwrap();
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}", said(&output.stderr));
+    // The template's own two, and that of all statements.
     assert!(
-        output.status.success(),
+        said(&output.stdout).contains("3 passed"),
         "{}",
-        String::from_utf8_lossy(&output.stderr)
+        said(&output.stdout)
     );
 
     let tested = folder.run("price-list", &["test"]);
@@ -218,6 +221,11 @@ fn a_new_rust_project_is_built_tested_and_developed() {
     assert_eq!(texts(), ["Buy milk", "Call home"]);
     let page = Request::new(address, "GET", "/").send().expect(200).text();
     assert!(page.contains("<h1>price-list</h1>"), "{page}");
+    let api = Request::new(address, "GET", "/openapi.json")
+        .send()
+        .expect(200)
+        .text();
+    assert!(api.contains("Short texts worth keeping."), "{api}");
     Request::new(address, "POST", "/notes")
         .json(&json!({"text": "Kept"}))
         .send()
@@ -227,20 +235,20 @@ fn a_new_rust_project_is_built_tested_and_developed() {
         let answer = Request::new(address, "GET", "/notes/99").send();
         answer.problem(404, "no-such-note")["title"].clone()
     };
-    let said = dev.change(2, "src/notes.rs", "There is no such note", "No such note");
+    let said = dev.change(2, "src/lib.rs", "There is no such note", "No such note");
     assert!(said.contains("after the change was saved"), "{said}");
     assert_eq!(title(), "No such note");
     assert_eq!(texts(), ["Buy milk", "Call home", "Kept"]);
 
-    let said = dev.change(3, "src/notes.rs", "fn no_such_note", "fn no such_note");
+    let said = dev.change(3, "src/lib.rs", "fn figures", "fn fig ures");
     assert!(said.contains("not built: "), "{said}");
     assert!(
         said.contains("the logic before it stays in service"),
         "{said}"
     );
     assert_eq!(title(), "No such note");
-    assert!(dev.log().contains("src/notes.rs:"), "{}", dev.log());
-    let said = dev.change(4, "src/notes.rs", "fn no such_note", "fn no_such_note");
+    assert!(dev.log().contains("src/lib.rs:"), "{}", dev.log());
+    let said = dev.change(4, "src/lib.rs", "fn fig ures", "fn figures");
     assert_eq!(said, "the component did not change\n");
 
     // A migration that the database has already: a new database, filled again.
@@ -253,12 +261,7 @@ fn a_new_rust_project_is_built_tested_and_developed() {
     );
     assert_eq!(texts(), ["Buy milk", "Call home"]);
 
-    let said = dev.change(
-        6,
-        "src/service.rs",
-        "\"/notes/{id}\", \"get\"",
-        "\"/note/{id}\", \"get\"",
-    );
+    let said = dev.change(6, "src/lib.rs", "get(\"/notes/{id}", "get(\"/note/{id}");
     assert!(said.contains("breaks clients: GET /notes/{id}"), "{said}");
     Request::new(address, "GET", "/note/1").send().expect(200);
 
@@ -486,4 +489,52 @@ fn wit_writes_the_packages_of_this_version() {
         refused.stderr
     );
     assert_eq!(folder.run("", &["wit", "--force"]).code, Some(0));
+}
+
+#[test]
+fn bindings_and_component_lead_from_wit_to_a_component() {
+    let folder = Folder::new();
+    let refused = folder.run("", &["bindings", "c"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.stderr.contains("the WIT in wit"),
+        "{}",
+        refused.stderr
+    );
+
+    folder.run("", &["new", "notes", "--lang", "c"]);
+    let written = folder.run("notes", &["bindings", "c"]);
+    assert_eq!(written.code, Some(0), "{}", written.stderr);
+    let header = folder.path("notes/bindings/service.h");
+    let text = fs::read_to_string(&header).unwrap();
+    assert!(text.contains("exports_notes_api_notes_create("), "{text}");
+    let modified = || fs::metadata(&header).unwrap().modified().unwrap();
+    let before = modified();
+    folder.run("notes", &["bindings", "c"]);
+    assert_eq!(
+        modified(),
+        before,
+        "a file with the same content is not written again"
+    );
+
+    // A module with no exports at all.
+    folder.write("notes/module.wasm", b"\0asm\x01\0\0\0");
+    let component = ["component", "module.wasm", "--out", "logic.wasm"];
+    let refused = folder.run("notes", &component);
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused
+            .stderr
+            .contains("cannot make a component of module.wasm"),
+        "{}",
+        refused.stderr
+    );
+    folder.write("notes/module.wasm", b"\x7fELF");
+    let refused = folder.run("notes", &component);
+    assert!(
+        refused.stderr.contains("module.wasm is no core module"),
+        "{}",
+        refused.stderr
+    );
+    assert!(!folder.path("notes/logic.wasm").exists());
 }

@@ -12,8 +12,8 @@ use super::operation::{Operation, OutcomeShape};
 use super::types::{Shape, Types};
 
 /// The platform's types that the service's own refer to.
-const TYPES: &str = include_str!("../../wit/platform/types.wit");
-const CLOCK: &str = include_str!("../../wit/clocks/wall-clock.wit");
+const TYPES: &str = include_str!("../../../wit/platform/types.wit");
+const CLOCK: &str = include_str!("../../../wit/clocks/wall-clock.wit");
 
 /// The interface of a service.
 pub struct Interface<'a> {

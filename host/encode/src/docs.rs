@@ -1,22 +1,16 @@
 //! Adds the doc comments of the WIT to a component, for the host's API documentation.
 //!
-//! Neither the bindings nor the encoder keep the comments. The build therefore reads the WIT sources
-//! again and appends a custom section for each package, named `package-docs:NAMESPACE:NAME`, in the
+//! Neither the bindings nor the encoder keep the comments. So this appends a custom section for each package, named `package-docs:NAMESPACE:NAME`, in the
 //! format that wit-parser defines for WIT packages ([`PackageMetadata`]). A component without these
 //! sections also runs, but its API documentation has no descriptions.
 
-use std::path::Path;
-
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Result, anyhow};
 use wasm_encoder::{ComponentSection as _, CustomSection};
 use wit_parser::{PackageMetadata, Resolve};
 
-/// Appends the docs of the WIT in a folder and of its dependencies to a component.
-///
-/// # Errors
-/// If the folder has no valid WIT.
-pub fn append(component: &mut Vec<u8>, wit: &Path) -> Result<()> {
-    for (name, data) in sections(wit)? {
+/// Appends the docs of all packages to a component.
+pub(crate) fn append(component: &mut Vec<u8>, resolve: &Resolve) -> Result<()> {
+    for (name, data) in sections(resolve)? {
         CustomSection {
             name: name.into(),
             data: data.into(),
@@ -27,17 +21,12 @@ pub fn append(component: &mut Vec<u8>, wit: &Path) -> Result<()> {
 }
 
 /// Returns the sections' names and contents, in an order that depends only on the WIT.
-fn sections(wit: &Path) -> Result<Vec<(String, Vec<u8>)>> {
-    let mut resolve = Resolve::default();
-    resolve
-        .push_dir(wit)
-        .map_err(|error| anyhow!("{error:?}"))
-        .with_context(|| format!("cannot read the WIT in {}", wit.display()))?;
+fn sections(resolve: &Resolve) -> Result<Vec<(String, Vec<u8>)>> {
     let mut sections = Vec::new();
     for (id, package) in resolve.packages.iter() {
         let prefix = PackageMetadata::SECTION_NAME;
         let name = format!("{prefix}:{}:{}", package.name.namespace, package.name.name);
-        let metadata = PackageMetadata::extract(&resolve, id);
+        let metadata = PackageMetadata::extract(resolve, id);
         let data = metadata.encode().map_err(|error| anyhow!("{error:?}"))?;
         sections.push((name, data));
     }
@@ -48,11 +37,13 @@ fn sections(wit: &Path) -> Result<Vec<(String, Vec<u8>)>> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
     use wasmparser::{Parser, Payload};
     use wit_parser::{Resolve, SourceMap};
 
     use super::*;
+    use crate::Wit;
 
     const MAIN: &str = "
         /// A shop.
@@ -79,12 +70,12 @@ mod tests {
         }
     ";
 
-    fn wit() -> tempfile::TempDir {
+    fn wit() -> Resolve {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("deps/money")).unwrap();
         fs::write(folder.path().join("shop.wit"), MAIN).unwrap();
         fs::write(folder.path().join("deps/money/money.wit"), DEPENDENCY).unwrap();
-        folder
+        Wit::read(folder.path()).unwrap().resolve
     }
 
     fn custom_sections(component: &[u8]) -> Vec<(String, Vec<u8>)> {
@@ -119,7 +110,7 @@ mod tests {
     #[test]
     fn docs_can_be_read_from_the_component() {
         let mut component = wasm_encoder::Component::new().finish();
-        append(&mut component, wit().path()).unwrap();
+        append(&mut component, &wit()).unwrap();
 
         let sections = custom_sections(&component);
         let names: Vec<_> = sections.iter().map(|(name, _)| name.as_str()).collect();
@@ -142,22 +133,15 @@ mod tests {
 
     #[test]
     fn the_same_wit_gives_the_same_bytes() {
-        let first = sections(wit().path()).unwrap();
-        let second = sections(wit().path()).unwrap();
+        let first = sections(&wit()).unwrap();
+        let second = sections(&wit()).unwrap();
         assert_eq!(first, second);
     }
 
     #[test]
-    fn a_folder_without_wit_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = sections(&folder.path().join("absent")).unwrap_err();
-        assert!(error.to_string().contains("absent"), "{error}");
-    }
-
-    #[test]
     fn every_package_of_the_task_service_is_documented() {
-        let root = crate::workspace::Workspace::locate().unwrap().root;
-        let sections = sections(&root.join(crate::component::TASKS.wit.unwrap())).unwrap();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/tasks");
+        let sections = sections(&Wit::read(&folder).unwrap().resolve).unwrap();
         let names: Vec<_> = sections.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(
             names,
