@@ -4,6 +4,8 @@
 //! without hyphens write it. Files that tools of this repository would take for its own have another name
 //! there.
 
+mod python;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -165,12 +167,28 @@ pub(super) struct Args {
 enum Language {
     /// Needs rustup
     Rust,
+    /// Needs Python 3.11 or newer
+    Python,
 }
 
 impl Language {
-    fn files(self) -> &'static [File] {
+    fn files(self) -> Vec<File> {
         match self {
-            Language::Rust => &RUST,
+            Language::Rust => [&SHARED[..], &RUST].concat(),
+            Language::Python => {
+                // The interface follows from the code.
+                let shared = SHARED.iter().filter(|(path, _)| !path.starts_with("wit/"));
+                let own = python::TEMPLATE.iter().chain(&python::SDK);
+                shared.chain(own).copied().collect()
+            }
+        }
+    }
+
+    /// Returns the folder for the platform's WIT.
+    fn wit(self) -> &'static str {
+        match self {
+            Language::Rust => "wit/deps",
+            Language::Python => "sdk/task_host/wit",
         }
     }
 }
@@ -227,7 +245,7 @@ fn create(folder: &Path, name: &str, language: Language) -> anyhow::Result<()> {
         .tempdir_in(above.unwrap_or(Path::new(".")))
         .with_context(cannot)?;
     let root = partial.path().join("project");
-    for (path, text) in SHARED.iter().chain(language.files()) {
+    for (path, text) in language.files() {
         let path = root.join(path);
         let text = text
             .replace("__NAME__", name)
@@ -235,7 +253,7 @@ fn create(folder: &Path, name: &str, language: Language) -> anyhow::Result<()> {
         fs::create_dir_all(path.parent().unwrap_or(&root)).with_context(cannot)?;
         fs::write(&path, text).with_context(cannot)?;
     }
-    wit::write(&root.join("wit/deps"), false)?;
+    wit::write(&root.join(language.wit()), false)?;
     fs::rename(&root, folder).with_context(cannot)
 }
 
@@ -289,33 +307,52 @@ mod tests {
     #[test]
     fn every_file_of_a_template_is_part_of_it_and_has_the_name() {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/new");
-        for (folder, files) in [("shared", &SHARED[..]), ("rust", &RUST[..])] {
+        let sdk = source.join("../../../../sdk/python/task_host");
+        for (folder, length) in [
+            (source.join("shared"), SHARED.len()),
+            (source.join("rust"), RUST.len()),
+            // The SDK's README is beside its package.
+            (source.join("python"), python::TEMPLATE.len() - 1),
+            (sdk, python::SDK.len()),
+        ] {
             let mut count = 0;
-            let mut folders = vec![source.join(folder)];
+            let mut folders = vec![folder.clone()];
             while let Some(folder) = folders.pop() {
                 for entry in fs::read_dir(folder).unwrap() {
                     let path = entry.unwrap().path();
+                    let name = path.file_name().unwrap();
                     match path.is_dir() {
+                        // What tools make, and the platform's WIT.
+                        true if name == "__pycache__" || name == "wit" => {}
                         true => folders.push(path),
                         false => count += 1,
                     }
                 }
             }
-            assert_eq!(files.len(), count, "{folder}");
+            assert_eq!(length, count, "{}", folder.display());
         }
 
-        let folder = tempfile::tempdir().unwrap();
-        let project = folder.path().join("price-list");
-        create(&project, "price-list", Language::Rust).unwrap();
-        for (path, _) in SHARED.iter().chain(&RUST) {
-            let text = fs::read_to_string(project.join(path)).unwrap();
-            assert!(
-                !text.contains("__NAME__") && !text.contains("__SNAKE__"),
-                "{path}"
-            );
+        for (language, output, wit) in [
+            (Language::Rust, "/price_list.wasm", "wit/deps"),
+            (
+                Language::Python,
+                "dist/price_list.wasm",
+                "sdk/task_host/wit",
+            ),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let project = folder.path().join("price-list");
+            create(&project, "price-list", language).unwrap();
+            for (path, _) in language.files() {
+                let text = fs::read_to_string(project.join(path)).unwrap();
+                assert!(
+                    !text.contains("__NAME__") && !text.contains("__SNAKE__"),
+                    "{path}"
+                );
+            }
+            let settings = fs::read_to_string(project.join("task-host.toml")).unwrap();
+            assert!(settings.contains(output), "{settings}");
+            assert!(project.join(wit).join("platform/world.wit").exists());
         }
-        let settings = fs::read_to_string(project.join("task-host.toml")).unwrap();
-        assert!(settings.contains("/price_list.wasm"), "{settings}");
-        assert!(project.join("wit/deps/platform/world.wit").exists());
     }
 }
