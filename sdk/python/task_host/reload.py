@@ -17,9 +17,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-#: What a slot begins with. Its bytes are not in this order in a component, except in the slot.
-_MARK = bytes(reversed(b"\xfe\xedtols tsoh-ksat\xf0\x0d"))
-_FILLER = 0xA5
+#: What a slot begins with, in the opposite order: the host and `fill` find the slot by its mark, so the mark must be in
+#: the component once. `slot.rs` in the host has both constants, too.
+_MARK = b"\xfe\xedtols tsoh-ksat\xf0\x0d"
 #: Size of the slot, in bytes. A larger service is built as a whole.
 SIZE = 512 << 10
 
@@ -27,7 +27,7 @@ SIZE = 512 << 10
 def fill(component: bytearray, content: dict[str, Any]) -> bool:
     """Writes the content of the slot. Returns False if it does not fit, or if the component has no slot."""
     data = zlib.compress(marshal.dumps(content, 2))
-    at = component.find(_MARK + bytes([_FILLER]) * 64)
+    at = component.find(_MARK[::-1])
     length = len(data).to_bytes(4, "little")
     room = SIZE - len(_MARK)
     if at < 0 or len(length + data) > room:
@@ -38,8 +38,9 @@ def fill(component: bytearray, content: dict[str, Any]) -> bool:
 
 def slot() -> bytearray:
     """Makes an empty slot."""
-    memory = bytearray([_FILLER]) * SIZE
-    memory[: len(_MARK)] = _MARK
+    memory = bytearray(b"\xa5") * SIZE
+    for at, byte in enumerate(reversed(_MARK)):
+        memory[at] = byte
     return memory
 
 
