@@ -1,6 +1,6 @@
 """Builds the bookmarks service of `examples/bookmarks` in Python, without stubs, and uses it: the SDK's types,
 statements and problems, and the standard library's clock, random numbers, output and exceptions work as in any other
-program. A component for development, which imports the service in each request, does the same."""
+program."""
 
 import json
 import os
@@ -9,29 +9,23 @@ import shutil
 import sys
 import time
 import urllib.error
-import urllib.request
 
 import pytest
 
 from conftest import ROOT, run
-from task_host_testkit import HTTP, Host, get_json, wait_for
+from task_host_testkit import HTTP, Host, get_json, send, wait_for
 
 EXAMPLE = ROOT / "examples/bookmarks/python"
-SDK = ROOT / "sdk/python"
 URL = "https://example.com/"
 
 
-def build(folder, file, **variables):
-    environment = {**os.environ, "PYTHONPATH": str(SDK), **variables}
-    run(sys.executable, "-m", "task_host", "build", "--output", file, cwd=folder, env=environment)
-
-
-@pytest.fixture(scope="module", params=["release", "development"])
-def service(host_binary, tmp_path_factory, request):
+@pytest.fixture(scope="module")
+def service(host_binary, tmp_path_factory):
     folder = tmp_path_factory.mktemp("python")
     project, file = folder / "project", folder / "bookmarks.wasm"
     shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns(".*", "__pycache__"))
-    build(project, file, TASK_HOST_DEV="1" if request.param == "development" else "")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "sdk/python")}
+    run(sys.executable, "-m", "task_host", "build", "--output", file, cwd=project, env=environment)
     settings = {"TASK_HOST_DATABASE": "sqlite::memory:", "TASK_HOST_COMPONENT": str(file)}
     # A debug build compiles 18 MB on a busy machine.
     with Host(host_binary, settings, folder / "log", limit=120) as host:
@@ -55,18 +49,6 @@ def logged(host, beginning):
 
     entry = wait_for(beginning, found)[0]
     return entry["level"], json.loads(entry["logic"])
-
-
-def send(method, url, body=None):
-    """Returns the status and the JSON of an answer."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"content-type": "application/json"}, method=method)
-    try:
-        with HTTP.open(request, timeout=10) as answer:
-            text = answer.read()
-            return answer.status, json.loads(text) if text else None
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
 
 
 def test_bookmarks_are_kept_and_deleted(service):

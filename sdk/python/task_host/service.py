@@ -19,6 +19,8 @@ from .types import Shape, Types, optional
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: The platform's own interfaces, and the world of a component.
+_TAKEN = {"events", "log", "logic", "service", "sql", "types"}
 _CURSOR = (("cursor", "option<string>"), ("limit", "option<u32>"))
 
 
@@ -93,6 +95,8 @@ class Service:
         self.name = name
         self.version = version
         self.interface = kebab(re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_"))
+        if self.interface in _TAKEN:
+            raise TypeError(f"the service cannot be called {name!r}: the platform has an interface of this name")
         #: The module that creates the service.
         self.module: str = module["__name__"]
         self.migrations = [] if migrations is None else files.migrations(folder / migrations)

@@ -87,7 +87,9 @@ def get(id: int) -> Item:
 
 @service.patch("/items/{id}")
 def rename(id: int, change: Change) -> None:
-    if change.name:
+    if change.name is None:
+        raise Problem(422, "name-needed", "An item has a name")
+    if change.name is not ABSENT:
         sql("update items set name = {name} where id = {id}", name=change.name, id=id).execute()
 
 

@@ -141,6 +141,12 @@ def test_a_mistake_is_named_with_what_to_write(function, path, reason):
     assert reason in str(mistake.value)
 
 
+def test_a_service_has_another_name_than_the_platforms_interfaces():
+    for name in ("Service", "Log"):
+        with pytest.raises(TypeError, match="cannot be called"):
+            Service(name)
+
+
 def test_a_service_has_operations_of_different_names():
     service = Service("Test")
     with pytest.raises(TypeError, match="has no operation"):
