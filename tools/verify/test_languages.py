@@ -28,7 +28,7 @@ def service(host_binary, tmp_path_factory):
     run(sys.executable, "-m", "task_host", "build", "--output", file, cwd=project, env=environment)
     settings = {"TASK_HOST_DATABASE": "sqlite::memory:", "TASK_HOST_COMPONENT": str(file)}
     # A debug build compiles 18 MB on a busy machine.
-    with Host(host_binary, settings, folder / "log", limit=120) as host:
+    with Host(host_binary, settings, folder / "log", limit=300) as host:
         yield host
 
 

@@ -36,7 +36,7 @@ def shop(host_binary, tmp_path_factory):
     environment = {**os.environ, "PYTHONPATH": str(SDK), "TASK_HOST_DEV": "1"}
     run(sys.executable, "-m", "task_host", "build", "shop", "--output", file, cwd=project, env=environment)
     settings = {"TASK_HOST_DATABASE": "sqlite::memory:", "TASK_HOST_COMPONENT": str(file)}
-    with Host(host_binary, settings, folder / "log", limit=120) as host:
+    with Host(host_binary, settings, folder / "log", limit=300) as host:
         yield host
 
 
@@ -46,7 +46,7 @@ def test_values_of_all_types_cross_the_components_boundary(shop):
     assert send("POST", f"{shop.url}/items", ladder) == (201, saved)
     assert get_json(f"{shop.url}/items") == [saved]
     assert get_json(f"{shop.url}/items?state=sold") == []
-    sold = saved | {"state": "sold", "sold_at": "2026-03-01T12:30:00.25Z"}
+    sold = saved | {"state": "sold", "sold_at": "2026-03-01T12:30:00.250Z"}
     status, answer = send("POST", f"{shop.url}/items/1/sale", sold["sold_at"])
     assert (status, answer) == (200, sold)
     status, problem = send("POST", f"{shop.url}/items/1/sale", None)
@@ -82,7 +82,7 @@ def test_a_saved_change_replaces_only_the_services_modules(host_binary, tmp_path
 
         def waits(count):
             mark = "waiting for a change…"
-            wait_for(f"{count} builds", lambda: dev.running().count(mark) == count, deadline=120)
+            wait_for(f"{count} builds", lambda: dev.running().count(mark) == count, deadline=300)
             return log.read_text()
 
         said = waits(1)
