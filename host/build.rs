@@ -8,7 +8,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The SDKs: the table's name, and the folder below `sdk`.
-const SDKS: [(&str, &str); 3] = [("C", "c"), ("GO", "go"), ("RUST", "rust")];
+const SDKS: [(&str, &str); 5] = [
+    ("C", "c"),
+    ("GO", "go"),
+    ("PYTHON", "python"),
+    ("RUST", "rust"),
+    ("TYPESCRIPT", "typescript"),
+];
+
+/// What a project needs not have: the SDK's own tests, and what tools make.
+const LEFT_OUT: [&str; 6] = [
+    "target",
+    "test",
+    "tests",
+    "node_modules",
+    "__pycache__",
+    "dist",
+];
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk");
@@ -38,7 +54,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) {
             .expect("a folder that can be opened can be read")
             .path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with('.') || name == "target" {
+        if name.starts_with('.') || LEFT_OUT.contains(&&*name) {
             continue;
         }
         let below = format!("{prefix}{name}");

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 
 # Limit in seconds for a start or a stop: a debug build compiles the component first.
@@ -41,6 +42,18 @@ def free_port():
 def get_json(url):
     with HTTP.open(url, timeout=10) as answer:
         return json.load(answer)
+
+
+def send(method, url, body=None):
+    """Returns the status and the JSON of an answer."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"content-type": "application/json"}, method=method)
+    try:
+        with HTTP.open(request, timeout=10) as answer:
+            text = answer.read()
+            return answer.status, json.loads(text) if text else None
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
 
 
 def with_note(component, note):

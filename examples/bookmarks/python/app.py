@@ -1,102 +1,123 @@
-"""The bookmarks service in Python."""
+"""Addresses worth keeping, and operations that show what Python does with its standard library: random numbers, time,
+output and errors."""
 
+import random as standard_random
 import sys
 import time
-import uuid
+import uuid as standard_uuid
+from dataclasses import dataclass
+from typing import Annotated
 
-from componentize_py_types import Err
-from wit_world import exports
-from wit_world.exports.bookmarks import Bookmark, Draft
-from wit_world.exports.service import Access, Description, Method, Migration, Route
-from wit_world.imports import sql
-from wit_world.imports.sql import Value_Integer, Value_Text
-from wit_world.imports.types import Problem
+from task_host import Check, Cursor, Page, Service, event, sql
 
-TABLE = "CREATE TABLE bookmarks (id {}, url text NOT NULL)"
+service = Service("Bookmarks", migrations="migrations")
 
 
-class Bookmarks(exports.Bookmarks):
-    def create(self, draft):
-        statement = "INSERT INTO bookmarks (url) VALUES ($1) RETURNING id, url"
-        return first(query(statement, Value_Text(draft.url)))
+@dataclass
+class Bookmark:
+    """A saved address."""
 
-    def list(self):
-        return query("SELECT id, url FROM bookmarks ORDER BY id")
-
-    def get(self, id):
-        statement = "SELECT id, url FROM bookmarks WHERE id = $1"
-        return first(query(statement, Value_Integer(id)))
-
-    def delete(self, id):
-        if sql.execute("DELETE FROM bookmarks WHERE id = $1", [Value_Integer(id)]) == 0:
-            raise not_found()
-
-    def uuid(self):
-        return str(uuid.uuid4())
-
-    def clock(self):
-        return int(time.time())
-
-    def print(self, text):
-        print(text)
-        print(text, file=sys.stderr)
-
-    def panic(self, message):
-        raise RuntimeError(message)
+    id: int
+    """Assigned by the service."""
+    url: str
+    """The address."""
 
 
-class Service(exports.Service):
-    def describe(self):
-        def route(method, path, function, access=Access.READ, success=200, location=None):
-            operation = f"bookmarks:api/bookmarks#{function}"
-            return Route(method, path, operation, access, success, location, None, None, None)
+@dataclass
+class Draft:
+    """A new bookmark."""
 
-        routes = [
-            route(Method.POST, "/bookmarks", "create", Access.WRITE, 201, "/bookmarks/{id}"),
-            route(Method.GET, "/bookmarks", "list"),
-            route(Method.GET, "/bookmarks/{id}", "get"),
-            route(Method.DELETE, "/bookmarks/{id}", "delete", Access.WRITE, 204),
-            route(Method.GET, "/uuid", "uuid"),
-            route(Method.GET, "/clock", "clock"),
-            route(Method.GET, "/print", "print", success=204),
-            route(Method.GET, "/panic", "panic", success=204),
-        ]
-        migration = Migration(
-            "0001-bookmarks",
-            TABLE.format("integer PRIMARY KEY AUTOINCREMENT"),
-            TABLE.format("bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
-        )
-        return Description("Bookmarks", "0.1.0", routes, [migration], constraints=[])
-
-    def assets(self):
-        return []
-
-    def check(self):
-        saved = Bookmarks().create(Draft("https://example.com/"))
-        if Bookmarks().get(saved.id) != saved:
-            raise Err(f"{saved} was saved as something else")
-
-    def health(self):
-        urls = [bookmark.url for bookmark in Bookmarks().list()]
-        return [("schemes", len({url.partition(":")[0] for url in urls}))]
+    url: Annotated[str, Check(max_length=2048, format="uri")]
+    """The address."""
 
 
-def query(statement, *parameters):
-    rows = sql.query(statement, list(parameters))
-
-    def text(cell):
-        span = cell.value
-        return rows.heap[span.start : span.start + span.len].decode()
-
-    pairs = zip(rows.cells[::2], rows.cells[1::2])
-    return [Bookmark(id.value, text(url)) for id, url in pairs]
-
-
-def first(bookmarks):
-    if not bookmarks:
-        raise not_found()
-    return bookmarks[0]
+@service.post("/bookmarks", location="/bookmarks/{id}")
+def create(draft: Draft) -> Bookmark:
+    """Saves an address."""
+    bookmark = (
+        sql("insert into bookmarks (url) values ({draft.url}) returning id, url", draft=draft)
+        .on_unique(409, "already-saved", "This address is already saved")
+        .one(Bookmark)
+    )
+    event("bookmark.created", bookmark.id)
+    return bookmark
 
 
-def not_found():
-    return Err(Problem(404, "bookmark-not-found", "No such bookmark", None, [], []))
+@service.get("/bookmarks")
+def list_(page: Cursor, q: str = "") -> Page[Bookmark]:
+    """Lists addresses that contain a text, oldest first."""
+    found = sql(
+        """select id, url from bookmarks where id > {after} and url like '%' || {q} || '%'
+           order by id limit {count}""",
+        after=page.after_id,
+        q=q,
+        count=page.limit + 1,
+    )
+    return Page.of(found.all(Bookmark), page, lambda bookmark: bookmark.id)
+
+
+@service.get("/bookmarks/{id}")
+def get(id: int) -> Bookmark:
+    """Returns one bookmark."""
+    return (
+        sql("select id, url from bookmarks where id = {id}", id=id)
+        .on_missing(404, "no-such-bookmark", "This bookmark does not exist")
+        .one(Bookmark)
+    )
+
+
+@service.delete("/bookmarks/{id}")
+def delete(id: int) -> None:
+    """Deletes a bookmark."""
+    get(id)
+    sql("delete from bookmarks where id = {id}", id=id).execute()
+    event("bookmark.deleted", id)
+
+
+@service.check
+def self_test() -> None:
+    saved = create(Draft("https://example.com/"))
+    if get(saved.id) != saved:
+        raise ValueError(f"{saved} was saved as something else")
+
+
+@service.health
+def figures() -> dict[str, int]:
+    return {"bookmarks": sql("select count(*) from bookmarks").one(int)}
+
+
+@service.get("/uuid")
+def uuid() -> str:
+    """Returns a random UUID, made by the standard library."""
+    return str(standard_uuid.uuid4())
+
+
+@service.get("/random")
+def random() -> float:
+    """Returns a number of the module `random`, whose state is a part of the component."""
+    return standard_random.random()
+
+
+@service.get("/clock")
+def clock() -> int:
+    """Returns the time of the standard library's clock, in seconds since 1970."""
+    return int(time.time())
+
+
+@service.get("/print", status=204)
+def print_(text: str) -> None:
+    """Writes a text to standard output, and the same one to standard error."""
+    print(text)
+    print(text, file=sys.stderr)
+
+
+@service.get("/panic", status=204)
+def panic(message: str) -> None:
+    """Fails with an error that nothing handles."""
+    raise RuntimeError(message)
+
+
+@service.get("/defect")
+def defect() -> int:
+    """Runs a statement that is wrong on purpose, since its text is made at run time."""
+    return sql("select no_such_column from bookmarks").one(int)

@@ -46,6 +46,10 @@ impl CompiledCode {
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0
     }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
 }
 
 /// Maximum number of threads of one compilation.

@@ -41,6 +41,7 @@ mod load;
 mod log_lines;
 mod meters;
 mod program;
+mod slot;
 mod state;
 
 use std::time::{Duration, Instant};
@@ -58,6 +59,7 @@ pub use self::limits::Limits;
 pub use self::lines::Lines;
 pub use self::load::LoadError;
 pub use self::program::{Cost, Export, Program, ReturnValue, Returned};
+pub use self::slot::Slot;
 pub use self::state::Call;
 use self::state::State;
 use contract::{Asset, Description};

@@ -29,7 +29,7 @@ use super::hurl::{self, Player};
 use super::local_host::{Launch, LocalHost};
 use super::output::format;
 use super::process::block_on;
-use super::project::{Project, Seed};
+use super::project::{Project, Purpose, Seed};
 use crate::config::log_filter;
 use crate::failure::Failure;
 use crate::stdout::Stdout;
@@ -230,7 +230,7 @@ impl<'a> Session<'a> {
         let mut saved = None;
         loop {
             let began = Instant::now();
-            match self.project.build().await {
+            match self.project.build(Purpose::Development).await {
                 Ok(file) => {
                     let built = seconds(began.elapsed());
                     self.serve(&file, saved, &built).await?;

@@ -7,6 +7,9 @@
 //! without hyphens write it. Files that tools of this repository would take for its own have another name
 //! there.
 
+mod python;
+mod typescript;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -215,6 +218,11 @@ enum Language {
     C,
     /// Needs Go 1.25 or newer
     Go,
+    /// Needs Python 3.11 or newer
+    Python,
+    /// Needs Node.js 20.19 or newer with npm
+    #[value(name = "typescript")]
+    TypeScript,
 }
 
 impl Language {
@@ -224,6 +232,8 @@ impl Language {
             Language::Rust => &RUST,
             Language::C => &C,
             Language::Go => &GO,
+            Language::Python => &python::TEMPLATE,
+            Language::TypeScript => &typescript::TEMPLATE,
         }
     }
 
@@ -233,13 +243,15 @@ impl Language {
             Language::Rust => sdk::RUST,
             Language::C => sdk::C,
             Language::Go => sdk::GO,
+            Language::Python => sdk::PYTHON,
+            Language::TypeScript => sdk::TYPESCRIPT,
         }
     }
 
     /// The file with its interface. `None` if the SDK makes the interface of the code.
     fn interface(self) -> Option<&'static File> {
         match self {
-            Language::Rust => None,
+            Language::Rust | Language::Python | Language::TypeScript => None,
             Language::C | Language::Go => Some(&INTERFACE),
         }
     }
@@ -377,6 +389,8 @@ mod tests {
             ("rust", &RUST[..]),
             ("c", &C[..]),
             ("go", &GO[..]),
+            ("python", &python::TEMPLATE[..]),
+            ("typescript", &typescript::TEMPLATE[..]),
         ] {
             let mut count = 0;
             let mut folders = vec![source.join(folder)];

@@ -15,6 +15,9 @@ use crate::failure::Failure;
 /// The file's name.
 pub(super) const FILE: &str = "task-host.toml";
 
+/// The variable that tells a build command that the component is for development.
+const DEVELOPMENT: &str = "TASK_HOST_DEV";
+
 /// What a file looks like, for messages.
 const EXAMPLE: &str = "\
 [build]
@@ -57,6 +60,15 @@ struct Build {
 struct Dev {
     /// What fills a new database: a `.sql` or `.hurl` file.
     seed: Option<PathBuf>,
+}
+
+/// What a component is built for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Purpose {
+    /// To try a change at once. The command may make a component that is quicker to build and slower to run.
+    Development,
+    /// To be tested, and deployed after that.
+    Release,
 }
 
 /// What fills a new database.
@@ -168,9 +180,14 @@ impl Project {
     ///
     /// # Errors
     /// The command failed, or made no component.
-    pub(super) async fn build(&self) -> anyhow::Result<PathBuf> {
+    pub(super) async fn build(&self, purpose: Purpose) -> anyhow::Result<PathBuf> {
         let build = &self.settings.build;
-        let status = Command::new("sh")
+        let mut command = Command::new("sh");
+        match purpose {
+            Purpose::Development => command.env(DEVELOPMENT, "1"),
+            Purpose::Release => command.env_remove(DEVELOPMENT),
+        };
+        let status = command
             .args(["-c", &build.command])
             .current_dir(&self.root)
             .envs(with_this_program())
@@ -273,11 +290,25 @@ mod tests {
             let text = format!("[build]\ncommand = \"{command}\"\noutput = \"logic.wasm\"");
             Project::parse(folder.path(), &text).ok().unwrap()
         };
-        let failed = project("exit 3").build().await.unwrap_err().to_string();
+        let failed = project("exit 3")
+            .build(Purpose::Release)
+            .await
+            .unwrap_err()
+            .to_string();
         assert_eq!(failed, "`exit 3` failed (exit status: 3)");
-        let nothing = project("true").build().await.unwrap_err().to_string();
+        let nothing = project("true")
+            .build(Purpose::Release)
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(nothing.contains("made no logic.wasm"), "{nothing}");
-        let output = project("echo > logic.wasm").build().await.unwrap();
+        let output = project("echo > logic.wasm")
+            .build(Purpose::Release)
+            .await
+            .unwrap();
         assert_eq!(output, folder.path().join("logic.wasm"));
+        let asks = project("test x$TASK_HOST_DEV = x1");
+        assert!(asks.build(Purpose::Development).await.is_ok());
+        assert!(asks.build(Purpose::Release).await.is_err());
     }
 }

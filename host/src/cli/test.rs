@@ -19,7 +19,7 @@ use super::hurl::{self, Outcome, Player};
 use super::local_host::{Launch, LocalHost};
 use super::output::format;
 use super::process::block_on;
-use super::project::Project;
+use super::project::{Project, Purpose};
 use crate::failure::Failure;
 use crate::stdout::Stdout;
 
@@ -74,7 +74,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         Some(component) => (component.clone(), PathBuf::new()),
         None => {
             let project = Project::require(Path::new("."))?;
-            (block_on(project.build())?, project.root)
+            (block_on(project.build(Purpose::Release))?, project.root)
         }
     };
     if let Err(error) = fs::File::open(&component) {

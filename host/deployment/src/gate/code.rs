@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Gate;
 use crate::rejection::Rejection;
-use runtime::{CodeKey, CompiledCode, Program};
+use runtime::{CodeKey, CompiledCode, Program, Slot};
 use storage::Replicas;
 
 impl Gate {
@@ -20,8 +20,8 @@ impl Gate {
         digest: &str,
     ) -> Result<Program, Rejection> {
         let fingerprint = self.runtime.fingerprint();
-        if let Some(cache) = &self.cache
-            && let Some(code) = cache.get(digest, &fingerprint)
+        let slot = Slot::of(component);
+        if let Some(code) = self.cached(digest, &fingerprint, slot.as_ref())
             && let Ok(program) = self.runtime.load(&code)
         {
             tracing::info!(
@@ -37,7 +37,7 @@ impl Gate {
                 component.digest = digest,
                 "loaded the component's code that another host compiled"
             );
-            self.cache(digest, &fingerprint, &code);
+            self.cache(digest, &fingerprint, slot.as_ref(), &code);
             return Ok(program);
         }
         let began = Instant::now();
@@ -48,15 +48,36 @@ impl Gate {
             "compiled the component"
         );
         let program = self.runtime.load(&code)?;
-        self.cache(digest, &fingerprint, &code);
+        self.cache(digest, &fingerprint, slot.as_ref(), &code);
         self.share(digest, &fingerprint, &code).await;
         Ok(program)
     }
 
-    fn cache(&self, digest: &str, fingerprint: &str, code: &CompiledCode) {
-        if let Some(cache) = &self.cache
-            && let Err(error) = cache.put(digest, fingerprint, code)
-        {
+    /// Returns a component's code from the cache. That of a component with a slot is kept without it.
+    fn cached(
+        &self,
+        digest: &str,
+        fingerprint: &str,
+        slot: Option<&Slot<'_>>,
+    ) -> Option<CompiledCode> {
+        let cache = self.cache.as_ref()?;
+        match slot {
+            None => cache.get(digest, fingerprint),
+            Some(slot) => slot.put_into(cache.get(slot.owner(), fingerprint)?),
+        }
+    }
+
+    fn cache(&self, digest: &str, fingerprint: &str, slot: Option<&Slot<'_>>, code: &CompiledCode) {
+        let Some(cache) = &self.cache else { return };
+        let name = match slot {
+            None => digest,
+            Some(slot) => {
+                // The next one replaces the interpreter, too.
+                cache.forget(Slot::OWNERS);
+                slot.owner()
+            }
+        };
+        if let Err(error) = cache.put(name, fingerprint, code) {
             tracing::warn!(
                 "cannot keep the compiled code, so the next start compiles again: {error}"
             );
