@@ -4,6 +4,8 @@
 //! without hyphens write it. Files that tools of this repository would take for its own have another name
 //! there.
 
+mod typescript;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -165,12 +167,33 @@ pub(super) struct Args {
 enum Language {
     /// Needs rustup
     Rust,
+    /// Needs Node.js 20.19 or newer with npm
+    #[value(name = "typescript")]
+    TypeScript,
 }
 
 impl Language {
-    fn files(self) -> &'static [File] {
+    /// Returns the files of a project.
+    fn files(self) -> Vec<File> {
         match self {
-            Language::Rust => &RUST,
+            Language::Rust => [&SHARED[..], &RUST].concat(),
+            // The WIT is made from the code.
+            Language::TypeScript => {
+                let shared = SHARED.iter().filter(|(path, _)| !path.starts_with("wit/"));
+                shared
+                    .chain(&typescript::TEMPLATE)
+                    .chain(typescript::SDK)
+                    .copied()
+                    .collect()
+            }
+        }
+    }
+
+    /// Returns the folder for the WIT of the host.
+    fn wit(self) -> &'static str {
+        match self {
+            Language::Rust => "wit/deps",
+            Language::TypeScript => "sdk/wit",
         }
     }
 }
@@ -227,7 +250,7 @@ fn create(folder: &Path, name: &str, language: Language) -> anyhow::Result<()> {
         .tempdir_in(above.unwrap_or(Path::new(".")))
         .with_context(cannot)?;
     let root = partial.path().join("project");
-    for (path, text) in SHARED.iter().chain(language.files()) {
+    for (path, text) in language.files() {
         let path = root.join(path);
         let text = text
             .replace("__NAME__", name)
@@ -235,7 +258,7 @@ fn create(folder: &Path, name: &str, language: Language) -> anyhow::Result<()> {
         fs::create_dir_all(path.parent().unwrap_or(&root)).with_context(cannot)?;
         fs::write(&path, text).with_context(cannot)?;
     }
-    wit::write(&root.join("wit/deps"), false)?;
+    wit::write(&root.join(language.wit()), false)?;
     fs::rename(&root, folder).with_context(cannot)
 }
 
@@ -289,7 +312,11 @@ mod tests {
     #[test]
     fn every_file_of_a_template_is_part_of_it_and_has_the_name() {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/new");
-        for (folder, files) in [("shared", &SHARED[..]), ("rust", &RUST[..])] {
+        for (folder, files) in [
+            ("shared", &SHARED[..]),
+            ("rust", &RUST[..]),
+            ("typescript", &typescript::TEMPLATE[..]),
+        ] {
             let mut count = 0;
             let mut folders = vec![source.join(folder)];
             while let Some(folder) = folders.pop() {
@@ -304,18 +331,23 @@ mod tests {
             assert_eq!(files.len(), count, "{folder}");
         }
 
-        let folder = tempfile::tempdir().unwrap();
-        let project = folder.path().join("price-list");
-        create(&project, "price-list", Language::Rust).unwrap();
-        for (path, _) in SHARED.iter().chain(&RUST) {
-            let text = fs::read_to_string(project.join(path)).unwrap();
-            assert!(
-                !text.contains("__NAME__") && !text.contains("__SNAKE__"),
-                "{path}"
-            );
+        for (language, output, wit) in [
+            (Language::Rust, "/price_list.wasm", "wit/deps"),
+            (Language::TypeScript, "dist/price-list.wasm", "sdk/wit"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let project = folder.path().join("price-list");
+            create(&project, "price-list", language).unwrap();
+            for (path, _) in language.files() {
+                let text = fs::read_to_string(project.join(path)).unwrap();
+                assert!(
+                    !text.contains("__NAME__") && !text.contains("__SNAKE__"),
+                    "{path}"
+                );
+            }
+            let settings = fs::read_to_string(project.join("task-host.toml")).unwrap();
+            assert!(settings.contains(output), "{settings}");
+            assert!(project.join(wit).join("platform/world.wit").exists());
         }
-        let settings = fs::read_to_string(project.join("task-host.toml")).unwrap();
-        assert!(settings.contains("/price_list.wasm"), "{settings}");
-        assert!(project.join("wit/deps/platform/world.wit").exists());
     }
 }

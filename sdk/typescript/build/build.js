@@ -144,6 +144,9 @@ async function componentize(project, engine, witPath, source) {
       world: "logic",
       jsSource: await readFile(source, "utf8"),
       sync: true,
+      // `task-host dev` asks for a component that is quicker to build: it takes a third less until it serves, and
+      // runs slower.
+      optSize: process.env.TASK_HOST_DEV === "1",
     });
     return component;
   }

@@ -19,7 +19,7 @@ const plugin = {
     build.onResolve({ filter: /^task-host-sdk(\/[a-z]+)?$/ }, ({ path }) => ({
       path: join(SDK, "src", `${path.split("/")[1] ?? "index"}.ts`),
     }));
-    build.onLoad({ filter: /\.[cm]?[jt]s$/ }, async ({ path }) => {
+    build.onLoad({ filter: /\.[cm]?[jt]s$/, namespace: "file" }, async ({ path }) => {
       if (path.includes(`${sep}node_modules${sep}`) || path.startsWith(join(SDK, "src"))) return undefined;
       const text = await readFile(path, "utf8");
       return { contents: documented(path, text), loader: /ts$/.test(path) ? "ts" : "js" };
