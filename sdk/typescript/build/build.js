@@ -51,9 +51,8 @@ async function readManifest(project) {
     throw new Error(`cannot read ${file}: ${error.message}; run this command in the folder of the project`);
   }
   const name = manifest.name?.split("/").pop();
-  if (!name || name === "service") {
-    throw new Error(`${file} needs a name: it becomes the package of the API, such as bookmarks:api`);
-  }
+  if (!name) throw new Error(`${file} needs a name: it becomes the package of the API, such as bookmarks:api`);
+  if (name === "service") throw new Error(`${file} needs another name: the platform has an interface called service`);
   return { name, version: manifest.version ?? "0.0.0" };
 }
 
@@ -76,7 +75,8 @@ async function describe(project, entry, { name, version }, engine, folder) {
   try {
     loaded = await import(pathToFileURL(path).href);
   } catch (error) {
-    error.authorStack = `the module cannot be loaded\n\n${error.stack}`;
+    // The rest of the stack is Node's and the build's.
+    error.authorStack = `the module cannot be loaded\n\n${String(error?.stack).split("\n    at ModuleJob")[0]}`;
     throw error;
   }
   const { options } = loaded.serviceOf(loaded.module);
@@ -106,10 +106,10 @@ async function code(project, entry, { description, folders, interfaceName }, eng
     ),
     "];",
     "const sql = { engine: dialect, execute, query };",
-    `const exports = component(module, { engine: ${literal(engine)}, description, assets },`,
-    "  { sql, log: { write }, events: { publish }, random });",
-    "export const service = exports.service;",
-    `export const ${interfaceName} = exports.operations;`,
+    `const parts = { engine: ${literal(engine)}, description, assets };`,
+    "const imports = { sql, log: { write }, events: { publish }, random };",
+    "const { service, operations } = component(module, parts, imports);",
+    `export { service, operations as ${interfaceName} };`,
   ];
   const assetPlugin = {
     name: "assets",

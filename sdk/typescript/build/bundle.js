@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 import * as esbuild from "esbuild";
 
@@ -39,6 +39,8 @@ export async function bundle(options) {
       format: "esm",
       target: "es2023",
       sourcemap: "external",
+      // Sources have paths from the folder of the bundle.
+      sourceRoot: pathToFileURL(join(process.cwd(), "out/")).href,
       charset: "utf8",
       write: false,
       outdir: "out",

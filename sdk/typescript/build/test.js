@@ -35,7 +35,6 @@ export async function test(files) {
           platform: "node",
           packages: "external",
           sourcemap: "inline",
-          sourceRoot: pathToFileURL(`${project}/`).href,
           plugins: [external],
         });
         const path = join(folder, `${relative(project, resolve(project, file)).replace(/[^\w.]+/g, "-")}.mjs`);

@@ -68,6 +68,12 @@ type NumberBounds = Pick<Bounds, "minimum" | "maximum" | "exclusiveMinimum" | "e
 type ListBounds = Pick<Bounds, "minItems" | "maxItems" | "uniqueItems" | Words>;
 
 function bounded<T extends Type>(type: T, bounds: Bounds = {}): T {
+  for (const name of ["minLength", "maxLength", "minItems", "maxItems"] as const) {
+    const bound = bounds[name];
+    if (bound !== undefined && !(Number.isInteger(bound) && bound >= 0 && bound < 2 ** 32)) {
+      throw new TypeError(`${name} must be an integer from 0, not ${bound}`);
+    }
+  }
   type.bounds = bounds;
   return type;
 }

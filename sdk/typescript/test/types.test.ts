@@ -164,6 +164,11 @@ world logic {
   assert.deepEqual(bounds("remove.id"), { minimum: -(2 ** 53 - 1), maximum: 2 ** 53 - 1 });
 });
 
+test("a bound that cannot be one is refused", () => {
+  assert.throws(() => string({ maxLength: -1 }), /maxLength must be an integer from 0, not -1/);
+  assert.throws(() => list(bool(), { minItems: 1.5 }), /minItems must be/);
+});
+
 test("what cannot be an API is refused with its place", () => {
   const refused = (module: object, message: RegExp) => assert.throws(() => build(module), { message });
   const run = (): any => {};
