@@ -35,9 +35,10 @@ def run(*command, **options):
 
 
 def needs(program, package):
-    """Returns the path of a program of the system. If it is missing, the test is skipped; in CI it
-    fails."""
-    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+    """Returns the path of a program of a pinned package or of the system. If it is missing, the test is
+    skipped; in CI it fails."""
+    places = (str(tool(program).parent), None, "/usr/sbin:/sbin")
+    found = next(filter(None, (shutil.which(program, path=place) for place in places)), None)
     if found is None:
         left_out(f"{program} is missing: apt install {package}")
     return found
