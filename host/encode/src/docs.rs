@@ -27,7 +27,7 @@ fn sections(resolve: &Resolve) -> Result<Vec<(String, Vec<u8>)>> {
         let prefix = PackageMetadata::SECTION_NAME;
         let name = format!("{prefix}:{}:{}", package.name.namespace, package.name.name);
         let metadata = PackageMetadata::extract(resolve, id);
-        let data = metadata.encode().map_err(|error| anyhow!("{error:?}"))?;
+        let data = metadata.encode().map_err(|error| anyhow!("{error:#}"))?;
         sections.push((name, data));
     }
     sections.sort();

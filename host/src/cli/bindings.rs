@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         .language
         .generator(&name, &args.out.to_string_lossy())
         .generate(&mut wit.resolve, world, &mut files);
-    generated.map_err(|error| anyhow!("{error:?}"))?;
+    generated.map_err(|error| anyhow!("{error:#}"))?;
     for (name, content) in files.iter() {
         let path = args.out.join(name);
         // The times of the files tell build tools what has changed.
