@@ -104,8 +104,13 @@ impl DebugInfo {
                 Some(places(context, (offset - code.start) as u64))
             });
             let mut places = found.unwrap_or_default();
-            if places.is_empty() {
-                places.push(Place::without_source(frame));
+            // Lines without functions are the least debug information. The module names the outermost one.
+            match places.last_mut() {
+                None => places.push(Place::without_source(frame)),
+                Some(outermost) if outermost.function.is_none() => {
+                    outermost.function = Place::without_source(frame).function;
+                }
+                Some(_) => {}
             }
             places
         });

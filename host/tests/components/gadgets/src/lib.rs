@@ -110,7 +110,7 @@ mod gadgets {
 
     /// Orders gadgets in a shop, and returns the order.
     #[post("/shops/{shop}/orders")]
-    fn order(
+    fn place_order(
         #[check(pattern = "^[a-z-]+$", max_length = 8)] shop: String,
         order: Order,
     ) -> Result<Order> {
