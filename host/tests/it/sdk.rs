@@ -129,7 +129,7 @@ fn a_body_that_breaks_constraints_is_refused_with_a_pointer_to_each_value() {
         (json!({"count": 11}), &["#/count"]),
         (json!({"to": {"email": "nobody"}}), &["#/to/email"]),
         (json!({"labels": ["a", "b", "c"]}), &["#/labels"]),
-        (json!({"labels": ["a", "a"]}), &["#/labels"]),
+        (json!({"labels": ["a", "a"]}), &["#/labels/1"]),
         (json!({"labels": ["a", "B"]}), &["#/labels/1"]),
         (
             json!({"title": "", "count": -1, "to": {"email": ""}, "labels": ["1", "2"]}),
