@@ -11,6 +11,9 @@ from console import (
 
 GATE = ["Verify", "Compile", "Describe", "Bind routes", "Compare APIs", "Self-test"]
 
+# A component that imports `acme:a/a`, a function, and exports nothing.
+UNFIT = b"\0asm\x0d\0\x01\0" b"\x07\x05\x01\x40\0\x01\0" b"\x0a\x0d\x01\0\x08acme:a/a\x01\0"
+
 DROP = """(content) => {
     const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
     const transfer = new DataTransfer();
@@ -81,6 +84,40 @@ def test_a_dropped_file_that_is_not_a_component_is_rejected_with_the_reason(
     expect(progress(page)).to_contain_text("Rejected")
     assert_accessible(page)
     assert host.revision() == before
+
+
+def test_each_reason_of_a_refusal_has_its_own_line_and_all_can_be_copied(
+    page, host, tmp_path, assert_accessible
+):
+    component = tmp_path / "unfit.wasm"
+    component.write_bytes(UNFIT)
+    choose(page, component)
+    press(page, "Check only")
+    reasons = progress(page).get_by_role("list", name="Refused for 2 reasons").get_by_role("listitem")
+    expect(reasons).to_have_count(2)
+    expect(reasons.nth(0)).to_contain_text("unknown-import: the component imports")
+    expect(reasons.nth(1)).to_contain_text("missing-export: the component does not export")
+    assert_accessible(page)
+    assert_fits(page)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    progress(page).get_by_role("button", name="Copy: Refused for 2 reasons").click()
+    expect(progress(page).get_by_text("Copied", exact=True)).to_be_attached()
+    assert page.evaluate("navigator.clipboard.readText()").split("\n") == reasons.all_inner_texts()
+
+
+def test_what_a_component_logs_in_describe_is_shown_with_its_stage(
+    page, host, tmp_path, assert_accessible
+):
+    choose(page, variant(tmp_path, "talking", of="wasi"))
+    page.get_by_label("Changes that break clients").check()
+    press(page, "Check only")
+    lines = progress(page).get_by_role("list", name="1 line that the component logged")
+    expect(lines.first).to_contain_text("info: describing")
+    expect(stage(page, "Describe")).to_contain_text("1 line that the component logged")
+    assert_accessible(page)
+    history = page.get_by_role("region", name="Deployments").get_by_role("listitem").first
+    history.get_by_text("Stages").click()
+    expect(history).to_contain_text("info: describing")
 
 
 def test_a_check_lists_the_changes_that_break_clients_and_they_can_be_allowed(

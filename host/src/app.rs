@@ -72,6 +72,7 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
         shared: config.deployments.code_key()?,
         keys,
         database: database.clone(),
+        debug: config.debug,
         patience: PATIENCE,
         migration_time: config.migration_timeout,
         dry_run_time: config.dry_run_timeout,

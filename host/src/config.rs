@@ -60,6 +60,12 @@ pub struct Serve {
     #[arg(long, env = "TASK_HOST_DEPLOY", requires = "component")]
     deploy: bool,
 
+    /// Show source lines in the backtraces of the log, and where the logic was when a limit ended a
+    /// call. The component needs debug information, which this process keeps in memory and reads when
+    /// a call fails. For development
+    #[arg(long, env = "TASK_HOST_DEBUG")]
+    pub(crate) debug: bool,
+
     /// Where compiled code is kept between starts. By default next to a SQLite database file, and
     /// nowhere for sqlite::memory: and PostgreSQL. The key that authenticates the code is in
     /// DIR.key

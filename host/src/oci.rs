@@ -1,4 +1,4 @@
-//! Components in OCI registries, in the layout of the CNCF's WebAssembly working group: an image
+//! Components and WIT packages in OCI registries, in the layout of the CNCF's WebAssembly working group: an image
 //! manifest with one layer of type `application/wasm`.
 //! <https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/>
 //!
@@ -29,6 +29,9 @@ pub(crate) const SCHEME: &str = "oci://";
 const WASM: &str = "application/wasm";
 /// The media type of the image's config.
 const WASM_CONFIG: &str = "application/vnd.wasm.config.v0+json";
+/// When the image was made: no time is recorded, so that the same content always has the same digest. Readers
+/// require the member.
+const CREATED: &str = "1970-01-01T00:00:00Z";
 /// The manifest's annotation with the component's signature, in base64.
 const SIGNATURE: &str = "task-host.signature";
 /// Maximum size of a component, the same as for uploads to a host.
@@ -60,7 +63,70 @@ pub(crate) struct Pulled {
     pub(crate) signature: Option<String>,
 }
 
+/// What is published under a reference.
+#[derive(Debug)]
+pub(crate) struct Publication {
+    content: Vec<u8>,
+    /// The interfaces that it exports and imports, for readers that do not pull it.
+    exports: Vec<String>,
+    imports: Vec<String>,
+    signature: Option<String>,
+}
+
+impl Publication {
+    /// A component, with its signature in base64.
+    ///
+    /// # Errors
+    /// The content is not a component.
+    pub(crate) fn component(content: Vec<u8>, signature: Option<String>) -> anyhow::Result<Self> {
+        ensure!(content.len() <= MAX_BYTES, "{}", too_large());
+        let interface = Interface::decode(&content).context("the file is not a component")?;
+        Ok(Publication {
+            exports: interface.exports().to_vec(),
+            imports: interface.imports().to_vec(),
+            content,
+            signature,
+        })
+    }
+
+    /// A WIT package in its binary form, with the exports and imports of its world.
+    pub(crate) fn wit_package(
+        content: Vec<u8>,
+        exports: Vec<String>,
+        imports: Vec<String>,
+    ) -> Self {
+        Publication {
+            content,
+            exports,
+            imports,
+            signature: None,
+        }
+    }
+
+    /// Returns the image's config. The same content always results in the same bytes.
+    fn config(&self) -> Config {
+        let config = json!({
+            "created": CREATED,
+            "author": null,
+            "architecture": "wasm",
+            "os": "wasip2",
+            "layerDigests": [format!("sha256:{}", digest::sha256(&self.content))],
+            "component": {
+                "exports": self.exports,
+                "imports": self.imports,
+                "target": null,
+            },
+        });
+        Config::new(config.to_string(), WASM_CONFIG.to_owned(), None)
+    }
+}
+
 impl Artifact {
+    /// Returns the reference's tag.
+    pub(crate) fn tag(&self) -> Option<&str> {
+        self.0.tag()
+    }
+
     /// Returns whether the reference contains a digest, so that its content can never change.
     pub(crate) fn is_pinned(&self) -> bool {
         self.0.digest().is_some()
@@ -102,30 +168,26 @@ impl Artifact {
         })
     }
 
-    /// Pushes a component, and returns the reference with the digest of what was published.
+    /// Pushes a component or a WIT package, and returns the reference with the digest of what was published.
     ///
     /// # Errors
-    /// The content is not a component, or the registry does not accept it.
+    /// The registry cannot be reached, or does not accept it.
     pub(crate) async fn push(
         &self,
         args: &Args,
-        content: Vec<u8>,
-        signature: Option<String>,
+        publication: Publication,
     ) -> anyhow::Result<Artifact> {
-        self.try_push(args, content, signature)
+        self.try_push(args, publication)
             .await
             .with_context(|| format!("cannot publish {self}"))
     }
 
-    async fn try_push(
-        &self,
-        args: &Args,
-        content: Vec<u8>,
-        signature: Option<String>,
-    ) -> anyhow::Result<Artifact> {
-        ensure!(content.len() <= MAX_BYTES, "{}", too_large());
+    async fn try_push(&self, args: &Args, publication: Publication) -> anyhow::Result<Artifact> {
         let (client, auth) = (self.client(), credentials::find(args, self.registry())?);
-        let config = image_config(&content)?;
+        let config = publication.config();
+        let Publication {
+            content, signature, ..
+        } = publication;
         let layers = [ImageLayer::new(content, WASM.to_owned(), None)];
         let annotations =
             signature.map(|signature| BTreeMap::from([(SIGNATURE.to_owned(), signature)]));
@@ -206,27 +268,6 @@ fn only_layer(manifest: &OciImageManifest) -> anyhow::Result<&OciDescriptor> {
 
 fn too_large() -> String {
     format!("the component is larger than {} MiB", MAX_BYTES >> 20)
-}
-
-/// Returns the image's config, which describes the component to readers that do not pull it. The
-/// same component always results in the same bytes.
-fn image_config(content: &[u8]) -> anyhow::Result<Config> {
-    let interface = Interface::decode(content).context("the file is not a component")?;
-    let config = json!({
-        "architecture": "wasm",
-        "os": "wasip2",
-        "layerDigests": [format!("sha256:{}", digest::sha256(content))],
-        "component": {
-            "exports": interface.exports(),
-            "imports": interface.imports(),
-            "target": null,
-        },
-    });
-    Ok(Config::new(
-        config.to_string(),
-        WASM_CONFIG.to_owned(),
-        None,
-    ))
 }
 
 fn is_loopback(registry: &str) -> bool {

@@ -1,9 +1,11 @@
 """Tests the logic's pipeline, `component.yml`: its commands run in order, against a real OCI registry and a
 real host. Only the cluster between them is a double."""
 
+import base64
 import hashlib
 import json
 import shutil
+import subprocess
 import urllib.error
 import urllib.request
 
@@ -136,6 +138,38 @@ def pipeline(registry, host, host_binary, tmp_path):
 
 def digest_of(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_wit_package_is_published_with_the_media_types_of_its_tools(
+    registry, host_binary, tmp_path
+):
+    login = base64.b64encode(f"robot:{JOB}".encode()).decode()
+    auth = tmp_path / "auth.json"
+    auth.write_text(json.dumps({"auths": {registry: {"auth": login}}}))
+    repository = "task-host/platform"
+    done = subprocess.run(
+        [host_binary, "wit", "--publish", f"oci://{registry}/{repository}:1.0.0"],
+        env={"TASK_HOST_REGISTRY_AUTH_FILE": str(auth)},
+        capture_output=True, text=True, timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+    def read(path):
+        request = urllib.request.Request(f"http://{registry}/v2/{repository}/{path}")
+        request.add_header("accept", "application/vnd.oci.image.manifest.v1+json")
+        request.add_header("authorization", f"Basic {login}")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.headers, answer.read()
+
+    headers, manifest = read("manifests/1.0.0")
+    assert done.stdout.strip().endswith(headers["docker-content-digest"])
+    manifest = json.loads(manifest)
+    assert manifest["mediaType"] == "application/vnd.oci.image.manifest.v1+json"
+    assert manifest["config"]["mediaType"] == "application/vnd.wasm.config.v0+json"
+    assert [layer["mediaType"] for layer in manifest["layers"]] == ["application/wasm"]
+    content = read(f"blobs/{manifest['layers'][0]['digest']}")[1]
+    assert content.startswith(b"\0asm\x0d\0\x01\0")
+    assert b"task-host:platform/sql@1.0.0" in content
 
 
 def test_nothing_is_published_without_a_release_to_compare_with(pipeline, component):

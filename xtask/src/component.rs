@@ -57,6 +57,13 @@ pub const COUNTER: Component = Component {
     file: "counter.wasm",
 };
 
+/// The counter service with the places in its source, for the tests of backtraces.
+pub const COUNTER_WITH_DEBUG_INFO: Component = Component {
+    profile: "component-dev",
+    file: "counter-debug.wasm",
+    ..COUNTER
+};
+
 /// The service of the host's tests whose schema changes under load.
 pub const CONTACTS: Component = Component {
     name: "contacts",
@@ -110,6 +117,7 @@ pub fn build_all(workspace: &Workspace) -> Result<()> {
     for component in [
         TASKS,
         COUNTER,
+        COUNTER_WITH_DEBUG_INFO,
         CONTACTS,
         BOOKMARKS,
         GADGETS,

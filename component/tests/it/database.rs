@@ -1,13 +1,12 @@
-//! A platform on SQLite in memory, which takes the place of the host.
+//! The database of a test, which counts what the logic does on it.
 
 use std::collections::BTreeSet;
 
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Statement, StatementStatus, ToSql};
+use task_host_sdk::testing;
 use tasks::contract::Datetime;
 use tasks::contract::events::Event;
 use tasks::contract::log::Level;
-use tasks::contract::sql::{Cause, Cell, Dialect, Failure, Rows, Span, Value};
+use tasks::contract::sql::{Cell, Dialect, Failure, Rows, Value};
 use tasks::contract::tasks::{Category, Task, TaskDraft, TaskFilter, TaskUpdate};
 use tasks::error::Error;
 use tasks::operations;
@@ -18,7 +17,7 @@ pub const START: u64 = 1_772_323_200;
 
 /// A separate, migrated database, with a clock that only advances when a test sets it.
 pub struct Database {
-    connection: Connection,
+    inner: testing::Database,
     pub seconds: u64,
     pub statements: usize,
     /// The different texts of all statements.
@@ -27,29 +26,21 @@ pub struct Database {
     pub last: String,
     /// The bytes of text in all results.
     pub bytes: usize,
-    /// The number of rows that the engine scanned without an index.
-    pub scanned: i32,
     pub lines: Vec<String>,
     pub events: Vec<Event>,
 }
 
 impl Database {
     pub fn new() -> Self {
-        let connection = Connection::open_in_memory().unwrap();
-        connection
-            .execute_batch("pragma foreign_keys = on")
-            .unwrap();
-        for migration in tasks::service::describe().migrations {
-            connection.execute_batch(&migration.sqlite).unwrap();
-        }
+        // The tests look at SQLite's plans.
+        let inner = testing::Database::in_memory(&tasks::service::describe().migrations);
         Self {
-            connection,
+            inner,
             seconds: START,
             statements: 0,
             texts: BTreeSet::new(),
             last: String::new(),
             bytes: 0,
-            scanned: 0,
             lines: Vec::new(),
             events: Vec::new(),
         }
@@ -74,86 +65,67 @@ impl Database {
     }
 
     /// Reads one integer from the database.
-    pub fn integer(&self, statement: &str) -> i64 {
-        self.connection
-            .query_row(statement, [], |row| row.get(0))
-            .unwrap()
+    pub fn integer(&mut self, statement: &str) -> i64 {
+        match self.inner.query(statement, &[]).unwrap().cells[..] {
+            [Cell::Integer(value)] => value,
+            ref other => panic!("{statement} returns {other:?}"),
+        }
     }
 
     /// Runs a statement on the database directly, not through the logic.
-    pub fn run(&self, statement: &str) {
-        self.connection.execute_batch(statement).unwrap();
+    pub fn run(&mut self, statement: &str) {
+        self.inner.administer(statement);
     }
 
-    fn note(&mut self, statement: &str) {
+    /// Returns how many rows statements have read without an index.
+    pub fn scanned(&self) -> u64 {
+        self.inner.scanned_rows()
+    }
+
+    /// Returns the engine's plan for a statement.
+    pub fn plan(&mut self, statement: &str) -> String {
+        const PARAMETERS: [Value; 32] = [const { Value::Null }; 32];
+        let explain = format!("explain query plan {statement}");
+        let rows = self.inner.query(&explain, &PARAMETERS).unwrap();
+        // The last column of each row is its text.
+        let steps = rows.cells.chunks(rows.width as usize).map(|row| match row {
+            [.., Cell::Text(span)] => {
+                let (start, len) = (span.start as usize, span.len as usize);
+                str::from_utf8(&rows.heap[start..start + len]).unwrap()
+            }
+            other => panic!("a step of a plan is {other:?}"),
+        });
+        steps.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Counts a statement, which must use each parameter.
+    fn note(&mut self, statement: &str, params: &[Value]) {
+        for number in 1..=params.len() {
+            assert!(statement.contains(&format!("${number}")), "{statement}");
+        }
         self.statements += 1;
         statement.clone_into(&mut self.last);
         if !self.texts.contains(statement) {
             self.texts.insert(statement.to_owned());
         }
     }
-
-    /// Returns the engine's plan for a statement.
-    pub fn plan(&self, statement: &str) -> String {
-        let mut explain = self
-            .connection
-            .prepare(&format!("explain query plan {statement}"))
-            .unwrap();
-        // Parameters that are not bound are null.
-        let mut rows = explain.raw_query();
-        let mut lines = Vec::new();
-        while let Some(row) = rows.next().unwrap() {
-            lines.push(row.get::<_, String>(3).unwrap());
-        }
-        lines.join("\n")
-    }
 }
 
 impl Platform for Database {
     fn dialect(&self) -> Dialect {
-        Dialect::Sqlite
+        self.inner.dialect()
     }
 
     fn query(&mut self, statement: &str, params: &[Value]) -> Result<Rows, Failure> {
-        self.note(statement);
-        let mut statement = self.connection.prepare_cached(statement).map_err(failure)?;
-        bind(&mut statement, params).map_err(failure)?;
-        let width = statement.column_count();
-        let mut out = Rows {
-            width: width as u32,
-            cells: Vec::new(),
-            heap: Vec::new(),
-        };
-        let mut rows = statement.raw_query();
-        while let Some(row) = rows.next().map_err(failure)? {
-            for column in 0..width {
-                out.cells.push(match row.get_ref(column).map_err(failure)? {
-                    ValueRef::Null => Cell::Null,
-                    ValueRef::Integer(value) => Cell::Integer(value),
-                    ValueRef::Real(value) => Cell::Real(value),
-                    ValueRef::Text(text) => {
-                        let start = out.heap.len() as u32;
-                        out.heap.extend_from_slice(text);
-                        Cell::Text(Span {
-                            start,
-                            len: text.len() as u32,
-                        })
-                    }
-                    ValueRef::Blob(_) => unreachable!("no statement reads blobs"),
-                });
-            }
-        }
-        drop(rows);
-        self.bytes += out.heap.len();
-        self.scanned += statement.reset_status(StatementStatus::FullscanStep);
-        Ok(out)
+        self.note(statement, params);
+        let rows = self.inner.query(statement, params)?;
+        self.bytes += rows.heap.len();
+        Ok(rows)
     }
 
     fn execute(&mut self, statement: &str, params: &[Value]) -> Result<u64, Failure> {
-        self.note(statement);
-        let mut statement = self.connection.prepare_cached(statement).map_err(failure)?;
-        bind(&mut statement, params).map_err(failure)?;
-        Ok(statement.raw_execute().map_err(failure)? as u64)
+        self.note(statement, params);
+        self.inner.execute(statement, params)
     }
 
     fn now(&self) -> Datetime {
@@ -169,39 +141,6 @@ impl Platform for Database {
 
     fn log(&mut self, level: Level, message: &str, fields: &[(String, String)]) {
         self.lines.push(format!("{level:?} {message} {fields:?}"));
-    }
-}
-
-/// Binds each `$n` by its number. The statement must use every parameter.
-fn bind(statement: &mut Statement<'_>, params: &[Value]) -> rusqlite::Result<()> {
-    assert_eq!(statement.parameter_count(), params.len());
-    for (number, value) in (1..).zip(params) {
-        let index = statement.parameter_index(&format!("${number}"))?.unwrap();
-        statement.raw_bind_parameter(index, Parameter(value))?;
-    }
-    Ok(())
-}
-
-struct Parameter<'a>(&'a Value);
-
-impl ToSql for Parameter<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self.0 {
-            Value::Null => ValueRef::Null,
-            Value::Boolean(value) => ValueRef::Integer(i64::from(*value)),
-            Value::Integer(value) => ValueRef::Integer(*value),
-            Value::Real(value) => ValueRef::Real(*value),
-            Value::Text(text) => ValueRef::Text(text.as_bytes()),
-            Value::Blob(bytes) => ValueRef::Blob(bytes),
-        }))
-    }
-}
-
-fn failure(error: rusqlite::Error) -> Failure {
-    Failure {
-        cause: Cause::Other,
-        constraint: None,
-        detail: error.to_string(),
     }
 }
 

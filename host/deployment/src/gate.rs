@@ -37,6 +37,8 @@ pub struct Gate {
     pub keys: TrustedKeys,
     /// The components, and the data that their migrations apply to.
     pub database: Arc<dyn Database>,
+    /// Whether backtraces have source lines: the gate then keeps each component's debug information.
+    pub debug: bool,
     /// How long each of `describe`, `assets` and `check` may take.
     pub patience: Duration,
     /// How long the migrations of one component may take. Writes wait for them.
@@ -180,7 +182,10 @@ impl Gate {
         let content = component.content.as_slice();
         // The compiler goes first: its errors are the clearest for bytes that are not a component.
         let compiled = self.compile(content, &component.digest);
-        let program = stage(journal, Stage::Compile, compiled).await?;
+        let mut program = stage(journal, Stage::Compile, compiled).await?;
+        if self.debug {
+            program.keep_debug_info(content);
+        }
         let described = async {
             let lines = Lines::default();
             let asked = self.runtime.describe(&program, self.deadline(), &lines);
@@ -210,9 +215,19 @@ impl Gate {
                 .assets(&described.program, self.deadline(), &lines);
             let assets = asked.await;
             note_log(journal, Stage::Bind, &lines);
-            let assets = assets?;
-            let bound = routes::bind(&interface, &described.description, &assets)?;
-            Ok(Served { bound, assets })
+            // Without the files the routes are checked all the same.
+            let (assets, refused) = match assets {
+                Ok(assets) => (assets, None),
+                Err(error) => (Vec::new(), Some(Rejection::from(error))),
+            };
+            let bound = routes::bind(&interface, &described.description, &assets);
+            match (bound, refused) {
+                (Ok(bound), None) => Ok(Served { bound, assets }),
+                (bound, refused) => {
+                    let rejections = bound.err().into_iter().chain(refused).collect();
+                    Err(Rejection::several(rejections))
+                }
+            }
         };
         stage(journal, Stage::Bind, bound).await
     }

@@ -15,7 +15,7 @@ use transcode::{
 pub enum Rejection {
     /// The bytes are not a component, or this host cannot compile it within its limits.
     #[error("the component cannot be compiled: {0}")]
-    Compile(#[from] CompileError),
+    Compile(CompileError),
     /// Its types cannot be read.
     #[error(transparent)]
     Interface(#[from] DecodeError),
@@ -132,17 +132,24 @@ pub enum TextFault {
 impl Rejection {
     /// Fails with these rejections, in their order; succeeds if the list is empty.
     pub(crate) fn unless_empty(rejections: Vec<Rejection>) -> Result<(), Rejection> {
-        let several = rejections
+        match rejections.is_empty() {
+            true => Ok(()),
+            false => Err(Rejection::several(rejections)),
+        }
+    }
+
+    /// Makes one rejection of these, in their order. There must be at least one.
+    pub(crate) fn several(rejections: Vec<Rejection>) -> Rejection {
+        let single = rejections
             .into_iter()
             .flat_map(|rejection| match rejection {
                 Rejection::Several(several) => several,
                 single => vec![single],
             });
-        let mut all: Vec<_> = several.take(MAX_REJECTIONS).collect();
+        let mut all: Vec<_> = single.take(MAX_REJECTIONS).collect();
         match all.len() {
-            0 => Ok(()),
-            1 => Err(all.remove(0)),
-            _ => Err(Rejection::Several(all)),
+            1 => all.remove(0),
+            _ => Rejection::Several(all),
         }
     }
 
@@ -212,6 +219,17 @@ impl Rejection {
     }
 }
 
+impl From<CompileError> for Rejection {
+    fn from(error: CompileError) -> Self {
+        match error {
+            CompileError::Interfaces(errors) => {
+                Rejection::several(errors.into_iter().map(Rejection::Load).collect())
+            }
+            other => Rejection::Compile(other),
+        }
+    }
+}
+
 fn first(several: &[Rejection]) -> String {
     several.first().map(ToString::to_string).unwrap_or_default()
 }
@@ -231,7 +249,7 @@ fn compile_code(error: &CompileError) -> Reason {
         CompileError::Refused(_) => Reason::NotAComponent,
         CompileError::Module => Reason::CoreModule,
         CompileError::Precompiled => Reason::PrecompiledCode,
-        CompileError::Interfaces(error) => load_code(error),
+        CompileError::Interfaces(errors) => errors.first().map_or(Reason::NotAComponent, load_code),
         CompileError::TimedOut(_) => Reason::CompileTimeExceeded,
         CompileError::OutOfMemory(_) | CompileError::Killed => Reason::CompileMemoryExceeded,
         CompileError::Failed(_) => Reason::CompilerFailed,
@@ -247,6 +265,7 @@ fn load_code(error: &LoadError) -> Reason {
         LoadError::Shape(_) => Reason::ImportShape,
         LoadError::Newer { .. } => Reason::ContractNewer,
         LoadError::Export(_) => Reason::MissingExport,
+        LoadError::Function(_) => Reason::ServiceUnreadable,
     }
 }
 

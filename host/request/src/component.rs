@@ -30,37 +30,35 @@ impl Component {
     /// Binds operations, in the order of the description's routes, to the exports of a program.
     ///
     /// # Errors
-    /// Returns [`MissingExport`] for the first operation that the program does not export.
+    /// Returns [`MissingExport`] if the program does not export an operation.
     pub fn new(
         runtime: Arc<Runtime>,
         program: Program,
         operations: Vec<Operation>,
     ) -> Result<Self, MissingExport> {
-        let operations = operations
-            .into_iter()
-            .map(
-                |operation| match program.operation(operation.interface(), operation.function()) {
-                    Some(export) => Ok(Arc::new(Bound { operation, export })),
-                    None => Err(MissingExport(format!(
-                        "{}#{}",
-                        operation.interface(),
-                        operation.function()
-                    ))),
-                },
-            )
-            .collect::<Result<_, _>>()?;
+        let (mut bound, mut missing) = (Vec::new(), Vec::new());
+        for operation in operations {
+            let (interface, function) = (operation.interface(), operation.function());
+            match program.operation(interface, function) {
+                Some(export) => bound.push(Arc::new(Bound { operation, export })),
+                None => missing.push(format!("{interface}#{function}")),
+            }
+        }
+        if !missing.is_empty() {
+            return Err(MissingExport(missing));
+        }
         Ok(Component {
             runtime,
             program: Arc::new(program),
-            operations,
+            operations: bound,
         })
     }
 }
 
-/// An operation that is in the component's types but not among the exports of its compiled code.
+/// Operations that are in the component's types but not among the exports of its compiled code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the compiled component does not export {0}")]
-pub struct MissingExport(String);
+#[error("the compiled component does not export {}", .0.join(", "))]
+pub struct MissingExport(Vec<String>);
 
 #[async_trait]
 impl Logic for Component {

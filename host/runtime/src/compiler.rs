@@ -109,9 +109,10 @@ pub enum CompileError {
     /// The input is machine code already. It cannot be checked, so it is not accepted.
     #[error("this is compiled code, not a component; use the .wasm file that it was compiled from")]
     Precompiled,
-    /// The component imports or exports other interfaces than this host's.
-    #[error(transparent)]
-    Interfaces(#[from] LoadError),
+    /// The component imports or exports other interfaces than this host's: everything that does not
+    /// fit, at least one.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Interfaces(Vec<LoadError>),
     /// The compilation took too long.
     #[error("the compilation took more than {} (--compile-timeout)",
         humantime::format_duration(*.0))]
@@ -188,7 +189,7 @@ impl Compiler {
                 let mut first = (&mut stdout).take(interfaces::MAX_LINE);
                 first.read_until(b'\n', &mut line).await.map_err(failed)?;
                 if let Some(interfaces) = Interfaces::from_line(&line) {
-                    interfaces.check()?;
+                    interfaces.check().map_err(CompileError::Interfaces)?;
                 }
                 stdout.read_to_end(&mut code).await.map_err(failed)?;
                 Ok(())

@@ -13,16 +13,45 @@ use contract::{Access, Asset, Bounds, Constraint, Description, Method, Migration
 #[error("{}", escaped(.0))]
 pub struct ContractViolation(String);
 
+/// Maximum number of violations that are reported together.
+const MAX_VIOLATIONS: usize = 50;
+
+impl ContractViolation {
+    /// One violation that says all of these; `None` if there are none.
+    fn of_all(violations: Vec<ContractViolation>) -> Option<Self> {
+        let all = violations.into_iter().take(MAX_VIOLATIONS);
+        let texts: Vec<String> = all.map(|violation| violation.0).collect();
+        (!texts.is_empty()).then(|| ContractViolation(texts.join("; ")))
+    }
+}
+
 /// Reads the result of `service.describe`.
 pub(super) fn description(value: &Val) -> Result<Description, ContractViolation> {
     let record = Record::of(value, "the description")?;
-    Ok(Description {
-        name: record.string("name")?,
-        version: record.string("version")?,
-        routes: record.list("routes", route)?,
-        migrations: record.list("migrations", migration)?,
-        constraints: record.list("constraints", constraint)?,
-    })
+    let (name, version) = (record.string("name"), record.string("version"));
+    let routes = record.list("routes", route);
+    let migrations = record.list("migrations", migration);
+    let constraints = record.list("constraints", constraint);
+    match (name, version, routes, migrations, constraints) {
+        (Ok(name), Ok(version), Ok(routes), Ok(migrations), Ok(constraints)) => Ok(Description {
+            name,
+            version,
+            routes,
+            migrations,
+            constraints,
+        }),
+        (name, version, routes, migrations, constraints) => {
+            let violations = [
+                name.err(),
+                version.err(),
+                routes.err(),
+                migrations.err(),
+                constraints.err(),
+            ];
+            let all = ContractViolation::of_all(violations.into_iter().flatten().collect());
+            Err(all.unwrap_or_else(|| unreachable!("one of them is an error")))
+        }
+    }
 }
 
 /// Reads the result of `service.assets`.
@@ -210,14 +239,25 @@ fn asset(value: &Val) -> Result<Asset, ContractViolation> {
     })
 }
 
+/// Reads each item of a list. The violations of all items are reported together.
 fn list<T>(
     value: &Val,
     what: &str,
     read: impl Fn(&Val) -> Result<T, ContractViolation>,
 ) -> Result<Vec<T>, ContractViolation> {
-    match value {
-        Val::List(values) => values.iter().map(read).collect(),
-        _ => Err(ContractViolation(format!("{what} is not a list"))),
+    let Val::List(values) = value else {
+        return Err(ContractViolation(format!("{what} is not a list")));
+    };
+    let (mut items, mut violations) = (Vec::new(), Vec::new());
+    for value in values.iter() {
+        match read(value) {
+            Ok(item) => items.push(item),
+            Err(violation) => violations.push(violation),
+        }
+    }
+    match ContractViolation::of_all(violations) {
+        None => Ok(items),
+        Some(all) => Err(all),
     }
 }
 
@@ -353,9 +393,12 @@ mod tests {
         let place = || ("place", Val::String("a:b/c#d.e".to_owned()));
         let later = record(&[place(), ("multiple-of", some(Val::Float64(2.0)))]);
         assert_eq!(
-            described(Some(vec![later])),
+            described(Some(vec![later.clone()])),
             Err("the constraint of a:b/c#d.e has multiple-of, which a newer host knows".to_owned())
         );
+        let both = described(Some(vec![later.clone(), later.clone()]));
+        let both = both.expect_err("accepted");
+        assert_eq!(both.matches("multiple-of").count(), 2, "{both}");
         let mistyped = record(&[place(), ("max-length", some(Val::String("9".to_owned())))]);
         assert_eq!(
             described(Some(vec![mistyped])),

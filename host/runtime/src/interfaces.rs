@@ -4,8 +4,8 @@
 //! minutes, and writes them as the first line of its output. The host decides. So the types of a
 //! hostile component are read within the child's limits, and a missing import is reported at once.
 //!
-//! Only names are checked here. Whether the functions have the right types is known when the code
-//! is linked (`load`).
+//! Of what the component imports only the names are checked here. Whether the imported functions have the
+//! right types is known when the code is linked (`load`).
 
 use serde_json::{Value, json};
 use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
@@ -13,7 +13,7 @@ use wasmparser::types::TypesRef;
 use wasmparser::{Parser, Payload, ValidPayload, Validator, WasmFeatures};
 
 use super::load::{self, LoadError};
-use super::{SERVICE, imports};
+use super::{SERVICE, imports, shape};
 
 /// Maximum size of the line, in bytes.
 pub(super) const MAX_LINE: u64 = 64 << 10;
@@ -23,9 +23,6 @@ const MAX_NAMES: usize = 64;
 /// Maximum number of bytes of one name. Longer names are cut off.
 const MAX_NAME: usize = 200;
 
-/// The functions that every component exports.
-pub(super) const SERVICE_FUNCTIONS: [&str; 4] = ["describe", "assets", "check", "health"];
-
 /// What a component imports and exports.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Interfaces {
@@ -34,8 +31,10 @@ pub(super) struct Interfaces {
     imports: Vec<String>,
     /// The exported instances that have the name of the platform's service, in any version.
     services: Vec<String>,
-    /// The functions of these instances.
+    /// Those functions of these instances that this host calls.
     functions: Vec<String>,
+    /// In what their types differ from what this host calls and reads, as sentences.
+    unfit: Vec<String>,
 }
 
 impl Interfaces {
@@ -83,19 +82,30 @@ impl Interfaces {
         let services = exported
             .iter()
             .filter(|name| load::split(name).0 == load::split(SERVICE).0);
-        let functions =
-            services
-                .clone()
-                .filter_map(|name| match types.component_item_for_export(name)?.ty {
-                    ComponentEntityType::Instance(instance) => Some(&types[instance].exports),
-                    _ => None,
-                });
-        let functions = functions.flat_map(|exports| exports.keys().map(String::as_str));
+        let (mut functions, mut unfit) = (Vec::new(), Vec::new());
+        for service in services.clone() {
+            let item = types.component_item_for_export(service);
+            let Some(ComponentEntityType::Instance(instance)) = item.map(|item| item.ty) else {
+                continue;
+            };
+            for (name, shape) in shape::SERVICE {
+                let Some(item) = types[instance].exports.get(name) else {
+                    continue;
+                };
+                functions.push(name);
+                match item.ty {
+                    ComponentEntityType::Func(function) => {
+                        unfit.extend(shape::faults(types, name, &types[function], shape));
+                    }
+                    _ => unfit.push(format!("{name} is not a function")),
+                }
+            }
+        }
         Interfaces {
             imports: names(needed.copied()),
             services: names(services.copied()),
-            // The functions that are looked for must not be cut off behind others.
-            functions: names(functions.filter(|name| SERVICE_FUNCTIONS.contains(name))),
+            functions: names(functions.into_iter()),
+            unfit: names(unfit.iter().map(String::as_str)),
         }
     }
 
@@ -105,6 +115,7 @@ impl Interfaces {
             "imports": self.imports,
             "services": self.services,
             "functions": self.functions,
+            "unfit": self.unfit,
         });
         format!("{line}\n")
     }
@@ -120,6 +131,7 @@ impl Interfaces {
             imports: list("imports")?,
             services: list("services")?,
             functions: list("functions")?,
+            unfit: list("unfit")?,
         })
     }
 
@@ -127,22 +139,30 @@ impl Interfaces {
     /// this host calls.
     ///
     /// # Errors
-    /// [`LoadError::Import`], [`LoadError::Newer`] or [`LoadError::Export`].
-    pub(super) fn check(&self) -> Result<(), LoadError> {
-        load::check_imports(&self.imports)?;
-        let mut names = self.imports.iter().chain(&self.services);
+    /// Returns everything that does not fit: [`LoadError::Import`], [`LoadError::Newer`],
+    /// [`LoadError::Export`] and [`LoadError::Function`].
+    pub(super) fn check(&self) -> Result<(), Vec<LoadError>> {
+        let mut errors = Vec::new();
+        errors.extend(load::check_imports(&self.imports).err());
         // A later version of the same track may fit: that shows when the functions are linked.
-        let other = names.find(|name| {
+        let of_other_track = |name: &&String| {
             let offered = imports::offered(load::split(name).0);
             offered.is_some_and(|offered| load::track(load::split(name).1) > load::track(offered))
-        });
-        if let Some(error) = other.and_then(|name| load::newer(std::slice::from_ref(name))) {
-            return Err(error);
+        };
+        let names = self.imports.iter().chain(&self.services);
+        errors.extend(names.filter(of_other_track).filter_map(load::newer));
+        let exports = |function: &str| self.functions.iter().any(|found| found == function);
+        if let Some(missing) = load::missing(exports) {
+            match self.services.iter().find_map(load::newer) {
+                None => errors.push(missing),
+                Some(newer) if errors.contains(&newer) => {}
+                Some(newer) => errors.push(newer),
+            }
         }
-        let exports = |function: &&str| self.functions.iter().any(|found| found == function);
-        match SERVICE_FUNCTIONS.iter().find(|function| !exports(function)) {
-            None => Ok(()),
-            Some(missing) => Err(load::newer(&self.services).unwrap_or(LoadError::Export(missing))),
+        errors.extend(self.unfit.iter().cloned().map(LoadError::Function));
+        match errors.is_empty() {
+            true => Ok(()),
+            false => Err(errors),
         }
     }
 }
@@ -179,25 +199,69 @@ mod tests {
 
     /// A component that exports a service, behind the given parts.
     fn component(parts: &str) -> Vec<u8> {
-        let functions = SERVICE_FUNCTIONS.map(|name| format!("(export \"{name}\" (func $f))"));
+        let types = [
+            ("describe", "$description"),
+            ("assets", "$assets"),
+            ("check", "(result (error string))"),
+            ("health", "$health"),
+        ];
+        with_service(parts, &types)
+    }
+
+    /// A component that exports a service with functions of these results, behind the given parts.
+    fn with_service(parts: &str, functions: &[(&str, &str)]) -> Vec<u8> {
+        let lifted = functions.iter().map(|(name, result)| {
+            format!(
+                "(func ${name} (export \"{name}-\") (result {result})
+                    (canon lift (core func $i \"f\") (memory $i \"m\") (realloc (func $i \"r\"))))"
+            )
+        });
+        let exports = functions.iter();
+        let exports = exports.map(|(name, _)| format!("(export \"{name}\" (func ${name}))"));
         let text = format!(
             "(component {parts}
-                (core module $m (func (export \"f\")))
+                (core module $m
+                    (memory (export \"m\") 1)
+                    (func (export \"f\") (result i32) i32.const 0)
+                    (func (export \"r\") (param i32 i32 i32 i32) (result i32) i32.const 0))
                 (core instance $i (instantiate $m))
-                (func $f (canon lift (core func $i \"f\")))
+                (type $d (record (field \"name\" string) (field \"version\" string)))
+                (export $description \"description\" (type $d))
+                (type $a (record (field \"path\" string) (field \"media-type\" string)
+                    (field \"content\" (list u8))))
+                (export $asset \"asset\" (type $a))
+                (type $assets (list $asset))
+                (type $health (result (list (tuple string s64)) (error string)))
+                {}
                 (instance $service {})
                 (export \"{SERVICE}\" (instance $service)))",
-            functions.concat()
+            lifted.collect::<String>(),
+            exports.collect::<String>()
         );
         wat::parse_str(text).expect("WebAssembly")
     }
 
-    fn checked(component: &[u8]) -> Result<(), LoadError> {
+    fn checked(component: &[u8]) -> Result<(), Vec<LoadError>> {
         let line = Interfaces::read(component).expect("a component").to_line();
         assert!(line.len() as u64 <= MAX_LINE, "{} bytes", line.len());
         Interfaces::from_line(line.as_bytes())
             .expect("a line")
             .check()
+    }
+
+    /// The text about imports that this host does not offer, which is all that does not fit.
+    #[track_caller]
+    fn unknown(component: &[u8]) -> String {
+        match checked(component).expect_err("accepted").as_slice() {
+            [LoadError::Import(text)] => text.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Whether all that does not fit is one interface of a later version.
+    fn needs_a_later_host(component: &[u8]) -> bool {
+        let errors = checked(component).expect_err("accepted");
+        matches!(errors.as_slice(), [LoadError::Newer { .. }])
     }
 
     #[test]
@@ -214,9 +278,7 @@ mod tests {
         assert_eq!(checked(&component(types)), Ok(()));
         let resource =
             r#"(import "acme:tasks/things" (instance (export "thing" (type (sub resource)))))"#;
-        let Err(LoadError::Import(text)) = checked(&component(resource)) else {
-            panic!("the resource was accepted");
-        };
+        let text = unknown(&component(resource));
         assert!(text.starts_with("acme:tasks/things; "), "{text}");
     }
 
@@ -225,10 +287,7 @@ mod tests {
         let refused = |names: &[&str]| {
             let import = |name| format!(r#"(import "{name}" (instance (export "f" (func))))"#);
             let imports: String = names.iter().map(import).collect();
-            let Err(LoadError::Import(text)) = checked(&component(&imports)) else {
-                panic!("{names:?} were accepted");
-            };
-            text
+            unknown(&component(&imports))
         };
         for (name, advice) in [
             ("wasi:keyvalue/store@0.2.0", "wasi:cli/imports@0.2"),
@@ -258,8 +317,7 @@ mod tests {
                 assert_eq!(checked(&component(&import)), Ok(()), "{name}@{version}");
             }
             let import = format!(r#"(import "{name}@0.3.0" (func))"#);
-            let newer = checked(&component(&import));
-            assert!(matches!(newer, Err(LoadError::Newer { .. })), "{newer:?}");
+            assert!(needs_a_later_host(&component(&import)), "{name}");
         }
     }
 
@@ -270,17 +328,76 @@ mod tests {
                 r#"(import "task-host:platform/sql@{version}" (instance (export "f" (func))))"#
             ))
         };
-        assert!(matches!(
-            checked(&import("2.0.0")),
-            Err(LoadError::Newer { .. })
-        ));
+        assert!(needs_a_later_host(&import("2.0.0")));
         assert_eq!(checked(&import("1.7.0")), Ok(()));
     }
 
+    /// What is said about each thing that does not fit.
+    fn texts(component: &[u8]) -> Vec<String> {
+        let errors = checked(component).expect_err("accepted");
+        errors.iter().map(ToString::to_string).collect()
+    }
+
     #[test]
-    fn a_component_without_the_service_misses_its_first_function() {
+    fn all_missing_functions_are_named_at_once() {
+        let missing =
+            |functions| format!("the component does not export {SERVICE} with {functions}");
         let empty = wat::parse_str("(component)").expect("WebAssembly");
-        assert_eq!(checked(&empty), Err(LoadError::Export("describe")));
+        assert_eq!(texts(&empty), [missing("describe, assets, check, health")]);
+        let check = [("check", "(result (error string))")];
+        assert_eq!(
+            texts(&with_service("", &check)),
+            [missing("describe, assets, health")]
+        );
+    }
+
+    #[test]
+    fn every_function_with_another_type_is_named_with_all_that_is_wrong() {
+        let component = with_service(
+            r#"(type $n (record (field "version" u32))) (export $nameless "nameless" (type $n))
+                (type $c (record (field "path" string) (field "content" string)))
+                (export $file "file" (type $c))"#,
+            &[
+                ("describe", "$nameless"),
+                ("assets", "(list $file)"),
+                ("check", "string"),
+                ("health", "(result (list (tuple string u64)))"),
+            ],
+        );
+        let unfit =
+            |text: &str| format!("the component's {SERVICE} does not fit this host: {text}");
+        assert_eq!(
+            texts(&component),
+            [
+                "the result of describe has no name, a string",
+                "version of the result of describe is not a string",
+                "an item of the result of assets has no media-type, a string",
+                "content of an item of the result of assets is not a list<u8>",
+                "the result of check is not a result",
+                "the second of an item of the success of the result of health is not an s64",
+            ]
+            .map(unfit)
+        );
+    }
+
+    #[test]
+    fn wrong_imports_and_wrong_exports_are_reported_together() {
+        let imports =
+            r#"(import "acme:a/a" (func)) (import "task-host:platform/sql@2.0.0" (func))"#;
+        let found = checked(&with_service(imports, &[("check", "string")]));
+        let found = found.expect_err("accepted");
+        assert!(
+            matches!(
+                found.as_slice(),
+                [
+                    LoadError::Import(_),
+                    LoadError::Newer { .. },
+                    LoadError::Export(_),
+                    LoadError::Function(_)
+                ]
+            ),
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -288,9 +405,7 @@ mod tests {
         let imports: String = (0..5000)
             .map(|number| format!("(import \"{}x{number}\" (func))", "long-".repeat(50)))
             .collect();
-        let Err(LoadError::Import(names)) = checked(&component(&imports)) else {
-            panic!("the imports were accepted");
-        };
+        let names = unknown(&component(&imports));
         assert!(names.len() < 16 << 10, "{} bytes", names.len());
     }
 

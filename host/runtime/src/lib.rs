@@ -28,6 +28,7 @@ mod cache;
 mod cgroup;
 mod clearing;
 mod compiler;
+mod debug_info;
 mod description;
 mod direct;
 mod engine;
@@ -41,6 +42,7 @@ mod load;
 mod log_lines;
 mod meters;
 mod program;
+mod shape;
 mod slot;
 mod state;
 

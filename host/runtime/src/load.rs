@@ -12,7 +12,7 @@ use wasmtime::component::{Component, Linker};
 use super::compiler::CompiledCode;
 use super::program::Program;
 use super::state::State;
-use super::{SERVICE, imports, interfaces};
+use super::{SERVICE, imports, shape};
 
 /// Why compiled code was not loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,9 +43,12 @@ pub enum LoadError {
         /// The version that the host has.
         offered: &'static str,
     },
-    /// The component does not export a function of the platform's `service` interface.
-    #[error("the component does not export {SERVICE} with {0}")]
-    Export(&'static str),
+    /// The component does not export these functions of the platform's `service` interface.
+    #[error("the component does not export {SERVICE} with {}", .0.join(", "))]
+    Export(Vec<&'static str>),
+    /// A function of the component's `service` interface has another type than this host reads.
+    #[error("the component's {SERVICE} does not fit this host: {0}")]
+    Function(String),
 }
 
 pub(super) fn load(
@@ -69,13 +72,20 @@ pub(super) fn load(
         .map_err(|error| link_error(&component, engine, &error))?;
     let component_type = component.component_type();
     let program = Program::new(instance, component);
-    for function in interfaces::SERVICE_FUNCTIONS {
-        if program.export(SERVICE, function).is_none() {
+    match missing(|function| program.export(SERVICE, function).is_some()) {
+        None => Ok(program),
+        Some(missing) => {
             let exports = names_of(component_type.exports(engine));
-            return Err(newer(&exports).unwrap_or(LoadError::Export(function)));
+            Err(exports.iter().find_map(newer).unwrap_or(missing))
         }
     }
-    Ok(program)
+}
+
+/// The error that names the functions of the service that are not exported. `None`: all are.
+pub(super) fn missing(exports: impl Fn(&str) -> bool) -> Option<LoadError> {
+    let functions = shape::SERVICE.into_iter().map(|(name, _)| name);
+    let missing: Vec<_> = functions.filter(|name| !exports(name)).collect();
+    (!missing.is_empty()).then_some(LoadError::Export(missing))
 }
 
 /// Why compiled code cannot be deserialized. The error of the pool's own check has no type, so it
@@ -94,7 +104,10 @@ fn unusable(error: wasmtime::Error) -> LoadError {
 fn link_error(component: &Component, engine: &Engine, error: &wasmtime::Error) -> LoadError {
     let imports = names_of(component.component_type().imports(engine));
     match check_imports(&imports) {
-        Ok(()) => newer(&imports).unwrap_or_else(|| LoadError::Shape(format!("{error:#}"))),
+        Ok(()) => {
+            let newer = imports.iter().find_map(newer);
+            newer.unwrap_or_else(|| LoadError::Shape(format!("{error:#}")))
+        }
         Err(unknown) => unknown,
     }
 }
@@ -149,15 +162,13 @@ fn names_of<'a, T>(items: impl Iterator<Item = (&'a str, T)>) -> Vec<String> {
     items.map(|(name, _)| name.to_owned()).collect()
 }
 
-/// The error for the first of these interfaces whose version is later than this host's.
-pub(super) fn newer(names: &[String]) -> Option<LoadError> {
-    names.iter().find_map(|name| {
-        let (interface, version) = split(name);
-        let offered = imports::offered(interface)?;
-        (numbers(version) > numbers(offered)).then(|| LoadError::Newer {
-            needed: name.clone(),
-            offered,
-        })
+/// The error for an interface whose version is later than this host's.
+pub(super) fn newer(name: &String) -> Option<LoadError> {
+    let (interface, version) = split(name);
+    let offered = imports::offered(interface)?;
+    (numbers(version) > numbers(offered)).then(|| LoadError::Newer {
+        needed: name.clone(),
+        offered,
     })
 }
 
@@ -249,6 +260,6 @@ mod tests {
     fn a_module_may_have_several_memories_and_tables() {
         let module = "(core module $m (memory 1) (memory 1) (table 1 funcref) (table 1 funcref))
             (core instance (instantiate $m))";
-        assert_eq!(refused(module), LoadError::Export("describe"));
+        assert!(matches!(refused(module), LoadError::Export(_)));
     }
 }

@@ -10,11 +10,12 @@
 
 use std::time::{Duration, Instant};
 
-use tracing::{Instrument as _, trace_span};
+use tracing::{Instrument as _, trace_span, warn};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Val, WasmList};
 use wasmtime::{CallHook, Engine, Store, WasmBacktrace};
 
+use super::debug_info::DebugInfo;
 use super::direct;
 use super::fault::{Fault, Interruption};
 use super::limits::Limits;
@@ -32,6 +33,8 @@ const FIRST_TICKS: u64 = 2;
 pub struct Program {
     instance: InstancePre<State>,
     component: Component,
+    /// The source lines for backtraces. `None`: nobody wants them.
+    debug_info: Option<DebugInfo>,
 }
 
 /// A function that a program exports. It can be called only on the program that it came from.
@@ -94,7 +97,15 @@ impl Program {
         Program {
             instance,
             component,
+            debug_info: None,
         }
+    }
+
+    /// Keeps the component's debug information, so that backtraces have source lines. The log then also
+    /// says where the logic was when a limit ended a call. `component` is what the program was
+    /// compiled from.
+    pub fn keep_debug_info(&mut self, component: &[u8]) {
+        self.debug_info = Some(DebugInfo::read(component));
     }
 
     /// Looks up an exported function. `interface` is the interface's name with its version,
@@ -159,7 +170,7 @@ impl Program {
         let result = result.map(|returned| reading.in_scope(|| read(returned.resolve(&store))));
         let state = store.into_data();
         Ended {
-            result: result.map_err(interruption_of),
+            result: result.map_err(|error| self.interruption_of(&error, &state)),
             cost: Cost {
                 instantiation,
                 guest: elapsed.saturating_sub(state.host_time),
@@ -167,6 +178,23 @@ impl Program {
             },
             state,
         }
+    }
+
+    /// Finds out what ended a call. With debug information the log says where the logic was when a limit
+    /// ended it; the text of a trap has that anyway.
+    fn interruption_of(&self, error: &wasmtime::Error, state: &State) -> Interruption {
+        let debug_info = self.debug_info.as_ref();
+        let interruption = interruption_of(error, debug_info);
+        if let Interruption::Fault(fault) = &interruption
+            && !matches!(fault, Fault::Trap(_))
+            && let Some(debug_info) = debug_info
+            && let Some(frames) = error.downcast_ref::<WasmBacktrace>()
+        {
+            let _entered = state.log.span().entered();
+            let place = printable(&debug_info.trace(frames));
+            warn!("the logic was here ({}):\n{place}", fault.code());
+        }
+        interruption
     }
 
     async fn run(
@@ -237,7 +265,7 @@ impl RawReturnValue {
 
 /// Finds out what ended a call. An [`Interruption`] of ours keeps its kind; any other error is a
 /// trap.
-fn interruption_of(error: wasmtime::Error) -> Interruption {
+fn interruption_of(error: &wasmtime::Error, debug_info: Option<&DebugInfo>) -> Interruption {
     if let Some(interruption) = error.downcast_ref::<Interruption>() {
         return interruption.clone();
     }
@@ -247,11 +275,18 @@ fn interruption_of(error: wasmtime::Error) -> Interruption {
     }
     // The cause first, then the place in the guest. If RUST_BACKTRACE is set, wasmtime's own text
     // would have the host's stack between them.
-    let text = match error.downcast_ref::<WasmBacktrace>() {
-        Some(frames) => format!("{}\n{frames}", error.root_cause()),
-        None => format!("{error:#}"),
+    let text = match (error.downcast_ref::<WasmBacktrace>(), debug_info) {
+        (Some(frames), Some(debug_info)) => {
+            format!("{}\n{}", error.root_cause(), debug_info.trace(frames))
+        }
+        (Some(frames), None) => format!("{}\n{frames}", error.root_cause()),
+        (None, _) => format!("{error:#}"),
     };
-    // The names of functions in it are the component's.
+    Fault::Trap(printable(&text)).into()
+}
+
+/// Escapes each line: the names of functions and files are the component's.
+fn printable(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(escaped).collect();
-    Fault::Trap(lines.join("\n")).into()
+    lines.join("\n")
 }

@@ -54,6 +54,7 @@ static FILES: LazyLock<Vec<(&'static str, File)>> = LazyLock::new(|| {
         file!("failures.js", SCRIPT),
         file!("figures.js", SCRIPT),
         file!("format.js", SCRIPT),
+        file!("lines.js", SCRIPT),
         file!("list.js", SCRIPT),
         file!("login.js", SCRIPT),
         file!("messages.js", SCRIPT),

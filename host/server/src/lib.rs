@@ -41,6 +41,7 @@ mod problem;
 mod recent;
 mod router;
 mod surface;
+pub mod tables;
 mod trace;
 mod wire;
 

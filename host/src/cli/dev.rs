@@ -5,6 +5,7 @@
 //! has already, a host on a new database takes over.
 
 mod sources;
+mod tables;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -24,6 +25,7 @@ use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::sources::Sources;
+use self::tables::TablesPage;
 use super::client::{self, Client, Credentials, RetryPolicy, Update, Upload};
 use super::hurl::{self, Player};
 use super::local_host::{Launch, LocalHost};
@@ -183,6 +185,8 @@ struct Session<'a> {
     live: Option<Bytes>,
     /// The content of the seed that the database was filled with.
     seeded: Option<Vec<u8>>,
+    /// The page with the content of the database. `None`: the host is elsewhere.
+    tables: Option<TablesPage>,
     /// Where the host listens, once one has started.
     addresses: Option<[SocketAddr; 2]>,
     out: Stdout<std::io::Stdout>,
@@ -215,6 +219,7 @@ impl<'a> Session<'a> {
             host: None,
             live: None,
             seeded: None,
+            tables: None,
             addresses: None,
             out: Stdout::new(std::io::stdout()),
         })
@@ -227,6 +232,9 @@ impl<'a> Session<'a> {
 
     /// Puts each change into service until an error ends it.
     async fn run(&mut self) -> Result<std::convert::Infallible> {
+        if self.args.to.is_none() {
+            self.tables = Some(TablesPage::serve().await?);
+        }
         let mut saved = None;
         loop {
             let began = Instant::now();
@@ -311,7 +319,7 @@ impl<'a> Session<'a> {
             Data::Elsewhere => bail!("the host is not a local one"),
         };
         let seed = self.project.seed().ok().flatten();
-        let mut flags = ["--probation", "0s", "--log", &self.args.log]
+        let mut flags = ["--debug", "--probation", "0s", "--log", &self.args.log]
             .map(OsStr::new)
             .to_vec();
         if let Some(Seed::Sql(path)) = &seed {
@@ -340,6 +348,9 @@ impl<'a> Session<'a> {
         };
         let api = host.api;
         self.host = Some(host);
+        if let Some(tables) = &self.tables {
+            tables.show(database.parse()?);
+        }
         if let (Some(Seed::Hurl(path)), Data::ThrownAway(..)) = (&seed, &self.data)
             && let Err(error) = play(path, api).await
         {
@@ -392,6 +403,11 @@ impl<'a> Session<'a> {
             .and_then(|code| code.known())
             .is_some_and(is_about_history);
         if !migration {
+            let all = deployment.events.iter().flat_map(|event| &event.rejections);
+            let further: Vec<_> = all.skip(1).map(|rejection| &rejection.reason).collect();
+            for further in &further {
+                self.say(&format!("refused: {further}"));
+            }
             self.say(&format!(
                 "refused: {reason}; the logic before it stays in service"
             ));
@@ -471,6 +487,9 @@ impl<'a> Session<'a> {
             format!("  documentation  {docs}"),
             format!("  console        {admin}console"),
         ];
+        if let Some(tables) = &self.tables {
+            lines.push(format!("  tables         http://{}/", tables.address));
+        }
         if let Some(page) = &page {
             lines.insert(1, format!("  page           {page}"));
         }

@@ -110,6 +110,7 @@ async fn set_up(
         // No signature is required: whoever runs this command can write to the database directly.
         keys: TrustedKeys::default(),
         database: database.clone(),
+        debug: false,
         patience: STEP_TIMEOUT,
         migration_time: STEP_TIMEOUT,
         dry_run_time: STEP_TIMEOUT,

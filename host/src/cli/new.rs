@@ -102,6 +102,9 @@ const RESERVED: [&str; 75] = [
     "with",
 ];
 
+/// What follows this line in a manifest of an SDK is not for projects.
+const REPOSITORY_ONLY: &str = "\n# Only in this repository.\n";
+
 /// A file of a project: its path and its text.
 type File = (&'static str, &'static str);
 
@@ -323,9 +326,8 @@ fn create(folder: &Path, name: &str, language: Language) -> anyhow::Result<()> {
         write(root.join(with_name(path)), with_name(text))?;
     }
     for (path, text) in language.sdk() {
-        // The lints of this repository are not for projects.
-        let text = text.replace("\n[lints]\nworkspace = true\n", "");
-        write(root.join("sdk").join(path), text)?;
+        let text = text.split(REPOSITORY_ONLY).next().unwrap_or_default();
+        write(root.join("sdk").join(path), text.to_owned())?;
     }
     if interface.is_some() {
         wit::write(&root.join("wit/deps"), false)?;

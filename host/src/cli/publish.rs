@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::process::block_on;
 use crate::failure::Failure;
-use crate::oci::{self, Artifact};
+use crate::oci::{self, Artifact, Publication};
 use crate::signature_file;
 use crate::stdout::print;
 
@@ -35,7 +35,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let signature = signature_file::read(&args.file, None);
     let signature = signature.map_err(|reason| Failure::setting("FILE", reason))?;
     let signature = signature.map(|signature| BASE64_STANDARD.encode(signature));
-    let published = block_on(args.to.push(&args.registry, content, signature))?;
+    let publication = Publication::component(content, signature)
+        .with_context(|| format!("cannot publish {}", args.to))?;
+    let published = block_on(args.to.push(&args.registry, publication))?;
     // Scripts pass this line to `deploy` or --declared-component, so nothing else is printed.
     let published = published.to_string();
     Ok(print([&published]).context(published)?)

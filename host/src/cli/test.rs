@@ -228,7 +228,7 @@ impl<'a> Run<'a> {
             database: "sqlite::memory:",
             cache: self.cache.path(),
             addresses: [any, any],
-            flags: &["--log", "warn,task_host::app=info,logic=debug"].map(OsStr::new),
+            flags: &["--debug", "--log", "warn,task_host::app=info,logic=debug"].map(OsStr::new),
             inherits_settings: false,
         };
         let log = self.log.clone();

@@ -1,12 +1,16 @@
 //! `task-host wit`: writes the WIT packages that logic uses. They are part of this program, so they fit the
-//! host that will run the logic.
+//! host that will run the logic. With `--publish`, the platform's package goes to a registry instead, in the form
+//! that `wkg` and other tools for WIT read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use wit_parser::{Resolve, WorldItem, WorldKey};
 
+use super::process::block_on;
 use crate::failure::Failure;
+use crate::oci::{self, Artifact, Publication};
 use crate::stdout::print;
 
 /// Each file below a folder `deps`, and its text.
@@ -46,7 +50,10 @@ const FILES: [(&str, &str); 8] = [
 ];
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  task-host wit --out wit/deps")]
+#[command(after_help = "\
+Examples:
+  task-host wit --out wit/deps
+  task-host wit --publish oci://ghcr.io/acme/task-host/platform:1.0.0")]
 pub(super) struct Args {
     /// The folder for the packages. It is created if it does not exist
     #[arg(long, value_name = "DIR", default_value = "wit/deps")]
@@ -55,9 +62,20 @@ pub(super) struct Args {
     /// Replace files that differ
     #[arg(long)]
     force: bool,
+
+    /// Publish the package task-host:platform to an OCI registry instead of writing files:
+    /// oci://REGISTRY/REPOSITORY:VERSION. The tag must be the package's version
+    #[arg(long, value_name = "REFERENCE", conflicts_with_all = ["out", "force"])]
+    publish: Option<Artifact>,
+
+    #[command(flatten)]
+    registry: oci::Args,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    if let Some(to) = &args.publish {
+        return publish(to, &args.registry);
+    }
     let written = write(&args.out, args.force)?;
     let out = args.out.display();
     let lines = match written.is_empty() {
@@ -68,6 +86,57 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             .collect(),
     };
     Ok(print(lines)?)
+}
+
+/// Publishes the platform's package, and prints its reference by digest.
+fn publish(to: &Artifact, registry: &oci::Args) -> Result<(), Failure> {
+    let package = platform()?;
+    // Readers find a version of a package by the tag.
+    if to.is_pinned() || to.tag() != Some(&package.version) {
+        let reason = format!(
+            "give the tag {}, which is the version of the package, and no digest",
+            package.version
+        );
+        return Err(Failure::setting("--publish", reason));
+    }
+    let published = block_on(to.push(registry, package.publication))?.to_string();
+    Ok(print([&published]).context(published)?)
+}
+
+/// The platform's package, ready to be published.
+struct Package {
+    version: String,
+    publication: Publication,
+}
+
+/// Encodes the platform's package in its binary form, with its documentation.
+fn platform() -> anyhow::Result<Package> {
+    const FOLDER: &str = "platform/";
+    // The file with the world declares the package, so it comes first.
+    let files = FILES.iter().filter(|(name, _)| name.starts_with(FOLDER));
+    let (world, others): (Vec<_>, Vec<_>) =
+        files.partition(|(name, _)| name.ends_with("/world.wit"));
+    let texts: Vec<&str> = world.iter().chain(&others).map(|(_, text)| *text).collect();
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("platform.wit", &texts.join("\n"))?;
+    let version = resolve.packages[package].name.version.clone();
+    let world = resolve.select_world(&[package], None)?;
+    let interfaces = |items: &wit_parser::IndexMap<WorldKey, WorldItem>| {
+        items
+            .keys()
+            .map(|key| resolve.name_world_key(key))
+            .collect()
+    };
+    let world = &resolve.worlds[world];
+    let content = wit_component::encode(&resolve, package)?;
+    Ok(Package {
+        version: version.context("the package has no version")?.to_string(),
+        publication: Publication::wit_package(
+            content,
+            interfaces(&world.exports),
+            interfaces(&world.imports),
+        ),
+    })
 }
 
 /// Writes the packages below `folder` and returns the files that were not there in the same form.

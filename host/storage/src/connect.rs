@@ -4,9 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
+
 use crate::postgres::{self, Postgres, Url};
 use crate::sqlite::{self, Durability, Sqlite};
-use crate::transfer::{Export, TransferError};
+use crate::transfer::{Export, Place, TransferError, View};
 use crate::{Database, Location, OpenError};
 
 /// How a database is opened, for every engine.
@@ -104,6 +106,23 @@ pub async fn export(location: &Location) -> Result<Export, TransferError> {
         Location::Sqlite(path) => sqlite::export(path),
         Location::Temporary => Err(TransferError::Temporary),
         Location::Postgres(url) => postgres::export(url).await,
+    }
+}
+
+/// Reads the names of the logic's tables at a location, and some rows of one of them, for people. Other
+/// users of the database are not blocked.
+///
+/// # Errors
+/// As [`export`].
+pub async fn view(location: &Location, place: Option<Place>) -> Result<View, TransferError> {
+    match location {
+        Location::Sqlite(path) => {
+            let path = path.clone();
+            let viewed = spawn_blocking(move || sqlite::view(&path, place.as_ref())).await;
+            viewed.unwrap_or_else(|error| Err(TransferError::Failed(error.to_string())))
+        }
+        Location::Temporary => Err(TransferError::Temporary),
+        Location::Postgres(url) => postgres::view(url, place.as_ref()).await,
     }
 }
 

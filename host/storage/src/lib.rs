@@ -15,7 +15,7 @@
 //! | the logic's events | [`Transaction::publish`], [`Feed`] |
 //! | stored components and deployments | [`Registry`] |
 //! | the hosts that share a database | [`Replicas`] |
-//! | copies of the logic's data | [`transfer`], [`export`], [`backup`], [`Database::import`] |
+//! | copies of the logic's data | [`transfer`], [`export`], [`view`], [`backup`], [`Database::import`] |
 //! | metrics | [`Stats`] |
 //!
 //! # Who is at fault
@@ -62,7 +62,7 @@ pub mod transfer;
 pub mod value;
 
 pub use self::budget::{Budget, Usage};
-pub use self::connect::{Options, backup, check_place, connect, export};
+pub use self::connect::{Options, backup, check_place, connect, export, view};
 pub use self::database::{Database, RecordedAnswer, Transaction};
 pub use self::dialect::Dialect;
 pub use self::error::{Cause, Error, Failure, Limit, MigrationError, OpenError, StorageFault};

@@ -43,5 +43,5 @@ mod value;
 
 pub use self::config::Config;
 pub use self::database::Postgres;
-pub(super) use self::transfer::export::export;
+pub(super) use self::transfer::export::{export, view};
 pub use self::url::{Url, UrlError};

@@ -39,4 +39,4 @@ mod transfer;
 pub use self::config::{Config, DiskSync, Durability, LogSync};
 pub use self::database::Sqlite;
 pub(super) use self::place::check as check_place;
-pub(super) use self::transfer::{backup::backup, export::export};
+pub(super) use self::transfer::{backup::backup, export::export, export::view};

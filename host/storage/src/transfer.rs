@@ -59,6 +59,27 @@ pub struct Export {
     pub rows: mpsc::Receiver<Result<(usize, Vec<Row>), Error>>,
 }
 
+/// A place in one table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The name of the table.
+    pub table: String,
+    /// The number of rows before it, in the order of the table's key.
+    pub offset: u64,
+}
+
+/// The logic's tables at one moment, with some rows of one of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    /// All tables, in the order of a [`Manifest`].
+    pub tables: Vec<Table>,
+    /// The index of the table that was asked for. `None`: no table has this name, or none was named.
+    pub shown: Option<usize>,
+    /// Its rows from the place on: 100, or as many as have 1 MiB of text and blobs. Texts of SQLite that
+    /// are not UTF-8 are blobs.
+    pub rows: Vec<Row>,
+}
+
 /// Writes a copy into a database. Dropping it leaves the database as it was.
 #[async_trait]
 pub trait Import: Send {

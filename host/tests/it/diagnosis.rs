@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::client::encode;
-use crate::harness::{Host, Setup};
+use crate::harness::{Host, Setup, built};
 
 /// Waits for the first log line of the request with that id for which `wanted` holds.
 #[track_caller]
@@ -112,6 +112,76 @@ fn the_line_of_a_time_out_names_the_limit_its_flag_and_its_value() {
         assert!(message.contains(&format!("({flag})")), "{flag}: {message}");
         assert!(message.contains(value), "{flag}: {message}");
         assert_eq!(line["span"]["http.route"], path, "{line}");
+    }
+}
+
+/// What the log says about a request that trapped.
+fn trap(setup: Setup) -> String {
+    let host = setup.start();
+    assert_eq!(send(&host, "GET", "/naughty/trap", "trapped"), 500);
+    let line = line(&host, "trapped", |line| {
+        line["fault.kind"] == "logic-trapped"
+    });
+    line["message"].as_str().expect("a message").to_owned()
+}
+
+#[test]
+fn a_trap_shows_its_source_lines_only_with_debug() {
+    let built = || Setup::component(built("counter-debug.wasm"));
+    let plain = trap(built());
+    assert!(
+        plain.contains("error while executing at wasm backtrace:"),
+        "{plain}"
+    );
+    assert!(plain.contains("naughty"), "{plain}");
+    assert!(!plain.contains(".rs:"), "{plain}");
+
+    let shown = trap(built().variable("TASK_HOST_DEBUG", "true"));
+    let source = include_str!("../components/counter/src/naughty.rs");
+    let panics = source
+        .lines()
+        .position(|line| line.contains("panic!(\"on purpose\")"));
+    let place = format!("naughty.rs:{}:", panics.expect("the line that panics") + 1);
+    let own = shown
+        .split("in the logic's own code:\n")
+        .nth(1)
+        .expect("own code");
+    let first = own.lines().next().expect("a line");
+    assert!(
+        first.contains(&place),
+        "{place} is not in {first}:\n{shown}"
+    );
+    let (own, stack) = own.split_once("the whole stack:\n").expect("the stack");
+    assert!(!own.contains("panicking.rs"), "{own}");
+    assert!(stack.contains("panicking.rs:"), "{stack}");
+
+    let without = trap(Setup::counter().variable("TASK_HOST_DEBUG", "true"));
+    assert!(without.contains("has no debug information"), "{without}");
+    assert!(without.contains("naughty"), "{without}");
+}
+
+#[test]
+fn with_debug_the_log_says_where_the_logic_was_when_a_limit_ended_it() {
+    for (path, function, status, timeout) in [
+        ("/naughty/endless-loop", "loop_forever", 504, "300ms"),
+        ("/naughty/memory?mebibytes=500", "memory", 500, "60s"),
+    ] {
+        let setup = Setup::component(built("counter-debug.wasm"))
+            .variable("TASK_HOST_DEBUG", "true")
+            .flag("--request-timeout", timeout)
+            .flag("--cpu-limit", "60s");
+        let host = setup.start();
+        assert_eq!(send(&host, "GET", path, function), status, "{path}");
+        let line = line(&host, function, |line| {
+            let message = line["message"].as_str().unwrap_or_default();
+            message.starts_with("the logic was here (")
+        });
+        let message = line["message"].as_str().expect("a message");
+        let own = message.split("the whole stack:").next().expect("own code");
+        assert!(
+            own.contains("naughty.rs:") && own.contains(function),
+            "{message}"
+        );
     }
 }
 

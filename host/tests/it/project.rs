@@ -10,8 +10,9 @@ use serde_json::json;
 use tempfile::TempDir;
 use testkit::Process;
 
-use crate::client::Request;
+use crate::client::{Request, encode};
 use crate::harness::{DEADLINE, Refused, built, run, task_host};
+use crate::hostile::probe::Probe;
 
 /// A folder in which commands run.
 struct Folder(TempDir);
@@ -470,6 +471,62 @@ fn a_kept_database_has_its_data_after_a_restart() {
     assert_eq!(title(dev.address()), ["Kept"]);
     let ignored = fs::read_to_string(folder.path(".task-host/.gitignore")).unwrap();
     assert_eq!(ignored, "*\n");
+}
+
+/// `task-host dev` says where its page with the tables is.
+fn tables_page(said: &str) -> SocketAddr {
+    let (_, after) = said
+        .split_once("  tables         http://")
+        .expect("an address");
+    after.split('/').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn dev_shows_what_the_tables_contain_whatever_they_are_called() {
+    let folder = Folder::new();
+    let table = r#""a""<b>&'""#;
+    let create =
+        format!(r#"create table {table} (id integer primary key, "<i>" text, bytes blob)"#);
+    let probe = Probe::good().migration("0001-odd", &create);
+    folder.write("source.bin", probe.build());
+    let fill = format!(
+        "with recursive n (id) as (select 1 union all select id + 1 from n where id < 100000)
+         insert into {table} select id, '<script>' || id, x'00ff' from n;"
+    );
+    folder.write("seed.sql", fill);
+    folder.write(
+        "task-host.toml",
+        "[build]\ncommand = \"cp source.bin logic.wasm\"\noutput = \"logic.wasm\"\n\
+         watch = [\"source.bin\"]\n[dev]\nseed = \"seed.sql\"\n",
+    );
+    let dev = Dev::start(&folder, "", &[]);
+    let address = tables_page(&dev.waits(1));
+    let get = |path: &str| Request::new(address, "GET", path).send().expect(200).text();
+    let first = get("/");
+    for words in [
+        "<h2>a&quot;&lt;b&gt;&amp;&#39;</h2>",
+        "<th scope=\"col\">&lt;i&gt;</th>",
+        "Rows 1 to 100 of 100000.",
+        "<td>&lt;script&gt;100</td>",
+        "00ff <span class=\"quiet\">2 bytes</span>",
+    ] {
+        assert!(first.contains(words), "{words} is not in {first}");
+    }
+    assert!(
+        !first.contains("<script") && !first.contains("task_host"),
+        "{first}"
+    );
+    let name = encode("a\"<b>&'");
+    let last = get(&format!("/?table={name}&offset=99950"));
+    assert!(last.contains("Rows 99951 to 100000 of 100000."), "{last}");
+    assert!(!last.contains("rel=\"next\""), "{last}");
+    // Nothing can be changed here.
+    assert_eq!(Request::new(address, "POST", "/").send().status, 405);
+    drop(dev);
+    assert!(
+        !testkit::client::is_ready(address),
+        "the page ends with the command"
+    );
 }
 
 #[test]

@@ -102,6 +102,90 @@ fn every_kind_of_type_passes_in_both_directions() {
 }
 
 #[test]
+fn a_body_that_breaks_constraints_is_refused_with_a_pointer_to_each_value() {
+    let host = gadgets().start();
+    let post = |order: &Value| host.post("/shops/corner/orders", order);
+    let order = |changes: Value| {
+        let mut order = json!({
+            "title": "chair", "count": 10, "to": {"email": "a@example.com"}, "labels": ["a", "b"],
+        });
+        for (name, value) in changes.as_object().expect("members") {
+            order[name] = value.clone();
+        }
+        order
+    };
+    for valid in [
+        order(json!({})),
+        order(json!({"title": "äö", "count": 1, "labels": []})),
+        // Null and absent values pass.
+        order(json!({"count": null, "to": null})),
+    ] {
+        assert_eq!(post(&valid).expect(200).json(), valid);
+    }
+    for (changes, pointers) in [
+        (json!({"title": "ä"}), &["#/title"][..]),
+        (json!({"title": "chairs"}), &["#/title"]),
+        (json!({"count": 0}), &["#/count"]),
+        (json!({"count": 11}), &["#/count"]),
+        (json!({"to": {"email": "nobody"}}), &["#/to/email"]),
+        (json!({"labels": ["a", "b", "c"]}), &["#/labels"]),
+        (json!({"labels": ["a", "a"]}), &["#/labels/1"]),
+        (json!({"labels": ["a", "B"]}), &["#/labels/1"]),
+        (
+            json!({"title": "", "count": -1, "to": {"email": ""}, "labels": ["1", "2"]}),
+            &[
+                "#/count",
+                "#/labels/0",
+                "#/labels/1",
+                "#/title",
+                "#/to/email",
+            ],
+        ),
+        // Values of the wrong type are reported with those that break a constraint.
+        (
+            json!({"title": "", "count": "one"}),
+            &["#/count", "#/title"],
+        ),
+    ] {
+        let answer = post(&order(changes));
+        answer.problem_at(422, "invalid-request", pointers);
+    }
+}
+
+#[test]
+fn a_path_and_a_query_that_break_constraints_are_refused_with_a_pointer_to_each_value() {
+    let host = gadgets().start();
+    for valid in [
+        "/shops/corner/orders/1",
+        "/shops/a-b/orders/4294967295?above=99.9&q=abc",
+    ] {
+        assert_eq!(host.get(valid).expect(200).json(), 0);
+    }
+    for (path, pointers) in [
+        ("/shops/Corner/orders/1", &["#/path/shop"][..]),
+        ("/shops/much-too-long/orders/1", &["#/path/shop"]),
+        ("/shops/c%20d/orders/1", &["#/path/shop"]),
+        ("/shops/corner/orders/0", &["#/path/number"]),
+        ("/shops/corner/orders/1?above=100", &["#/query/above"]),
+        ("/shops/corner/orders/1?q=ab", &["#/query/q"]),
+        (
+            "/shops/Corner/orders/0?above=1e9&q=",
+            &["#/path/number", "#/path/shop", "#/query/above", "#/query/q"],
+        ),
+    ] {
+        host.get(path).problem_at(422, "invalid-request", pointers);
+    }
+    let problem = host
+        .get("/shops/corner/orders/1?q=ab")
+        .problem(422, "invalid-request");
+    assert_eq!(problem["errors"][0]["detail"], "is too short to search for");
+    // A path is refused before its body is looked at.
+    let order = json!({"title": "chair", "labels": []});
+    host.post("/shops/Corner/orders", &order)
+        .problem_at(422, "invalid-request", &["#/path/shop"]);
+}
+
+#[test]
 fn defects_of_the_logic_are_in_the_log_and_not_in_the_answer() {
     let host = gadgets().start();
     let empty = json!({});

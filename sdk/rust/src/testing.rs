@@ -1,22 +1,30 @@
-//! Logic on the build machine: tests with SQLite in memory, in the place of the host.
+//! Logic on the build machine: tests with a database of their own, in the place of the host.
 //!
 //! A function with [`#[task_host_sdk::test]`](macro@crate::test) has a database of its own with the service's
 //! migrations. Each operation that it calls is a transaction, as on the host: if it fails, nothing of it is kept, and
 //! after a failed statement no other one runs. A GET cannot write.
 //!
+//! The database is SQLite in memory. If the environment variable [`DATABASE`] has the URL of a PostgreSQL database,
+//! such as `postgres://USER:PASSWORD@HOST/NAME`, the tests run on that one, each in a transaction that is rolled
+//! back. That needs the feature `postgres` of this crate.
+//!
 //! The host's limits of time, rows and memory do not apply. Some functions of SQLite that the host does not offer are
 //! available here.
 
 mod database;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod sqlite;
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-pub use database::Database;
+pub use database::{DATABASE, Database};
 
 use crate::bindings::task_host::platform::events::Event;
 use crate::bindings::task_host::platform::sql::Dialect;
 use crate::bindings::wasi::clocks::wall_clock::Datetime;
+use crate::platform::Platform as _;
 use crate::service::{Description, Migration};
 
 /// A service of this program. The macro `service` registers it.
@@ -73,7 +81,14 @@ pub fn run<T>(body: impl FnOnce() -> T) -> T {
 /// # Panics
 /// If a migration fails, or if the test does.
 pub fn run_with<T>(migrations: &[Migration], body: impl FnOnce() -> T) -> T {
-    let database = Database::new(migrations);
+    run_on(Database::new(migrations), body)
+}
+
+/// Runs a test on this database.
+///
+/// # Panics
+/// If the test does.
+pub fn run_on<T>(database: Database, body: impl FnOnce() -> T) -> T {
     CURRENT.set(Some(database));
     let result = catch_unwind(AssertUnwindSafe(body));
     CURRENT.set(None);
@@ -105,10 +120,11 @@ pub fn check_statements() {
 /// # Panics
 /// The same as [`check_statements`].
 pub fn check_statements_with(migrations: &[Migration]) {
-    let database = Database::new(migrations);
+    let mut database = Database::new(migrations);
+    let dialect = database.dialect();
     let mut faults: Vec<String> = inventory::iter::<Registered>
         .into_iter()
-        .filter(|statement| statement.dialect != Some(Dialect::Postgres))
+        .filter(|statement| statement.dialect.is_none_or(|only| only == dialect))
         .filter_map(|statement| {
             let error = database.prepare(statement.text).err()?;
             let Registered {

@@ -110,6 +110,10 @@ export const t = {
     close: "Close",
     breaking: (count) => count === 1 ? "1 change breaks clients" : `${count} changes break clients`,
     breakingHint: "To deploy them anyway, select “Changes that break clients” under Deploy.",
+    rejections: (count) => `Refused for ${count} reasons`,
+    rejection: (code, reason) => `${code}: ${reason}`,
+    log: (count) => count === 1 ? "1 line that the component logged"
+      : `${count} lines that the component logged`,
     stages: {
       verify: "Verify", compile: "Compile", describe: "Describe", bind: "Bind routes",
       compare: "Compare APIs", check: "Self-test", migrate: "Migrate", switch: "Switch",
@@ -122,6 +126,13 @@ export const t = {
     },
     live: (stage, mark) => `${stage}: ${mark}`,
     ended: (id, outcome) => `Deployment ${id}: ${outcome}`,
+  },
+
+  lines: {
+    copy: "Copy",
+    copyAll: (heading) => `Copy: ${heading}`,
+    copied: "Copied",
+    notCopied: "Not copied: the browser did not allow it.",
   },
 
   timeline: {

@@ -4,6 +4,7 @@
 import { html, nothing } from "./lit-html.js";
 import { post } from "./api.js";
 import { digest, duration } from "./format.js";
+import { lineList } from "./lines.js";
 import { t } from "./messages.js";
 import { attempt } from "./notice.js";
 import { confirmAction } from "./question.js";
@@ -48,8 +49,7 @@ export function stageList(events, isRunning = false) {
           <span class="stage">${t.progress.stages[line.stage] ?? line.stage}
             <span class="away">${t.progress.marks[line.status] ?? line.status}</span></span>
           <span class="took">${line.duration_ms === null ? "" : duration(line.duration_ms)}</span>
-          ${line.breaking?.length ? breaking(line)
-            : line.detail ? html`<p class="detail">${line.detail}</p>` : nothing}
+          ${details(line)}
         </li>`)}
       ${ahead.map((stage) => html`
         <li class="ahead">
@@ -57,6 +57,19 @@ export function stageList(events, isRunning = false) {
           <span class="stage">${t.progress.stages[stage]}</span>
         </li>`)}
     </ol>`;
+}
+
+/** What a stage's line says besides its name: lists where the event has any, or its text. */
+function details(line) {
+  const { breaking: changes, rejections, log, detail } = line;
+  const lists = [
+    changes?.length ? breaking(line) : null,
+    rejections?.length ? lineList(t.progress.rejections(rejections.length),
+      rejections.map(({ reason, code }) => t.progress.rejection(code, reason)), "rejections") : null,
+    log?.length ? lineList(t.progress.log(log.length), log, "log") : null,
+  ].filter((list) => list !== null);
+  if (lists.length > 0) return lists;
+  return detail ? html`<p class="detail">${detail}</p>` : nothing;
 }
 
 function breaking({ breaking: changes, status }) {

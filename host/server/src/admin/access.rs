@@ -47,6 +47,12 @@ impl From<Refusal> for ProblemResponse {
 }
 
 impl Access {
+    /// Returns whether a request has access without a token: it is sent to an address of this machine,
+    /// and not by a page from elsewhere.
+    pub(crate) fn is_local(request: &Parts) -> bool {
+        Access::Loopback.admit(request).is_ok()
+    }
+
     /// Checks access, and returns who makes the request, for the history: `alice (token)`, or
     /// `loopback` if the request gives no name. The name is not checked, only what is in brackets.
     pub(super) fn admit(&self, request: &Parts) -> Result<String, Refusal> {

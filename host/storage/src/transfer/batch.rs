@@ -32,6 +32,29 @@ pub(crate) struct Batch {
     bytes: usize,
 }
 
+/// The rows of one page: some of a table, for people.
+pub(crate) struct Page(Batch);
+
+impl Page {
+    /// Maximum number of rows. Another statement reads the rows after them.
+    pub(crate) const ROWS: i64 = 100;
+
+    pub(crate) fn new() -> Self {
+        Page(Batch::default())
+    }
+
+    /// Adds a row. Returns whether the page has room for more.
+    pub(crate) fn push(&mut self, row: Row) -> bool {
+        self.0.bytes += row.iter().map(size).sum::<usize>();
+        self.0.rows.push(row);
+        self.0.bytes < BYTES
+    }
+
+    pub(crate) fn into_rows(self) -> Vec<Row> {
+        self.0.rows
+    }
+}
+
 impl Batch {
     /// Adds a row. Returns all rows if the batch is full, and is empty again.
     pub(crate) fn push(&mut self, row: Row) -> Option<Vec<Row>> {

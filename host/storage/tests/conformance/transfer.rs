@@ -1,7 +1,7 @@
 //! Copies of a SQLite database: every value is copied exactly, and triggers do not run again.
 
-use storage::export;
-use storage::transfer::{Export, Row, TransferError};
+use storage::transfer::{Export, Place, Row, TransferError, View};
+use storage::{export, view};
 
 use super::*;
 
@@ -106,6 +106,66 @@ async fn a_copy_has_every_row_and_value() {
     let mut next = writer(&*database).await;
     let insert = "INSERT INTO teams DEFAULT VALUES RETURNING id";
     assert_eq!(integer(&mut *next, insert).await, 10);
+}
+
+/// Reads rows of a table from an offset on.
+pub(crate) async fn viewed(location: &Location, table: &str, offset: u64) -> View {
+    let table = table.to_owned();
+    view(location, Some(Place { table, offset })).await.unwrap()
+}
+
+/// What the last row of a page has in its first column.
+pub(crate) fn last(view: &View) -> Option<&Value> {
+    view.rows.last().and_then(|row| row.first())
+}
+
+#[tokio::test]
+async fn a_view_shows_all_tables_and_a_page_of_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let (from, database) = filled(&directory).await;
+    let numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250)";
+    let fill = format!("INSERT INTO teams (id) {numbers} SELECT i + 100 FROM n");
+    write(&*database, &fill).await;
+    let all = view(&from, None).await.unwrap();
+    let names: Vec<_> = all.tables.iter().map(|table| &*table.name).collect();
+    assert_eq!(names, ["audit", "odd \"name", "people", "teams"]);
+    assert_eq!((all.shown, all.rows.len()), (None, 0));
+
+    let first = viewed(&from, "teams", 0).await;
+    assert_eq!((first.shown, first.rows.len()), (Some(3), 100));
+    assert_eq!(first.tables[3].rows, 252);
+    assert_eq!(last(&first), Some(&Value::Integer(198)));
+    let rest = viewed(&from, "teams", 200).await;
+    assert_eq!(
+        (rest.rows.len(), last(&rest)),
+        (52, Some(&Value::Integer(350)))
+    );
+    assert_eq!(
+        viewed(&from, "teams", u64::MAX).await.rows,
+        Vec::<Row>::new()
+    );
+    assert_eq!(viewed(&from, "sqlite_schema", 0).await.shown, None);
+    let odd = viewed(&from, "odd \"name", 0).await;
+    assert_eq!(odd.rows[0], [Value::Integer(7), Value::Real(0.1)]);
+}
+
+#[tokio::test]
+async fn a_view_of_large_values_has_fewer_rows_and_shows_what_is_not_utf_8_as_bytes() {
+    let directory = tempfile::tempdir().unwrap();
+    let (from, database) = filled(&directory).await;
+    for _ in 0..5 {
+        write(&*database, "INSERT INTO audit VALUES (zeroblob(400000))").await;
+    }
+    let page = viewed(&from, "audit", 3).await;
+    assert_eq!(page.rows.len(), 3, "1 MiB is full with the third");
+    write(&*database, "DELETE FROM audit").await;
+    write(
+        &*database,
+        "INSERT INTO audit VALUES (CAST(x'ff61' AS TEXT))",
+    )
+    .await;
+    let page = viewed(&from, "audit", 0).await;
+    assert_eq!(page.rows, [vec![Value::Blob(vec![0xff, 0x61])]]);
 }
 
 #[tokio::test]

@@ -164,6 +164,29 @@ fn a_component_that_does_not_fit_the_platform_is_rejected() {
 }
 
 #[test]
+fn a_component_that_was_compiled_before_constraints_existed_runs_unchanged() {
+    let has = |bytes: &[u8], word: &str| {
+        let word = word.as_bytes();
+        bytes.windows(word.len()).any(|part| part == word)
+    };
+    let (old, new) = (released().before_constraints(), released());
+    assert!(!has(&old.build(), "exclusive-minimum") && has(&new.build(), "exclusive-minimum"));
+    let host = old.setup().flag("--probation", "0s").start();
+    let thing = || host.get("/things/7").expect(200).json();
+    assert_eq!(thing(), "a thing");
+    let api = host.get("/openapi.json").expect(200).json();
+    assert_eq!(
+        api["paths"]["/things/{id}"]["get"]["responses"]["200"].is_null(),
+        false
+    );
+    // It follows and precedes one that states constraints.
+    deploy_successfully(&host, &built(&new.returning("a new thing")), &[]);
+    assert_eq!(thing(), "a new thing");
+    deploy_successfully(&host, &built(&old.returning("an old thing")), &[]);
+    assert_eq!(thing(), "an old thing");
+}
+
+#[test]
 fn a_service_whose_description_or_self_test_fails_is_rejected() {
     let host = short_limits().start();
     let error = "(i32.store8 (i32.const 144) (i32.const 1))

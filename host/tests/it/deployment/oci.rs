@@ -32,6 +32,54 @@ fn a_published_component_is_deployed_by_its_reference() {
 }
 
 #[test]
+fn the_platforms_wit_package_is_published_in_the_form_that_tools_for_wit_read() {
+    let registry = Registry::start();
+    let publish = |tag: &str| {
+        let mut publish = task_host();
+        let reference = format!("oci://{}:{tag}", registry.repository());
+        publish.args(["wit", "--publish", &reference]);
+        run(registry.with_credentials(publish))
+    };
+    publish("latest").says(2, &["--publish", "give the tag 1.0.0"]);
+    let published = publish("1.0.0");
+    published.says(0, &[]);
+    let (repository, digest) = (registry.repository(), registry.digest("1.0.0"));
+    let expected = format!("oci://{repository}@sha256:{digest}");
+    assert_eq!(published.stdout.trim(), expected);
+
+    let manifest: serde_json::Value = serde_json::from_slice(&registry.manifest("1.0.0")).unwrap();
+    let blob = |part: &serde_json::Value| registry.blob(part["digest"].as_str().unwrap());
+    let (config, layers) = (&manifest["config"], manifest["layers"].as_array().unwrap());
+    assert_eq!(config["mediaType"], "application/vnd.wasm.config.v0+json");
+    assert_eq!(
+        (layers.len(), &layers[0]["mediaType"]),
+        (1, &"application/wasm".into())
+    );
+    let config: serde_json::Value = serde_json::from_slice(&blob(config)).unwrap();
+    assert_eq!(config["created"], "1970-01-01T00:00:00Z");
+    assert_eq!(
+        config["layerDigests"],
+        serde_json::json!([layers[0]["digest"]])
+    );
+    let of_world = &config["component"];
+    assert_eq!(
+        of_world["exports"],
+        serde_json::json!(["task-host:platform/service@1.0.0"])
+    );
+    let decoded = wit_component::decode(&blob(&layers[0])).unwrap();
+    let wit_component::DecodedWasm::WitPackage(resolve, package) = decoded else {
+        panic!("it is a component");
+    };
+    let package = &resolve.packages[package];
+    assert_eq!(package.name.to_string(), "task-host:platform@1.0.0");
+    let sql = &resolve.interfaces[package.interfaces["sql"]];
+    assert!(
+        sql.functions["query"].docs.contents.is_some(),
+        "its documentation is part of it"
+    );
+}
+
+#[test]
 fn publishing_without_credentials_fails() {
     let registry = Registry::start();
     let component = built(&other());

@@ -4,7 +4,8 @@
 use serde_json::Value;
 
 use super::{
-    begin, built, deploy, deploy_successfully, latest, numbered, revision, run_successfully, status,
+    begin, built, built_of, deploy, deploy_successfully, latest, numbered, revision,
+    run_successfully, status,
 };
 use crate::harness::{Setup, eventually};
 use crate::hostile::probe::{Probe, Route, get};
@@ -149,6 +150,60 @@ fn all_reasons_for_a_rejection_are_reported_at_once() {
         refused.says(1, &[reason]);
     }
     refused.says(1, &["migration 0001-broken failed"]);
+}
+
+#[test]
+fn wrong_imports_missing_exports_and_exports_of_another_type_are_reported_at_once() {
+    let component = wat::parse_str(
+        r#"(component
+            (import "acme:mail/outbox@1.0.0" (instance (export "send" (func))))
+            (core module $m
+                (memory (export "m") 1)
+                (func (export "f") (result i32) i32.const 0)
+                (func (export "g") (param i32) (result i32) i32.const 0))
+            (core instance $i (instantiate $m))
+            (func $check (result string) (canon lift (core func $i "f") (memory $i "m")))
+            (func $health (param "a" u32) (result (result))
+                (canon lift (core func $i "g") (memory $i "m")))
+            (instance $service (export "check" (func $check)) (export "health" (func $health)))
+            (export "task-host:platform/service@1.0.0" (instance $service)))"#,
+    );
+    let component = built_of(&component.expect("WebAssembly"));
+    let host = setup().start();
+    let output = deploy(&host, &component, &[]);
+    let row = latest(&host);
+    let events = row["events"].as_array().expect("events").iter();
+    let listed: Vec<&Value> = events
+        .filter(|event| event["stage"] == "compile")
+        .flat_map(|event| event["rejections"].as_array().into_iter().flatten())
+        .collect();
+    let service = "task-host:platform/service@1.0.0";
+    let expected = [
+        ("unknown-import", "acme:mail/outbox@1.0.0"),
+        (
+            "missing-export",
+            &*format!("{service} with describe, assets"),
+        ),
+        ("service-unreadable", "the result of check is not a result"),
+        (
+            "service-unreadable",
+            "health has parameters, but the host passes none",
+        ),
+        (
+            "service-unreadable",
+            "the success of the result of health is not a list",
+        ),
+    ];
+    assert_eq!(listed.len(), expected.len(), "{row}");
+    for (listed, (code, words)) in listed.iter().zip(expected) {
+        assert_eq!(listed["code"], code, "{row}");
+        assert!(
+            listed["reason"].to_string().contains(words),
+            "{words}: {listed}"
+        );
+        output.says(1, &[words]);
+    }
+    assert_eq!(row["code"], "unknown-import", "{row}");
 }
 
 #[test]

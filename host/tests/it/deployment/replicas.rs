@@ -68,6 +68,49 @@ fn when_a_deployment_ends_all_hosts_serve_the_new_revision() {
 }
 
 #[test]
+fn of_two_hosts_that_start_with_a_component_to_deploy_one_deploys_it_and_both_serve_it() {
+    let Some(setup) = shared(&Probe::good()) else {
+        return;
+    };
+    let setup = setup.flag("--probation", "0s");
+    drop(start(&setup, 1));
+    let next = built(&numbered(1));
+    let deploying = setup
+        .of(next.path.clone())
+        .variable("TASK_HOST_DEPLOY", "true");
+    let hosts: Vec<Host> = std::thread::scope(|scope| {
+        let starting = [0, 1].map(|number| {
+            let deploying = &deploying;
+            scope.spawn(move || named(deploying, number))
+        });
+        starting.map(|host| host.join().expect("it starts")).into()
+    });
+    for host in &hosts {
+        eventually("the component is active", || {
+            (status(host)["active"]["digest"] == next.digest()).then_some(())
+        });
+        host.get("/things/2").expect(200);
+    }
+    let deployed = |host: &Host| {
+        let all = history(host);
+        let rows = all.as_array().expect("deployments").iter();
+        let of_next = rows.filter(|row| row["digest"] == next.digest());
+        of_next
+            .map(|row| row["outcome"].clone())
+            .collect::<Vec<_>>()
+    };
+    eventually("the deployment has ended", || {
+        (deployed(&hosts[0]) == ["active"]).then_some(())
+    });
+    assert_eq!(deployed(&hosts[1]), ["active"]);
+    // A restart finds it active.
+    drop(hosts);
+    let hosts = start(&deploying, 2);
+    hosts[1].get("/things/2").expect(200);
+    assert_eq!(deployed(&hosts[0]), ["active"]);
+}
+
+#[test]
 fn if_a_host_cannot_stage_a_component_the_deployment_is_rejected_with_its_reason() {
     let Some(setup) = shared(&Probe::good()) else {
         return;

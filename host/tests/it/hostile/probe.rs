@@ -28,6 +28,8 @@ pub struct Route {
 pub struct Probe {
     world: &'static str,
     thing: String,
+    /// The text of the platform's `service` interface in another version than today's.
+    service: Option<&'static str>,
     /// The initial memory of an instance, in pages of 64 KiB.
     pages: u32,
     /// WebAssembly text by the marker that it replaces.
@@ -65,6 +67,7 @@ impl Probe {
         Self {
             world: "probe",
             thing: "a thing".into(),
+            service: None,
             pages: 1,
             markers: Vec::new(),
             routes: vec![get("/things/{id}")],
@@ -92,6 +95,12 @@ impl Probe {
     /// Uses another world of `probe.wit` for the same core module.
     pub fn world(mut self, world: &'static str) -> Self {
         self.world = world;
+        self
+    }
+
+    /// Compiles it against the platform 1.0 as it was before `describe` could state constraints.
+    pub fn before_constraints(mut self) -> Self {
+        self.service = Some(include_str!("../../wat/service-before-constraints.wit"));
         self
     }
 
@@ -132,7 +141,18 @@ impl Probe {
         let mut module = wat::parse_str(text).expect("the text is WebAssembly");
         let mut resolve = Resolve::default();
         let wit = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../wit/platform");
-        resolve.push_dir(wit).expect("the platform's WIT");
+        match self.service {
+            None => resolve.push_dir(wit).expect("the platform's WIT"),
+            Some(service) => {
+                let other = tempfile::tempdir().expect("a temporary directory");
+                for file in std::fs::read_dir(wit).expect("the folder").flatten() {
+                    let copy = other.path().join(file.file_name());
+                    std::fs::copy(file.path(), copy).expect("a copy");
+                }
+                std::fs::write(other.path().join("service.wit"), service).expect("written");
+                resolve.push_dir(other.path()).expect("the platform's WIT")
+            }
+        };
         let package = resolve
             .push_str("probe.wit", include_str!("../../wat/probe.wit"))
             .expect("the probe's WIT");

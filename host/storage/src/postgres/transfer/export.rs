@@ -18,8 +18,8 @@ use super::super::url::Url;
 use super::{Column, Kind, LONG_TRANSACTION, Sequence, failed, qualified, qualified_list};
 use crate::dialect::{quoted, quoted_list};
 use crate::transfer::agreement::ordered;
-use crate::transfer::batch::{self, Batch};
-use crate::transfer::{self, Applied, Export, Manifest, TransferError};
+use crate::transfer::batch::{self, Batch, Page};
+use crate::transfer::{self, Applied, Export, Manifest, Place, TransferError, View};
 use crate::{Dialect, Error, Value};
 
 /// Takes the snapshot, counts the rows and begins to read.
@@ -27,6 +27,66 @@ use crate::{Dialect, Error, Value};
 /// # Errors
 /// Returns [`TransferError`] if no host has set the database up, or it cannot be read.
 pub(crate) async fn export(url: &Url) -> Result<Export, TransferError> {
+    let (client, migrations) = begin(url).await?;
+    let read = tables(&client).await?;
+    let manifest = Manifest {
+        dialect: Dialect::Postgres,
+        migrations,
+        tables: counted(&client, &read).await?,
+    };
+    let (batches, rows) = batch::channel();
+    tokio::spawn(async move {
+        if let Err(error) = send(&client, &read, &batches).await {
+            let error = Error::Unavailable(message(&error));
+            // The reader may be gone.
+            let _ = batches.send(Err(error)).await;
+        }
+    });
+    Ok(Export { manifest, rows })
+}
+
+/// Reads the list of tables, and rows of one of them.
+///
+/// # Errors
+/// As [`export`].
+pub(crate) async fn view(url: &Url, place: Option<&Place>) -> Result<View, TransferError> {
+    let (client, _) = begin(url).await?;
+    let sources = tables(&client).await?;
+    let tables = counted(&client, &sources).await?;
+    let named = |source: &Source| place.is_some_and(|place| place.table == source.table.name);
+    let shown = sources.iter().position(named);
+    let rows = match (shown, place) {
+        (Some(index), Some(place)) => page(&client, &sources[index], place.offset).await,
+        _ => Ok(Vec::new()),
+    };
+    Ok(View {
+        tables,
+        shown,
+        rows: rows.map_err(failed)?,
+    })
+}
+
+/// Reads the rows of a table from an offset on.
+async fn page(
+    client: &Client,
+    source: &Source,
+    offset: u64,
+) -> Result<Vec<transfer::Row>, tokio_postgres::Error> {
+    let text = select(source) + " LIMIT $1 OFFSET $2";
+    let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+    let mut rows = pin!(client.query_raw(&text, [Page::ROWS, offset]).await?);
+    let mut page = Page::new();
+    while let Some(row) = rows.try_next().await? {
+        if !page.push(values(&row, source)?) {
+            break;
+        }
+    }
+    Ok(page.into_rows())
+}
+
+/// Begins the transaction that reads the tables, with the logic's login. Returns the migrations that were
+/// applied, too.
+async fn begin(url: &Url) -> Result<(Client, Vec<Applied>), TransferError> {
     let login = Login {
         url: url.clone(),
         encryption: socket::encryption(url.roots.as_ref()).map_err(TransferError::Failed)?,
@@ -47,22 +107,7 @@ pub(crate) async fn export(url: &Url) -> Result<Export, TransferError> {
     client.batch_execute(&begin).await.map_err(failed)?;
     // The logic's transaction now keeps the snapshot.
     drop(host);
-
-    let read = tables(&client).await?;
-    let manifest = Manifest {
-        dialect: Dialect::Postgres,
-        migrations,
-        tables: counted(&client, &read).await?,
-    };
-    let (batches, rows) = batch::channel();
-    tokio::spawn(async move {
-        if let Err(error) = send(&client, &read, &batches).await {
-            let error = Error::Unavailable(message(&error));
-            // The reader may be gone.
-            let _ = batches.send(Err(error)).await;
-        }
-    });
-    Ok(Export { manifest, rows })
+    Ok((client, migrations))
 }
 
 async fn open(login: &Login) -> Result<Client, TransferError> {
@@ -181,15 +226,11 @@ async fn send(
     batches: &batch::Sender,
 ) -> Result<(), tokio_postgres::Error> {
     for (index, source) in sources.iter().enumerate() {
-        let columns = &source.table.columns;
         let text = select(source);
         let mut rows = pin!(client.query_raw(&text, Vec::<i64>::new()).await?);
         let mut batch = Batch::default();
         while let Some(row) = rows.try_next().await? {
-            let row: Vec<Value> = (0..columns.len())
-                .map(|at| value(&row, at, columns[at].kind))
-                .collect::<Result<_, _>>()?;
-            if let Some(full) = batch.push(row)
+            if let Some(full) = batch.push(values(&row, source)?)
                 && batches.send(Ok((index, full))).await.is_err()
             {
                 return Ok(());
@@ -228,6 +269,13 @@ fn expression(column: &Column) -> String {
         Kind::DateTime => format!("to_json({name}) #>> '{{}}'"),
         Kind::Text | Kind::Decimal | Kind::Other => format!("{name}::text"),
     }
+}
+
+fn values(row: &Row, source: &Source) -> Result<Vec<Value>, tokio_postgres::Error> {
+    let columns = source.table.columns.iter().enumerate();
+    columns
+        .map(|(at, column)| value(row, at, column.kind))
+        .collect()
 }
 
 fn value(row: &Row, at: usize, kind: Kind) -> Result<Value, tokio_postgres::Error> {

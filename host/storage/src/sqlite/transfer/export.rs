@@ -16,8 +16,8 @@ use super::super::file::check_alias;
 use super::super::schema::host;
 use super::{migrations, names, table};
 use crate::dialect::{quoted, quoted_list};
-use crate::transfer::batch::{self, Batch};
-use crate::transfer::{Export, Manifest, Table, TransferError};
+use crate::transfer::batch::{self, Batch, Page};
+use crate::transfer::{self, Export, Manifest, Place, Table, TransferError, View};
 use crate::{Dialect, Error, Value};
 use contract::Access;
 
@@ -26,16 +26,8 @@ use contract::Access;
 /// # Errors
 /// Returns [`TransferError`] if there is no database or it cannot be read.
 pub(crate) fn export(path: &Path) -> Result<Export, TransferError> {
-    // Opening a missing file would fail too, but with a less helpful message.
-    if !path.is_file() {
-        return Err(TransferError::Missing(path.display().to_string()));
-    }
-    check_alias(path)?;
-    let failed = |error: rusqlite::Error| {
-        TransferError::Failed(format!("{}: {}", path.display(), message(&error)))
-    };
-    let sqlite = open_plain(path, Access::Read, &Config::file(path)).map_err(failed)?;
-    let manifest = manifest(&sqlite).map_err(failed)?;
+    let sqlite = open(path)?;
+    let manifest = manifest(&sqlite).map_err(|error| failed(path, &error))?;
     let (batches, rows) = batch::channel();
     let tables = manifest.tables.clone();
     thread::Builder::new()
@@ -48,6 +40,66 @@ pub(crate) fn export(path: &Path) -> Result<Export, TransferError> {
         })
         .map_err(|error| TransferError::Failed(format!("a thread cannot be started: {error}")))?;
     Ok(Export { manifest, rows })
+}
+
+/// Reads the list of tables, and rows of one of them.
+///
+/// # Errors
+/// As [`export`].
+pub(crate) fn view(path: &Path, place: Option<&Place>) -> Result<View, TransferError> {
+    let sqlite = open(path)?;
+    let viewed = manifest(&sqlite).and_then(|manifest| {
+        let tables = manifest.tables;
+        let named = |table: &Table| place.is_some_and(|place| place.table == table.name);
+        let shown = tables.iter().position(named);
+        let rows = match (shown, place) {
+            (Some(index), Some(place)) => page(&sqlite, &tables[index], place.offset)?,
+            _ => Vec::new(),
+        };
+        Ok(View {
+            tables,
+            shown,
+            rows,
+        })
+    });
+    viewed.map_err(|error| failed(path, &error))
+}
+
+/// Reads the rows of a table from an offset on.
+fn page(sqlite: &Connection, table: &Table, offset: u64) -> rusqlite::Result<Vec<transfer::Row>> {
+    let text = select(sqlite, table)? + " LIMIT ?1 OFFSET ?2";
+    let mut statement = sqlite.prepare(&text)?;
+    let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+    let mut rows = statement.query([Page::ROWS, offset])?;
+    let mut page = Page::new();
+    while let Some(row) = rows.next()? {
+        let cells = (0..table.columns.len()).map(|column| {
+            Ok(match row.get_ref(column)? {
+                ValueRef::Text(text) if std::str::from_utf8(text).is_err() => {
+                    Value::Blob(text.to_vec())
+                }
+                other => owned(other),
+            })
+        });
+        if !page.push(cells.collect::<rusqlite::Result<_>>()?) {
+            break;
+        }
+    }
+    Ok(page.into_rows())
+}
+
+fn open(path: &Path) -> Result<Connection, TransferError> {
+    // Opening a missing file would fail too, but with a less helpful message.
+    if !path.is_file() {
+        return Err(TransferError::Missing(path.display().to_string()));
+    }
+    check_alias(path)?;
+    let opened = open_plain(path, Access::Read, &Config::file(path));
+    opened.map_err(|error| failed(path, &error))
+}
+
+fn failed(path: &Path, error: &rusqlite::Error) -> TransferError {
+    TransferError::Failed(format!("{}: {}", path.display(), message(error)))
 }
 
 /// Begins the transaction in which `send` reads.
@@ -112,20 +164,25 @@ fn select(sqlite: &Connection, table: &Table) -> rusqlite::Result<String> {
 fn values(row: &Row<'_>, table: &Table) -> Result<Vec<Value>, Error> {
     let value = |column: usize| {
         let failed = |error: rusqlite::Error| Error::Unavailable(message(&error));
-        Ok(match row.get_ref(column).map_err(failed)? {
-            ValueRef::Null => Value::Null,
-            ValueRef::Integer(value) => Value::Integer(value),
-            ValueRef::Real(value) => Value::Real(value),
-            ValueRef::Text(text) => match std::str::from_utf8(text) {
-                Ok(text) => Value::Text(text.to_owned()),
-                Err(_) => {
-                    let (table, column) = (&table.name, &table.columns[column]);
-                    let reason = format!("a text in {table}.{column} is not UTF-8");
-                    return Err(Error::Unavailable(reason));
-                }
-            },
-            ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
-        })
+        match row.get_ref(column).map_err(failed)? {
+            ValueRef::Text(text) if std::str::from_utf8(text).is_err() => {
+                let (table, column) = (&table.name, &table.columns[column]);
+                let reason = format!("a text in {table}.{column} is not UTF-8");
+                Err(Error::Unavailable(reason))
+            }
+            other => Ok(owned(other)),
+        }
     };
     (0..table.columns.len()).map(value).collect()
+}
+
+/// Copies a value. A text must be UTF-8.
+fn owned(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(value) => Value::Integer(value),
+        ValueRef::Real(value) => Value::Real(value),
+        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+    }
 }

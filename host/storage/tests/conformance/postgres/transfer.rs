@@ -6,7 +6,7 @@ use storage::{Cause, export};
 use testkit::eventually;
 
 use super::*;
-use crate::transfer::all;
+use crate::transfer::{all, last, viewed};
 
 /// A column of every type, rows that refer to later ones, and tables that refer to each other in a
 /// circle.
@@ -171,6 +171,32 @@ async fn every_type_is_copied_in_both_directions() {
     assert_eq!(integer(&mut *next, insert).await, 4);
     let refused = execute(&mut *next, "INSERT INTO teams (head) VALUES ('nobody')").await;
     assert_eq!(refused.unwrap_err().cause, Cause::ForeignKey, "at once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_view_shows_all_tables_and_a_page_of_one() {
+    let Some(server) = server() else {
+        return;
+    };
+    let (from, database) = filled(server).await;
+    let fill = "INSERT INTO teams (head) SELECT NULL FROM generate_series(1, 250)";
+    write(&*database, fill).await;
+    let first = viewed(&from, "teams", 0).await;
+    let teams = &first.tables[first.shown.expect("the table")];
+    assert_eq!(
+        (&*teams.name, teams.rows, first.rows.len()),
+        ("teams", 252, 100)
+    );
+    let rest = viewed(&from, "teams", 200).await;
+    assert_eq!(rest.rows.len(), 52);
+    assert_eq!(last(&rest), Some(&Value::Integer(253)));
+    let odd = viewed(&from, "odd \"name", 0).await;
+    assert!(
+        odd.rows[0].contains(&Value::Blob(vec![0, 255])),
+        "{:?}",
+        odd.rows
+    );
+    assert_eq!(viewed(&from, "pg_class", 0).await.shown, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -47,6 +47,24 @@ mod gadgets {
         pub bytes: Vec<u8>,
     }
 
+    /// Where an order goes.
+    #[derive(Data)]
+    pub struct Address {
+        #[check(format = "email")]
+        pub email: String,
+    }
+
+    #[derive(Data)]
+    pub struct Order {
+        #[check(min_length = 2, max_length = 5)]
+        pub title: String,
+        #[check(minimum = 1, maximum = 10)]
+        pub count: Option<i32>,
+        pub to: Option<Address>,
+        #[check(max_items = 2, unique_items = true, each(pattern = "^[a-z]+$"))]
+        pub labels: Vec<String>,
+    }
+
     const COLUMNS: &str = "name, kind, weight, made_at, part_of";
 
     /// Stores a gadget.
@@ -88,6 +106,30 @@ mod gadgets {
     #[post("/samples", status = 202)]
     fn echo(sample: Sample) -> Sample {
         sample
+    }
+
+    /// Orders gadgets in a shop, and returns the order.
+    #[post("/shops/{shop}/orders")]
+    fn place_order(
+        #[check(pattern = "^[a-z-]+$", max_length = 8)] shop: String,
+        order: Order,
+    ) -> Result<Order> {
+        // The host lets no other value through. A failed assertion is answered with 500.
+        assert!(shop.len() <= 8 && (2..=5).contains(&order.title.chars().count()));
+        Ok(order)
+    }
+
+    /// Counts the orders of a shop, which has none.
+    #[get("/shops/{shop}/orders/{number}")]
+    fn orders(
+        #[check(pattern = "^[a-z-]+$", max_length = 8)] shop: String,
+        #[check(minimum = 1)] number: u32,
+        #[check(exclusive_maximum = 100)] above: Option<f64>,
+        #[check(min_length = 3, message = "is too short to search for")] q: Option<String>,
+    ) -> Result<u32> {
+        assert!(shop.len() <= 8 && number > 0 && q.is_none_or(|q| q.len() >= 3));
+        assert!(above.is_none_or(|above| above < 100.0));
+        Ok(0)
     }
 
     /// Returns a new identifier and the time.

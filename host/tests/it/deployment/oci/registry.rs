@@ -92,6 +92,10 @@ impl Registry {
         self.held.lock().unwrap().manifests[tag].clone()
     }
 
+    pub(super) fn blob(&self, digest: &str) -> Vec<u8> {
+        self.held.lock().unwrap().blobs[digest].clone()
+    }
+
     pub(super) fn digest(&self, tag: &str) -> String {
         digest_of(&self.manifest(tag))
     }
