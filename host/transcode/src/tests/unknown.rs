@@ -9,7 +9,7 @@ const ITEMS: &str = "
     record part { name: string }
     record thing {
         title: string, part: option<part>, parts: list<part>, shape: option<shape>,
-        outcome: option<result<u8, string>>, by-name: list<tuple<string, part>>,
+        outcome: option<result<u8, string>>, by-name: option<list<tuple<string, part>>>,
     }
     add: func(thing: thing, loud: option<bool>) -> result<_, problem>;
     get: func(id: s64) -> result<_, problem>;
