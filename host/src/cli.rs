@@ -19,6 +19,7 @@ mod import;
 mod inspect;
 mod keygen;
 mod new;
+mod openapi;
 mod promote;
 mod publish;
 mod rollback;
@@ -84,6 +85,8 @@ enum Command {
     History(history::Args),
     /// Show a component's imports, exports, routes and migrations
     Inspect(inspect::Args),
+    /// Print the OpenAPI document of a component
+    Openapi(openapi::Args),
     /// Call one operation of a running host
     Call(call::Args),
     /// Copy the whole database, including the host's own tables, into a new file; the host may be running
@@ -127,6 +130,7 @@ fn execute(command: &Command) -> Result<(), Failure> {
         Command::Status(args) => status::run(args),
         Command::History(args) => history::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Openapi(args) => openapi::run(args),
         Command::Call(args) => call::run(args),
         Command::Backup(args) => backup::run(args),
         Command::Export(args) => export::run(args),

@@ -116,3 +116,13 @@ def host_binary():
 @pytest.fixture(scope="session")
 def component():
     return Path(os.environ["TASK_HOST_COMPONENT"])
+
+
+@pytest.fixture(scope="session")
+def documents(host_binary, component, tmp_path_factory):
+    """Returns the file of each component's OpenAPI document, by the component's name."""
+    folder = tmp_path_factory.mktemp("openapi")
+    files = {name: folder / f"{name}.json" for name in ("tasks", "bookmarks", "contacts", "counter", "gadgets")}
+    for name, file in files.items():
+        file.write_text(run(host_binary, "openapi", component.with_name(f"{name}.wasm")))
+    return files

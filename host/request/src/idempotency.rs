@@ -2,7 +2,8 @@
 //! answer twice.
 //!
 //! The answer is recorded in the request's own transaction, so it exists exactly if the request's
-//! changes do. Errors are not recorded: the client may try again with the same key.
+//! changes do. Errors are not recorded: the client may try again with the same key. A dry run is
+//! answered with a recorded answer like any other request, and leaves no record.
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};

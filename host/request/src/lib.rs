@@ -11,7 +11,7 @@
 //! | replay | if the idempotency key is recorded, the recorded answer is returned | `idempotency` |
 //! | condition | for a write with a condition, the resource is read in the same transaction | `conditions` |
 //! | call | the logic runs in a fresh instance | `logic`, `component` |
-//! | commit | a success is recorded and committed; anything else is rolled back | `service/attempt` |
+//! | commit | a success is recorded and committed; a dry run and anything else is rolled back | `service/attempt` |
 //! | durable | the answer waits until what it wrote and what it saw is durable | `service/attempt` |
 //! | retry | after a conflict with another transaction, the request starts again at admission | `service` |
 //! | shadow | a read may run again on a candidate, after its answer | `shadow`, `service/shadowing` |
@@ -78,6 +78,12 @@ pub struct Request {
     pub conditions: Conditions,
     /// The `Idempotency-Key` header.
     pub idempotency_key: Option<String>,
+    /// Whether nothing that the request writes is kept: it is answered as usual, and rolled back. No
+    /// answer is recorded under its idempotency key, and none of its events is sent.
+    pub dry_run: bool,
+    /// Whether unknown query parameters and unknown members of the body are errors. Otherwise they
+    /// are ignored.
+    pub strict: bool,
 }
 
 /// A success.

@@ -9,7 +9,7 @@ use rand::Rng as _;
 use super::conditions::entity_tag_of;
 use super::idempotency::Key;
 use super::{Answer, Conditions, Error, Invocation, Request, Revision};
-use contract::{Method, Route, RouteIndex};
+use contract::{Access, Method, Route, RouteIndex};
 use transcode::{Input, Reply};
 
 /// The clock and the seed of one run. A second run with the same values sees the same world, apart
@@ -49,6 +49,8 @@ pub(super) struct PreparedRequest<'a> {
     pub(super) invocation: Box<dyn Invocation>,
     pub(super) key: Option<Key>,
     pub(super) conditions: &'a Conditions,
+    /// Whether the transaction is rolled back after a success, too.
+    pub(super) dry_run: bool,
     /// Set if the request may run again on a candidate. `None`: each run reads the clock and takes
     /// a new seed.
     pub(super) clock_and_seed: Option<ClockAndSeed>,
@@ -72,6 +74,7 @@ impl<'a> PreparedRequest<'a> {
                 query: request.query.as_deref(),
                 media_type: request.media_type.as_deref(),
                 body: &request.body,
+                strict: request.strict,
                 ..Input::default()
             },
         )?;
@@ -88,6 +91,7 @@ impl<'a> PreparedRequest<'a> {
             invocation,
             key: Key::of(route, request)?,
             conditions,
+            dry_run: request.dry_run && route.access == Access::Write,
             clock_and_seed: None,
             reader,
         })

@@ -196,6 +196,14 @@ impl Held {
     }
 
     fn ask(&self, route: RouteIndex) -> tokio::task::JoinHandle<Result<Answer, Error>> {
+        self.send(route, false)
+    }
+
+    fn send(
+        &self,
+        route: RouteIndex,
+        dry_run: bool,
+    ) -> tokio::task::JoinHandle<Result<Answer, Error>> {
         let service = self.service.clone();
         tokio::spawn(async move {
             let request = Request {
@@ -208,6 +216,8 @@ impl Held {
                 body: Bytes::new(),
                 conditions: Conditions::default(),
                 idempotency_key: None,
+                dry_run,
+                strict: false,
             };
             service.answer(&service.active(), route, request).await
         })
@@ -327,4 +337,30 @@ async fn a_cancelled_request_frees_its_slot_the_writer_and_its_place_in_the_queu
     let before = held.commits();
     assert_eq!(held.post().await.unwrap().unwrap().status, 204);
     assert_eq!(held.commits(), before + 1, "no cancelled request committed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_commits_nothing_and_waits_until_what_it_saw_is_durable() {
+    let held = Held::new(1, 10).await;
+    held.release.add_permits(2);
+    held.sync.set(true);
+    let before = held.commits();
+    let real = held.post();
+    eventually("the request has committed", || {
+        (held.commits() == before + 1).then_some(())
+    });
+    let dry_run = held.send(WRITE, true);
+    eventually("the dry run has ended its transaction", || {
+        let stats = held.database.stats();
+        (stats.writer_waiting.load(SeqCst) == 0 && held.release.available_permits() == 0)
+            .then_some(())
+    });
+    assert!(
+        !real.is_finished() && !dry_run.is_finished(),
+        "an answer shows a commit that is not durable"
+    );
+    held.sync.set(false);
+    assert_eq!(real.await.unwrap().unwrap().status, 204);
+    assert_eq!(dry_run.await.unwrap().unwrap().status, 204);
+    assert_eq!(held.commits(), before + 1);
 }

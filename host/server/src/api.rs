@@ -20,6 +20,7 @@ use percent_encoding::percent_decode_str;
 use super::app::App;
 use super::body::{self, BodyError, Limits};
 use super::fallback::{READ_ONLY, options};
+use super::prefer::Preferences;
 use super::problem::{Problem, report};
 use super::surface::Surface;
 use super::trace::Context;
@@ -82,7 +83,13 @@ impl Target<'_> {
                 .ok_or_else(|| Problem::method_not_allowed(allow(template)))?;
             let parameters = decode(found.params.iter()).map_err(not_utf_8)?;
             let body = read_body(app, parts, body).await?;
-            return self.call(route, parameters, body).await;
+            let access = revision.description.route(route).access;
+            let preferences = Preferences::of(&parts.headers, access);
+            let called = self.call(route, parameters, body, preferences).await;
+            let mut response =
+                called.unwrap_or_else(|problem| problem.respond(&context.request_id));
+            preferences.sign(&parts.method, &mut response);
+            return Ok(response);
         }
         if let Some(file) = surface.asset(revision, path) {
             context.matched(path.into(), surface.label.clone());
@@ -99,6 +106,7 @@ impl Target<'_> {
         route: RouteIndex,
         parameters: Vec<(String, String)>,
         body: Bytes,
+        preferences: Preferences,
     ) -> Result<Response, Problem> {
         let Target {
             app,
@@ -117,9 +125,17 @@ impl Target<'_> {
             body,
             conditions: self.conditions()?,
             idempotency_key: text(&parts.headers, "idempotency-key").map_err(not_text)?,
+            dry_run: preferences.dry_run,
+            strict: preferences.strict,
         };
         match app.api.answer(revision, route, request).await {
-            Ok(answer) => Ok(answer::respond(answer, parts, &app.config.public_path)),
+            Ok(answer) => {
+                let answer = match preferences.minimal {
+                    true => answer::minimal(answer),
+                    false => answer,
+                };
+                Ok(answer::respond(answer, parts, &app.config.public_path))
+            }
             Err(error) => {
                 if error == Error::ArgumentsTooLarge {
                     app.metrics.limit_hit("arguments-too-large");

@@ -21,11 +21,12 @@ const METHODS: HeaderValue =
 /// common ones are listed. A header gives a page no rights: the host sends no
 /// `Access-Control-Allow-Credentials`, so that the browser adds none of the person's.
 const HEADERS: HeaderValue = HeaderValue::from_static(
-    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Last-Event-ID, \
-     X-Request-Id, Task-Host-Client, traceparent, tracestate, baggage, *",
+    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, \
+     Last-Event-ID, X-Request-Id, Task-Host-Client, traceparent, tracestate, baggage, *",
 );
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "ETag, Location, Link, X-Request-Id, Retry-After, Task-Host-Revision, Idempotent-Replayed",
+    "ETag, Location, Link, X-Request-Id, Retry-After, Preference-Applied, Task-Host-Revision, \
+     Idempotent-Replayed",
 );
 /// The longest time that browsers accept.
 const MAX_AGE_SECONDS: HeaderValue = HeaderValue::from_static("7200");

@@ -115,9 +115,10 @@ fn not_modified(answer: Response, is_head: bool) -> Response {
         headers.remove(name);
     }
     headers.entry(CACHE_CONTROL).or_insert(REVALIDATE);
-    headers
-        .entry(VARY)
-        .or_insert(HeaderValue::from_static("accept-encoding"));
+    let coding = HeaderValue::from_static("accept-encoding");
+    if !headers.get_all(VARY).iter().any(|vary| vary == coding) {
+        headers.append(VARY, coding);
+    }
     // For HEAD, axum would send the length of an empty body as that of the full answer.
     let body = match is_head {
         true => Body::from_stream(stream::empty::<Result<Bytes, Infallible>>()),

@@ -116,7 +116,10 @@ pub(super) fn revision() -> Revision {
         method,
         path: path.to_owned(),
         operation: "test:api/things#operation".to_owned(),
-        access: Access::Read,
+        access: match method {
+            Method::Get => Access::Read,
+            _ => Access::Write,
+        },
         success: 200,
         location: None,
         body: None,
@@ -258,6 +261,12 @@ impl Reply {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The values of a header that may be repeated.
+    pub(super) fn headers(&self, name: &str) -> Vec<&str> {
+        let values = self.headers.get_all(name).iter();
+        values.map(|value| value.to_str().unwrap()).collect()
     }
 
     pub(super) fn json(&self) -> Value {

@@ -3,6 +3,7 @@
 //! - [`Server`] (`router`) has every route of the public port and of the admin port on one screen.
 //! - `trace` is the outermost layer. It gives each request its id, span, metrics and log line.
 //! - `api` answers requests to the active revision: its operations and its web UI's files.
+//!   `prefer` reads the `Prefer` header.
 //! - `events` is `GET /events`. `health` has the probes and `/metrics`. `docs` has the API's
 //!   documentation. `console` has the operators' page.
 //! - [`admin`] is the admin API: it uploads components and runs deployments.
@@ -37,6 +38,7 @@ mod health;
 pub mod listen;
 mod openapi;
 pub mod operators;
+mod prefer;
 mod problem;
 mod recent;
 mod router;
@@ -55,5 +57,6 @@ pub use self::app::Readiness;
 pub use self::backend::Api;
 pub use self::byte_size::ByteSize;
 pub use self::config::Config;
+pub use self::openapi::with_host_paths;
 pub use self::recent::{Failure, Figures, RevisionSecond};
 pub use self::router::Server;

@@ -2,24 +2,29 @@
 
 use serde_json::{Map, Value, json};
 
-use super::config::Config;
+/// The tag of the host's own operations, and the first part of their names.
+const TAG: &str = "host";
 
 /// Returns the document with the host's own paths, and with the prefix that clients see as its
-/// server. A path that the document already has is not changed.
-pub(super) fn with_host_paths(document: &Value, config: &Config) -> Value {
+/// server. `metrics`: the public port serves `/metrics`. A path that the document already has is not
+/// changed.
+pub fn with_host_paths(document: &Value, prefix: Option<&str>, metrics: bool) -> Value {
     let mut document = document.clone();
-    if let Some(prefix) = config.public_path.prefix() {
+    if let Some(prefix) = prefix {
         document["servers"] = json!([{"url": prefix}]);
     }
-    let Some(paths) = document
-        .as_object_mut()
-        .map(|members| members.entry("paths").or_insert_with(|| Map::new().into()))
-        .and_then(Value::as_object_mut)
-    else {
-        return document;
-    };
+    if let Some(tags) = document.get_mut("tags").and_then(Value::as_array_mut) {
+        tags.push(json!({"name": TAG, "description": "The state of the service, and its events."}));
+    }
+    let schemas = object(object(&mut document, "components"), "schemas");
+    for (name, schema) in schemas_of_host() {
+        schemas[format!("{TAG}.{name}")] = schema;
+    }
+    let paths = object(&mut document, "paths");
     let mut add = |path: &str, item: Value| {
-        paths.entry(path).or_insert(item);
+        if paths.get(path).is_none() {
+            paths[path] = item;
+        }
     };
     add("/health", health());
     add("/events", events());
@@ -43,31 +48,83 @@ pub(super) fn with_host_paths(document: &Value, config: &Config) -> Value {
         "schema": {"type": "string"}
     }]);
     add("/readyz", readyz);
-    if config.public_metrics {
-        add("/metrics", metrics());
+    if metrics {
+        add("/metrics", self::metrics());
     }
     document
 }
 
+/// Returns a member that is an object, and adds an empty one if there is none.
+fn object<'a>(document: &'a mut Value, member: &str) -> &'a mut Value {
+    let member = &mut document[member];
+    if !member.is_object() {
+        *member = Map::new().into();
+    }
+    member
+}
+
+/// The schemas of what the host itself answers. They have names of their own, so that a generated
+/// client has one type for each. No type of a service has a name with a dot.
+fn schemas_of_host() -> [(&'static str, Value); 3] {
+    [
+        (
+            "Health",
+            json!({
+                "type": "object",
+                "description": "The state of the service. Further members are figures that the logic returns.",
+                "required": ["status", "timestamp", "version", "uptime_seconds", "memory_usage_mb",
+                    "database", "service", "revision", "host_version"],
+                "properties": {
+                    "status": {"type": "string", "enum": ["healthy", "unhealthy"]},
+                    "reason": {"type": "string", "description": "Why the service is unhealthy."},
+                    "timestamp": {"type": "string", "format": "date-time"},
+                    "version": {"type": "string", "description": "The logic's version."},
+                    "uptime_seconds": {"type": "number", "minimum": 0},
+                    "memory_usage_mb": {"type": ["number", "null"], "description": "The host's memory in RAM, in MiB."},
+                    "database": {"type": "string", "enum": ["connected", "disconnected"]},
+                    "service": {"type": "string", "description": "The service's name."},
+                    "revision": {"type": "string", "description": "The component's SHA-256."},
+                    "host_version": {"type": "string"}
+                },
+                "additionalProperties": {"type": "integer", "description": "A figure that the logic returns."}
+            }),
+        ),
+        (
+            "Probe",
+            json!({
+                "type": "object",
+                "required": ["status"],
+                "properties": {"status": {"type": "string"}, "reason": {"type": "string"}}
+            }),
+        ),
+        (
+            "Event",
+            json!({
+                "type": "object",
+                "description": "A change that the logic has published.",
+                "required": ["kind", "subject", "attributes", "time"],
+                "properties": {
+                    "kind": {"type": "string", "description": "What happened, such as `task.created`."},
+                    "subject": {"type": "string", "description": "What it happened to, such as an id."},
+                    "attributes": {
+                        "type": "object",
+                        "additionalProperties": {"type": "string"}
+                    },
+                    "time": {"type": "string", "format": "date-time"}
+                }
+            }),
+        ),
+    ]
+}
+
+/// Returns JSON content of one of [`schemas_of_host`].
+fn content(name: &str) -> Value {
+    let reference = format!("#/components/schemas/{TAG}.{name}");
+    json!({"application/json": {"schema": {"$ref": reference}}})
+}
+
 fn health() -> Value {
-    let body = json!({"application/json": {"schema": {
-        "type": "object",
-        "required": ["status", "timestamp", "version", "uptime_seconds", "memory_usage_mb",
-            "database", "service", "revision", "host_version"],
-        "properties": {
-            "status": {"enum": ["healthy", "unhealthy"]},
-            "reason": {"type": "string", "description": "Why the service is unhealthy."},
-            "timestamp": {"type": "string", "format": "date-time"},
-            "version": {"type": "string", "description": "The logic's version."},
-            "uptime_seconds": {"type": "number", "minimum": 0},
-            "memory_usage_mb": {"type": ["number", "null"], "description": "The host's memory in RAM, in MiB."},
-            "database": {"enum": ["connected", "disconnected"]},
-            "service": {"type": "string", "description": "The service's name."},
-            "revision": {"type": "string", "description": "The component's SHA-256."},
-            "host_version": {"type": "string"}
-        },
-        "additionalProperties": {"type": "integer", "description": "A figure that the logic returns."}
-    }}});
+    let body = content("Health");
     get(
         "health",
         "The service's health and its figures",
@@ -79,11 +136,7 @@ fn health() -> Value {
 }
 
 fn probe(id: &str, summary: &str, otherwise: &str) -> Value {
-    let body = json!({"application/json": {"schema": {
-        "type": "object",
-        "required": ["status"],
-        "properties": {"status": {"type": "string"}, "reason": {"type": "string"}}
-    }}});
+    let body = content("Probe");
     get(
         id,
         summary,
@@ -120,10 +173,13 @@ fn events() -> Value {
         json!({
             "200": {
                 "description": "An endless stream. Each message has a cursor as its `id`, the event's \
-                    kind as `event`, and a JSON object with `kind`, `subject`, `attributes` and \
-                    `time` as `data`. The message `reset` means that events may be missing: read \
-                    the data again.",
-                "content": {"text/event-stream": {"schema": {"type": "string"}}}
+                    kind as `event`, and the event as JSON in `data`. The message `reset` means \
+                    that events may be missing: read the data again.",
+                "content": {"text/event-stream": {"schema": {
+                    "type": "string",
+                    "contentMediaType": "text/event-stream",
+                    "contentSchema": {"$ref": format!("#/components/schemas/{TAG}.Event")}
+                }}}
             },
             "503": {"description": "Too many clients follow the events, or the database does not answer."}
         }),
@@ -150,8 +206,8 @@ fn events() -> Value {
 
 fn get(id: &str, summary: &str, responses: Value) -> Value {
     json!({"get": {
-        "operationId": format!("host.{id}"),
-        "tags": ["host"],
+        "operationId": format!("{TAG}.{id}"),
+        "tags": [TAG],
         "summary": summary,
         "responses": responses
     }})

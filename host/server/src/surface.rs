@@ -130,7 +130,9 @@ impl Surface {
     /// The OpenAPI document of the revision, with the host's own paths.
     pub(super) fn openapi(&self, revision: &Revision, config: &Config) -> &File {
         self.openapi.get_or_init(|| {
-            let document = openapi::with_host_paths(&revision.openapi, config);
+            let prefix = config.public_path.prefix();
+            let metrics = config.public_metrics;
+            let document = openapi::with_host_paths(&revision.openapi, prefix, metrics);
             File::new(document.to_string().into(), "application/json")
         })
     }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use self::comparison::Comparison;
-use self::inspection::Inspection;
+pub(super) use self::inspection::Inspection;
 use super::process::block_on;
 use crate::config::{compiling, limits};
 use crate::failure::Failure;
@@ -79,18 +79,17 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let lines = inspection::to_lines(&report).into_iter();
         print(lines.chain(comparison.into_iter().flatten()))?;
     }
-    if let Err(refused) = &inspection.operations {
-        let reasons = refused.all().iter();
-        let reasons = reasons.map(|reason| format!("({}): {reason}", reason.code()));
-        let reasons = reasons.collect::<Vec<_>>().join("\nand ");
-        return Err(anyhow::anyhow!("no host would accept it {reasons}").into());
-    }
+    inspection.accepted()?;
     Ok(comparison.map_or(Ok(()), |comparison| comparison.check())?)
 }
 
 /// Reads a component from a file, or pulls it if `source` is a reference to a registry. Errors name
 /// `flag`.
-fn read_source(source: &Path, flag: &str, registry: &oci::Args) -> Result<Vec<u8>, Failure> {
+pub(super) fn read_source(
+    source: &Path,
+    flag: &str,
+    registry: &oci::Args,
+) -> Result<Vec<u8>, Failure> {
     let reference = source.to_str().filter(|text| text.starts_with(oci::SCHEME));
     let Some(reference) = reference else {
         return std::fs::read(source).map_err(|error| {

@@ -160,6 +160,15 @@ pub trait Transaction: Send {
     /// the request nor run it again.
     async fn commit(self: Box<Self>) -> Result<(), Error>;
 
+    /// Checks what a commit would check, and then rolls back as [`Transaction::rollback`] does. For a
+    /// dry run: its answer is the one that a commit would have been answered with. A conflict with
+    /// other transactions that only a commit finds is not found.
+    ///
+    /// # Errors
+    /// Returns [`Error::Rejected`] if a deferred constraint does not hold or the transaction was
+    /// spent, and the errors of [`Transaction::rollback`].
+    async fn rehearse(self: Box<Self>) -> Result<(), Error>;
+
     /// Rolls back, and returns when everything that the transaction saw is durable. Use it for an
     /// answer that shows a client what the logic read, such as a problem. For other answers,
     /// dropping the transaction is enough.

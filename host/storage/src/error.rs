@@ -21,6 +21,14 @@ impl Failure {
             detail: detail.into(),
         }
     }
+
+    /// A deferred foreign key of a table that refers to a missing row.
+    pub(crate) fn dangling_key(table: &str) -> Self {
+        Self {
+            cause: Cause::ForeignKey,
+            ..Self::other(format!("a foreign key of {table} refers to a missing row"))
+        }
+    }
 }
 
 /// Which kind of rule a failed statement broke.

@@ -1,6 +1,6 @@
 //! Following the event stream of a real host.
 
-mod follower;
+pub mod follower;
 
 use serde_json::{Value, json};
 

@@ -4,5 +4,6 @@ mod body;
 mod caching;
 mod connection;
 mod openapi;
+mod prefer;
 mod routing;
 mod tracing;

@@ -39,6 +39,7 @@ pub fn openapi(description: &Description, operations: &[Operation]) -> Value {
         let path = paths.entry(&route.path).or_insert_with(|| json!({}));
         path[route.method.as_str().to_ascii_lowercase()] = endpoint.describe();
     }
+    let shared = responses::shared(&referenced(&paths));
     json!({
         "openapi": "3.1.0",
         "info": { "title": description.name, "version": description.version },
@@ -46,9 +47,22 @@ pub fn openapi(description: &Description, operations: &[Operation]) -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas.components(),
-            "responses": responses::shared(),
+            "responses": shared,
         },
     })
+}
+
+/// Returns the references to shared responses in the operations of these paths.
+fn referenced(paths: &Map<String, Value>) -> HashSet<&str> {
+    let operations = paths
+        .values()
+        .filter_map(Value::as_object)
+        .flat_map(Map::values);
+    let responses = operations.filter_map(|operation| operation["responses"].as_object());
+    let responses = responses.flat_map(Map::values);
+    responses
+        .filter_map(|response| response["$ref"].as_str())
+        .collect()
 }
 
 /// Makes one tag for each interface, in the order of the routes.

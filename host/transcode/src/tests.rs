@@ -15,4 +15,5 @@ mod round_trip;
 mod running;
 mod scalars;
 pub(super) mod support;
+mod unknown;
 mod writing;

@@ -242,7 +242,8 @@ impl Service {
     }
 
     /// Commits, and returns when everything that was written is durable. The instance is gone, so
-    /// the slot is free while this waits for the disk.
+    /// the slot is free while this waits for the disk. In a dry run this checks what a commit would
+    /// check, and rolls back.
     async fn commit(
         &self,
         request: &PreparedRequest<'_>,
@@ -252,8 +253,13 @@ impl Service {
         drop(slot);
         let (busy, usage) = (transaction.busy(), transaction.usage());
         let commits = trace_span!(target: DETAIL, "commit");
-        let committed = transaction.commit().instrument(commits).await;
+        let ends = match request.dry_run {
+            true => transaction.rehearse(),
+            false => transaction.commit(),
+        };
+        let committed = ends.instrument(commits).await;
         let outcome = match committed {
+            Ok(()) if request.dry_run => metrics::Outcome::Rollback,
             Ok(()) => metrics::Outcome::Commit,
             Err(storage::Error::Conflict) => metrics::Outcome::Conflict,
             Err(storage::Error::OutcomeUnknown(_)) => metrics::Outcome::Unknown,

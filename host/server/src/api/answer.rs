@@ -21,6 +21,18 @@ const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// Leaves out the body. 200 becomes 204; the headers and every other status stay.
+pub(super) fn minimal(answer: Answer) -> Answer {
+    Answer {
+        status: match answer.status {
+            200 => 204,
+            status => status,
+        },
+        body: None,
+        ..answer
+    }
+}
+
 /// Makes the response to a request. Its paths have the prefix that clients see.
 pub(super) fn respond(answer: Answer, parts: &Parts, public: &PublicPath) -> Response {
     let is_read = matches!(parts.method, Method::GET | Method::HEAD);

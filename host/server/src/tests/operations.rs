@@ -4,7 +4,7 @@ use axum::body::Body;
 use futures_util::stream;
 
 use crate::fake::{Fake, answer, send};
-use request::{Answer, Client};
+use request::{Answer, Client, Error};
 
 #[tokio::test]
 async fn an_operation_gets_all_parts_of_the_request() {
@@ -81,6 +81,41 @@ async fn an_answer_without_a_body_has_no_content_type() {
 }
 
 #[tokio::test]
+async fn preferences_reach_the_operation_and_the_answer_says_so() {
+    let fake = Fake::answers(Answer {
+        etag: Some("abc".into()),
+        location: Some("/things/7".into()),
+        ..answer(r#"{"id":7}"#)
+    });
+    let all = [("prefer", "tx=rollback, return=minimal, handling=strict")];
+    let reply = send(&fake.router(), "PUT /things/7", &all, "{}").await;
+    let asked = fake.asked.lock().unwrap().take().unwrap().1;
+    assert!(asked.dry_run && asked.strict);
+    assert_eq!((reply.status, &reply.body[..]), (204, &b""[..]));
+    assert_eq!(reply.header("content-type"), "");
+    assert_eq!(reply.header("etag"), "\"abc\"");
+    assert_eq!(reply.header("location"), "/things/7");
+    assert_eq!(
+        reply.header("preference-applied"),
+        "tx=rollback, return=minimal, handling=strict"
+    );
+    let reply = send(&fake.router(), "GET /things", &all, "").await;
+    let asked = fake.asked.lock().unwrap().take().unwrap().1;
+    assert!(!asked.dry_run && asked.strict);
+    assert_eq!(&reply.body[..], br#"{"id":7}"#);
+    assert_eq!(reply.header("preference-applied"), "handling=strict");
+    assert_eq!(reply.headers("vary"), ["prefer"]);
+
+    let fake = Fake::fails(Error::PreconditionFailed);
+    let reply = send(&fake.router(), "PUT /things/7", &all, "{}").await;
+    assert_eq!(reply.status, 412);
+    assert_eq!(
+        reply.header("preference-applied"),
+        "tx=rollback, handling=strict"
+    );
+}
+
+#[tokio::test]
 async fn head_answers_as_get_without_the_body() {
     let router = Fake::answers(answer("[1,2,3]")).router();
     let get = send(&router, "GET /things", &[], "").await;
@@ -103,7 +138,7 @@ async fn a_client_that_has_the_current_state_gets_304() {
         assert_eq!((reply.status, &reply.body[..]), (304, &b""[..]));
         assert_eq!(reply.header("etag"), "\"abc\"");
         assert_eq!(reply.header("cache-control"), "no-cache");
-        assert_eq!(reply.header("vary"), "accept-encoding");
+        assert_eq!(reply.headers("vary"), ["prefer", "accept-encoding"]);
     }
     let reply = send(&router, "GET /things", &[("if-none-match", "\"abd\"")], "").await;
     assert_eq!(reply.status, 200);
@@ -184,7 +219,7 @@ async fn a_preflight_is_answered_without_the_logic() {
     )
     .await;
     assert_eq!(reply.header("access-control-allow-origin"), "");
-    assert_eq!(reply.header("vary"), "origin");
+    assert_eq!(reply.headers("vary"), ["prefer", "origin"]);
 
     let off = fake.server(&["--cors-origin", "none"]).public();
     let reply = send(&off, "OPTIONS /things/7", &preflight, "").await;
@@ -202,6 +237,7 @@ async fn a_page_may_read_the_headers_that_the_api_uses() {
         "Link",
         "X-Request-Id",
         "Retry-After",
+        "Preference-Applied",
         "Task-Host-Revision",
     ] {
         assert!(exposed.contains(name), "{exposed}");
@@ -219,7 +255,7 @@ async fn large_answers_are_compressed_and_small_ones_are_not() {
     ] {
         let reply = send(&router, "GET /things", &[("accept-encoding", accept)], "").await;
         assert_eq!(reply.header("content-encoding"), coding);
-        assert_eq!(reply.header("vary"), "accept-encoding");
+        assert_eq!(reply.headers("vary"), ["prefer", "accept-encoding"]);
         assert_eq!(reply.body.len() < 1000, !coding.is_empty());
     }
     let router = Fake::answers(answer("[]")).router();

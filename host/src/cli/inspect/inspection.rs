@@ -14,11 +14,11 @@ use transcode::{Interface, Operation};
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a component is, and whether a host would accept it.
-pub(super) struct Inspection {
+pub(in crate::cli) struct Inspection {
     size_bytes: usize,
     pub(super) digest: String,
     interface: Interface,
-    pub(super) description: Description,
+    pub(in crate::cli) description: Description,
     assets: Vec<Asset>,
     /// What the component logged while it described itself.
     log: Vec<String>,
@@ -31,7 +31,7 @@ impl Inspection {
     ///
     /// # Errors
     /// The component cannot be compiled, loaded or decoded, or does not describe itself.
-    pub(super) async fn of(component: &[u8], compiler: &Compiler) -> anyhow::Result<Self> {
+    pub(in crate::cli) async fn of(component: &[u8], compiler: &Compiler) -> anyhow::Result<Self> {
         let code = compiler.compile(component).await?;
         let interface = Interface::decode(component)?;
         let limits = Limits {
@@ -53,6 +53,19 @@ impl Inspection {
             assets,
             log: lines.take(),
             operations,
+        })
+    }
+
+    /// Returns the operations of the routes.
+    ///
+    /// # Errors
+    /// No host would accept the component. The message has every reason.
+    pub(in crate::cli) fn accepted(&self) -> anyhow::Result<&[Operation]> {
+        self.operations.as_deref().map_err(|refused| {
+            let reasons = refused.all().iter();
+            let reasons = reasons.map(|reason| format!("({}): {reason}", reason.code()));
+            let reasons = reasons.collect::<Vec<_>>().join("\nand ");
+            anyhow::anyhow!("no host would accept it {reasons}")
         })
     }
 

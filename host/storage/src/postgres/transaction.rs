@@ -352,6 +352,18 @@ impl Transaction for PostgresTransaction {
         }
     }
 
+    async fn rehearse(mut self: Box<Self>) -> Result<(), Error> {
+        self.state.check_open()?;
+        if self.state.access == Access::Write {
+            let checked = self.batch("SET CONSTRAINTS ALL IMMEDIATE").await;
+            checked.map_err(|stop| match stop {
+                Stop::Logic(failure) => Error::Rejected(failure),
+                stop => stop.into_error(),
+            })?;
+        }
+        self.rollback().await
+    }
+
     async fn rollback(self: Box<Self>) -> Result<(), Error> {
         // The server shows only what is durable, so there is nothing to wait for.
         Ok(())

@@ -265,8 +265,7 @@ impl SqliteTransaction {
                 if position + 1 == listed.len()
                     && let Some(table) = run_blocking(|| connection.host(schema::dangling_key))?
                 {
-                    let detail = format!("a foreign key of {table} refers to a missing row");
-                    return Err(Stop::refused(detail));
+                    return Err(Stop::Logic(Failure::dangling_key(&table)));
                 }
                 connection.host(|sqlite| {
                     schema::record_migration(sqlite, position, step)?;
@@ -396,6 +395,14 @@ impl Transaction for SqliteTransaction {
             Err(Error::Unavailable(reason)) if writes => Err(Error::OutcomeUnknown(reason)),
             Err(Error::Storage(fault)) if writes => Err(Error::OutcomeUnknown(fault.to_string())),
             durable => durable,
+        }
+    }
+
+    async fn rehearse(mut self: Box<Self>) -> Result<(), Error> {
+        // SQLite itself checks deferred keys only in COMMIT.
+        match self.host(|sqlite| run_blocking(|| schema::dangling_key(sqlite)))? {
+            Some(table) => Err(Error::Rejected(Failure::dangling_key(&table))),
+            None => self.rollback().await,
         }
     }
 

@@ -14,6 +14,7 @@ conformance! {
     a_read_transaction_changes_nothing,
     a_failed_statement_spends_the_transaction,
     a_deferred_constraint_is_the_logics_fault_at_the_commit,
+    a_rehearsal_finds_what_a_commit_would_find_and_keeps_nothing,
 }
 
 async fn a_commit_keeps_everything_and_a_drop_keeps_nothing(engine: Engine) {
@@ -203,6 +204,29 @@ async fn a_deferred_constraint_is_the_logics_fault_at_the_commit(engine: Engine)
         integer(&mut *reading, "SELECT count(*) FROM promises").await,
         0
     );
+}
+
+async fn a_rehearsal_finds_what_a_commit_would_find_and_keeps_nothing(engine: Engine) {
+    let database = fresh(engine).await;
+    let mut sound = writer(&*database).await;
+    execute(&mut *sound, "INSERT INTO notes (title) VALUES ('a')")
+        .await
+        .unwrap();
+    sound.rehearse().await.unwrap();
+    let mut promising = writer(&*database).await;
+    execute(&mut *promising, "INSERT INTO promises (note) VALUES (7)")
+        .await
+        .unwrap();
+    let Err(Error::Rejected(failure)) = promising.rehearse().await else {
+        panic!("a violated constraint was not found")
+    };
+    assert_eq!(failure.cause, Cause::ForeignKey);
+    let mut spent = writer(&*database).await;
+    execute(&mut *spent, "INSERT INTO nowhere (a) VALUES (1)")
+        .await
+        .unwrap_err();
+    assert!(matches!(spent.rehearse().await, Err(Error::Rejected(_))));
+    assert_eq!(notes(&*database).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -167,13 +167,16 @@ fn a_large_answer_is_compressed_if_the_client_accepts_gzip() {
     let host = host_with_tasks();
     let plain = host.get("/tasks").expect(200);
     assert_eq!(plain.header("content-encoding"), None);
-    let vary = |answer: &Answer| answer.header("vary").unwrap_or("").to_lowercase();
-    assert!(vary(&plain).contains("accept-encoding"), "{plain}");
+    let varies = |answer: &Answer| {
+        let mut headers = answer.headers.iter();
+        headers.any(|(name, value)| name == "vary" && value == "accept-encoding")
+    };
+    assert!(varies(&plain), "{plain}");
 
     let gzip = get_with(&host, "/tasks", "accept-encoding", "gzip").expect(200);
     assert_eq!(gzip.header("content-encoding"), Some("gzip"));
     assert_eq!(gzip.header("content-type"), Some("application/json"));
-    assert!(vary(&gzip).contains("accept-encoding"));
+    assert!(varies(&gzip), "{gzip}");
     assert_eq!(gzip.body[..2], [0x1f, 0x8b], "RFC 1952's magic");
     let size = gzip.body.last_chunk().expect("RFC 1952 ends with the size");
     assert_eq!(u32::from_le_bytes(*size) as usize, plain.body.len());

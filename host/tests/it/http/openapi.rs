@@ -1,6 +1,9 @@
-//! The OpenAPI document of the task API, against the committed one.
+//! The OpenAPI document of the task API, against the committed one, and the command that prints it.
 
-use crate::harness::Setup;
+use serde_json::Value;
+
+use crate::harness::{Setup, run, task_host};
+use crate::hostile::probe::{Probe, get};
 
 /// The committed document. A change of the API shows in a review as a change of this file. To write
 /// it again, run the test with `UPDATE_SNAPSHOTS=1`.
@@ -22,4 +25,29 @@ fn the_document_is_the_committed_one() {
         "the task API's document differs from {COMMITTED}; if that is intended, run this test \
          again with UPDATE_SNAPSHOTS=1 and commit the file"
     );
+}
+
+#[test]
+fn the_command_prints_the_document_that_a_host_serves() {
+    let setup = Setup::tasks();
+    let mut command = task_host();
+    command.arg("openapi").arg(setup.component_path());
+    let output = run(command);
+    output.says(0, &[]);
+    let printed: Value = serde_json::from_str(&output.stdout).expect("JSON");
+    let served = setup.start().get("/openapi.json").expect(200).json();
+    assert_eq!(printed, served);
+}
+
+#[test]
+fn a_component_that_no_host_would_accept_has_no_document() {
+    let unfit = Probe::good().routes([get("/health")]).setup();
+    let mut command = task_host();
+    command.arg("openapi").arg(unfit.component_path());
+    let output = run(command);
+    output.says(1, &["no host would accept it", "/health"]);
+    assert_eq!(output.stdout, "");
+    let mut command = task_host();
+    command.args(["openapi", "no-such-file.wasm"]);
+    run(command).says(2, &["FILE", "no-such-file.wasm"]);
 }

@@ -114,7 +114,37 @@ impl Endpoint<'_> {
                 entity_tags(),
             ));
         }
+        parameters.push(header(
+            "Prefer",
+            &self.preferences(),
+            json!({ "type": "string" }),
+        ));
         parameters
+    }
+
+    /// Describes the preferences (RFC 7240) that the operation knows.
+    ///
+    /// `return=minimal` is described here only. If 204 were a response of its own, generated clients
+    /// would have to expect no body after every success.
+    fn preferences(&self) -> String {
+        let mut known = vec![
+            "`handling=strict`: unknown query parameters and members of the body are errors (422). \
+             Otherwise they are ignored.",
+        ];
+        if self.operation.route().access == Access::Write {
+            known.push(
+                "`tx=rollback`: a dry run. The response is the usual one, and nothing is kept.",
+            );
+            known.push(match self.operation.route().success {
+                200 => "`return=minimal`: a success is 204 and has no body.",
+                _ => "`return=minimal`: a success has no body.",
+            });
+        }
+        let known: Vec<String> = known.iter().map(|text| format!("\n- {text}")).collect();
+        format!(
+            "What the client prefers, comma-separated. `Preference-Applied` names what was applied.\n{}",
+            known.concat()
+        )
     }
 
     fn request_body(&self, ty: &Type, constraints: Option<&Constraints>) -> Value {
@@ -154,7 +184,8 @@ impl Endpoint<'_> {
             ("412", self.takes_if_match()),
             ("413", has_body),
             ("415", has_body),
-            ("422", !sources.is_empty() || self.takes_idempotency_key()),
+            // An unknown query parameter can be an error of any operation.
+            ("422", true),
             ("500", true),
             ("503", true),
             ("504", true),
@@ -185,6 +216,10 @@ impl Endpoint<'_> {
                 "The next page, with rel=\"next\". Absent on the last page.",
             );
         }
+        add(
+            "Preference-Applied",
+            "The preferences that were applied, of those in `Prefer`.",
+        );
         add("X-Request-Id", "The id of the request, as in the logs.");
         Value::Object(headers)
     }

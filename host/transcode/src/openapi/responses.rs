@@ -1,5 +1,7 @@
 //! The responses that the host itself gives, and the schema of every problem.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 /// Each status with the name of its shared response object and its description.
@@ -87,13 +89,20 @@ pub fn problem_schema() -> Value {
     })
 }
 
-/// `components/responses`.
-pub(super) fn shared() -> Value {
+/// `components/responses`: those that are referred to.
+pub(super) fn shared(referenced: &HashSet<&str>) -> Value {
     let mut responses = Map::new();
     for (status, name, description) in SHARED {
+        if !referenced.contains(&*path(name)) {
+            continue;
+        }
         let mut response = json!({
             "description": description,
             "headers": {
+                "Preference-Applied": {
+                    "description": "The preferences that were applied, of those in `Prefer`.",
+                    "schema": { "type": "string" },
+                },
                 "X-Request-Id": {
                     "description": "The id of the request, as in the logs.",
                     "schema": { "type": "string" },
@@ -119,8 +128,12 @@ pub(super) fn shared() -> Value {
 /// Returns a reference to the shared response of a status.
 pub(super) fn reference(status: &str) -> Value {
     let shared = SHARED.iter().find(|(known, ..)| *known == status);
-    let name = shared.map_or("Problem", |(_, name, _)| name);
-    json!({ "$ref": format!("#/components/responses/{name}") })
+    json!({ "$ref": path(shared.map_or("Problem", |(_, name, _)| name)) })
+}
+
+/// Returns the reference of a shared response.
+fn path(name: &str) -> String {
+    format!("#/components/responses/{name}")
 }
 
 /// Returns the response to a conditional GET whose condition is false.

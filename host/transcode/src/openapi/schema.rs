@@ -171,7 +171,7 @@ impl Schemas {
                 json!({
                     "type": "array",
                     "prefixItems": items,
-                    "items": false,
+                    "items": nothing(),
                     "minItems": types.len(),
                     "maxItems": types.len(),
                 })
@@ -263,12 +263,17 @@ impl Schemas {
             };
             json!({
                 "type": "object",
-                "properties": { name: schema, other: false },
+                "properties": { name: schema, other: nothing() },
                 "required": [name],
             })
         };
         json!({ "oneOf": [side("ok", "error", &ty.ok), side("error", "ok", &ty.error)] })
     }
+}
+
+/// The schema that no value has. It means `false`, which generators and linters do not know.
+fn nothing() -> Value {
+    json!({ "not": {} })
 }
 
 /// Adds the constraint of the value itself. Only what clients send is constrained.

@@ -1,7 +1,7 @@
 //! Query strings: `status=pending&tags=a,b&tags=c`.
 //!
-//! As in HTML forms, `+` is a space and escapes are UTF-8. Unknown parameters are ignored. A list
-//! is comma-separated, repeated, or both (`style: form` of OpenAPI, with either value of
+//! As in HTML forms, `+` is a space and escapes are UTF-8. Unknown parameters are ignored, unless the
+//! client wants them to be errors. A list is comma-separated, repeated, or both (`style: form` of OpenAPI, with either value of
 //! `explode`). It is split first and decoded then, so an escaped comma is part of a value.
 
 use std::borrow::Cow;
@@ -142,16 +142,22 @@ impl<'a> Query<'a> {
 
     pub(super) fn parse(raw: &'a str) -> Query<'a> {
         let parts = raw.split('&').filter(|part| !part.is_empty());
-        let pairs = parts.filter_map(|part| {
+        let pairs = parts.map(|part| {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            // No parameter has a name that is not UTF-8.
-            Some((decode(name).ok()?, value))
+            // No parameter has a name that is not UTF-8, nor one with the character that replaces it.
+            let lossy = |_| percent_decode_str(name).decode_utf8_lossy();
+            (decode(name).unwrap_or_else(lossy), value)
         });
         let mut pairs: Vec<_> = pairs.collect();
         if pairs.len() > Self::SEARCHED {
             pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
         }
         Query { pairs }
+    }
+
+    /// Returns the names of all parameters. A repeated parameter's name is repeated.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.pairs.iter().map(|(name, _)| &**name)
     }
 
     /// Returns the raw values of a parameter, in order.

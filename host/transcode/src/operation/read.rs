@@ -25,10 +25,13 @@ pub struct Input<'a> {
     pub body: &'a [u8],
     /// Maximum memory of the arguments, in bytes.
     pub limit_bytes: usize,
+    /// Whether unknown query parameters and unknown members of the body are errors. Otherwise they
+    /// are ignored.
+    pub strict: bool,
 }
 
 impl Default for Input<'_> {
-    /// A request without arguments, and no limit.
+    /// A request without arguments and without a limit, whose unknown parts are ignored.
     fn default() -> Self {
         Input {
             parameters: &[],
@@ -36,6 +39,7 @@ impl Default for Input<'_> {
             media_type: None,
             body: &[],
             limit_bytes: usize::MAX,
+            strict: false,
         }
     }
 }
@@ -60,7 +64,7 @@ pub enum InputError {
 
 pub(super) fn arguments(operation: &Operation, input: &Input<'_>) -> Result<Vec<Val>, InputError> {
     let query = Query::parse(input.query.unwrap_or_default());
-    let mut errors = FieldErrors::new(input.limit_bytes);
+    let mut errors = FieldErrors::new(input.limit_bytes, input.strict);
     let mut arguments = Vec::with_capacity(operation.sources.len());
     for source in &operation.sources {
         let argument = match source {
@@ -85,6 +89,9 @@ pub(super) fn arguments(operation: &Operation, input: &Input<'_>) -> Result<Vec<
         };
         arguments.extend(argument);
     }
+    let parameters = operation.sources.iter().flat_map(Source::query_params);
+    let is_known = |name: &str| parameters.clone().any(|known| known.name == name);
+    errors.expect_known(query.names(), Place::Query, is_known);
     if errors.is_too_large() {
         Err(InputError::TooLarge)
     } else if errors.list.is_empty() {

@@ -110,6 +110,8 @@ pub(super) fn record(
         };
         collect(&mut values, value.map(|value| (field.name.clone(), value)));
     }
+    let is_known = |name: &str| ty.fields.find(name).is_some();
+    expect_known(&members, &place, errors, is_known);
     values.map(Val::Record)
 }
 
@@ -130,6 +132,9 @@ pub(super) fn variant(
         return errors.add(at_case, one_of(&ty.cases));
     };
     let json = take(&mut members, "value");
+    expect_known(&members, &place, errors, |name| {
+        matches!(name, "case" | "value")
+    });
     let payload = payload(
         case.payload.as_ref(),
         case.constraints.as_deref(),
@@ -148,6 +153,9 @@ pub(super) fn result(
 ) -> Option<Val> {
     sort_if_many(&mut members);
     let (ok, error) = (take(&mut members, "ok"), take(&mut members, "error"));
+    expect_known(&members, &place, errors, |name| {
+        matches!(name, "ok" | "error")
+    });
     Some(Val::Result(match (ok, error) {
         (Some(json), None) => {
             let place = Place::Member(&place, "ok");
@@ -211,6 +219,17 @@ fn sort_if_many(members: &mut Members<'_>) {
     if members.len() > SEARCHED {
         members.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
     }
+}
+
+/// Adds an error for each member whose name is not known, if unknown names are errors.
+fn expect_known(
+    members: &Members<'_>,
+    place: &Place<'_>,
+    errors: &mut FieldErrors,
+    is_known: impl Fn(&str) -> bool,
+) {
+    let names = members.iter().map(|(name, _)| &**name);
+    errors.expect_known(names, |name| Place::Member(place, name), is_known);
 }
 
 /// Takes the value of a member out of an object. Many members must have been sorted.

@@ -37,7 +37,7 @@ impl Place<'_> {
             Place::Query(_) => "#/query".to_owned(),
             Place::Member(parent, _) | Place::Item(parent, _) => parent.whole_pointer()?,
         };
-        if let Place::Member(_, name) = self
+        if let Place::Member(_, name) | Place::Query(name) = self
             && pointer.len() + name.len() > MAX_POINTER
         {
             return Err(pointer);
@@ -66,15 +66,19 @@ pub(crate) struct FieldErrors {
     size_bytes: usize,
     /// `None`: the arguments are too large.
     memory_left: Option<usize>,
+    /// Whether unknown names are errors.
+    strict: bool,
 }
 
 impl FieldErrors {
-    /// No errors yet. The arguments may take `limit_bytes` bytes of memory.
-    pub(crate) fn new(limit_bytes: usize) -> Self {
+    /// No errors yet. The arguments may take `limit_bytes` bytes of memory. If `strict` is false,
+    /// unknown names are ignored.
+    pub(crate) fn new(limit_bytes: usize, strict: bool) -> Self {
         FieldErrors {
             list: Vec::new(),
             size_bytes: 0,
             memory_left: Some(limit_bytes),
+            strict,
         }
     }
 
@@ -110,6 +114,21 @@ impl FieldErrors {
         match value {
             Ok(value) => Some(value),
             Err(detail) => self.add(place, detail),
+        }
+    }
+
+    /// Adds an error for each name that is not known, if unknown names are errors. `at` is the place
+    /// of a name.
+    pub(crate) fn expect_known<'n>(
+        &mut self,
+        names: impl Iterator<Item = &'n str>,
+        at: impl Fn(&'n str) -> Place<'n>,
+        is_known: impl Fn(&str) -> bool,
+    ) {
+        if self.strict {
+            for name in names.filter(|name| !is_known(name)) {
+                self.add::<()>(at(name), "is unknown");
+            }
         }
     }
 

@@ -127,7 +127,8 @@ fn an_operation_has_its_documentation_parameters_and_responses() {
             "limit",
             "offset",
             "cursor",
-            "If-None-Match"
+            "If-None-Match",
+            "Prefer"
         ]
     );
     let tags = &list["parameters"][4];
@@ -143,11 +144,11 @@ fn an_operation_has_its_documentation_parameters_and_responses() {
     );
     assert_eq!(
         keys(&list["responses"]["200"]["headers"]),
-        ["ETag", "Link", "X-Request-Id"]
+        ["ETag", "Link", "Preference-Applied", "X-Request-Id"]
     );
 
     let create = &document["paths"]["/tasks"]["post"];
-    assert_eq!(parameter_names(create), ["Idempotency-Key"]);
+    assert_eq!(parameter_names(create), ["Idempotency-Key", "Prefer"]);
     assert_eq!(create["requestBody"]["required"], true);
     assert_eq!(
         create["requestBody"]["content"],
@@ -155,11 +156,19 @@ fn an_operation_has_its_documentation_parameters_and_responses() {
     );
     assert_eq!(
         keys(&create["responses"]["201"]["headers"]),
-        ["ETag", "Location", "X-Request-Id"]
+        ["ETag", "Location", "Preference-Applied", "X-Request-Id"]
     );
 
     let patch = &document["paths"]["/tasks/{id}"]["patch"];
-    assert_eq!(parameter_names(patch), ["id", "If-Match"]);
+    assert_eq!(parameter_names(patch), ["id", "If-Match", "Prefer"]);
+    let says = |operation: &Value| {
+        let parameters = operation["parameters"].as_array().unwrap();
+        let prefer = parameters.last().unwrap()["description"].as_str().unwrap();
+        ["handling=strict", "tx=rollback", "204"].map(|word| prefer.contains(word))
+    };
+    assert_eq!(says(list), [true, false, false]);
+    assert_eq!(says(create), [true, true, false]);
+    assert_eq!(says(patch), [true, true, true]);
     assert_eq!(
         keys(&patch["requestBody"]["content"]),
         ["application/json", "application/merge-patch+json"]
@@ -322,7 +331,7 @@ fn composite_types_have_their_schemas() {
         property("pair")["prefixItems"][1],
         json!({ "type": "boolean" })
     );
-    assert_eq!(property("pair")["items"], false);
+    assert_eq!(property("pair")["items"], json!({ "not": {} }));
     assert_eq!(
         *property("data"),
         json!({ "type": "string", "contentEncoding": "base64" })

@@ -164,7 +164,7 @@ fn any_json_is_rejected_or_survives_a_round_trip() {
         let Ok(parsed) = parsed else {
             return;
         };
-        let mut errors = FieldErrors::new(usize::MAX);
+        let mut errors = FieldErrors::new(usize::MAX, false);
         let Some(value) = read::value(&ty, None, parsed, Place::Body, &mut errors) else {
             assert_ne!(errors.list, vec![], "no reason for the rejection");
             return;

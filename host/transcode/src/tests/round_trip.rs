@@ -24,7 +24,7 @@ proptest! {
         let text = out.finish().unwrap();
         // Another parser accepts this as JSON.
         prop_assert!(serde_json::from_slice::<serde_json::Value>(&text).is_ok());
-        let mut errors = FieldErrors::new(usize::MAX);
+        let mut errors = FieldErrors::new(usize::MAX, false);
         let json = json::parse(&text).unwrap();
         let read = read::value(&ty, None, json, Place::Body, &mut errors);
         prop_assert_eq!(errors.list, vec![]);
@@ -34,7 +34,7 @@ proptest! {
     #[test]
     fn any_json_is_read_or_rejected(ty in any_type(), (_, other) in type_and_value()) {
         let mut out = unlimited();
-        let mut errors = FieldErrors::new(usize::MAX);
+        let mut errors = FieldErrors::new(usize::MAX, false);
         // Most likely JSON of another type.
         if write::value(&mut out, &ty, &other).is_ok() {
             let text = out.finish().unwrap();

@@ -205,7 +205,7 @@ fn errors_of(written_as: &Type, value: &Val, read_as: &Type) -> Vec<String> {
     let mut out = unlimited();
     write::value(&mut out, written_as, value).unwrap();
     let text = out.finish().unwrap();
-    let mut errors = FieldErrors::new(usize::MAX);
+    let mut errors = FieldErrors::new(usize::MAX, false);
     let json = json::parse(&text).unwrap();
     read::value(read_as, None, json, read::Place::Body, &mut errors);
     errors.list.into_iter().map(|error| error.detail).collect()
