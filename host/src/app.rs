@@ -46,7 +46,7 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
         signals::end_with_parent().context("--end-with-parent")?;
     }
     let process = &config.process;
-    let _traces = process.start_logs()?;
+    let _logs = process.start_logs()?;
     // Without room for the database's files, opening it fails with a worse message.
     descriptors::connections(process)?;
     let access = process.access()?;

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use humantime::parse_duration;
 
+pub use self::logs::Logs;
 pub(crate) use self::logs::directives as log_filter;
 
 use crate::failure::Failure;
@@ -27,7 +28,6 @@ use deployment::Bundled;
 use runtime::CodeCache;
 use server::admin::Access;
 use storage::{Database, Location};
-use telemetry::traces::Traces;
 
 /// Database connections for reads outside of requests: health, probes, the event feed.
 const SPARE_READERS: usize = 4;
@@ -220,12 +220,12 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts logging and tracing as the flags say. Call it once in a process. Traces are sent
-    /// until the returned value is dropped.
+    /// Starts logging and tracing as the flags say. Call it once in a process. The last lines and
+    /// traces leave when the returned value is dropped.
     ///
     /// # Errors
-    /// [`Failure::Setting`] names the flag.
-    pub fn start_logs(&self) -> Result<Option<Traces>, Failure> {
+    /// [`Failure::Setting`] names the flag; [`Failure::Other`] if there is no thread for the log.
+    pub fn start_logs(&self) -> Result<Logs, Failure> {
         logs::init(&self.logs)
     }
 

@@ -42,7 +42,7 @@ fn main() -> ExitCode {
 }
 
 fn run(config: &Process) -> Result<(), Failure> {
-    let _traces = config.start_logs()?;
+    let _logs = config.start_logs()?;
     let database = config.open_database()?;
     let start = async { Ok(Start::of(revision::open(&*database).await?)) };
     Ok(app::run(config, database.clone(), start, None)?)

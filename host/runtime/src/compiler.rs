@@ -27,6 +27,7 @@ use wasmtime::Engine;
 use super::cgroup::Cgroups;
 use super::interfaces::{self, Interfaces};
 use super::load::LoadError;
+use super::memory_first::{self, MemoryFirst};
 use super::{direct, engine};
 
 /// First bytes of a core module: the magic number and the version.
@@ -59,8 +60,8 @@ const THREAD_BYTES: u64 = 64 << 20;
 /// Memory that the host itself takes beside its requests, in bytes.
 const HOST_BYTES: u64 = 96 << 20;
 
-/// Returns a short text that identifies the engine's version and configuration and the additions of
-/// [`direct`]. Code runs only in an engine with the fingerprint that it was compiled for.
+/// Returns a short text that identifies the engine's version and configuration and the changes by
+/// [`memory_first`] and [`direct`]. Code runs only in an engine with the fingerprint that it was compiled for.
 pub(super) fn fingerprint(engine: &Engine) -> String {
     struct Fold(Sha256);
     impl Hasher for Fold {
@@ -73,6 +74,7 @@ pub(super) fn fingerprint(engine: &Engine) -> String {
     }
     let mut fold = Fold(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut fold);
+    fold.write(memory_first::VERSION);
     fold.write(direct::VERSION);
     hex::encode(&fold.0.finalize()[..8])
 }
@@ -308,8 +310,7 @@ pub fn compile_in_this_process(
         stdout.flush()?;
     }
     let engine = engine::compiling()?;
-    let with_direct = direct::with_direct_functions(&component);
-    let code = with_direct.and_then(|component| engine.precompile_component(&component).ok());
+    let code = changed(&component).and_then(|changed| engine.precompile_component(&changed).ok());
     let code = match code {
         Some(code) => code,
         None => engine
@@ -320,6 +321,16 @@ pub fn compile_in_this_process(
     stdout.write_all(&code)?;
     stdout.flush()?;
     Ok(())
+}
+
+/// Returns the component as it runs best, or `None` if nothing about it can be changed.
+fn changed(component: &[u8]) -> Option<Vec<u8>> {
+    match memory_first::with_memory_first(component) {
+        Some(MemoryFirst { bytes, view }) => {
+            Some(direct::with_direct_functions(&bytes, Some(view)).unwrap_or(bytes))
+        }
+        None => direct::with_direct_functions(component, None),
+    }
 }
 
 /// Ends this process when nobody can read its output any more: then the host has ended, and nobody

@@ -54,6 +54,7 @@ use wasmparser::{
 };
 
 use self::additions::{Additions, GuestMemory};
+pub(crate) use self::memory_view::view;
 
 /// A function of an exported interface.
 pub(super) struct FunctionName {
@@ -77,10 +78,14 @@ pub(super) fn interface_of(interface: &str) -> String {
 }
 
 /// Returns the component with direct variants of its functions, or `None` if the bytes are not a
-/// component or it has no memory with a function that allocates in it.
-pub(super) fn with_direct_functions(component: &[u8]) -> Option<Vec<u8>> {
+/// component or it has no memory with a function that allocates in it. `view` is the index of the core
+/// function that returns a view of this memory, if the component has one.
+pub(super) fn with_direct_functions(component: &[u8], view: Option<u32>) -> Option<Vec<u8>> {
     let mut validator = Validator::new_with_features(WasmFeatures::all());
-    let mut inventory = Inventory::default();
+    let mut inventory = Inventory {
+        view,
+        ..Inventory::default()
+    };
     let mut copy = wasm_encoder::Component::new();
     // Nesting depth of the current payload: modules and components contain sections of their own.
     let mut depth = 0_u32;
@@ -167,6 +172,8 @@ struct Inventory<'a> {
     lifted: HashMap<u32, LiftedFunction>,
     /// The first memory that is used together with a function that allocates in it.
     memory: Option<GuestMemory>,
+    /// The core function that returns a view of this memory, if there is one.
+    view: Option<u32>,
     /// The functions of the instances that the component makes, by name.
     instances: HashMap<u32, Vec<(&'a str, u32)>>,
     exported_instances: Vec<(&'a str, u32)>,
@@ -237,7 +244,11 @@ impl<'a> Inventory<'a> {
             }
         }
         if let (None, Some(memory), Some(realloc)) = (&self.memory, known.memory, known.realloc) {
-            self.memory = Some(GuestMemory { memory, realloc });
+            self.memory = Some(GuestMemory {
+                memory,
+                realloc,
+                view: self.view,
+            });
         }
         Some(known)
     }

@@ -25,7 +25,7 @@ pub(super) const TICK: Duration = Duration::from_millis(1);
 const IDLE_TICK: Duration = Duration::from_millis(10);
 
 /// Maximum number of core instances, memories and tables of one component. Components made with
-/// wit-bindgen have three instances and one memory. Language runtimes have more: Python 38
+/// wit-bindgen have two or three instances and one memory. Language runtimes have more: Python 38
 /// instances, QuickJS 3 memories. Unused slots cost only address space.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 128;
 const MEMORIES_PER_COMPONENT: u32 = 4;

@@ -40,6 +40,7 @@ mod limits;
 mod lines;
 mod load;
 mod log_lines;
+mod memory_first;
 mod meters;
 mod program;
 mod shape;

@@ -1,17 +1,20 @@
 //! Flags: where log lines and traces go. Log lines are text on a terminal and JSON otherwise.
 
+mod batches;
+
 use std::io::{self, IsTerminal as _, Write};
 
 use clap::ValueEnum;
-use tracing::Subscriber;
+use tracing::{Metadata, Subscriber};
 use tracing_subscriber::field::MakeExt as _;
-use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::debug_fn;
+use tracing_subscriber::fmt::{FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, registry};
 
+use self::batches::{Batches, Drain};
 use crate::failure::Failure;
 use crate::tls;
 use contract::text::escaped;
@@ -82,27 +85,39 @@ fn level(word: &str) -> Result<(), String> {
     Err(format!("{word:?} is not a level; give {levels}{meant}"))
 }
 
+/// Log lines and spans on their way. They leave until this is dropped, which sends the last ones.
+#[derive(Debug)]
+pub struct Logs {
+    /// Dropped first, because it may log a warning.
+    _traces: Option<Traces>,
+    _lines: Drain,
+}
+
 /// Starts to send log lines to standard error, and spans to the collector if one is named.
-pub(super) fn init(args: &Args) -> Result<Option<Traces>, Failure> {
+pub(super) fn init(args: &Args) -> Result<Logs, Failure> {
     let filter = EnvFilter::try_new(&args.log).map_err(|error| Failure::setting("--log", error))?;
     tls::install_provider();
     let traces = args.otlp_endpoint.as_deref().map(Traces::start);
     let traces = traces
         .transpose()
         .map_err(|error| Failure::setting("--otlp-endpoint", error))?;
+    let (batches, drain) = batches::start(io::stderr()).map_err(anyhow::Error::from)?;
     let format = args.log_format;
     match &traces {
         // Two filters: spans for the collector alone must not reach the log.
         Some(traces) => registry()
-            .with(lines(format).with_filter(filter))
+            .with(lines(format, batches).with_filter(filter))
             .with(traces.layer())
             .init(),
-        None => registry().with(filter).with(lines(format)).init(),
+        None => registry().with(filter).with(lines(format, batches)).init(),
     }
-    Ok(traces)
+    Ok(Logs {
+        _traces: traces,
+        _lines: drain,
+    })
 }
 
-fn lines<S>(format: Format) -> Box<dyn Layer<S> + Send + Sync>
+fn lines<S>(format: Format, batches: Batches) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
@@ -116,7 +131,7 @@ where
     // A log that nobody reads any more must not stop the service.
     if text {
         let lines = text_lines()
-            .with_writer(io::stderr)
+            .with_writer(batches)
             .log_internal_errors(false)
             .with_target(false);
         match is_terminal {
@@ -126,7 +141,7 @@ where
         }
     } else {
         json_subscriber::fmt::layer()
-            .with_writer(|| Escaping(io::stderr()))
+            .with_writer(Escaping(batches))
             .log_internal_errors(false)
             .flatten_event(true)
             .with_span_list(false)
@@ -155,6 +170,18 @@ where
 /// Writes lines of JSON, in which only some control characters are escaped. This escapes the others
 /// that could control a terminal, which does not change the values.
 struct Escaping<W>(W);
+
+impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for Escaping<M> {
+    type Writer = Escaping<M::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Escaping(self.0.make_writer())
+    }
+
+    fn make_writer_for(&'a self, line: &Metadata<'_>) -> Self::Writer {
+        Escaping(self.0.make_writer_for(line))
+    }
+}
 
 impl<W: Write> Write for Escaping<W> {
     /// `line` is a whole line: the subscriber writes it at once.
@@ -242,7 +269,7 @@ mod tests {
         };
         let layer: Box<dyn Layer<registry::Registry> + Send + Sync> = match format {
             Format::Json => json_subscriber::fmt::layer()
-                .with_writer(move || Escaping(writer()))
+                .with_writer(Escaping(writer))
                 .flatten_event(true)
                 .boxed(),
             _ => text_lines().with_writer(writer).boxed(),

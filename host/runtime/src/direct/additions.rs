@@ -22,6 +22,8 @@ use super::{CanonicalOptions, LiftedFunction, MEMORY_VIEW, memory_view};
 pub(super) struct GuestMemory {
     pub(super) memory: u32,
     pub(super) realloc: u32,
+    /// The function that returns a view of the memory, if the component already has one.
+    pub(super) view: Option<u32>,
 }
 
 /// The added sections. Indices continue where the component's own end.
@@ -71,10 +73,26 @@ impl<'a> Additions<'a> {
         additions
     }
 
-    /// Adds the function that returns a view of the whole memory, and exports it.
+    /// Exports the function that returns a view of the whole memory.
     fn add_memory_view(&mut self) {
+        let core = self.memory.view.unwrap_or_else(|| self.make_memory_view());
+        let bytes = self.define(|ty| ty.defined_type().list(PrimitiveValType::U8));
+        let no_parameters: [(&str, ComponentValType); 0] = [];
+        let ty = self.define(|ty| {
+            ty.function()
+                .params(no_parameters)
+                .result(Some(ComponentValType::Type(bytes)));
+        });
+        let view = self.lift(core, ty, CanonicalOptions::default());
+        self.export_interface(
+            MEMORY_VIEW.interface.to_owned(),
+            &[(MEMORY_VIEW.function, view)],
+        );
+    }
+
+    /// Makes an instance of a module with that function and returns its index.
+    fn make_memory_view(&mut self) -> u32 {
         let (module, instance) = (self.known.module_count(), self.known.core_instance_count());
-        let core = self.known.function_count();
         ModuleSection(&memory_view::module()).append_to_component(&mut self.sections);
         let mut instances = InstanceSection::new();
         instances.export_items([
@@ -88,18 +106,7 @@ impl<'a> Additions<'a> {
             kind: ExportKind::Func,
             name: "view",
         });
-        let bytes = self.define(|ty| ty.defined_type().list(PrimitiveValType::U8));
-        let no_parameters: [(&str, ComponentValType); 0] = [];
-        let ty = self.define(|ty| {
-            ty.function()
-                .params(no_parameters)
-                .result(Some(ComponentValType::Type(bytes)));
-        });
-        let view = self.lift(core, ty, CanonicalOptions::default());
-        self.export_interface(
-            MEMORY_VIEW.interface.to_owned(),
-            &[(MEMORY_VIEW.function, view)],
-        );
+        self.known.function_count()
     }
 
     /// Lifts a core function again, with the same parameters and `u32` as its result: the address

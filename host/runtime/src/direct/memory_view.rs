@@ -1,4 +1,5 @@
-//! The core module whose function `view` returns a list that covers the whole memory.
+//! The core function `view`, which returns a list that covers the whole memory, and the module that it is in
+//! unless the component has a place for it.
 
 use wasm_encoder::{
     CodeSection, EntityType, ExportKind, ExportSection, Function, FunctionSection, ImportSection,
@@ -6,10 +7,6 @@ use wasm_encoder::{
 };
 
 /// Makes the module.
-///
-/// By the canonical ABI a list is two words, its address and its length, and a function returns the
-/// address of these two words. `view` allocates the words in the guest's memory and writes 0 and
-/// the size of the memory in bytes.
 pub(super) fn module() -> Module {
     let mut types = TypeSection::new();
     types.ty().function([ValType::I32; 4], [ValType::I32]);
@@ -29,6 +26,25 @@ pub(super) fn module() -> Module {
     let mut exports = ExportSection::new();
     exports.export("view", ExportKind::Func, 1);
 
+    let mut code = CodeSection::new();
+    code.function(&view(0));
+
+    let mut module = Module::new();
+    module
+        .section(&types)
+        .section(&imports)
+        .section(&functions)
+        .section(&exports)
+        .section(&code);
+    module
+}
+
+/// Makes the function, of type `() -> i32`. `realloc` is the index of the function that allocates.
+///
+/// By the canonical ABI a list is two words, its address and its length, and a function returns the
+/// address of these two words. `view` allocates the words in the guest's memory and writes 0 and
+/// the size of the memory in bytes.
+pub(crate) fn view(realloc: u32) -> Function {
     let word = |offset| MemArg {
         offset,
         align: 2,
@@ -41,7 +57,7 @@ pub(super) fn module() -> Module {
         .i32_const(0)
         .i32_const(4)
         .i32_const(8)
-        .call(0)
+        .call(realloc)
         .local_tee(0)
         .i32_const(0)
         .i32_store(word(0))
@@ -53,15 +69,5 @@ pub(super) fn module() -> Module {
         .i32_store(word(4))
         .local_get(0)
         .end();
-    let mut code = CodeSection::new();
-    code.function(&view);
-
-    let mut module = Module::new();
-    module
-        .section(&types)
-        .section(&imports)
-        .section(&functions)
-        .section(&exports)
-        .section(&code);
-    module
+    view
 }

@@ -6,10 +6,10 @@ use super::*;
 
 #[test]
 fn bytes_that_are_not_a_component_get_no_additions() {
-    assert_eq!(with_direct_functions(b"\0asm\x01\0\0\0"), None);
-    assert_eq!(with_direct_functions(b"nonsense"), None);
+    assert_eq!(with_direct_functions(b"\0asm\x01\0\0\0", None), None);
+    assert_eq!(with_direct_functions(b"nonsense", None), None);
     let empty = wat::parse_str("(component)").unwrap();
-    assert_eq!(with_direct_functions(&empty), None);
+    assert_eq!(with_direct_functions(&empty, None), None);
 }
 
 /// A function with a record among its parameters, in an instance of the form that wit-component
@@ -62,7 +62,7 @@ fn post_returns(component: &[u8]) -> usize {
 #[test]
 fn an_exported_function_gets_a_direct_variant() {
     let component = wat::parse_str(LIFTED).unwrap();
-    let direct = with_direct_functions(&component).unwrap();
+    let direct = with_direct_functions(&component, None).unwrap();
     assert!(
         direct.starts_with(&component),
         "the component's own sections changed"
@@ -95,7 +95,7 @@ fn post_return_functions_are_removed() {
         );
     let component = wat::parse_str(freeing).unwrap();
     assert_eq!(post_returns(&component), 1);
-    let direct = with_direct_functions(&component).unwrap();
+    let direct = with_direct_functions(&component, None).unwrap();
     Validator::new_with_features(WasmFeatures::all())
         .validate_all(&direct)
         .unwrap();

@@ -118,6 +118,9 @@ pub(super) fn open_plain(
         // As in PostgreSQL, "name" is always a column and never a text, so a typo is an error.
         (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
         (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+        // A plan never depends on the values of parameters. Otherwise SQLite compiles a statement
+        // again for each run if it has a parameter whose value could matter, such as a LIMIT.
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
     ] {
         sqlite.set_db_config(switch, on)?;
     }
@@ -316,5 +319,40 @@ impl Connection {
     pub(super) fn with_large_log(&self) -> Option<(&rusqlite::Connection, u32)> {
         let pages = self.log_pages.load(Relaxed);
         (pages >= LARGE_PAGES).then_some((&self.sqlite, pages))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::super::statement::exhaust;
+    use super::*;
+
+    #[test]
+    fn a_statement_is_compiled_once_whatever_its_parameters_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.sqlite");
+        let opener = Opener {
+            config: Config::file(&path),
+            path,
+            access: Access::Write,
+            wake: None,
+        };
+        let mut connection = opener.open().unwrap();
+        let table = "create table t (id integer primary key, name text) strict";
+        connection.migrate(table).unwrap();
+        let page = "select id from t where id > $1 and name = $2 order by id limit $3 offset $4";
+        for number in 0..4 {
+            let name = Value::Text(number.to_string());
+            let number = || Value::Integer(number);
+            let params = [number(), name, number(), number()];
+            let compiled_again =
+                connection.run_logic(page, &params, Access::Read, |_, statement, _| {
+                    exhaust(statement)?;
+                    Ok(statement.get_status(StatementStatus::RePrepare))
+                });
+            assert_eq!(compiled_again.unwrap(), 0);
+        }
     }
 }

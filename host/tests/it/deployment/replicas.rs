@@ -360,12 +360,14 @@ fn a_component_is_compiled_once_for_hosts_that_share_a_key() {
         })
         .collect();
     deploy_successfully(&hosts[1], &built(&numbered(7)), &[]);
+    let is_compilation = |line: &Value| line["message"] == "compiled the component";
+    for host in &hosts[..2] {
+        let line = host.log.find(is_compilation);
+        line.expect("a line about the compilation");
+    }
     let compiled = |host: &Host| {
-        let lines = host.log.all();
-        let lines = lines.iter().filter_map(|line| line["message"].as_str());
-        lines
-            .filter(|line| *line == "compiled the component")
-            .count()
+        let lines = host.log.all().into_iter();
+        lines.filter(is_compilation).count()
     };
     let counts: Vec<usize> = hosts.iter().map(compiled).collect();
     assert_eq!(
