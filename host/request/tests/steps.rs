@@ -85,6 +85,7 @@ impl Invocation for Step {
         Finished {
             transaction,
             outcome: Ok(Outcome::Reply(Reply::default())),
+            recording: None,
             cost: Cost::default(),
         }
     }
@@ -167,6 +168,9 @@ impl Held {
             statements: 10,
             rows: 10,
             bytes: 10,
+            memory_bytes: 1 << 20,
+            answer_cache_bytes: 0,
+            answer_check: 0.0,
         };
         let service = Service::new(
             Arc::new(revision),
@@ -202,6 +206,7 @@ impl Held {
             service
                 .answer(&service.active(), RouteIndex::new(0), request)
                 .await
+                .result
         })
     }
 

@@ -41,6 +41,7 @@ mod load;
 mod log_lines;
 mod meters;
 mod program;
+mod recording;
 mod state;
 
 use std::time::{Duration, Instant};
@@ -58,6 +59,7 @@ pub use self::limits::Limits;
 pub use self::lines::Lines;
 pub use self::load::LoadError;
 pub use self::program::{Cost, Export, Program, ReturnValue, Returned};
+pub use self::recording::Recording;
 pub use self::state::Call;
 use self::state::State;
 use contract::{Asset, Description};
@@ -157,8 +159,10 @@ impl Runtime {
         let ended = program
             .call(&self.engine, &self.limits, state, export, arguments, read)
             .await;
+        let (transaction, recording) = ended.state.into_parts();
         Returned {
-            transaction: ended.state.into_transaction(),
+            transaction,
+            recording,
             result: ended.result,
             cost: ended.cost,
         }

@@ -118,7 +118,9 @@ impl Target<'_> {
             conditions: self.conditions()?,
             idempotency_key: text(&parts.headers, "idempotency-key").map_err(not_text)?,
         };
-        match app.api.answer(revision, route, request).await {
+        let answered = app.api.answer(revision, route, request).await;
+        context.answered(answered.source);
+        match answered.result {
             Ok(answer) => Ok(answer::respond(answer, parts, &app.config.public_path)),
             Err(error) => {
                 if error == Error::ArgumentsTooLarge {

@@ -159,6 +159,7 @@ export const t = {
     requestsColumn: "Requests",
     failuresColumn: "Failed",
     trapsColumn: "Traps",
+    keptColumn: "Kept answers",
     p50: "p50",
     p99: "p99",
   },
