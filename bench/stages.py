@@ -102,7 +102,9 @@ def main(host_binary, component):
         }
         log = Path(folder, "host.log")
         # The host sends the last spans when it stops.
-        with Host(host_binary, settings, log, ["serve", "--workers", "1"]) as host:
+        # The stages of a run, so no answers are kept.
+        flags = ["serve", "--workers", "1", "--answer-cache", "0"]
+        with Host(host_binary, settings, log, flags) as host:
             address = host.url.removeprefix("http://")
             client = http.client.HTTPConnection(address, timeout=30)
             for _ in range(TASKS // 100):

@@ -81,6 +81,8 @@ pub fn run(workspace: &Workspace, record: bool) -> Result<()> {
     let empty = Options {
         engine: Engine::Sqlite,
         seed: None,
+        // What a run takes is counted.
+        cold: true,
         within: Within::Nothing,
         cache: &cache,
     };

@@ -58,6 +58,7 @@ impl Measurement<'_> {
         let options = Options {
             engine,
             seed: Some(workload.tasks),
+            cold: workload.cold,
             ..self.options
         };
         let load = Load {

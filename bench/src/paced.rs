@@ -47,7 +47,7 @@ pub fn load(
     for (number, request) in workload.requests.iter().enumerate() {
         let file = |what: &str| folder.join(format!("paced-{number}.{what}"));
         let (urls, out) = (file("urls"), file("csv"));
-        requests::write_urls(&urls, request, workload.tasks, server)?;
+        requests::write_urls(&urls, request, workload.named_tasks(), server)?;
         let child = command(oha, workload, request, rate, duration, [&urls, &out]).spawn();
         running.push((Running(child.context("cannot start oha")?), out));
     }

@@ -114,6 +114,7 @@ fn measure(
     let options = Options {
         engine: Engine::Sqlite,
         seed: Some(TASKS),
+        cold: false,
         within: Within::Nothing,
         cache: &cache,
     };
@@ -178,6 +179,7 @@ fn seed_and_compare(
     let empty = Options {
         engine,
         seed: None,
+        cold: false,
         within: Within::Nothing,
         cache,
     };

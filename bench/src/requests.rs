@@ -62,7 +62,7 @@ pub fn write_all(folder: &Path, workload: &Workload) -> Result<PathBuf> {
     for request in workload.requests {
         let body = request.body();
         for _ in 0..request.share * COUNT / 100 {
-            let path = request.path(any(workload.tasks, &mut random));
+            let path = request.path(any(workload.named_tasks(), &mut random));
             lines.push(format!("{}\t{path}\t{body}\n", request.method));
         }
     }

@@ -47,6 +47,8 @@ pub struct Options<'a> {
     pub engine: Engine,
     /// The number of tasks in the seeded database. `None` for an empty one.
     pub seed: Option<usize>,
+    /// Whether the host keeps no answers.
+    pub cold: bool,
     /// What the server runs in.
     pub within: Within<'a>,
     /// The host's folder of compiled code.
@@ -164,6 +166,9 @@ impl Setup {
                 host.arg("serve");
                 host.arg("--component").arg(&self.component);
                 host.arg("--cache-dir").arg(options.cache);
+                if options.cold {
+                    host.args(["--answer-cache", "0"]);
+                }
                 host
             }
         };

@@ -20,6 +20,8 @@ pub struct Workload {
     pub tasks: usize,
     /// Whether every answer must be a refusal. Otherwise a refusal fails the run.
     pub refused: bool,
+    /// Whether the host keeps no answers, so that its logic runs for each request.
+    pub cold: bool,
     /// The servers to measure, the host first.
     pub servers: &'static [Kind],
     /// Whether it is measured by default.
@@ -55,6 +57,14 @@ pub enum Body {
 }
 
 impl Workload {
+    /// Returns the number of tasks that its requests name. Reads repeat 200 different requests.
+    pub fn named_tasks(&self) -> usize {
+        match self.writes() {
+            true => self.tasks,
+            false => self.tasks.min(200),
+        }
+    }
+
     /// Whether its answers wait for the disk.
     pub fn writes(&self) -> bool {
         !self.refused && self.requests.iter().any(|request| request.method != "GET")
@@ -76,6 +86,9 @@ const fn part(share: u32, method: &'static str, path: &'static str, body: Body) 
 
 const GET_ONE: &[RequestKind] = &[whole("GET", "/tasks/{id}", Body::None)];
 const LIST_20: &str = "/tasks?status=pending&assignee=person-3&limit=20";
+const LIST_OF_20: &[RequestKind] = &[whole("GET", LIST_20, Body::None)];
+const LIST_OF_100: &[RequestKind] = &[whole("GET", "/tasks?limit=100", Body::None)];
+const PRODUCTIVITY: &[RequestKind] = &[whole("GET", "/tasks/analytics/productivity", Body::None)];
 const CREATE: &[RequestKind] = &[whole("POST", "/tasks", Body::Task)];
 const OWN: &[Kind] = &[Kind::Host, Kind::Twin];
 const ALL: &[Kind] = &[Kind::Host, Kind::Twin, Kind::FastApi, Kind::Flask];
@@ -87,6 +100,7 @@ const USUAL: Workload = Workload {
     connections: 64,
     tasks: TASKS,
     refused: false,
+    cold: false,
     servers: OWN,
     usual: true,
 };
@@ -96,11 +110,17 @@ const UNUSUAL: Workload = Workload {
 };
 
 /// All workloads, in the order in which they are measured.
-pub const WORKLOADS: [Workload; 14] = [
+pub const WORKLOADS: [Workload; 19] = [
     Workload {
         key: "get_one",
-        title: "GET one task, 64 connections",
+        title: "GET one task, repeated, 64 connections",
         servers: ALL,
+        ..USUAL
+    },
+    Workload {
+        key: "get_one_cold",
+        title: "GET one task, cold, 64 connections",
+        cold: true,
         ..USUAL
     },
     Workload {
@@ -123,24 +143,56 @@ pub const WORKLOADS: [Workload; 14] = [
     },
     Workload {
         key: "list_20",
-        title: "GET a list of 20 tasks, by status and assignee, 64 connections",
-        requests: &[whole("GET", LIST_20, Body::None)],
+        title: "GET a list of 20 tasks, by status and assignee, repeated, 64 connections",
+        requests: LIST_OF_20,
         servers: ALL,
+        ..USUAL
+    },
+    Workload {
+        key: "list_20_cold",
+        title: "GET a list of 20 tasks, by status and assignee, cold, 64 connections",
+        requests: LIST_OF_20,
+        cold: true,
         ..USUAL
     },
     Workload {
         key: "list_100",
-        title: "GET a list of 100 tasks, 64 connections",
-        requests: &[whole("GET", "/tasks?limit=100", Body::None)],
+        title: "GET a list of 100 tasks, repeated, 64 connections",
+        requests: LIST_OF_100,
         servers: ALL,
         ..USUAL
     },
     Workload {
+        key: "list_100_cold",
+        title: "GET a list of 100 tasks, cold, 64 connections",
+        requests: LIST_OF_100,
+        cold: true,
+        ..USUAL
+    },
+    Workload {
         key: "statistics",
-        title: "GET statistics of 10,000 tasks, 16 connections",
+        title: "GET statistics of 10,000 tasks, with the time, 16 connections",
+        // They count what is overdue now, so each answer is run.
         requests: &[whole("GET", "/tasks/stats/summary", Body::None)],
         connections: 16,
         tasks: 10_000,
+        ..UNUSUAL
+    },
+    Workload {
+        key: "productivity",
+        title: "GET the productivity of 10,000 tasks, repeated, 16 connections",
+        requests: PRODUCTIVITY,
+        connections: 16,
+        tasks: 10_000,
+        ..UNUSUAL
+    },
+    Workload {
+        key: "productivity_cold",
+        title: "GET the productivity of 10,000 tasks, cold, 16 connections",
+        requests: PRODUCTIVITY,
+        connections: 16,
+        tasks: 10_000,
+        cold: true,
         ..UNUSUAL
     },
     Workload {

@@ -229,13 +229,16 @@ impl Process {
         logs::init(&self.logs)
     }
 
-    /// Returns the memory that requests and an embedded database may take, in bytes.
+    /// Returns the memory that requests, kept answers and an embedded database may take, in bytes.
     pub(crate) fn memory_bytes(&self) -> u64 {
         let database = match self.database.location {
             Location::Sqlite(_) | Location::Temporary => self.database.sqlite_memory.0 as u64,
             Location::Postgres(_) => 0,
         };
-        self.limits.requests_bytes().saturating_add(database)
+        let requests = self.limits.requests_bytes();
+        requests
+            .saturating_add(self.limits.answers_bytes())
+            .saturating_add(database)
     }
 
     /// Returns who may use the admin API.

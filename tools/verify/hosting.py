@@ -49,9 +49,10 @@ def memory_suffices(objects):
         calls = int(values["TASK_HOST_MAX_CONCURRENCY"]) * size(values["TASK_HOST_MEMORY_LIMIT"])
         if (values.get("TASK_HOST_DATABASE") or "").startswith("sqlite:"):
             calls += size(values.get("TASK_HOST_SQLITE_MEMORY") or "256MiB")
+        calls += size(values.get("TASK_HOST_ANSWER_CACHE") or "32MiB")
         limit = size(container["resources"]["limits"]["memory"])
         if calls + HOST_BYTES + COMPILE_BYTES > limit:
-            yield f"{owner}: requests may take {calls >> 20} MiB, too much for a limit of {limit >> 20} MiB"
+            yield f"{owner}: requests, kept answers and SQLite may take {calls >> 20} MiB, too much for a limit of {limit >> 20} MiB"
 
 
 def memory_is_never_swapped(objects):

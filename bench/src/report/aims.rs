@@ -40,7 +40,7 @@ pub fn all(outcomes: &[Outcome], starts: Option<&Starts>) -> Vec<Aim> {
             aims.extend(throughput(outcome, *kind, ratio));
             aims.extend(tail(outcome, *kind, ratio));
         }
-        if outcome.key() == "get_one" {
+        if outcome.key() == "get_one_cold" {
             aims.push(instance(outcome));
         }
         if outcome.workload.key == "create_64" {
@@ -71,9 +71,15 @@ pub fn all(outcomes: &[Outcome], starts: Option<&Starts>) -> Vec<Aim> {
 
 fn throughput(outcome: &Outcome, kind: Kind, ratio: &Ratio) -> Option<Aim> {
     let (aim, least) = match (outcome.workload.key, kind) {
-        ("get_one", Kind::Twin) => ("0.75", 0.75),
-        ("list_100", Kind::Twin) => ("0.60", 0.60),
-        ("mixed", Kind::Twin) => ("0.70", 0.70),
+        ("get_one", Kind::Twin) => ("1.3", 1.3),
+        ("get_one_cold", Kind::Twin) => ("0.62", 0.62),
+        ("list_20", Kind::Twin) => ("3", 3.0),
+        ("list_20", Kind::Flask) => ("15", 15.0),
+        ("list_100", Kind::Twin) => ("6", 6.0),
+        ("list_100_cold", Kind::Twin) => ("0.80", 0.80),
+        ("list_100", Kind::FastApi) => ("50", 50.0),
+        ("productivity", Kind::Twin) => ("100", 100.0),
+        ("mixed", Kind::Twin) => ("1.1", 1.1),
         ("create", Kind::Twin) => ("0.90", 0.90),
         ("create_64", Kind::HostWithoutSync) if outcome.engine == Engine::Sqlite => ("0.95", 0.95),
         ("refused" | "refused_1", Kind::WasmtimeServe) => ("1.3", 1.3),

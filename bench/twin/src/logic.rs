@@ -68,6 +68,7 @@ impl Invocation for Prepared {
                 host: platform.host_time,
             },
             transaction: platform.transaction,
+            recording: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Compares the estimated work with the work done.
 
 use crate::contract::tasks::{AssigneeFigures, CategoryFigures, Productivity, Status};
-use crate::domain::{names, timestamp};
+use crate::domain::names;
 use crate::error::Error;
 use crate::operations::rounding::{percent, two_decimals};
 use crate::operations::summary::count_by;
@@ -24,8 +24,7 @@ pub fn measure_productivity_from(
     platform: &mut impl Platform,
     first: Option<i64>,
 ) -> Result<Productivity, Error> {
-    let now = timestamp::micros(platform.now());
-    let groups = figures::groups(platform, first, now)?;
+    let groups = figures::groups(platform, first, None)?;
     let assignees = figures::by_assignee(platform, first)?;
     let completion_trend = figures::completions_by_day(platform, first)?;
 

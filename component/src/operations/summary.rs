@@ -21,7 +21,7 @@ pub fn summarize(platform: &mut impl Platform) -> Result<Summary, Error> {
 /// The same as [`summarize`].
 pub fn summarize_from(platform: &mut impl Platform, first: Option<i64>) -> Result<Summary, Error> {
     let now = timestamp::micros(platform.now());
-    let groups = figures::groups(platform, first, now)?;
+    let groups = figures::groups(platform, first, Some(now))?;
     let assignees = figures::by_assignee(platform, first)?;
 
     let total = count(&groups, |_| true);

@@ -27,27 +27,33 @@ pub struct Group {
     pub actuals: u64,
     /// The sum of the actual hours.
     pub actual_hours: f64,
-    /// The number of tasks past their due date, with any status.
+    /// The number of tasks past their due date, with any status. 0 without a time.
     pub past_due: u64,
 }
 
-/// Counts tasks by status, priority and category: at most 120 groups.
+/// Counts tasks by status, priority and category: at most 120 groups. Pass the time only if the tasks past
+/// their due date are wanted: without it, the host can keep the answer.
 ///
 /// # Errors
 /// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if a row is not a group.
 pub fn groups(
     platform: &mut impl Platform,
     first: Option<i64>,
-    now: i64,
+    now: Option<i64>,
 ) -> Result<Vec<Group>, Error> {
     // Grouping by one number instead of three columns halves the time that SQLite needs to sort.
-    let range = first.map_or("", |_| " where id >= $2");
+    let past_due = now.map_or("0", |_| "count(case when due_at < $1 then 1 end)");
+    let range = match (first, now) {
+        (None, _) => "",
+        (Some(_), Some(_)) => " where id >= $2",
+        (Some(_), None) => " where id >= $1",
+    };
     let statement = format!(
         "select (status * 16 + priority) * 16 + category, count(*), \
          count(estimated_hours), sum(estimated_hours), count(actual_hours), sum(actual_hours), \
-         count(case when due_at < $1 then 1 end) from tasks{range} group by 1 order by 1"
+         {past_due} from tasks{range} group by 1 order by 1"
     );
-    let params: Vec<Value> = [now].into_iter().chain(first).map(Value::Integer).collect();
+    let params: Vec<Value> = now.into_iter().chain(first).map(Value::Integer).collect();
     let rows = platform.query(&statement, &params)?;
     Table::new(&rows)?.rows().map(group).collect()
 }

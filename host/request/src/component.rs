@@ -127,6 +127,7 @@ impl Invocation for ComponentCall {
         Finished {
             transaction: returned.transaction,
             outcome: returned.result.and_then(|outcome| Ok(outcome?)),
+            recording: returned.recording,
             cost: returned.cost,
         }
     }

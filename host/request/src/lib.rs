@@ -7,12 +7,13 @@
 //! | revision | [`Service::begin`] chooses the revision; the request ends on it | `traffic` |
 //! | lease | a host without a lease answers nothing | `service`, `lease` |
 //! | arguments | path, query, body, idempotency key and conditions are read; nothing has begun | `prepared` |
+//! | proof | the kept answer to a read is returned, if it is proven to hold | `answers`, `service/proof` |
 //! | admission | a write **waits for the writer**, then for a slot; a read waits for a slot, then begins its transaction | `service/attempt` (`admit`), `admission` |
 //! | replay | if the idempotency key is recorded, the recorded answer is returned | `idempotency` |
 //! | condition | for a write with a condition, the resource is read in the same transaction | `conditions` |
 //! | call | the logic runs in a fresh instance | `logic`, `component` |
 //! | commit | a success is recorded and committed; a dry run and anything else is rolled back | `service/attempt` |
-//! | durable | the answer waits until what it wrote and what it saw is durable | `service/attempt` |
+//! | durable | the answer waits until what it wrote and what it saw is durable; then that to a read is kept | `service/attempt` |
 //! | retry | after a conflict with another transaction, the request starts again at admission | `service` |
 //! | shadow | a read may run again on a candidate, after its answer | `shadow`, `service/shadowing` |
 //!
@@ -27,6 +28,7 @@
 //! component; only this crate uses them to answer requests.
 
 mod admission;
+mod answers;
 mod broadcast;
 mod component;
 mod conditions;
@@ -43,6 +45,7 @@ mod traffic;
 use bytes::Bytes;
 
 pub use self::admission::Bulkheads;
+pub use self::answers::Source;
 pub use self::broadcast::{Broadcast, FeedEvent, FeedItem, Subscription};
 pub use self::component::{Component, MissingExport};
 pub use self::conditions::{Conditions, Current, Verdict, entity_tag_of, gzip_tag};
@@ -84,6 +87,16 @@ pub struct Request {
     /// Whether unknown query parameters and unknown members of the body are errors. Otherwise they
     /// are ignored.
     pub strict: bool,
+}
+
+/// The answer to a request, or why there is none.
+#[derive(Debug)]
+pub struct Answered {
+    /// Nothing that the request wrote was kept after an [`Error`], except perhaps after
+    /// [`Error::OutcomeUnknown`].
+    pub result: Result<Answer, Error>,
+    /// How a read was answered. Every write is a run.
+    pub source: Source,
 }
 
 /// A success.

@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 
 use contract::RouteIndex;
-use runtime::{Call, Cost, Interruption};
+use runtime::{Call, Cost, Interruption, Recording};
 use storage::Transaction;
 use transcode::{Input, InputError, Outcome};
 
@@ -48,6 +48,8 @@ pub struct Finished {
     pub transaction: Box<dyn Transaction>,
     /// A reply, a problem, or the reason why the call was ended early.
     pub outcome: Result<Outcome, Interruption>,
+    /// What the call asked the host for. `None`: it was not recorded, so its answer is not kept.
+    pub recording: Option<Box<Recording>>,
     /// The time that the call took.
     pub cost: Cost,
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use rand::Rng as _;
 
+use super::answers::{Answers, KeyRef};
 use super::conditions::entity_tag_of;
 use super::idempotency::Key;
 use super::{Answer, Conditions, Error, Invocation, Request, Revision};
@@ -57,6 +58,8 @@ pub(super) struct PreparedRequest<'a> {
     /// Reads the resource that the conditions refer to. `None` without conditions, and if the path
     /// has no GET.
     pub(super) reader: Option<Box<dyn Invocation>>,
+    /// Where the answer is kept, if it may be.
+    pub(super) keep: Option<(&'a Answers, KeyRef<'a>)>,
 }
 
 impl<'a> PreparedRequest<'a> {
@@ -94,6 +97,7 @@ impl<'a> PreparedRequest<'a> {
             dry_run: request.dry_run && route.access == Access::Write,
             clock_and_seed: None,
             reader,
+            keep: None,
         })
     }
 

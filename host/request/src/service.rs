@@ -1,11 +1,12 @@
 //! Answers requests: reads them, runs attempts until one ends without a conflict, and counts the
 //! outcome.
 //!
-//! `attempt` is one attempt, from admission to a durable commit. `probes` asks for health and
+//! `proof` answers reads without the logic. `attempt` is one attempt, from admission to a durable commit. `probes` asks for health and
 //! readiness. `shadowing` runs answered reads again on a candidate.
 
 mod attempt;
 mod probes;
+mod proof;
 mod shadowing;
 
 use std::sync::Arc;
@@ -16,12 +17,14 @@ use tokio::sync::Semaphore;
 use tracing::trace_span;
 
 use self::attempt::AttemptError;
+use self::proof::{Proof, Read};
 use super::admission::{Admission, overloaded};
+use super::answers::Answers;
 use super::prepared::{ClockAndSeed, PreparedRequest, since_epoch};
 use super::shadow::Job;
 use super::traffic::Traffic;
-use super::{Answer, Candidate, Client, Error, Fault, Lease, Request, Revision};
-use contract::{DETAIL, RouteIndex};
+use super::{Answer, Answered, Candidate, Client, Error, Fault, Lease, Request, Revision, Source};
+use contract::{Access, DETAIL, RouteIndex};
 use runtime::Call;
 use storage::{Budget, Database, Transaction};
 use telemetry::metrics::Metrics;
@@ -58,6 +61,12 @@ pub struct Limits {
     pub rows: u64,
     /// Bytes of text and blobs that a request's statements return.
     pub bytes: u64,
+    /// Memory that a result of a request takes when its statements run without the logic, in bytes.
+    pub memory_bytes: usize,
+    /// Size of the answer cache, in bytes. 0: no answers are kept.
+    pub answer_cache_bytes: usize,
+    /// The share of proven answers that are compared with a run, from 0 to 1.
+    pub answer_check: f64,
 }
 
 /// Answers requests with the active revision, or with a candidate.
@@ -65,6 +74,8 @@ pub struct Service {
     traffic: Traffic,
     database: Arc<dyn Database>,
     admission: Admission,
+    /// `None`: no answers are kept.
+    answers: Option<Answers>,
     health_calls: Semaphore,
     limits: Limits,
     metrics: Arc<Metrics>,
@@ -86,6 +97,7 @@ impl Service {
             traffic: Traffic::new(revision, metrics.clone()),
             database,
             admission: Admission::new(limits.running, limits.waiting, limits.wait),
+            answers: Answers::new(limits.answer_cache_bytes, metrics.clone()),
             health_calls: Semaphore::new(HEALTH_CALLS),
             limits,
             metrics,
@@ -136,24 +148,32 @@ impl Service {
 
     /// Answers a request with a route of a revision. Dropping the future before the commit began
     /// rolls everything back.
-    ///
-    /// # Errors
-    /// Returns any [`Error`]. Nothing that the request wrote was kept, except perhaps after
-    /// [`Error::OutcomeUnknown`].
     pub async fn answer(
         &self,
         revision: &Arc<Revision>,
         route: RouteIndex,
         request: Request,
-    ) -> Result<Answer, Error> {
+    ) -> Answered {
         let arrived = Instant::now();
         let _in_flight = revision.stats.began();
         let shadow = self.shadow_of(revision, route, &request);
         let clock_and_seed = shadow.as_ref().map(|_| ClockAndSeed::new());
+        let mut source = Source::Run;
         let answered = self
-            .answer_with_retries(revision, route, &request, arrived, clock_and_seed)
+            .answer_with_retries(
+                revision,
+                route,
+                &request,
+                arrived,
+                clock_and_seed,
+                &mut source,
+            )
             .await;
         self.count(revision, &answered);
+        let is_read = revision.description.route(route).access == Access::Read;
+        if is_read && matches!(answered, Ok(_) | Err(Error::Problem(_))) {
+            self.metrics.read_answered(source.as_str());
+        }
         if let (Some(shadow), Some(clock_and_seed)) = (shadow, clock_and_seed) {
             let job = Job {
                 revision: revision.clone(),
@@ -164,7 +184,10 @@ impl Service {
             };
             self.offer(&shadow, job);
         }
-        answered
+        Answered {
+            result: answered,
+            source,
+        }
     }
 
     async fn answer_with_retries(
@@ -174,15 +197,38 @@ impl Service {
         request: &Request,
         arrived: Instant,
         clock_and_seed: Option<ClockAndSeed>,
+        source: &mut Source,
     ) -> Result<Answer, Error> {
         self.check_lease()?;
+        let read = Read {
+            revision,
+            route,
+            request,
+            arrived,
+        };
+        let proof = match &self.answers {
+            Some(answers) => self.prove(answers, &read).await?,
+            None => Proof::none(),
+        };
+        let (mut admitted, keep, _flight) = match proof {
+            Proof::Holds(answered, how) => {
+                *source = how;
+                return answered;
+            }
+            Proof::Fails {
+                admitted,
+                keep,
+                flight,
+            } => (admitted, keep, flight),
+        };
         let reads = trace_span!(target: DETAIL, "arguments");
         let mut prepared =
             reads.in_scope(|| PreparedRequest::read(revision, route, request, arrived))?;
         prepared.clock_and_seed = clock_and_seed;
+        prepared.keep = keep;
         let mut conflicts = 0;
         loop {
-            match self.attempt(&prepared).await {
+            match self.attempt(&prepared, admitted.take()).await {
                 Ok(answer) => return Ok(answer),
                 Err(AttemptError::Failed(error)) => return Err(error),
                 Err(AttemptError::Conflict) => {
@@ -254,6 +300,7 @@ impl Service {
             seed: clock_and_seed.map(|fixed| fixed.seed),
             span: tracing::Span::current(),
             lines: None,
+            record: false,
         }
     }
 }

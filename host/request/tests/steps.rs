@@ -93,6 +93,7 @@ impl Invocation for Step {
         Finished {
             transaction,
             outcome: Ok(Outcome::Reply(Reply::default())),
+            recording: None,
             cost: Cost::default(),
         }
     }
@@ -173,6 +174,9 @@ impl Held {
             statements: 10,
             rows: 10,
             bytes: 10,
+            memory_bytes: 1 << 20,
+            answer_cache_bytes: 0,
+            answer_check: 0.0,
         };
         let service = Service::new(
             Arc::new(revision),
@@ -219,7 +223,8 @@ impl Held {
                 dry_run,
                 strict: false,
             };
-            service.answer(&service.active(), route, request).await
+            let answered = service.answer(&service.active(), route, request).await;
+            answered.result
         })
     }
 

@@ -324,7 +324,7 @@ pub fn compile_in_this_process(
 }
 
 /// Returns the component as it runs best, or `None` if nothing about it can be changed.
-fn changed(component: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn changed(component: &[u8]) -> Option<Vec<u8>> {
     match memory_first::with_memory_first(component) {
         Some(MemoryFirst { bytes, view }) => {
             Some(direct::with_direct_functions(&bytes, Some(view)).unwrap_or(bytes))

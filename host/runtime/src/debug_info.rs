@@ -3,7 +3,7 @@
 //! Only a host with `--debug` reads it, in this process and only when a call fails. The compiled code is
 //! the same with and without it: wasmtime keeps the place of each instruction in the component, and the
 //! debug information is looked up there. The offsets are those of the bytes that were compiled (see
-//! [`direct`]).
+//! [`compiler::changed`]).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use addr2line::gimli::{self, EndianSlice, LittleEndian};
 use wasmparser::{Parser, Payload};
 use wasmtime::{FrameInfo, WasmBacktrace};
 
-use super::direct;
+use super::compiler;
 use contract::text::clipped;
 
 /// First characters of the name of each section with debug information.
@@ -62,7 +62,7 @@ struct Place {
 impl DebugInfo {
     /// Copies the debug information of a component. If it has none, or is not valid, the result is empty.
     pub(super) fn read(component: &[u8]) -> Self {
-        let compiled = direct::with_direct_functions(component);
+        let compiled = compiler::changed(component);
         let compiled = compiled.as_deref().unwrap_or(component);
         let mut modules = Vec::new();
         // The module or component around the current payload, and those around it. `None`: a component.

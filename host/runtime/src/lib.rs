@@ -43,6 +43,7 @@ mod log_lines;
 mod memory_first;
 mod meters;
 mod program;
+mod recording;
 mod shape;
 mod slot;
 mod state;
@@ -62,6 +63,7 @@ pub use self::limits::Limits;
 pub use self::lines::Lines;
 pub use self::load::LoadError;
 pub use self::program::{Cost, Export, Program, ReturnValue, Returned};
+pub use self::recording::Recording;
 pub use self::slot::Slot;
 pub use self::state::Call;
 use self::state::State;
@@ -162,8 +164,10 @@ impl Runtime {
         let ended = program
             .call(&self.engine, &self.limits, state, export, arguments, read)
             .await;
+        let (transaction, recording) = ended.state.into_parts();
         Returned {
-            transaction: ended.state.into_transaction(),
+            transaction,
+            recording,
             result: ended.result,
             cost: ended.cost,
         }

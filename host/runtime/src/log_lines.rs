@@ -52,6 +52,8 @@ pub(super) struct LogLines {
     lines_left: u32,
     bytes_left: usize,
     dropped: u32,
+    /// Whether the logic wrote anything, also if nobody receives it.
+    used: bool,
     /// How many bytes the logic may still write to its outputs.
     output_left: usize,
     /// The beginning of each output's next line.
@@ -66,6 +68,7 @@ impl LogLines {
             lines_left: limits.log_lines,
             bytes_left: LOG_BYTES,
             dropped: 0,
+            used: false,
             output_left: limits.handover_bytes,
             unfinished: Default::default(),
         }
@@ -73,6 +76,7 @@ impl LogLines {
 
     /// Logs one line, or drops and counts it if the call has logged too much.
     pub(super) fn write(&mut self, level: Level, message: &str, fields: &[(String, String)]) {
+        self.used = true;
         let message = escaped(clip(message));
         let fields = fields.iter().take(MAX_FIELDS);
         let fields = fields.map(|(name, value)| (clip(name), clip(value)));
@@ -87,6 +91,7 @@ impl LogLines {
     /// # Errors
     /// Returns [`Fault::Handover`] if the call has written more than it may pass to the host.
     pub(super) fn print(&mut self, output: Output, mut bytes: &[u8]) -> Result<(), Fault> {
+        self.used = true;
         self.output_left = self
             .output_left
             .checked_sub(bytes.len())
@@ -211,6 +216,14 @@ impl Log {
             Log::Shared(lines) => lines.lock().span.clone(),
         };
         span.unwrap_or_else(tracing::Span::none)
+    }
+
+    /// Returns whether the logic wrote anything.
+    pub(super) fn was_used(&self) -> bool {
+        match self {
+            Log::Own(lines) => lines.used,
+            Log::Shared(lines) => lines.lock().used,
+        }
     }
 
     /// Returns the lines for a stream.

@@ -19,6 +19,7 @@ use super::debug_info::DebugInfo;
 use super::direct;
 use super::fault::{Fault, Interruption};
 use super::limits::Limits;
+use super::recording::Recording;
 use super::state::State;
 use contract::DETAIL;
 use contract::text::escaped;
@@ -68,6 +69,8 @@ pub enum ReturnValue<'a> {
 pub struct Returned<T> {
     /// The call's transaction, to be committed or dropped.
     pub transaction: Box<dyn Transaction>,
+    /// The call's recording, if one was ordered.
+    pub recording: Option<Box<Recording>>,
     /// What the caller made of the return value, or what interrupted the call.
     pub result: Result<T, Interruption>,
     /// The time that the call took.

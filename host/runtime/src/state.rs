@@ -14,6 +14,7 @@ use super::limits::Limits;
 use super::lines::Lines;
 use super::log_lines::Log;
 use super::meters::{CpuMeter, MemoryMeter};
+use super::recording::Recording;
 use storage::{Dialect, Transaction};
 
 /// The seed of the random numbers of pure calls. Runtimes of languages do not start without any.
@@ -41,6 +42,8 @@ pub struct Call {
     pub span: tracing::Span,
     /// Keeps the first log lines, if somebody wants to see them.
     pub lines: Option<Lines>,
+    /// Whether to record the call. That costs a digest of each result.
+    pub record: bool,
 }
 
 /// The data of a store. It lives for one call.
@@ -62,6 +65,8 @@ pub(super) struct State {
     pub(super) failed_statements_left: u32,
     /// Keeps the first log lines, if somebody wants to see them.
     pub(super) lines: Option<Lines>,
+    /// `None`: the call is not recorded.
+    pub(super) recording: Option<Box<Recording>>,
     _running: RunningCall,
 }
 
@@ -85,6 +90,7 @@ impl State {
         let (span, deadline, lines) = (call.span, call.deadline, call.lines);
         State {
             random: call.seed.map(|seed| Box::new(StdRng::from_seed(seed))),
+            recording: call.record.then(Box::default),
             ..State::with(Some(context), span, deadline, lines, limits, running)
         }
     }
@@ -124,6 +130,7 @@ impl State {
             wasi: None,
             failed_statements_left: FAILED_STATEMENTS,
             lines,
+            recording: None,
             _running: running,
         }
     }
@@ -139,7 +146,10 @@ impl State {
     }
 
     /// Returns the time of the call, since the Unix epoch. In a pure call it is zero.
-    pub(super) fn time(&self) -> Duration {
+    pub(super) fn time(&mut self) -> Duration {
+        if let Some(recording) = &mut self.recording {
+            recording.clock = true;
+        }
         self.context
             .as_ref()
             .map_or(Duration::ZERO, |context| context.now)
@@ -147,17 +157,24 @@ impl State {
 
     /// Fills `bytes` with random bytes, from the call's seed or from the system.
     pub(super) fn fill_random(&mut self, bytes: &mut [u8]) {
+        if let Some(recording) = &mut self.recording {
+            recording.random = true;
+        }
         match &mut self.random {
             Some(seeded) => seeded.fill_bytes(bytes),
             None => rand::rng().fill_bytes(bytes),
         }
     }
 
-    /// Returns the transaction of a call that was not pure.
-    pub(super) fn into_transaction(self) -> Box<dyn Transaction> {
-        self.context
-            .expect("`State::new` set the context, and nothing outside this file can take it")
-            .transaction
+    /// Returns the transaction of a call that was not pure, and the call's recording.
+    pub(super) fn into_parts(mut self) -> (Box<dyn Transaction>, Option<Box<Recording>>) {
+        if let Some(recording) = &mut self.recording {
+            recording.log = self.log.was_used();
+        }
+        let context = self
+            .context
+            .expect("`State::new` set the context, and nothing outside this file can take it");
+        (context.transaction, self.recording)
     }
 
     /// Called at every tick that interrupts the guest: checks its deadlines, then lets other tasks

@@ -128,7 +128,9 @@ impl Target<'_> {
             dry_run: preferences.dry_run,
             strict: preferences.strict,
         };
-        match app.api.answer(revision, route, request).await {
+        let answered = app.api.answer(revision, route, request).await;
+        context.answered(answered.source);
+        match answered.result {
             Ok(answer) => {
                 let answer = match preferences.minimal {
                     true => answer::minimal(answer),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use contract::RouteIndex;
-use request::{Answer, Client, Error, Health, Request, Revision, Service, StorageFault};
+use request::{Answered, Client, Error, Health, Request, Revision, Service, StorageFault};
 
 /// Answers requests. The methods are those of [`Service`].
 #[async_trait]
@@ -19,16 +19,12 @@ pub trait Api: Send + Sync + 'static {
 
     /// Answers a request with a route of a revision. Dropping the future before the commit began
     /// rolls everything back.
-    ///
-    /// # Errors
-    /// Returns any [`Error`]. Nothing that the request wrote was kept, except perhaps after
-    /// [`Error::OutcomeUnknown`].
     async fn answer(
         &self,
         revision: &Arc<Revision>,
         route: RouteIndex,
         request: Request,
-    ) -> Result<Answer, Error>;
+    ) -> Answered;
 
     /// Asks the logic for its figures.
     ///
@@ -64,7 +60,7 @@ impl Api for Service {
         revision: &Arc<Revision>,
         route: RouteIndex,
         request: Request,
-    ) -> Result<Answer, Error> {
+    ) -> Answered {
         Service::answer(self, revision, route, request).await
     }
 

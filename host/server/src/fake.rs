@@ -18,8 +18,8 @@ use tower::ServiceExt;
 use super::{Api, Config, Server};
 use contract::{Access, Asset, Description, Method, Route, RouteIndex};
 use request::{
-    Answer, Bulkheads, Client, Error, Health, Invocation, Logic, Request, Revision, StorageFault,
-    Template,
+    Answer, Answered, Bulkheads, Client, Error, Health, Invocation, Logic, Request, Revision,
+    Source, StorageFault, Template,
 };
 use runtime::{Call, Interruption};
 use telemetry::metrics::Metrics;
@@ -199,12 +199,7 @@ impl Api for Fake {
         self.revision.clone()
     }
 
-    async fn answer(
-        &self,
-        _: &Arc<Revision>,
-        route: RouteIndex,
-        request: Request,
-    ) -> Result<Answer, Error> {
+    async fn answer(&self, _: &Arc<Revision>, route: RouteIndex, request: Request) -> Answered {
         match ROUTES[route.get()].1 {
             "/panic" => panic!("a defect of the host"),
             "/slow" => {
@@ -214,7 +209,10 @@ impl Api for Fake {
             _ => {}
         }
         *self.asked.lock().unwrap() = Some((route, request));
-        self.answer.lock().unwrap().clone()
+        Answered {
+            result: self.answer.lock().unwrap().clone(),
+            source: Source::Run,
+        }
     }
 
     async fn health(&self) -> Result<Health, Error> {

@@ -14,8 +14,8 @@ use parking_lot::Mutex;
 
 pub use self::failures::Failure;
 use self::failures::Failures;
-use self::figures::Seconds;
 pub use self::figures::{Figures, RevisionSecond};
+use self::figures::{Outcome, Seconds};
 
 /// The figures and failures of recent requests.
 #[derive(Default)]
@@ -36,6 +36,8 @@ pub(super) struct Ended<'a> {
     pub(super) took: Duration,
     /// Why it failed: the code of the problem, and the reason for operators.
     pub(super) failure: Option<&'a (String, String)>,
+    /// Whether a kept answer was given.
+    pub(super) kept: bool,
 }
 
 /// The problem code of a trap.
@@ -54,7 +56,11 @@ impl Recent {
             seconds(now),
             request.revision,
             request.took,
-            (failed, trapped),
+            Outcome {
+                failed,
+                trapped,
+                kept: request.kept,
+            },
         );
         if failed {
             self.failures.lock().add(now, request);

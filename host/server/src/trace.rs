@@ -26,6 +26,7 @@ use super::problem::Problem;
 use super::recent::Ended;
 use super::wire;
 use contract::RESERVED_PATHS;
+use request::Source;
 use telemetry::metrics::{GaugeGuard, RequestLabels};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -122,6 +123,7 @@ impl<'a> Watch<'a> {
             span.id = %context.span_id,
             http.request.method = method,
             http.route = tracing::field::Empty,
+            answer.source = tracing::field::Empty,
             otel.kind = tracing::field::Empty,
         );
         context.root_span().apply(&span);
@@ -159,6 +161,7 @@ impl<'a> Watch<'a> {
             status,
             took,
             failure: self.context.failure(),
+            kept: self.context.source().is_some_and(|how| how != Source::Run),
         });
         let _entered = self.span.enter();
         let duration_ms = took.as_micros() as f64 / 1000.0;

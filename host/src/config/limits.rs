@@ -79,6 +79,25 @@ pub struct Args {
     /// Log lines of the logic in one call. Further lines are dropped and counted.
     #[arg(long, env = "TASK_HOST_LOG_LINE_LIMIT", default_value_t = 100)]
     log_line_limit: u32,
+
+    /// Memory for answers to reads that are kept. A kept answer is given again only if it is proven
+    /// that the logic would give the same: no commit has touched what it read, or its statements
+    /// have the same results again. 0 keeps no answers.
+    #[arg(long, env = "TASK_HOST_ANSWER_CACHE", default_value = "32MiB")]
+    answer_cache: ByteSize,
+
+    /// The share of kept answers that are compared with a run of the logic before they are given
+    /// again, from 0 to 1. After a difference no answers of that component are kept, and the log
+    /// has an error.
+    #[arg(long, env = "TASK_HOST_ANSWER_CHECK", default_value_t = 0.001, value_parser = parse_share)]
+    answer_check: f64,
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("give a number from 0 to 1".to_owned()),
+    }
 }
 
 /// Returns the flag and the value of each limit as `serve` would have them: from the environment, or
@@ -120,6 +139,11 @@ impl Args {
         self.memory_limit.0 as u64
     }
 
+    /// Returns the memory that kept answers may take, in bytes.
+    pub(crate) fn answers_bytes(&self) -> u64 {
+        self.answer_cache.0 as u64
+    }
+
     /// Returns the memory that all requests together may take, in bytes.
     pub(crate) fn requests_bytes(&self) -> u64 {
         u64::from(self.max_concurrency).saturating_mul(self.memory_bytes())
@@ -135,6 +159,9 @@ impl Args {
             statements: self.statement_limit,
             rows: self.row_limit,
             bytes: self.byte_limit.0 as u64,
+            memory_bytes: self.memory_limit.0,
+            answer_cache_bytes: self.answer_cache.0,
+            answer_check: self.answer_check,
         }
     }
 }

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use crate::transfer::{Import, Manifest, TransferError};
 use crate::{
-    Budget, Dialect, Error, Event, Failure, Feed, MigrationError, Registry, Replicas, Rows, Stats,
-    StorageFault, Usage, Value,
+    Budget, Dialect, Error, Event, Failure, Feed, MigrationError, Recorded, Registry, Replicas,
+    Rows, Seen, Stats, StorageFault, Usage, Value,
 };
 use contract::{Access, Migration};
 
@@ -82,6 +82,12 @@ pub trait Database: Send + Sync + 'static {
     /// Nothing was begun.
     async fn import(&self, manifest: &Manifest) -> Result<Box<dyn Import>, TransferError>;
 
+    /// Returns whether everything that a read transaction saw is unchanged at the moment of this call.
+    /// An engine with other writers than this host cannot tell.
+    fn unchanged(&self, _seen: &Seen) -> bool {
+        false
+    }
+
     /// Returns what the database has done since it was opened, for metrics.
     fn stats(&self) -> &Stats;
 }
@@ -113,6 +119,18 @@ pub trait Transaction: Send {
         statement: &str,
         params: &[Value],
     ) -> Result<Result<u64, Failure>, Error>;
+
+    /// Runs recorded statements again, in order, until one has another result. Returns whether all
+    /// have the result that was recorded. If not, they are not charged to the budget. They may have
+    /// ended the transaction then: see [`Transaction::spent`].
+    ///
+    /// # Errors
+    /// As the [`Error`] of [`Transaction::query`].
+    async fn repeats(&mut self, statements: &[Recorded]) -> Result<bool, Error>;
+
+    /// Returns what the statements so far have seen, for [`Database::unchanged`]. `None` if a result
+    /// depends on chance, or this is not a read transaction.
+    fn seen(&self) -> Option<Seen>;
 
     /// Applies those of `migrations` that were not applied yet, in order, and returns their
     /// names. Only in a transaction from [`Database::begin_migration`] or

@@ -16,6 +16,7 @@
 //! | stored components and deployments | [`Registry`] |
 //! | the hosts that share a database | [`Replicas`] |
 //! | copies of the logic's data | [`transfer`], [`export`], [`view`], [`backup`], [`Database::import`] |
+//! | whether what was read is unchanged | [`Recorded`], [`Transaction::repeats`], [`Seen`], [`Database::unchanged`] |
 //! | metrics | [`Stats`] |
 //!
 //! # Who is at fault
@@ -51,9 +52,11 @@ mod location;
 mod migration;
 pub mod postgres;
 mod queue;
+mod recorded;
 pub mod registry;
 pub mod replicas;
 mod rules;
+mod seen;
 pub mod sqlite;
 mod stats;
 mod stop;
@@ -70,7 +73,9 @@ pub use self::event::{Event, InvalidEvent};
 pub use self::feed::{Cursor, Feed, Published};
 pub use self::location::{Location, LocationError};
 pub use self::migration::continues;
+pub use self::recorded::{Digest, Found, Recorded};
 pub use self::registry::Registry;
 pub use self::replicas::Replicas;
+pub use self::seen::Seen;
 pub use self::stats::Stats;
 pub use self::value::{Cell, Rows, Span, Value};

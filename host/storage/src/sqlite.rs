@@ -33,10 +33,11 @@ mod registry;
 mod schema;
 mod statement;
 pub mod testing;
+mod touched;
 mod transaction;
 mod transfer;
 
-pub use self::config::{Config, DiskSync, Durability, LogSync};
+pub use self::config::{AtCommit, CommitStep, Config, DiskSync, Durability, LogSync};
 pub use self::database::Sqlite;
 pub(super) use self::place::check as check_place;
 pub(super) use self::transfer::{backup::backup, export::export, export::view};

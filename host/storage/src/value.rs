@@ -73,6 +73,13 @@ pub struct Span {
     pub len: u32,
 }
 
+impl Span {
+    /// Returns the bytes of the span.
+    pub(crate) fn of(self, heap: &[u8]) -> &[u8] {
+        &heap[self.start as usize..][..self.len as usize]
+    }
+}
+
 impl Rows {
     /// Returns how much memory the result takes, in bytes.
     pub fn memory_bytes(&self) -> usize {

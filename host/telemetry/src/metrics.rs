@@ -75,6 +75,10 @@ pub struct Metrics {
     /// One series with the value 1: the active revision.
     active: Family<RevisionLabels, Gauge>,
     shadow_reads: Family<OutcomeLabel, Counter>,
+    answers: Family<KindLabel, Counter>,
+    answer_cache_bytes: Gauge,
+    answer_cache_evictions: Counter,
+    answer_checks: Family<OutcomeLabel, Counter>,
     connections: Gauge,
     buffered: Gauge,
     event_streams: Gauge,
@@ -270,6 +274,30 @@ impl Metrics {
     pub fn shadowed(&self, outcome: &'static str) {
         let outcome = outcome.to_owned();
         self.shadow_reads
+            .get_or_create(&OutcomeLabel { outcome })
+            .inc();
+    }
+
+    /// Counts an answer to a read. `kind` is `run`, `unchanged`, `verified` or `shared`.
+    pub fn read_answered(&self, kind: &'static str) {
+        self.answers.get_or_create(&KindLabel::new(kind)).inc();
+    }
+
+    /// Sets how many bytes the answer cache holds.
+    pub fn answer_cache_holds(&self, bytes: u64) {
+        self.answer_cache_bytes
+            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Counts an answer that the answer cache dropped to make room.
+    pub fn answer_evicted(&self) {
+        self.answer_cache_evictions.inc();
+    }
+
+    /// Counts a proven answer that was compared with a run. `outcome` is `same` or `different`.
+    pub fn answer_checked(&self, outcome: &'static str) {
+        let outcome = outcome.to_owned();
+        self.answer_checks
             .get_or_create(&OutcomeLabel { outcome })
             .inc();
     }

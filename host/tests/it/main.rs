@@ -11,6 +11,7 @@ mod harness;
 mod metrics;
 mod stop;
 
+mod answers;
 mod contract1;
 mod contract2;
 mod deployment;

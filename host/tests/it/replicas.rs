@@ -6,7 +6,7 @@ pub mod cluster;
 mod dependencies;
 mod faults;
 mod idempotency;
-mod linearizability;
+pub mod linearizability;
 mod registers;
 mod rollout;
 mod transfers;

@@ -66,6 +66,7 @@ impl Gate {
             seed: None,
             span: tracing::Span::current(),
             lines: Some(lines.clone()),
+            record: false,
         };
         let checked = self.runtime.check(program, call).await?;
         checked.map_err(Rejection::Check)

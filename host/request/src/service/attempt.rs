@@ -14,9 +14,9 @@ use super::Service;
 use crate::admission::Slot;
 use crate::conditions::{Current, Verdict};
 use crate::prepared::{PreparedRequest, entity_tag};
-use crate::{Answer, Error, Fault, Invocation, TimeLimit};
-use contract::{Access, DETAIL};
-use runtime::Interruption;
+use crate::{Answer, Error, Fault, Invocation, Revision, TimeLimit};
+use contract::{Access, DETAIL, RouteIndex};
+use runtime::{Interruption, Recording};
 use storage::Transaction;
 use telemetry::metrics;
 use transcode::{Outcome, Reply};
@@ -30,16 +30,28 @@ pub(super) enum AttemptError {
 }
 
 /// What a request needs before its logic runs: a transaction and a slot.
-type Admitted<'a> = (Box<dyn Transaction>, Slot<'a>);
+pub(super) type Admitted<'a> = (Box<dyn Transaction>, Slot<'a>);
+
+/// A run of the logic that was not interrupted.
+pub(super) struct Ran {
+    pub(super) transaction: Box<dyn Transaction>,
+    /// The error is the logic's problem.
+    pub(super) outcome: Result<Reply, Error>,
+    /// `None`: the run was not recorded.
+    pub(super) recording: Option<Box<Recording>>,
+}
 
 impl Service {
+    /// Tries once to answer a request, which may be admitted already.
     pub(super) async fn attempt(
         &self,
         request: &PreparedRequest<'_>,
+        admitted: Option<Admitted<'_>>,
     ) -> Result<Answer, AttemptError> {
-        let admitted = self.admit(request).await;
-        let (transaction, slot) =
-            admitted.map_err(|error| error.at(TimeLimit::Request(self.limits.deadline)))?;
+        let (transaction, slot) = match admitted {
+            Some(admitted) => admitted,
+            None => self.in_turn(self.wait_for_turn(request)).await?,
+        };
         let limit = self.time_limit(request, &*transaction);
         let answered = match request.route.access {
             Access::Write => self.write(request, transaction, slot).await,
@@ -60,21 +72,35 @@ impl Service {
         }
     }
 
-    /// Gets a transaction and a slot, at once or after a wait in the bounded queue.
-    async fn admit<'a>(
-        &'a self,
-        request: &PreparedRequest<'a>,
-    ) -> Result<Admitted<'a>, AttemptError> {
+    /// Waits for what a request needs before it goes on: not at all, or in the bounded queue.
+    pub(super) async fn in_turn<T>(
+        &self,
+        wait: impl Future<Output = Result<T, AttemptError>>,
+    ) -> Result<T, AttemptError> {
         let waits = trace_span!(target: DETAIL, "admit");
-        let mut wait = pin!(self.wait_for_turn(request).instrument(waits));
+        let mut wait = pin!(wait.instrument(waits));
         // A request that can start at once skips the queue.
-        if let Some(admitted) = wait.as_mut().now_or_never() {
-            return admitted;
-        }
-        let place = self.admission.enter();
-        let _place = place.map_err(|full| self.reject(full))?;
-        let _queued = self.metrics.queued();
-        wait.await
+        let waited = match wait.as_mut().now_or_never() {
+            Some(waited) => waited,
+            None => {
+                let place = self.admission.enter();
+                let _place = place.map_err(|full| self.reject(full))?;
+                let _queued = self.metrics.queued();
+                wait.await
+            }
+        };
+        waited.map_err(|error| error.at(TimeLimit::Request(self.limits.deadline)))
+    }
+
+    /// Waits for a slot.
+    pub(super) async fn slot<'a>(
+        &'a self,
+        revision: &'a Revision,
+        route: RouteIndex,
+    ) -> Result<Slot<'a>, AttemptError> {
+        let bulkhead = self.admission.bulkhead(revision, route).await;
+        let slot = async { self.admission.slot(bulkhead?).await };
+        slot.await.map_err(|late| self.reject(late))
     }
 
     /// Waits for the transaction and for the slot. A write waits for the database's writer in
@@ -84,19 +110,16 @@ impl Service {
         request: &PreparedRequest<'a>,
     ) -> Result<Admitted<'a>, AttemptError> {
         let budget = self.budget(request.arrived);
-        let bulkhead = self.admission.bulkhead(request.revision, request.index);
-        let bulkhead = bulkhead.await.map_err(|late| self.reject(late))?;
-        let slot = async {
-            let slot = self.admission.slot(bulkhead).await;
-            slot.map_err(|late| self.reject(late))
-        };
         Ok(match request.route.access {
             Access::Write => {
+                let bulkhead = self.admission.bulkhead(request.revision, request.index);
+                let bulkhead = bulkhead.await.map_err(|late| self.reject(late))?;
                 let transaction = self.database.begin(Access::Write, budget).await?;
-                (transaction, slot.await?)
+                let slot = self.admission.slot(bulkhead).await;
+                (transaction, slot.map_err(|late| self.reject(late))?)
             }
             Access::Read => {
-                let slot = slot.await?;
+                let slot = self.slot(request.revision, request.index).await?;
                 (self.database.begin(Access::Read, budget).await?, slot)
             }
         })
@@ -114,8 +137,25 @@ impl Service {
         slot: Slot<'_>,
     ) -> Result<Answer, AttemptError> {
         let (transaction, slot) = self.check_conditions(request, transaction, slot).await?;
-        let (transaction, outcome) = self.run(request, &*request.invocation, transaction).await?;
-        self.conclude(request, transaction, slot, outcome).await
+        let ran = self.run(request, &*request.invocation, transaction).await?;
+        let recording = ran.recording.map(|recording| *recording);
+        let seen = match request.keep {
+            Some(_) => ran.transaction.seen(),
+            None => None,
+        };
+        let answered = self
+            .conclude(request, ran.transaction, slot, ran.outcome)
+            .await;
+        if let Some((answers, key)) = request.keep {
+            match &answered {
+                Ok(answer) => answers.add(key, Ok(answer.clone()), recording, seen),
+                Err(AttemptError::Failed(error @ Error::Problem(_))) => {
+                    answers.add(key, Err(error.clone()), recording, seen);
+                }
+                Err(_) => {}
+            }
+        }
+        answered
     }
 
     async fn write(
@@ -127,12 +167,14 @@ impl Service {
         if let Some(key) = &request.key
             && let Some(recorded) = transaction.recall(&key.name).await?
         {
-            self.roll_back(request, transaction, slot).await?;
+            self.roll_back(request.route.access, transaction, slot)
+                .await?;
             return Ok(key.replay(recorded)?);
         }
         let (transaction, slot) = self.check_conditions(request, transaction, slot).await?;
-        let (transaction, outcome) = self.run(request, &*request.invocation, transaction).await?;
-        self.conclude(request, transaction, slot, outcome).await
+        let ran = self.run(request, &*request.invocation, transaction).await?;
+        self.conclude(request, ran.transaction, slot, ran.outcome)
+            .await
     }
 
     /// Evaluates the request's conditions in its transaction, and returns the transaction if they
@@ -148,8 +190,8 @@ impl Service {
         }
         let (transaction, read) = match &request.reader {
             Some(reader) => {
-                let (transaction, read) = self.run(request, &**reader, transaction).await?;
-                (transaction, Some(read))
+                let ran = self.run(request, &**reader, transaction).await?;
+                (ran.transaction, Some(ran.outcome))
             }
             None => (transaction, None),
         };
@@ -161,7 +203,8 @@ impl Service {
         if request.conditions.evaluate(current) == Verdict::Proceed {
             return Ok((transaction, slot));
         }
-        self.roll_back(request, transaction, slot).await?;
+        self.roll_back(request.route.access, transaction, slot)
+            .await?;
         Err(match read {
             // If the resource does not exist, its own problem says more than 412.
             Some(Err(problem)) => problem.into(),
@@ -169,19 +212,19 @@ impl Service {
         })
     }
 
-    /// Runs an operation in a transaction and returns the transaction. The inner error is the
-    /// logic's problem.
-    async fn run(
+    /// Runs an operation in a transaction, and records it if its answer may be kept.
+    pub(super) async fn run(
         &self,
         request: &PreparedRequest<'_>,
         invocation: &dyn Invocation,
         transaction: Box<dyn Transaction>,
-    ) -> Result<(Box<dyn Transaction>, Result<Reply, Error>), AttemptError> {
+    ) -> Result<Ran, AttemptError> {
         let lives = self.metrics.instance_lives();
         let runs = trace_span!(target: DETAIL, "logic", operation = request.route.operation);
         // The logic's own log lines belong to the span that it runs in.
-        let call =
+        let mut call =
             runs.in_scope(|| self.call(transaction, request.arrived, request.clock_and_seed));
+        call.record = request.keep.is_some();
         let finished = invocation.run(call).instrument(runs).await;
         drop(lives);
         self.metrics.instantiated(finished.cost.instantiation);
@@ -195,11 +238,16 @@ impl Service {
             },
             other => other,
         };
+        let outcome = outcome.map(|outcome| match outcome {
+            Outcome::Reply(reply) => Ok(reply),
+            Outcome::Problem(problem) => Err(Error::Problem(Box::new(problem))),
+        });
         match outcome {
-            Ok(Outcome::Reply(reply)) => Ok((transaction, Ok(reply))),
-            Ok(Outcome::Problem(problem)) => {
-                Ok((transaction, Err(Error::Problem(Box::new(problem)))))
-            }
+            Ok(outcome) => Ok(Ran {
+                transaction,
+                outcome,
+                recording: finished.recording,
+            }),
             Err(interruption) => {
                 let error = AttemptError::from(interruption);
                 let outcome = match error {
@@ -223,7 +271,8 @@ impl Service {
         let reply = match outcome {
             Ok(reply) => reply,
             Err(problem) => {
-                self.roll_back(request, transaction, slot).await?;
+                self.roll_back(request.route.access, transaction, slot)
+                    .await?;
                 return Err(problem.into());
             }
         };
@@ -237,55 +286,55 @@ impl Service {
                 .record(&key.name, &key.recorded(&answer))
                 .await?;
         }
-        self.commit(request, transaction, slot).await?;
+        self.commit(request.route.access, transaction, slot, request.dry_run)
+            .await?;
         Ok(answer)
     }
 
     /// Commits, and returns when everything that was written is durable. The instance is gone, so
     /// the slot is free while this waits for the disk. In a dry run this checks what a commit would
     /// check, and rolls back.
-    async fn commit(
+    pub(super) async fn commit(
         &self,
-        request: &PreparedRequest<'_>,
+        access: Access,
         transaction: Box<dyn Transaction>,
         slot: Slot<'_>,
+        dry_run: bool,
     ) -> Result<(), AttemptError> {
         drop(slot);
         let (busy, usage) = (transaction.busy(), transaction.usage());
         let commits = trace_span!(target: DETAIL, "commit");
-        let ends = match request.dry_run {
+        let ends = match dry_run {
             true => transaction.rehearse(),
             false => transaction.commit(),
         };
         let committed = ends.instrument(commits).await;
         let outcome = match committed {
-            Ok(()) if request.dry_run => metrics::Outcome::Rollback,
+            Ok(()) if dry_run => metrics::Outcome::Rollback,
             Ok(()) => metrics::Outcome::Commit,
             Err(storage::Error::Conflict) => metrics::Outcome::Conflict,
             Err(storage::Error::OutcomeUnknown(_)) => metrics::Outcome::Unknown,
             Err(_) => metrics::Outcome::Rollback,
         };
-        self.metrics
-            .transaction(request.route.access, outcome, busy);
+        self.metrics.transaction(access, outcome, busy);
         self.metrics.statements(usage.statements.into(), usage.rows);
         Ok(committed?)
     }
 
     /// Rolls back, and returns when everything that was seen is durable: an answer must not report
     /// a commit that a crash could still undo.
-    async fn roll_back(
+    pub(super) async fn roll_back(
         &self,
-        request: &PreparedRequest<'_>,
+        access: Access,
         transaction: Box<dyn Transaction>,
         slot: Slot<'_>,
     ) -> Result<(), AttemptError> {
         drop(slot);
-        let access = request.route.access;
         self.count_transaction(access, metrics::Outcome::Rollback, &*transaction);
         Ok(transaction.rollback().await?)
     }
 
-    fn count_transaction(
+    pub(super) fn count_transaction(
         &self,
         access: Access,
         outcome: metrics::Outcome,

@@ -11,7 +11,7 @@ use crate::bindings::task_host::platform::sql;
 use crate::fault::Interruption;
 use crate::state::State;
 use contract::DETAIL;
-use storage::{Cause, Cell, Dialect, Failure, Rows, Span, Transaction, Value};
+use storage::{Cause, Cell, Dialect, Failure, Found, Rows, Span, Transaction, Value};
 
 impl State {
     /// Charges a statement and pauses the CPU meter, then returns the transaction to run it in.
@@ -31,6 +31,14 @@ impl State {
         let transaction = &mut self.context("sql")?.transaction;
         transaction.set_room(room);
         Ok(transaction)
+    }
+
+    /// Logs a failed statement. The call's recording is of no use then: it has no results of failures.
+    fn statement_failed(&mut self, statement: &str, params: &[Value], failure: &Failure) {
+        failed::report(self, statement, params, failure);
+        if let Some(recording) = &mut self.recording {
+            recording.incomplete = true;
+        }
     }
 }
 
@@ -66,12 +74,15 @@ impl sql::Host for State {
         self.statement_ended(began.elapsed());
         match result.map_err(Interruption::from)? {
             Ok(rows) => {
+                if let Some(recording) = &mut self.recording {
+                    recording.add(statement, params, Found::rows(&rows));
+                }
                 let held = self.memory.hold(rows.memory_bytes());
                 held.map_err(Interruption::from)?;
                 Ok(Ok(rows.into()))
             }
             Err(failure) => {
-                failed::report(self, &statement, &params, &failure);
+                self.statement_failed(&statement, &params, &failure);
                 Ok(Err(failure.into()))
             }
         }
@@ -92,9 +103,14 @@ impl sql::Host for State {
             .await;
         self.statement_ended(began.elapsed());
         match result.map_err(Interruption::from)? {
-            Ok(changed) => Ok(Ok(changed)),
+            Ok(changed) => {
+                if let Some(recording) = &mut self.recording {
+                    recording.add(statement, params, Found::Changed(changed));
+                }
+                Ok(Ok(changed))
+            }
             Err(failure) => {
-                failed::report(self, &statement, &params, &failure);
+                self.statement_failed(&statement, &params, &failure);
                 Ok(Err(failure.into()))
             }
         }

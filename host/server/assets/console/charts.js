@@ -135,7 +135,7 @@ function table(revisions) {
         <caption id="lately-caption">${t.charts.table}</caption>
         <thead><tr>
           ${[t.charts.revision, t.charts.requestsColumn, t.charts.failuresColumn,
-            t.charts.trapsColumn, t.charts.p50, t.charts.p99].map((heading) => html`
+            t.charts.trapsColumn, t.charts.keptColumn, t.charts.p50, t.charts.p99].map((heading) => html`
             <th scope="col">${heading}</th>`)}
         </tr></thead>
         <tbody>${revisions.map(({ name, role }) => {
@@ -147,6 +147,7 @@ function table(revisions) {
               <td>${number(sums.requests)}</td>
               <td class=${sums.failures ? "bad" : ""}>${number(sums.failures)}</td>
               <td class=${sums.traps ? "bad" : ""}>${number(sums.traps)}</td>
+              <td>${number(sums.kept)}</td>
               <td>${ms(sums.p50)}</td><td>${ms(sums.p99)}</td>
             </tr>`;
         })}</tbody>

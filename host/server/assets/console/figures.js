@@ -47,6 +47,7 @@ export function lastMinute(rows, revision, now) {
     requests,
     failures: sum("failures"),
     traps: sum("traps"),
+    kept: sum("kept"),
     p50: medianP50(recent, requests),
     p99: recent.length === 0 ? null : Math.max(...recent.map((row) => row.p99_ms)),
   };

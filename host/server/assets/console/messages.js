@@ -170,6 +170,7 @@ export const t = {
     requestsColumn: "Requests",
     failuresColumn: "Failed",
     trapsColumn: "Traps",
+    keptColumn: "Kept answers",
     p50: "p50",
     p99: "p99",
   },

@@ -92,6 +92,7 @@ mod tests {
                 status: 500,
                 took: Duration::from_micros(1_500),
                 failure: Some(&failure),
+                kept: false,
             };
             failures.add(SystemTime::UNIX_EPOCH, &request);
         }

@@ -37,12 +37,24 @@ pub struct RevisionSecond {
     pub failures: u32,
     /// Requests in which the logic trapped.
     pub traps: u32,
+    /// Reads that were answered without a run of the logic, because a kept answer was proven to hold.
+    #[serde(default)]
+    pub kept: u32,
     /// The median duration, in milliseconds.
     #[schemars(extend("minimum" = 0))]
     pub p50_ms: f64,
     /// The 99th percentile of the durations, in milliseconds.
     #[schemars(extend("minimum" = 0))]
     pub p99_ms: f64,
+}
+
+/// What is counted of a request's end.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Outcome {
+    pub(super) failed: bool,
+    pub(super) trapped: bool,
+    /// Whether a kept answer was given.
+    pub(super) kept: bool,
 }
 
 /// The last seconds that had requests, earliest first.
@@ -59,18 +71,13 @@ struct Tally {
     requests: u32,
     failures: u32,
     traps: u32,
+    kept: u32,
     durations: [u32; BUCKETS],
 }
 
 impl Seconds {
     /// Counts a request. If the clock was set back, the request counts in the latest second.
-    pub(super) fn add(
-        &mut self,
-        at: u64,
-        revision: &Arc<str>,
-        took: Duration,
-        (failed, trapped): (bool, bool),
-    ) {
+    pub(super) fn add(&mut self, at: u64, revision: &Arc<str>, took: Duration, outcome: Outcome) {
         if self.0.back().is_none_or(|last| last.at < at) {
             self.0.retain(|second| second.at + KEPT > at);
             let revisions = Vec::new();
@@ -86,8 +93,9 @@ impl Seconds {
         });
         let tally = &mut second.revisions[index].1;
         tally.requests += 1;
-        tally.failures += u32::from(failed);
-        tally.traps += u32::from(trapped);
+        tally.failures += u32::from(outcome.failed);
+        tally.traps += u32::from(outcome.trapped);
+        tally.kept += u32::from(outcome.kept);
         tally.durations[bucket(took)] += 1;
     }
 
@@ -108,6 +116,7 @@ impl Second {
             requests: tally.requests,
             failures: tally.failures,
             traps: tally.traps,
+            kept: tally.kept,
             p50_ms: tally.percentile(50),
             p99_ms: tally.percentile(99),
         })
@@ -120,6 +129,7 @@ impl Default for Tally {
             requests: 0,
             failures: 0,
             traps: 0,
+            kept: 0,
             durations: [0; BUCKETS],
         }
     }
@@ -151,6 +161,21 @@ fn bucket(took: Duration) -> usize {
 mod tests {
     use super::*;
 
+    const FAILED: Outcome = Outcome {
+        failed: true,
+        trapped: false,
+        kept: false,
+    };
+    const TRAPPED: Outcome = Outcome {
+        trapped: true,
+        ..FAILED
+    };
+    const KEPT_ANSWER: Outcome = Outcome {
+        failed: false,
+        kept: true,
+        ..FAILED
+    };
+
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
     }
@@ -159,11 +184,12 @@ mod tests {
     fn requests_are_counted_by_second_and_revision() {
         let (old, new): (Arc<str>, Arc<str>) = ("old".into(), "new".into());
         let mut seconds = Seconds::default();
-        seconds.add(100, &old, ms(1), (false, false));
-        seconds.add(101, &old, ms(1), (true, false));
-        seconds.add(101, &new, ms(1), (true, true));
-        seconds.add(101, &new, ms(1), (false, false));
-        seconds.add(102, &new, ms(1), (false, false));
+        seconds.add(100, &old, ms(1), Outcome::default());
+        seconds.add(101, &old, ms(1), FAILED);
+        seconds.add(101, &new, ms(1), TRAPPED);
+        seconds.add(101, &new, ms(1), Outcome::default());
+        seconds.add(102, &new, ms(1), KEPT_ANSWER);
+        assert_eq!(seconds.between(101, 103)[0].kept, 1);
         let counts = |after, before| -> Vec<_> {
             let figures = seconds.between(after, before).into_iter();
             figures
@@ -187,10 +213,10 @@ mod tests {
         let revision: Arc<str> = "a".into();
         let mut seconds = Seconds::default();
         for _ in 0..98 {
-            seconds.add(1, &revision, Duration::from_micros(300), (false, false));
+            seconds.add(1, &revision, Duration::from_micros(300), Outcome::default());
         }
-        seconds.add(1, &revision, ms(40), (false, false));
-        seconds.add(1, &revision, ms(5_000), (false, false));
+        seconds.add(1, &revision, ms(40), Outcome::default());
+        seconds.add(1, &revision, ms(5_000), Outcome::default());
         let figures = &seconds.between(0, 2)[0];
         assert!((0.27..0.33).contains(&figures.p50_ms), "{figures:?}");
         assert!((36.0..44.0).contains(&figures.p99_ms), "{figures:?}");
@@ -207,11 +233,11 @@ mod tests {
         let revision: Arc<str> = "a".into();
         let mut seconds = Seconds::default();
         for at in 0..1000 {
-            seconds.add(at, &revision, ms(1), (false, false));
+            seconds.add(at, &revision, ms(1), Outcome::default());
         }
         assert_eq!(seconds.between(0, 1000).len(), KEPT as usize);
         // If the clock goes back, no request is lost and no second starts again.
-        seconds.add(10, &revision, ms(1), (false, false));
+        seconds.add(10, &revision, ms(1), Outcome::default());
         assert_eq!(seconds.between(998, 1000)[0].requests, 2);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::http::HeaderMap;
 
+use request::Source;
 use telemetry::traces::RootSpan;
 
 /// A request's identity, shared by all of its handlers. In the request's extensions.
@@ -19,6 +20,8 @@ pub(crate) struct Context {
     parent: Option<(String, bool)>,
     /// Set by the handler that finds the route.
     matched: OnceLock<Matched>,
+    /// Set by the handler of an operation.
+    source: OnceLock<Source>,
     /// Set by the handler that sees the failure: its code, and the reason for operators.
     failure: OnceLock<(String, String)>,
 }
@@ -48,6 +51,7 @@ impl Context {
             span_id: format!("{:016x}", rand::random_range(1..=u64::MAX)),
             parent: caller.map(|caller| (caller.span_id.to_owned(), caller.sampled)),
             matched: OnceLock::new(),
+            source: OnceLock::new(),
             failure: OnceLock::new(),
         }
     }
@@ -66,6 +70,20 @@ impl Context {
     pub(crate) fn matched(&self, route: Arc<str>, revision: Arc<str>) {
         tracing::Span::current().record("http.route", &*route);
         let _ = self.matched.set(Matched { route, revision });
+    }
+
+    /// Sets how an operation was answered. The span, which must be the current one, says so only if
+    /// the logic did not run.
+    pub(crate) fn answered(&self, source: Source) {
+        if source != Source::Run {
+            tracing::Span::current().record("answer.source", source.as_str());
+        }
+        let _ = self.source.set(source);
+    }
+
+    /// Returns how the request was answered, if an operation answered it.
+    pub(super) fn source(&self) -> Option<Source> {
+        self.source.get().copied()
     }
 
     /// Sets why the service failed the request. Only the first call has an effect.

@@ -28,6 +28,7 @@ fn second(at: u64, revision: &str, requests: u32, p50_ms: f64) -> RevisionSecond
         requests,
         failures: 1,
         traps: 0,
+        kept: 0,
         p50_ms,
         p99_ms: p50_ms * 10.0,
     }

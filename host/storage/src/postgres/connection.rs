@@ -61,6 +61,16 @@ impl Login {
     }
 }
 
+/// The result of a statement of the logic.
+pub(super) struct Done {
+    /// Its rows, if they were wanted.
+    pub(super) rows: Rows,
+    /// The number of rows that it changed.
+    pub(super) changed: u64,
+    /// Whether the result depends on chance.
+    pub(super) chance: bool,
+}
+
 /// Why a COMMIT did not succeed.
 pub(super) enum NotCommitted {
     /// It was rolled back.
@@ -93,16 +103,20 @@ impl Connection {
         params: &[Value],
         meter: &mut Meter,
         wants_rows: bool,
-    ) -> Result<(Rows, u64), Stop> {
+    ) -> Result<Done, Stop> {
         let deadline = meter.deadline();
         let prepared = self.prepare(text.trim(), params, deadline).await?;
         self.busy = true;
         let client = &self.client;
         let done = timed(deadline, rows(client, &prepared, params, meter, wants_rows)).await?;
         match done {
-            Ok(result) => {
+            Ok((rows, changed)) => {
                 self.busy = false;
-                Ok(result)
+                Ok(Done {
+                    rows,
+                    changed,
+                    chance: prepared.shape.chance,
+                })
             }
             Err(ReadError::Server(error)) => {
                 self.busy = false;

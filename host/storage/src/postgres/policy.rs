@@ -17,6 +17,8 @@ pub(super) struct Shape {
     pub(super) parameters: Vec<u16>,
     /// Whether the number of rows that it reports is the number of changed rows.
     pub(super) counts_changes: bool,
+    /// Whether its result depends on chance, as far as its own words tell: it may use a view that does.
+    pub(super) chance: bool,
 }
 
 /// Checks one statement of a request.
@@ -41,6 +43,7 @@ pub(super) fn statement(text: &str) -> Result<Shape, String> {
     Ok(Shape {
         parameters: parameters(tokens)?,
         counts_changes: changes(tokens),
+        chance: tokens.iter().any(is_chance),
     })
 }
 
@@ -222,6 +225,22 @@ fn parameters(tokens: &[Token<'_>]) -> Result<Vec<u16>, String> {
     numbers.sort_unstable();
     numbers.dedup();
     Ok(numbers)
+}
+
+/// Whether a token names a function, or a kind of sample, that draws random numbers.
+fn is_chance(token: &Token<'_>) -> bool {
+    const NAMES: [&str; 6] = [
+        "gen_random_uuid",
+        "random",
+        "random_normal",
+        "tablesample",
+        "uuidv4",
+        "uuidv7",
+    ];
+    let (Kind::Word(name) | Kind::Quoted(name)) = token.kind else {
+        return false;
+    };
+    NAMES.iter().any(|chance| name.eq_ignore_ascii_case(chance))
 }
 
 /// Whether the statement itself changes rows. After WITH, the first verb outside of parentheses

@@ -13,15 +13,15 @@ use async_trait::async_trait;
 use tokio_postgres::types::ToSql;
 
 use super::commit::{self, Token};
-use super::connection::NotCommitted;
+use super::connection::{Done, NotCommitted};
 use super::engine::Engine;
 use super::pool::{Lease, Pool, SILENCE};
 use super::{answers, failure};
 use crate::stop::Stop;
 use crate::transaction_state::TransactionState;
 use crate::{
-    Budget, Error, Event, Failure, MigrationError, RecordedAnswer, Rows, Stats, Transaction, Usage,
-    Value,
+    Budget, Error, Event, Failure, Found, MigrationError, Recorded, RecordedAnswer, Rows, Seen,
+    Stats, Transaction, Usage, Value,
 };
 use contract::{Access, Migration};
 
@@ -71,6 +71,8 @@ pub(super) struct PostgresTransaction {
     pub(super) state: TransactionState,
     /// Whether anything ran that a COMMIT would keep.
     writes: bool,
+    /// Whether a result depends on chance.
+    chance: bool,
     /// The answers recorded in this transaction, which other connections do not see yet.
     recorded: HashMap<String, RecordedAnswer>,
 }
@@ -114,6 +116,7 @@ impl PostgresTransaction {
                         engine,
                         state,
                         writes: false,
+                        chance: false,
                         recorded: HashMap::new(),
                     });
                 }
@@ -140,14 +143,13 @@ impl PostgresTransaction {
         }
     }
 
-    /// Runs one statement of the logic. Returns its rows, if `wants_rows` is true, and the number of
-    /// rows that it changed.
+    /// Runs one statement of the logic. Returns its rows only if `wants_rows` is true.
     async fn statement(
         &mut self,
         text: &str,
         params: &[Value],
         wants_rows: bool,
-    ) -> Result<Result<(Rows, u64), Failure>, Error> {
+    ) -> Result<Result<Done, Failure>, Error> {
         if let Err(failure) = self.state.check_statement()? {
             return Ok(Err(failure));
         }
@@ -155,6 +157,7 @@ impl PostgresTransaction {
         let rows_before = self.state.meter.usage().rows;
         self.writes = self.state.access == Access::Write;
         let outcome = self.run_logic(text, params, wants_rows).await;
+        self.chance |= outcome.as_ref().is_ok_and(|done| done.chance);
         let elapsed = begun.elapsed();
         self.state.busy += elapsed;
         self.state
@@ -167,7 +170,7 @@ impl PostgresTransaction {
         text: &str,
         params: &[Value],
         wants_rows: bool,
-    ) -> Result<(Rows, u64), Stop> {
+    ) -> Result<Done, Stop> {
         self.state.check_deadline()?;
         let meter = &mut self.state.meter;
         meter.statement()?;
@@ -288,7 +291,7 @@ impl Transaction for PostgresTransaction {
         params: &[Value],
     ) -> Result<Result<Rows, Failure>, Error> {
         let done = self.statement(statement, params, true).await?;
-        Ok(done.map(|(rows, _)| rows))
+        Ok(done.map(|done| done.rows))
     }
 
     async fn execute(
@@ -297,7 +300,31 @@ impl Transaction for PostgresTransaction {
         params: &[Value],
     ) -> Result<Result<u64, Failure>, Error> {
         let done = self.statement(statement, params, false).await?;
-        Ok(done.map(|(_, changed)| changed))
+        Ok(done.map(|done| done.changed))
+    }
+
+    async fn repeats(&mut self, statements: &[Recorded]) -> Result<bool, Error> {
+        let meter = self.state.meter.clone();
+        for recorded in statements {
+            let (text, params) = (&recorded.statement, &recorded.params);
+            let found = match recorded.result {
+                Found::Rows(_) => self
+                    .query(text, params)
+                    .await?
+                    .map(|rows| Found::rows(&rows)),
+                Found::Changed(_) => self.execute(text, params).await?.map(Found::Changed),
+            };
+            if found.ok() != Some(recorded.result) {
+                self.state.meter = meter;
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn seen(&self) -> Option<Seen> {
+        let read = self.state.access == Access::Read && !self.chance;
+        read.then(Seen::unknown)
     }
 
     async fn migrate(

@@ -29,6 +29,20 @@ pub struct Config {
     pub length_bytes: u32,
     /// What makes commits durable before they are acknowledged.
     pub durability: Durability,
+    /// Called by each commit of a change, for tests of what happens at the same time.
+    pub at_commit: Option<AtCommit>,
+}
+
+/// Called by a commit at each of its steps.
+pub type AtCommit = Arc<dyn Fn(CommitStep) + Send + Sync>;
+
+/// A step of a commit that tests can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitStep {
+    /// The tables that it changes are marked. Nothing is visible yet.
+    Marked,
+    /// What it changed is visible.
+    Visible,
 }
 
 impl Config {
@@ -42,6 +56,7 @@ impl Config {
             map_bytes: 128 << 20,
             length_bytes: 8 << 20,
             durability: Durability::Disk,
+            at_commit: None,
         }
     }
 

@@ -17,7 +17,9 @@ use super::heap::HEAP;
 use super::policy::{Mode, Policy};
 use super::schema::HOST_MARK;
 use super::statement::{CACHED_STATEMENTS, Cache, CacheLimits, Shape};
+use super::touched::Touched;
 use super::{failure, functions};
+use crate::seen::Tables;
 use crate::stop::{READ_ONLY, Stop};
 use crate::{Value, rules};
 use contract::Access;
@@ -40,6 +42,8 @@ pub(super) struct Opener {
     pub(super) access: Access,
     /// Wakes the checkpoint thread. `None` for readers, which never make the log longer.
     pub(super) wake: Option<Wake>,
+    /// The tables of the database, for all connections.
+    pub(super) tables: Arc<Tables>,
 }
 
 /// One connection, used by one transaction at a time.
@@ -78,7 +82,7 @@ impl Opener {
             }))?;
         }
         functions::replace_slow(&sqlite, self.config.length_bytes)?;
-        let guard = Guard::install(&mut sqlite, Policy::new(modules))?;
+        let guard = Guard::install(&mut sqlite, Policy::new(modules), self.tables.clone())?;
         // A little more than `cache` holds, for the host's own statements.
         sqlite.set_prepared_statement_cache_capacity(CACHED_STATEMENTS + 64);
         let total_bytes = usize::try_from(self.config.memory_bytes / 4).unwrap_or(usize::MAX);
@@ -163,12 +167,14 @@ pub(super) fn open_plain(
 
 impl Connection {
     /// Runs one statement of the logic: compiles it unless it is cached, binds `params`, and calls
-    /// `work`. If the statement is not known to be fast, all of this runs as blocking work.
+    /// `work`. If the statement is not known to be fast, all of this runs as blocking work. What a
+    /// statement touches that ran to its end is added to `touched`.
     pub(super) fn run_logic<T>(
         &mut self,
         text: &str,
         params: &[Value],
         access: Access,
+        touched: &mut Touched,
         work: impl FnOnce(&rusqlite::Connection, &mut Statement<'_>, &Shape) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         let text = text.trim();
@@ -179,7 +185,14 @@ impl Connection {
                 "this comment is reserved for the host's statements",
             ));
         }
-        let Self { sqlite, cache, .. } = self;
+        let Self {
+            sqlite,
+            cache,
+            guard,
+            ..
+        } = self;
+        // Left by a statement that was refused.
+        drop(guard.take_compiled());
         let known = cache.get(text);
         let fast = known.as_ref().is_some_and(|shape| shape.is_fast());
         let run = || {
@@ -204,6 +217,12 @@ impl Connection {
                     .and_then(|()| work(sqlite, &mut statement, &shape)),
             };
             shape.add_run(begun.elapsed());
+            // Also a known statement may have been compiled again: after a change of the schema, or
+            // because the driver's cache had dropped it.
+            if let Some(compiled) = guard.take_compiled() {
+                shape.compiled(compiled);
+            }
+            touched.add(&shape.touched());
             if is_new && !cache.add(text, shape, &statement) {
                 statement.discard();
             }

@@ -14,8 +14,8 @@ use super::transaction::SqliteTransaction;
 use super::transfer::import::SqliteImport;
 use crate::transfer::{Import, Manifest, TransferError};
 use crate::{
-    Budget, Database, Dialect, Error, Feed, OpenError, Registry, Replicas, Stats, StorageFault,
-    Transaction,
+    Budget, Database, Dialect, Error, Feed, OpenError, Registry, Replicas, Seen, Stats,
+    StorageFault, Transaction,
 };
 use contract::Access;
 
@@ -202,7 +202,8 @@ impl Database for Sqlite {
     }
 
     async fn import(&self, manifest: &Manifest) -> Result<Box<dyn Import>, TransferError> {
-        let import = run_blocking(|| SqliteImport::begin(self.engine.file.path(), manifest));
+        let engine = self.engine.clone();
+        let import = run_blocking(|| SqliteImport::begin(engine, manifest));
         Ok(Box::new(import?))
     }
 
@@ -216,6 +217,12 @@ impl Database for Sqlite {
 
     fn feed(&self) -> &dyn Feed {
         self
+    }
+
+    fn unchanged(&self, seen: &Seen) -> bool {
+        // Every commit that the answer shows was durable when the answer was first given. A commit
+        // that is not durable yet has changed none of the tables.
+        self.engine.condition.allow(Access::Read).is_ok() && seen.is_current()
     }
 
     fn stats(&self) -> &Stats {

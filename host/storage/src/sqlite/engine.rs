@@ -10,12 +10,13 @@ use tokio::sync::watch;
 
 use super::checkpoint::{self, Checkpointer};
 use super::condition::Condition;
-use super::config::{Config, DiskSync, Durability, LogSync};
+use super::config::{AtCommit, CommitStep, Config, DiskSync, Durability, LogSync};
 use super::connection::{Opener, open_plain};
 use super::file::DatabaseFile;
 use super::flusher::Flusher;
 use super::pool::Pool;
 use super::{failure, schema};
+use crate::seen::Tables;
 use crate::stop::Stop;
 use crate::{Error, OpenError, Stats};
 use contract::Access;
@@ -34,9 +35,12 @@ pub(super) struct Engine {
     pub(super) flusher: Flusher,
     pub(super) condition: Arc<Condition>,
     pub(super) checkpointer: Checkpointer,
+    /// Which commit last changed each table. Shared with the connections.
+    pub(super) tables: Arc<Tables>,
     /// The id of the last committed event. Wakes the readers of the feed.
     pub(super) last_event: watch::Sender<i64>,
     pub(super) stats: Arc<Stats>,
+    at_commit: Option<AtCommit>,
     pub(super) file: DatabaseFile,
 }
 
@@ -51,11 +55,13 @@ impl Engine {
         };
         let stats = Arc::new(Stats::default());
         let (wake, woken) = checkpoint::channel();
+        let tables = Arc::new(Tables::default());
         let opener = |access, wake| Opener {
             path: file.path().to_owned(),
             config: config.clone(),
             access,
             wake,
+            tables: tables.clone(),
         };
 
         let mut checkpoints = open_plain(file.path(), Access::Write, config).map_err(refused)?;
@@ -95,10 +101,19 @@ impl Engine {
             condition,
             checkpointer: Checkpointer::start(checkpoints, woken, stats.clone())
                 .map_err(no_thread)?,
+            tables,
             last_event: watch::Sender::new(last_event),
             stats,
+            at_commit: config.at_commit.clone(),
             file,
         })
+    }
+
+    /// Called by a commit at each of its steps.
+    pub(super) fn at_commit(&self, step: CommitStep) {
+        if let Some(hold) = &self.at_commit {
+            hold(step);
+        }
     }
 
     /// Closes the connections that are not in use, to free their memory.

@@ -31,8 +31,10 @@ pub(super) struct Flusher {
 }
 
 struct Shared {
-    /// The last number that a commit took. Only the holder of the writer takes one.
+    /// The last number that a commit took. Only the holder of SQLite's write lock takes one.
     issued: AtomicU64,
+    /// As [`State::settled`], to be read without the lock.
+    settled: AtomicU64,
     /// The last number that is durable. Never above `State::settled`.
     durable: AtomicU64,
     state: Mutex<State>,
@@ -72,6 +74,7 @@ impl Flusher {
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             issued: AtomicU64::new(0),
+            settled: AtomicU64::new(0),
             durable: AtomicU64::new(0),
             state: Mutex::new(State {
                 syncing: log.is_some(),
@@ -90,7 +93,7 @@ impl Flusher {
         Ok(Self { shared, thread })
     }
 
-    /// Takes the next number, before COMMIT. The caller holds the writer.
+    /// Takes the next number, before COMMIT. The caller holds SQLite's write lock.
     pub(super) fn issue(&self) -> Ticket<'_> {
         Ticket {
             shared: &self.shared,
@@ -102,6 +105,12 @@ impl Flusher {
     /// call has this number or a lower one.
     pub(super) fn issued(&self) -> u64 {
         self.shared.issued.load(SeqCst)
+    }
+
+    /// Returns the last number that is settled. Every commit with this number or a lower one is visible
+    /// in a snapshot taken after this call, unless it failed.
+    pub(super) fn settled(&self) -> u64 {
+        self.shared.settled.load(SeqCst)
     }
 
     /// Waits until a number is durable. Cancel-safe.
@@ -157,13 +166,16 @@ impl Ticket<'_> {
 
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
+        // An import returns the write lock before it settles, so a later commit may have settled.
+        self.shared.settled.fetch_max(self.number, SeqCst);
         let mut state = self.shared.state.lock();
-        state.settled = self.number;
+        state.settled = state.settled.max(self.number);
         if state.syncing {
             self.shared.work.notify_one();
         } else {
-            self.shared.durable.store(self.number, SeqCst);
-            state.release(self.number);
+            let settled = state.settled;
+            self.shared.durable.store(settled, SeqCst);
+            state.release(settled);
         }
     }
 }

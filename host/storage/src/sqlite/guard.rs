@@ -14,7 +14,9 @@ use rusqlite::hooks::{AuthContext, Authorization};
 
 use super::heap::HEAP;
 use super::policy::{Mode, Policy};
+use super::touched::Touched;
 use crate::Error;
+use crate::seen::Tables;
 use crate::stats::nanos;
 
 /// How many instructions of SQLite's virtual machine run between two checks of the deadline. That is
@@ -37,17 +39,24 @@ pub(super) struct Guard {
     refusal: Mutex<Option<String>>,
     /// Why a callback ended the last statement.
     ended: Mutex<Option<Error>>,
+    /// What the statements of the logic touch that were compiled since this was last taken.
+    compiled: Mutex<Option<Touched>>,
 }
 
 impl Guard {
     /// Sets the callbacks of a connection, in logic mode and without a deadline.
-    pub(super) fn install(sqlite: &mut Connection, policy: Policy) -> rusqlite::Result<Arc<Self>> {
+    pub(super) fn install(
+        sqlite: &mut Connection,
+        policy: Policy,
+        tables: Arc<Tables>,
+    ) -> rusqlite::Result<Arc<Self>> {
         let guard = Arc::new(Self {
             mode: AtomicU8::new(Mode::Logic as u8),
             deadline: AtomicU64::new(NEVER),
             start: Instant::now(),
             refusal: Mutex::new(None),
             ended: Mutex::new(None),
+            compiled: Mutex::new(None),
         });
         let clock = guard.clone();
         sqlite.progress_handler(INSTRUCTIONS, Some(move || clock.must_end()))?;
@@ -59,7 +68,14 @@ impl Guard {
                 return Authorization::Deny;
             }
             match policy.judge(judge.mode(), context.action, context.database_name) {
-                Ok(()) => Authorization::Allow,
+                Ok(()) => {
+                    if judge.mode() == Mode::Logic {
+                        let mut compiled = judge.compiled.lock();
+                        let touched = compiled.get_or_insert_default();
+                        touched.note(context.action, &tables);
+                    }
+                    Authorization::Allow
+                }
                 Err(reason) => {
                     *judge.refusal.lock() = Some(reason);
                     Authorization::Deny
@@ -98,6 +114,12 @@ impl Guard {
     /// Returns and clears why a callback ended the last statement, if one did.
     pub(super) fn take_ended(&self) -> Option<Error> {
         self.ended.lock().take()
+    }
+
+    /// Returns and clears what the logic's statements touch that were compiled since the last call.
+    /// `None`: none was compiled.
+    pub(super) fn take_compiled(&self) -> Option<Touched> {
+        self.compiled.lock().take()
     }
 
     fn mode(&self) -> Mode {

@@ -203,6 +203,39 @@ const FUNCTIONS: &[&str] = &[
     "upper", "zeroblob",
 ];
 
+/// What the result of a function depends on besides its arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beyond {
+    Nothing,
+    /// Perhaps the clock: these functions read it if an argument is `now` or left out.
+    Clock,
+    Chance,
+}
+
+/// Returns what the result of one of [`FUNCTIONS`] depends on.
+pub(super) fn beyond_arguments(function: &str) -> Beyond {
+    const CLOCK: [&str; 10] = [
+        "current_date",
+        "current_time",
+        "current_timestamp",
+        "date",
+        "datetime",
+        "julianday",
+        "strftime",
+        "time",
+        "timediff",
+        "unixepoch",
+    ];
+    let is = |name: &&str| function.eq_ignore_ascii_case(name);
+    if CLOCK.iter().any(is) {
+        Beyond::Clock
+    } else if is(&"random") || is(&"randomblob") {
+        Beyond::Chance
+    } else {
+        Beyond::Nothing
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

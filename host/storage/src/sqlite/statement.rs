@@ -6,15 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Statement, StatementStatus, ToSql};
 
 use super::failure::classify;
 use super::heap::HEAP;
+use super::touched::Touched;
 use crate::budget::Meter;
+use crate::recorded::{CellRef, RowsDigest};
 use crate::stats::nanos;
 use crate::stop::{NO_STATEMENT, Stop};
-use crate::{Cell, Rows, Value, rules};
+use crate::{Cell, Found, Rows, Value, rules};
 
 /// A statement that takes longer on average runs as blocking work.
 const SLOW: Duration = Duration::from_millis(1);
@@ -60,6 +63,8 @@ pub(super) struct Shape {
     pub(super) readonly: bool,
     /// A moving average of the last runs, in nanoseconds. [`UNKNOWN`] before the first one.
     average: AtomicU64,
+    /// What it touched when it was last compiled.
+    touched: Mutex<Arc<Touched>>,
 }
 
 /// Counts as slow.
@@ -142,7 +147,18 @@ impl Shape {
             numbers,
             readonly: statement.readonly(),
             average: AtomicU64::new(UNKNOWN),
+            touched: Mutex::default(),
         })
+    }
+
+    /// Sets what the statement touches, after it was compiled.
+    pub(super) fn compiled(&self, touched: Touched) {
+        *self.touched.lock() = Arc::new(touched);
+    }
+
+    /// Returns what the statement touches.
+    pub(super) fn touched(&self) -> Arc<Touched> {
+        self.touched.lock().clone()
     }
 
     /// Returns whether the statement takes so little time that it need not run as blocking work.
@@ -226,6 +242,36 @@ pub(super) fn rows(statement: &mut Statement<'_>, meter: &mut Meter) -> Result<R
     Ok(result)
 }
 
+/// Runs a bound statement to its end and returns the digest of its rows, without keeping them. Charges
+/// what [`rows`] charges.
+pub(super) fn digest(statement: &mut Statement<'_>, meter: &mut Meter) -> Result<Found, Stop> {
+    let mut digest = RowsDigest::default();
+    let mut width = statement.column_count();
+    let mut rows = statement.raw_query();
+    while let Some(row) = next(&mut rows)? {
+        width = row.as_ref().column_count();
+        meter.row()?;
+        for column in 0..width {
+            digest.cell(
+                match row.get_ref(column).map_err(|error| classify(&error))? {
+                    ValueRef::Null => CellRef::Null,
+                    ValueRef::Integer(value) => CellRef::Integer(value),
+                    ValueRef::Real(value) => CellRef::Real(value),
+                    ValueRef::Text(text) => {
+                        meter.bytes(text.len())?;
+                        CellRef::Text(text)
+                    }
+                    ValueRef::Blob(bytes) => {
+                        meter.bytes(bytes.len())?;
+                        CellRef::Blob(bytes)
+                    }
+                },
+            );
+        }
+    }
+    Ok(digest.finish(u32::try_from(width).unwrap_or(u32::MAX)))
+}
+
 /// Runs a bound statement to its end and ignores its rows.
 pub(super) fn exhaust(statement: &mut Statement<'_>) -> Result<(), Stop> {
     let mut rows = statement.raw_query();
@@ -247,6 +293,7 @@ mod tests {
             numbers: [].into(),
             readonly: true,
             average: AtomicU64::new(UNKNOWN),
+            touched: Mutex::default(),
         };
         assert!(!shape.is_fast());
         shape.add_run(Duration::from_micros(10));

@@ -10,19 +10,21 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 
 use super::blocking::run_blocking;
+use super::config::CommitStep;
 use super::connection::Connection;
 use super::engine::Engine;
 use super::heap::HEAP;
 use super::policy::Mode;
 use super::pool::Lease;
+use super::touched::Touched;
 use super::{schema, statement};
 use crate::budget::Meter;
 use crate::migration::{Step, applied_steps};
 use crate::stop::{self, Stop};
 use crate::transaction_state::TransactionState;
 use crate::{
-    Budget, Dialect, Error, Event, Failure, Limit, MigrationError, RecordedAnswer, Rows, Stats,
-    StorageFault, Transaction, Usage, Value,
+    Budget, Dialect, Error, Event, Failure, Found, Limit, MigrationError, Recorded, RecordedAnswer,
+    Rows, Seen, Stats, StorageFault, Transaction, Usage, Value,
 };
 use contract::{Access, Migration};
 
@@ -39,6 +41,10 @@ pub(super) struct SqliteTransaction {
     seen: Option<u64>,
     /// How many rows had changed on the connection when the transaction began.
     changes_before: u64,
+    /// Every commit up to this number was over before the snapshot was taken.
+    over_before: u64,
+    /// What the logic's statements touch.
+    touched: Touched,
 }
 
 impl SqliteTransaction {
@@ -51,6 +57,7 @@ impl SqliteTransaction {
         budget: Budget,
     ) -> Result<Self, Error> {
         let begun = Instant::now();
+        let over_before = engine.flusher.settled();
         let connection = lease.connection();
         connection
             .host_with_memory(|sqlite| begin_statement(sqlite, access))
@@ -73,6 +80,8 @@ impl SqliteTransaction {
             engine,
             state,
             changes_before,
+            over_before,
+            touched: Touched::default(),
         })
     }
 
@@ -158,16 +167,18 @@ impl SqliteTransaction {
     /// Runs a statement of the logic.
     fn statement<T>(
         &mut self,
-        mut work: impl FnMut(&mut Connection, &mut Meter) -> Result<T, Stop>,
+        mut work: impl FnMut(&mut Connection, &mut Meter, &mut Touched) -> Result<T, Stop>,
     ) -> Result<Result<T, Failure>, Error> {
         if let Err(failure) = self.state.check_statement()? {
             return Ok(Err(failure));
         }
         let (busy_before, rows_before) = (self.state.busy, self.state.meter.usage().rows);
+        let mut touched = std::mem::take(&mut self.touched);
         let outcome = self.work(Mode::Logic, |connection, meter| {
             meter.statement()?;
-            work(connection, meter)
+            work(connection, meter, &mut touched)
         });
+        self.touched = touched;
         let elapsed = self.state.busy - busy_before;
         self.state
             .count_statement(&self.engine.stats, elapsed, rows_before);
@@ -207,12 +218,20 @@ impl SqliteTransaction {
         let changes = connection.total_changes() - self.changes_before;
         let number = if changes > 0 || self.state.migrates {
             let ticket = engine.flusher.issue();
+            for table in self.touched.writes() {
+                table.changes(ticket.number());
+            }
+            if self.state.migrates {
+                engine.tables.whole().changes(ticket.number());
+            }
+            engine.at_commit(CommitStep::Marked);
             if changes < LARGE_COMMIT && !self.state.migrates {
                 commit(connection)?;
             } else {
                 run_blocking(|| commit(connection))?;
             }
             engine.condition.written();
+            engine.at_commit(CommitStep::Visible);
             let number = ticket.number();
             // Dropped here so that the sync may begin while the log is shortened.
             drop(ticket);
@@ -346,8 +365,8 @@ impl Transaction for SqliteTransaction {
         params: &[Value],
     ) -> Result<Result<Rows, Failure>, Error> {
         let access = self.state.access;
-        self.statement(|connection, meter| {
-            connection.run_logic(statement, params, access, |_, compiled, _| {
+        self.statement(|connection, meter, touched| {
+            connection.run_logic(statement, params, access, touched, |_, compiled, _| {
                 statement::rows(compiled, meter)
             })
         })
@@ -359,13 +378,49 @@ impl Transaction for SqliteTransaction {
         params: &[Value],
     ) -> Result<Result<u64, Failure>, Error> {
         let access = self.state.access;
-        self.statement(|connection, _| {
-            connection.run_logic(statement, params, access, |sqlite, compiled, shape| {
-                statement::exhaust(compiled)?;
-                // A statement that only reads does not reset SQLite's number of changes.
-                Ok(if shape.readonly { 0 } else { sqlite.changes() })
-            })
+        self.statement(|connection, _, touched| {
+            connection.run_logic(
+                statement,
+                params,
+                access,
+                touched,
+                |sqlite, compiled, shape| {
+                    statement::exhaust(compiled)?;
+                    // A statement that only reads does not reset SQLite's number of changes.
+                    Ok(if shape.readonly { 0 } else { sqlite.changes() })
+                },
+            )
         })
+    }
+
+    async fn repeats(&mut self, statements: &[Recorded]) -> Result<bool, Error> {
+        let meter = self.state.meter.clone();
+        for recorded in statements {
+            let (text, params) = (&recorded.statement, &recorded.params);
+            let found = match recorded.result {
+                Found::Rows(_) => {
+                    let access = self.state.access;
+                    self.statement(|connection, meter, touched| {
+                        connection.run_logic(text, params, access, touched, |_, compiled, _| {
+                            statement::digest(compiled, meter)
+                        })
+                    })?
+                }
+                Found::Changed(_) => self.execute(text, params).await?.map(Found::Changed),
+            };
+            if found.ok() != Some(recorded.result) {
+                self.state.meter = meter;
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn seen(&self) -> Option<Seen> {
+        match self.state.access {
+            Access::Read => self.touched.seen(self.over_before, &self.engine.tables),
+            Access::Write => None,
+        }
     }
 
     async fn migrate(

@@ -36,6 +36,7 @@ mod feed;
 mod files;
 mod migrations;
 mod postgres;
+mod proofs;
 mod registry;
 mod statements;
 mod transactions;

@@ -109,6 +109,7 @@ fn the_schemas_have_the_members_that_are_sent() {
         requests: 0,
         failures: 0,
         traps: 0,
+        kept: 0,
         p50_ms: 0.0,
         p99_ms: 0.0,
     };

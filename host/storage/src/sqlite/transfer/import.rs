@@ -2,7 +2,10 @@
 //!
 //! Foreign keys are checked once, at the end, because rows may refer to later ones. Triggers are
 //! off, because the copied rows already contain their effects. SQLite itself syncs the commit
-//! (`synchronous=FULL`), so nothing has to wait for the flusher.
+//! (`synchronous=FULL`), so nothing has to wait for the flusher. It takes a number there all the same,
+//! so that what was read before is known to be out of date.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::config::DbConfig;
@@ -11,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use super::super::blocking::run_blocking;
 use super::super::config::Config;
 use super::super::connection::open_plain;
+use super::super::engine::Engine;
 use super::super::failure::message;
 use super::super::schema::host;
 use super::{columns, has_autoincrement, migrations, names};
@@ -26,8 +30,9 @@ const PAGE_CACHE_BYTES: u32 = 128 << 20;
 
 /// An import whose transaction is open.
 pub(crate) struct SqliteImport {
-    /// Closing it rolls the transaction back, unless it was committed.
+    /// Closing it rolls the transaction back, unless it was committed. Dropped before `engine`.
     sqlite: Connection,
+    engine: Arc<Engine>,
     tables: Vec<Table>,
     /// The statement that adds a row, for each table.
     inserts: Vec<String>,
@@ -40,11 +45,8 @@ impl SqliteImport {
     ///
     /// # Errors
     /// Returns [`TransferError`] if not. Nothing was begun.
-    pub(crate) fn begin(
-        path: &std::path::Path,
-        manifest: &Manifest,
-    ) -> Result<Self, TransferError> {
-        let sqlite = open(path).map_err(failed)?;
+    pub(crate) fn begin(engine: Arc<Engine>, manifest: &Manifest) -> Result<Self, TransferError> {
+        let sqlite = open(engine.file.path()).map_err(failed)?;
         let applied = migrations(&sqlite).map_err(failed)?;
         manifest.agrees(Dialect::Sqlite, &applied)?;
         let existing = names(&sqlite).map_err(failed)?;
@@ -69,6 +71,7 @@ impl SqliteImport {
             found: vec![0; manifest.tables.len()],
             tables: manifest.tables.clone(),
             sqlite,
+            engine,
         })
     }
 
@@ -117,6 +120,8 @@ impl SqliteImport {
         if let Some(table) = dangling {
             return Err(dangling_reference(table));
         }
+        let ticket = self.engine.flusher.issue();
+        self.engine.tables.whole().changes(ticket.number());
         self.sqlite.execute_batch(host!("COMMIT")).map_err(failed)
     }
 }
