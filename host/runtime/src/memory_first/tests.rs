@@ -142,7 +142,7 @@ fn bytes_that_were_tampered_with_are_refused_or_give_a_valid_component() {
     let component = wat::parse_str(ASKING).unwrap();
     let mut changed = 0;
     for position in 0..component.len() {
-        for value in [0, 1, 2, 0x7f, 0xff] {
+        for value in [1, 0x7f] {
             let mut tampered = component.clone();
             tampered[position] = value;
             // It validates what it returns.
