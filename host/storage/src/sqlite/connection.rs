@@ -357,6 +357,7 @@ mod tests {
             path,
             access: Access::Write,
             wake: None,
+            tables: Arc::default(),
         };
         let mut connection = opener.open().unwrap();
         let table = "create table t (id integer primary key, name text) strict";
@@ -366,11 +367,17 @@ mod tests {
             let name = Value::Text(number.to_string());
             let number = || Value::Integer(number);
             let params = [number(), name, number(), number()];
-            let compiled_again =
-                connection.run_logic(page, &params, Access::Read, |_, statement, _| {
+            let mut touched = Touched::default();
+            let compiled_again = connection.run_logic(
+                page,
+                &params,
+                Access::Read,
+                &mut touched,
+                |_, statement, _| {
                     exhaust(statement)?;
                     Ok(statement.get_status(StatementStatus::RePrepare))
-                });
+                },
+            );
             assert_eq!(compiled_again.unwrap(), 0);
         }
     }
