@@ -111,7 +111,11 @@ fn a_dry_run_sends_no_event_and_is_counted_as_a_rollback() {
     assert_eq!(count(&host, rollbacks), before + 2.0);
     host.put("/tasks/1", &json!({"priority": "low"}))
         .expect(200);
-    let event = follower.event();
+    let mut event = follower.event();
+    // PostgreSQL may show the first task's own event after the stream has begun.
+    if event.kind == "task.created" && event.data["subject"] == "1" {
+        event = follower.event();
+    }
     assert_eq!(
         (&*event.kind, &event.data["subject"]),
         ("task.updated", &json!("1"))
