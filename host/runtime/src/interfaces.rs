@@ -212,7 +212,7 @@ mod tests {
     fn with_service(parts: &str, functions: &[(&str, &str)]) -> Vec<u8> {
         let lifted = functions.iter().map(|(name, result)| {
             format!(
-                "(func ${name} (export \"{name}-\") (result {result})
+                "(func ${name} (export \"the-{name}\") (result {result})
                     (canon lift (core func $i \"f\") (memory $i \"m\") (realloc (func $i \"r\"))))"
             )
         });

@@ -163,11 +163,12 @@ fn names_of<'a, T>(items: impl Iterator<Item = (&'a str, T)>) -> Vec<String> {
 }
 
 /// The error for an interface whose version is later than this host's.
-pub(super) fn newer(name: &String) -> Option<LoadError> {
+pub(super) fn newer(name: impl AsRef<str>) -> Option<LoadError> {
+    let name = name.as_ref();
     let (interface, version) = split(name);
     let offered = imports::offered(interface)?;
     (numbers(version) > numbers(offered)).then(|| LoadError::Newer {
-        needed: name.clone(),
+        needed: name.to_owned(),
         offered,
     })
 }

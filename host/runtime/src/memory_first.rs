@@ -61,8 +61,16 @@ pub(super) struct MemoryFirst {
 }
 
 /// Returns the component in the new order, or `None` if the bytes are not a component that wit-component
-/// made of one module.
+/// made of one module, or if it has debug information: that names places in the code, which would move.
 pub(super) fn with_memory_first(component: &[u8]) -> Option<MemoryFirst> {
+    walk(
+        component,
+        |_| Some(()),
+        |payload| match payload {
+            Payload::CustomSection(section) if section.name().starts_with(".debug_") => None,
+            _ => Some(()),
+        },
+    )?;
     let parts = Parts::read(component)?;
     let plan = Plan::of(&parts)?;
     let validate =

@@ -437,7 +437,7 @@ mod tests {
         assert!(settings.contains("/price_list.wasm"), "{settings}");
         for manifest in ["sdk/Cargo.toml", "sdk/macros/Cargo.toml"] {
             let text = fs::read_to_string(project.join(manifest)).unwrap();
-            assert!(!text.contains("workspace"), "{text}");
+            assert!(!text.contains("workspace = true"), "{text}");
         }
         assert!(project.join("sdk/wit/platform/world.wit").exists());
     }

@@ -209,6 +209,8 @@ impl Probe {
 pub fn slow_setup() -> Setup {
     Probe::slow()
         .setup()
+        // Equal requests all run.
+        .flag("--answer-cache", "0")
         .flag("--request-timeout", "60s")
         .flag("--cpu-limit", "60s")
 }

@@ -75,7 +75,7 @@ impl Engine for Sqlite {
         read_only: bool,
     ) -> Result<(Vec<String>, Rows), Failure> {
         self.run(text, params, read_only, |statement| {
-            let columns = statement.column_names().into_iter();
+            let columns = statement.column_names();
             let columns = columns.map(str::to_owned).collect();
             Ok((columns, read(statement)?))
         })

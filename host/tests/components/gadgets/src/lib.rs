@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn checks_are_constraints_of_the_description() {
         let constraints = __describe().constraints;
-        let [list, items] = constraints.as_slice() else {
+        let [list, items, ..] = constraints.as_slice() else {
             panic!("{constraints:?}");
         };
         let place = "gadgets:api/gadgets#sample.counts";
