@@ -414,9 +414,11 @@ async fn while_a_commit_becomes_visible_no_read_of_its_tables_is_unchanged() {
         go_on.send(()).unwrap();
     }
     migrate(&*database, &[step("0001-kinds", KINDS)]).await;
-    (pass(CommitStep::Marked), pass(CommitStep::Visible));
+    pass(CommitStep::Marked);
+    pass(CommitStep::Visible);
     write(&*database, "UPDATE plain SET x = 10 WHERE id = 1").await;
-    (pass(CommitStep::Marked), pass(CommitStep::Visible));
+    pass(CommitStep::Marked);
+    pass(CommitStep::Visible);
 
     let read = "SELECT x FROM plain WHERE id = 1";
     let value = async || integer(&mut *reader(&*database).await, read).await;
