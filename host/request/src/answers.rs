@@ -59,6 +59,14 @@ pub enum Source {
 }
 
 impl Source {
+    /// Every source.
+    pub(super) const ALL: [Self; 4] = [
+        Source::Run,
+        Source::Unchanged,
+        Source::Verified,
+        Source::Shared,
+    ];
+
     /// Returns the word for metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {

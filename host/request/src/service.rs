@@ -93,6 +93,7 @@ impl Service {
         lease: Arc<Lease>,
     ) -> Self {
         metrics.expect_faults(&Fault::CODES);
+        metrics.expect_answers(&Source::ALL.map(Source::as_str));
         Service {
             traffic: Traffic::new(revision, metrics.clone()),
             database,

@@ -173,6 +173,17 @@ impl Metrics {
         }
     }
 
+    /// Creates the series of answers to reads at zero: see [`expect_faults`](Self::expect_faults).
+    pub fn expect_answers(&self, kinds: &[&'static str]) {
+        for kind in kinds {
+            drop(self.answers.get_or_create(&KindLabel::new(kind)));
+        }
+        for outcome in ["same", "different"] {
+            let outcome = outcome.to_owned();
+            drop(self.answer_checks.get_or_create(&OutcomeLabel { outcome }));
+        }
+    }
+
     /// Counts a request or readiness check that failed because of the database.
     pub fn database_unavailable(&self) {
         self.database_unavailable.inc();
