@@ -26,6 +26,8 @@ from task_host_testkit import HTTP, Process, free_port, wait_for
 
 # Limit in seconds for a command, and for `dev` to build a change: compilers start from nothing.
 LIMIT = 300
+# The programs that tools/requirements.txt brings, and that a page may use.
+PINNED = ["go", "node", "npm", "npx"]
 # What `task-host dev` writes when a change is in service, or refused.
 WAITING = "waiting for a change…"
 
@@ -101,8 +103,14 @@ class Run:
         self.ports = {"8000": str(free_port()), "9000": str(free_port())}
         self.background, self.changed, self.built = None, False, 0
         kept = {name: value for name, value in os.environ.items() if "TASK_HOST_" not in name}
-        # The program that is tested, and those of the pinned packages.
-        programs = os.pathsep.join([str(host_binary.parent), str(Path(sys.executable).parent), kept["PATH"]])
+        # The program that is tested, and the compilers of the pinned packages. Their Python stays out: a project in
+        # Python would take its environment for the project's.
+        compilers = folder / "compilers"
+        compilers.mkdir()
+        for name in PINNED:
+            if (program := Path(sys.executable).parent / name).exists():
+                (compilers / name).symlink_to(program)
+        programs = os.pathsep.join([str(host_binary.parent), str(compilers), kept["PATH"]])
         # What Cargo compiles is kept for the next run. Its packages have the workspace's versions.
         kept = {name: value for name, value in kept.items() if not name.startswith("CARGO_TARGET")}
         self.environment = kept | {
