@@ -240,7 +240,7 @@ mod tests {
         assert!(own("/home/me/notes/src/notes.rs"));
         for library in [
             "/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/std/src/panicking.rs",
-            "/home/me/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/serde-1.0.0/src/lib.rs",
+            "/home/me/.cargo/registry/src/index/serde-1.0.0/src/lib.rs",
             "/cargo/registry/src/index/serde/src/lib.rs",
             "/usr/lib/go/src/runtime/panic.go",
         ] {
