@@ -16,7 +16,7 @@ const SDKS: [(&str, &str); 5] = [
     ("TYPESCRIPT", "typescript"),
 ];
 
-/// What a project needs not have: the SDK's own tests, and what tools make.
+/// What projects do not get: the SDK's own tests, and what tools make.
 const LEFT_OUT: [&str; 6] = [
     "target",
     "test",

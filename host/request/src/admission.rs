@@ -3,8 +3,8 @@
 //! The pool of instances is larger than the number of slots, so a request that has a slot always
 //! finds a free instance. If the queue is full or the wait is too long, the request fails with 503.
 //!
-//! A route can take three quarters of the slots. Requests to other routes find a slot soon, even if one
-//! route's requests all take as long as they may.
+//! A route can take three quarters of the slots, so that one route whose requests all take as long as they
+//! may leaves slots to the others.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};

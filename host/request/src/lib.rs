@@ -89,7 +89,7 @@ pub struct Request {
     pub strict: bool,
 }
 
-/// The answer to a request, or why there is none.
+/// The outcome of a request: its answer or an error, and how it came about.
 #[derive(Debug)]
 pub struct Answered {
     /// Nothing that the request wrote was kept after an [`Error`], except perhaps after

@@ -1,5 +1,5 @@
 //! Kept answers, with logic that counts its runs and commits that the test holds: when the logic runs,
-//! and when it need not.
+//! and when it does not have to.
 
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};

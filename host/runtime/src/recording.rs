@@ -30,7 +30,7 @@ pub struct Recording {
 
 impl Recording {
     /// Whether the result depends on nothing but arguments and statements, and the call left no
-    /// trace. Then it need not run again while its statements have these results.
+    /// trace. Then its answer holds while its statements have these results.
     pub fn is_repeatable(&self) -> bool {
         !(self.incomplete || self.clock || self.random || self.log)
     }
