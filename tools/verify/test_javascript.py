@@ -10,13 +10,11 @@ import os
 import re
 import shutil
 import time
-import urllib.error
-import urllib.request
 
 import pytest
 
 from conftest import ROOT, run, tool
-from task_host_testkit import HTTP, Host, get_json, wait_for
+from task_host_testkit import Host, get_json, send, wait_for
 
 EXAMPLE = ROOT / "examples/bookmarks/typescript"
 SDK = ROOT / "sdk/typescript"
@@ -117,18 +115,6 @@ def logged(host, message):
     found = lambda: [entry for entry in entries(host) if entry["message"] == message and "logic" in entry]
     entry = wait_for(message, found)[0]
     return entry["level"], json.loads(entry["logic"])
-
-
-def send(method, url, body=None):
-    """Returns the status and the JSON of an answer."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"content-type": "application/json"}, method=method)
-    try:
-        with HTTP.open(request, timeout=20) as answer:
-            text = answer.read()
-            return answer.status, json.loads(text) if text else None
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
 
 
 def test_bookmarks_are_kept_listed_and_deleted(service):
