@@ -59,7 +59,8 @@ addEventListener("keydown", (event) => {
     return;
   }
   if (event.key === "Escape") {
-    if (inField && event.target.value) return;
+    // The browser clears the field.
+    if (event.target.type === "search" && event.target.value) return;
     if (address.value.task) closeTask();
     else if (selection.value) selection.value = null;
     else if (inField) event.target.blur();

@@ -3,7 +3,7 @@
 import { address, toQuery } from "./address.js";
 import { messages } from "./messages.js";
 import { notify } from "./notices.js";
-import { change, remove, update } from "./tasks.js";
+import { dependents, erase, update } from "./tasks.js";
 import { state } from "./ui.js";
 
 const texts = messages.selection;
@@ -62,10 +62,13 @@ export async function changeSelected(toMembers) {
   if (error) notify(texts.failed(failed, error.message));
 }
 
-/** Deletes all selected tasks. */
+/** Deletes all selected tasks, and offers to undo it. */
 export async function removeSelected() {
   const tasks = [...selection.value.values()];
   selection.value = null;
-  await forEach(tasks, (task) => remove(task, []));
-  notify(texts.removed(tasks.length));
+  const { results, failed, error } = await forEach(tasks, async (task) => erase(task, await dependents(task.id)));
+  const undos = results.filter(Boolean);
+  const undo = () => forEach(undos, (restore) => restore());
+  if (results.length) notify(texts.removed(results.length), { undo });
+  if (error) notify(texts.failed(failed, error.message));
 }

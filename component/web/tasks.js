@@ -184,17 +184,24 @@ export async function dependents(id) {
 /** Deletes a task and offers to undo it. The undo also restores the dependencies of these tasks on it. */
 export async function remove(task, dependants) {
   try {
-    const { body } = await request("DELETE", `tasks/${task.id}`);
-    const undo = () => restore(task, dependants, body.affected_tasks);
-    notify(messages.remove.done(task.title), { undo });
+    const undo = await erase(task, dependants);
+    if (undo) notify(messages.remove.done(task.title), { undo });
   } catch (error) {
-    // 404: someone else deleted the task first, which is the wanted result.
-    if (!(error instanceof Problem && error.status === 404)) {
-      notify(error.message, { retry: () => remove(task, dependants) });
-      return;
-    }
+    notify(error.message, { retry: () => remove(task, dependants), isUnreachable: error instanceof Unreachable });
   }
-  tasksChanged();
+}
+
+/** Deletes a task. Returns the function that undoes it, or null if somebody else had deleted the task. */
+export async function erase(task, dependants) {
+  try {
+    const { body } = await request("DELETE", `tasks/${task.id}`);
+    return () => restore(task, dependants, body.affected_tasks);
+  } catch (error) {
+    if (error instanceof Problem && error.status === 404) return null;
+    throw error;
+  } finally {
+    tasksChanged();
+  }
 }
 
 /**

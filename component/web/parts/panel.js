@@ -7,7 +7,7 @@ import { address, closeTask, follow, link } from "../address.js";
 import { formatTime, fromInput, toInput } from "../format.js";
 import { messages } from "../messages.js";
 import { notify } from "../notices.js";
-import { change, dataVersion, dependents, people, read } from "../tasks.js";
+import { change, dependents, people, read, useData } from "../tasks.js";
 import { html, useEffect, useLayoutEffect, useRef, useShared, useState } from "../ui.js";
 import { openEdit } from "./edit.js";
 import { Facts } from "./facts.js";
@@ -16,6 +16,8 @@ import { confirmRemove } from "./remove.js";
 
 const { panel: texts, fields: labels } = messages;
 
+/** Number of tasks that are named in each list. */
+const MAX_NAMED = 20;
 /** From this width on, the panel is beside the page. */
 const WIDE = matchMedia("(width >= 64rem)");
 
@@ -30,22 +32,22 @@ function OpenTask({ id }) {
   const [needed, setNeeded] = useState({ before: [], after: [] });
   const [fault, setFault] = useState(null);
   const [errors, setErrors] = useState({});
-  const version = useShared(dataVersion);
   const heading = useRef(null);
   const isWide = useIsWide();
 
-  useEffect(() => {
+  useData(async () => {
     if (id === null) return setFault(texts.gone);
-    read(id).then(
-      async (task) => {
-        setTask(task);
-        setFault(null);
-        const before = await Promise.all(task.dependencies.map((id) => read(id).catch(() => null)));
-        setNeeded({ before: before.filter(Boolean), after: await dependents(id).catch(() => []) });
-      },
-      (error) => setFault(error.status === 404 ? texts.gone : error.message),
-    );
-  }, [id, version]);
+    try {
+      const task = await read(id);
+      setTask(task);
+      setFault(null);
+      const before = await Promise.allSettled(task.dependencies.slice(0, MAX_NAMED).map(read));
+      const after = await dependents(id).catch(() => []);
+      setNeeded({ before: before.map(({ value }) => value).filter(Boolean), after });
+    } catch (error) {
+      setFault(error.status === 404 ? texts.gone : error.message);
+    }
+  }, [id]);
   useLayoutEffect(() => {
     const rest = [...document.querySelectorAll(".top, main, .skip")];
     for (const element of rest) element.inert = !isWide;
@@ -94,8 +96,8 @@ function OpenTask({ id }) {
         ? html`<p class="text" dir="auto">${task.description}</p>`
         : html`<p class="hint">${texts.noDescription}</p>`}
       <${Facts} task=${{ ...task, due_at: null, assignee: null, dependencies: [] }} withStatus=${false} withPriority=${false} />
-      <${Tasks} title=${labels.dependencies} tasks=${needed.before} />
-      <${Tasks} title=${texts.dependents} tasks=${needed.after} />
+      <${Tasks} title=${labels.dependencies} tasks=${needed.before} count=${task.dependencies.length} />
+      <${Tasks} title=${texts.dependents} tasks=${needed.after} count=${needed.after.length} />
       <${History} task=${task} />
       <div class="actions">
         <button onClick=${() => openEdit(id)}>${texts.edit}</button>
@@ -129,16 +131,19 @@ function InPlace({ task, errors, save }) {
   </div>`;
 }
 
-function Tasks({ title, tasks }) {
+/** Some of `count` tasks, as links. */
+function Tasks({ title, tasks, count }) {
   if (!tasks.length) return null;
+  const named = tasks.slice(0, MAX_NAMED);
   return html`<section>
     <h3>${title}</h3>
     <ul>
-      ${tasks.map(
+      ${named.map(
         (task) => html`<li key=${task.id} class=${`task ${task.status}`}>
           <span class="number">#${task.id}</span> <a class="name" dir="auto" href=${link({ task: String(task.id) })} onClick=${follow({ task: String(task.id) })}>${task.title}</a>
         </li>`,
       )}
+      ${count > named.length && html`<li class="hint">${messages.remove.moreDependents(count - named.length)}</li>`}
     </ul>
   </section>`;
 }
