@@ -7,7 +7,8 @@ use crate::contract::simple_tasks::{
     SimpleDeletion, SimpleDraft, SimplePage, SimpleTask, SimpleUpdate,
 };
 use crate::contract::tasks::{
-    BulkOutcome, Deletion, Productivity, Summary, Task, TaskDraft, TaskFilter, TaskPage, TaskUpdate,
+    BulkOutcome, Deletion, Productivity, Summary, Task, TaskCount, TaskDraft, TaskFilter, TaskPage,
+    TaskUpdate,
 };
 use crate::contract::types::Problem;
 use crate::error::Error;
@@ -59,6 +60,10 @@ impl tasks::Guest for Logic {
 
     fn list(filter: TaskFilter) -> Result<TaskPage, Problem> {
         operations::list(&mut Host, filter).map_err(problem)
+    }
+
+    fn count(filter: TaskFilter) -> Result<TaskCount, Problem> {
+        operations::count(&mut Host, filter).map_err(problem)
     }
 
     fn get(id: i64) -> Result<Task, Problem> {

@@ -17,7 +17,7 @@ mod update;
 
 pub use self::create::{BULK_LIMIT, create, create_bulk};
 pub use self::delete::{DEPENDENTS_BYTES_MAX, DEPENDENTS_MAX, delete};
-pub use self::list::{MAX_LIMIT, list};
+pub use self::list::{MAX_LIMIT, count, list};
 pub use self::page::PAGE_BYTES;
 pub use self::productivity::{measure_productivity, measure_productivity_from};
 pub use self::summary::{summarize, summarize_from};

@@ -21,6 +21,8 @@ export class Listing {
   shown = state(EMPTY);
   /** How many tasks from the start of the list the user has viewed. A reload keeps at least these. */
   viewedCount = 0;
+  /** Tasks that stay in the list until another query, even if they do not match any more: `{ task, index }` by id. */
+  #kept = new Map();
   #query = {};
   #running = null;
   #refreshRequested = false;
@@ -28,6 +30,7 @@ export class Listing {
   /** Loads the tasks of another query. */
   load(query) {
     this.#query = query;
+    this.#kept.clear();
     this.viewedCount = 0;
     return this.#reload();
   }
@@ -52,6 +55,35 @@ export class Listing {
     });
   }
 
+  /** Keeps a task in its place, in its new state: the user has just completed it, and may reopen it. */
+  keep(task) {
+    const index = this.#kept.get(task.id)?.index ?? this.shown.value.tasks.findIndex(({ id }) => id === task.id);
+    if (index >= 0) this.#kept.set(task.id, { task, index });
+  }
+
+  /** Undoes `keep`, for a task that was deleted or not changed after all. */
+  drop(id) {
+    this.#kept.delete(id);
+  }
+
+  /** Returns all tasks of the list. */
+  async readAll() {
+    const tasks = [];
+    let next = null;
+    do {
+      const page = await this.#fetchPage(MAX_RELOAD_SIZE, next);
+      tasks.push(...page.body);
+      next = page.next;
+    } while (next !== null);
+    return tasks;
+  }
+
+  /** Loads all tasks of the list, such as for printing. */
+  async loadAll() {
+    this.viewedCount = Infinity;
+    await this.#reload();
+  }
+
   /** Aborts the running request, when the list is no longer shown. */
   stop() {
     this.#running?.abort();
@@ -63,6 +95,7 @@ export class Listing {
       const version = dataVersion.value;
       const tasks = [];
       let next = null;
+      const numbered = this.#findByNumber(signal);
       do {
         const missing = Math.ceil((this.viewedCount - tasks.length) / PAGE_SIZE) * PAGE_SIZE;
         const limit = Math.min(Math.max(missing, PAGE_SIZE), MAX_RELOAD_SIZE);
@@ -71,8 +104,20 @@ export class Listing {
         next = page.next;
         // Read `viewedCount` again: the user may have scrolled during the request.
       } while (next !== null && tasks.length < this.viewedCount);
+      const found = await numbered;
+      if (found && tasks.every(({ id }) => id !== found.id)) tasks.unshift(found);
+      for (const [id, { task, index }] of [...this.#kept].sort(([, one], [, other]) => one.index - other.index)) {
+        if (tasks.every((other) => other.id !== id)) tasks.splice(index, 0, task);
+      }
       return { tasks: keepUnchanged(this.shown.value.tasks, tasks), next, version };
     });
+  }
+
+  /** Returns the task that a search such as `#298` names, whatever else is filtered. */
+  async #findByNumber(signal) {
+    const [, number] = /^\s*#(\d{1,15})\s*$/.exec(this.#query.q ?? "") ?? [];
+    if (!number) return null;
+    return (await request("GET", `tasks/${Number(number)}`, { signal }).catch(() => null))?.body;
   }
 
   /** Runs `load` as the list's only request, and publishes its result unless another one replaced it. */

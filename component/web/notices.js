@@ -15,15 +15,24 @@ const current = state([]);
 let count = 0;
 
 /**
- * Shows a notice in place of the previous one. `undo` or `retry` is called if the user presses the
+ * Shows a notice in place of the previous one. `undo`, `retry` or `open` is called if the user presses the
  * notice's button. The latest notice with a button stays when a notice without one follows.
  */
-export function notify(text, { undo, retry } = {}) {
-  const act = undo ?? retry;
-  const label = undo ? messages.remove.undo : messages.list.retry;
+export function notify(text, { undo, retry, open, isUnreachable = false } = {}) {
+  const act = undo ?? retry ?? open;
+  const label = undo ? messages.remove.undo : retry ? messages.list.retry : messages.add.open;
   count += 1;
   const withAction = current.value.filter((notice) => notice.act).slice(-1);
-  current.value = [...(act ? [] : withAction), { key: count, text, act, label }];
+  current.value = [...(act ? [] : withAction), { key: count, text, act, label, undo, isUnreachable }];
+}
+
+/** Undoes the last change, if its notice is still shown. Returns whether there was one. */
+export function undoLast() {
+  const notice = current.value.findLast(({ undo }) => undo);
+  if (!notice) return false;
+  dismiss(notice);
+  notice.undo();
+  return true;
 }
 
 const dismiss = (notice) => (current.value = current.value.filter((other) => other !== notice));
@@ -37,6 +46,7 @@ export function Notices() {
 
 /** Does not disappear while the pointer is over it or it has the focus. */
 function Notice({ notice }) {
+  const isConnected = useShared(connected);
   const timer = useRef(null);
   const stopTimer = () => clearTimeout(timer.current);
   const startTimer = () => {
@@ -58,20 +68,17 @@ function Notice({ notice }) {
     onFocusIn=${stopTimer}
     onFocusOut=${startTimer}
   >
-    <p>${notice.text}</p>
+    <p dir="auto">${notice.isUnreachable && isConnected ? messages.reachable : notice.text}</p>
     ${notice.act && html`<button class="plain" onClick=${act}>${notice.label}</button>`}
     <button class="plain icon" aria-label=${texts.dismiss} onClick=${() => dismiss(notice)}>×</button>
   </div>`;
 }
 
-/** Shows that the service cannot be reached, or that a new version of the page is available. */
+/** Shows that a new version of the page is available. The header shows that the service cannot be reached. */
 export function Banners() {
-  const isConnected = useShared(connected);
   const isOutdated = useShared(revision.outdated);
   return html`<div class="banners" role="alert">
-    ${!isConnected && html`<p class="banner warn">${texts.offline}</p>`}
-    ${isConnected &&
-    isOutdated &&
+    ${isOutdated &&
     html`<p class="banner">
       ${texts.outdated}
       <button onClick=${() => location.reload()}>${texts.reload}</button>

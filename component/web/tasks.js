@@ -1,15 +1,18 @@
 // The operations on tasks, and the shared state that tells the views about their effects.
 
-import { idempotencyKey, Problem, request } from "./api.js";
+import { idempotencyKey, Problem, request, Unreachable } from "./api.js";
 import { messages } from "./messages.js";
 import { notify } from "./notices.js";
-import { state } from "./ui.js";
+import { state, useEffect, useShared, useState } from "./ui.js";
 
 /** Grows with each known change. Views that show tasks reload when it does. */
 export const dataVersion = state(0);
 
 /** Figures over all tasks. Null until they are loaded. */
 export const summary = state(null);
+
+/** Returns the assignees that have tasks. */
+export const people = () => Object.keys(summary.value?.by_assignee ?? {}).filter((name) => name !== "unassigned");
 
 /**
  * Optimistic updates by task id: `{ task, since }`. Views show `task` instead of their own copy until
@@ -18,12 +21,52 @@ export const summary = state(null);
  */
 export const optimistic = state(new Map());
 
+/** Changes members of a task, and offers to undo it. Returns the changed task. */
+export async function change(task, members, done) {
+  const changed = await update(task.id, members);
+  const old = Object.fromEntries(Object.keys(members).map((name) => [name, task[name]]));
+  notify(done, { undo: () => change(changed, old, messages.remove.undoneChange(task.title)).catch((error) => notify(error.message)) });
+  return changed;
+}
+
 /** Returns whether an optimistic update is newer than a list of this version. */
 export const isNewer = (update, version) => update !== undefined && version < update.since;
 
 /** Changes within this time cause one reload. */
 const BATCH_MS = 120;
 let batchTimer = null;
+
+/** Calls `load` at first and after each change, but not more often than every second. */
+export function useData(load, dependencies) {
+  const version = useShared(dataVersion);
+  const [loadedAt, setLoadedAt] = useState({ at: -Infinity, key: "" });
+  const key = JSON.stringify(dependencies);
+  useEffect(() => {
+    const wait = key === loadedAt.key ? Math.max(0, loadedAt.at + DATA_MS - performance.now()) : 0;
+    const timer = setTimeout(() => {
+      setLoadedAt({ at: performance.now(), key });
+      load();
+    }, wait);
+    return () => clearTimeout(timer);
+  }, [version, key]);
+}
+
+/** Returns the number of tasks that match a query and of those with each status, or null until loaded. */
+export function useCount(query, isWanted = true) {
+  const [count, setCount] = useState({ key: "", value: null });
+  const { sort_by, order, ...filters } = query;
+  const key = JSON.stringify(filters);
+  useData(() => {
+    if (!isWanted) return;
+    request("GET", "tasks/stats/count", { query: filters }).then(
+      ({ body }) => setCount({ key, value: body }),
+      () => {},
+    );
+  }, [key, isWanted]);
+  return count.key === key ? count.value : null;
+}
+
+const DATA_MS = 1_000;
 
 /** Makes all views reload shortly, because tasks may have changed. */
 export function tasksChanged() {
@@ -71,46 +114,94 @@ const lastMoves = new Map();
 
 /**
  * Moves a task to a status. The page shows the move immediately; if the service refuses it, the page
- * reverts it and shows why. If the move succeeds, the page shows the text `done`, if there is one.
- * Moves of one task are sent one after the other, because requests on separate connections could
- * overtake each other.
+ * reverts it and shows why. If the move succeeds, the page shows the text `done`, with a button that
+ * undoes the move. Moves of one task are sent one after the other, because requests on separate
+ * connections could overtake each other. Returns the moved task, or null.
  */
 export function move(task, status, done) {
   setOptimistic(task.id, { task: { ...task, status }, since: Infinity });
   const isLast = () => lastMoves.get(task.id) === sent;
   const sent = Promise.resolve(lastMoves.get(task.id)).then(async () => {
+    let moved = null;
     try {
-      const moved = await update(task.id, { status });
+      moved = await update(task.id, { status });
       if (isLast()) setOptimistic(task.id, { task: moved, since: dataVersion.value + 1 });
-      if (done) notify(done);
+      const undo = () => move({ ...moved }, task.status, messages.remove.undoneChange(task.title));
+      if (done) notify(done, { undo });
     } catch (error) {
       if (isLast()) setOptimistic(task.id, null);
-      notify(error.message, { retry: () => move(task, status, done) });
+      notify(error.message, { retry: () => move(task, status, done), isUnreachable: error instanceof Unreachable });
     }
     if (isLast()) lastMoves.delete(task.id);
+    return moved;
   });
   lastMoves.set(task.id, sent);
   return sent;
 }
 
-/**
- * Deletes a task and offers to undo it. The undo also restores the dependencies on it, of those tasks
- * that are in `loadedTasks`.
- */
-export async function remove(task, loadedTasks) {
+/** The status that a task had before the page completed it. Kept in this browser. */
+const before = {
+  get: (id) => localStorage.getItem(`before:${id}`),
+  set: (id, status) => localStorage.setItem(`before:${id}`, status),
+  delete: (id) => localStorage.removeItem(`before:${id}`),
+};
+
+/** Completes a task. The notice names the open tasks that it depends on, if there are any. */
+export async function complete(task) {
+  before.set(task.id, task.status);
+  const open = openDependencies(task);
+  const moved = move(task, "completed", messages.task.completed(task.title));
+  const names = (await open).map(messages.task.name).join(", ");
+  const isCompleted = await moved;
+  const undo = () => reopen({ ...task, status: "completed" });
+  if (isCompleted && names) notify(messages.task.completedBefore(task.title, names), { undo });
+  return isCompleted;
+}
+
+/** Reopens a completed task with the status that it had before, as far as this browser knows it. */
+export function reopen(task) {
+  const known = before.get(task.id);
+  const status = known in messages.status && known !== "completed" ? known : "pending";
+  before.delete(task.id);
+  return move(task, status, messages.task.reopened(task.title, messages.status[status]));
+}
+
+/** Returns the tasks that a task depends on and that are neither completed nor cancelled. */
+async function openDependencies({ dependencies }) {
+  const results = await Promise.allSettled(dependencies.slice(0, MAX_NAMED).map(read));
+  const tasks = results.map(({ value }) => value).filter(Boolean);
+  return tasks.filter(({ status }) => status !== "completed" && status !== "cancelled");
+}
+
+const MAX_NAMED = 5;
+
+/** Returns the tasks that depend on a task: at most a thousand. */
+export async function dependents(id) {
+  const query = { depends_on: id, limit: 1_000, order: "asc" };
+  return (await request("GET", "tasks", { query })).body;
+}
+
+/** Deletes a task and offers to undo it. The undo also restores the dependencies of these tasks on it. */
+export async function remove(task, dependants) {
+  try {
+    const undo = await erase(task, dependants);
+    if (undo) notify(messages.remove.done(task.title), { undo });
+  } catch (error) {
+    notify(error.message, { retry: () => remove(task, dependants), isUnreachable: error instanceof Unreachable });
+  }
+}
+
+/** Deletes a task. Returns the function that undoes it, or null if somebody else had deleted the task. */
+export async function erase(task, dependants) {
   try {
     const { body } = await request("DELETE", `tasks/${task.id}`);
-    const dependants = loadedTasks.filter(({ dependencies }) => dependencies.includes(task.id));
-    const undo = () => restore(task, dependants, body.affected_tasks);
-    notify(messages.remove.done(task.title), { undo });
+    return () => restore(task, dependants, body.affected_tasks);
   } catch (error) {
-    // 404: someone else deleted the task first, which is the wanted result.
-    if (!(error instanceof Problem && error.status === 404)) {
-      notify(error.message, { retry: () => remove(task, loadedTasks) });
-      return;
-    }
+    if (error instanceof Problem && error.status === 404) return null;
+    throw error;
+  } finally {
+    tasksChanged();
   }
-  tasksChanged();
 }
 
 /**

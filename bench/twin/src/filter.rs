@@ -23,6 +23,8 @@ pub fn read(query: &str) -> Result<TaskFilter, InputError> {
         priority: None,
         category: None,
         assignee: None,
+        unassigned: None,
+        depends_on: None,
         tags: None,
         due_before: None,
         due_after: None,
@@ -38,10 +40,17 @@ pub fn read(query: &str) -> Result<TaskFilter, InputError> {
         let (name, raw) = pair.split_once('=').unwrap_or((pair, ""));
         let text = decode(name, raw)?;
         match name {
-            "status" => filter.status = Some(case::<StatusJson>(name, &text)?.into()),
+            "status" => {
+                for status in text.split(',') {
+                    let status = case::<StatusJson>(name, status)?.into();
+                    filter.status.get_or_insert_default().push(status);
+                }
+            }
             "priority" => filter.priority = Some(case::<PriorityJson>(name, &text)?.into()),
             "category" => filter.category = Some(case::<CategoryJson>(name, &text)?.into()),
             "assignee" => filter.assignee = Some(text.into_owned()),
+            "unassigned" => filter.unassigned = Some(parse(name, &text)?),
+            "depends_on" => filter.depends_on = Some(parse(name, &text)?),
             "tags" => {
                 // A list is split first and decoded then.
                 for tag in raw.split(',') {
@@ -59,6 +68,7 @@ pub fn read(query: &str) -> Result<TaskFilter, InputError> {
                     "updated_at" => SortKey::UpdatedAt,
                     "priority" => SortKey::Priority,
                     "status" => SortKey::Status,
+                    "due_at" => SortKey::DueAt,
                     _ => return Err(unfit(name, "is not a sort key")),
                 });
             }

@@ -55,7 +55,7 @@ pub fn folded(title: &str, description: Option<&str>) -> Vec<String> {
     terms
 }
 
-/// Returns what a search looks for: a task must have a word with one of the prefixes of each list.
+/// Returns what a search looks for: a task must have a word or a tag with one of the prefixes of each list.
 /// Characters other than letters, digits and their marks only separate words; they are never query
 /// syntax. Prefixes that a longer one implies are left out.
 pub fn prefixes(search: &str) -> Vec<Vec<String>> {
@@ -64,20 +64,20 @@ pub fn prefixes(search: &str) -> Vec<Vec<String>> {
         let folded = fold(token);
         let mut plain = words(token).peekable();
         if plain.peek().is_none() {
-            single.push(folded.clone());
+            single.push((folded.clone(), token));
         }
         // A task has the folded word, or every plain word that the token consists of.
         for word in plain {
             match word == folded {
-                true => single.push(word),
-                false => several.push(vec![folded.clone(), word]),
+                true => single.push((word, token)),
+                false => several.push(with_tags(vec![folded.clone(), word], token)),
             }
         }
     }
     single.sort_unstable();
     // After sorting, a prefix of a word comes directly before it.
     single.dedup_by(|longer, kept| {
-        let implied = longer.starts_with(kept.as_str());
+        let implied = longer.0.starts_with(kept.0.as_str());
         if implied {
             std::mem::swap(longer, kept);
         }
@@ -85,8 +85,24 @@ pub fn prefixes(search: &str) -> Vec<Vec<String>> {
     });
     several.sort_unstable();
     several.dedup();
-    let single = single.into_iter().map(|prefix| vec![prefix]);
+    let single = single
+        .into_iter()
+        .map(|(prefix, token)| with_tags(vec![prefix], token));
     single.chain(several).collect()
+}
+
+/// Adds the prefixes of tags that begin with a word. Tags are indexed unchanged, so their case is guessed:
+/// as in the search, lower case, upper case, or capitalised.
+fn with_tags(mut prefixes: Vec<String>, token: &str) -> Vec<String> {
+    let token: String = token.nfc().take(WORD_LENGTH).collect();
+    let (lower, upper) = (token.to_lowercase(), token.to_uppercase());
+    let mut capitalised: String = lower.chars().take(1).flat_map(char::to_uppercase).collect();
+    capitalised.extend(lower.chars().skip(1));
+    let mut tags = [token, lower, upper, capitalised].map(|word| tag_term(&word));
+    tags.sort_unstable();
+    prefixes.extend(tags);
+    prefixes.dedup();
+    prefixes
 }
 
 /// Returns the end of the range of all terms that begin with a prefix.
@@ -177,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_sigma_at_the_end_of_a_word_is_like_any_other() {
-        assert_eq!(prefixes("ΟΔΟΣ"), prefixes("οδος"));
+        assert_eq!(prefixes("ΟΔΟΣ")[0][0], prefixes("οδος")[0][0]);
         assert!(of("ΟΔΟΣΑ", None, &[])[0].starts_with(&prefixes("οδος")[0][0]));
         assert!(folded("ΟΔΟΣΑ", None).is_empty());
     }
@@ -189,10 +205,11 @@ mod tests {
 
     #[test]
     fn a_search_keeps_only_the_longest_prefixes() {
-        assert_eq!(
-            prefixes("al alpha be Alp \"OR\" al"),
-            [["alpha"], ["be"], ["or"]]
-        );
+        let words = |search: &str| -> Vec<String> {
+            let sets = prefixes(search).into_iter();
+            sets.map(|set| set.into_iter().next().unwrap()).collect()
+        };
+        assert_eq!(words("al alpha be Alp \"OR\" al"), ["alpha", "be", "or"]);
         assert!(prefixes(" -- % * \u{301}").is_empty());
     }
 
@@ -228,10 +245,16 @@ mod tests {
             tokens("e\u{301}a \u{301}b").collect::<Vec<_>>(),
             ["e\u{301}a", "b"]
         );
-        assert_eq!(
-            prefixes("x\u{301}y"),
-            [["x\u{301}y", "x"], ["x\u{301}y", "y"]]
-        );
+        let sets = prefixes("x\u{301}y");
+        assert_eq!(sets[0][..2], ["x\u{301}y", "x"]);
+        assert_eq!(sets[1][..2], ["x\u{301}y", "y"]);
+    }
+
+    #[test]
+    fn a_word_is_also_the_beginning_of_a_tag_in_any_usual_case() {
+        assert_eq!(prefixes("#gar"), [["gar", "#GAR", "#Gar", "#gar"]]);
+        assert_eq!(prefixes("iOS")[0], ["ios", "#IOS", "#Ios", "#iOS", "#ios"]);
+        assert_eq!(prefixes("42"), [["42", "#42"]]);
     }
 
     #[test]

@@ -44,6 +44,8 @@ fn letters(order: Order) -> &'static str {
         (SortKey::Priority, Direction::Desc) => "pd",
         (SortKey::Status, Direction::Asc) => "sa",
         (SortKey::Status, Direction::Desc) => "sd",
+        (SortKey::DueAt, Direction::Asc) => "da",
+        (SortKey::DueAt, Direction::Desc) => "dd",
     }
 }
 

@@ -1,8 +1,8 @@
 //! Lists tasks: filters, search, order and pages.
 
-use crate::contract::tasks::{Direction, SortKey, Status, TaskFilter, TaskPage};
+use crate::contract::tasks::{Direction, SortKey, Status, TaskCount, TaskFilter, TaskPage};
 use crate::domain::validation::Validator;
-use crate::domain::{terms, text, timestamp};
+use crate::domain::{names, terms, text, timestamp};
 use crate::error::Error;
 use crate::operations::cursor;
 use crate::operations::page::{self, Bounds, Page};
@@ -34,15 +34,9 @@ pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage
     };
     let limit = filter.limit.unwrap_or(DEFAULT_LIMIT);
     let offset = filter.offset.unwrap_or(0);
-    let tags: Vec<&String> = filter
-        .tags
-        .iter()
-        .flatten()
-        .filter(|tag| !tag.is_empty())
-        .collect();
-    let words = terms::prefixes(filter.q.as_deref().unwrap_or_default());
 
     let mut validator = Validator::in_query();
+    let sets = sets(&filter, &mut validator);
     if !(1..=MAX_LIMIT).contains(&limit) {
         validator.add(
             "limit",
@@ -52,6 +46,51 @@ pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage
     if offset < 0 {
         validator.add("offset", "The offset must not be negative.");
     }
+    let start = start(&filter, order, &mut validator);
+    validator.finish()?;
+
+    let filters = filters(platform, filter, sets)?;
+    let bounds = Bounds {
+        start,
+        offset,
+        limit: limit as usize,
+    };
+    let Page { tasks, next } = page::read(platform, &filters, order, bounds, page::size)?;
+    Ok(TaskPage {
+        tasks,
+        next: next.map(|position| cursor::write(position, order)),
+    })
+}
+
+/// Counts the tasks that a filter matches, by status. Its order and its page do not matter.
+///
+/// # Errors
+/// Returns [`Error::Invalid`] if a parameter breaks the rules.
+pub fn count(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskCount, Error> {
+    let mut validator = Validator::in_query();
+    let sets = sets(&filter, &mut validator);
+    validator.finish()?;
+    let filters = filters(platform, filter, sets)?;
+    let counts = store::list::count(platform, &filters)?;
+    Ok(TaskCount {
+        total: counts.iter().sum(),
+        by_status: names::STATUSES
+            .iter()
+            .zip(counts)
+            .map(|((_, name), count)| ((*name).to_owned(), count))
+            .collect(),
+    })
+}
+
+/// Checks the parts of a filter that choose tasks. Returns the terms that a task must have.
+fn sets(filter: &TaskFilter, validator: &mut Validator) -> Vec<Terms> {
+    let tags: Vec<&String> = filter
+        .tags
+        .iter()
+        .flatten()
+        .filter(|tag| !tag.is_empty())
+        .collect();
+    let words = terms::prefixes(filter.q.as_deref().unwrap_or_default());
     if tags.len() > MAX_TAGS {
         validator.add(
             "tags",
@@ -67,16 +106,21 @@ pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage
     if let Some(after) = filter.due_after {
         validator.timestamp("due_after", after);
     }
-    let start = start(&filter, order, &mut validator);
-    validator.finish()?;
-
     let mut sets = Vec::with_capacity(words.len() + 1);
     if !tags.is_empty() {
         sets.push(Terms::Any(tags.into_iter().flat_map(spellings).collect()));
     }
     sets.extend(words.into_iter().map(Terms::Prefixes));
+    sets
+}
+
+/// Converts a filter that was checked.
+fn filters(
+    platform: &mut impl Platform,
+    filter: TaskFilter,
+    sets: Vec<Terms>,
+) -> Result<Filters, Error> {
     let mut filters = Filters {
-        status: filter.status.map(|status| status as i64),
         priority: filter.priority.map(|priority| priority as i64),
         category: filter.category.map(|category| category as i64),
         assignee: filter.assignee.filter(|name| !name.is_empty()).map(|name| {
@@ -84,30 +128,38 @@ pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage
             let other = (normalized != name).then_some(name);
             (normalized, other)
         }),
+        unassigned: filter.unassigned == Some(true),
+        depends_on: filter.depends_on,
         search: store::list::plan_search(platform, sets)?,
         ..Filters::default()
     };
+    let wanted = filter.status.unwrap_or_default();
+    match wanted.as_slice() {
+        [] => {}
+        [first, rest @ ..] if rest.iter().all(|status| status == first) => {
+            filters.status = Some(*first as i64);
+        }
+        wanted => {
+            let all = names::STATUSES.iter().map(|(status, _)| status);
+            let excluded = all.filter(|status| !wanted.contains(status));
+            filters.excluded = excluded.map(|status| *status as i64).collect();
+        }
+    }
     let after = filter.due_after.map(timestamp::micros);
     let mut before = filter.due_before.map(timestamp::micros);
     if filter.overdue == Some(true) {
         let now = timestamp::micros(platform.now());
         before = Some(before.map_or(now, |before| before.min(now)));
-        filters.closed = Some([Status::Completed, Status::Cancelled].map(|status| status as i64));
+        for closed in [Status::Completed, Status::Cancelled].map(|status| status as i64) {
+            if !filters.excluded.contains(&closed) {
+                filters.excluded.push(closed);
+            }
+        }
     }
     if after.is_some() || before.is_some() {
         filters.due = Some((after.unwrap_or(i64::MIN), before.unwrap_or(i64::MAX)));
     }
-
-    let bounds = Bounds {
-        start,
-        offset,
-        limit: limit as usize,
-    };
-    let Page { tasks, next } = page::read(platform, &filters, order, bounds, page::size)?;
-    Ok(TaskPage {
-        tasks,
-        next: next.map(|position| cursor::write(position, order)),
-    })
+    Ok(filters)
 }
 
 /// Returns the terms of a tag: in normalisation form C, as it is stored, and as it was sent. Earlier

@@ -47,6 +47,16 @@ pub fn check(platform: &mut impl Platform) -> Result<(), String> {
         "search and filters do not find the tasks that were created",
     )?;
 
+    let needed = TaskFilter {
+        depends_on: Some(first.id),
+        ..filter(1, None)
+    };
+    let count = step("count", operations::count(platform, needed))?;
+    require(
+        count.total == 2,
+        "a count does not find the tasks that depend on another",
+    )?;
+
     let updated = step(
         "update",
         operations::update(platform, first.id, completion()),
@@ -124,10 +134,12 @@ fn draft(name: &str, dependencies: Vec<i64>) -> TaskDraft {
 
 fn filter(limit: i64, cursor: Option<String>) -> TaskFilter {
     TaskFilter {
-        status: Some(Status::Pending),
+        status: Some(vec![Status::Pending, Status::Blocked]),
         priority: Some(Priority::High),
         category: Some(Category::Testing),
         assignee: Some(MARK.to_owned()),
+        unassigned: None,
+        depends_on: None,
         tags: Some(vec![MARK.to_owned()]),
         due_before: None,
         due_after: None,

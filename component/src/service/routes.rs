@@ -14,6 +14,7 @@ pub fn all() -> Vec<Route> {
         tasks(Get, "/tasks", "list", Read).paged("tasks", "next"),
         tasks(Post, "/tasks/bulk", "create-bulk", Write),
         tasks(Get, "/tasks/stats/summary", "summarize", Read),
+        tasks(Get, "/tasks/stats/count", "count", Read),
         tasks(
             Get,
             "/tasks/analytics/productivity",

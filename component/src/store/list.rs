@@ -13,7 +13,7 @@ use std::fmt::Write;
 use crate::contract::sql::{Dialect, Value};
 use crate::contract::tasks::{Direction, SortKey, Task};
 use crate::domain::terms::range_end;
-use crate::domain::timestamp;
+use crate::domain::{names, timestamp};
 use crate::error::Error;
 use crate::platform::Platform;
 use crate::store::arrays::{self, Array};
@@ -49,6 +49,7 @@ impl Position {
             SortKey::UpdatedAt => task.updated_at.map_or(0, timestamp::micros),
             SortKey::Priority => task.priority as i64,
             SortKey::Status => task.status as i64,
+            SortKey::DueAt => task.due_at.map_or(i64::MAX, timestamp::micros),
         };
         Self {
             value,
@@ -110,6 +111,12 @@ pub struct Search {
     listed: Vec<Vec<String>>,
     /// All other sets. The tasks that have them are read completely.
     others: Vec<Terms>,
+}
+
+impl Search {
+    fn is_given(&self) -> bool {
+        self.rarest.is_some() || !self.listed.is_empty() || !self.others.is_empty()
+    }
 }
 
 /// Terms are common if they have at least this many rows in the index. Sorting that many tasks for
@@ -213,12 +220,65 @@ pub struct Filters {
     pub category: Option<i64>,
     /// The assignee, and another spelling that matches, too.
     pub assignee: Option<(String, Option<String>)>,
+    /// Only tasks without an assignee.
+    pub unassigned: bool,
+    /// Only tasks that depend on this one.
+    pub depends_on: Option<i64>,
     /// The due time is after and before these, in microseconds.
     pub due: Option<(i64, i64)>,
-    /// These statuses do not match.
-    pub closed: Option<[i64; 2]>,
+    /// These statuses do not match, without duplicates.
+    pub excluded: Vec<i64>,
     /// The terms.
     pub search: Search,
+}
+
+/// The number of statuses.
+const STATUSES: usize = names::STATUSES.len();
+
+impl Filters {
+    /// Returns the statuses that match, if several do and no other filter is given.
+    fn only_statuses(&self) -> Option<Vec<i64>> {
+        let others = [
+            self.status.is_some(),
+            self.priority.is_some(),
+            self.category.is_some(),
+            self.assignee.is_some(),
+            self.unassigned,
+            self.depends_on.is_some(),
+            self.due.is_some(),
+            self.search.is_given(),
+        ];
+        if self.excluded.is_empty() || others.contains(&true) {
+            return None;
+        }
+        let all = 0..STATUSES as i64;
+        Some(
+            all.filter(|status| !self.excluded.contains(status))
+                .collect(),
+        )
+    }
+}
+
+/// Counts tasks: those with each status, in the order of the contract.
+///
+/// # Errors
+/// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if a row is not a count.
+pub fn count(platform: &mut impl Platform, filters: &Filters) -> Result<[u64; STATUSES], Error> {
+    let mut sql = Sql {
+        text: "select status, count(*) from tasks where true".to_owned(),
+        params: Vec::new(),
+        dialect: platform.dialect(),
+    };
+    sql.filters(filters);
+    sql.push(" group by status");
+    let rows = platform.query(&sql.text, &sql.params)?;
+    let mut counts = [0; STATUSES];
+    for mut row in Table::new(&rows)?.rows() {
+        let status = usize::try_from(row.integer()?).ok();
+        let count = status.and_then(|status| counts.get_mut(status));
+        *count.ok_or(Error::Corrupt("an enum has no such case"))? = row.count()?;
+    }
+    Ok(counts)
 }
 
 /// Reads tasks in order: those after `start`, without the first `offset` of them, and at most `limit`.
@@ -239,11 +299,17 @@ pub fn read(
         dialect: platform.dialect(),
     };
     sql.after(start, order);
-    let columns_are_done = sql.driver(filters);
-    if !columns_are_done {
-        sql.other_filters(filters);
+    let statuses = match order.key {
+        SortKey::CreatedAt => filters.only_statuses(),
+        _ => None,
+    };
+    match statuses {
+        Some(statuses) => {
+            let rows = offset.saturating_add(limit as i64);
+            sql.statuses(&statuses, start, order, rows);
+        }
+        None => sql.filters(filters),
     }
-    sql.other_terms(&filters.search);
     sql.order(order);
     sql.push(" limit ");
     sql.bind(Value::Integer(limit as i64));
@@ -280,7 +346,7 @@ impl Sql {
     /// Keeps only tasks after this position.
     fn after(&mut self, position: Position, order: Order) {
         self.push("(");
-        self.push(columns(order.key));
+        self.push(&columns(order.key).join(", "));
         self.push(match order.direction {
             Direction::Asc => ") > (",
             Direction::Desc => ") < (",
@@ -301,11 +367,38 @@ impl Sql {
             Direction::Desc => " desc",
         };
         self.push(" order by ");
-        for (index, column) in columns(order.key).split(", ").enumerate() {
+        for (index, column) in columns(order.key).iter().enumerate() {
             self.push(if index == 0 { "" } else { ", " });
             self.push(column);
             self.push(direction);
         }
+    }
+
+    fn filters(&mut self, filters: &Filters) {
+        let columns_are_done = self.driver(filters);
+        if !columns_are_done {
+            self.other_filters(filters);
+        }
+        self.other_terms(&filters.search);
+    }
+
+    /// Keeps only tasks with some of the statuses. An index has the first rows of each status in order,
+    /// so that a page costs the same however many tasks have other statuses.
+    fn statuses(&mut self, statuses: &[i64], start: Position, order: Order, rows: i64) {
+        self.push(" and id in (");
+        for branch in 0..STATUSES - 1 {
+            self.push(if branch == 0 { "" } else { " union all " });
+            self.push("select id from (select id from tasks where status = ");
+            // No status is negative.
+            self.bind(Value::Integer(*statuses.get(branch).unwrap_or(&-1)));
+            self.push(" and ");
+            self.after(start, order);
+            self.order(order);
+            self.push(" limit ");
+            self.bind(Value::Integer(rows));
+            let _ = write!(self.text, ") as s{branch}");
+        }
+        self.push(")");
     }
 
     /// Adds the condition that an index serves: the rarest terms, or one filter. Returns whether that
@@ -319,8 +412,10 @@ impl Sql {
             priority,
             category,
             assignee,
+            unassigned,
+            depends_on,
             due,
-            closed,
+            excluded,
             search,
         } = filters;
         let columns = [
@@ -328,12 +423,19 @@ impl Sql {
             priority.is_some(),
             category.is_some(),
             assignee.is_some(),
+            *unassigned,
             due.is_some(),
-            closed.is_some(),
+            !excluded.is_empty(),
         ];
         let count = columns.into_iter().filter(|given| *given).count();
-        let with_terms =
-            search.rarest.is_some() || !search.listed.is_empty() || !search.others.is_empty();
+        // Several statuses and no assignee have no driver.
+        let count = count + usize::from(*unassigned || !excluded.is_empty());
+        let with_terms = search.is_given();
+        if let Some(id) = depends_on {
+            self.push(" and id in (select task_id from task_dependencies where dependency_id = ");
+            self.bind(Value::Integer(*id));
+            self.push(")");
+        }
         let done = count == 0 || count == 1 && !with_terms;
 
         if let Some(terms) = &search.rarest {
@@ -408,11 +510,16 @@ impl Sql {
             self.text,
             " and (due_at > {after} and due_at < {before} or {after} is null)"
         );
-        // No status is negative.
-        for closed in filters.closed.unwrap_or([-1, -1]) {
+        for excluded in 0..STATUSES {
             self.push(" and status <> ");
-            self.bind(Value::Integer(closed));
+            // No status is negative.
+            self.bind(Value::Integer(
+                *filters.excluded.get(excluded).unwrap_or(&-1),
+            ));
         }
+        self.push(" and (assignee is null or cast(");
+        self.bind(Value::Integer(i64::from(filters.unassigned)));
+        self.push(" as bigint) = 0)");
     }
 
     fn rarest(&mut self, terms: &Terms) {
@@ -496,12 +603,14 @@ impl Sql {
     }
 }
 
-/// Returns the columns that a list is sorted by. The migrations have an index for each.
-fn columns(key: SortKey) -> &'static str {
+/// Returns the columns that a list is sorted by. The migrations have an index for each, except for the due
+/// time: such a list reads every task that matches.
+fn columns(key: SortKey) -> &'static [&'static str] {
     match key {
-        SortKey::CreatedAt => "created_at, id",
-        SortKey::UpdatedAt => "updated_at, created_at, id",
-        SortKey::Priority => "priority, created_at, id",
-        SortKey::Status => "status, created_at, id",
+        SortKey::CreatedAt => &["created_at", "id"],
+        SortKey::UpdatedAt => &["updated_at", "created_at", "id"],
+        SortKey::Priority => &["priority", "created_at", "id"],
+        SortKey::Status => &["status", "created_at", "id"],
+        SortKey::DueAt => &["coalesce(due_at, 9223372036854775807)", "created_at", "id"],
     }
 }

@@ -191,6 +191,8 @@ pub fn all() -> TaskFilter {
         priority: None,
         category: None,
         assignee: None,
+        unassigned: None,
+        depends_on: None,
         tags: None,
         due_before: None,
         due_after: None,

@@ -5,7 +5,7 @@ use tasks::contract::tasks::{
 };
 use tasks::operations;
 
-use crate::database::{Database, START, all, at, change, draft, pointers};
+use crate::database::{Database, START, all, at, change, dependent, draft, pointers};
 
 /// Six tasks, two of each priority from low to high. The first two tasks were changed.
 fn six() -> Database {
@@ -36,6 +36,18 @@ fn six() -> Database {
     database
 }
 
+/// The same six tasks. Two of them are due: first 4, then 3.
+fn six_with_dues() -> Database {
+    let mut database = six();
+    for (task, due) in [(3, START + 200), (4, START + 100)] {
+        // Not an update of the logic, which would also change `updated_at`.
+        database.run(&format!(
+            "update tasks set due_at = {due}000000 where id = {task}"
+        ));
+    }
+    database
+}
+
 fn numbers(titles: Vec<String>) -> Vec<u32> {
     titles
         .iter()
@@ -53,13 +65,14 @@ fn sorted(sort_by: SortKey, order: Direction) -> TaskFilter {
 
 #[test]
 fn every_order_is_total_and_descending_is_its_reverse() {
-    let mut database = six();
+    let mut database = six_with_dues();
     assert_eq!(numbers(database.titles(all())), [6, 5, 4, 3, 2, 1]);
     for (key, ascending) in [
         (SortKey::CreatedAt, [1, 2, 3, 4, 5, 6]),
         (SortKey::UpdatedAt, [3, 4, 5, 6, 2, 1]),
         (SortKey::Priority, [2, 5, 3, 6, 1, 4]),
         (SortKey::Status, [1, 3, 4, 5, 6, 2]),
+        (SortKey::DueAt, [4, 3, 1, 2, 5, 6]),
     ] {
         let mut titles = numbers(database.titles(sorted(key, Direction::Asc)));
         assert_eq!(titles, ascending, "{key:?}");
@@ -255,6 +268,115 @@ fn due_date_filters_exclude_their_bounds() {
 }
 
 #[test]
+fn several_statuses_match_any_of_them_in_every_order_and_on_every_page() {
+    let mut database = six();
+    for (task, status) in [(3, Status::Completed), (5, Status::InProgress)] {
+        let status = Some(Some(status));
+        database.update(task, TaskUpdate { status, ..change() });
+    }
+    let open = || Some(vec![Status::Pending, Status::InProgress, Status::Blocked]);
+    let list = |database: &mut Database, filter: TaskFilter| numbers(database.titles(filter));
+    let status = open();
+    assert_eq!(
+        list(&mut database, TaskFilter { status, ..all() }),
+        [6, 5, 4, 2, 1]
+    );
+    for (key, order, expected) in [
+        (SortKey::CreatedAt, Direction::Asc, [1, 2, 4, 5, 6]),
+        (SortKey::Status, Direction::Desc, [2, 5, 6, 4, 1]),
+    ] {
+        let status = open();
+        let filter = TaskFilter {
+            status,
+            ..sorted(key, order)
+        };
+        assert_eq!(list(&mut database, filter.clone()), expected);
+        let mut pages = Vec::new();
+        let mut cursor = None;
+        loop {
+            let limit = Some(2);
+            let filter = TaskFilter {
+                limit,
+                cursor,
+                ..filter.clone()
+            };
+            let page = operations::list(&mut database, filter).unwrap();
+            pages.extend(page.tasks.into_iter().map(|task| task.title));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(numbers(pages), expected);
+    }
+    let status = open();
+    let last = TaskFilter {
+        status,
+        offset: Some(3),
+        limit: Some(1),
+        ..all()
+    };
+    assert_eq!(list(&mut database, last), [2]);
+    let high = Some(Priority::High);
+    let status = open();
+    let filter = TaskFilter {
+        status,
+        priority: high,
+        ..all()
+    };
+    assert_eq!(list(&mut database, filter), [4, 1]);
+    let status = Some(vec![Status::Completed, Status::Completed]);
+    assert_eq!(list(&mut database, TaskFilter { status, ..all() }), [3]);
+    let status = Some(Vec::new());
+    assert_eq!(list(&mut database, TaskFilter { status, ..all() }).len(), 6);
+}
+
+#[test]
+fn tasks_without_an_assignee_and_dependents_of_a_task_can_be_listed_and_counted() {
+    let mut database = Database::new();
+    let ada = Some("ada".to_owned());
+    database.create(TaskDraft {
+        assignee: ada.clone(),
+        ..draft("Task 1")
+    });
+    database.create(dependent("Task 2", &[1]));
+    database.create(TaskDraft {
+        assignee: ada,
+        ..dependent("Task 3", &[1, 2])
+    });
+    let filter = |unassigned, depends_on| TaskFilter {
+        unassigned,
+        depends_on,
+        ..all()
+    };
+    for (filter, expected) in [
+        (filter(Some(true), None), vec![2]),
+        (filter(Some(false), None), vec![3, 2, 1]),
+        (filter(None, Some(1)), vec![3, 2]),
+        (filter(Some(true), Some(1)), vec![2]),
+        (filter(None, Some(3)), vec![]),
+    ] {
+        let count = operations::count(&mut database, filter.clone()).unwrap();
+        assert_eq!(count.total, expected.len() as u64);
+        assert_eq!(numbers(database.titles(filter)), expected);
+    }
+    let status = Some(Some(Status::Blocked));
+    database.update(2, TaskUpdate { status, ..change() });
+    let count = operations::count(&mut database, filter(None, Some(1))).unwrap();
+    let expected = [
+        ("pending", 1),
+        ("in_progress", 0),
+        ("completed", 0),
+        ("blocked", 1),
+        ("cancelled", 0),
+    ];
+    assert_eq!(
+        count.by_status,
+        expected.map(|(name, count)| (name.to_owned(), count))
+    );
+}
+
+#[test]
 fn the_overdue_filter_matches_the_count_in_the_summary() {
     let mut database = Database::new();
     let due = |due_at: u64| TaskDraft {
@@ -313,7 +435,7 @@ fn a_filter_is_served_by_an_index() {
         (
             "tasks_by_status (status=?",
             TaskFilter {
-                status: Some(Status::Blocked),
+                status: Some(vec![Status::Blocked]),
                 ..all()
             },
         ),
@@ -328,7 +450,7 @@ fn a_filter_is_served_by_an_index() {
             "tasks_by_category (category=?",
             TaskFilter {
                 category: Some(Category::Bugfix),
-                status: Some(Status::Blocked),
+                status: Some(vec![Status::Blocked]),
                 priority: Some(Priority::Low),
                 ..all()
             },
@@ -357,9 +479,16 @@ fn a_filter_is_served_by_an_index() {
             "{plan}"
         );
     }
+    let open = TaskFilter {
+        status: Some(vec![Status::Pending, Status::InProgress]),
+        ..all()
+    };
+    let plan = plan_of(&mut database, open);
+    assert!(plan.contains("tasks USING INTEGER PRIMARY KEY"), "{plan}");
+    assert!(plan.contains("tasks_by_status (status=?"), "{plan}");
     let rare = TaskFilter {
         q: Some("task".to_owned()),
-        status: Some(Status::Blocked),
+        status: Some(vec![Status::Blocked]),
         ..all()
     };
     let plan = plan_of(&mut database, rare);

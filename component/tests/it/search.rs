@@ -1,4 +1,5 @@
-//! Tests the search: every word must be the beginning of a word in the title or the description.
+//! Tests the search: every word must be the beginning of a word in the title or the description, or of a
+//! tag.
 
 use tasks::contract::tasks::{TaskDraft, TaskFilter};
 use tasks::operations;
@@ -64,15 +65,17 @@ fn input_is_never_query_syntax() {
 }
 
 #[test]
-fn the_search_does_not_find_tags() {
+fn a_word_also_finds_tags_that_begin_with_it() {
     let mut database = Database::new();
     let tags = Some(vec!["urgent".to_owned()]);
     database.create(TaskDraft {
         tags,
         ..draft("Write the parser")
     });
-    assert_eq!(find(&mut database, "urgent"), [""; 0]);
-    assert_eq!(find(&mut database, "#urgent"), [""; 0]);
+    for q in ["urgent", "#urgent", "URG", "write urg"] {
+        assert_eq!(find(&mut database, q), ["Write the parser"], "{q}");
+    }
+    assert_eq!(find(&mut database, "gent"), [""; 0]);
 }
 
 #[test]

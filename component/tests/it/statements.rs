@@ -66,12 +66,18 @@ fn lists_have_a_fixed_number_of_statements() {
             SortKey::UpdatedAt,
             SortKey::Priority,
             SortKey::Status,
+            SortKey::DueAt,
         ];
         let filter = TaskFilter {
-            status: numbers.sometimes(Status::Pending),
+            status: numbers.one_of(&[
+                vec![Status::Pending],
+                vec![Status::Pending, Status::Blocked],
+            ]),
             priority: numbers.sometimes(Priority::Medium),
             category: numbers.sometimes(Category::Development),
             assignee: numbers.one_of(&["ada".to_owned(), "Zoe\u{308}".to_owned()]),
+            unassigned: numbers.one_of(&[true, false]),
+            depends_on: numbers.one_of(&[1]),
             tags: numbers.sometimes(tags),
             due_before: numbers.sometimes(at(START + 9)),
             due_after: numbers.sometimes(at(START)),

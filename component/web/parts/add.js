@@ -1,15 +1,18 @@
-// The form that adds a task. Its input is kept as a draft until the service has stored the task.
+// The line that adds a task. It understands what a line of several tasks does, and shows it as chips. More
+// fields unfold below it. The input is kept as a draft until the service has stored the task.
 
+import { address, matches, openTask } from "../address.js";
 import { idempotencyKey, Unreachable } from "../api.js";
 import { keepDraft, readDraft } from "../drafts.js";
 import { fromInput } from "../format.js";
 import { messages } from "../messages.js";
 import { notify } from "../notices.js";
-import { create } from "../tasks.js";
-import { html, useRef, useState } from "../ui.js";
+import { parseLine } from "../parse.js";
+import { create, people } from "../tasks.js";
+import { html, useMemo, useRef, useState } from "../ui.js";
 import { Bulk } from "./bulk.js";
 import { openDialog } from "./dialog.js";
-import { Choice, Field, focusFirstError, FormError, sortErrors } from "./fields.js";
+import { Choice, Field, focusFirstError, FormError, sortErrors, submitOnCtrlEnter } from "./fields.js";
 
 const { add: texts, fields: labels } = messages;
 const BLANK = { title: "", description: "", priority: "medium", category: "feature", due_at: "" };
@@ -19,10 +22,13 @@ export function Add() {
   const [values, setValues] = useState(() => ({ ...BLANK, ...readDraft("add") }));
   const [errors, setErrors] = useState(NO_ERRORS);
   const [isBusy, setBusy] = useState(false);
-  /** Whether a small screen shows the fields below the title. */
-  const [isOpen, setOpen] = useState(false);
+  /** Whether the fields below the title are shown. */
+  const [isOpen, setOpen] = useState(() => Boolean(values.description || values.due_at));
+  /** Parts at the end of the title that the user wants to keep there. */
+  const [kept, setKept] = useState([]);
   const key = useRef(null);
   const form = useRef(null);
+  const parsed = useMemo(() => parseLine(values.title, { people: people(), kept }), [values.title, kept]);
 
   const set = (name) => (value) => {
     const next = { ...values, [name]: value };
@@ -32,6 +38,11 @@ export function Add() {
     key.current = null;
   };
   const onInput = (name) => (event) => set(name)(event.target.value);
+  const keepInTitle = (source) => {
+    setKept([...kept, source]);
+    key.current = null;
+    form.current.elements.title.focus();
+  };
 
   const openBulk = (text = "") => openDialog((close) => html`<${Bulk} close=${close} text=${text} />`);
 
@@ -54,15 +65,18 @@ export function Add() {
     setBusy(true);
     key.current ??= idempotencyKey();
     try {
+      const { priority, category, due_at } = values;
       const description = values.description.trim() || null;
-      const task = { ...values, title: values.title.trim(), description, due_at: fromInput(values.due_at) };
-      await create(task, key.current);
-      const next = { ...BLANK, priority: values.priority, category: values.category };
-      setValues(next);
+      const draft = { description, priority, category, due_at: fromInput(due_at), ...parsed.task };
+      const task = await create(draft, key.current);
+      setValues({ ...BLANK, priority, category });
+      setKept([]);
       keepDraft("add", null);
       key.current = null;
       setErrors(NO_ERRORS);
-      notify(texts.added(task.title));
+      const isShown = address.value.view !== "statistics" && matches(task, address.value);
+      if (isShown) notify(texts.added(task.title));
+      else notify(texts.hidden(task.title), { open: () => openTask(task.id) });
       form.current.elements.title.focus();
     } catch (error) {
       // If no response arrived, the service may have created the task: a repetition needs the same key.
@@ -77,44 +91,69 @@ export function Add() {
   };
 
   const { fields } = errors;
-  return html`<form class=${isOpen ? "card add open" : "card add"} ref=${form} onSubmit=${submit} novalidate aria-label=${texts.heading}>
-    <${Field} name="title" label=${labels.title} error=${fields.title} span="wide">
+  return html`<form
+    class=${isOpen ? "card add open" : "card add"}
+    ref=${form}
+    onSubmit=${submit}
+    onKeyDown=${submitOnCtrlEnter}
+    novalidate
+    aria-label=${texts.heading}
+  >
+    <${Field} name="title" label=${labels.title} error=${fields.title} isLabelHidden>
       ${(attributes) => html`<input
         ...${attributes}
         value=${values.title}
         onInput=${onInput("title")}
         onPaste=${onPaste}
-        placeholder=${texts.titleHint}
+        placeholder=${texts.hint}
+        dir="auto"
         required
-        maxlength="200"
+        maxlength="300"
         autocomplete="off"
       />`}
     <//>
-    <${Field} name="description" label=${labels.description} error=${fields.description} span="wide">
-      ${(attributes) => html`<textarea
-        ...${attributes}
-        rows="1"
-        value=${values.description}
-        onInput=${onInput("description")}
-        maxlength="2000"
-      ></textarea>`}
-    <//>
-    <${Field} name="priority" label=${labels.priority} error=${fields.priority}>
-      ${(attributes) => html`<${Choice} attributes=${attributes} value=${values.priority} onChange=${set("priority")} texts=${messages.priority} />`}
-    <//>
-    <${Field} name="category" label=${labels.category} error=${fields.category}>
-      ${(attributes) => html`<${Choice} attributes=${attributes} value=${values.category} onChange=${set("category")} texts=${messages.category} />`}
-    <//>
-    <${Field} name="due_at" label=${labels.due_at} error=${fields.due_at} span="double">
-      ${(attributes) => html`<input ...${attributes} type="datetime-local" value=${values.due_at} onInput=${onInput("due_at")} />`}
-    <//>
     <div class="actions">
       <button class="primary" disabled=${isBusy}>${texts.submit}</button>
-      <button type="button" class="plain toggle" aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}>
-        ${texts.details}
-      </button>
+      <button type="button" class="plain" aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}>${texts.details}</button>
       <button type="button" class="plain" onClick=${() => openBulk()}>${texts.several}</button>
     </div>
+    <${Understood} ...${parsed} onKeep=${keepInTitle} />
+    ${isOpen &&
+    html`<div class="details">
+      <${Field} name="description" label=${labels.description} error=${fields.description} span="wide">
+        ${(attributes) => html`<textarea
+          ...${attributes}
+          rows="2"
+          dir="auto"
+          value=${values.description}
+          onInput=${onInput("description")}
+          maxlength="2000"
+        ></textarea>`}
+      <//>
+      <${Field} name="priority" label=${labels.priority} error=${fields.priority}>
+        ${(attributes) => html`<${Choice} attributes=${attributes} value=${values.priority} onChange=${set("priority")} texts=${messages.priority} />`}
+      <//>
+      <${Field} name="category" label=${labels.category} error=${fields.category}>
+        ${(attributes) => html`<${Choice} attributes=${attributes} value=${values.category} onChange=${set("category")} texts=${messages.category} />`}
+      <//>
+      <${Field} name="due_at" label=${labels.due_at} error=${fields.due_at} span="double">
+        ${(attributes) => html`<input ...${attributes} type="datetime-local" value=${values.due_at} onInput=${onInput("due_at")} />`}
+      <//>
+    </div>`}
     <${FormError} text=${errors.rest} />
   </form>`;
+}
+
+/** The parts of the line that were understood. Pressing one keeps its text in the title. */
+function Understood({ chips, unknown, onKeep }) {
+  return html`<ul class="understood" aria-label=${texts.understood} hidden=${!chips.length && !unknown.length}>
+    ${chips.map(
+      ({ text, source }) => html`<li key=${source}>
+        <button type="button" class="chip" aria-label=${texts.keep(text, source)} title=${texts.keep(text, source)} onClick=${() => onKeep(source)}>
+          <span dir="auto">${text}</span> <span aria-hidden="true">×</span>
+        </button>
+      </li>`,
+    )}
+    ${unknown.map((mark) => html`<li key=${mark} class="hint">${messages.parse.unknown(mark)}</li>`)}
+  </ul>`;
 }

@@ -6,24 +6,25 @@ import { idempotencyKey, Problem, Unreachable } from "../api.js";
 import { keepDraft, readDraft } from "../drafts.js";
 import { messages } from "../messages.js";
 import { notify } from "../notices.js";
-import { createMany } from "../tasks.js";
-import { html, useRef, useState } from "../ui.js";
+import { parseLines } from "../parse.js";
+import { createMany, people } from "../tasks.js";
+import { html, useMemo, useRef, useState } from "../ui.js";
 import { Dialog } from "./dialog.js";
-import { Field, FormError } from "./fields.js";
+import { Field, FormError, submitOnCtrlEnter } from "./fields.js";
 
 const texts = messages.bulk;
 const BATCH_SIZE = 100;
-/** `- `, `* `, `• `, `3. `, `3) `, and the boxes of check lists. */
-const LIST_MARKER = /^\s*(?:[-*•]|\d+[.)])?\s*(?:\[[ xX]?\]\s*)?/;
-/** A priority, an assignee or a tag at the end of a line. */
-const SUFFIX = /\s+([!@#])([^\s!@#]+)$/;
+/** Number of lines with a mark that is none, of which the dialog speaks. */
+const MAX_UNKNOWN = 5;
 
-export function Bulk({ close, text }) {
-  const [lines, setLines] = useState(() => text || readDraft("bulk") || "");
+export function Bulk({ close, text: pasted }) {
+  const [lines, setLines] = useState(() => pasted || readDraft("bulk") || "");
   const [error, setError] = useState("");
   const [isBusy, setBusy] = useState(false);
   const key = useRef(null);
-  const count = parse(lines).length;
+  const parse = (text) => parseLines(text, { people: people() });
+  const parsed = useMemo(() => parse(lines), [lines]);
+  const unknown = parsed.flatMap(({ number, unknown }) => unknown.map((mark) => messages.parse.unknownLine(number, mark)));
 
   const keep = (value) => {
     setLines(value);
@@ -37,17 +38,20 @@ export function Bulk({ close, text }) {
   const submit = async (event) => {
     event.preventDefault();
     if (isBusy) return;
-    let remaining = parse(lines);
+    let text = lines;
+    let remaining = parse(text);
     const total = remaining.length;
     if (!total) return setError(texts.none);
     setBusy(true);
     try {
       while (remaining.length) {
         key.current ??= idempotencyKey();
-        await createMany(remaining.slice(0, BATCH_SIZE).map(({ task }) => task), key.current);
+        await createMany(remaining.slice(0, BATCH_SIZE).map(toDraft), key.current);
         key.current = null;
         remaining = remaining.slice(BATCH_SIZE);
-        keep(remaining.map(({ source }) => source).join("\n"));
+        text = remaining.map(({ source }) => source).join("\n");
+        keep(text);
+        remaining = parse(text);
       }
       notify(texts.added(total));
       close();
@@ -60,44 +64,28 @@ export function Bulk({ close, text }) {
   };
 
   return html`<${Dialog} heading=${texts.heading} onClose=${close}>
-    <form onSubmit=${submit} novalidate>
+    <form onSubmit=${submit} onKeyDown=${submitOnCtrlEnter} novalidate>
       <${Field} name="lines" label=${texts.lines} hint=${texts.hint} span="wide">
         ${(attributes) => html`<textarea ...${attributes} rows="10" value=${lines} onInput=${onInput}></textarea>`}
       <//>
+      <ul class="hint" role="status">
+        ${unknown.slice(0, MAX_UNKNOWN).map((text) => html`<li key=${text}>${text}</li>`)}
+      </ul>
       <${FormError} text=${error} />
       <div class="actions">
-        <button class="primary" disabled=${isBusy}>${texts.submit(count)}</button>
+        <button class="primary" disabled=${isBusy}>${texts.submit(parsed.length)}</button>
         <button type="button" onClick=${close}>${messages.edit.cancel}</button>
       </div>
     </form>
   <//>`;
 }
 
-/** Parses a text into tasks, each with the line it came from. Blank lines are ignored. */
-export function parse(text) {
-  return text
-    .split("\n")
-    .filter((line) => line.replace(LIST_MARKER, "").trim())
-    .map((source) => ({ source, task: toTask(source.replace(LIST_MARKER, "").trim()) }));
-}
-
-function toTask(line) {
-  const task = { title: line, category: "feature", tags: [] };
-  for (let suffix; (suffix = SUFFIX.exec(task.title)); ) {
-    const [all, sign, value] = suffix;
-    if (sign === "!" && !(value in messages.priority)) break;
-    if (sign === "!") task.priority = value;
-    if (sign === "@") task.assignee = value;
-    if (sign === "#") task.tags.unshift(value);
-    task.title = task.title.slice(0, -all.length);
-  }
-  return task;
-}
+const toDraft = ({ task }) => ({ category: "feature", ...task });
 
 /** Returns the error's text, with the line of the first invalid task if there is one. */
 function explain(error, lines) {
   const first = error instanceof Problem && error.errors[0];
   const line = first && lines[Number(first.path[0])];
   if (!line) return error.message;
-  return texts.lineError(Number(first.path[0]) + 1, line.task.title, first.detail);
+  return texts.lineError(line.number, line.task.title, first.detail);
 }

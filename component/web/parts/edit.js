@@ -9,26 +9,26 @@ import { keepDraft, readDraft } from "../drafts.js";
 import { formatTime, fromInput, toInput } from "../format.js";
 import { messages } from "../messages.js";
 import { notify } from "../notices.js";
-import { read, summary, update } from "../tasks.js";
+import { people, read, update } from "../tasks.js";
 import { html, useEffect, useRef, useState } from "../ui.js";
 import { Dependencies } from "./dependencies.js";
 import { Dialog, openDialog } from "./dialog.js";
-import { Choice, Field, focusFirstError, FormError, sortErrors } from "./fields.js";
+import { Choice, Field, focusFirstError, FormError, sortErrors, submitOnCtrlEnter } from "./fields.js";
 import { confirmRemove } from "./remove.js";
 
 const { edit: texts, fields: labels } = messages;
 const NO_ERRORS = { fields: {}, rest: "" };
 
-/** Opens the dialog. `loadedTasks` are searched for dependants if the task is deleted from it. */
-export function openEdit(id, loadedTasks) {
-  openDialog((close) => html`<${Edit} id=${id} loadedTasks=${loadedTasks} close=${close} />`);
+/** Opens the dialog. */
+export function openEdit(id) {
+  openDialog((close) => html`<${Edit} id=${id} close=${close} />`);
 }
 
-function Edit({ id, loadedTasks, close }) {
+function Edit({ id, close }) {
   const draftName = `edit:${id}`;
   /** `base` is the task as loaded, `values` the content of the form's fields. Null until loaded. */
   const [edit, setEdit] = useState(() => readDraft(draftName));
-  const [isRestored] = useState(edit !== null);
+  const [isRestored, setRestored] = useState(edit !== null);
   const [errors, setErrors] = useState(NO_ERRORS);
   /** `theirs` is the task as changed by someone else, `members` the members that both changed. */
   const [conflict, setConflict] = useState(null);
@@ -56,6 +56,8 @@ function Edit({ id, loadedTasks, close }) {
     keepDraft(draftName, null);
     setConflict(null);
     setErrors(NO_ERRORS);
+    setRestored(false);
+    form.current?.elements.title.focus();
     load();
   };
 
@@ -112,11 +114,9 @@ function Edit({ id, loadedTasks, close }) {
   }
   const { base, values } = edit;
   return html`<${Dialog} heading=${texts.heading(id)} onClose=${close}>
-    <form class="edit" ref=${form} onSubmit=${submit(() => edit)} novalidate>
+    <form class="edit" ref=${form} onSubmit=${submit(() => edit)} onKeyDown=${submitOnCtrlEnter} novalidate>
       ${isRestored &&
-      html`<p class="note wide" role="status">
-        ${texts.draftRestored} <button type="button" class="plain" onClick=${discard}>${texts.discard}</button>
-      </p>`}
+      html`<p class="note wide" role="status">${texts.draftRestored}</p>`}
       <${EditFields} values=${values} set=${set} ownId=${id} errors=${errors.fields} />
       <p class="hint wide">${history(base)}</p>
       <${FormError} text=${errors.rest} />
@@ -125,7 +125,8 @@ function Edit({ id, loadedTasks, close }) {
       <div class="actions wide">
         <button class="primary" disabled=${isBusy}>${texts.save}</button>
         <button type="button" onClick=${close}>${texts.cancel}</button>
-        <button type="button" class="plain quiet last" onClick=${() => confirmRemove(base, loadedTasks)}>
+        ${isRestored && html`<button type="button" class="plain" onClick=${discard}>${texts.discard}</button>`}
+        <button type="button" class="plain quiet last" onClick=${() => confirmRemove(base)}>
           ${messages.task.remove}
         </button>
       </div>
@@ -143,7 +144,6 @@ function EditFields({ values, set, ownId, errors }) {
   const hours = { type: "number", min: 0, max: 1000, step: "any", inputmode: "decimal" };
   const description = (attributes) =>
     html`<textarea ...${attributes} rows="3" maxlength="2000" value=${values.description} onInput=${(event) => set("description")(event.target.value)}></textarea>`;
-  const people = Object.keys(summary.value?.by_assignee ?? {}).filter((name) => name !== "unassigned");
   return html`
     ${field("title", text("title", { required: true, maxlength: 200, autocomplete: "off" }), { span: "wide" })}
     ${field("description", description, { span: "wide" })}
@@ -155,7 +155,7 @@ function EditFields({ values, set, ownId, errors }) {
     ${field("actual_hours", text("actual_hours", hours))}
     ${field("tags", text("tags", { autocomplete: "off" }), { hint: texts.tagsHint, span: "wide" })}
     <${Dependencies} ids=${values.dependencies} ownId=${ownId} error=${errors.dependencies} onChange=${set("dependencies")} />
-    <datalist id="people">${people.map((name) => html`<option key=${name} value=${name} />`)}</datalist>
+    <datalist id="people">${people().map((name) => html`<option key=${name} value=${name} />`)}</datalist>
   `;
 }
 

@@ -6,15 +6,15 @@ import { html } from "../ui.js";
 
 const texts = messages.task;
 
-/** `withStatus` is false if the surrounding view already shows the status. */
-export function Facts({ task, withStatus }) {
+/** `withStatus` and `withPriority` are false if the surrounding view already shows them. */
+export function Facts({ task, withStatus, withPriority = true }) {
   const { due_at, estimated_hours, actual_hours } = task;
   const isLate = isOverdue(task);
   const hasHours = estimated_hours !== null || actual_hours !== null;
   const hours = (value) => (value === null ? null : formatNumber(value));
   return html`<ul class="facts">
     ${withStatus && html`<li class=${`pill ${task.status}`}>${messages.status[task.status]}</li>`}
-    <li class=${`priority ${task.priority}`}>${messages.priority[task.priority]}</li>
+    ${withPriority && html`<li class=${`priority ${task.priority}`}>${messages.priority[task.priority]}</li>`}
     <li>${messages.category[task.category]}</li>
     ${due_at &&
     html`<li class=${isLate && "late"}>${(isLate ? texts.overdue : texts.due)(formatTime(due_at))}</li>`}

@@ -1,17 +1,18 @@
 // Form fields with a label, a hint and an error, and the mapping of a failed request to the fields.
 
+import { connected } from "../api.js";
 import { messages } from "../messages.js";
-import { html, useId } from "../ui.js";
+import { html, useId, useShared } from "../ui.js";
 
 /** A labelled field. `children` is a function that renders the control with the given attributes. */
-export function Field({ name, label, hint, error, span, children }) {
+export function Field({ name, label, hint, error, span, isLabelHidden, children }) {
   const id = useId();
   const described = [hint && `${id}-hint`, error && `${id}-fault`].filter(Boolean).join(" ");
   const attributes = { id, name };
   if (described) attributes["aria-describedby"] = described;
   if (error) attributes["aria-invalid"] = "true";
   return html`<div class=${span ? `field ${span}` : "field"}>
-    <label for=${id}>${label}</label>
+    <label for=${id} class=${isLabelHidden && "hidden"}>${label}</label>
     ${children(attributes)}
     ${hint && html`<p class="hint" id=${`${id}-hint`}>${hint}</p>`}
     ${error && html`<p class="fault" id=${`${id}-fault`}>${error}</p>`}
@@ -33,9 +34,12 @@ export function focusFirstError(form) {
   requestAnimationFrame(() => form?.querySelector("[aria-invalid]")?.focus());
 }
 
-/** An error that concerns the whole form. */
+/** An error that concerns the whole form. That the service cannot be reached is shown until it can. */
 export function FormError({ text }) {
-  return html`<div role="alert">${text && html`<p class="fault">${text}</p>`}</div>`;
+  const isConnected = useShared(connected);
+  const isOver = text === messages.unreachable && isConnected;
+  const shown = isOver ? html`<p class="hint">${messages.reachable}</p>` : text && html`<p class="fault">${text}</p>`;
+  return html`<div role="alert">${shown}</div>`;
 }
 
 /**
@@ -52,4 +56,11 @@ export function sortErrors(error, names) {
   }
   if (!Object.keys(fields).length) rest ||= error.message;
   return { fields, rest };
+}
+
+/** Sends the form on Ctrl+Enter, also from a field with several lines. */
+export function submitOnCtrlEnter(event) {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  event.preventDefault();
+  event.currentTarget.requestSubmit();
 }

@@ -1,18 +1,32 @@
 // The board: a column of cards for each status. Cards move by dragging or with their arrow buttons.
+//
+// The columns scroll inside the window, so their heads stay in view.
 
-import { address, toQuery } from "../address.js";
+import { address, follow, link, ownName, toQuery } from "../address.js";
+import { idempotencyKey } from "../api.js";
 import { useListing } from "../listing.js";
 import { messages } from "../messages.js";
-import { openEdit } from "../parts/edit.js";
+import { notify } from "../notices.js";
+import { parseLine } from "../parse.js";
 import { Facts } from "../parts/facts.js";
-import { isNewer, move, optimistic } from "../tasks.js";
-import { html, useEffect, useId, useMemo, useRef, useShared, useState } from "../ui.js";
+import { create, isNewer, move, optimistic, people, update, useCount } from "../tasks.js";
+import { html, state, useEffect, useId, useMemo, useRef, useShared, useState } from "../ui.js";
 import { Failure } from "./list.js";
 
 const texts = messages.board;
 const STATUSES = Object.keys(messages.status);
 
 const moveCard = (task, status) => move(task, status, texts.moved(task.title, messages.status[status]));
+
+/** The columns that are folded. This is kept in the browser. */
+const folded = state(new Set((localStorage.getItem("folded") ?? "cancelled").split(" ")));
+
+function toggleFolded(status) {
+  const next = new Set(folded.value);
+  if (!next.delete(status)) next.add(status);
+  localStorage.setItem("folded", [...next].join(" "));
+  folded.value = next;
+}
 
 /** The task whose card is being dragged. It is not in the event, because drag events only carry text. */
 let dragged = null;
@@ -24,18 +38,33 @@ let focusAfterMove = null;
 const FOCUS_MS = 3000;
 
 export function BoardView() {
-  return html`<p class="hint">${texts.hint}</p>
-    <div class="board">
-      ${STATUSES.map((status) => html`<${Column} key=${status} status=${status} />`)}
-    </div>`;
+  const { task, ...filters } = useShared(address);
+  const name = useShared(ownName);
+  const query = useMemo(() => {
+    const { status, ...others } = toQuery(filters, name);
+    return others;
+  }, [JSON.stringify(filters), name]);
+  const counts = useCount(query)?.by_status;
+  const closed = useShared(folded);
+  return html`<div class="board" role="group" aria-label=${messages.views.board}>
+    ${STATUSES.map(
+      (status) => html`<${Column}
+        key=${status}
+        status=${status}
+        query=${query}
+        count=${counts?.[status]}
+        isFolded=${closed.has(status)}
+      />`,
+    )}
+  </div>`;
 }
 
-function Column({ status }) {
-  const filters = useShared(address);
-  const query = useMemo(() => ({ ...toQuery(filters), status }), [filters]);
+function Column({ status, query: shared, count, isFolded }) {
+  const query = useMemo(() => ({ ...shared, status: [status] }), [shared]);
   const { listing, shown } = useListing(query);
   const updates = useShared(optimistic);
   const [isTarget, setTarget] = useState(false);
+  const [isAdding, setAdding] = useState(false);
   const id = useId();
   const cards = useMemo(() => withUpdates(shown, updates, status), [shown, updates]);
   listing.viewedCount = shown.tasks.length;
@@ -53,9 +82,9 @@ function Column({ status }) {
     if (!event.currentTarget.contains(event.relatedTarget)) setTarget(false);
   };
   const name = messages.status[status];
-  const count = `${cards.length}${shown.next === null ? "" : "+"}`;
+  const total = shown.next === null ? cards.length : (count ?? `${cards.length}+`);
   return html`<section
-    class=${`column ${status}${isTarget ? " target" : ""}`}
+    class=${`column ${status}${isTarget ? " target" : ""}${isFolded ? " folded" : ""}`}
     aria-labelledby=${id}
     aria-busy=${shown.loading}
     data-status=${status}
@@ -63,13 +92,78 @@ function Column({ status }) {
     onDragLeave=${onDragLeave}
     onDrop=${onDrop}
   >
-    <h2 id=${id}>${name} <span class="count">${count}</span></h2>
-    ${shown.error && html`<${Failure} error=${shown.error} retry=${() => listing.refresh()} />`}
-    ${cards.length
-      ? html`<ul>${cards.map((task) => html`<${Card} key=${task.id} task=${task} loadedTasks=${shown.tasks} />`)}</ul>`
-      : html`<p class="hint">${shown.loading ? messages.list.loading : texts.empty}</p>`}
-    ${shown.next !== null && html`<button onClick=${() => listing.loadMore()}>${messages.list.more}</button>`}
+    <header>
+      <h2 id=${id}>${name} <span class="count">${total}</span></h2>
+      ${!isFolded &&
+      html`<button class="plain icon" aria-label=${texts.add(name)} aria-expanded=${isAdding} onClick=${() => setAdding(!isAdding)}>+</button>`}
+      <button
+        class="plain icon"
+        aria-label=${(isFolded ? texts.unfold : texts.fold)(name)}
+        aria-expanded=${!isFolded}
+        onClick=${() => toggleFolded(status)}
+      >${isFolded ? "»" : "«"}</button>
+    </header>
+    ${!isFolded &&
+    html`${isAdding && html`<${AddCard} status=${status} close=${() => setAdding(false)} />`}
+      ${shown.error && html`<${Failure} error=${shown.error} retry=${() => listing.refresh()} />`}
+      <div class="cards">
+        ${cards.length
+          ? html`<ul>${cards.map((task) => html`<${Card} key=${task.id} task=${task} />`)}</ul>`
+          : html`<p class="hint">${shown.loading ? messages.list.loading : texts.empty}</p>`}
+        ${shown.next !== null && html`<button onClick=${() => listing.loadMore()}>${messages.list.more}</button>`}
+      </div>`}
   </section>`;
+}
+
+/** A line that adds a task to a column. */
+function AddCard({ status, close }) {
+  const [text, setText] = useState("");
+  const [error, setError] = useState("");
+  const input = useRef(null);
+  const key = useRef(null);
+  const id = useId();
+  useEffect(() => input.current.focus(), []);
+  const submit = async (event) => {
+    event.preventDefault();
+    const { task } = parseLine(text, { people: people() });
+    if (!task.title) return close();
+    key.current ??= idempotencyKey();
+    try {
+      const created = await create({ category: "feature", ...task }, key.current);
+      if (status !== "pending") await update(created.id, { status });
+      key.current = null;
+      setText("");
+      setError("");
+      notify(messages.add.added(created.title));
+    } catch (error) {
+      setError(error.byField?.title ?? error.message);
+    }
+  };
+  const onInput = (event) => {
+    setText(event.target.value);
+    key.current = null;
+  };
+  const onKeyDown = (event) => {
+    if (event.key !== "Escape") return;
+    event.stopPropagation();
+    close();
+  };
+  return html`<form class="field" onSubmit=${submit} onKeyDown=${onKeyDown} novalidate>
+    <label class="hidden" for=${id}>${texts.add(messages.status[status])}</label>
+    <input
+      id=${id}
+      ref=${input}
+      value=${text}
+      placeholder=${messages.add.titleHint}
+      dir="auto"
+      maxlength="300"
+      autocomplete="off"
+      aria-invalid=${error ? "true" : null}
+      aria-describedby=${error ? `${id}-fault` : null}
+      onInput=${onInput}
+    />
+    ${error && html`<p class="fault" id=${`${id}-fault`} role="alert">${error}</p>`}
+  </form>`;
 }
 
 /** Applies the optimistic updates to a column's tasks: cards that left are removed, new ones come first. */
@@ -83,7 +177,7 @@ function withUpdates({ tasks, version }, updates, status) {
   return [...arrived.map(({ task }) => task), ...remaining];
 }
 
-function Card({ task, loadedTasks }) {
+function Card({ task }) {
   const { id, title, status } = task;
   const card = useRef(null);
   useEffect(() => {
@@ -112,9 +206,7 @@ function Card({ task, loadedTasks }) {
     return html`<button class="plain icon" data-move=${direction} aria-label=${label} onClick=${onClick}>${sign}</button>`;
   };
   return html`<li class=${`task ${status}`} ref=${card} draggable="true" onDragStart=${onDragStart} onDragEnd=${onDragEnd} data-task=${id}>
-    <button class="plain title" onClick=${() => openEdit(id, loadedTasks)}>
-      <span class="name">${title}</span>
-    </button>
+    <a class="name" dir="auto" draggable="false" href=${link({ task: String(id) })} onClick=${follow({ task: String(id) })}>${title}</a>
     <${Facts} task=${task} withStatus=${false} />
     <div class="arrows">${arrow(-1, "←", "back")} ${arrow(1, "→", "on")}</div>
   </li>`;

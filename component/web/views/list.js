@@ -3,54 +3,97 @@
 // It may hold ten thousand tasks. Rows are rendered in chunks, and only near the viewport. Other
 // chunks are empty boxes with the height that they had when they were last rendered.
 
-import { address, isFiltered, toQuery } from "../address.js";
+import { address, follow, isFiltered, link, navigate, ownName, toQuery } from "../address.js";
+import { downloadCsv } from "../export.js";
 import { useListing } from "../listing.js";
 import { messages } from "../messages.js";
 import { Facts } from "../parts/facts.js";
 import { openEdit } from "../parts/edit.js";
 import { confirmRemove } from "../parts/remove.js";
-import { isNewer, move, optimistic } from "../tasks.js";
-import { html, useEffect, useMemo, useRef, useShared, useState } from "../ui.js";
+import { SelectionBar } from "../parts/selection.js";
+import { selection, toggleSelected } from "../selection.js";
+import { complete, isNewer, optimistic, reopen, summary, useCount } from "../tasks.js";
+import { html, state, useEffect, useLayoutEffect, useMemo, useRef, useShared, useState } from "../ui.js";
 
 const texts = messages.list;
 const CHUNK_SIZE = 25;
 /** Margin around the viewport within which rows are rendered and the next page is loaded. */
 const NEAR_MARGIN = "800px 0px";
-const ESTIMATED_ROW_PX = 72;
+const ESTIMATED_ROW_PX = 64;
+
+/** Whether every row is rendered, to be printed. */
+const printing = state(false);
+addEventListener("beforeprint", () => (printing.value = true));
+addEventListener("afterprint", () => (printing.value = false));
 
 export function ListView() {
   const filters = useShared(address);
-  const query = useMemo(() => toQuery(filters), [filters]);
+  const name = useShared(ownName);
+  const { task, ...others } = filters;
+  const query = useMemo(() => toQuery(filters, name), [JSON.stringify(others), name]);
   const { listing, shown } = useListing(query);
   const { tasks, next, version, loading, error } = shown;
+  const count = useCount(query, next !== null)?.total;
+  const total = next === null ? tasks.length : (count ?? null);
+  const isSelecting = useShared(selection) !== null;
   const chunks = useChunks(tasks);
   const status = useRef(null);
   const removeTask = (task) => {
-    confirmRemove(task, listing.shown.value.tasks);
+    confirmRemove(task, () => listing.drop(task.id));
     // The row will be removed, so the dialog returns the focus to an element that stays.
     status.current.focus({ preventScroll: true });
   };
-  useEffect(() => scrollTo({ top: 0 }), [query]);
+  const toggleTask = async (task) => {
+    const isDone = task.status === "completed";
+    listing.keep({ ...task, status: isDone ? "pending" : "completed" });
+    const moved = await (isDone ? reopen : complete)(task);
+    if (moved) listing.keep(moved);
+    else listing.drop(task.id);
+  };
+  const isFirst = useRef(true);
+  useEffect(() => {
+    if (!isFirst.current) scrollTo({ top: 0 });
+    isFirst.current = false;
+  }, [query]);
+  const print = async () => {
+    await listing.loadAll();
+    requestAnimationFrame(() => globalThis.print());
+  };
   return html`<section aria-label=${texts.label} aria-busy=${loading}>
-    <p class="shown" role="status" tabindex="-1" ref=${status}>
-      ${tasks.length || !loading ? texts.shown(tasks.length, next !== null) : texts.loading}
-    </p>
+    <div class="above">
+      <p class="shown" role="status" tabindex="-1" ref=${status} id="tasks">
+        ${tasks.length || !loading ? total !== null && texts.count(total) : texts.loading}
+      </p>
+      ${tasks.length > 0 &&
+      html`<div class="actions">
+        <button
+          class="plain"
+          aria-pressed=${isSelecting}
+          onClick=${() => (selection.value = isSelecting ? null : new Map())}
+        >${texts.select}</button>
+        <button class="plain" onClick=${async () => downloadCsv(await listing.readAll())}>${texts.exportCsv}</button>
+        <button class="plain" onClick=${print}>${texts.print}</button>
+      </div>`}
+    </div>
+    ${next !== null && total !== null && html`<p class="print-only">${texts.printed(tasks.length, total)}</p>`}
     ${error && html`<${Failure} error=${error} retry=${() => listing.refresh()} />`}
-    ${!tasks.length && !loading && !error && html`<${EmptyList} isFiltered=${isFiltered(filters)} />`}
-    <div role="list" class="tasks" hidden=${!tasks.length}>
+    ${!tasks.length && !loading && !error && html`<${EmptyList} filters=${filters} />`}
+    <div role="list" class="tasks" data-loaded=${tasks.length} hidden=${!tasks.length}>
       ${chunks.map(
         (chunk, index) => html`<${Chunk}
           key=${index}
           tasks=${chunk}
           from=${index * CHUNK_SIZE}
           version=${version}
+          total=${total}
           onView=${(last) => (listing.viewedCount = last)}
-          onEdit=${(task) => openEdit(task.id, listing.shown.value.tasks)}
+          onToggle=${toggleTask}
           onRemove=${removeTask}
         />`,
       )}
     </div>
     ${next !== null && !error && html`<${LoadMore} isLoading=${loading} load=${() => listing.loadMore()} />`}
+    <${SelectionBar} />
   </section>`;
 }
 
@@ -70,9 +113,12 @@ function useChunks(tasks) {
   }, [tasks]);
 }
 
-function Chunk({ tasks, from, version, onView, onEdit, onRemove }) {
+function Chunk({ tasks, from, version, total, onView, onToggle, onRemove }) {
   const box = useRef(null);
-  const [isNear, setNear] = useState(from === 0);
+  const [isVisible, setNear] = useState(from === 0);
+  const isPrinting = useShared(printing);
+  const isNear = isVisible || isPrinting;
+  const selected = useShared(selection);
   const height = useRef(tasks.length * ESTIMATED_ROW_PX);
   const updates = useShared(optimistic);
   useEffect(() => {
@@ -96,25 +142,50 @@ function Chunk({ tasks, from, version, onView, onEdit, onRemove }) {
     return tasks.map((task, index) => {
       const update = updates.get(task.id);
       const current = isNewer(update, version) ? update.task : task;
-      return html`<${Row} key=${task.id} task=${current} position=${from + index + 1} onEdit=${onEdit} onRemove=${onRemove} />`;
+      return html`<${Row}
+        key=${task.id}
+        task=${current}
+        position=${from + index + 1}
+        total=${total}
+        isSelecting=${selected !== null}
+        isSelected=${selected?.has(task.id) ?? false}
+        onToggle=${onToggle}
+        onRemove=${onRemove}
+      />`;
     });
-  }, [isNear, tasks, updates, version]);
+  }, [isNear, tasks, updates, version, total, selected]);
   return html`<div ref=${box} role="none" style=${{ height: isNear ? null : `${height.current}px` }}>${rows}</div>`;
 }
 
-function Row({ task, position, onEdit, onRemove }) {
+function Row({ task, position, total, isSelecting, isSelected, onToggle, onRemove }) {
   const { id, title, status } = task;
-  const isDone = status === "completed";
-  const toggle = () => move(task, isDone ? "pending" : "completed");
-  return html`<div role="listitem" class=${`task ${status}`} aria-posinset=${position} aria-setsize="-1" data-task=${id}>
-    <input type="checkbox" checked=${isDone} aria-label=${messages.task.complete(title)} onClick=${toggle} />
+  const row = useRef(null);
+  useLayoutEffect(() => {
+    // The shortcut knows only the row's element.
+    const select = () => toggleSelected(task);
+    row.current.addEventListener("select-task", select);
+    return () => row.current?.removeEventListener("select-task", select);
+  }, [task]);
+  return html`<div
+    role="listitem"
+    ref=${row}
+    class=${`task ${status}${isSelected ? " selected" : ""}`}
+    aria-posinset=${position}
+    aria-setsize=${total ?? -1}
+    data-task=${id}
+  >
+    ${isSelecting
+      ? html`<input type="checkbox" class="select" checked=${isSelected} aria-label=${messages.task.select(title)} onClick=${() => toggleSelected(task)} />`
+      : html`<input type="checkbox" checked=${status === "completed"} aria-label=${messages.task.complete(title)} onClick=${() => onToggle(task)} />`}
     <div class="what">
-      <p class="title"><span class="number">#${id}</span> <span class="name">${title}</span></p>
-      ${task.description && html`<p class="description">${task.description}</p>`}
+      <p class="title">
+        <span class="number">#${id}</span> <a class="name" dir="auto" href=${link({ task: String(id) })} onClick=${follow({ task: String(id) })}>${title}</a>
+      </p>
+      ${task.description && html`<p class="description" dir="auto">${task.description}</p>`}
       <${Facts} task=${task} withStatus=${status !== "pending"} />
     </div>
     <div class="actions">
-      <button class="plain" aria-label=${messages.task.editLabel(title)} onClick=${() => onEdit(task)}>
+      <button class="plain" aria-label=${messages.task.editLabel(title)} onClick=${() => openEdit(id)}>
         ${messages.task.edit}
       </button>
       <button class="plain quiet" aria-label=${messages.task.removeLabel(title)} onClick=${() => onRemove(task)}>
@@ -145,9 +216,17 @@ export function Failure({ error, retry }) {
   </p>`;
 }
 
-function EmptyList({ isFiltered }) {
+/** Says why nothing is shown, and offers what may help. */
+function EmptyList({ filters }) {
+  const total = useShared(summary)?.total;
+  const isNarrow = isFiltered(filters);
+  const [heading, hint] =
+    total === 0 ? [texts.empty, texts.emptyHint] : (!isNarrow && texts.nothing[filters.show]) || [texts.noMatch, texts.noMatchHint];
   return html`<div class="empty">
-    <p><strong>${isFiltered ? texts.noMatch : texts.empty}</strong></p>
-    <p>${isFiltered ? texts.noMatchHint : texts.emptyHint}</p>
+    <p><strong>${heading}</strong></p>
+    <p>${hint}</p>
+    ${isNarrow &&
+    filters.show !== "all" &&
+    html`<p><button onClick=${() => navigate({ show: "all" })}>${texts.showAll}</button></p>`}
   </div>`;
 }

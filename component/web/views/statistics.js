@@ -1,5 +1,7 @@
-// Figures over all tasks, as numbers and small charts. Each chart also has its numbers as text.
+// Figures over all tasks, as numbers and small charts. Each chart also has its numbers as text, and each
+// number links to its tasks.
 
+import { follow, link, NOBODY } from "../address.js";
 import { request } from "../api.js";
 import { formatDay, formatNumber } from "../format.js";
 import { messages } from "../messages.js";
@@ -10,6 +12,8 @@ import { Failure } from "./list.js";
 const texts = messages.statistics;
 /** Number of days in the trend. */
 const DAYS = 30;
+/** Every so many days have their date below the bar. */
+const DATE_STEP = 5;
 /** Number of assignees that are shown individually. */
 const MAX_ASSIGNEES = 8;
 
@@ -35,19 +39,24 @@ export function StatisticsView() {
   const hours = (value) => texts.hours(formatNumber(value));
   const percent = (value) => texts.percent(formatNumber(value));
   const facts = [
-    [texts.completionRate, percent(figures.completion_rate)],
+    [texts.completionRate, percent(figures.completion_rate), { show: "completed" }],
     [texts.averageEstimated, hours(figures.average_estimated_hours)],
     [texts.averageActual, hours(figures.average_actual_hours)],
     [texts.efficiency, percent(productivity.efficiency_rate)],
-    [texts.blocked, figures.blocked_tasks],
+    [texts.blocked, figures.blocked_tasks, { show: "blocked" }],
   ];
   return html`<div class="statistics">
     <dl class="counts">
-      ${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}
+      ${facts.map(
+        ([name, value, target]) => html`<div key=${name}>
+          <dt>${target ? html`<${ToList} target=${target}>${name}<//>` : name}</dt>
+          <dd>${value}</dd>
+        </div>`,
+      )}
     </dl>
-    <${Bars} title=${texts.byStatus} counts=${labelled(figures.by_status, messages.status)} />
-    <${Bars} title=${texts.byPriority} counts=${labelled(figures.by_priority, messages.priority)} />
-    <${Bars} title=${texts.byCategory} counts=${labelled(figures.by_category, messages.category)} />
+    <${Bars} title=${texts.byStatus} counts=${labelled(figures.by_status, messages.status, (show) => ({ show }))} />
+    <${Bars} title=${texts.byPriority} counts=${labelled(figures.by_priority, messages.priority, (priority) => ({ priority }))} />
+    <${Bars} title=${texts.byCategory} counts=${labelled(figures.by_category, messages.category, (category) => ({ category }))} />
     <${Bars} title=${texts.byAssignee} counts=${topAssignees(figures.by_assignee)} />
     <${Trend} days=${lastDays(productivity.completion_trend)} />
   </div>`;
@@ -59,8 +68,8 @@ function Bars({ title, counts }) {
     <h2>${title}</h2>
     <dl>
       ${counts.map(
-        ([name, count]) => html`<div key=${name}>
-          <dt>${name}</dt>
+        ([name, count, target]) => html`<div key=${name}>
+          <dt dir="auto">${target ? html`<${ToList} target=${target}>${name}<//>` : name}</dt>
           <dd>
             <svg aria-hidden="true" viewBox="0 0 100 8" preserveAspectRatio="none">
               <rect class="track" width="100" height="8" rx="1" />
@@ -74,27 +83,37 @@ function Bars({ title, counts }) {
   </section>`;
 }
 
+/** A link to the tasks that a figure counts. */
+function ToList({ target, children }) {
+  const none = { q: "", status: "", priority: "", category: "", assignee: "", tags: "", due: "", task: "" };
+  const changes = { ...none, view: "list", show: "all", ...target };
+  return html`<a href=${link(changes)} onClick=${follow(changes)}>${children}</a>`;
+}
+
+/** A bar for each day. Days with completed tasks show their number, and some days their date. */
 function Trend({ days }) {
   const max = Math.max(...days.map(({ completed }) => completed));
   const labels = days.map(({ date, completed }) => texts.trendDay(formatDay(date), completed));
   return html`<section class="card chart trend">
     <h2>${texts.trend}</h2>
     ${max > 0
-      ? html`<svg role="img" aria-label=${labels.filter((_, index) => days[index].completed).join(", ")} viewBox="0 0 ${DAYS * 10} 60" preserveAspectRatio="none">
-            ${days.map(({ date, completed }, index) => {
-              const height = (56 * completed) / max;
-              return html`<rect key=${date} x=${index * 10 + 1} y=${60 - height} width="8" height=${height} rx="1">
-                <title>${labels[index]}</title>
-              </rect>`;
-            })}
-          </svg>
+      ? html`<div role="img" class="bars" aria-label=${labels.filter((_, index) => days[index].completed).join(", ")}>
+            ${days.map(
+              ({ date, completed }, index) => html`<div key=${date} title=${labels[index]}>
+                <span class="value">${completed || ""}</span>
+                <span class="bar" style=${{ height: `${(5 * completed) / max}rem` }}></span>
+                <span class="date">${index % DATE_STEP === DATE_STEP - 1 ? formatDay(date) : ""}</span>
+              </div>`,
+            )}
+          </div>
           <p class="hint">${texts.trendSpan(formatDay(days[0].date), formatDay(days.at(-1).date))}</p>`
       : html`<p class="hint">${texts.trendNone(DAYS)}</p>`}
   </section>`;
 }
 
-/** Pairs each label with its count. */
-const labelled = (counts, labels) => Object.entries(labels).map(([key, label]) => [label, counts[key] ?? 0]);
+/** Pairs each label with its count and with what its list shows. */
+const labelled = (counts, labels, target) =>
+  Object.entries(labels).map(([key, label]) => [label, counts[key] ?? 0, target(key)]);
 
 /** Returns the last days up to today, including those without completed tasks. */
 function lastDays(trend) {
@@ -105,11 +124,17 @@ function lastDays(trend) {
   });
 }
 
-/** Returns the assignees with the most tasks, and one entry for all others. */
+/** Returns the assignees with the most tasks, and one entry for all others if there are several. */
 function topAssignees(counts) {
   const all = Object.entries(counts)
-    .map(([name, count]) => [name === "unassigned" ? messages.unassigned : name, count])
+    .map(([name, count]) =>
+      name === "unassigned"
+        ? [messages.unassigned, count, { assignee: NOBODY }]
+        : [name, count, { assignee: name }],
+    )
     .sort(([, one], [, other]) => other - one);
-  const rest = all.slice(MAX_ASSIGNEES).reduce((sum, [, count]) => sum + count, 0);
-  return rest ? [...all.slice(0, MAX_ASSIGNEES), [texts.others, rest]] : all;
+  const others = all.slice(MAX_ASSIGNEES);
+  if (others.length < 2) return all;
+  const rest = others.reduce((sum, [, count]) => sum + count, 0);
+  return [...all.slice(0, MAX_ASSIGNEES), [texts.others(others.length), rest]];
 }

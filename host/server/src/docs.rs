@@ -1,8 +1,9 @@
 //! `/openapi.json`, and `/docs`: the API's documentation as a page where it can be tried.
 //!
-//! The page loads nothing from elsewhere, and its content security policy forbids that. Swagger
-//! UI's files are stored and sent compressed. Clients that do not accept gzip get them
-//! decompressed.
+//! The page is our own, in plain modules with lit-html. Swagger UI has no dark scheme, no navigation and
+//! contrast faults, and takes 450 KB compressed. Scalar's only self-contained file takes 1.4 MB, and needs
+//! inline styles. This page takes 13 KB and loads nothing from elsewhere, which its content security policy
+//! forbids.
 
 use std::sync::{Arc, LazyLock};
 
@@ -25,35 +26,28 @@ pub(super) const HTML: &str = "text/html; charset=utf-8";
 pub(super) const SCRIPT: &str = "text/javascript; charset=utf-8";
 pub(super) const STYLE: &str = "text/css; charset=utf-8";
 
-/// Swagger UI sets inline styles and loads icons from `data:` URLs.
+/// Only lit-html may turn text into HTML.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-     object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+     trusted-types lit-html",
 );
 
 static PAGE: LazyLock<File> =
     LazyLock::new(|| plain(include_bytes!("../assets/docs/index.html"), HTML));
-static INIT: LazyLock<File> =
-    LazyLock::new(|| plain(include_bytes!("../assets/docs/init.js"), SCRIPT));
-static BUNDLE: LazyLock<File> = LazyLock::new(|| {
-    compressed(
-        include_bytes!("../assets/swagger-ui/swagger-ui-bundle.js.gz"),
-        SCRIPT,
-    )
-});
-static STYLES: LazyLock<File> = LazyLock::new(|| {
-    compressed(
-        include_bytes!("../assets/swagger-ui/swagger-ui.css.gz"),
-        STYLE,
-    )
-});
+static STYLES: LazyLock<File> =
+    LazyLock::new(|| plain(include_bytes!("../assets/docs/docs.css"), STYLE));
+static PARTS: LazyLock<File> =
+    LazyLock::new(|| plain(include_bytes!("../assets/docs/docs.js"), SCRIPT));
+static SCHEMA: LazyLock<File> =
+    LazyLock::new(|| plain(include_bytes!("../assets/docs/schema.js"), SCRIPT));
+static ATTEMPT: LazyLock<File> =
+    LazyLock::new(|| plain(include_bytes!("../assets/docs/attempt.js"), SCRIPT));
+static LIT: LazyLock<File> =
+    LazyLock::new(|| plain(include_bytes!("../assets/lit-html/lit-html.js"), SCRIPT));
 
 pub(super) fn plain(content: &'static [u8], media_type: &str) -> File {
     File::new(Bytes::from_static(content), media_type)
-}
-
-fn compressed(content: &'static [u8], media_type: &str) -> File {
-    File::compressed(Bytes::from_static(content), media_type)
 }
 
 /// `GET /openapi.json`: the API of the client's revision.
@@ -78,9 +72,11 @@ pub(super) async fn file(
     headers: HeaderMap,
 ) -> Response {
     let response = match uri.path() {
-        "/docs/init.js" => INIT.respond(&headers),
-        "/docs/swagger-ui-bundle.js" => BUNDLE.respond(&headers),
-        "/docs/swagger-ui.css" => STYLES.respond(&headers),
+        "/docs/docs.css" => STYLES.respond(&headers),
+        "/docs/docs.js" => PARTS.respond(&headers),
+        "/docs/schema.js" => SCHEMA.respond(&headers),
+        "/docs/attempt.js" => ATTEMPT.respond(&headers),
+        "/docs/lit-html.js" => LIT.respond(&headers),
         _ => return Problem::not_found().respond(&context.request_id),
     };
     secured(response, POLICY)

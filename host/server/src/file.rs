@@ -1,7 +1,7 @@
 //! Files that do not change while their revision is active, and the answers to GET and HEAD for
 //! them: plain or compressed.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::sync::OnceLock;
 
 use axum::body::Body;
@@ -12,7 +12,6 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use bytes::Bytes;
 use flate2::Compression;
-use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
 use super::buffered::SharedBuffer;
@@ -24,7 +23,7 @@ pub(super) struct File {
     media_type: HeaderValue,
     /// Without quotes.
     etag: String,
-    plain: OnceLock<Bytes>,
+    plain: Bytes,
     /// `None` if compressing does not make the file smaller.
     gzip: OnceLock<Option<Bytes>>,
 }
@@ -40,25 +39,15 @@ impl File {
             etag: entity_tag_of(&content),
             media_type: HeaderValue::from_str(media_type)
                 .unwrap_or(HeaderValue::from_static("application/octet-stream")),
-            plain: content.into(),
+            plain: content,
             gzip: OnceLock::new(),
-        }
-    }
-
-    /// Creates a file from content that gzip compressed when the host was built.
-    pub(super) fn compressed(content: Bytes, media_type: &str) -> File {
-        let file = File::new(content.clone(), media_type);
-        File {
-            plain: OnceLock::new(),
-            gzip: Some(content).into(),
-            ..file
         }
     }
 
     /// Answers GET and HEAD. The answer is compressed if the client accepts that.
     pub(super) fn respond(&self, request_headers: &HeaderMap) -> Response {
         let compressed = self.gzip().filter(|_| accepts_gzip(request_headers));
-        let content = compressed.unwrap_or_else(|| self.plain());
+        let content = compressed.unwrap_or(&self.plain);
         let mut response = Response::new(Body::from(content.clone()));
         response.extensions_mut().insert(SharedBuffer);
         let headers = response.headers_mut();
@@ -74,20 +63,9 @@ impl File {
         response
     }
 
-    fn plain(&self) -> &Bytes {
-        self.plain.get_or_init(|| {
-            let compressed = self.gzip.get().and_then(Option::as_deref);
-            let mut plain = Vec::new();
-            GzDecoder::new(compressed.unwrap_or_default())
-                .read_to_end(&mut plain)
-                .expect("gzip compressed the file when the host was built");
-            plain.into()
-        })
-    }
-
     fn gzip(&self) -> Option<&Bytes> {
         let compressed = self.gzip.get_or_init(|| {
-            let plain = self.plain();
+            let plain = &self.plain;
             if plain.len() < LEAST_TO_COMPRESS_BYTES || !is_compressible(Some(&self.media_type)) {
                 return None;
             }

@@ -4,6 +4,7 @@
 //! response that the host itself gives is listed. All other responses of the logic are `default`.
 
 mod endpoint;
+mod example;
 mod responses;
 mod schema;
 

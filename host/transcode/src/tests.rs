@@ -5,6 +5,7 @@ mod binding;
 mod constraints;
 mod decoding;
 mod documentation;
+mod examples;
 mod fuzz;
 mod in_memory;
 mod json_text;

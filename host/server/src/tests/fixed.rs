@@ -213,7 +213,7 @@ async fn the_documentation_loads_nothing_from_elsewhere() {
         let plain = send(&router, &format!("GET /{link}"), &[], "").await;
         assert_eq!((compressed.status, plain.status), (200, 200), "{link}");
         assert_eq!(plain.header("content-encoding"), "");
-        if link != "docs/init.js" {
+        if plain.body.len() > 1_000 {
             assert_eq!(compressed.header("content-encoding"), "gzip");
             assert_ne!(compressed.header("etag"), plain.header("etag"));
             assert!(compressed.body.len() < plain.body.len() / 2, "{link}");

@@ -1,6 +1,6 @@
 //! The OpenAPI document of the task API, against the committed one, and the command that prints it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Setup, run, task_host};
 use crate::hostile::probe::{Probe, get};
@@ -50,4 +50,43 @@ fn a_component_that_no_host_would_accept_has_no_document() {
     let mut command = task_host();
     command.args(["openapi", "no-such-file.wasm"]);
     run(command).says(2, &["FILE", "no-such-file.wasm"]);
+}
+
+#[test]
+fn the_example_of_every_request_body_is_accepted() {
+    let host = Setup::tasks().start();
+    // Operations on one task use this one.
+    let task = json!({"title": "First", "category": "feature"});
+    host.post("/tasks", &task).expect(201);
+    let document = host.get("/openapi.json").expect(200).json();
+    let mut tried = Vec::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            let content = operation["requestBody"]["content"].as_object();
+            for (media_type, media) in content.into_iter().flatten() {
+                let method = method.to_ascii_uppercase();
+                let request = host.request(&method, &path.replace("{id}", "1"));
+                // Also unknown members would be errors.
+                let request = request.header("prefer", "handling=strict");
+                let answer = request
+                    .body(media_type, media["example"].to_string())
+                    .send();
+                assert!(matches!(answer.status, 200 | 201), "{method} {path}: {answer}");
+                tried.push(format!("{method} {path}"));
+            }
+        }
+    }
+    tried.sort();
+    tried.dedup();
+    assert_eq!(
+        tried,
+        [
+            "PATCH /tasks/{id}",
+            "POST /api/tasks",
+            "POST /tasks",
+            "POST /tasks/bulk",
+            "PUT /api/tasks/{id}",
+            "PUT /tasks/{id}"
+        ]
+    );
 }

@@ -68,7 +68,7 @@ impl Pattern {
     }
 
     /// Returns whether the pattern matches some part of a text.
-    pub(super) fn matches(&self, text: &str) -> bool {
+    pub(crate) fn matches(&self, text: &str) -> bool {
         let input = Input::new(text).earliest(true);
         // The automaton has no bytes at which it gives up: those exist only for word boundaries
         // between Unicode's words.

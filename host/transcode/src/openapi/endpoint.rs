@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::responses;
 use super::schema::Schemas;
+use super::{example, responses};
 use crate::constraint::Constraints;
 use crate::operation::{Operation, Source};
 use crate::types::Type;
@@ -148,7 +148,10 @@ impl Endpoint<'_> {
     }
 
     fn request_body(&self, ty: &Type, constraints: Option<&Constraints>) -> Value {
-        let schema = json!({ "schema": self.schemas.input(ty, constraints) });
+        let mut schema = json!({ "schema": self.schemas.input(ty, constraints) });
+        if let Some(example) = example::of_body(ty, constraints) {
+            schema["example"] = example;
+        }
         let media_types = self.operation.media_types().split(", ");
         let content: Map<String, Value> = media_types
             .map(|media_type| (media_type.to_owned(), schema.clone()))

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use self::naming::{component_names, name_of, named_types};
+use super::example;
 use super::responses::problem_schema;
 use crate::constraint::{Constraints, Part};
 use crate::operation::QueryParam;
@@ -123,7 +124,10 @@ impl Schemas {
             "required": !param.optional && !param.list,
         });
         if let Some(docs) = docs {
-            object["description"] = json!(docs);
+            if let Some(example) = example::stated(docs) {
+                object["example"] = example;
+            }
+            object["description"] = json!(example::without_example(docs));
         }
         if param.list {
             object["style"] = json!("form");
@@ -349,7 +353,13 @@ fn nullable(mut schema: Value) -> Value {
 
 fn described(mut schema: Value, docs: Option<&str>) -> Value {
     if let Some(docs) = docs {
-        schema["description"] = json!(docs);
+        if let Some(example) = example::stated(docs) {
+            schema["examples"] = json!([example]);
+        }
+        let docs = example::without_example(docs);
+        if !docs.is_empty() {
+            schema["description"] = json!(docs);
+        }
     }
     schema
 }

@@ -1,0 +1,71 @@
+// The toolbar for the selected tasks.
+
+import { messages } from "../messages.js";
+import { changeSelected, removeSelected, selection } from "../selection.js";
+import { people } from "../tasks.js";
+import { html, useShared, useState } from "../ui.js";
+import { Dialog, openDialog } from "./dialog.js";
+import { Choice, Field } from "./fields.js";
+
+const texts = messages.selection;
+
+export function SelectionBar() {
+  const selected = useShared(selection);
+  const [isBusy, setBusy] = useState(false);
+  if (!selected) return null;
+  const run = async (act) => {
+    setBusy(true);
+    await act();
+    setBusy(false);
+  };
+  /** A field whose Enter key changes the tasks. */
+  const entry = (name, label, toMembers, list) => html`<${Field} name=${name} label=${label} isLabelHidden>
+    ${(attributes) => html`<input
+      ...${attributes}
+      placeholder=${label}
+      list=${list}
+      maxlength="100"
+      autocomplete="off"
+      onKeyDown=${(event) => {
+        const value = event.target.value.trim();
+        if (event.key !== "Enter" || !value) return;
+        event.target.value = "";
+        run(() => changeSelected((task) => toMembers(value, task)));
+      }}
+    />`}
+  <//>`;
+  const question = () =>
+    openDialog((close) => html`<${Dialog} heading=${texts.question(selected.size)} onClose=${close} narrow>
+      <p>${texts.questionText}</p>
+      <div class="actions">
+        <button
+          class="danger"
+          onClick=${() => {
+            close();
+            run(removeSelected);
+          }}
+        >${messages.remove.confirm}</button>
+        <button onClick=${close}>${messages.remove.cancel}</button>
+      </div>
+    <//>`);
+  const isDisabled = isBusy || !selected.size;
+  return html`<section class="selection" aria-label=${texts.label} aria-busy=${isBusy}>
+    <p role="status">${texts.count(selected.size)}</p>
+    <fieldset disabled=${isDisabled}>
+      <${Field} name="selected-status" label=${texts.status} isLabelHidden>
+        ${(attributes) => html`<${Choice}
+          attributes=${attributes}
+          value=""
+          onChange=${(status) => status && run(() => changeSelected(() => ({ status })))}
+          texts=${messages.status}
+          first=${texts.status}
+        />`}
+      <//>
+      ${entry("selected-assignee", texts.assignee, (assignee) => ({ assignee }), "people-selected")}
+      ${entry("selected-tag", texts.tag, (tag, task) => ({ tags: [...new Set([...task.tags, tag])] }))}
+      <button type="button" onClick=${question}>${texts.remove}</button>
+    </fieldset>
+    <button type="button" class="plain" onClick=${() => (selection.value = null)}>${texts.clear}</button>
+    <datalist id="people-selected">${people().map((name) => html`<option key=${name} value=${name} />`)}</datalist>
+  </section>`;
+}

@@ -1,0 +1,137 @@
+"""One task: its address and its panel, what it depends on, reopening it, and the line that adds it."""
+
+import re
+from datetime import datetime, timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from steps import add, edit, expect_counts, expect_notice, form, row
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_a_task_has_an_address_and_back_closes_it(open_page, host, size):
+    host.create("First step", description="With care")
+    host.create("Second step", dependencies=[1])
+    page = open_page(size=size)
+    page.get_by_role("link", name="First step").click()
+    expect(page).to_have_url(f"{host.url}/?task=1")
+    panel = page.get_by_role("dialog", name="First step")
+    expect(panel).to_contain_text("With care")
+    expect(panel.get_by_role("link", name="Second step")).to_be_visible()
+    page.go_back()
+    expect(panel).to_be_hidden()
+    expect(page.get_by_role("link", name="First step")).to_be_focused()
+
+    page.goto("/?task=2")
+    panel = page.get_by_role("dialog", name="Second step")
+    panel.get_by_role("link", name="First step").click()
+    expect(page.get_by_role("dialog", name="First step")).to_be_visible()
+    page.get_by_role("button", name="Close the task").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page).to_have_url(f"{host.url}/")
+    page.goto("/?task=77")
+    expect(page.get_by_role("alert").filter(has_text="does not exist")).to_be_visible()
+
+
+def test_status_priority_assignee_and_due_time_change_in_place(open_page, host):
+    host.create("Change me")
+    page = open_page("/?task=1")
+    panel = page.get_by_role("dialog", name="Change me")
+    panel.get_by_label("Status").select_option(label="Blocked")
+    expect_notice(page, "Status: Blocked")
+    panel.get_by_label("Priority").select_option(label="Critical")
+    expect_notice(page, "Priority: Critical")
+    panel.get_by_label("Assignee").fill("Ada Lovelace")
+    panel.get_by_label("Assignee").press("Enter")
+    expect_notice(page, "Assignee: Ada Lovelace")
+    panel.get_by_label("Due").fill("2030-05-01T12:00")
+    panel.get_by_label("Assignee").focus()
+    expect_notice(page, "Due: 1 May 2030, 12:00")
+    task = host.api("GET", "/tasks/1")
+    assert (task["status"], task["priority"], task["assignee"]) == ("blocked", "critical", "Ada Lovelace")
+    page.get_by_role("button", name="Undo").click()
+    expect(panel.get_by_label("Due")).to_have_value("")
+    assert host.api("GET", "/tasks/1")["due_at"] is None
+    # A change made elsewhere appears.
+    host.update(1, title="Changed elsewhere")
+    expect(page.get_by_role("dialog", name="Changed elsewhere")).to_be_visible()
+
+
+def test_a_reopened_task_has_the_status_from_before_and_each_step_can_be_undone(open_page, host):
+    host.create("In the works")
+    host.update(1, status="in_progress")
+    page = open_page()
+    done = row(page, "In the works").get_by_role("checkbox")
+    done.check()
+    expect_notice(page, "Completed “In the works”.")
+    expect_counts(page, completed=1)
+    done.uncheck()
+    expect_notice(page, "“In the works” is in progress again.")
+    assert host.api("GET", "/tasks/1")["status"] == "in_progress"
+    page.get_by_role("button", name="Undo").click()
+    expect(done).to_be_checked()
+    expect_counts(page, completed=1)
+
+
+def test_completing_and_deleting_name_the_tasks_that_are_concerned(open_page, host):
+    host.create("Foundation")
+    host.create("Roof", dependencies=[1])
+    page = open_page()
+    row(page, "Roof").get_by_role("checkbox").check()
+    expect_notice(page, "Completed “Roof”, although it depends on open tasks: #1 Foundation.")
+    page.get_by_role("button", name="Undo").click()
+    expect(row(page, "Roof").get_by_role("checkbox")).not_to_be_checked()
+    page.get_by_role("button", name="Delete: Foundation").click()
+    question = page.get_by_role("dialog", name="Delete this task?")
+    expect(question).to_contain_text("One task depends on it")
+    expect(question.get_by_role("listitem")).to_have_text("#2 Roof")
+
+
+def test_a_line_gives_due_time_priority_assignee_and_tags(open_page, host):
+    host.create("Known person", assignee="Ana Maria")
+    page = open_page()
+    title = form(page).get_by_label("Title")
+    title.fill("Call the plumber tomorrow 17:00 !high @Ana Maria #home")
+    chips = form(page).get_by_role("list", name="Understood")
+    tomorrow = datetime.now() + timedelta(days=1)
+    due = f"Due {tomorrow.day} {tomorrow:%b}"
+    expect(chips).to_contain_text(re.compile(f"{due}.*17:00.*High priority.*@Ana Maria.*#home"))
+    title.press("Enter")
+    expect(row(page, "Call the plumber")).to_be_visible()
+    task = host.api("GET", "/tasks/2")
+    assert (task["title"], task["priority"]) == ("Call the plumber", "high")
+    assert (task["assignee"], task["tags"]) == ("Ana Maria", ["home"])
+    assert task["due_at"] is not None
+
+    title.fill("Say it @\"Bob Lee\" !urgent")
+    expect(form(page)).to_contain_text("“!urgent” is not a priority")
+    title.fill("Ask about tomorrow")
+    form(page).get_by_role("button", name="Keep “tomorrow” as text").click()
+    title.press("Enter")
+    expect(row(page, "Ask about tomorrow")).to_be_visible()
+    assert host.api("GET", "/tasks/3")["due_at"] is None
+
+
+def test_a_new_task_that_the_view_hides_can_be_opened(open_page, host):
+    page = open_page("/?q=nothing")
+    add(page, "Hidden at once")
+    expect_notice(page, "Added “Hidden at once”. This view does not show it.")
+    page.get_by_role("button", name="Open it").click()
+    expect(page.get_by_role("dialog", name="Hidden at once")).to_be_visible()
+
+
+def test_a_draft_survives_opening_and_sending_without_a_change(open_page, host):
+    host.create("Long text")
+    page = open_page()
+    dialog = edit(page, "Long text")
+    dialog.get_by_label("Description").fill("An hour's work")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_role("button", name="Edit: Long text")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_label("Description")).to_have_value("An hour's work")
+    expect(dialog.get_by_label("Title", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_hidden()
+    assert host.api("GET", "/tasks/1")["description"] == "An hour's work"
