@@ -236,6 +236,8 @@ class Types:
         )
 
     def _define(self, definition: Definition) -> Definition:
+        if definition.name in ("problem", "datetime"):
+            raise TypeError(f"the platform has a type of the name {definition.name}: rename {camel(definition.name)}")
         known = self.definitions.setdefault(definition.name, definition)
         if known.python != definition.python:
             name = getattr(definition.python, "__name__", camel(definition.name))

@@ -121,6 +121,11 @@ class Link:
 
 
 @dataclass
+class Problem:
+    id: int
+
+
+@dataclass
 class Chain:
     next: "Chain | None"
 
@@ -136,6 +141,7 @@ def h() -> Chain: ...
 def i(x: dict[int, int]) -> None: ...
 def chain() -> shop.Card | shop.Cash: ...
 def link(x: Link) -> None: ...
+def j(x: Problem) -> None: ...
 
 
 @pytest.mark.parametrize(
@@ -150,6 +156,7 @@ def link(x: Link) -> None: ...
         (g, "/", "the API calls it 'light_blue'"),
         (h, "/", "Chain contains itself"),
         (i, "/", "the keys of an object are texts"),
+        (j, "/", "the platform has a type of the name problem"),
         (link, "/", "the operation link has the name of a type"),
         (shop.get, "x", "the path x must begin with /"),
         (shop.get, "/{key}", "the path names {key}, but the function has no parameter key"),
