@@ -65,6 +65,21 @@ def test_a_member_that_a_patch_leaves_out_is_not_null(shop):
     assert get_json(path)["name"] == "Long rope"
 
 
+def test_a_value_of_a_union_is_tagged(shop):
+    path = f"{shop.url}/items/1/payments"
+    card = {"case": "card", "value": {"number": "1234", "expires": "2027-01-01T00:00:00Z"}}
+    assert send("POST", path, {"payment": card}) == (200, [card, {"case": "cash"}])
+    assert send("POST", path, {"payment": {"case": "cash"}, "rest": card}) == (200, [{"case": "cash"}, card])
+    for payment, pointer in [
+        ({"case": "coins"}, "#/payment/case"),
+        ({"case": "card", "value": {"number": "1"}}, "#/payment/value/number"),
+    ]:
+        status, problem = send("POST", path, {"payment": payment})
+        assert (status, [error["pointer"] for error in problem["errors"]]) == (422, [pointer])
+    payment = get_json(f"{shop.url}/openapi.json")["components"]["schemas"]["Payment"]
+    assert payment["description"] == "How something is paid."
+
+
 def test_each_part_of_a_value_has_its_bounds(shop):
     status, problem = send("POST", f"{shop.url}/items", {"name": "", "price": -1, "tags": ["a", "B"]})
     assert status == 422

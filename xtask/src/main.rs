@@ -1,5 +1,5 @@
 //! The commands of `cargo xtask`: run, dev, test, build, component, components, openapi, fuzz, attack, browser,
-//! verify, bench.
+//! verify, bench, languages.
 //!
 //! Each command is a module. A step is announced on standard error when it begins, and the tools that it
 //! starts write to the terminal directly, so that a long build shows its progress. If a step fails, the
@@ -10,6 +10,7 @@ mod bench;
 mod browser;
 mod dev;
 mod fuzz;
+mod languages;
 mod openapi;
 mod postgres;
 mod run;
@@ -57,6 +58,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Measures the host against its native twin. The first time takes half an hour.
     Bench(bench::Arguments),
+    /// Measures the same service in every language. The first time takes half an hour.
+    Languages(languages::Arguments),
 }
 
 /// Arguments of `component`.
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
         Command::Browser(arguments) => test::browser_only(&workspace, &arguments),
         Command::Verify(arguments) => test::verify_only(&workspace, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, arguments).map(|never| match never {}),
+        Command::Languages(arguments) => languages::run(&workspace, &arguments),
     });
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

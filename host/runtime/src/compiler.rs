@@ -304,12 +304,13 @@ pub fn compile_in_this_process(
         .lock()
         .read_to_end(&mut component)
         .context("cannot read the component")?;
-    if let Some(interfaces) = Interfaces::read(&component) {
+    let engine = engine::compiling()?;
+    if let Some(mut interfaces) = Interfaces::read(&component) {
+        interfaces.compare(&engine, &component);
         let mut stdout = std::io::stdout().lock();
         stdout.write_all(interfaces.to_line().as_bytes())?;
         stdout.flush()?;
     }
-    let engine = engine::compiling()?;
     let code = changed(&component).and_then(|changed| engine.precompile_component(&changed).ok());
     let code = match code {
         Some(code) => code,

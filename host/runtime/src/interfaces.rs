@@ -4,16 +4,17 @@
 //! minutes, and writes them as the first line of its output. The host decides. So the types of a
 //! hostile component are read within the child's limits, and a missing import is reported at once.
 //!
-//! Of what the component imports only the names are checked here. Whether the imported functions have the
-//! right types is known when the code is linked (`load`).
+//! Whether the imported functions have the right types is found by comparing them with this host's (`misfits`).
 
 use serde_json::{Value, json};
 use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
 use wasmparser::types::TypesRef;
 use wasmparser::{Parser, Payload, ValidPayload, Validator, WasmFeatures};
+use wasmtime::Engine;
 
 use super::load::{self, LoadError};
-use super::{SERVICE, imports, shape};
+use super::misfits::Misfit;
+use super::{SERVICE, imports, misfits, shape};
 
 /// Maximum size of the line, in bytes.
 pub(super) const MAX_LINE: u64 = 64 << 10;
@@ -29,6 +30,8 @@ pub(super) struct Interfaces {
     /// The imports that somebody has to provide. An interface that has only types is not among
     /// them.
     imports: Vec<String>,
+    /// The imports that have another type than this host's: the interface, a space, and what differs.
+    misfits: Vec<String>,
     /// The exported instances that have the name of the platform's service, in any version.
     services: Vec<String>,
     /// Those functions of these instances that this host calls.
@@ -74,6 +77,15 @@ impl Interfaces {
         None
     }
 
+    /// Compares the types of the imports with those of this host.
+    pub(super) fn compare(&mut self, engine: &Engine, component: &[u8]) {
+        // If the comparison is not possible, the compiler or the linker says why.
+        let misfits = misfits::of(engine, component).unwrap_or_default();
+        let line = |Misfit { interface, what }: &Misfit| format!("{interface} {what}");
+        let lines: Vec<_> = misfits.iter().map(line).collect();
+        self.misfits = names(lines.iter().map(String::as_str));
+    }
+
     fn of(types: TypesRef<'_>, imported: &[&str], exported: &[&str]) -> Self {
         let needed = imported.iter().filter(|name| {
             let import = types.component_item_for_import(name);
@@ -103,6 +115,7 @@ impl Interfaces {
         }
         Interfaces {
             imports: names(needed.copied()),
+            misfits: Vec::new(),
             services: names(services.copied()),
             functions: names(functions.into_iter()),
             unfit: names(unfit.iter().map(String::as_str)),
@@ -113,6 +126,7 @@ impl Interfaces {
     pub(super) fn to_line(&self) -> String {
         let line = json!({
             "imports": self.imports,
+            "misfits": self.misfits,
             "services": self.services,
             "functions": self.functions,
             "unfit": self.unfit,
@@ -129,6 +143,7 @@ impl Interfaces {
         };
         Some(Interfaces {
             imports: list("imports")?,
+            misfits: list("misfits")?,
             services: list("services")?,
             functions: list("functions")?,
             unfit: list("unfit")?,
@@ -139,7 +154,7 @@ impl Interfaces {
     /// this host calls.
     ///
     /// # Errors
-    /// Returns everything that does not fit: [`LoadError::Import`], [`LoadError::Newer`],
+    /// Returns everything that does not fit: [`LoadError::Import`], [`LoadError::Newer`], [`LoadError::Shape`],
     /// [`LoadError::Export`] and [`LoadError::Function`].
     pub(super) fn check(&self) -> Result<(), Vec<LoadError>> {
         let mut errors = Vec::new();
@@ -151,6 +166,14 @@ impl Interfaces {
         };
         let names = self.imports.iter().chain(&self.services);
         errors.extend(names.filter(of_other_track).filter_map(load::newer));
+        for misfit in &self.misfits {
+            let (interface, what) = misfit.split_once(' ').unwrap_or_default();
+            match load::newer(interface) {
+                None => errors.push(LoadError::Shape(what.to_owned())),
+                Some(newer) if errors.contains(&newer) => {}
+                Some(newer) => errors.push(newer),
+            }
+        }
         let exports = |function: &str| self.functions.iter().any(|found| found == function);
         if let Some(missing) = load::missing(exports) {
             match self.services.iter().find_map(load::newer) {

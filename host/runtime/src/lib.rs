@@ -42,6 +42,7 @@ mod load;
 mod log_lines;
 mod memory_first;
 mod meters;
+mod misfits;
 mod program;
 mod recording;
 mod shape;

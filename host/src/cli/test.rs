@@ -2,9 +2,10 @@
 //!
 //! Each file of examples gets a host and a database of its own: the migrations are applied, the self-test
 //! runs, then the requests in order. The files run in alphabetical order. The host is this program, so the
-//! component runs as in production, with the limits' default values.
+//! component runs as in production, with the limits' default values. Only the compiler's can be set: a slow
+//! machine may need more time for a large component.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use super::local_host::{Launch, LocalHost};
 use super::output::format;
 use super::process::block_on;
 use super::project::{Project, Purpose};
+use crate::config::compiling;
 use crate::failure::Failure;
 use crate::stdout::Stdout;
 
@@ -57,6 +59,9 @@ pub(super) struct Args {
     /// A variable for the examples, such as `name=value`. Can be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     variable: Vec<(String, String)>,
+
+    #[command(flatten)]
+    compiling: compiling::Args,
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
@@ -88,7 +93,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             signal(SignalKind::interrupt())?,
             signal(SignalKind::terminate())?,
         );
-        let mut run = Run::new(&component, &args.variable)?;
+        let mut run = Run::new(&component, args)?;
         tokio::select! {
             result = run.all(&files) => result.map(Ok),
             _ = interrupt.recv() => Ok(Err(2)),
@@ -149,6 +154,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
 struct Run<'a> {
     component: &'a Path,
     variables: &'a [(String, String)],
+    /// The flags of each host.
+    flags: Vec<OsString>,
     /// Compiled code: the component is compiled once.
     cache: TempDir,
     out: Stdout<std::io::Stdout>,
@@ -159,10 +166,14 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(component: &'a Path, variables: &'a [(String, String)]) -> anyhow::Result<Self> {
+    fn new(component: &'a Path, args: &'a Args) -> anyhow::Result<Self> {
+        let own = ["--debug", "--log", "warn,task_host::app=info,logic=debug"];
+        let mut flags = args.compiling.flags();
+        flags.extend(own.map(OsString::from));
         Ok(Run {
             component,
-            variables,
+            variables: &args.variable,
+            flags,
             cache: tempfile::tempdir().context("cannot make a temporary folder")?,
             out: Stdout::new(std::io::stdout()),
             requests: 0,
@@ -228,7 +239,7 @@ impl<'a> Run<'a> {
             database: "sqlite::memory:",
             cache: self.cache.path(),
             addresses: [any, any],
-            flags: &["--debug", "--log", "warn,task_host::app=info,logic=debug"].map(OsStr::new),
+            flags: &self.flags.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
             inherits_settings: false,
         };
         let log = self.log.clone();

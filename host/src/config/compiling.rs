@@ -1,5 +1,6 @@
-//! Flags: what the compilation of a component may use. `serve`, `inspect` and `import` have them.
+//! Flags: what the compilation of a component may use, for every command that compiles one.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -35,6 +36,16 @@ impl Args {
             memory_bytes: memory.unwrap_or(program.memory_bytes),
             ..program
         })
+    }
+
+    /// Returns the flags that give another process the same limits.
+    pub(crate) fn flags(&self) -> Vec<OsString> {
+        let timeout = humantime::format_duration(self.compile_timeout).to_string();
+        let mut flags = vec!["--compile-timeout".to_owned(), timeout];
+        if let Some(memory) = self.compile_memory {
+            flags.extend(["--compile-memory".to_owned(), memory.0.to_string()]);
+        }
+        flags.into_iter().map(OsString::from).collect()
     }
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -167,17 +168,17 @@ class Service:
         types = Types()
         operations: dict[str, Operation] = {}
         for route in self._routes:
-            operation = _operation(route, types)
+            try:
+                operation = _operation(route, types)
+            except TypeError as error:
+                raise _mistake(route.function, error) from None
             if operation.name in operations:
-                raise TypeError(f"two operations have the name {route.function.__name__}")
+                raise _mistake(route.function, f"two operations have the name {route.function.__name__}")
             operations[operation.name] = operation
-        both = types.definitions.keys() & operations.keys()
-        if both:
-            name = both.pop()
-            raise TypeError(
-                f"the type {types.definitions[name].python.__name__} and an operation have the same name in the API: "
-                f"{name}; rename one"
-            )
+        for name, operation in operations.items():
+            if name in types.definitions or name in types.pages:
+                what = f"the operation {operation.function.__name__} has the name of a type in the API: {name}; rename one"
+                raise _mistake(operation.function, what)
         return Api(f"{self.interface}:api", self.interface, types, list(operations.values()))
 
     def routes(self) -> list[dict[str, Any]]:
@@ -215,9 +216,16 @@ class Service:
         ]
 
 
+def _mistake(function: Callable[..., Any], what: object) -> TypeError:
+    """Returns the error for a mistake in a function, with its place."""
+    code = inspect.unwrap(function).__code__
+    return TypeError(f"{os.path.relpath(code.co_filename)}:{code.co_firstlineno}: {what}")
+
+
 def _operation(route: _Route, types: Types) -> Operation:
     function = route.function
     name = function.__name__
+    types.module = function.__module__
     hints = get_type_hints(function, include_extras=True)
     parameters = [_parameter(name, item, hints, types) for item in inspect.signature(function).parameters.values()]
     _check_path(name, route.path, parameters)

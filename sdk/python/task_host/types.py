@@ -6,6 +6,9 @@ texts, numbers and lists of them pass as they are.
 
 from __future__ import annotations
 
+import functools
+import operator
+import sys
 import types
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
@@ -85,14 +88,17 @@ class Member:
 
 @dataclass
 class Definition:
-    """A record or an enum of the API."""
+    """A record, an enum or a variant of the API."""
 
     name: str
-    python: type
-    #: The fields of a record. None for an enum.
-    members: list[Member] | None
-    #: The cases of an enum, with their names in WIT.
-    cases: list[tuple[str, Enum]]
+    #: The class, or the union.
+    python: Any
+    #: The fields of a record. None for other types.
+    members: list[Member] | None = None
+    #: The cases of an enum or a variant: their names in WIT, with the WIT of the payload if there is one.
+    cases: list[tuple[str, str | None]] | None = None
+    #: The module and the variable that hold a union, if it has one.
+    alias: tuple[str, str] | None = None
 
 
 def is_union(hint: Any) -> bool:
@@ -100,7 +106,9 @@ def is_union(hint: Any) -> bool:
 
 
 def unannotated(hint: Any) -> tuple[Any, list[Any]]:
-    """Returns a type and what `Annotated` says about it."""
+    """Returns a type without its alias, and what `Annotated` says about it."""
+    # `type Name = …` of Python 3.12.
+    hint = getattr(hint, "__value__", hint)
     if get_origin(hint) is Annotated:
         inner, *notes = get_args(hint)
         inner, more = unannotated(inner)
@@ -122,6 +130,8 @@ class Types:
         self.pages: dict[str, str] = {}
         #: The module of the bindings with the classes of the interface. None outside of a component.
         self.bindings: Any = None
+        #: The module of the function whose types are read: its variables are names of unions.
+        self.module = ""
         self._open: list[type] = []
 
     def shape(self, hint: Any, place: str) -> Shape:
@@ -161,15 +171,15 @@ class Types:
             return self._record(hint, place)
         raise TypeError(
             f"{place}: the API has no type such as {getattr(hint, '__name__', hint)}; use bool, int, float, str, bytes, "
-            "datetime, list[T], tuple[…], dict[str, T], T | None, a dataclass or an Enum"
+            "datetime, list[T], tuple[…], dict[str, T], T | None, a dataclass, a union of dataclasses or an Enum"
         )
 
     def _option(self, hint: Any, place: str) -> Shape:
         parts = [part for part in get_args(hint) if part not in (type(None), Absent)]
-        if len(parts) != 1:
-            raise TypeError(f"{place}: the API has no union of types: use T | None, or a dataclass with optional fields")
-        inner = self.shape(parts[0], place)
+        inner = self.shape(parts[0], place) if len(parts) == 1 else self._variant(parts, place)
         lift, lower = inner.lift, inner.lower
+        if len(parts) == len(get_args(hint)):
+            return inner
         if Absent not in get_args(hint):
             return Shape(f"option<{inner.wit}>", _maybe(lift), _maybe(lower), inner.checks)
         if type(None) not in get_args(hint):
@@ -225,14 +235,14 @@ class Types:
             checks,
         )
 
-    def _define(self, python: type, members: list[Member] | None, cases: list[tuple[str, Enum]]) -> Definition:
-        name = kebab(python.__name__)
-        known = self.definitions.get(name)
-        if known is not None and known.python is not python:
-            raise TypeError(f"two types of the API have the name {python.__name__}: rename one")
-        definition = known or Definition(name, python, members, cases)
-        self.definitions[name] = definition
-        return definition
+    def _define(self, definition: Definition) -> Definition:
+        if definition.name in ("problem", "datetime"):
+            raise TypeError(f"the platform has a type of the name {definition.name}: rename {camel(definition.name)}")
+        known = self.definitions.setdefault(definition.name, definition)
+        if known.python != definition.python:
+            name = getattr(definition.python, "__name__", camel(definition.name))
+            raise TypeError(f"two types of the API have the name {name}: rename one")
+        return known
 
     def _enum(self, python: type[Enum]) -> Shape:
         for case in python:
@@ -244,10 +254,11 @@ class Types:
         cases = list(python)
         if not cases:
             raise TypeError(f"{python.__name__} needs at least one case")
-        definition = self._define(python, None, [(kebab(case.name), case) for case in cases])
-        cls = camel(definition.name)
+        name = kebab(python.__name__)
+        self._define(Definition(name, python, cases=[(kebab(case.name), None) for case in cases]))
+        cls = camel(name)
         return Shape(
-            f"%{definition.name}",
+            f"%{name}",
             lambda value: cases[value.value],
             lambda value: getattr(self.bindings, cls)(cases.index(value)),
         )
@@ -265,8 +276,9 @@ class Types:
             self._open.pop()
             if not members:
                 raise TypeError(f"{python.__name__} needs at least one field")
-        definition = self._define(python, members, [])
-        cls = camel(definition.name)
+        name = kebab(python.__name__)
+        self._define(Definition(name, python, members))
+        cls = camel(name)
 
         def lift(value: Any) -> Any:
             values = {}
@@ -288,7 +300,40 @@ class Types:
                 values[snake(member.name)] = part if member.shape.lower is None else member.shape.lower(part)
             return getattr(self.bindings, cls)(**values)
 
-        return Shape(f"%{definition.name}", lift, lower)
+        return Shape(f"%{name}", lift, lower)
+
+    def _variant(self, parts: list[Any], place: str) -> Shape:
+        """Returns the shape of a union of dataclasses. Its cases are tagged with the names of the classes; a class
+        without fields is a case without a payload."""
+        for part in parts:
+            if not (isinstance(part, type) and is_dataclass(part)):
+                raise TypeError(
+                    f"{place}: a union of the API consists of dataclasses, whose names say which one a value is, "
+                    f"and not of {getattr(part, '__name__', part)}"
+                )
+        payloads = {part: self._record(part, place) if fields(part) else None for part in parts}
+        union: Any = functools.reduce(operator.or_, parts)
+        cases = [(kebab(part.__name__), shape.wit if shape else None) for part, shape in payloads.items()]
+        alias = _alias(union, [self.module, *(part.__module__ for part in parts)])
+        name = kebab(alias[1]) if alias else "-or-".join(case for case, _ in cases)
+        self._define(Definition(name, union, cases=cases, alias=alias))
+        classes = {part: f"{camel(name)}_{camel(case)}" for part, (case, _) in zip(parts, cases)}
+        parts_of = {cls: part for part, cls in classes.items()}
+
+        def lift(value: Any) -> Any:
+            part = parts_of[type(value).__name__]
+            shape = payloads[part]
+            return part() if shape is None or shape.lift is None else shape.lift(value.value)
+
+        def lower(value: Any) -> Any:
+            if type(value) not in payloads:
+                expected = ", ".join(part.__name__ for part in parts)
+                raise TypeError(f"{place}: expected one of {expected}, and got a {type(value).__name__}")
+            shape = payloads[type(value)]
+            cls = getattr(self.bindings, classes[type(value)])
+            return cls() if shape is None or shape.lower is None else cls(shape.lower(value))
+
+        return Shape(f"%{name}", lift, lower)
 
     def _member(self, python: type, field: Field[Any], hint: Any) -> Member:
         place = f"{python.__name__}.{field.name}"
@@ -315,6 +360,16 @@ class Types:
             return getattr(self.bindings, camel(name))(items, page.next)
 
         return Shape(f"%{name}", None, lower_page)
+
+
+def _alias(union: Any, modules: list[str]) -> tuple[str, str] | None:
+    """Returns the variable that holds a union, with the first of these modules that has one."""
+    for module in modules:
+        for name, value in vars(sys.modules[module]).items() if module in sys.modules else ():
+            value = getattr(value, "__value__", value)
+            if is_union(value) and value == union and not name.startswith("_"):
+                return module, name
+    return None
 
 
 def optional(shape: Shape) -> Shape:

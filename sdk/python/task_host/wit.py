@@ -13,6 +13,7 @@ from typing import Any
 
 from .names import kebab
 from .service import Service
+from .types import Definition, is_union
 
 #: The packages of the platform, which are part of this one.
 PACKAGES = Path(__file__).parent / "wit"
@@ -23,16 +24,16 @@ def text(service: Service) -> str:
     api = service.api
     body: list[str] = []
     for definition in api.types.definitions.values():
-        body += _docs(documentation(definition.python), 1)
-        member_docs = members_documentation(definition.python)
-        if definition.members is None:
-            body.append(f"    enum %{definition.name} {{")
-            for name, _ in definition.cases:
-                body += [*_docs(member_docs.get(name, ""), 2), f"        %{name},"]
-        else:
+        body += _docs(documentation(definition), 1)
+        member_docs = members_documentation(definition)
+        if definition.members is not None:
             body.append(f"    record %{definition.name} {{")
-            for member in definition.members:
-                body += [*_docs(member_docs.get(member.name, ""), 2), f"        %{member.name}: {member.shape.wit},"]
+            members = [(member.name, f": {member.shape.wit}") for member in definition.members]
+        else:
+            body.append(f"    {'variant' if is_union(definition.python) else 'enum'} %{definition.name} {{")
+            members = [(name, f"({wit})" if wit else "") for name, wit in definition.cases or ()]
+        for name, rest in members:
+            body += [*_docs(member_docs.get(name, ""), 2), f"        %{name}{rest},"]
         body.append("    }")
     for name, item in api.types.pages.items():
         body.append(f"    record %{name} {{ items: list<{item}>, next: option<string> }}")
@@ -66,8 +67,8 @@ def docs_section(service: Service) -> tuple[str, bytes]:
     types: dict[str, Any] = {}
     for definition in api.types.definitions.values():
         types[definition.name] = {
-            "docs": documentation(definition.python),
-            "items": members_documentation(definition.python),
+            "docs": documentation(definition),
+            "items": members_documentation(definition),
         }
     functions = {op.name: {"docs": inspect.getdoc(op.function) or ""} for op in api.operations}
     docs = documentation_of_module(service)
@@ -95,33 +96,41 @@ def documentation_of_module(service: Service) -> str:
     return (inspect.getdoc(module) or "") if module else ""
 
 
-def documentation(python: type) -> str:
-    """Returns the docstring of a class that its author wrote."""
-    tree = _tree(python)
-    return (ast.get_docstring(tree) or "") if tree else ""
+def documentation(definition: Definition) -> str:
+    """Returns the docstring of a class that its author wrote, or the text that follows the variable of a union."""
+    if definition.alias is not None:
+        module, variable = definition.alias
+        return _texts(_tree(sys.modules[module])).get(variable, "")
+    tree = _tree(definition.python)
+    return (ast.get_docstring(tree) or "") if isinstance(tree, ast.ClassDef) else ""
 
 
-def members_documentation(python: type) -> dict[str, str]:
+def members_documentation(definition: Definition) -> dict[str, str]:
     """Returns the texts that follow the fields or the cases of a class, by their names in WIT."""
-    tree = _tree(python)
-    docs: dict[str, str] = {}
-    for member, after in zip(tree.body, tree.body[1:]) if tree else ():
-        targets = [member.target] if isinstance(member, ast.AnnAssign) else getattr(member, "targets", [])
+    return {kebab(name): text for name, text in _texts(_tree(definition.python)).items()}
+
+
+def _texts(tree: ast.Module | ast.ClassDef | None) -> dict[str, str]:
+    """Returns the texts that follow the variables of a module or a class."""
+    texts: dict[str, str] = {}
+    for variable, after in zip(tree.body, tree.body[1:]) if tree else ():
+        targets = getattr(variable, "targets", None) or [getattr(variable, "target", getattr(variable, "name", None))]
         if (
-            targets
-            and isinstance(targets[0], ast.Name)
+            isinstance(targets[0], ast.Name)
             and isinstance(after, ast.Expr)
             and isinstance(after.value, ast.Constant)
             and isinstance(after.value.value, str)
         ):
-            docs[kebab(targets[0].id)] = inspect.cleandoc(after.value.value)
-    return docs
+            texts[targets[0].id] = inspect.cleandoc(after.value.value)
+    return texts
 
 
-def _tree(python: type) -> ast.ClassDef | None:
+def _tree(python: Any) -> ast.Module | ast.ClassDef | None:
     try:
-        source = textwrap.dedent(inspect.getsource(python))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(python)))
     except (OSError, TypeError):
         return None
-    [tree] = ast.parse(source).body
-    return tree if isinstance(tree, ast.ClassDef) else None
+    if inspect.ismodule(python):
+        return tree
+    [statement] = tree.body
+    return statement if isinstance(statement, ast.ClassDef) else None

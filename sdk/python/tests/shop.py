@@ -46,6 +46,21 @@ class Change:
     name: Annotated[str | None | Absent, Check(max_length=40)] = ABSENT
 
 
+@dataclass
+class Card:
+    number: Annotated[str, Check(min_length=4)]
+    expires: datetime | None = None
+
+
+@dataclass
+class Cash:
+    """Coins and notes."""
+
+
+Payment = Card | Cash
+"""How something is paid."""
+
+
 @service.post("/items", location="/items/{id}")
 def create(draft: Draft) -> Item:
     """Adds an item."""
@@ -102,6 +117,13 @@ def sell(id: int, at: Annotated[datetime | None, Check()] = None) -> Item:
     sql("update items set state = {state}, sold_at = {time} where id = {id}", state=State.SOLD, time=time, id=id).execute()
     event("item.sold", id)
     return get(id)
+
+
+@service.post("/items/{id}/payments", status=200)
+def pay(id: int, payment: Payment, rest: Payment | None = None) -> list[Payment]:
+    if isinstance(payment, Card) and payment.number == "0000":
+        raise Problem(422, "card-refused", "The card was refused")
+    return [payment, rest or Cash()]
 
 
 @service.get("/careless")

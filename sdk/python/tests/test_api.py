@@ -1,8 +1,10 @@
 """The WIT, the routes and the constraints follow from the code."""
 
 import json
+from collections import namedtuple
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ import shop
 from task_host import Cursor, Page, Service, files, wit
 from task_host.build import custom_section
 from task_host.names import camel, kebab, snake
+from task_host.types import Types
 
 WIT = """\
 package %corner-shop:api;
@@ -44,6 +47,15 @@ interface %corner-shop {
     record %change {
         %name: option<option<string>>,
     }
+    record %card {
+        %number: string,
+        %expires: option<datetime>,
+    }
+    /// How something is paid.
+    variant %payment {
+        %card(%card),
+        %cash,
+    }
     record %item-page { items: list<%item>, next: option<string> }
     /// Adds an item.
     %create: func(%draft: %draft) -> result<%item, problem>;
@@ -65,6 +77,7 @@ def test_the_documentation_is_a_section_of_the_component():
     docs = json.loads(content[1:])["interfaces"]["corner-shop"]
     assert docs["types"]["item"] == {"docs": "Something to buy.", "items": {"name": "In the shop's own words."}}
     assert docs["types"]["draft"]["docs"] == ""
+    assert docs["types"]["payment"] == {"docs": "How something is paid.", "items": {}}
     assert docs["funcs"]["create"]["docs"] == "Adds an item."
     assert custom_section("ab", b"x" * 200) == b"\0\xcb\x01\x02ab" + b"x" * 200
 
@@ -85,6 +98,7 @@ def test_constraints_name_their_places():
         f"{prefix}draft.price": {"minimum": 0},
         f"{prefix}draft.tags[]": {"pattern": "^[a-z]+$"},
         f"{prefix}change.name": {"max_length": 40},
+        f"{prefix}card.number": {"min_length": 4},
     }
 
 
@@ -102,6 +116,16 @@ class Colour(Enum):
 
 
 @dataclass
+class Link:
+    id: int
+
+
+@dataclass
+class Problem:
+    id: int
+
+
+@dataclass
 class Chain:
     next: "Chain | None"
 
@@ -115,6 +139,9 @@ def f() -> list[Page[int]]: ...
 def g() -> Colour: ...
 def h() -> Chain: ...
 def i(x: dict[int, int]) -> None: ...
+def chain() -> shop.Card | shop.Cash: ...
+def link(x: Link) -> None: ...
+def j(x: Problem) -> None: ...
 
 
 @pytest.mark.parametrize(
@@ -124,11 +151,13 @@ def i(x: dict[int, int]) -> None: ...
         (b, "/", "b, x: state its type"),
         (c, "/", "c, x: an operation names each of its parameters"),
         (d, "/", "d: state what it returns"),
-        (e, "/", "e, x: the API has no union of types"),
+        (e, "/", "e, x: a union of the API consists of dataclasses"),
         (f, "/", "a page is a result of its own"),
         (g, "/", "the API calls it 'light_blue'"),
         (h, "/", "Chain contains itself"),
         (i, "/", "the keys of an object are texts"),
+        (j, "/", "the platform has a type of the name problem"),
+        (link, "/", "the operation link has the name of a type"),
         (shop.get, "x", "the path x must begin with /"),
         (shop.get, "/{key}", "the path names {key}, but the function has no parameter key"),
     ],
@@ -139,6 +168,44 @@ def test_a_mistake_is_named_with_what_to_write(function, path, reason):
     with pytest.raises(TypeError) as mistake:
         service.api
     assert reason in str(mistake.value)
+    code = function.__code__ if function is not shop.get else function.__wrapped__.__code__
+    assert f"{Path(code.co_filename).name}:{code.co_firstlineno}: " in str(mistake.value)
+
+
+def test_a_union_has_the_name_of_its_variable_or_of_its_cases():
+    service = Service("Test")
+    service.get("/")(chain)
+    assert "variant %payment {\n        %card(%card),\n        %cash,\n    }" in wit.text(service)
+    assert "%chain: func() -> result<%payment, problem>;" in wit.text(service)
+
+    def mixed() -> shop.Cash | Link: ...
+
+    service.get("/mixed")(mixed)
+    assert "variant %cash-or-link {\n        %cash,\n        %link(%link),\n    }" in wit.text(service)
+
+
+class Bindings:
+    """What a component has as the classes of the interface."""
+
+    Card = namedtuple("Card", ["number", "expires"])
+    Payment_Card = namedtuple("Payment_Card", ["value"])
+    Payment_Cash = namedtuple("Payment_Cash", [])
+
+
+def test_a_value_of_a_union_is_tagged_with_its_case():
+    types = Types()
+    shape = types.shape(shop.Payment | None, "payment")
+    types.bindings = Bindings
+    for value, bound in [
+        (shop.Card("1234"), Bindings.Payment_Card(Bindings.Card("1234", None))),
+        (shop.Cash(), Bindings.Payment_Cash()),
+        (None, None),
+    ]:
+        assert shape.lower(value) == bound
+        assert type(shape.lower(value)) is type(bound)
+        assert shape.lift(bound) == value
+    with pytest.raises(TypeError, match="payment: expected one of Card, Cash, and got a str"):
+        shape.lower("1234")
 
 
 def test_a_service_has_another_name_than_the_platforms_interfaces():

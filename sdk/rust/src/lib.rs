@@ -4,8 +4,8 @@
 //!
 //! - **Code first**: plain functions and types in a module with the attribute [`macro@service`]. The WIT is made
 //!   from them.
-//! - **WIT first**: the interface is in `.wit` files. [`bindings!`] makes its types, [`macro@operations`] marks their
-//!   implementation, and [`migrations!`] and [`assets!`] read folders.
+//! - **WIT first**: the interface is in `.wit` files. [`bindings!`] makes its types, [`row!`] and [`column!`] read them
+//!   from rows, [`macro@operations`] marks their implementation, and [`component!`] makes the component of it.
 //!
 //! ```
 //! use task_host_sdk::prelude::*;
@@ -78,6 +78,8 @@ pub mod prelude {
 /// What the macros' expansions use. Not for other code.
 #[doc(hidden)]
 pub mod __private {
+    #[cfg(not(target_family = "wasm"))]
+    pub use crate::operation::named;
     pub use crate::operation::{read, start, write};
     #[cfg(not(target_family = "wasm"))]
     pub use inventory;

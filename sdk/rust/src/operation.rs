@@ -31,6 +31,12 @@ pub fn read<T, E>(body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     run(true, body)
 }
 
+/// Runs an operation of a service whose interface is written in WIT. It only reads if the route says so.
+#[cfg(not(target_family = "wasm"))]
+pub fn named<T, E>(name: &str, body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    run(crate::testing::only_reads(name), body)
+}
+
 #[cfg(target_family = "wasm")]
 #[inline]
 fn run<T, E>(_read_only: bool, body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {

@@ -120,6 +120,52 @@ impl service::Constraint {
 }
 
 impl service::Route {
+    /// Creates a route of a GET, which only reads. `operation` is a function of the WIT, such as
+    /// `bookmarks:api/bookmarks#get`.
+    pub fn get(path: impl Into<String>, operation: impl Into<String>) -> Self {
+        Self::new(service::Method::Get, path, operation, service::Access::Read)
+    }
+
+    /// Creates a route of a POST, which may write.
+    pub fn post(path: impl Into<String>, operation: impl Into<String>) -> Self {
+        Self::new(
+            service::Method::Post,
+            path,
+            operation,
+            service::Access::Write,
+        )
+    }
+
+    /// Creates a route of a PUT, which may write.
+    pub fn put(path: impl Into<String>, operation: impl Into<String>) -> Self {
+        Self::new(
+            service::Method::Put,
+            path,
+            operation,
+            service::Access::Write,
+        )
+    }
+
+    /// Creates a route of a PATCH, which may write.
+    pub fn patch(path: impl Into<String>, operation: impl Into<String>) -> Self {
+        Self::new(
+            service::Method::Patch,
+            path,
+            operation,
+            service::Access::Write,
+        )
+    }
+
+    /// Creates a route of a DELETE, which may write.
+    pub fn delete(path: impl Into<String>, operation: impl Into<String>) -> Self {
+        Self::new(
+            service::Method::Delete,
+            path,
+            operation,
+            service::Access::Write,
+        )
+    }
+
     /// Creates a route that answers 200 with the whole result.
     pub fn new(
         method: service::Method,

@@ -25,9 +25,9 @@ use crate::bindings::task_host::platform::events::Event;
 use crate::bindings::task_host::platform::sql::Dialect;
 use crate::bindings::wasi::clocks::wall_clock::Datetime;
 use crate::platform::Platform as _;
-use crate::service::{Description, Migration};
+use crate::service::{Access, Description, Migration};
 
-/// A service of this program. The macro `service` registers it.
+/// A service of this program. The macros `service` and `component` register it.
 #[derive(Debug)]
 pub struct Service {
     /// Describes the service.
@@ -97,9 +97,9 @@ pub fn run_on<T>(database: Database, body: impl FnOnce() -> T) -> T {
 
 fn migrations() -> Vec<Migration> {
     let mut services = inventory::iter::<Service>.into_iter();
-    let service = services
-        .next()
-        .expect("there is no service: the attribute #[service] makes one of a module");
+    let service = services.next().expect(
+        "there is no service: the attribute #[service] makes one of a module, and component! one of a WIT",
+    );
     assert!(
         services.next().is_none(),
         "there are two services: give each a package of its own, or call testing::run_with"
@@ -107,7 +107,18 @@ fn migrations() -> Vec<Migration> {
     (service.describe)().migrations
 }
 
-/// Compiles each statement of the program on the migrated schema. The macro `service` makes a test of it.
+/// Whether all routes of a function, named as in WIT, only read.
+pub(crate) fn only_reads(function: &str) -> bool {
+    let services = inventory::iter::<Service>.into_iter();
+    let routes = services.flat_map(|service| (service.describe)().routes);
+    let mut routes = routes
+        .filter(|route| route.operation.rsplit('#').next() == Some(function))
+        .peekable();
+    routes.peek().is_some() && routes.all(|route| route.access == Access::Read)
+}
+
+/// Compiles each statement of the program on the migrated schema. The macros `service` and `component` make a test of
+/// it.
 ///
 /// # Panics
 /// If a statement does not compile. The message names all of them with their lines.

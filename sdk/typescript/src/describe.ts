@@ -119,7 +119,11 @@ export function parametersOf(parameters: Record<string, Type> = {}): [string, Ty
 function namedTypes(module: Module, operations: [string, Operation][]): Map<Named, string> {
   const names = new Map<Named, string>();
   // Types and operations share their names in WIT.
-  const taken = new Map(operations.map(([name]) => [name, `the operation ${name}`]));
+  const taken = new Map(["problem", "datetime"].map((name) => [name, "the platform's type"]));
+  for (const [name] of operations) {
+    if (taken.has(name)) throw new TypeError(`two things in the API are called ${name}: ${taken.get(name)} and an operation`);
+    taken.set(name, `the operation ${name}`);
+  }
   const add = (type: Named, name: string, origin: string) => {
     const other = taken.get(name);
     if (other) throw new TypeError(`two things in the API are called ${name}: ${other} and ${origin}`);

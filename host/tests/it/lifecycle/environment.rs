@@ -159,10 +159,11 @@ fn a_log_that_would_silence_errors_is_refused() {
 }
 
 #[test]
-fn inspect_compiles_within_the_time_that_it_is_given() {
+fn inspect_and_test_compile_within_the_time_that_they_are_given() {
     let component = built("tasks.wasm").display().to_string();
     let line = ["inspect", &*component, "--compile-timeout", "1ms"];
     with(&[], &line).says(1, &["1ms"]);
     let variable = ("TASK_HOST_COMPILE_TIMEOUT", "1ms");
     with(&[variable], &["inspect", &component]).says(1, &["1ms"]);
+    with(&[variable], &["test", &component]).says(1, &["1ms"]);
 }

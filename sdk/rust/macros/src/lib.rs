@@ -83,7 +83,8 @@ pub fn data(input: TokenStream) -> TokenStream {
     finish(data::expand(&input))
 }
 
-/// Marks an implementation of exported functions: a panic in one is logged with its message and place.
+/// Marks an implementation of exported functions, for an interface that is written in WIT: a panic in one is logged
+/// with its message and place. In a test, each is a transaction, and one whose route reads cannot write.
 #[proc_macro_attribute]
 pub fn operations(arguments: TokenStream, item: TokenStream) -> TokenStream {
     if let Some(error) = without_arguments(arguments) {

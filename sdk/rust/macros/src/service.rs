@@ -6,15 +6,17 @@
 mod checks;
 pub mod names;
 mod operation;
-mod types;
+pub mod types;
 mod wit;
+
+use std::collections::{BTreeMap, HashMap};
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Item, ItemFn, ItemMod, LitStr, Meta, Token, parse_quote};
 
-use operation::Operation;
+use operation::{Operation, OutcomeShape};
 use types::Types;
 
 /// The arguments of the attribute.
@@ -92,6 +94,8 @@ pub fn expand(arguments: Arguments, mut module: ItemMod) -> syn::Result<TokenStr
             "the service has no operation: give a function an attribute such as #[get(\"/bookmarks\")]",
         ));
     }
+
+    check_names(&types, &operations)?;
 
     let package = format!("{interface}:api");
     let wit = wit::Interface {
@@ -215,6 +219,40 @@ pub fn expand(arguments: Arguments, mut module: ItemMod) -> syn::Result<TokenStr
     Ok(quote!(#module))
 }
 
+/// Checks that everything in the interface has a name of its own: in WIT, types and functions share their names.
+fn check_names(types: &Types, operations: &[Operation]) -> syn::Result<()> {
+    let platform = |name: &str| (name.to_owned(), format!("the platform's type `{name}`"));
+    let mut taken = HashMap::from([platform("problem"), platform("datetime")]);
+    let types = types.0.iter().map(|definition| {
+        let what = format!("the type `{}`", definition.ident);
+        (definition.name.clone(), &definition.ident, what)
+    });
+    let mut pages = BTreeMap::new();
+    for operation in operations {
+        if let OutcomeShape::Page { wit, .. } = &operation.result.shape {
+            // Pages of the same items are one type.
+            pages.entry(wit::page_name(wit)).or_insert(&operation.ident);
+        }
+    }
+    let pages = pages
+        .into_iter()
+        .map(|(name, ident)| (name, ident, format!("the page that `{ident}` returns")));
+    let operations = operations.iter().map(|operation| {
+        let what = format!("the operation `{}`", operation.ident);
+        (operation.name.clone(), &operation.ident, what)
+    });
+    for (name, ident, what) in types.chain(pages).chain(operations) {
+        if let Some(other) = taken.get(&name) {
+            return Err(syn::Error::new(
+                ident.span(),
+                format!("{other} and {what} have the same name in the API, `{name}`: rename one"),
+            ));
+        }
+        taken.insert(name, what);
+    }
+    Ok(())
+}
+
 fn folder(folder: Option<&LitStr>, macro_name: &str) -> TokenStream {
     let macro_name = syn::Ident::new(macro_name, Span::call_site());
     match folder {
@@ -294,6 +332,23 @@ mod tests {
             (
                 "#[get(\"/\")] fn a() {} #[health] fn b(c: u8) {}",
                 "no parameters",
+            ),
+            (
+                "#[derive(Data)] struct Note { id: i64 } #[get(\"/\")] fn note() {}",
+                "the type `Note` and the operation `note` have the same name in the API, `note`",
+            ),
+            (
+                "#[derive(Data)] struct Problem { id: i64 } #[get(\"/\")] fn a() {}",
+                "the platform's type `problem` and the type `Problem`",
+            ),
+            (
+                "#[derive(Data)] struct A { id: i64 } #[derive(Data)] struct APage { id: i64 }
+                 #[get(\"/\")] fn b() -> Result<Page<A>> {}",
+                "the type `APage` and the page that `b` returns",
+            ),
+            (
+                "#[get(\"/\")] fn list() {} #[get(\"/all\")] fn list_() {}",
+                "the operation `list` and the operation `list_`",
             ),
         ] {
             let error = expanded(&format!("mod test {{ {content} }}")).unwrap_err();

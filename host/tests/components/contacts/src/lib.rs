@@ -11,7 +11,7 @@ mod contacts;
 mod schema;
 mod service;
 
-/// The implementation of the exported interfaces, one in each module.
+/// The implementation of the exported interface.
 struct Component;
 
 /// The text whose last digit is the revision, from 0 to 3.

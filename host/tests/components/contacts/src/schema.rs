@@ -10,6 +10,9 @@
 //! Two consecutive revisions can serve at the same time: each reads what the other writes, and
 //! neither uses a column that the other's step has dropped.
 
+use task_host_sdk::sql;
+use task_host_sdk::sql::Statement;
+
 /// Each step: the revision that adds it, its name and its statements.
 pub const STEPS: [(usize, &str, &str); 4] = [
     (
@@ -38,32 +41,32 @@ pub const STEPS: [(usize, &str, &str); 4] = [
     ),
 ];
 
-/// Returns the statement that reads a contact.
-pub fn select_statement(revision: usize) -> &'static str {
+/// Returns the statement that reads a contact's number.
+pub fn phone_of(revision: usize, name: &str) -> Statement {
     match revision {
-        0 => "select phone from contacts where name = $1",
-        1 => {
+        0 => sql!("select phone from contacts where name = {name}"),
+        1 => sql!(
             "select case when exists (select 1 from contacts_moved) then number else phone end
-             from contacts where name = $1"
-        }
-        _ => "select number from contacts where name = $1",
+             from contacts where name = {name}"
+        ),
+        _ => sql!("select number from contacts where name = {name}"),
     }
 }
 
 /// Returns the statement that creates a contact or replaces the one with its name.
-pub fn upsert_statement(revision: usize) -> &'static str {
+pub fn upsert(revision: usize, name: &str, phone: &str) -> Statement {
     match revision {
-        0 => {
-            "insert into contacts (name, phone) values ($1, $2)
+        0 => sql!(
+            "insert into contacts (name, phone) values ({name}, {phone})
              on conflict (name) do update set phone = excluded.phone"
-        }
-        1 => {
-            "insert into contacts (name, phone, number) values ($1, $2, $2)
+        ),
+        1 => sql!(
+            "insert into contacts (name, phone, number) values ({name}, {phone}, {phone})
              on conflict (name) do update set phone = excluded.phone, number = excluded.number"
-        }
-        _ => {
-            "insert into contacts (name, number) values ($1, $2)
+        ),
+        _ => sql!(
+            "insert into contacts (name, number) values ({name}, {phone})
              on conflict (name) do update set number = excluded.number"
-        }
+        ),
     }
 }

@@ -30,11 +30,7 @@ impl Interface<'_> {
         let mut pages = BTreeMap::new();
         for operation in self.operations {
             if let OutcomeShape::Page { item, wit } = &operation.result.shape {
-                let name: String = wit
-                    .chars()
-                    .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-                    .collect();
-                let name = format!("{}-page", name.trim_matches('-'));
+                let name = page_name(wit);
                 let alias = format!("__{}", name.replace('-', "_"));
                 let alias = Ident::new(&alias, Span::call_site());
                 pages.insert(wit.as_str(), (name, alias, item));
@@ -231,6 +227,15 @@ impl Interface<'_> {
         section.extend(format!("{{\"docs\":{docs},\"interfaces\":{interfaces}}}").bytes());
         section
     }
+}
+
+/// Returns the name in WIT of the page of items of a type.
+pub fn page_name(item: &str) -> String {
+    let name: String = item
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    format!("{}-page", name.trim_matches('-'))
 }
 
 fn put(text: &mut String, part: std::fmt::Arguments<'_>) {
