@@ -15,5 +15,6 @@ mod round_trip;
 mod running;
 mod scalars;
 pub(super) mod support;
+mod tools;
 mod unknown;
 mod writing;
