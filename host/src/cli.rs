@@ -18,6 +18,7 @@ mod history;
 mod import;
 mod inspect;
 mod keygen;
+mod mcp;
 mod new;
 mod openapi;
 mod promote;
@@ -89,6 +90,8 @@ enum Command {
     Openapi(openapi::Args),
     /// Call one operation of a running host
     Call(call::Args),
+    /// Connect an agent that speaks MCP over standard input and output to a running host
+    Mcp(mcp::Args),
     /// Copy the whole database, including the host's own tables, into a new file; the host may be running
     Backup(backup::Args),
     /// Write all data of the logic to standard output as JSON Lines; the host may be running
@@ -132,6 +135,7 @@ fn execute(command: &Command) -> Result<(), Failure> {
         Command::Inspect(args) => inspect::run(args),
         Command::Openapi(args) => openapi::run(args),
         Command::Call(args) => call::run(args),
+        Command::Mcp(args) => mcp::run(args),
         Command::Backup(args) => backup::run(args),
         Command::Export(args) => export::run(args),
         Command::Import(args) => import::run(args),

@@ -23,7 +23,7 @@ pub const DETAIL: &str = "task_host::detail";
 
 /// The paths that the host answers itself, together with everything below them. A component's
 /// routes and assets must not use them.
-pub const RESERVED_PATHS: [&str; 7] = [
+pub const RESERVED_PATHS: [&str; 8] = [
     "/health",
     "/livez",
     "/readyz",
@@ -31,6 +31,7 @@ pub const RESERVED_PATHS: [&str; 7] = [
     "/openapi.json",
     "/metrics",
     "/events",
+    "/mcp",
 ];
 
 /// The codes of the problems that report a fault of the logic. They are also labels of the metrics.
@@ -83,6 +84,8 @@ const OTHER_PROBLEMS: &[&str] = &[
     "body-timeout",
     "body-incomplete",
     "too-many-event-streams",
+    "too-many-mcp-streams",
+    "not-acceptable",
     "foreign-host",
     "foreign-origin",
     "unauthorized",

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::Rng as _;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tracing::trace_span;
 
 use self::attempt::AttemptError;
@@ -115,6 +115,11 @@ impl Service {
     /// another revision becomes active meanwhile.
     pub fn begin(&self, client: Client<'_>) -> Arc<Revision> {
         self.traffic.choose(client)
+    }
+
+    /// Changes whenever clients may get another revision than before.
+    pub fn switches(&self) -> watch::Receiver<()> {
+        self.traffic.changes()
     }
 
     /// Returns the active revision.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
 
 use super::Revision;
 use super::shadow::Shadow;
@@ -72,6 +73,8 @@ impl Share {
 /// The revisions that serve. Changes are atomic.
 pub(super) struct Traffic {
     routing: ArcSwap<Routing>,
+    /// Changes after each change of the routing.
+    changes: watch::Sender<()>,
     metrics: Arc<Metrics>,
 }
 
@@ -89,6 +92,7 @@ impl Traffic {
                 active,
                 candidate: None,
             }),
+            changes: watch::Sender::new(()),
             metrics,
         }
     }
@@ -96,6 +100,11 @@ impl Traffic {
     /// The revision that a client's request begins on.
     pub(super) fn choose(&self, client: Client<'_>) -> Arc<Revision> {
         self.routing.load().choose(client).clone()
+    }
+
+    /// Changes whenever clients may get another revision than before.
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     pub(super) fn active(&self) -> Arc<Revision> {
@@ -123,7 +132,9 @@ impl Traffic {
             active,
             candidate: None,
         };
-        self.routing.swap(Arc::new(routing)).active.clone()
+        let before = self.routing.swap(Arc::new(routing)).active.clone();
+        self.changes.send_replace(());
+        before
     }
 
     pub(super) fn set_candidate(&self, candidate: Candidate) {
@@ -142,6 +153,7 @@ impl Traffic {
             active: routing.active.clone(),
             candidate: candidate.clone(),
         });
+        self.changes.send_replace(());
         before.candidate.clone()
     }
 }

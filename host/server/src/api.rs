@@ -17,6 +17,7 @@ use bytes::Bytes;
 use hyper::body::Body as _;
 use percent_encoding::percent_decode_str;
 
+pub(super) use self::answer::NextPage;
 use super::app::App;
 use super::body::{self, BodyError, Limits};
 use super::fallback::{READ_ONLY, options};
@@ -190,7 +191,8 @@ impl Target<'_> {
     }
 }
 
-async fn read_body(app: &App, parts: &Parts, body: Body) -> Result<Bytes, Problem> {
+/// Reads a request's body within the host's limits.
+pub(super) async fn read_body(app: &App, parts: &Parts, body: Body) -> Result<Bytes, Problem> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 use contract::RouteIndex;
 use request::{Answered, Client, Error, Health, Request, Revision, Service, StorageFault};
@@ -16,6 +17,9 @@ pub trait Api: Send + Sync + 'static {
 
     /// Returns the revision that a client's request begins on now.
     fn begin(&self, client: Client<'_>) -> Arc<Revision>;
+
+    /// Changes whenever [`Api::begin`] may return another revision for a client than before.
+    fn switches(&self) -> watch::Receiver<()>;
 
     /// Answers a request with a route of a revision. Dropping the future before the commit began
     /// rolls everything back.
@@ -53,6 +57,10 @@ impl Api for Service {
 
     fn begin(&self, client: Client<'_>) -> Arc<Revision> {
         Service::begin(self, client)
+    }
+
+    fn switches(&self) -> watch::Receiver<()> {
+        Service::switches(self)
     }
 
     async fn answer(

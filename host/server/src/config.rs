@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue};
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, ValueEnum};
 use humantime::parse_duration;
 use url::Url;
 
@@ -87,6 +87,22 @@ pub struct Config {
     #[arg(long, env = "TASK_HOST_MAX_EVENT_STREAMS", default_value = "1000")]
     pub max_event_streams: NonZeroU32,
 
+    /// Whether agents can use the operations as tools, at /mcp (Model Context Protocol). `read-only`:
+    /// only those that change nothing
+    #[arg(
+        long,
+        env = "TASK_HOST_MCP",
+        value_name = "MODE",
+        value_enum,
+        default_value = "on"
+    )]
+    pub mcp: McpMode,
+
+    /// Maximum number of agents that stay connected to be told of new logic. Further agents get 503,
+    /// and can use the tools without it
+    #[arg(long, env = "TASK_HOST_MAX_MCP_STREAMS", default_value = "1000")]
+    pub max_mcp_streams: NonZeroU32,
+
     /// Origin whose pages may use the API, such as `https://app.example.com`; repeatable. `*` allows
     /// every origin, `none` turns CORS off. Upper case, a default port and a slash at the end do not
     /// matter
@@ -127,6 +143,17 @@ pub struct Config {
     /// heading in the help.
     #[command(flatten)]
     pub admin: admin::Config,
+}
+
+/// Which operations are tools for agents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum McpMode {
+    /// All of them.
+    On,
+    /// None. Nothing is served at `/mcp`.
+    Off,
+    /// Those that change nothing.
+    ReadOnly,
 }
 
 /// The path prefix that clients see: empty, or one slash before each of its segments.
@@ -274,6 +301,7 @@ mod tests {
             ["--max-connections", "0"],
             ["--buffer-limit", "0"],
             ["--connection-buffer-limit", "100KiB"],
+            ["--mcp", "yes"],
             ["--public-path", "staging"],
             ["--public-path", "//elsewhere.example"],
             ["--public-path", "/a/../b"],

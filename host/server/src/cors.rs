@@ -22,11 +22,11 @@ const METHODS: HeaderValue =
 /// `Access-Control-Allow-Credentials`, so that the browser adds none of the person's.
 const HEADERS: HeaderValue = HeaderValue::from_static(
     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, \
-     Last-Event-ID, X-Request-Id, Task-Host-Client, traceparent, tracestate, baggage, *",
+     Last-Event-ID, Mcp-Session-Id, Mcp-Protocol-Version, X-Request-Id, Task-Host-Client, traceparent, tracestate, baggage, *",
 );
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "ETag, Location, Link, X-Request-Id, Retry-After, Preference-Applied, Task-Host-Revision, \
-     Idempotent-Replayed",
+     Idempotent-Replayed, Mcp-Session-Id",
 );
 /// The longest time that browsers accept.
 const MAX_AGE_SECONDS: HeaderValue = HeaderValue::from_static("7200");

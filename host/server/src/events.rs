@@ -108,13 +108,18 @@ async fn open(
     let held = (permit, app.metrics.event_stream());
     let messages = messages(subscription, query.kinds, SILENCE, held);
     let drained = app.readiness.clone().until_withdrawn();
-    let mut response = Response::new(Body::from_stream(messages.take_until(drained)));
+    Ok(streaming(Body::from_stream(messages.take_until(drained))))
+}
+
+/// Makes a response of server-sent events.
+pub(super) fn streaming(messages: Body) -> Response {
+    let mut response = Response::new(messages);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Without this header nginx buffers the answer.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(response)
+    response
 }
 
 /// The cursor that a returning client sends.

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use clap::Parser;
 use http_body_util::BodyExt;
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tower::ServiceExt;
 
 use super::{Api, Config, Server};
@@ -40,6 +40,7 @@ pub(super) struct Fake {
     pub(super) release: Notify,
     /// The client of the last request.
     pub(super) client: Mutex<String>,
+    switches: watch::Sender<()>,
 }
 
 pub(super) const DIGEST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -85,6 +86,7 @@ impl Fake {
             begun: Notify::new(),
             release: Notify::new(),
             client: Mutex::default(),
+            switches: watch::Sender::new(()),
         })
     }
 
@@ -197,6 +199,10 @@ impl Api for Fake {
     fn begin(&self, client: Client<'_>) -> Arc<Revision> {
         *self.client.lock().unwrap() = format!("{client:?}");
         self.revision.clone()
+    }
+
+    fn switches(&self) -> watch::Receiver<()> {
+        self.switches.subscribe()
     }
 
     async fn answer(&self, _: &Arc<Revision>, route: RouteIndex, request: Request) -> Answered {

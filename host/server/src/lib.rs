@@ -4,6 +4,7 @@
 //! - `trace` is the outermost layer. It gives each request its id, span, metrics and log line.
 //! - `api` answers requests to the active revision: its operations and its web UI's files.
 //!   `prefer` reads the `Prefer` header.
+//! - `mcp` is `/mcp`: the operations as tools for agents.
 //! - `events` is `GET /events`. `health` has the probes and `/metrics`. `docs` has the API's
 //!   documentation. `console` has the operators' page.
 //! - [`admin`] is the admin API: it uploads components and runs deployments.
@@ -36,6 +37,7 @@ mod fallback;
 mod file;
 mod health;
 pub mod listen;
+mod mcp;
 mod openapi;
 pub mod operators;
 mod prefer;

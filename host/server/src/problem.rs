@@ -318,6 +318,26 @@ impl Problem {
         Problem::new(503, "too-many-event-streams", title).retry_after(UNAVAILABLE_RETRY)
     }
 
+    /// The limit of agents that are told of new logic is reached.
+    pub(super) fn too_many_mcp_streams() -> Problem {
+        let title = "Too many agents wait for notices";
+        Problem::new(503, "too-many-mcp-streams", title).retry_after(UNAVAILABLE_RETRY)
+    }
+
+    /// A page from elsewhere wants to use the tools.
+    pub(super) fn foreign_page() -> Problem {
+        let detail = "Pages can use /mcp only if --cors-origin names their origin. An asterisk does \
+                      not name it.";
+        Problem::new(403, "foreign-origin", "The request comes from a page")
+            .detail(detail.to_owned())
+    }
+
+    /// The client accepts nothing that this path can answer.
+    pub(super) fn not_acceptable(media_type: &str) -> Problem {
+        let title = "The client does not accept this path's media type";
+        Problem::new(406, "not-acceptable", title).detail(format!("Accept {media_type}."))
+    }
+
     /// The bodies and unread answers of this connection leave no room for another one.
     pub(super) fn connection_buffers_full() -> Problem {
         Problem::full().detail(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use axum::routing::{any, get};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
@@ -13,9 +13,11 @@ use tracing::info;
 use super::admin::Access;
 use super::app::App;
 use super::backend::Api;
+use super::config::McpMode;
 use super::events::{Events, Streams};
+use super::mcp::Mcp;
 use super::{
-    Config, Readiness, admin, api, buffered, console, docs, events, fallback, health, trace,
+    Config, Readiness, admin, api, buffered, console, docs, events, fallback, health, mcp, trace,
 };
 use deployment::Admin;
 use telemetry::metrics::Metrics;
@@ -81,17 +83,31 @@ impl Server {
             let follow = get(events::follow).with_state((app.clone(), streams.clone()));
             routes = routes.route("/events", follow);
         }
-        routes
+        let routes = routes
             .fallback(api::dispatch)
             .method_not_allowed_fallback(fallback::only_get)
+            .with_state(app.clone());
+        let routes = self.layered(routes);
+        if app.config.mcp == McpMode::Off {
+            return routes;
+        }
+        let mcp = Arc::new(Mcp::new(app.clone(), routes.clone()));
+        let mcp = Router::new()
+            .route(mcp::PATH, any(mcp::serve))
+            .with_state(mcp);
+        routes.merge(self.layered(mcp))
+    }
+
+    /// Adds what every request to the public port passes, the outermost layer last.
+    fn layered(&self, routes: Router) -> Router {
+        routes
             .layer(from_fn(buffered::count))
             .layer(
                 CompressionLayer::new()
                     .quality(CompressionLevel::Fastest)
                     .compress_when(SizeAbove::new(1024).and(docs::compressible)),
             )
-            .layer(from_fn_with_state(app.clone(), trace::trace))
-            .with_state(app.clone())
+            .layer(from_fn_with_state(self.app.clone(), trace::trace))
     }
 
     /// Returns the routes of the admin port.

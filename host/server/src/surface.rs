@@ -1,4 +1,5 @@
-//! What HTTP serves of one revision: its label, its web UI's files and its OpenAPI document.
+//! What HTTP serves of one revision: its label, its web UI's files, its OpenAPI document
+//! and its tools for agents.
 //!
 //! [`Surfaces`] has one [`Surface`] for each revision that serves, made at the revision's first
 //! request. Every request looks its surface up, so a lookup takes no lock: it reads a short list
@@ -16,6 +17,7 @@ use bytes::Bytes;
 
 use super::config::Config;
 use super::file::File;
+use super::mcp::Toolbox;
 use super::openapi;
 use contract::RouteIndex;
 use request::Revision;
@@ -89,6 +91,8 @@ pub(super) struct Surface {
     assets: OnceLock<HashMap<String, File>>,
     /// Made when it is first asked for.
     openapi: OnceLock<File>,
+    /// Made when an agent first asks.
+    toolbox: OnceLock<Toolbox>,
 }
 
 impl Surface {
@@ -101,6 +105,7 @@ impl Surface {
             templates: templates.map(|route| route.path.as_str().into()).collect(),
             assets: OnceLock::new(),
             openapi: OnceLock::new(),
+            toolbox: OnceLock::new(),
         }
     }
 
@@ -125,6 +130,11 @@ impl Surface {
             files.collect()
         });
         assets.get(path)
+    }
+
+    /// The tools of the revision.
+    pub(super) fn toolbox(&self, revision: &Revision) -> &Toolbox {
+        self.toolbox.get_or_init(|| Toolbox::new(revision))
     }
 
     /// The OpenAPI document of the revision, with the host's own paths.

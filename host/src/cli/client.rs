@@ -8,7 +8,7 @@ mod api;
 mod args;
 mod error;
 mod follow;
-mod sse;
+pub(super) mod sse;
 
 #[cfg(test)]
 pub(super) mod fake;

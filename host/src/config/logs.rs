@@ -95,7 +95,9 @@ pub struct Logs {
 
 /// Starts to send log lines to standard error, and spans to the collector if one is named.
 pub(super) fn init(args: &Args) -> Result<Logs, Failure> {
-    let filter = EnvFilter::try_new(&args.log).map_err(|error| Failure::setting("--log", error))?;
+    // The MCP SDK logs several lines for each message. A filter that names it shows them.
+    let filter = format!("rmcp=warn,{}", args.log);
+    let filter = EnvFilter::try_new(filter).map_err(|error| Failure::setting("--log", error))?;
     tls::install_provider();
     let traces = args.otlp_endpoint.as_deref().map(Traces::start);
     let traces = traces

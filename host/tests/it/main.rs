@@ -22,6 +22,7 @@ mod hostile;
 mod http;
 mod lifecycle;
 mod limits;
+mod mcp;
 mod project;
 mod replicas;
 mod sdk;

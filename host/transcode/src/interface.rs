@@ -58,6 +58,17 @@ pub struct ExportedInterface {
     pub name: String,
     /// Its documentation.
     pub docs: Option<String>,
+    /// The documentation of its package.
+    pub package_docs: Option<String>,
+}
+
+impl Function {
+    /// Returns the first paragraph of its documentation on one line, without the full stop.
+    pub(super) fn summary(&self) -> Option<String> {
+        let docs = self.docs.as_deref()?;
+        let (summary, _) = docs.split_once("\n\n").unwrap_or((docs, ""));
+        Some(summary.replace('\n', " ").trim_end_matches('.').to_owned())
+    }
 }
 
 impl ExportedInterface {
@@ -276,6 +287,9 @@ fn functions_of(
     let exported = Arc::new(ExportedInterface {
         name,
         docs: interface.docs.contents.clone(),
+        package_docs: interface
+            .package
+            .and_then(|package| resolve.packages[package].docs.contents.clone()),
     });
     interface
         .functions

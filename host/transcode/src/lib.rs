@@ -9,6 +9,7 @@
 //! | | attaches the component's constraints to its types | [`Interface::constrained`] |
 //! | | binds a route to its function and makes a plan | [`Operation::bind`] |
 //! | | writes the OpenAPI document | [`openapi()`] |
+//! | | makes the tools for agents | [`tools`] |
 //! | | compares the API with an earlier one | [`breaking_changes`], [`additions`] |
 //! | for each request | turns the request into arguments | [`Operation::read`] |
 //! | for each result | turns the result into an [`Outcome`] | [`Operation::write`], [`Operation::write_in`] |
@@ -52,6 +53,7 @@ mod operation;
 mod read;
 mod size;
 mod template;
+mod tool;
 mod types;
 mod write;
 
@@ -68,6 +70,7 @@ pub use self::layout::{Memory, ResultError};
 pub use self::openapi::{openapi, problem_schema};
 pub use self::operation::{BindError, BindFault, Input, InputError, Operation, Outcome, Reply};
 pub use self::template::{Template, TemplateError};
+pub use self::tool::{Tool, ToolRequest, instructions, tools};
 pub use self::types::{
     Case, Enum, Epoch, Field, HasName, Named, Record, ResultType, Type, TypeName, Variant,
 };

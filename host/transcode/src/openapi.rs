@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use self::endpoint::Endpoint;
 pub use self::responses::problem_schema;
-use self::schema::Schemas;
+pub(crate) use self::schema::{NO_NUL, Schemas};
 use super::operation::Operation;
 use super::types::snake_case;
 use contract::{Description, Method};

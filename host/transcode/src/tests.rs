@@ -16,5 +16,6 @@ mod round_trip;
 mod running;
 mod scalars;
 pub(super) mod support;
+mod tools;
 mod unknown;
 mod writing;

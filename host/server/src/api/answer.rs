@@ -21,6 +21,10 @@ const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// The cursor of the next page, for callers within this process. In the extensions of a response.
+#[derive(Debug, Clone)]
+pub(crate) struct NextPage(pub(crate) String);
+
 /// Leaves out the body. 200 becomes 204; the headers and every other status stay.
 pub(super) fn minimal(answer: Answer) -> Answer {
     Answer {
@@ -61,13 +65,14 @@ pub(super) fn respond(answer: Answer, parts: &Parts, public: &PublicPath) -> Res
             Err(_) => warn!("the logic returned a location that is not a valid header value"),
         }
     }
-    if let Some(cursor) = answer.next
-        && let Ok(link) = HeaderValue::try_from(next_link(public, &parts.uri, &cursor))
-    {
-        headers.insert(LINK, link);
-    }
     if answer.replayed {
         headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    if let Some(cursor) = answer.next {
+        if let Ok(link) = HeaderValue::try_from(next_link(public, &parts.uri, &cursor)) {
+            headers.insert(LINK, link);
+        }
+        response.extensions_mut().insert(NextPage(cursor));
     }
     response
 }

@@ -1,5 +1,5 @@
 //! A decoder of server-sent events (HTML standard, section 9.2), limited to what the admin API
-//! uses: the fields `id` and `data`. Everything else in a stream (comments, `retry`, `event`) is
+//! and `/mcp` use: the fields `id` and `data`. Everything else in a stream (comments, `retry`, `event`) is
 //! ignored.
 //!
 //! Bytes may arrive in chunks of any size. A message is complete after the empty line that follows
@@ -10,21 +10,21 @@ const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
 /// One message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Message {
+pub(in crate::cli) struct Message {
     /// The value for `Last-Event-ID` to resume after this message.
-    pub(super) id: Option<String>,
+    pub(in crate::cli) id: Option<String>,
     /// The lines of data, joined by line feeds.
-    pub(super) data: String,
+    pub(in crate::cli) data: String,
 }
 
 /// A message exceeds [`MAX_MESSAGE_BYTES`]: the bytes are probably not a stream of events.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a message is longer than {MAX_MESSAGE_BYTES} bytes")]
-pub(super) struct MessageTooLong;
+pub(in crate::cli) struct MessageTooLong;
 
 /// Decodes bytes into messages.
 #[derive(Debug, Default)]
-pub(super) struct Decoder {
+pub(in crate::cli) struct Decoder {
     /// The incomplete line.
     line: Vec<u8>,
     /// The incomplete message.
@@ -35,7 +35,7 @@ pub(super) struct Decoder {
 
 impl Decoder {
     /// Adds bytes and returns the messages that they complete.
-    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Vec<Message>, MessageTooLong> {
+    pub(in crate::cli) fn feed(&mut self, bytes: &[u8]) -> Result<Vec<Message>, MessageTooLong> {
         let mut complete = Vec::new();
         for &byte in bytes {
             let after_return = std::mem::replace(&mut self.after_return, byte == b'\r');

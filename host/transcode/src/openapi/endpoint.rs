@@ -26,13 +26,11 @@ impl Endpoint<'_> {
         let mut object = Map::new();
         object.insert("operationId".to_owned(), json!(self.id));
         object.insert("tags".to_owned(), json!([function.interface.local_name()]));
-        if let Some(docs) = &function.docs {
-            let (summary, rest) = docs.split_once("\n\n").unwrap_or((docs, ""));
-            let summary = summary.replace('\n', " ");
-            object.insert("summary".to_owned(), json!(summary.trim_end_matches('.')));
-            if !rest.is_empty() {
-                object.insert("description".to_owned(), json!(docs));
-            }
+        if let Some(summary) = function.summary() {
+            object.insert("summary".to_owned(), json!(summary));
+        }
+        if let Some(docs) = function.docs.as_ref().filter(|docs| docs.contains("\n\n")) {
+            object.insert("description".to_owned(), json!(docs));
         }
         let parameters = self.parameters();
         if !parameters.is_empty() {

@@ -21,10 +21,10 @@ use crate::operation::{Operation, Source};
 use crate::types::{Case, Enum, Epoch, Record, ResultType, Type, TypeName, Variant};
 
 /// A regular expression (ECMA-262) for strings without U+0000, which the databases cannot store.
-const NO_NUL: &str = r"^[^\u0000]*$";
+pub(crate) const NO_NUL: &str = r"^[^\u0000]*$";
 
 /// The named types of all operations.
-pub(super) struct Schemas {
+pub(crate) struct Schemas {
     /// Each type's name among the components.
     names: BTreeMap<TypeName, String>,
     /// The types that occur in requests.
@@ -43,7 +43,7 @@ enum Direction {
 
 impl Schemas {
     /// Collects the named types of these operations and describes each.
-    pub(super) fn of(operations: &[Operation]) -> Schemas {
+    pub(crate) fn of(operations: &[Operation]) -> Schemas {
         let mut types = BTreeMap::new();
         for operation in operations {
             for source in operation.sources() {
@@ -86,22 +86,22 @@ impl Schemas {
     }
 
     /// Returns `components/schemas`.
-    pub(super) fn components(&self) -> &Map<String, Value> {
+    pub(crate) fn components(&self) -> &Map<String, Value> {
         &self.components
     }
 
     /// Returns the schema of a value in a request body.
-    pub(super) fn input(&self, ty: &Type, constraints: Option<&Constraints>) -> Value {
+    pub(crate) fn input(&self, ty: &Type, constraints: Option<&Constraints>) -> Value {
         self.schema(ty, constraints, Direction::Input)
     }
 
     /// Returns the schema of a value in a response.
-    pub(super) fn output(&self, ty: &Type) -> Value {
+    pub(crate) fn output(&self, ty: &Type) -> Value {
         self.schema(ty, None, Direction::Output)
     }
 
     /// Returns the schema of a path parameter. A segment is never empty.
-    pub(super) fn segment(&self, ty: &Type, constraints: Option<&Constraints>) -> Value {
+    pub(crate) fn segment(&self, ty: &Type, constraints: Option<&Constraints>) -> Value {
         let mut schema = self.schema(ty, constraints, Direction::Input);
         if *ty == Type::String {
             let stated = schema["minLength"].as_u64();
@@ -111,7 +111,7 @@ impl Schemas {
     }
 
     /// Returns the Parameter Object of a query parameter.
-    pub(super) fn query(&self, param: &QueryParam, docs: Option<&str>) -> Value {
+    pub(crate) fn query(&self, param: &QueryParam, docs: Option<&str>) -> Value {
         let constraints = param.constraints.as_deref();
         let of_scalar = match param.list {
             true => constraints.and_then(|constraints| constraints.part(Part::Each)),
