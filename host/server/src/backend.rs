@@ -6,7 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use contract::RouteIndex;
-use request::{Answered, Client, Error, Health, Request, Revision, Service, StorageFault};
+use request::{
+    Answered, Client, Error, Health, Request, Revision, Service, SlowEntry, StorageFault,
+};
 
 /// Answers requests. The methods are those of [`Service`].
 #[async_trait]
@@ -43,6 +45,9 @@ pub trait Api: Send + Sync + 'static {
 
     /// Whether the engine can still end a call at its deadline.
     fn alive(&self) -> bool;
+
+    /// Returns the statements of the logic that were slow, the longest first.
+    fn slow_statements(&self) -> Vec<SlowEntry>;
 }
 
 #[async_trait]
@@ -78,5 +83,9 @@ impl Api for Service {
 
     fn alive(&self) -> bool {
         Service::alive(self)
+    }
+
+    fn slow_statements(&self) -> Vec<SlowEntry> {
+        Service::slow_statements(self)
     }
 }

@@ -25,6 +25,7 @@ mod limits;
 mod project;
 mod replicas;
 mod sdk;
+mod statements;
 mod telemetry;
 mod toy;
 mod traffic;
