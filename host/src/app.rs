@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::time::MissedTickBehavior;
+use tokio::time::error::Elapsed;
 
 use self::signals::Signals;
 use crate::config::{Process, Serve};
@@ -31,6 +32,10 @@ use telemetry::metrics::Metrics;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Pause between two looks at the files of the database.
 const WATCH_INTERVAL: Duration = Duration::from_secs(3);
+/// Pause between two looks whether the query planner of the database needs new statistics.
+const STATISTICS_INTERVAL: Duration = Duration::from_secs(60);
+/// How long a stop waits for new statistics.
+const LAST_STATISTICS: Duration = Duration::from_secs(1);
 /// Pause between two deletions of expired answers and events.
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(600);
 /// Pause between two looks whether pages of this process can be swapped out now.
@@ -226,6 +231,11 @@ async fn run_until_stopped(
         None => drop(start),
     }
 
+    let statistics = tokio::spawn(gather_statistics(database.clone()));
+    let explaining = tokio::spawn({
+        let service = service.clone();
+        async move { service.explain_slow_statements().await }
+    });
     let events = Arc::new(Broadcast::new(database.clone()));
     let mut server =
         Server::new(service, metrics.clone(), config.server.clone()).with_events(events);
@@ -234,7 +244,7 @@ async fn run_until_stopped(
     }
     let watch = tokio::spawn(watch(database.clone()));
     let cleanup = tokio::spawn(delete_expired(
-        database,
+        database.clone(),
         config.idempotency_retention,
         config.event_retention,
         config.events_kept,
@@ -258,6 +268,10 @@ async fn run_until_stopped(
     }
     cleanup.abort();
     watch.abort();
+    explaining.abort();
+    statistics.abort();
+    // No request runs any more. The next start then plans by what the tables have now.
+    report_statistics(tokio::time::timeout(LAST_STATISTICS, database.analyze()).await);
     if let Some(clearing) = clearing {
         clearing.abort();
     }
@@ -314,6 +328,25 @@ async fn watch(database: Arc<dyn Database>) {
     loop {
         interval.tick().await;
         database.watch().await;
+    }
+}
+
+/// Gathers statistics for the query planner when tables have grown, until the task is aborted.
+async fn gather_statistics(database: Arc<dyn Database>) {
+    let start = tokio::time::Instant::now() + STATISTICS_INTERVAL;
+    let mut interval = tokio::time::interval_at(start, STATISTICS_INTERVAL);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        report_statistics(Ok(database.analyze().await));
+    }
+}
+
+fn report_statistics(gathered: Result<Result<u64, storage::Error>, Elapsed>) {
+    match gathered {
+        Ok(Ok(0)) | Err(_) => {}
+        Ok(Ok(tables)) => tracing::info!(tables, "gathered statistics for the query planner"),
+        Ok(Err(error)) => tracing::warn!("cannot gather statistics for the query planner: {error}"),
     }
 }
 

@@ -298,6 +298,7 @@ impl Process {
             direct: self.database.direct.clone(),
             wait: self.database.wait,
             row_bytes: limits.bytes.min(self.limits.memory_bytes() / ROW_SHARE),
+            slow_statement: self.database.slow_statement,
             no_sync: self.unsafe_no_sync,
         };
         storage::connect(&self.database.location, options)

@@ -7,6 +7,10 @@
 //! The number of different statements is fixed, a few hundred, whatever clients ask for. Each has one
 //! condition that an index serves, the *driver*; the other filters are one text, in which absent
 //! filters are null. Lists of words are arrays ([`arrays`]).
+//!
+//! If the driver's index is not in the order of the list, there are two ways to a page: sort all tasks
+//! that the driver finds, or *walk* the tasks in the order of the list and skip the others. PostgreSQL
+//! chooses by its statistics. SQLite would always sort, so this module chooses for it ([`is_dense`]).
 
 use std::fmt::Write;
 
@@ -114,8 +118,8 @@ pub struct Search {
 }
 
 impl Search {
-    fn is_given(&self) -> bool {
-        self.rarest.is_some() || !self.listed.is_empty() || !self.others.is_empty()
+    fn is_empty(&self) -> bool {
+        self.rarest.is_none() && self.listed.is_empty() && self.others.is_empty()
     }
 }
 
@@ -236,19 +240,34 @@ pub struct Filters {
 const STATUSES: usize = names::STATUSES.len();
 
 impl Filters {
-    /// Returns the statuses that match, if several do and no other filter is given.
-    fn only_statuses(&self) -> Option<Vec<i64>> {
-        let others = [
+    /// Returns how many filters of the table's columns are given.
+    fn columns(&self) -> usize {
+        let given = [
             self.status.is_some(),
             self.priority.is_some(),
             self.category.is_some(),
             self.assignee.is_some(),
             self.unassigned,
-            self.depends_on.is_some(),
             self.due.is_some(),
-            self.search.is_given(),
+            !self.excluded.is_empty(),
         ];
-        if self.excluded.is_empty() || others.contains(&true) {
+        given.into_iter().filter(|given| *given).count()
+    }
+
+    /// Whether the driver is the only filter of a column, or there is none at all.
+    fn are_served_by(&self, driver: Option<&Driver<'_>>) -> bool {
+        match self.columns() {
+            0 => true,
+            // With terms, the driver may be another one, and a text less is worth more.
+            1 => driver.is_some_and(Driver::is_column) && self.search.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Returns the statuses that match, if several do and no other filter is given.
+    fn only_statuses(&self) -> Option<Vec<i64>> {
+        let is_only = self.columns() == 1 && self.depends_on.is_none() && self.search.is_empty();
+        if self.excluded.is_empty() || !is_only {
             return None;
         }
         let all = 0..STATUSES as i64;
@@ -264,12 +283,11 @@ impl Filters {
 /// # Errors
 /// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if a row is not a count.
 pub fn count(platform: &mut impl Platform, filters: &Filters) -> Result<[u64; STATUSES], Error> {
-    let mut sql = Sql {
-        text: "select status, count(*) from tasks where true".to_owned(),
-        params: Vec::new(),
-        dialect: platform.dialect(),
-    };
-    sql.filters(filters);
+    let mut sql = Sql::new(
+        platform.dialect(),
+        "select status, count(*) from tasks where true",
+    );
+    sql.filters(filters, Driver::of(filters).as_ref());
     sql.push(" group by status");
     let rows = platform.query(&sql.text, &sql.params)?;
     let mut counts = [0; STATUSES];
@@ -293,30 +311,179 @@ pub fn read(
     offset: i64,
     limit: usize,
 ) -> Result<Vec<Task>, Error> {
-    let mut sql = Sql {
-        text: concat!("select ", tasks::columns!(), " from tasks where ").to_owned(),
-        params: Vec::new(),
-        dialect: platform.dialect(),
+    let page = Page {
+        order,
+        start,
+        offset,
+        limit,
     };
-    sql.after(start, order);
+    let mut driver = Driver::of(filters);
+    let mut sorts = false;
+    if let Some(unsorted) = driver.as_ref().filter(|driver| !driver.is_in(order))
+        && platform.dialect() == Dialect::Sqlite
+    {
+        let walks = order.key != SortKey::DueAt
+            && filters.search.is_empty()
+            && is_common(platform, unsorted)?
+            && is_dense(platform, filters, &page)?;
+        sorts = !walks;
+        driver = driver.filter(|_| sorts);
+    }
+    let mut sql = Sql::new(
+        platform.dialect(),
+        concat!("select ", tasks::columns!(), " from tasks where "),
+    );
+    sql.after(start, order, sorts);
     let statuses = match order.key {
         SortKey::CreatedAt => filters.only_statuses(),
         _ => None,
     };
     match statuses {
-        Some(statuses) => {
-            let rows = offset.saturating_add(limit as i64);
-            sql.statuses(&statuses, start, order, rows);
-        }
-        None => sql.filters(filters),
+        Some(statuses) => sql.statuses(&statuses, &page),
+        None => sql.filters(filters, driver.as_ref()),
     }
-    sql.order(order);
+    sql.order(order, sorts);
     sql.push(" limit ");
     sql.bind(Value::Integer(limit as i64));
     sql.push(" offset ");
     sql.bind(Value::Integer(offset));
     let rows = platform.query(&sql.text, &sql.params)?;
     tasks::decode_all(&rows)
+}
+
+/// Which tasks of a list are read.
+struct Page {
+    order: Order,
+    start: Position,
+    offset: i64,
+    limit: usize,
+}
+
+/// The condition that an index serves.
+enum Driver<'a> {
+    /// The rarest terms.
+    Rarest(&'a Terms),
+    /// The task that they depend on.
+    DependsOn(i64),
+    /// An assignee, and another spelling.
+    Assignee(&'a str, Option<&'a str>),
+    /// The due time is after and before these.
+    Due(i64, i64),
+    /// One of the columns with few values, and its value.
+    Case(&'static str, i64),
+}
+
+impl<'a> Driver<'a> {
+    /// Chooses the condition: the rarest terms, or one filter.
+    ///
+    /// With common terms, a filter that many tasks match is no driver: it would save little, and each
+    /// driver is another set of statements.
+    fn of(filters: &'a Filters) -> Option<Self> {
+        if let Some(terms) = &filters.search.rarest {
+            return Some(Driver::Rarest(terms));
+        }
+        if let Some(id) = filters.depends_on {
+            return Some(Driver::DependsOn(id));
+        }
+        if let Some((name, other)) = &filters.assignee {
+            return Some(Driver::Assignee(name, other.as_deref()));
+        }
+        if let Some((after, before)) = filters.due {
+            return Some(Driver::Due(after, before));
+        }
+        let cases = [
+            ("category", filters.category),
+            ("status", filters.status),
+            ("priority", filters.priority),
+        ];
+        let given = |(column, case): (_, Option<i64>)| Some(Driver::Case(column, case?));
+        match filters.search.is_empty() {
+            true => cases.into_iter().find_map(given),
+            false => None,
+        }
+    }
+
+    /// Whether it is the filter of a column.
+    fn is_column(&self) -> bool {
+        match self {
+            Driver::Rarest(_) | Driver::DependsOn(_) => false,
+            Driver::Assignee(..) | Driver::Due(..) | Driver::Case(..) => true,
+        }
+    }
+
+    /// Whether its index has the tasks in this order.
+    fn is_in(&self, order: Order) -> bool {
+        match self {
+            Driver::Rarest(_)
+            | Driver::DependsOn(_)
+            | Driver::Assignee(_, Some(_))
+            | Driver::Due(..) => false,
+            Driver::Assignee(_, None) => order.key == SortKey::CreatedAt,
+            Driver::Case(column, _) => {
+                order.key == SortKey::CreatedAt || columns(order.key)[0] == *column
+            }
+        }
+    }
+}
+
+/// Returns whether at least [`COMMON_ROWS`] tasks match the driver. The tasks that depend on one are always
+/// sorted: a walk would look each task up among them.
+fn is_common(platform: &mut impl Platform, driver: &Driver<'_>) -> Result<bool, Error> {
+    if matches!(driver, Driver::DependsOn(_)) {
+        return Ok(false);
+    }
+    let mut sql = Sql::new(
+        platform.dialect(),
+        "select count(*) from (select 1 from tasks where ",
+    );
+    sql.driver(driver);
+    sql.push(" limit ");
+    sql.bind(Value::Integer(COMMON_ROWS as i64));
+    sql.push(") as t");
+    let rows = platform.query(&sql.text, &sql.params)?;
+    Ok(Table::new(&rows)?.only()?.count()? >= COMMON_ROWS)
+}
+
+/// Maximum number of tasks that a walk reads: a few milliseconds of work. A page of 100 is found within
+/// them if one task in a hundred matches.
+const WALKED_ROWS: i64 = 10_000;
+
+/// Returns whether a walk reads at most [`WALKED_ROWS`] tasks: it finds the page among the next ones in the
+/// order of the list, or there are no more. If not, few tasks match here, whatever their number in the
+/// whole list: for example, all tasks of the highest priority may have another status.
+fn is_dense(platform: &mut impl Platform, filters: &Filters, page: &Page) -> Result<bool, Error> {
+    let wanted = page.offset.saturating_add(page.limit as i64);
+    if wanted > WALKED_ROWS {
+        return Ok(false);
+    }
+    let mut sql = Sql::new(
+        platform.dialect(),
+        "select count(*) from (select 1 from (\
+         select status, priority, category, assignee, due_at from tasks where ",
+    );
+    sql.after(page.start, page.order, false);
+    sql.order(page.order, false);
+    sql.push(" limit ");
+    sql.bind(Value::Integer(WALKED_ROWS));
+    sql.push(") as tasks where true");
+    sql.other_filters(filters);
+    sql.push(" limit ");
+    sql.bind(Value::Integer(wanted));
+    sql.push(") as t");
+    let rows = platform.query(&sql.text, &sql.params)?;
+    if Table::new(&rows)?.only()?.integer()? == wanted {
+        return Ok(true);
+    }
+    let mut sql = Sql::new(
+        platform.dialect(),
+        "select count(*) from (select 1 from tasks where ",
+    );
+    sql.after(page.start, page.order, false);
+    sql.push(" limit ");
+    sql.bind(Value::Integer(WALKED_ROWS));
+    sql.push(") as t");
+    let rows = platform.query(&sql.text, &sql.params)?;
+    Ok(Table::new(&rows)?.only()?.integer()? < WALKED_ROWS)
 }
 
 /// The text of a statement, with its parameters in the order of their numbers.
@@ -327,6 +494,14 @@ struct Sql {
 }
 
 impl Sql {
+    fn new(dialect: Dialect, text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            params: Vec::new(),
+            dialect,
+        }
+    }
+
     fn push(&mut self, text: &str) {
         self.text.push_str(text);
     }
@@ -343,9 +518,10 @@ impl Sql {
         format!("${}", self.params.len())
     }
 
-    /// Keeps only tasks after this position.
-    fn after(&mut self, position: Position, order: Order) {
-        self.push("(");
+    /// Keeps only tasks after this position. `sorts`: the index of the order is not used for it. The
+    /// unary plus sees to that, whatever statistics SQLite has.
+    fn after(&mut self, position: Position, order: Order, sorts: bool) {
+        self.push(if sorts { "(+" } else { "(" });
         self.push(&columns(order.key).join(", "));
         self.push(match order.direction {
             Direction::Asc => ") > (",
@@ -361,12 +537,14 @@ impl Sql {
         self.push(")");
     }
 
-    fn order(&mut self, order: Order) {
+    /// Sorts the tasks, see [`Sql::after`].
+    fn order(&mut self, order: Order, sorts: bool) {
         let direction = match order.direction {
             Direction::Asc => "",
             Direction::Desc => " desc",
         };
         self.push(" order by ");
+        self.push(if sorts { "+" } else { "" });
         for (index, column) in columns(order.key).iter().enumerate() {
             self.push(if index == 0 { "" } else { ", " });
             self.push(column);
@@ -374,9 +552,19 @@ impl Sql {
         }
     }
 
-    fn filters(&mut self, filters: &Filters) {
-        let columns_are_done = self.driver(filters);
-        if !columns_are_done {
+    /// Adds all filters and terms.
+    fn filters(&mut self, filters: &Filters, driver: Option<&Driver<'_>>) {
+        if let Some(driver) = driver {
+            self.push(" and ");
+            self.driver(driver);
+        }
+        if let Some(id) = filters.depends_on
+            && !matches!(driver, Some(Driver::DependsOn(_)))
+        {
+            self.push(" and ");
+            self.driver(&Driver::DependsOn(id));
+        }
+        if !filters.are_served_by(driver) {
             self.other_filters(filters);
         }
         self.other_terms(&filters.search);
@@ -384,7 +572,8 @@ impl Sql {
 
     /// Keeps only tasks with some of the statuses. An index has the first rows of each status in order,
     /// so that a page costs the same however many tasks have other statuses.
-    fn statuses(&mut self, statuses: &[i64], start: Position, order: Order, rows: i64) {
+    fn statuses(&mut self, statuses: &[i64], page: &Page) {
+        let rows = page.offset.saturating_add(page.limit as i64);
         self.push(" and id in (");
         for branch in 0..STATUSES - 1 {
             self.push(if branch == 0 { "" } else { " union all " });
@@ -392,8 +581,8 @@ impl Sql {
             // No status is negative.
             self.bind(Value::Integer(*statuses.get(branch).unwrap_or(&-1)));
             self.push(" and ");
-            self.after(start, order);
-            self.order(order);
+            self.after(page.start, page.order, false);
+            self.order(page.order, false);
             self.push(" limit ");
             self.bind(Value::Integer(rows));
             let _ = write!(self.text, ") as s{branch}");
@@ -401,82 +590,38 @@ impl Sql {
         self.push(")");
     }
 
-    /// Adds the condition that an index serves: the rarest terms, or one filter. Returns whether that
-    /// was the only filter.
-    ///
-    /// With common terms, a filter that many tasks match is no driver: it would save little, and each
-    /// driver is another set of statements.
-    fn driver(&mut self, filters: &Filters) -> bool {
-        let Filters {
-            status,
-            priority,
-            category,
-            assignee,
-            unassigned,
-            depends_on,
-            due,
-            excluded,
-            search,
-        } = filters;
-        let columns = [
-            status.is_some(),
-            priority.is_some(),
-            category.is_some(),
-            assignee.is_some(),
-            *unassigned,
-            due.is_some(),
-            !excluded.is_empty(),
-        ];
-        let count = columns.into_iter().filter(|given| *given).count();
-        // Several statuses and no assignee have no driver.
-        let count = count + usize::from(*unassigned || !excluded.is_empty());
-        let with_terms = search.is_given();
-        if let Some(id) = depends_on {
-            self.push(" and id in (select task_id from task_dependencies where dependency_id = ");
-            self.bind(Value::Integer(*id));
-            self.push(")");
-        }
-        let done = count == 0 || count == 1 && !with_terms;
-
-        if let Some(terms) = &search.rarest {
-            self.rarest(terms);
-        } else if let Some((name, other)) = assignee {
-            self.push(" and assignee ");
-            match other {
-                None => {
-                    self.push("= ");
-                    self.bind(Value::Text(name.clone()));
-                }
-                Some(other) => {
-                    self.push("in (");
-                    self.bind(Value::Text(name.clone()));
-                    self.push(", ");
-                    self.bind(Value::Text(other.clone()));
-                    self.push(")");
-                }
+    /// Adds the condition that an index serves.
+    fn driver(&mut self, driver: &Driver<'_>) {
+        match driver {
+            Driver::Rarest(terms) => self.rarest(terms),
+            Driver::DependsOn(id) => {
+                self.push("id in (select task_id from task_dependencies where dependency_id = ");
+                self.bind(Value::Integer(*id));
+                self.push(")");
             }
-        } else if let Some((after, before)) = due {
-            self.push(" and due_at > ");
-            self.bind(Value::Integer(*after));
-            self.push(" and due_at < ");
-            self.bind(Value::Integer(*before));
-        } else if !with_terms {
-            let enums = [
-                ("category", category),
-                ("status", status),
-                ("priority", priority),
-            ];
-            let given = enums
-                .into_iter()
-                .find_map(|(column, case)| case.map(|case| (column, case)));
-            if let Some((column, case)) = given {
-                self.push(" and ");
+            Driver::Assignee(name, None) => {
+                self.push("assignee = ");
+                self.bind(Value::Text((*name).to_owned()));
+            }
+            Driver::Assignee(name, Some(other)) => {
+                self.push("assignee in (");
+                self.bind(Value::Text((*name).to_owned()));
+                self.push(", ");
+                self.bind(Value::Text((*other).to_owned()));
+                self.push(")");
+            }
+            Driver::Due(after, before) => {
+                self.push("due_at > ");
+                self.bind(Value::Integer(*after));
+                self.push(" and due_at < ");
+                self.bind(Value::Integer(*before));
+            }
+            Driver::Case(column, case) => {
                 self.push(column);
                 self.push(" = ");
-                self.bind(Value::Integer(case));
+                self.bind(Value::Integer(*case));
             }
         }
-        done
     }
 
     /// Adds all filters, also absent ones, and the one that is already the driver.
@@ -523,7 +668,7 @@ impl Sql {
     }
 
     fn rarest(&mut self, terms: &Terms) {
-        self.push(" and id in (select abs(");
+        self.push("id in (select abs(");
         match terms {
             Terms::Any(terms) => {
                 let array = Array::of_texts(terms.iter().map(String::as_str));

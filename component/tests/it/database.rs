@@ -98,6 +98,12 @@ impl Database {
         steps.collect::<Vec<_>>().join("\n")
     }
 
+    /// Returns the engine's plan for the last statement.
+    pub fn plan_of_last(&mut self) -> String {
+        let last = self.last.clone();
+        self.plan(&last)
+    }
+
     /// Counts a statement, which must use each parameter.
     fn note(&mut self, statement: &str, params: &[Value]) {
         for number in 1..=params.len() {

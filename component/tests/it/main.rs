@@ -8,6 +8,7 @@ mod drafts;
 mod events;
 mod figures;
 mod lists;
+mod plans;
 mod search;
 mod service;
 mod simple;

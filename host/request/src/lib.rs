@@ -15,6 +15,7 @@
 //! | commit | a success is recorded and committed; a dry run and anything else is rolled back | `service/attempt` |
 //! | durable | the answer waits until what it wrote and what it saw is durable; then that to a read is kept | `service/attempt` |
 //! | retry | after a conflict with another transaction, the request starts again at admission | `service` |
+//! | slow statements | what the statements noted is listed and explained, after the answer | `slow` |
 //! | shadow | a read may run again on a candidate, after its answer | `shadow`, `service/shadowing` |
 //!
 //! The queue for the writer itself belongs to the database: `storage` holds it in
@@ -40,6 +41,7 @@ mod prepared;
 mod revision;
 mod service;
 pub mod shadow;
+mod slow;
 mod traffic;
 
 use bytes::Bytes;
@@ -54,6 +56,7 @@ pub use self::lease::{ClockReading, Lease};
 pub use self::logic::{Finished, Invocation, Logic};
 pub use self::revision::{Revision, Template};
 pub use self::service::{Limits, Service};
+pub use self::slow::SlowEntry;
 pub use self::traffic::{Candidate, Client, Share, Trial};
 pub use runtime::{Fault, TimeLimit};
 pub use storage::StorageFault;

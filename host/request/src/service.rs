@@ -22,6 +22,7 @@ use super::admission::{Admission, overloaded};
 use super::answers::Answers;
 use super::prepared::{ClockAndSeed, PreparedRequest, since_epoch};
 use super::shadow::Job;
+use super::slow::{Slow, SlowEntry};
 use super::traffic::Traffic;
 use super::{Answer, Answered, Candidate, Client, Error, Fault, Lease, Request, Revision, Source};
 use contract::{Access, DETAIL, RouteIndex};
@@ -81,6 +82,7 @@ pub struct Service {
     metrics: Arc<Metrics>,
     /// Shared with the task that extends it.
     lease: Arc<Lease>,
+    slow: Slow,
 }
 
 impl Service {
@@ -101,6 +103,7 @@ impl Service {
             answers: Answers::new(limits.answer_cache_bytes, metrics.clone()),
             health_calls: Semaphore::new(HEALTH_CALLS),
             limits,
+            slow: Slow::new(metrics.clone()),
             metrics,
             lease,
         }
@@ -109,6 +112,18 @@ impl Service {
     /// The metrics of this process.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// Returns the statements of the logic that took longer than the database was told to note, the
+    /// longest first.
+    pub fn slow_statements(&self) -> Vec<SlowEntry> {
+        self.slow.entries()
+    }
+
+    /// Fetches the plans of slow statements and logs them, one after another. Runs until the future is
+    /// dropped. Without it, slow statements are listed without their plans.
+    pub async fn explain_slow_statements(&self) {
+        self.slow.explain(&*self.database).await;
     }
 
     /// Returns the revision that a client's request begins on now. The request ends on it, also if

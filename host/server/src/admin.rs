@@ -19,6 +19,7 @@ mod openapi;
 mod recent;
 mod respond;
 mod shared;
+mod slow;
 
 #[cfg(test)]
 mod fake;
@@ -40,6 +41,7 @@ pub use self::access::{Access, Token};
 use self::attempts::Attempts;
 pub use self::config::{Config, UnusableSetting};
 use self::shared::Shared;
+pub use self::slow::SlowStatement;
 use super::App;
 use super::problem::Problem;
 use super::trace::Context;
@@ -51,7 +53,7 @@ const UPLOADS: usize = 2;
 
 /// Every route of the admin API.
 #[rustfmt::skip] // One line each.
-fn routes() -> [Route; 14] {
+fn routes() -> [Route; 15] {
     let (get, post) = (Method::GET, Method::POST);
     [
         route(&post, "/admin/components", "components.upload", components::upload),
@@ -67,6 +69,7 @@ fn routes() -> [Route; 14] {
         route(&get, "/admin/status", "status", deployments::status),
         route(&get, "/admin/figures", "figures", recent::figures),
         route(&get, "/admin/failures", "failures", recent::failures),
+        route(&get, "/admin/statements", "statements", slow::statements),
         route(&get, "/admin/openapi.json", "openapi", openapi::document),
     ]
 }

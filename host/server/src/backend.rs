@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use contract::RouteIndex;
-use request::{Answered, Client, Error, Health, Request, Revision, Service, StorageFault};
+use request::{
+    Answered, Client, Error, Health, Request, Revision, Service, SlowEntry, StorageFault,
+};
 
 /// Answers requests. The methods are those of [`Service`].
 #[async_trait]
@@ -47,6 +49,9 @@ pub trait Api: Send + Sync + 'static {
 
     /// Whether the engine can still end a call at its deadline.
     fn alive(&self) -> bool;
+
+    /// Returns the statements of the logic that were slow, the longest first.
+    fn slow_statements(&self) -> Vec<SlowEntry>;
 }
 
 #[async_trait]
@@ -86,5 +91,9 @@ impl Api for Service {
 
     fn alive(&self) -> bool {
         Service::alive(self)
+    }
+
+    fn slow_statements(&self) -> Vec<SlowEntry> {
+        Service::slow_statements(self)
     }
 }

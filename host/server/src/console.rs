@@ -64,6 +64,7 @@ static FILES: LazyLock<Vec<(&'static str, File)>> = LazyLock::new(|| {
         file!("revisions.js", SCRIPT),
         file!("share.js", SCRIPT),
         file!("state.js", SCRIPT),
+        file!("statements.js", SCRIPT),
         file!("timeline.js", SCRIPT),
     ];
     let files = files.map(|(path, content, media_type)| (path, plain(content, media_type)));

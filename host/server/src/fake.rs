@@ -19,7 +19,7 @@ use super::{Api, Config, Server};
 use contract::{Access, Asset, Description, Method, Route, RouteIndex};
 use request::{
     Answer, Answered, Bulkheads, Client, Error, Health, Invocation, Logic, Request, Revision,
-    Source, StorageFault, Template,
+    SlowEntry, Source, StorageFault, Template,
 };
 use runtime::{Call, Interruption};
 use telemetry::metrics::Metrics;
@@ -235,6 +235,10 @@ impl Api for Fake {
 
     fn alive(&self) -> bool {
         self.alive.load(Ordering::Relaxed)
+    }
+
+    fn slow_statements(&self) -> Vec<SlowEntry> {
+        Vec::new()
     }
 }
 

@@ -144,6 +144,8 @@ async fn import(
         import.add(table, batch).await?;
     }
     import.finish().await?;
+    // The data is complete without statistics, so a failure here is none of the import.
+    let _ = database.analyze().await;
     progress.finish();
     Ok(())
 }

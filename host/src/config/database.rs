@@ -43,6 +43,12 @@ pub struct Args {
     )]
     pub(super) direct: Option<Url>,
 
+    /// Statements of the logic that take longer are logged with their plan and their route, counted, and
+    /// listed in the console. Values are never shown. 0ms: none
+    #[arg(long = "slow-statement", env = "TASK_HOST_SLOW_STATEMENT",
+        default_value = "100ms", value_parser = parse_duration)]
+    pub(super) slow_statement: Duration,
+
     /// PostgreSQL connections for requests, half of them for reads and half for writes. The host
     /// uses five more for itself. Requests wait while all connections are in use
     #[arg(long = "database-connections", env = "TASK_HOST_DATABASE_CONNECTIONS",

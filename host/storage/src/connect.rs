@@ -29,6 +29,8 @@ pub struct Options {
     /// PostgreSQL: the maximum bytes of text and blobs in one row, see
     /// [`postgres::Config::row_bytes`].
     pub row_bytes: u64,
+    /// Statements of the logic that take longer are noted. Zero: none.
+    pub slow_statement: Duration,
     /// Acknowledges commits that are not durable yet. For benchmarks: an acknowledged commit
     /// survives a crash of the process, but not of the machine.
     pub no_sync: bool,
@@ -45,6 +47,7 @@ impl Default for Options {
             direct: None,
             wait: Duration::ZERO,
             row_bytes: 8 << 20,
+            slow_statement: Duration::ZERO,
             no_sync: false,
         }
     }
@@ -67,6 +70,7 @@ pub fn connect(location: &Location, options: Options) -> Result<Arc<dyn Database
                 idle: options.idle,
                 wait: options.wait,
                 row_bytes: options.row_bytes,
+                slow_statement: options.slow_statement,
                 no_sync: options.no_sync,
             })?));
         }
@@ -79,6 +83,7 @@ pub fn connect(location: &Location, options: Options) -> Result<Arc<dyn Database
         readers: options.readers,
         memory_bytes: options.memory_bytes,
         durability,
+        slow_statement: options.slow_statement,
         ..config
     })?))
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::transfer::{Import, Manifest, TransferError};
 use crate::{
     Budget, Dialect, Error, Event, Failure, Feed, MigrationError, Recorded, Registry, Replicas,
-    Rows, Seen, Stats, StorageFault, Usage, Value,
+    Rows, Seen, SlowStatement, Stats, StorageFault, Usage, Value,
 };
 use contract::{Access, Migration};
 
@@ -64,6 +64,27 @@ pub trait Database: Send + Sync + 'static {
     /// # Errors
     /// As [`Database::begin`]. What was deleted until then stays deleted.
     async fn forget_answers(&self, age: Duration) -> Result<u64, Error>;
+
+    /// Gathers statistics for the engine's query planner, for the tables that have changed much since
+    /// the last time, and returns how many. Call this now and then, and before the database is closed.
+    /// Waits for a moment without writes, and holds the writer for at most 100 ms at a time. A table
+    /// that takes longer is left for the next call. An engine that does this by itself does nothing here.
+    ///
+    /// # Errors
+    /// As [`Database::begin`]. What was gathered until then stays.
+    async fn analyze(&self) -> Result<u64, Error> {
+        Ok(0)
+    }
+
+    /// Returns the engine's plan for a statement of the logic: a line for each step, indented. The
+    /// statement does not run. The plan has the names of tables and indexes, and never a value.
+    ///
+    /// `params` are values that it was run with, as far as they are known: PostgreSQL may plan by them.
+    ///
+    /// # Errors
+    /// As [`Database::begin`], within a second or two. [`Error::Rejected`] if the statement does not
+    /// compile any more.
+    async fn explain(&self, statement: &str, params: &[Value]) -> Result<String, Error>;
 
     /// Returns the host's tables of components and deployments.
     fn registry(&self) -> &dyn Registry;
@@ -199,6 +220,10 @@ pub trait Transaction: Send {
     /// Returns whether a failed statement or an [`Error`] ended the transaction. Then it cannot be
     /// committed, even if the logic returns success.
     fn spent(&self) -> bool;
+
+    /// Returns the statements of the logic that took longer than the database was told to note, and
+    /// forgets them here. At most [`SlowStatement::KEPT`] of a transaction are kept.
+    fn take_slow(&mut self) -> Vec<SlowStatement>;
 
     /// Returns when the transaction must be over: the budget's deadline, or an earlier time for a
     /// write, see [`Budget::hold`].

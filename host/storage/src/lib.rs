@@ -16,6 +16,7 @@
 //! | stored components and deployments | [`Registry`] |
 //! | the hosts that share a database | [`Replicas`] |
 //! | copies of the logic's data | [`transfer`], [`export`], [`view`], [`backup`], [`Database::import`] |
+//! | which statements were slow, and why | [`Transaction::take_slow`], [`Database::explain`] |
 //! | whether what was read is unchanged | [`Recorded`], [`Transaction::repeats`], [`Seen`], [`Database::unchanged`] |
 //! | metrics | [`Stats`] |
 //!
@@ -57,6 +58,7 @@ pub mod registry;
 pub mod replicas;
 mod rules;
 mod seen;
+mod slow;
 pub mod sqlite;
 mod stats;
 mod stop;
@@ -77,5 +79,6 @@ pub use self::recorded::{Digest, Found, Recorded};
 pub use self::registry::Registry;
 pub use self::replicas::Replicas;
 pub use self::seen::Seen;
+pub use self::slow::SlowStatement;
 pub use self::stats::Stats;
 pub use self::value::{Cell, Rows, Span, Value};

@@ -29,6 +29,7 @@ mod lexer;
 mod listener;
 mod message_limit;
 mod migrate;
+mod plan;
 mod policy;
 mod pool;
 mod registry;

@@ -32,6 +32,7 @@ mod pool;
 mod registry;
 mod schema;
 mod statement;
+mod statistics;
 pub mod testing;
 mod touched;
 mod transaction;

@@ -30,6 +30,8 @@ pub struct Stats {
     pub sync_nanos: AtomicU64,
     /// Counter: checkpoints, which move the write-ahead log into the database file.
     pub checkpoints: AtomicU64,
+    /// Counter: tables whose statistics were gathered for SQLite's query planner.
+    pub analyses: AtomicU64,
     /// Counter: waits for the writer or a connection that timed out.
     pub timeouts: AtomicU64,
     /// Counter: statements and connections for which SQLite's heap was full, so that they were tried

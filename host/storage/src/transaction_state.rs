@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::budget::Meter;
 use crate::stop::{READ_ONLY, Stop};
-use crate::{Budget, Error, Event, Failure, Stats};
+use crate::{Budget, Error, Event, Failure, SlowStatement, Stats, Value};
 use contract::Access;
 
 /// The engine-independent part of an open transaction.
@@ -19,6 +19,8 @@ pub(crate) struct TransactionState {
     pub(crate) events: Vec<Event>,
     /// How long the database has worked for it.
     pub(crate) busy: Duration,
+    /// Statements that took long.
+    pub(crate) slow: Vec<SlowStatement>,
     /// Why nothing runs here any more.
     ended: Option<Ended>,
 }
@@ -44,6 +46,7 @@ impl TransactionState {
             meter,
             events: Vec::new(),
             busy: Duration::ZERO,
+            slow: Vec::new(),
             ended: None,
         }
     }
@@ -108,6 +111,19 @@ impl TransactionState {
         Stats::time(&stats.statement_nanos, elapsed);
         let rows = self.meter.usage().rows - rows_before;
         stats.rows.fetch_add(rows, Relaxed);
+    }
+
+    /// Notes a statement of the logic that took longer than `limit`. A limit of zero notes nothing.
+    pub(crate) fn note_slow(
+        &mut self,
+        limit: Duration,
+        elapsed: Duration,
+        text: &str,
+        params: &[Value],
+    ) {
+        if elapsed > limit && !limit.is_zero() && self.slow.len() < SlowStatement::KEPT {
+            self.slow.push(SlowStatement::new(text, params, elapsed));
+        }
     }
 
     /// Adds an event, see [`Transaction::publish`](crate::Transaction::publish).

@@ -66,6 +66,7 @@ pub struct Metrics {
     database_unavailable: Counter,
     statements: Counter,
     rows: Counter,
+    slow_statements: Counter,
     guest_seconds: Histogram,
     host_seconds: Histogram,
     retries: Counter,
@@ -253,6 +254,11 @@ impl Metrics {
     pub fn statements(&self, statements: u64, rows: u64) {
         self.statements.inc_by(statements);
         self.rows.inc_by(rows);
+    }
+
+    /// Counts a statement that took longer than the host was told to note.
+    pub fn slow_statement(&self) {
+        self.slow_statements.inc();
     }
 
     /// Records one call of the logic: the time in the guest, and the time in the host's functions

@@ -26,6 +26,7 @@ mod mcp;
 mod project;
 mod replicas;
 mod sdk;
+mod statements;
 mod telemetry;
 mod toy;
 mod traffic;

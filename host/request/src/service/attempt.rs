@@ -230,7 +230,8 @@ impl Service {
         self.metrics.instantiated(finished.cost.instantiation);
         self.metrics.call(finished.cost.guest, finished.cost.host);
         let access = request.route.access;
-        let transaction = finished.transaction;
+        let mut transaction = finished.transaction;
+        self.slow.report(request.route, transaction.take_slow());
         let outcome = match finished.outcome {
             Ok(Outcome::Problem(problem)) => match problem.unfit_code() {
                 Some(reason) => Err(Fault::Value(reason).into()),

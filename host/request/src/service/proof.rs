@@ -118,6 +118,8 @@ impl Service {
         let mut transaction = begun.map_err(not_admitted)?;
         transaction.set_room(self.limits.memory_bytes);
         let repeated = transaction.repeats(&known.kept.statements).await;
+        let route = read.revision.description.route(read.route);
+        self.slow.report(route, transaction.take_slow());
         let candidate = Candidate {
             read,
             answers,

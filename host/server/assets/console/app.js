@@ -12,6 +12,7 @@ import * as notices from "./notice.js";
 import { progress } from "./progress.js";
 import { revisions } from "./revisions.js";
 import { logOut, run, state, watch } from "./state.js";
+import { statements } from "./statements.js";
 import { timeline } from "./timeline.js";
 
 const root = document.createElement("div");
@@ -47,7 +48,7 @@ function page() {
       </div>
       <div class="columns">
         ${timeline(redraw)}
-        ${failures(redraw)}
+        <div>${failures(redraw)}${statements(redraw)}</div>
       </div>
     </main>`;
 }

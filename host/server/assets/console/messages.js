@@ -186,6 +186,16 @@ export const t = {
     revision: (digest) => `on ${digest}`,
   },
 
+  statements: {
+    heading: "Slow statements",
+    hint: "of the logic, since this host started",
+    count: (count, last) => `${count === 1 ? "once" : `${count} times`}, last ${last}`,
+    plan: "Plan",
+    noPlan: "The plan is not known yet.",
+    all: (count) => `Show all ${count}`,
+    fewer: "Show fewer",
+  },
+
   question: {
     cancel: "Cancel",
     rollback: {

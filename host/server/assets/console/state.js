@@ -25,6 +25,8 @@ export const state = {
   status: null,
   deployments: [],
   failures: [],
+  /** The slow statements of the logic. */
+  statements: [],
   figures: [],
   now: 0,
 
@@ -81,7 +83,7 @@ export function logOut() {
   session.end();
   stopFollowing();
   Object.assign(state, {
-    phase: "login", refusal: null, status: null, deployments: [], failures: [], figures: [],
+    phase: "login", refusal: null, status: null, deployments: [], failures: [], statements: [], figures: [],
     followed: null,
   });
   onChange();
@@ -140,6 +142,7 @@ async function update() {
   }
   const hasFailures = figures.seconds.some((second) => second.failures > 0);
   if (hasFailures || pollCount % RARE_POLLS === 0) state.failures = await read("admin/failures");
+  if (pollCount % RARE_POLLS === 0) state.statements = await read("admin/statements");
   pollCount += 1;
   if (running !== undefined && following?.id !== running) follow(running);
 }

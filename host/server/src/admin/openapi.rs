@@ -170,6 +170,10 @@ fn paths() -> Value {
             "get": operation("failures", "host", "List the last requests that failed",
                 &[], ("200", ok("At most 100, the latest first.", list_of("Failure")))),
         },
+        "/admin/statements": {
+            "get": operation("statements", "host", "List the statements of the logic that were slow",
+                &[], ("200", ok("At most 50, the longest first.", list_of("SlowStatement")))),
+        },
         "/admin/openapi.json": {
             "get": operation("openapi", "host", "Describe the admin API",
                 &[], ("200", ok("This document.", json!({"type": "object"})))),

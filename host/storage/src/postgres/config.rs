@@ -23,4 +23,7 @@ pub struct Config {
     pub row_bytes: u64,
     /// Acknowledges commits that are not durable yet.
     pub no_sync: bool,
+    /// Statements of the logic that take longer are noted, see
+    /// [`Transaction::take_slow`](crate::Transaction::take_slow). Zero: none.
+    pub slow_statement: Duration,
 }

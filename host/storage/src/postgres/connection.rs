@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
 use futures_util::{FutureExt as _, TryStreamExt as _};
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::failure;
+use super::plan::Explained;
 use super::socket;
 use super::statements::{Prepared, Statements};
 use super::url::Url;
@@ -151,6 +152,40 @@ impl Connection {
             Ok(statement) => Ok(self.statements.insert(text, wanted, statement)),
             Err(error) => Err(self.classify(&error)),
         }
+    }
+
+    /// Returns the plan of one statement of the logic, without running it.
+    pub(super) async fn explain(
+        &mut self,
+        text: &str,
+        params: &[Value],
+        deadline: Instant,
+    ) -> Result<String, Stop> {
+        let text = text.trim();
+        let types = self.statements.types_of(text, params)?;
+        let fit = |(index, expected): (usize, &Type)| {
+            let value = params
+                .get(index)
+                .filter(|value| value::fits(value, expected));
+            Parameter(value.unwrap_or(&Value::Null))
+        };
+        self.busy = true;
+        let planned = timed(deadline, async {
+            let text = format!("EXPLAIN (FORMAT JSON) {text}");
+            let statement = self.client.prepare_typed(&text, &types).await?;
+            let values = statement.params().iter().enumerate().map(fit);
+            let rows = self
+                .client
+                .query_raw(&statement, values.collect::<Vec<_>>());
+            rows.await?.try_collect::<Vec<Row>>().await
+        });
+        let planned = planned.await?;
+        self.busy = false;
+        let rows = planned.map_err(|error| self.classify(&error))?;
+        let explained = rows
+            .first()
+            .and_then(|row| row.try_get::<_, Explained>(0).ok());
+        Ok(explained.map_or_else(String::new, |explained| explained.steps()))
     }
 
     /// Runs a statement of a migration.

@@ -14,11 +14,15 @@ use super::transfer::import::PostgresImport;
 use crate::transfer::{Import, Manifest, TransferError};
 use crate::{
     Budget, Database, Dialect, Error, Feed, OpenError, Registry, Replicas, Stats, Transaction,
+    Value,
 };
 use contract::Access;
 
 /// How long a ping waits. Health checks time out after a second or more.
 const PING_WAIT: Duration = Duration::from_secs(1);
+
+/// How long a plan may wait for a connection, and how long the server may take to make it.
+const EXPLAIN_TIME: Duration = Duration::from_secs(1);
 
 /// An open PostgreSQL database.
 pub struct Postgres {
@@ -92,6 +96,13 @@ impl Database for Postgres {
                 "it is a standby, which cannot be written".into(),
             )),
         }
+    }
+
+    async fn explain(&self, statement: &str, params: &[Value]) -> Result<String, Error> {
+        let budget = Budget::of_host(EXPLAIN_TIME, EXPLAIN_TIME);
+        let (pool, engine) = (&self.engine.readers, self.engine.clone());
+        let begun = PostgresTransaction::begin(pool, engine, Mode::Read, budget).await;
+        begun?.explain(statement, params).await
     }
 
     async fn forget_answers(&self, age: Duration) -> Result<u64, Error> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand::Rng as _;
 use tokio_postgres::Row;
@@ -31,6 +31,8 @@ pub(super) struct Engine {
     pub(super) host: Arc<Pool>,
     pub(super) shared: Shared,
     pub(super) no_sync: bool,
+    /// Statements of the logic that take longer are noted. Zero: none.
+    pub(super) slow_statement: Duration,
     pub(super) stats: Arc<Stats>,
     /// The id of this process among the hosts of the database.
     pub(super) id: String,
@@ -90,6 +92,7 @@ impl Engine {
             host: pool(host, Purpose::Host, HOST_CONNECTIONS),
             shared,
             no_sync: config.no_sync,
+            slow_statement: config.slow_statement,
             stats,
             id: format!("{:032x}", rand::rng().random::<u128>()),
             epoch: AtomicI64::new(i64::MAX),

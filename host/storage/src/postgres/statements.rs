@@ -84,6 +84,18 @@ impl Statements {
         Ok(Err(Wanted { types, shape }))
     }
 
+    /// Returns the type of each parameter of a statement, see [`Statements::find`].
+    pub(super) fn types_of(&mut self, text: &str, params: &[Value]) -> Result<Vec<Type>, Stop> {
+        if let Some(entry) = self.logic.get(text) {
+            return Ok(entry.prepared.statement.params().to_vec());
+        }
+        rules::length(text)?;
+        let shape = policy::statement(text).map_err(Stop::refused)?;
+        let count = shape.parameters.last().copied().map_or(0, usize::from);
+        let nulls = vec![Value::Null; count.saturating_sub(params.len())];
+        Ok(types(&shape, &[params, &nulls].concat(), &[]))
+    }
+
     /// Adds a statement that was prepared as wanted, unless its text is too long to be cached.
     pub(super) fn insert(
         &mut self,

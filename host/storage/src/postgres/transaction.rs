@@ -21,7 +21,7 @@ use crate::stop::Stop;
 use crate::transaction_state::TransactionState;
 use crate::{
     Budget, Error, Event, Failure, Found, MigrationError, Recorded, RecordedAnswer, Rows, Seen,
-    Stats, Transaction, Usage, Value,
+    SlowStatement, Stats, Transaction, Usage, Value,
 };
 use contract::{Access, Migration};
 
@@ -162,6 +162,8 @@ impl PostgresTransaction {
         self.state.busy += elapsed;
         self.state
             .count_statement(&self.engine.stats, elapsed, rows_before);
+        self.state
+            .note_slow(self.engine.slow_statement, elapsed, text, params);
         Stop::split(outcome.map_err(|stop| self.state.end(stop)))
     }
 
@@ -176,6 +178,20 @@ impl PostgresTransaction {
         meter.statement()?;
         let connection = self.lease.connection();
         connection.run_logic(text, params, meter, wants_rows).await
+    }
+
+    /// Returns the plan of a statement of the logic.
+    pub(super) async fn explain(&mut self, text: &str, params: &[Value]) -> Result<String, Error> {
+        let deadline = self.state.meter.deadline();
+        let planned = self
+            .lease
+            .connection()
+            .explain(text, params, deadline)
+            .await;
+        planned.map_err(|stop| match self.state.end(stop) {
+            Stop::Logic(failure) => Error::Rejected(failure),
+            stop => stop.into_error(),
+        })
     }
 
     /// Runs one of the host's own statements in this transaction. It is not charged to the budget.
@@ -394,6 +410,10 @@ impl Transaction for PostgresTransaction {
     async fn rollback(self: Box<Self>) -> Result<(), Error> {
         // The server shows only what is durable, so there is nothing to wait for.
         Ok(())
+    }
+
+    fn take_slow(&mut self) -> Vec<SlowStatement> {
+        std::mem::take(&mut self.state.slow)
     }
 
     fn deadline(&self) -> Instant {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How a SQLite database is opened.
 #[derive(Clone)]
@@ -29,6 +30,9 @@ pub struct Config {
     pub length_bytes: u32,
     /// What makes commits durable before they are acknowledged.
     pub durability: Durability,
+    /// Statements of the logic that take longer are noted, see
+    /// [`Transaction::take_slow`](crate::Transaction::take_slow). Zero: none.
+    pub slow_statement: Duration,
     /// Called by each commit of a change, for tests of what happens at the same time.
     pub at_commit: Option<AtCommit>,
 }
@@ -56,6 +60,7 @@ impl Config {
             map_bytes: 128 << 20,
             length_bytes: 8 << 20,
             durability: Durability::Disk,
+            slow_statement: Duration::ZERO,
             at_commit: None,
         }
     }

@@ -1,5 +1,7 @@
 //! One connection to SQLite: how it is opened and how statements run on it.
 
+use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -235,6 +237,31 @@ impl Connection {
         // After a change of the schema, SQLite compiles the statement again while it runs, and the
         // policy may refuse it then.
         outcome.map_err(|stop| self.reason(stop))
+    }
+
+    /// Returns the plan of one statement of the logic, without running it.
+    pub(super) fn explain(&mut self, text: &str) -> Result<String, Stop> {
+        let text = text.trim();
+        rules::length(text)?;
+        let plan = || {
+            let mut statement = self.sqlite.prepare(&format!("EXPLAIN QUERY PLAN {text}"))?;
+            let mut steps = statement.raw_query();
+            let (mut plan, mut depths) = (String::new(), HashMap::new());
+            while let Some(step) = steps.next()? {
+                let (id, parent, detail): (i64, i64, String) =
+                    (step.get(0)?, step.get(1)?, step.get(3)?);
+                let depth = depths.get(&parent).map_or(0, |depth| depth + 1);
+                depths.insert(id, depth);
+                let gap = if plan.is_empty() { "" } else { "\n" };
+                // Writing to a string cannot fail.
+                let _ = write!(plan, "{gap}{:1$}{detail}", "", depth * 2);
+            }
+            Ok(plan)
+        };
+        let planned = plan();
+        // It was noted for a statement that runs.
+        drop(self.guard.take_compiled());
+        planned.map_err(|error: rusqlite::Error| self.reason(failure::classify(&error)))
     }
 
     /// Runs the text of one migration of the logic.

@@ -15,7 +15,7 @@ use super::transfer::import::SqliteImport;
 use crate::transfer::{Import, Manifest, TransferError};
 use crate::{
     Budget, Database, Dialect, Error, Feed, OpenError, Registry, Replicas, Seen, Stats,
-    StorageFault, Transaction,
+    StorageFault, Transaction, Value,
 };
 use contract::Access;
 
@@ -24,6 +24,9 @@ const PING_WAIT: Duration = Duration::from_secs(1);
 
 /// How long the deletion of old answers and events waits for the writer, for each batch.
 const FORGET_WAIT: Duration = Duration::from_secs(5);
+
+/// How long a plan may wait for a reader, and how long SQLite may take to make it.
+const EXPLAIN_TIME: Duration = Duration::from_secs(1);
 
 /// How long one of the host's own transactions waits for the writer or a reader.
 const HOST_WAIT: Duration = Duration::from_secs(5);
@@ -48,7 +51,7 @@ impl Sqlite {
         })
     }
 
-    async fn transaction(
+    pub(super) async fn transaction(
         &self,
         access: Access,
         migrates: bool,
@@ -199,6 +202,16 @@ impl Database for Sqlite {
     async fn forget_answers(&self, age: Duration) -> Result<u64, Error> {
         self.forget(|sqlite| schema::forget_answers(sqlite, age))
             .await
+    }
+
+    async fn analyze(&self) -> Result<u64, Error> {
+        self.gather_statistics().await
+    }
+
+    async fn explain(&self, statement: &str, _: &[Value]) -> Result<String, Error> {
+        let budget = Budget::of_host(EXPLAIN_TIME, EXPLAIN_TIME);
+        let mut transaction = self.transaction(Access::Read, false, budget).await?;
+        transaction.explain(statement)
     }
 
     async fn import(&self, manifest: &Manifest) -> Result<Box<dyn Import>, TransferError> {

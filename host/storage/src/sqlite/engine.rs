@@ -40,6 +40,8 @@ pub(super) struct Engine {
     /// The id of the last committed event. Wakes the readers of the feed.
     pub(super) last_event: watch::Sender<i64>,
     pub(super) stats: Arc<Stats>,
+    /// Statements of the logic that take longer are noted. Zero: none.
+    pub(super) slow_statement: Duration,
     at_commit: Option<AtCommit>,
     pub(super) file: DatabaseFile,
 }
@@ -104,6 +106,7 @@ impl Engine {
             tables,
             last_event: watch::Sender::new(last_event),
             stats,
+            slow_statement: config.slow_statement,
             at_commit: config.at_commit.clone(),
             file,
         })

@@ -1,7 +1,7 @@
 //! A pool of connections. Each is used by one transaction at a time, in order of arrival.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -26,6 +26,8 @@ pub(super) struct Pool {
     /// warm, and connections that the load does not need are never opened. If a transaction with a
     /// permit finds no connection here, it opens one.
     idle: Mutex<Vec<Idle>>,
+    /// Counts the calls of [`Pool::renew`].
+    generation: AtomicU64,
     opener: Opener,
     stats: Arc<Stats>,
 }
@@ -41,6 +43,8 @@ struct Idle {
 pub(super) struct Lease {
     /// `None` only while it is dropped.
     connection: Option<Connection>,
+    /// That of the pool when the connection was opened, or earlier.
+    generation: u64,
     pool: Arc<Pool>,
     _permit: OwnedSemaphorePermit,
 }
@@ -51,6 +55,7 @@ impl Pool {
         Ok(Self {
             queue: Queue::new(size, Some(opener.access), stats.clone()),
             idle: Mutex::new(vec![Idle::now(opener.open()?)]),
+            generation: AtomicU64::new(0),
             opener,
             stats,
         })
@@ -63,6 +68,7 @@ impl Pool {
     /// a new connection is needed and cannot be opened.
     pub(super) async fn take(self: &Arc<Self>, until: Instant) -> Result<Lease, Error> {
         let permit = self.queue.acquire(until).await?;
+        let generation = self.generation.load(SeqCst);
         let idle = self.idle.lock().pop();
         let connection = match idle {
             Some(idle) => idle.connection,
@@ -73,6 +79,7 @@ impl Pool {
         Stats::count(self.in_use());
         Ok(Lease {
             connection: Some(connection),
+            generation,
             pool: self.clone(),
             _permit: permit,
         })
@@ -96,11 +103,21 @@ impl Pool {
         drop(idle);
     }
 
+    /// Replaces every connection: those that are not in use now, the others when they are returned. New
+    /// ones read the schema and its statistics anew.
+    pub(super) fn renew(&self) {
+        self.generation.fetch_add(1, SeqCst);
+        self.close_idle();
+    }
+
     /// Takes back a connection. Returns one that is no longer needed, to be closed.
-    fn put_back(&self, connection: Connection) -> Option<Connection> {
+    fn put_back(&self, connection: Connection, generation: u64) -> Option<Connection> {
         let cached = HEAP.cached_bytes() as u64;
         self.stats.cached_statement_bytes.store(cached, Relaxed);
         let mut idle = self.idle.lock();
+        if generation != self.generation.load(SeqCst) {
+            return Some(connection);
+        }
         idle.push(Idle::now(connection));
         // The first connection was not needed for the longest time.
         let first = idle
@@ -154,7 +171,7 @@ impl Drop for Lease {
             }
         }
         // Closing takes a while, so the lock is free again.
-        drop(self.pool.put_back(connection));
+        drop(self.pool.put_back(connection, self.generation));
         // The permit is returned only now, so that whoever gets it finds the connection.
     }
 }

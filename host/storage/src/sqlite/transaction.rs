@@ -24,7 +24,7 @@ use crate::stop::{self, Stop};
 use crate::transaction_state::TransactionState;
 use crate::{
     Budget, Dialect, Error, Event, Failure, Found, Limit, MigrationError, Recorded, RecordedAnswer,
-    Rows, Seen, Stats, StorageFault, Transaction, Usage, Value,
+    Rows, Seen, SlowStatement, Stats, StorageFault, Transaction, Usage, Value,
 };
 use contract::{Access, Migration};
 
@@ -167,6 +167,7 @@ impl SqliteTransaction {
     /// Runs a statement of the logic.
     fn statement<T>(
         &mut self,
+        text: &str,
         mut work: impl FnMut(&mut Connection, &mut Meter, &mut Touched) -> Result<T, Stop>,
     ) -> Result<Result<T, Failure>, Error> {
         if let Err(failure) = self.state.check_statement()? {
@@ -182,7 +183,19 @@ impl SqliteTransaction {
         let elapsed = self.state.busy - busy_before;
         self.state
             .count_statement(&self.engine.stats, elapsed, rows_before);
+        // SQLite's plan does not depend on the values.
+        self.state
+            .note_slow(self.engine.slow_statement, elapsed, text, &[]);
         Stop::split(outcome)
+    }
+
+    /// Returns the plan of a statement of the logic.
+    pub(super) fn explain(&mut self, text: &str) -> Result<String, Error> {
+        let planned = self.work(Mode::Logic, |connection, _| connection.explain(text));
+        planned.map_err(|stop| match stop {
+            Stop::Logic(failure) => Error::Rejected(failure),
+            stop => stop.into_error(),
+        })
     }
 
     /// Runs statements of the host. They are not charged to the budget.
@@ -365,7 +378,7 @@ impl Transaction for SqliteTransaction {
         params: &[Value],
     ) -> Result<Result<Rows, Failure>, Error> {
         let access = self.state.access;
-        self.statement(|connection, meter, touched| {
+        self.statement(statement, |connection, meter, touched| {
             connection.run_logic(statement, params, access, touched, |_, compiled, _| {
                 statement::rows(compiled, meter)
             })
@@ -378,7 +391,7 @@ impl Transaction for SqliteTransaction {
         params: &[Value],
     ) -> Result<Result<u64, Failure>, Error> {
         let access = self.state.access;
-        self.statement(|connection, _, touched| {
+        self.statement(statement, |connection, _, touched| {
             connection.run_logic(
                 statement,
                 params,
@@ -400,7 +413,7 @@ impl Transaction for SqliteTransaction {
             let found = match recorded.result {
                 Found::Rows(_) => {
                     let access = self.state.access;
-                    self.statement(|connection, meter, touched| {
+                    self.statement(text, |connection, meter, touched| {
                         connection.run_logic(text, params, access, touched, |_, compiled, _| {
                             statement::digest(compiled, meter)
                         })
@@ -466,6 +479,10 @@ impl Transaction for SqliteTransaction {
         let seen = self.seen.unwrap_or(0);
         drop(self);
         engine.flusher.wait_durable(seen).await
+    }
+
+    fn take_slow(&mut self) -> Vec<SlowStatement> {
+        std::mem::take(&mut self.state.slow)
     }
 
     fn deadline(&self) -> Instant {

@@ -39,6 +39,7 @@ mod postgres;
 mod proofs;
 mod registry;
 mod statements;
+mod statistics;
 mod transactions;
 mod transfer;
 

@@ -69,6 +69,7 @@ fn config(url: &str) -> Config {
         wait: Duration::ZERO,
         row_bytes: 1 << 20,
         no_sync: false,
+        slow_statement: Duration::ZERO,
     }
 }
 

@@ -60,6 +60,11 @@ impl Collector for DatabaseCollector {
                 &stats.events,
             ),
             (
+                "task_host_database_analyses",
+                "Tables whose statistics were gathered for SQLite's query planner.",
+                &stats.analyses,
+            ),
+            (
                 "task_host_database_timeouts",
                 "Waits for the writer or for a connection that timed out.",
                 &stats.timeouts,

@@ -40,6 +40,7 @@ pub(super) fn metrics() -> Metrics {
         database_unavailable: registrar.add("task_host_database_unavailable", "Requests and readiness checks that failed because of the database", Counter::default()),
         statements: registrar.add("task_host_statements", "SQL statements that the logic ran", Counter::default()),
         rows: registrar.add("task_host_rows", "Rows that the logic's statements returned", Counter::default()),
+        slow_statements: registrar.add("task_host_slow_statements", "SQL statements of the logic that took longer than --slow-statement", Counter::default()),
         guest_seconds: registrar.seconds("task_host_guest_duration", "Time in the guest, in one call of the logic", parts()),
         host_seconds: registrar.seconds("task_host_host_duration", "Time in the host's functions in one call, without the database's time", parts()),
         retries: registrar.add("task_host_retries", "Retries of requests after a serialization conflict", Counter::default()),
