@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 
-@pytest.mark.parametrize("size, scheme", [("desktop", "light"), ("phone", "dark"), ("narrow", "light")])
+@pytest.mark.parametrize("size, scheme", [("desktop", "light"), ("narrow", "dark")])
 def test_the_documentation_is_accessible_in_every_state(open_page, host, assert_accessible, size, scheme):
     page = open_page("/docs", size=size, color_scheme=scheme, ready=False)
     article = page.locator("article[id='tasks.create']")
