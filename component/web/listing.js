@@ -115,11 +115,13 @@ export class Listing {
   async #insertKept(tasks, signal) {
     const missing = [...this.#kept].filter(([id]) => tasks.every((task) => task.id !== id));
     missing.sort(([, one], [, other]) => one - other);
-    const reads = missing.map(([id]) => request("GET", `tasks/${id}`, { signal }).catch(() => null));
-    for (const [position, response] of (await Promise.all(reads)).entries()) {
-      const [id, index] = missing[position];
-      if (response) tasks.splice(index, 0, response.body);
-      else this.#kept.delete(id);
+    for (const [id, index] of missing) {
+      try {
+        tasks.splice(index, 0, (await request("GET", `tasks/${id}`, { signal })).body);
+      } catch (error) {
+        if (error.status !== 404) throw error;
+        this.#kept.delete(id);
+      }
     }
   }
 
