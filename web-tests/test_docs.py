@@ -4,12 +4,11 @@ import pytest
 from playwright.sync_api import expect
 
 
-@pytest.mark.parametrize("size, scheme", [("desktop", "light"), ("phone", "dark"), ("narrow", "light")])
-def test_the_documentation_is_accessible_in_every_state(open_page, host, assert_accessible, size, scheme):
+@pytest.mark.parametrize("size, scheme", [("desktop", "light"), ("narrow", "dark")])
+def test_the_documentation_is_accessible_with_everything_open(open_page, host, assert_accessible, size, scheme):
     page = open_page("/docs", size=size, color_scheme=scheme, ready=False)
     article = page.locator("article[id='tasks.create']")
     expect(article).to_be_visible()
-    assert_accessible(page)
     for summary in article.locator("> details > summary").all():
         summary.click()
     article.get_by_role("button", name="Send").click()

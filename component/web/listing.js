@@ -21,7 +21,7 @@ export class Listing {
   shown = state(EMPTY);
   /** How many tasks from the start of the list the user has viewed. A reload keeps at least these. */
   viewedCount = 0;
-  /** Tasks that stay in the list until another query, even if they do not match any more: `{ task, index }` by id. */
+  /** Tasks that stay in the list until another query, even if they do not match any more: their places by id. */
   #kept = new Map();
   #query = {};
   #running = null;
@@ -55,10 +55,10 @@ export class Listing {
     });
   }
 
-  /** Keeps a task in its place, in its new state: the user has just completed it, and may reopen it. */
-  keep(task) {
-    const index = this.#kept.get(task.id)?.index ?? this.shown.value.tasks.findIndex(({ id }) => id === task.id);
-    if (index >= 0) this.#kept.set(task.id, { task, index });
+  /** Keeps a task in its place: the user has just completed it, and may reopen it. */
+  keep(id) {
+    const index = this.shown.value.tasks.findIndex((task) => task.id === id);
+    if (index >= 0) this.#kept.set(id, index);
   }
 
   /** Undoes `keep`, for a task that was deleted or not changed after all. */
@@ -106,11 +106,23 @@ export class Listing {
       } while (next !== null && tasks.length < this.viewedCount);
       const found = await numbered;
       if (found && tasks.every(({ id }) => id !== found.id)) tasks.unshift(found);
-      for (const [id, { task, index }] of [...this.#kept].sort(([, one], [, other]) => one.index - other.index)) {
-        if (tasks.every((other) => other.id !== id)) tasks.splice(index, 0, task);
-      }
+      await this.#insertKept(tasks, signal);
       return { tasks: keepUnchanged(this.shown.value.tasks, tasks), next, version };
     });
+  }
+
+  /** Adds the kept tasks that the list lacks, each at its place. Those that were deleted are forgotten. */
+  async #insertKept(tasks, signal) {
+    const missing = [...this.#kept].filter(([id]) => tasks.every((task) => task.id !== id));
+    missing.sort(([, one], [, other]) => one - other);
+    for (const [id, index] of missing) {
+      try {
+        tasks.splice(index, 0, (await request("GET", `tasks/${id}`, { signal })).body);
+      } catch (error) {
+        if (error.status !== 404) throw error;
+        this.#kept.delete(id);
+      }
+    }
   }
 
   /** Returns the task that a search such as `#298` names, whatever else is filtered. */

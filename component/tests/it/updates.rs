@@ -145,7 +145,7 @@ fn search_and_filters_follow_a_change() {
     let found = TaskFilter {
         q: Some("the lex slow".into()),
         tags: Some(vec!["db".into()]),
-        status: Some(Status::Blocked),
+        status: Some(vec![Status::Blocked]),
         priority: Some(Priority::Low),
         category: Some(Category::Testing),
         assignee: Some("bob".into()),

@@ -68,9 +68,11 @@ export function Bulk({ close, text: pasted }) {
       <${Field} name="lines" label=${texts.lines} hint=${texts.hint} span="wide">
         ${(attributes) => html`<textarea ...${attributes} rows="10" value=${lines} onInput=${onInput}></textarea>`}
       <//>
-      <ul class="hint" role="status">
-        ${unknown.slice(0, MAX_UNKNOWN).map((text) => html`<li key=${text}>${text}</li>`)}
-      </ul>
+      <div role="status">
+        <ul class="hint">
+          ${unknown.slice(0, MAX_UNKNOWN).map((text) => html`<li key=${text}>${text}</li>`)}
+        </ul>
+      </div>
       <${FormError} text=${error} />
       <div class="actions">
         <button class="primary" disabled=${isBusy}>${texts.submit(parsed.length)}</button>

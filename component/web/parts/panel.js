@@ -7,7 +7,7 @@ import { address, closeTask, follow, link } from "../address.js";
 import { formatTime, fromInput, toInput } from "../format.js";
 import { messages } from "../messages.js";
 import { notify } from "../notices.js";
-import { change, dependents, people, read, useData } from "../tasks.js";
+import { change, complete, dependents, people, read, useData } from "../tasks.js";
 import { html, useEffect, useLayoutEffect, useRef, useShared, useState } from "../ui.js";
 import { openEdit } from "./edit.js";
 import { Facts } from "./facts.js";
@@ -70,6 +70,10 @@ function OpenTask({ id }) {
 
   const save = async (name, value) => {
     if (value === task[name]) return;
+    if (name === "status" && value === "completed") {
+      const completed = await complete(task);
+      return completed && setTask(completed);
+    }
     try {
       setErrors({});
       setTask(await change(task, { [name]: value }, texts.changed(labels[name], displayValue(name, value))));

@@ -9,14 +9,15 @@ import { messages } from "../messages.js";
 import { notify } from "../notices.js";
 import { parseLine } from "../parse.js";
 import { Facts } from "../parts/facts.js";
-import { create, isNewer, move, optimistic, people, update, useCount } from "../tasks.js";
+import { complete, create, isNewer, move, optimistic, people, update, useCount } from "../tasks.js";
 import { html, state, useEffect, useId, useMemo, useRef, useShared, useState } from "../ui.js";
 import { Failure } from "./list.js";
 
 const texts = messages.board;
 const STATUSES = Object.keys(messages.status);
 
-const moveCard = (task, status) => move(task, status, texts.moved(task.title, messages.status[status]));
+const moveCard = (task, status) =>
+  status === "completed" ? complete(task) : move(task, status, texts.moved(task.title, messages.status[status]));
 
 /** The columns that are folded. This is kept in the browser. */
 const folded = state(new Set((localStorage.getItem("folded") ?? "cancelled").split(" ")));

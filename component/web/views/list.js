@@ -45,10 +45,9 @@ export function ListView() {
   };
   const toggleTask = async (task) => {
     const isDone = task.status === "completed";
-    listing.keep({ ...task, status: isDone ? "pending" : "completed" });
+    listing.keep(task.id);
     const moved = await (isDone ? reopen : complete)(task);
-    if (moved) listing.keep(moved);
-    else listing.drop(task.id);
+    if (!moved) listing.drop(task.id);
   };
   const isFirst = useRef(true);
   useEffect(() => {
