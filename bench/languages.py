@@ -103,8 +103,8 @@ LANGUAGES = [
     Language("Python", "python", {"python/app.py": "app.py", "python/migrations": "migrations"}, "app.py", SDK_TEXT),
     Language("TypeScript, StarlingMonkey", "typescript", TYPESCRIPT, "src/service.ts", SDK_TEXT, "starlingmonkey"),
 ]
-# What a new project has in the place of the example's parts.
-REPLACED = ("export_bookmarks_api_notes", "migrations", "requests", "seed.sql", "tests", "test", "web/notes.js")
+# What a new project has in the place of the example's parts. The example in C has its migrations in its source.
+REPLACED = ("export_bookmarks_api_notes", "requests", "seed.sql", "tests", "test")
 
 
 def main():
@@ -113,9 +113,9 @@ def main():
     arguments.add_argument("--build", required=True, help="the profile that the binary was built with")
     arguments.add_argument("--folder", type=Path, required=True, help="where the projects are, and stay")
     arguments.add_argument("--publish", type=Path, help="the page whose table is replaced")
-    arguments.add_argument("filter", nargs="?", default="", help="only the languages whose title contains this")
+    arguments.add_argument("filter", nargs="?", default="", help="only the languages whose title begins with this")
     args = arguments.parse_args()
-    chosen = [language for language in LANGUAGES if args.filter.lower() in language.title.lower()]
+    chosen = [language for language in LANGUAGES if language.title.lower().startswith(args.filter.lower())]
     with ExitStack() as stack:
         prepared = []
         for language in chosen:
@@ -161,7 +161,7 @@ class Project:
         new.mkdir(parents=True)
         self._run(self.host, "new", "bookmarks", "--lang", self.language.kind, cwd=new)
         project = new / "bookmarks"
-        for name in REPLACED:
+        for name in (*REPLACED, *([] if self.language.kind == "c" else ["migrations"])):
             path = project / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         for source, target in self.language.parts.items():

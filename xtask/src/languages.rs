@@ -12,7 +12,7 @@ use crate::run;
 /// Arguments of `languages`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Only the languages whose title contains this, such as `go`.
+    /// Only the languages whose title begins with this, such as `go`.
     filter: Option<String>,
 
     /// Writes the table into docs/WRITING-LOGIC.md.

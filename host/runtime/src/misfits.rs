@@ -5,6 +5,7 @@
 //! replaced by one that fits every type, and the comparison goes on. What is compared is an outline: the
 //! imports of the component, without its code.
 
+use wasm_encoder::{ComponentSection as _, RawSection};
 use wasmparser::{Parser, Payload};
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
@@ -150,7 +151,7 @@ fn outline(component: &[u8]) -> wasmtime::Result<Vec<u8>> {
             | Payload::ComponentAliasSection(_)
             | Payload::ComponentImportSection(_) => {
                 if let Some((id, range)) = payload.as_section() {
-                    wasm_encoder::RawSection {
+                    RawSection {
                         id,
                         data: &component[range],
                     }

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
+use humantime::parse_duration;
 use reqwest::Url;
 use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -82,10 +83,16 @@ pub(super) struct Args {
         conflicts_with_all = ["keep", "database", "addr", "admin_addr"])]
     to: Option<Url>,
 
-    /// What the local host logs, as for `serve`. By default the stages of deployments are left out
+    /// What the local host logs, as for `serve`. By default the stages of deployments and the orders of
+    /// this command are left out
     #[arg(long, env = "TASK_HOST_LOG", value_parser = log_filter,
-        default_value = "info,task_host_deployment=warn", conflicts_with = "to")]
+        default_value = "info,task_host_deployment=warn,audit=warn", conflicts_with = "to")]
     log: String,
+
+    /// How long the compilation of the component may take
+    #[arg(long, env = "TASK_HOST_COMPILE_TIMEOUT", default_value = "10m", value_parser = parse_duration,
+        conflicts_with = "to")]
+    compile_timeout: Duration,
 
     /// Open the service's page, or the API's documentation, in a browser
     #[arg(long)]
@@ -278,7 +285,10 @@ impl<'a> Session<'a> {
             self.say("the seed changed; starting with a new database");
             self.stop().await?;
         }
+        // To compile an interpreter takes a while.
+        let next = format!("built in {built}; compiling and checking the component…");
         if self.host.is_none() && !matches!(self.data, Data::Elsewhere) {
+            self.say(&next);
             self.seeded = seed;
             if !self.start(file).await? {
                 return Ok(());
@@ -286,6 +296,8 @@ impl<'a> Session<'a> {
         } else if self.live.as_ref() == Some(&content) {
             self.say("the component did not change");
             return Ok(());
+        } else {
+            self.say(&next);
         }
         let client = self.client()?;
         let deployed = match self.is_active(&client, &content).await? {
@@ -322,6 +334,8 @@ impl<'a> Session<'a> {
         let mut flags = ["--debug", "--probation", "0s", "--log", &self.args.log]
             .map(OsStr::new)
             .to_vec();
+        let compile_timeout = humantime::format_duration(self.args.compile_timeout).to_string();
+        flags.extend(["--compile-timeout", &compile_timeout].map(OsStr::new));
         if let Some(Seed::Sql(path)) = &seed {
             flags.extend([OsStr::new("--seed"), path.as_os_str()]);
         }
