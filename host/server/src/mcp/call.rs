@@ -36,11 +36,10 @@ const FROM_META: [(&str, &str); 4] = [
 ];
 
 /// Headers of the response that become members of the result's `_meta`.
-const TO_META: [(&str, &str); 4] = [
+const TO_META: [(&str, &str); 3] = [
     ("etag", "task-host/etag"),
     ("location", "task-host/location"),
     ("idempotent-replayed", "task-host/idempotent-replayed"),
-    ("preference-applied", "task-host/preference-applied"),
 ];
 
 /// A call, before it runs.
@@ -78,11 +77,13 @@ impl Call<'_> {
                 }
             }
         };
+        let mut meta = meta_of(&head.headers);
         if dry_run && head.status.is_success() {
             let note = "This was a dry run: nothing was kept.";
             result.content.push(ContentBlock::text(note));
+            meta.insert("task-host/dry-run".to_owned(), true.into());
         }
-        result.meta = meta_of(&head.headers);
+        result.meta = (!meta.is_empty()).then_some(meta);
         result
     }
 
@@ -187,12 +188,12 @@ async fn body_of(body: Body) -> Value {
 }
 
 /// What the response's headers say that is of use to an agent's program.
-fn meta_of(headers: &HeaderMap) -> Option<MetaObject> {
+fn meta_of(headers: &HeaderMap) -> MetaObject {
     let mut meta = MetaObject::new();
     for (name, member) in TO_META {
         if let Some(value) = headers.get(name).and_then(|value| value.to_str().ok()) {
             meta.insert(member.to_owned(), value.into());
         }
     }
-    (!meta.is_empty()).then_some(meta)
+    meta
 }

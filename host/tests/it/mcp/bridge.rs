@@ -82,7 +82,7 @@ fn the_bridge_passes_messages_until_its_input_ends() {
         listed["result"]["tools"].as_array().map(Vec::len),
         Some(super::TASK_TOOLS.len())
     );
-    let call = json!({"name": "tasks_create", "arguments": {"title": "Two\nlines", "category": "feature"}});
+    let call = json!({"name": "tasks_create", "arguments": {"title": "Through the bridge", "category": "feature"}});
     let created = bridge.ask(3, "tools/call", &call);
     assert_eq!(created["result"]["structuredContent"]["id"], 1, "{created}");
     bridge.say("this is not JSON");
