@@ -4,6 +4,7 @@
 // chunks are empty boxes with the height that they had when they were last rendered.
 
 import { address, follow, isFiltered, link, navigate, ownName, toQuery } from "../address.js";
+import { Unreachable } from "../api.js";
 import { downloadCsv } from "../export.js";
 import { useListing } from "../listing.js";
 import { messages } from "../messages.js";
@@ -61,7 +62,7 @@ export function ListView() {
   return html`<section aria-label=${texts.label} aria-busy=${loading}>
     <div class="above">
       <p class="shown" role="status" tabindex="-1" ref=${status} id="tasks">
-        ${tasks.length || !loading ? total !== null && texts.count(total) : texts.loading}
+        ${!tasks.length && loading ? texts.loading : !error && total !== null && texts.count(total)}
       </p>
       ${tasks.length > 0 &&
       html`<div class="actions">
@@ -209,7 +210,9 @@ function LoadMore({ isLoading, load }) {
   return html`<p class="more"><button ref=${button} onClick=${load}>${texts.more}</button></p>`;
 }
 
+/** Says why something could not be loaded. The header says that the service cannot be reached. */
 export function Failure({ error, retry }) {
+  if (error instanceof Unreachable) return null;
   return html`<p class="banner warn" role="alert">
     ${texts.failed(error.message)} <button onClick=${retry}>${texts.retry}</button>
   </p>`;
