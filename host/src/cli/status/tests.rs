@@ -283,8 +283,8 @@ fn a_verdict_says_how_far_it_is() {
         minimum_requests: 20,
     });
     let expected = "\
-probation: 23.0 s of 1 min 0 s, 12 requests, 0 failed (0.0 % against 0.1 %, limit
-5.1 %); too few to judge, 20 are needed
+probation: 23.0 s of 1 min 0 s, 12 requests, 0 failed (0.0 % against 0.1 %,
+limit 5.1 %); too few to judge, 20 are needed
 ";
     let shown = text(&snapshot);
     assert!(shown.contains(expected), "{shown}");
