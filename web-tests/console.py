@@ -18,9 +18,10 @@ TOKEN = "the-token-of-the-tests"
 class ConsoleHost(Host):
     """A host that serves the counter component, which fails on demand."""
 
-    def __init__(self, folder, cache, token=TOKEN, probation="1s"):
+    def __init__(self, folder, cache, token=TOKEN, probation="1s", slow_statement="100ms"):
         self.token = token
-        flags = ["--probation", probation, *(["--admin-token", token] if token else [])]
+        flags = ["--probation", probation, "--slow-statement", slow_statement]
+        flags += ["--admin-token", token] if token else []
         super().__init__(folder, cache, component="counter", flags=flags)
 
     @property

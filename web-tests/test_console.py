@@ -64,6 +64,22 @@ def test_requests_are_charted_by_revision_and_failed_ones_are_listed(
     assert_accessible(page)
 
 
+def test_slow_statements_are_listed_with_their_plan(open_page, tmp_path, cache, assert_accessible):
+    host = ConsoleHost(tmp_path, cache, slow_statement="1ns")
+    try:
+        host.get("/counters")
+        page = open_page(host.console, ready=False)
+        log_in(page)
+        slow = page.get_by_role("region", name="Slow statements").get_by_role("listitem").first
+        expect(slow).to_contain_text("GET /counters")
+        expect(slow).to_contain_text("counters")
+        slow.get_by_text("Plan").click()
+        expect(slow).to_contain_text("counters", use_inner_text=True)
+        assert_accessible(page)
+    finally:
+        host.kill()
+
+
 def test_a_deployment_of_another_operator_is_followed(page, host, tmp_path):
     # It runs until it is promoted, so the page sees it however late it looks.
     number = host.deploy_as_other(variant(tmp_path, "elsewhere"), shadow=True)

@@ -51,7 +51,9 @@ def test_a_component_is_deployed_stage_by_stage_and_rolled_back_after_a_confirma
     assert host.revision() == digest(component)
     assert_accessible(page)
 
-    back = page.get_by_role("button", name=f"Roll back to {before}")
+    expect(progress(page)).to_contain_text(f"Clients moved from {before} to {digest(component)}.")
+
+    back = page.get_by_role("button", name=f"Roll back to {before}", exact=True)
     back.focus()
     page.keyboard.press("Enter")
     question = page.get_by_role("dialog", name=f"Roll back to {before}?")
@@ -156,10 +158,20 @@ def test_logic_that_fails_is_rolled_back_and_retried_only_on_request(
     page.get_by_label("Retry after an earlier rollback").check()
     press(page, "Deploy")
     expect(stage(page, "Switch")).to_contain_text("passed")
-    press(page, "Abort")
-    confirm(page, "Abort")
-    expect(progress(page)).to_contain_text("Aborted")
+    undo = progress(page).get_by_role("button").filter(has_text="Undo this deployment")
+    expect(undo).to_have_text(f"Undo this deployment: back to {before}")
+    expect(progress(page).get_by_role("progressbar")).to_be_visible()
+    expect(progress(page)).to_contain_text("0 requests · 0 failed (limit")
+    assert_accessible(page)
+    undo.click()
+    confirm(page, "Undo")
+    expect(progress(page)).to_contain_text("Aborted by maria (token)")
+    expect(progress(page)).to_contain_text(f"Clients are served by {before} again")
+    expect(stage(page, "Probation")).to_contain_text("stopped")
     assert host.revision() == before
+    # The revision that serves again is none to go back to.
+    buttons = page.get_by_role("article", name="Previous").get_by_role("button")
+    expect(buttons.filter(has_text=before)).to_have_count(0)
 
 
 def test_a_canary_gets_its_share_then_more_then_everything(
@@ -177,6 +189,9 @@ def test_a_canary_gets_its_share_then_more_then_everything(
     candidate.get_by_label("Share of clients").press("End")
     press(page, "Set share")
     expect(candidate).to_contain_text("canary: 99% of clients")
+    # The progress names the share of now, and not the one that the canary began with.
+    expect(stage(page, "Canary")).to_contain_text("canary: 99% of clients")
+    expect(candidate).to_contain_text("too few requests to judge")
     press(page, "Promote to all requests")
     confirm(page, "Promote")
     expect(revision(page, "Active")).to_contain_text(digest(component))
@@ -199,7 +214,28 @@ def test_a_shadow_reports_what_it_compared_and_never_answers_clients(
     expect(compared.locator("..").get_by_role("definition")).not_to_have_text("0")
     assert_accessible(page)
     assert_fits(page)
-    press(page, "Abort")
-    confirm(page, "Abort")
+    press(page, f"Undo this deployment: back to {before}")
+    confirm(page, "Undo")
     expect(candidate).to_be_hidden()
+    assert host.revision() == before
+
+
+def test_a_deployment_says_what_it_was_for_and_can_be_gone_back_to_from_the_history(
+    page, host, tmp_path, assert_accessible
+):
+    before = host.revision()
+    component = variant(tmp_path, "described")
+    number = host.deploy_as_other(component, message="Sort by urgency", git_revision="3f2a1b")
+    expect(revision(page, "Active")).to_contain_text(digest(component))
+    history = page.get_by_role("region", name="Deployments").get_by_role("listitem")
+    entry = history.filter(has_text=f"#{number} Deploy")
+    expect(entry).to_contain_text("Sort by urgency")
+    expect(entry).to_contain_text("3f2a1b")
+    expect(entry).to_contain_text("Serves now.")
+    assert_accessible(page)
+    expect(page.get_by_role("region", name=f"Deployment {number}")).to_contain_text("Active")
+    earlier = history.filter(has_text=before).get_by_role("button", name="Roll back to this").first
+    earlier.click()
+    confirm(page, "Roll back")
+    expect(revision(page, "Active")).to_contain_text(before)
     assert host.revision() == before

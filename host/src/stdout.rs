@@ -45,6 +45,12 @@ pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+/// Returns the height of the terminal, if standard output is one.
+pub(crate) fn rows() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_row > 0).then(|| size.ws_row.into())
+}
+
 impl<W: Write> Stdout<W> {
     /// Creates an output that is written to `out`.
     pub(crate) fn new(out: W) -> Self {

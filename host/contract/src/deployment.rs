@@ -307,6 +307,8 @@ words! {
         RefusedBefore = "refused-before",
         /// The component to go back to was never active.
         NeverActive = "never-active",
+        /// The component to go back to is the active one.
+        AlreadyActive = "already-active",
         /// The deployment does not run.
         NotRunning = "not-running",
         /// The deployment is not a canary, so it has no share.

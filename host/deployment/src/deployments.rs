@@ -53,6 +53,7 @@ impl Deployments {
             revisions: Revisions::new(service, settings.keep),
             cluster: Cluster::new(member),
             settings,
+            verdict: Mutex::default(),
         });
         Arc::new(Deployments {
             rollouts: Arc::new(Rollouts::new(host.clone())),
@@ -103,6 +104,7 @@ impl Deployments {
                 "order a canary or a shadow, not both",
             ));
         }
+        check_words(&order)?;
         let component = self.stored(&order.digest).await?;
         if !order.retry_refused
             && let Some(reason) = Past::read(self.registry())
@@ -155,6 +157,26 @@ impl Deployments {
             .map(str::to_owned)
             .ok_or_else(|| AdminError::NotFound("nothing was active before this revision".into()))
     }
+}
+
+/// Checks what an order says for people. It is shown in terminals and written to the log.
+fn check_words(order: &Order) -> Result<(), AdminError> {
+    for (name, words, most) in [
+        ("message", &order.message, 300),
+        ("Git revision", &order.git_revision, 100),
+    ] {
+        let Some(words) = words else { continue };
+        let length = words.chars().count();
+        if length == 0 || length > most || words.chars().any(contract::text::is_deceptive) {
+            return Err(AdminError::rejected(
+                Reason::TextUnfit,
+                format!(
+                    "the {name} must be one line of 1 to {most} characters, without control characters"
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 #[async_trait]
@@ -225,6 +247,13 @@ impl Admin for Deployments {
             Some(digest) => digest.to_owned(),
             None => self.before_active().await?,
         };
+        let active = self.registry().active().await?;
+        if active.is_some_and(|active| active.digest == digest) {
+            return Err(AdminError::rejected(
+                Reason::AlreadyActive,
+                format!("{digest} is the active component already"),
+            ));
+        }
         if !self.registry().was_active(&digest).await? {
             return Err(AdminError::rejected(
                 Reason::NeverActive,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::model::{Deployment, timestamp};
+use super::model::{Deployment, Order, timestamp};
 use contract::Word;
 use contract::deployment::Outcome;
 use storage::registry::DeploymentRow;
@@ -17,12 +17,18 @@ pub(crate) fn deployment(row: DeploymentRow) -> Deployment {
         Some(end) => (end.outcome, end.code, end.reason),
         None => (Outcome::Running.into(), None, None),
     };
+    // An order of another host's version may not be readable; its words are then missing.
+    let order: Order = serde_json::from_str(&row.new.order).unwrap_or_default();
     Deployment {
         id: row.id,
         digest: row.new.digest,
         from: row.new.from,
         kind: row.new.kind,
         actor: row.new.actor,
+        message: order.message,
+        git_revision: order.git_revision,
+        canary_percent: order.canary_percent,
+        shadow: order.shadow,
         stage: row.stage,
         outcome,
         code,

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::cluster::Cluster;
 use super::gate::Gate;
+use super::model::VerdictStatus;
 use super::rejection::Rejection;
 use super::revisions::Revisions;
 use super::settings::Settings;
+use parking_lot::Mutex;
 use request::Revision;
 use storage::Registry;
 
@@ -20,6 +22,8 @@ pub(crate) struct Host {
     pub(crate) cluster: Cluster,
     /// How deployments are carried out.
     pub(crate) settings: Settings,
+    /// How the new revision of this host's deployment is judged now.
+    pub(crate) verdict: Mutex<Option<VerdictStatus>>,
 }
 
 impl Host {

@@ -38,6 +38,15 @@ pub struct Order {
     /// revision answers no client until it is promoted. Not allowed together with a canary.
     #[serde(default)]
     pub shadow: bool,
+    /// What the deployment is for, in a line, for the history: at most 300 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxLength" = 300))]
+    pub message: Option<String>,
+    /// The Git revision that the component was built from, as its author names it: at most 100
+    /// characters. The host does not check it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxLength" = 100))]
+    pub git_revision: Option<String>,
 }
 
 /// A deployment, running or ended.
@@ -55,6 +64,18 @@ pub struct Deployment {
     pub kind: Word<Kind>,
     /// Who asked for it.
     pub actor: String,
+    /// What it was for, in the words of who asked for it.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// The Git revision that the component was built from, according to who asked for it.
+    #[serde(default)]
+    pub git_revision: Option<String>,
+    /// If it was a canary: the share of the clients that it was ordered with, in percent.
+    #[serde(default)]
+    pub canary_percent: Option<f64>,
+    /// Whether it was a shadow.
+    #[serde(default)]
+    pub shadow: bool,
     /// How far it is, or was when it ended.
     #[schemars(with = "String")]
     pub stage: Word<Progress>,
@@ -176,6 +197,10 @@ pub struct Status {
     pub shadow: Option<ShadowReport>,
     /// The running deployment.
     pub deployment: Option<Deployment>,
+    /// How the new revision is judged now, if the deployment is in probation or a canary and runs on
+    /// this host.
+    #[serde(default)]
+    pub verdict: Option<VerdictStatus>,
     /// The earlier revisions that are in memory, the latest first. The list is empty after a
     /// restart: a rollback then loads one first.
     pub kept: Vec<RevisionStatus>,
@@ -196,6 +221,31 @@ pub struct Status {
     /// not say it.
     #[serde(default)]
     pub memory_clearing: Option<MemoryClearing>,
+}
+
+/// How a new revision is judged so far, by its requests on all hosts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct VerdictStatus {
+    /// `probation` or `canary`.
+    #[schemars(schema_with = "one_of::<Stage>")]
+    pub stage: Word<Stage>,
+    /// How long it has been judged, in milliseconds.
+    pub elapsed_ms: u64,
+    /// How long the probation takes, in milliseconds. Null: a canary has no end of its own.
+    pub window_ms: Option<u64>,
+    /// Its requests since then.
+    pub requests: u64,
+    /// Those of them that failed because of the logic.
+    pub failures: u64,
+    /// Requests of the revision that it is compared with: in the same time for a canary, before the
+    /// switch for a probation.
+    pub other_requests: u64,
+    /// Those of them that failed because of the logic.
+    pub other_failures: u64,
+    /// The share of failures above which it is undone, in percent, if that is hardly chance.
+    pub limit_percent: f64,
+    /// The number of requests without which it is not judged.
+    pub minimum_requests: u64,
 }
 
 /// How a host clears an instance's memory for the next one.

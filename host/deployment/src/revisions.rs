@@ -83,7 +83,10 @@ impl Revisions {
     /// Sends every new request to the previous revision again, at once. The revision that failed
     /// is not kept.
     pub(crate) fn revert_to(&self, previous: Arc<Revision>) {
+        let digest = previous.digest.clone();
         self.service.switch(previous);
+        // It was kept while the other revision was active.
+        self.kept.lock().retain(|kept| kept.digest != digest);
     }
 
     /// Returns the revision on trial.

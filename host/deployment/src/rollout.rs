@@ -13,6 +13,7 @@ mod probation;
 mod staging;
 mod switch;
 mod trial;
+mod verdict;
 
 use std::sync::Arc;
 use std::time::Duration;

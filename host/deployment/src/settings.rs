@@ -22,7 +22,7 @@ pub struct Probation {
     /// How long probation lasts. Zero: no probation.
     pub window: Duration,
     /// The minimum number of requests for a verdict against the revision before the window ends.
-    /// At the end of the window, one request is enough.
+    /// At the end of the window, fewer are enough.
     pub requests: u64,
     /// The share of failed requests that is always allowed, 0 to 1.
     pub allowed: f64,

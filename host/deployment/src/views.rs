@@ -31,6 +31,7 @@ pub(crate) async fn status(host: &Host) -> Result<Status, AdminError> {
     Ok(Status {
         active: revision(&active),
         deployment: running.map(history::deployment),
+        verdict: host.verdict.lock().clone(),
         candidate: candidate
             .as_ref()
             .map(|candidate| revision(&candidate.revision)),

@@ -66,6 +66,7 @@ static FILES: LazyLock<Vec<(&'static str, File)>> = LazyLock::new(|| {
         file!("state.js", SCRIPT),
         file!("statements.js", SCRIPT),
         file!("timeline.js", SCRIPT),
+        file!("verdict.js", SCRIPT),
     ];
     let files = files.map(|(path, content, media_type)| (path, plain(content, media_type)));
     files.into()

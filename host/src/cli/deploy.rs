@@ -4,6 +4,7 @@
 //! or passed the checks of a dry run, or serves its part as a canary or shadow. Stopping the command
 //! does not stop the deployment, which the host finishes in any case.
 
+mod git;
 mod upload;
 
 #[cfg(test)]
@@ -51,6 +52,15 @@ pub(super) struct Args {
     #[arg(long)]
     shadow: bool,
 
+    /// What the deployment is for, in a line, for the history
+    #[arg(short, long, value_name = "TEXT")]
+    message: Option<String>,
+
+    /// The Git revision that the component was built from, for the history; by default that of the
+    /// working tree in which FILE is, if there is one
+    #[arg(long, value_name = "REVISION")]
+    git_revision: Option<String>,
+
     /// The component's signature, as `task-host sign` writes it; by default FILE.sig, if that exists
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
@@ -95,6 +105,11 @@ fn deploy<W: Write>(args: &Args, report: Report<W>, retry: &RetryPolicy) -> Resu
         retry_refused: args.retry_refused,
         canary_percent: args.canary,
         shadow: args.shadow,
+        message: args.message.clone(),
+        git_revision: args
+            .git_revision
+            .clone()
+            .or_else(|| git::revision(&args.source)),
     };
     let kind = match args.dry_run {
         true => Kind::DryRun,

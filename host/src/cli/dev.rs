@@ -465,6 +465,7 @@ impl<'a> Session<'a> {
             retry_refused: true,
             canary_percent: None,
             shadow: false,
+            ..Order::default()
         };
         let id = client.deploy(&order).await?;
         let mut breaking = Vec::new();

@@ -74,7 +74,7 @@ async fn watch(client: &Client, json: bool) -> anyhow::Result<()> {
             Err(error) => error.to_string().lines().map(str::to_owned).collect(),
         };
         match redraw {
-            true => view::redraw(&lines, &mut stdout),
+            true => view::redraw(&lines, stdout::rows(), &mut stdout),
             false if json => lines.iter().for_each(|line| stdout.json(line)),
             false => lines.iter().for_each(|line| stdout.line(line)),
         }

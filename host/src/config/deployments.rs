@@ -22,12 +22,13 @@ pub struct Args {
     probation: Duration,
 
     /// Requests that a new revision must have answered before it can be rolled back during
-    /// probation. At the end of probation any number is enough
+    /// probation, and a canary before it can be ended. At the end of probation fewer are enough
     #[arg(long, env = "TASK_HOST_PROBATION_REQUESTS", default_value_t = 20)]
     probation_requests: u64,
 
     /// The percentage of requests that may fail because of the logic, on top of the previous
-    /// revision's percentage
+    /// revision's percentage. More of them end a deployment only if they are hardly chance: at most one
+    /// deployment in a thousand ends without a reason
     #[arg(long, env = "TASK_HOST_PROBATION_FAILURES", default_value = "5", value_parser = percentage)]
     probation_failures: f64,
 

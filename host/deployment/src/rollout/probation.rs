@@ -1,5 +1,6 @@
 //! The stage `probation`: whether a new revision may stay, judged by its failures compared with those
-//! of the previous one. A canary is judged in the same way, against the active revision.
+//! of the previous one. A canary is judged in the same way, against the active revision. `verdict` says
+//! how.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,8 +9,10 @@ use std::time::{Duration, Instant};
 use futures_util::future::{Either, select};
 
 use super::switch;
+use super::verdict::{Judge, share_of};
 use crate::host::Host;
 use crate::journal::{Ending, Journal};
+use crate::model::VerdictStatus;
 use crate::settings::Probation;
 use contract::deployment::{EventStatus, Outcome, Reason, Stage};
 use request::{Counts, Revision};
@@ -28,7 +31,7 @@ pub(super) async fn watch(
     let before = previous.stats.counts();
     journal.begin(Stage::Probation).await;
     let elsewhere = || host.cluster.counts(journal.id)[0];
-    let watched = judge_in_time(&host.settings.probation, &new, before, elsewhere);
+    let watched = judge_in_time(host, &new, before, elsewhere);
     let settled = switch::settle(host, journal);
     let verdict = match select(pin!(watched), pin!(settled)).await {
         // A rollback does not wait for hosts that are slow to switch.
@@ -69,23 +72,25 @@ enum Verdict {
 /// Judges a revision until the window ends or it has failed too often. `elsewhere`: its requests on
 /// other hosts.
 async fn judge_in_time(
-    probation: &Probation,
+    host: &Host,
     new: &Revision,
     before: Counts,
     elsewhere: impl Fn() -> Counts,
 ) -> Verdict {
+    let probation = &host.settings.probation;
+    let shown = Shown::new(host, Stage::Probation, Some(probation.window));
     let until = Instant::now() + probation.window;
     let start = new.stats.counts();
+    let mut judge = Judge::new(probation.allowed, probation.requests);
     loop {
         let seen = sum(since(start, new.stats.counts()), elsewhere());
+        shown.update(seen, before);
         let now = Instant::now();
-        // At the end one request is enough: a revision that failed every request must not stay.
-        let enough = if now >= until {
-            1
-        } else {
-            probation.requests.max(1)
+        let reason = match now >= until {
+            true => judge.last_look(seen, before),
+            false => judge.look(seen, before),
         };
-        if let Some(reason) = judge(probation.allowed, enough, seen, before) {
+        if let Some(reason) = reason {
             return Verdict::Failed(reason);
         }
         if now >= until {
@@ -99,23 +104,72 @@ async fn judge_in_time(
 /// requests of both on other hosts. Returns why the candidate failed; never returns if it does not
 /// fail.
 pub(super) fn compare<'a>(
-    probation: &'a Probation,
+    host: &'a Host,
     candidate: &'a Revision,
     active: &'a Revision,
     elsewhere: impl Fn() -> [Counts; 2] + 'a,
 ) -> impl Future<Output = String> + 'a {
     let start = (candidate.stats.counts(), active.stats.counts());
+    let probation = &host.settings.probation;
+    let mut judge = Judge::new(probation.allowed, probation.requests);
     async move {
+        let shown = Shown::new(host, Stage::Canary, None);
         loop {
             tokio::time::sleep(POLL).await;
             let [new, old] = elsewhere();
             let seen = sum(since(start.0, candidate.stats.counts()), new);
             let expected = sum(since(start.1, active.stats.counts()), old);
-            let enough = probation.requests.max(1);
-            if let Some(reason) = judge(probation.allowed, enough, seen, expected) {
+            shown.update(seen, expected);
+            if let Some(reason) = judge.look(seen, expected) {
                 return reason;
             }
         }
+    }
+}
+
+/// Shows operators how a revision is judged, until this is dropped.
+struct Shown<'a> {
+    host: &'a Host,
+    stage: Stage,
+    window: Option<Duration>,
+    began: Instant,
+}
+
+impl<'a> Shown<'a> {
+    fn new(host: &'a Host, stage: Stage, window: Option<Duration>) -> Self {
+        let shown = Shown {
+            host,
+            stage,
+            window,
+            began: Instant::now(),
+        };
+        shown.update(Counts::default(), Counts::default());
+        shown
+    }
+
+    fn update(&self, seen: Counts, other: Counts) {
+        let Probation {
+            requests, allowed, ..
+        } = self.host.settings.probation;
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let limit = share_of(other.failures, other.requests) + allowed;
+        *self.host.verdict.lock() = Some(VerdictStatus {
+            stage: self.stage.into(),
+            elapsed_ms: millis(self.began.elapsed()),
+            window_ms: self.window.map(millis),
+            requests: seen.requests,
+            failures: seen.failures,
+            other_requests: other.requests,
+            other_failures: other.failures,
+            limit_percent: limit * 100.0,
+            minimum_requests: requests.max(1),
+        });
+    }
+}
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        *self.host.verdict.lock() = None;
     }
 }
 
@@ -132,76 +186,5 @@ fn since(start: Counts, now: Counts) -> Counts {
         requests: now.requests - start.requests,
         failures: now.failures - start.failures,
         in_flight: now.in_flight,
-    }
-}
-
-/// Returns why a revision with these counts fails its probation. It may fail as often as the previous
-/// revision did, plus the allowed share.
-fn judge(allowed: f64, enough: u64, seen: Counts, before: Counts) -> Option<String> {
-    // A failure is counted before its request: there must not be more failures than requests.
-    let requests = seen.requests.max(seen.failures);
-    if requests < enough || seen.failures == 0 {
-        return None;
-    }
-    let share = share_of(seen.failures, requests);
-    let limit = share_of(before.failures, before.requests) + allowed;
-    (share > limit).then(|| {
-        format!(
-            "{} of {requests} requests failed ({:.1} %); the limit is {:.1} %",
-            seen.failures,
-            share * 100.0,
-            limit * 100.0
-        )
-    })
-}
-
-fn share_of(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        return 0.0;
-    }
-    part as f64 / whole as f64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ALLOWED: f64 = 0.05;
-    const ENOUGH: u64 = 20;
-
-    fn counts(failures: u64, requests: u64) -> Counts {
-        Counts {
-            requests,
-            failures,
-            in_flight: 0,
-        }
-    }
-
-    #[test]
-    fn a_third_of_failures_is_too_much_as_soon_as_there_are_enough_requests() {
-        assert_eq!(judge(ALLOWED, ENOUGH, counts(6, 19), counts(0, 1000)), None);
-        let reason = judge(ALLOWED, ENOUGH, counts(7, 20), counts(0, 1000)).unwrap();
-        assert_eq!(
-            reason,
-            "7 of 20 requests failed (35.0 %); the limit is 5.0 %"
-        );
-    }
-
-    #[test]
-    fn failing_as_often_as_the_revision_before_is_allowed() {
-        assert_eq!(
-            judge(ALLOWED, ENOUGH, counts(30, 100), counts(300, 1000)),
-            None
-        );
-        assert!(judge(ALLOWED, ENOUGH, counts(36, 100), counts(300, 1000)).is_some());
-    }
-
-    #[test]
-    fn requests_that_succeed_never_fail_a_revision() {
-        assert_eq!(
-            judge(ALLOWED, ENOUGH, counts(0, 10_000), counts(0, 0)),
-            None
-        );
-        assert_eq!(judge(ALLOWED, ENOUGH, counts(0, 0), counts(0, 0)), None);
     }
 }

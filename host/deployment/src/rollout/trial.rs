@@ -174,14 +174,11 @@ impl Trial {
         promotion: oneshot::Receiver<String>,
     ) -> Result<String, String> {
         let Host {
-            revisions,
-            cluster,
-            settings,
-            ..
+            revisions, cluster, ..
         } = &*self.host;
         let active = revisions.active();
         let elsewhere = || cluster.counts(journal.id);
-        let failed = probation::compare(&settings.probation, revision, &active, elsewhere);
+        let failed = probation::compare(&self.host, revision, &active, elsewhere);
         revisions.start_canary(revision.clone(), Share::of_percent(percent));
         let detail = format!("{percent} % of the clients, until it is promoted");
         journal.note(Stage::Canary, EventStatus::Began, Some(detail));

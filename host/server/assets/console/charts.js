@@ -46,8 +46,8 @@ export function charts() {
 function legend(revisions) {
   return html`
     <ul class="legend">
-      ${revisions.map(({ name, role }) => html`
-        <li class=${role}>
+      ${revisions.map(({ name, role, style }) => html`
+        <li class=${style}>
           <svg class="key" viewBox="0 0 24 4" aria-hidden="true"><path d="M0 2H24"/></svg>
           <code>${name}</code> ${t.revisions[role].toLowerCase()}</li>`)}
     </ul>`;
@@ -83,7 +83,7 @@ function chart(title, lines, format, axis, window) {
             <path class="grid" d="M0 ${HEIGHT * part}H${WIDTH}"/>`)}
           ${trafficMoves(withEvents(state), window).map((move) => marker(move, window))}
           ${lines.toReversed().map((line) => svg`
-            <path class="line ${line.role} ${line.upper ? "upper" : ""}"
+            <path class="line ${line.style} ${line.upper ? "upper" : ""}"
               d=${path(line.values, height)}/>`)}
         </svg>
       </div>

@@ -20,9 +20,13 @@ export function revisionsOf(rows, status) {
     return "before";
   };
   const rank = { active: 0, candidate: 1, before: 2 };
-  return names
+  const revisions = names
     .map((name) => ({ name, role: roleOf(name) }))
     .sort((a, b) => rank[a.role] - rank[b.role]);
+  // Earlier revisions have lines of their own, as far as colours and dashes can be told apart.
+  let earlier = 0;
+  return revisions.map((revision) => revision.role === "before"
+    ? { ...revision, style: `before earlier-${earlier++ % 4}` } : { ...revision, style: revision.role });
 }
 
 /**
@@ -67,6 +71,8 @@ export function trafficMoves(deployments, { now, seconds }) {
     for (const { stage, status, at } of events) {
       const isMove = (stage === "switch" && status === "passed")
         || ((stage === "canary" || stage === "shadow") && status === "began")
+        // Another share of a canary.
+        || (stage === "canary" && status === "noted")
         || (stage === "probation" && status === "failed");
       const second = Date.parse(at) / 1000;
       if (isMove && second > now - seconds) moves.push({ id, second });

@@ -16,6 +16,12 @@ export function duration(ms) {
   return `${Math.floor(ms / 60000)} min ${Math.floor(ms / 1000) % 60} s`;
 }
 
+/** Formats a duration as minutes and seconds: 0:23. */
+export function clock(ms) {
+  const seconds = Math.floor(ms / 1000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 

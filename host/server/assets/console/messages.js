@@ -106,6 +106,9 @@ export const t = {
     waiting: "Waiting for the first stage…",
     lost: "Connection lost. Reconnecting…",
     abort: "Abort",
+    undo: (digest) => `Undo this deployment: back to ${digest}`,
+    moved: (from, to) => `Clients moved from ${from} to ${to}.`,
+    stayed: (from, to) => `Clients are served by ${from} again, not by ${to}.`,
     promote: "Promote to all requests",
     close: "Close",
     breaking: (count) => count === 1 ? "1 change breaks clients" : `${count} changes break clients`,
@@ -119,7 +122,7 @@ export const t = {
       compare: "Compare APIs", check: "Self-test", migrate: "Migrate", switch: "Switch",
       canary: "Canary", shadow: "Shadow", probation: "Probation",
     },
-    marks: { began: "running", passed: "passed", failed: "failed", noted: "noted" },
+    marks: { began: "running", passed: "passed", failed: "failed", stopped: "stopped", noted: "noted" },
     outcomes: {
       running: "running", active: "active", checked: "passed all checks, nothing was deployed",
       rejected: "rejected", "rolled-back": "rolled back", aborted: "aborted",
@@ -149,6 +152,22 @@ export const t = {
     },
     entry: (id, kind) => `#${id} ${kind}`,
     by: (actor) => `by ${actor}`,
+    canary: (percent) => `canary, began with ${percent}% of clients`,
+    shadow: "shadow",
+    active: "Serves now.",
+    gone: "Its component is no longer stored, so there is no way back to it.",
+    back: "Roll back to this",
+    backTo: (digest, id) => `Roll back to this: ${digest} of deployment ${id}`,
+  },
+
+  verdict: {
+    probation: (elapsed, all) => `Probation ${elapsed} of ${all}`,
+    counts: (requests, failures) => `${requests === 1 ? "1 request" : `${requests} requests`} · ${failures} failed`,
+    limit: (percent) => `(limit ${percent} %)`,
+    canary: (candidate, active) => `Failed: ${candidate} % against ${active} %`,
+    p99: (percent) => `p99 ${percent} %`,
+    tooFew: (requests, minimum) => `too few requests to judge: ${requests} of ${minimum}`,
+    enough: (requests, limit) => `of ${requests} requests; limit ${limit} %`,
   },
 
   charts: {
@@ -207,6 +226,11 @@ export const t = {
       title: (id) => `Abort deployment ${id}?`,
       text: "All new requests go to the revision that was active before this deployment.",
       yes: "Abort",
+    },
+    undo: {
+      title: (id) => `Undo deployment ${id}?`,
+      text: (back) => `All new requests go to ${back} again. Applied migrations stay.`,
+      yes: "Undo",
     },
     promote: {
       title: (digest) => `Promote ${digest}?`,

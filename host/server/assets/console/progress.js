@@ -3,16 +3,19 @@
 
 import { html, nothing } from "./lit-html.js";
 import { post } from "./api.js";
-import { digest, duration } from "./format.js";
+import { digest, duration, number } from "./format.js";
 import { lineList } from "./lines.js";
 import { t } from "./messages.js";
 import { attempt } from "./notice.js";
 import { confirmAction } from "./question.js";
 import { dismiss, refresh, state } from "./state.js";
+import { verdict } from "./verdict.js";
 
 /** The stages of every gate, shown in advance. */
 const GATE_STAGES = ["verify", "compile", "describe", "bind", "compare", "check"];
-const SYMBOLS = { began: "…", passed: "✓", failed: "✗", noted: "·", ahead: "○" };
+/** The stages at which clients or reads reach the new revision. */
+const UNDOABLE = new Set(["canary", "shadow", "probation"]);
+const SYMBOLS = { began: "…", passed: "✓", failed: "✗", stopped: "■", noted: "·", ahead: "○" };
 
 export function progress() {
   const { followed } = state;
@@ -30,16 +33,22 @@ export function progress() {
       ${deployment ? html`<p class="hint">${t.progress.kinds[deployment.kind] ?? deployment.kind}
         ${t.progress.of(digest(deployment.digest), deployment.actor)}</p>` : nothing}
       ${state.interrupted ? html`<p class="alert" role="status">${t.progress.lost}</p>` : nothing}
-      ${stageList(followed.events, !ended && deployment?.kind !== "rollback")}
+      ${ended ? nothing : undo(followed, deployment)}
+      ${ended || deployment?.stage !== "probation" ? nothing : verdict()}
+      ${stageList(followed.events, { ended: Boolean(ended), isAhead: !ended && deployment?.kind !== "rollback" })}
       <p class="away" role="status">${announcement(followed)}</p>
       ${ended ? outcome(followed.deployment) : actions(followed)}
     </section>`;
 }
 
-/** A deployment's stages as a list. If it is running, the list includes the gate's remaining stages. */
-export function stageList(events, isRunning = false) {
-  const lines = stageLines(events);
-  const ahead = isRunning && !lines.some((line) => line.status === "failed")
+/**
+ * A deployment's stages as a list. If `isAhead`, the list includes the gate's remaining stages. A stage that
+ * had begun when the deployment `ended` was stopped.
+ */
+export function stageList(events, { ended = true, isAhead = false } = {}) {
+  const lines = stageLines(events)
+    .map((line) => ended && line.status === "began" ? { ...line, status: "stopped" } : line);
+  const ahead = isAhead && !lines.some((line) => line.status === "failed")
     ? GATE_STAGES.filter((stage) => !lines.some((line) => line.stage === stage)) : [];
   return html`
     <ol class="stages">
@@ -69,6 +78,11 @@ function details(line) {
     log?.length ? lineList(t.progress.log(log.length), log, "log") : null,
   ].filter((list) => list !== null);
   if (lists.length > 0) return lists;
+  // The event of a canary that began has the share that it began with.
+  const percent = state.status.candidate_percent;
+  if (line.stage === "canary" && line.status === "began" && percent > 0) {
+    return html`<p class="detail">${t.candidate.canary(number(percent))}</p>`;
+  }
   return detail ? html`<p class="detail">${detail}</p>` : nothing;
 }
 
@@ -116,9 +130,34 @@ function outcome(deployment) {
   const failed = deployment.events.some((event) => event.status === "failed");
   // If a stage failed, its line already shows the reason.
   const reason = failed ? null : deployment.reason;
+  const name = t.timeline.outcomes[deployment.outcome] ?? deployment.outcome;
+  // The reason of a deployment that was aborted begins with the same word.
+  const rest = reason?.toLowerCase().startsWith(`${name.toLowerCase()} `) ? reason.slice(name.length + 1) : reason;
   return html`
-    <p class="outcome"><b>${t.timeline.outcomes[deployment.outcome] ?? deployment.outcome}</b>
-      ${reason ?? (deployment.outcome === "checked" ? t.progress.outcomes.checked : "")}</p>`;
+    <p class="outcome"><b>${name}</b>
+      ${rest ?? (deployment.outcome === "checked" ? t.progress.outcomes.checked : "")}</p>
+    ${moved(deployment)}`;
+}
+
+/** Which revision serves after a deployment, and which one served before. */
+function moved({ outcome, digest: to, from, kind }) {
+  if (kind === "dry-run" || !from || from === to) return nothing;
+  if (outcome === "active") return html`<p class="hint">${t.progress.moved(digest(from), digest(to))}</p>`;
+  if (outcome === "aborted" || outcome === "rolled-back") {
+    return html`<p class="hint">${t.progress.stayed(digest(from), digest(to))}</p>`;
+  }
+  return nothing;
+}
+
+/** The first action while a new revision serves or is on trial. */
+function undo({ id, events }, deployment) {
+  const begun = events.findLast((event) => event.status === "began")?.stage;
+  if (!UNDOABLE.has(begun) || !deployment?.from) return nothing;
+  return html`
+    <div class="buttons undo">
+      <button class="danger" ?disabled=${!state.connected} @click=${() => act("undo", id, digest(deployment.from))}>
+        ${t.progress.undo(digest(deployment.from))}</button>
+    </div>`;
 }
 
 /** Returns whether the deployment is in a trial, which an operator can promote. */
@@ -128,22 +167,24 @@ const isInTrial = (events) => {
 };
 
 function actions({ id, events }) {
+  const begun = events.findLast((event) => event.status === "began")?.stage;
   return html`
     <div class="buttons">
-      <button ?disabled=${!state.connected} @click=${() => act("abort", id)}>
-        ${t.progress.abort}</button>
+      ${UNDOABLE.has(begun) ? nothing : html`
+        <button ?disabled=${!state.connected} @click=${() => act("abort", id)}>
+          ${t.progress.abort}</button>`}
       ${isInTrial(events) ? html`
         <button class="primary" ?disabled=${!state.connected} @click=${() => act("promote", id)}>
           ${t.progress.promote}</button>` : nothing}
     </div>`;
 }
 
-/** Aborts or promotes a deployment, after a confirmation. */
-async function act(action, id) {
+/** Undoes, aborts or promotes a deployment, after a confirmation. */
+async function act(action, id, back = "") {
   const { title, text, yes } = t.question[action];
-  const subject = action === "abort" ? id : digest(state.status.candidate?.digest);
-  if (await confirmAction({ title: title(subject), text, yes })) {
-    await attempt(() => post(`admin/deployments/${id}/${action}`));
+  const subject = action === "promote" ? digest(state.status.candidate?.digest) : id;
+  if (await confirmAction({ title: title(subject), text: typeof text === "function" ? text(back) : text, yes })) {
+    await attempt(() => post(`admin/deployments/${id}/${action === "undo" ? "abort" : action}`));
     refresh();
   }
 }

@@ -2,6 +2,7 @@
 
 import { html, nothing } from "./lit-html.js";
 import { candidate, describeTrial } from "./candidate.js";
+import { verdict } from "./verdict.js";
 import { digest, number, time } from "./format.js";
 import { t } from "./messages.js";
 import { confirmAction } from "./question.js";
@@ -20,7 +21,7 @@ export function revisions(redraw) {
       <div class="revisions">
         ${card("active", t.revisions.active, status.active)}
         ${shown ? card("candidate", t.revisions.candidate, shown, describeTrial(status),
-          candidate(status, redraw)) : nothing}
+          html`${verdict()}${candidate(status, redraw)}`) : nothing}
         ${previousCard(status)}
       </div>
       <p class="facts">
@@ -70,7 +71,10 @@ function activation(revisionDigest) {
     deployment.digest === revisionDigest && (deployment.outcome === "active" || deployment.outcome === "running"));
   if (!deployment) return t.revisions.unknown;
   if (deployment.kind === "bundled") return t.revisions.started(time(deployment.began_at));
-  return t.revisions.since(time(deployment.ended_at ?? deployment.began_at), deployment.actor);
+  const switched = deployment.events.find((event) =>
+    event.stage === "switch" && event.status === "passed");
+  const at = switched?.at ?? deployment.ended_at ?? deployment.began_at;
+  return t.revisions.since(time(at), deployment.actor);
 }
 
 /**
@@ -113,7 +117,7 @@ function previousCard(status) {
 }
 
 /** Rolls back to a revision, after a confirmation. */
-async function rollBack(target) {
+export async function rollBack(target) {
   const { title, text, yes } = t.question.rollback;
   const active = digest(state.status.active.digest);
   if (await confirmAction({ title: title(digest(target)), text: text(active), yes })) {

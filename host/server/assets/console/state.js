@@ -24,6 +24,8 @@ export const state = {
 
   status: null,
   deployments: [],
+  /** The digests of the components that the host has stored. Null until they are read. */
+  components: null,
   failures: [],
   /** The slow statements of the logic. */
   statements: [],
@@ -83,7 +85,7 @@ export function logOut() {
   session.end();
   stopFollowing();
   Object.assign(state, {
-    phase: "login", refusal: null, status: null, deployments: [], failures: [], statements: [], figures: [],
+    phase: "login", refusal: null, status: null, deployments: [], components: null, failures: [], statements: [], figures: [],
     followed: null,
   });
   onChange();
@@ -139,6 +141,7 @@ async function update() {
   const hasMoved = before?.epoch !== status.epoch || before?.deployment?.id !== running;
   if (hasMoved || pollCount % RARE_POLLS === 0) {
     state.deployments = await read(`admin/deployments?limit=${HISTORY_LIMIT}`);
+    state.components = new Set((await read("admin/components")).map(({ digest }) => digest));
   }
   const hasFailures = figures.seconds.some((second) => second.failures > 0);
   if (hasFailures || pollCount % RARE_POLLS === 0) state.failures = await read("admin/failures");

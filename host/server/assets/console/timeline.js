@@ -1,10 +1,11 @@
 // The history of deployments, the latest first, each with its stages.
 
 import { html, nothing } from "./lit-html.js";
-import { between, digest, time } from "./format.js";
+import { between, digest, number, time } from "./format.js";
 import { expandableList } from "./list.js";
 import { t } from "./messages.js";
 import { stageList } from "./progress.js";
+import { rollBack } from "./revisions.js";
 import { state } from "./state.js";
 
 const COLLAPSED_COUNT = 6;
@@ -34,11 +35,34 @@ function entry(deployment) {
       <p class="hint">
         <time datetime=${began}>${time(began)}</time> ${t.timeline.by(actor)}${
           ended ? `, ${t.timeline.took(between(began, ended))}` : nothing}</p>
+      ${deployment.message ? html`<p class="message" dir="auto">${deployment.message}</p>` : nothing}
+      ${facts(deployment)}
       ${reason(deployment)}
       ${events.length === 0 ? nothing : html`
         <details><summary>${t.timeline.stages}<span class="away"> #${id}</span></summary>
-          ${stageList(events)}</details>`}
+          ${stageList(events, { ended: Boolean(ended) })}</details>`}
+      ${goBack(deployment)}
     </li>`;
+}
+
+/** What it was built from, and how it began. */
+function facts({ git_revision: revision, canary_percent: percent, shadow }) {
+  const trial = percent ? t.timeline.canary(number(percent)) : shadow ? t.timeline.shadow : null;
+  if (!revision && !trial) return nothing;
+  return html`<p class="hint">${revision ? html`<code>${revision}</code>` : nothing}${
+    revision && trial ? ", " : nothing}${trial}</p>`;
+}
+
+/** The button that goes back to a component that was active, or why that is not possible. */
+function goBack({ id, digest: target, outcome }) {
+  const { status, components, connected } = state;
+  if (outcome !== "active" || components === null) return nothing;
+  if (target === status.active.digest) return html`<p class="hint">${t.timeline.active}</p>`;
+  if (!components.has(target)) return html`<p class="hint">${t.timeline.gone}</p>`;
+  return html`
+    <button class="quiet back" aria-label=${t.timeline.backTo(digest(target), id)}
+      ?disabled=${status.deployment !== null || !connected}
+      @click=${() => rollBack(target)}>${t.timeline.back}</button>`;
 }
 
 /** Why it did not succeed. Breaking changes are only counted here; the stages list them. */

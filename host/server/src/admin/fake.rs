@@ -13,7 +13,7 @@ use crate::fake::{self, Fake};
 use contract::deployment::{EventStatus, Kind, Outcome, Progress, Stage};
 use deployment::model::{
     ComponentDetails, ComponentInterface, ComponentSummary, Deployment, Event, Order,
-    RevisionStatus, ShadowReport, ShadowSample, Status,
+    RevisionStatus, ShadowReport, ShadowSample, Status, VerdictStatus,
 };
 use deployment::{Admin, AdminError, Attempt};
 
@@ -132,6 +132,10 @@ pub(super) fn deployment(events: Vec<Event>) -> Deployment {
         from: None,
         kind: Kind::Deploy.into(),
         actor: "alice (token)".to_owned(),
+        message: Some("Sort by urgency".to_owned()),
+        git_revision: Some("3f2a1b".to_owned()),
+        canary_percent: Some(10.0),
+        shadow: false,
         stage: Progress::At(Stage::Verify).into(),
         outcome: match ended {
             true => Outcome::Active.into(),
@@ -171,6 +175,17 @@ pub(super) fn status() -> Status {
             }],
         }),
         deployment: Some(deployment(Vec::new())),
+        verdict: Some(VerdictStatus {
+            stage: Stage::Canary.into(),
+            elapsed_ms: 23_000,
+            window_ms: None,
+            requests: 412,
+            failures: 0,
+            other_requests: 3_700,
+            other_failures: 4,
+            limit_percent: 5.1,
+            minimum_requests: 20,
+        }),
         kept: vec![revision],
         warning: None,
         replicas: Vec::new(),

@@ -67,6 +67,7 @@ fn requests_carry_the_token_and_the_actor() {
         retry_refused: false,
         canary_percent: None,
         shadow: false,
+        ..Order::default()
     };
     assert_eq!(run(client(&fake).deploy(&order)).unwrap(), 7);
     let request = &fake.received()[0];

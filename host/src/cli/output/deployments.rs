@@ -32,7 +32,12 @@ pub(in crate::cli) fn table(deployments: &[Deployment]) -> Vec<String> {
             (Some(code), None) => Some(code.to_string()),
             (None, reason) => reason.clone(),
         };
+        let words = words(deployment).map(|words| format::truncate(&words, REASON));
         let note = note.map(|note| format::truncate(&note, REASON));
+        let note = match (words, note) {
+            (Some(words), Some(note)) => Some(format!("{words}\n{note}")),
+            (words, note) => words.or(note),
+        };
         let cells = [
             deployment.id.to_string(),
             format::digest(&deployment.digest).to_owned(),
@@ -45,6 +50,31 @@ pub(in crate::cli) fn table(deployments: &[Deployment]) -> Vec<String> {
         table.add(cells, note);
     }
     table.render()
+}
+
+/// What a deployment was for, and what it was built from and how it began: `"Sort by urgency" (3f2a1b,
+/// canary 10 %)`.
+fn words(deployment: &Deployment) -> Option<String> {
+    let message = deployment
+        .message
+        .as_ref()
+        .map(|message| format!("\"{message}\""));
+    let trial = match (deployment.canary_percent, deployment.shadow) {
+        (Some(percent), _) => Some(format!("canary {percent} %")),
+        (None, true) => Some("shadow".to_owned()),
+        (None, false) => None,
+    };
+    let facts: Vec<String> = deployment
+        .git_revision
+        .iter()
+        .cloned()
+        .chain(trial)
+        .collect();
+    match (message, facts.is_empty()) {
+        (message, true) => message,
+        (None, false) => Some(facts.join(", ")),
+        (Some(message), false) => Some(format!("{message} ({})", facts.join(", "))),
+    }
 }
 
 #[cfg(test)]
@@ -85,6 +115,23 @@ ID  DIGEST        KIND      OUTCOME      BEGAN (UTC)        TOOK  BY
  7  a6bffc98f5bb  rollback  active       2026-01-02 03:04  1.5 s  alice (token)
 ";
         assert_eq!(lines.join("\n") + "\n", expected);
+    }
+
+    #[test]
+    fn a_deployment_says_what_it_was_for() {
+        let mut deployment = deployment("active");
+        assert_eq!(words(&deployment), None);
+        deployment.canary_percent = Some(10.0);
+        assert_eq!(words(&deployment).unwrap(), "canary 10 %");
+        deployment.git_revision = Some("3f2a1b".to_owned());
+        deployment.message = Some("Sort by urgency".to_owned());
+        let expected = "\"Sort by urgency\" (3f2a1b, canary 10 %)";
+        assert_eq!(words(&deployment).unwrap(), expected);
+        let lines = table(std::slice::from_ref(&deployment));
+        assert!(
+            lines.iter().any(|line| line.trim() == expected),
+            "{lines:#?}"
+        );
     }
 
     #[test]

@@ -5,7 +5,10 @@ use super::view::{line, page, redraw};
 use crate::cli::client::fake::{BEFORE, DIGEST, deployment, status};
 use crate::cli::output::format;
 use crate::stdout::Stdout;
-use deployment::model::{ReplicaStatus, RevisionStatus, ShadowReport, ShadowSample, Status};
+use contract::deployment::Stage;
+use deployment::model::{
+    ReplicaStatus, RevisionStatus, ShadowReport, ShadowSample, Status, VerdictStatus,
+};
 use server::{Failure as FailedRequest, Figures, RevisionSecond};
 
 /// A host without deployments and requests.
@@ -236,6 +239,7 @@ fn redrawing_a_page_clears_the_rest_of_the_previous_one_and_cuts_long_lines_off(
     let mut stdout = Stdout::new(&mut out);
     redraw(
         &["one".to_owned(), String::new(), "t\x1b[2Jo".to_owned()],
+        Some(4),
         &mut stdout,
     );
     stdout.finish().unwrap();
@@ -243,6 +247,47 @@ fn redrawing_a_page_clears_the_rest_of_the_previous_one_and_cuts_long_lines_off(
         String::from_utf8(out).unwrap(),
         "\x1b[?7l\x1b[Hone\x1b[K\n\x1b[K\nt\\u001b[2Jo\x1b[K\n\x1b[J\x1b[?7h"
     );
+}
+
+#[test]
+fn a_page_that_is_longer_than_the_window_keeps_its_first_lines() {
+    let lines: Vec<String> = (1..=30).map(|number| format!("line {number}")).collect();
+    let mut out = Vec::new();
+    let mut stdout = Stdout::new(&mut out);
+    redraw(&lines, Some(24), &mut stdout);
+    stdout.finish().unwrap();
+    let out = String::from_utf8(out).unwrap();
+    assert_eq!(out.matches('\n').count(), 23);
+    assert!(
+        out.contains("line 1\x1b") && out.contains("line 22\x1b"),
+        "{out}"
+    );
+    assert!(
+        out.contains("… 8 more lines: enlarge the window\x1b"),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_verdict_says_how_far_it_is() {
+    let mut snapshot = idle(status());
+    snapshot.status.verdict = Some(VerdictStatus {
+        stage: Stage::Probation.into(),
+        elapsed_ms: 23_000,
+        window_ms: Some(60_000),
+        requests: 12,
+        failures: 0,
+        other_requests: 4_000,
+        other_failures: 4,
+        limit_percent: 5.1,
+        minimum_requests: 20,
+    });
+    let expected = "\
+probation: 23.0 s of 1 min 0 s, 12 requests, 0 failed (0.0 % against 0.1 %,
+limit 5.1 %); too few to judge, 20 are needed
+";
+    let shown = text(&snapshot);
+    assert!(shown.contains(expected), "{shown}");
 }
 
 /// Returns a page as one text.

@@ -9,8 +9,10 @@ use super::snapshot::Snapshot;
 use crate::cli::output::table::{Align, Table};
 use crate::cli::output::{deployments, format};
 use crate::stdout::Stdout;
-use contract::deployment::Outcome;
-use deployment::model::{Deployment, ReplicaStatus, RevisionStatus, ShadowReport, Status};
+use contract::deployment::{EventStatus, Outcome, Stage};
+use deployment::model::{
+    Deployment, ReplicaStatus, RevisionStatus, ShadowReport, Status, VerdictStatus,
+};
 use server::Failure as FailedRequest;
 
 /// Width of a replica's name, in columns.
@@ -48,7 +50,9 @@ pub(super) fn page(snapshot: &Snapshot) -> Vec<String> {
              {risk}; remove the swap, or restart with --clear-memory auto"
         )
     });
-    for sentence in warning.chain(risk).chain(sentences(&snapshot.status)) {
+    let verdict = snapshot.status.verdict.as_ref().map(verdict);
+    let sentences = verdict.into_iter().chain(sentences(&snapshot.status));
+    for sentence in warning.chain(risk).chain(sentences) {
         lines.extend(format::wrap(&sentence, 0));
     }
     lines.extend(replicas(&snapshot.status.replicas));
@@ -69,11 +73,25 @@ fn titled(title: &str, lines: Vec<String>) -> Vec<String> {
 }
 
 /// Draws a page over the previous page. The terminal is not cleared first, because that would
-/// flicker.
-pub(super) fn redraw<W: Write>(lines: &[String], stdout: &mut Stdout<W>) {
+/// flicker. If the window has fewer `rows`, the last lines are left out: the first ones, with the
+/// revisions and the deployment, must not scroll out of it.
+pub(super) fn redraw<W: Write>(lines: &[String], rows: Option<usize>, stdout: &mut Stdout<W>) {
     stdout.control(CUT);
     stdout.control(HOME);
-    for line in lines {
+    // The cursor takes the last row.
+    let fit = rows.map_or(lines.len(), |rows| rows.saturating_sub(1));
+    let (shown, left_out) = match lines.len() <= fit {
+        true => (lines, None),
+        false => {
+            let shown = &lines[..fit.saturating_sub(1)];
+            let count = lines.len() - shown.len();
+            (
+                shown,
+                Some(format!("… {count} more lines: enlarge the window")),
+            )
+        }
+    };
+    for line in shown.iter().chain(&left_out) {
         stdout.part(line);
         stdout.control(CLEAR_REST);
         stdout.line("");
@@ -172,8 +190,14 @@ fn since(deployments: &[Deployment], digest: &str) -> Option<String> {
     let activated = deployments
         .iter()
         .find(|of| of.digest == digest && is_active(of))?;
-    let at = activated.ended_at.as_deref().unwrap_or(&activated.began_at);
-    let at = format::time(at);
+    // A deployment that makes the first component active, or goes back after a crash, has no event.
+    let switched = activated
+        .events
+        .iter()
+        .find(|event| event.stage == Stage::Switch && event.status == EventStatus::Passed);
+    let at = switched.map(|event| event.at.as_str());
+    let at = at.or(activated.ended_at.as_deref());
+    let at = format::time(at.unwrap_or(&activated.began_at));
     Some(format!("since {at} UTC, by {}", activated.actor))
 }
 
@@ -194,6 +218,35 @@ fn row(name: &str, revision: &RevisionStatus) -> [String; 6] {
         revision.failures.to_string(),
         revision.in_flight.to_string(),
     ]
+}
+
+/// Returns how the new revision is judged so far.
+fn verdict(verdict: &VerdictStatus) -> String {
+    let percent = |part: u64, whole: u64| part as f64 * 100.0 / whole.max(1) as f64;
+    let time = match verdict.window_ms {
+        Some(window) => format!(
+            "{} of {}",
+            format::duration(verdict.elapsed_ms as f64),
+            format::duration(window as f64)
+        ),
+        None => format::duration(verdict.elapsed_ms as f64),
+    };
+    let enough = match verdict.requests < verdict.minimum_requests {
+        true => format!(
+            "; too few to judge, {} are needed",
+            verdict.minimum_requests
+        ),
+        false => String::new(),
+    };
+    format!(
+        "{}: {time}, {} requests, {} failed ({:.1} % against {:.1} %, limit {:.1} %){enough}",
+        verdict.stage,
+        verdict.requests,
+        verdict.failures,
+        percent(verdict.failures, verdict.requests),
+        percent(verdict.other_failures, verdict.other_requests),
+        verdict.limit_percent
+    )
 }
 
 fn sentences(status: &Status) -> [String; 3] {

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
@@ -42,6 +43,8 @@ pub(super) struct Engine {
     pub(super) stats: Arc<Stats>,
     /// Statements of the logic that take longer are noted. Zero: none.
     pub(super) slow_statement: Duration,
+    /// The last commit when it was last looked which tables need statistics. [`u64::MAX`]: never.
+    pub(super) statistics_at: AtomicU64,
     at_commit: Option<AtCommit>,
     pub(super) file: DatabaseFile,
 }
@@ -107,6 +110,7 @@ impl Engine {
             last_event: watch::Sender::new(last_event),
             stats,
             slow_statement: config.slow_statement,
+            statistics_at: AtomicU64::new(u64::MAX),
             at_commit: config.at_commit.clone(),
             file,
         })

@@ -46,24 +46,41 @@ impl Sqlite {
     /// Gathers statistics for the tables that need them, and returns how many were analyzed. See
     /// [`Database::analyze`](crate::Database::analyze).
     pub(super) async fn gather_statistics(&self) -> std::result::Result<u64, Error> {
+        // Without a commit nothing has changed. Each look makes SQLite compile its statements again.
+        let engine = &self.engine;
+        let issued = engine.flusher.issued();
+        if engine.statistics_at.swap(issued, Relaxed) == issued {
+            return Ok(0);
+        }
         let mut analyzed = 0;
-        let mut outcome = Ok(());
-        let stale = self.in_own_turn(stale_tables).await?;
-        for statement in stale.iter().flatten() {
-            match self.in_own_turn(|sqlite| analyze(sqlite, statement)).await {
-                Ok(Some(())) => analyzed += 1,
-                Ok(None) => {}
-                Err(error) => {
-                    outcome = Err(error);
-                    break;
-                }
-            }
+        let complete = self.analyze_stale_tables(&mut analyzed).await;
+        if complete != Ok(true) {
+            // The rest is tried again at the next call, also if nothing has changed until then.
+            engine.statistics_at.store(u64::MAX, Relaxed);
         }
         if analyzed > 0 {
-            self.engine.stats.analyses.fetch_add(analyzed, Relaxed);
-            self.engine.readers.renew();
+            engine.stats.analyses.fetch_add(analyzed, Relaxed);
+            engine.readers.renew();
         }
-        outcome.map(|()| analyzed)
+        complete.map(|_| analyzed)
+    }
+
+    /// Returns whether no table was left out, and counts those that were analyzed.
+    async fn analyze_stale_tables(&self, analyzed: &mut u64) -> std::result::Result<bool, Error> {
+        let Some(stale) = self.in_own_turn(stale_tables).await? else {
+            return Ok(false);
+        };
+        let mut complete = true;
+        for statement in &stale {
+            match self
+                .in_own_turn(|sqlite| analyze(sqlite, statement))
+                .await?
+            {
+                Some(()) => *analyzed += 1,
+                None => complete = false,
+            }
+        }
+        Ok(complete)
     }
 
     /// Does work as the writer, if possible while nobody else writes, and commits it. Returns `None` if it
@@ -102,11 +119,21 @@ fn stale_tables(sqlite: &Connection) -> Result<Vec<String>> {
     let named: Vec<String> = statement
         .query_map([], |row| row.get(0))?
         .collect::<Result<_>>()?;
-    let of_host = |statement: &String| statement.contains(".\"task_host_");
-    Ok(named
-        .into_iter()
-        .filter(|statement| statement.starts_with("ANALYZE ") && !of_host(statement))
-        .collect())
+    let mut stale = Vec::new();
+    for statement in named {
+        let Some(table) = statement.strip_prefix("ANALYZE \"main\".") else {
+            continue;
+        };
+        if table.starts_with("\"task_host_") {
+            continue;
+        }
+        // An empty table without an index is named again and again: it gets no statistics.
+        let any = format!(host!("SELECT EXISTS (SELECT 1 FROM {})"), table);
+        if sqlite.query_row(&any, [], |row| row.get(0))? {
+            stale.push(statement);
+        }
+    }
+    Ok(stale)
 }
 
 fn analyze(sqlite: &Connection, statement: &str) -> Result<()> {

@@ -38,6 +38,13 @@ fn a_rollback_in_probation_activates_the_revision_before() {
         assert_eq!(deployment["outcome"], "aborted");
         let reason = deployment["reason"].as_str().expect("a reason");
         assert!(reason.starts_with("rolled back by "), "{reason}");
+        // The active revision is none to go back to.
+        let state = status(&host);
+        assert_eq!(state["kept"], serde_json::json!([]), "{state}");
+        let order = serde_json::json!({ "digest": state["active"]["digest"] });
+        let again = host.admin("POST", "/admin/rollback").json(&order).send();
+        again.problem(422, "already-active");
+        assert_eq!(status(&host)["deployment"], serde_json::Value::Null);
         drop(host);
         assert_eq!(revision(&setup.start()), before);
     }

@@ -103,6 +103,7 @@ fn the_schemas_have_the_members_that_are_sent() {
     compare("Deployment", &deployment(Vec::new()));
     compare("Status", &status());
     compare("RevisionStatus", &status().active);
+    compare("VerdictStatus", &status().verdict.unwrap());
     let second = RevisionSecond {
         at: 0,
         revision: String::new(),
@@ -116,7 +117,7 @@ fn the_schemas_have_the_members_that_are_sent() {
     compare("RevisionSecond", &second);
     let (now, seconds) = (1, vec![second]);
     compare("Figures", &Figures { now, seconds });
-    let order = json!({"digest": ""});
+    let order = json!({"digest": "", "message": "", "git_revision": ""});
     compare("Order", &serde_json::from_value::<Order>(order).unwrap());
 }
 

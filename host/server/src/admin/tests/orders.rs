@@ -23,6 +23,7 @@ async fn an_order_becomes_a_deployment_with_a_location() {
         retry_refused: false,
         canary_percent: Some(12.5),
         shadow: false,
+        ..Order::default()
     });
     assert_eq!(
         fake.asked(),
