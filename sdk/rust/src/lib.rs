@@ -4,7 +4,7 @@
 //!
 //! - **Code first**: plain functions and types in a module with the attribute [`macro@service`]. The WIT is made
 //!   from them.
-//! - **WIT first**: the interface is in `.wit` files. [`bindings!`] makes its types, [`row!`] and [`column!`] read them
+//! - **WIT first**: the interface is in `.wit` files. [`bindings!`] makes its types, [`row!`] and [`cases!`] read them
 //!   from rows, [`macro@operations`] marks their implementation, and [`component!`] makes the component of it.
 //!
 //! ```

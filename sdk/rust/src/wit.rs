@@ -149,10 +149,10 @@ macro_rules! row {
 /// Lets an enum of the WIT be a column and a parameter of statements: the texts of its cases.
 ///
 /// ```text
-/// task_host_sdk::column!(State { OnSale = "on-sale", Sold = "sold" });
+/// task_host_sdk::cases!(State { OnSale = "on-sale", Sold = "sold" });
 /// ```
 #[macro_export]
-macro_rules! column {
+macro_rules! cases {
     ($type:ident { $($case:ident = $text:literal),+ $(,)? }) => {
         impl $crate::sql::ToValue for $type {
             fn to_value(&self) -> $crate::sql::Value {

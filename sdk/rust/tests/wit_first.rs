@@ -37,7 +37,7 @@ mod bindings {
 struct Shelf;
 
 task_host_sdk::row!(Book { id, title, state });
-task_host_sdk::column!(State { Free = "free", LentOut = "lent-out" });
+task_host_sdk::cases!(State { Free = "free", LentOut = "lent-out" });
 
 #[task_host_sdk::operations]
 impl Guest for Shelf {

@@ -342,9 +342,9 @@ mod tests {
                 "the platform's type `problem` and the type `Problem`",
             ),
             (
-                "#[derive(Data)] struct A { id: i64 } #[derive(Data)] struct APage { id: i64 }
-                 #[get(\"/\")] fn b() -> Result<Page<A>> {}",
-                "the type `APage` and the page that `b` returns",
+                "#[derive(Data)] struct Item { id: i64 } #[derive(Data)] struct ItemPage { id: i64 }
+                 #[get(\"/\")] fn all() -> Result<Page<Item>> {}",
+                "the type `ItemPage` and the page that `all` returns",
             ),
             (
                 "#[get(\"/\")] fn list() {} #[get(\"/all\")] fn list_() {}",
