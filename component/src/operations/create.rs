@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::operations::announce::announce;
 use crate::platform::Platform;
 use crate::store;
+use crate::store::figures::sums;
 
 /// Maximum number of tasks in one request.
 pub const BULK_LIMIT: usize = 100;
@@ -88,6 +89,7 @@ fn save(platform: &mut impl Platform, drafts: Vec<TaskDraft>) -> Result<Vec<Task
         announce(platform, "created", &task);
         tasks.push(task);
     }
+    sums::fold_sometimes(platform, tasks.len())?;
     Ok(tasks)
 }
 

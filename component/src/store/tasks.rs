@@ -206,9 +206,7 @@ pub fn delete(platform: &mut impl Platform, id: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns the number of tasks. This reads the whole smallest index, which takes some milliseconds
-/// for a million tasks. A counter that each write updates would be faster to read, but on PostgreSQL
-/// every write would wait for every other.
+/// Counts all tasks. This reads the whole smallest index.
 ///
 /// # Errors
 /// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if the result is not a
