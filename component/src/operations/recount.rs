@@ -7,7 +7,7 @@ use crate::store::figures::sums;
 
 /// Number of ids that one request counts. Other writes wait for it on SQLite, and may have to run
 /// again on PostgreSQL.
-pub const RECOUNT_IDS: i64 = 20_000;
+pub const RECOUNT_IDS: i64 = 5_000;
 
 /// Continues the count of all tasks, or begins a new one if all are counted.
 ///

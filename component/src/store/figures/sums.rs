@@ -36,7 +36,7 @@ const FOLD_AFTER: i64 = 256;
 
 /// Number of ids that a fold counts, if the sums are not complete. On PostgreSQL, writes that happen
 /// at the same time may have to run again.
-const IDS_A_FOLD: i64 = 2_000;
+const IDS_A_FOLD: i64 = 500;
 
 /// A count of all tasks that has begun or must begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
