@@ -51,6 +51,7 @@ pub fn write(empty: &str, tasks: u64, output: impl Write) -> Result<()> {
         table["rows"] = match table["name"].as_str() {
             Some("tasks") => tasks.into(),
             Some("task_terms") => terms.into(),
+            Some("task_sums_state") => 1.into(),
             _ => 0.into(),
         };
         table["last_id"] = match table["name"].as_str() {
@@ -73,6 +74,15 @@ pub fn write(empty: &str, tasks: u64, output: impl Write) -> Result<()> {
                     let row = Task::new(id, tasks).row(&columns)?;
                     writeln!(output, "{row}")?;
                 }
+            }
+            // The sums are not in the copy: the host counts them.
+            Some("task_sums_state") => {
+                let row = columns.iter().map(|column| match *column {
+                    "counting_to" => json!(i64::MAX),
+                    _ => json!(0),
+                });
+                let row: Vec<Value> = [json!("task_sums_state")].into_iter().chain(row).collect();
+                writeln!(output, "{}", Value::Array(row))?;
             }
             Some("task_terms") => {
                 for (term, ids) in &found {

@@ -7,8 +7,8 @@ use crate::contract::simple_tasks::{
     SimpleDeletion, SimpleDraft, SimplePage, SimpleTask, SimpleUpdate,
 };
 use crate::contract::tasks::{
-    BulkOutcome, Deletion, Productivity, Summary, Task, TaskCount, TaskDraft, TaskFilter, TaskPage,
-    TaskUpdate,
+    BulkOutcome, Deletion, Productivity, RecountProgress, Summary, Task, TaskCount, TaskDraft,
+    TaskFilter, TaskPage, TaskUpdate,
 };
 use crate::contract::types::Problem;
 use crate::error::Error;
@@ -80,6 +80,10 @@ impl tasks::Guest for Logic {
 
     fn summarize() -> Result<Summary, Problem> {
         operations::summarize(&mut Host).map_err(problem)
+    }
+
+    fn recount() -> Result<RecountProgress, Problem> {
+        operations::recount(&mut Host).map_err(problem)
     }
 
     fn measure_productivity() -> Result<Productivity, Problem> {

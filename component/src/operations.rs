@@ -11,6 +11,7 @@ mod delete;
 mod list;
 mod page;
 mod productivity;
+mod recount;
 mod rounding;
 mod summary;
 mod update;
@@ -19,19 +20,33 @@ pub use self::create::{BULK_LIMIT, create, create_bulk};
 pub use self::delete::{DEPENDENTS_BYTES_MAX, DEPENDENTS_MAX, delete};
 pub use self::list::{MAX_LIMIT, count, list};
 pub use self::page::PAGE_BYTES;
-pub use self::productivity::{measure_productivity, measure_productivity_from};
-pub use self::summary::{summarize, summarize_from};
+pub use self::productivity::measure_productivity;
+pub use self::recount::{RECOUNT_IDS, recount};
+pub use self::summary::summarize;
 pub use self::update::{NEEDED_MAX, update};
 
 pub(crate) use self::create::create_valid;
 pub(crate) use self::cursor::{read as read_cursor, write as write_cursor};
 pub(crate) use self::page::{Bounds, Page, TextSize, read as read_page};
+pub(crate) use self::productivity::measure_productivity_from;
+pub(crate) use self::summary::summarize_from;
 pub(crate) use self::update::update_valid;
 
 use crate::contract::tasks::Task;
 use crate::error::Error;
 use crate::platform::Platform;
 use crate::store;
+
+/// Returns the number of tasks.
+///
+/// # Errors
+/// Only those that every operation can return.
+pub(crate) fn count(platform: &mut impl Platform) -> Result<i64, Error> {
+    match store::figures::sums::total(platform)? {
+        Some(total) => Ok(total),
+        None => store::tasks::count(platform),
+    }
+}
 
 /// Returns one task.
 ///

@@ -9,8 +9,8 @@ pub use self::check::check;
 
 use crate::contract::service::{Asset, Description};
 use crate::error::Error;
+use crate::operations;
 use crate::platform::Platform;
-use crate::store;
 
 /// Describes the logic. Returns the same value at every call.
 pub fn describe() -> Description {
@@ -34,7 +34,7 @@ pub fn assets() -> Vec<Asset> {
 /// # Errors
 /// Returns a sentence that says why the tasks cannot be counted.
 pub fn health(platform: &mut impl Platform) -> Result<Vec<(String, i64)>, String> {
-    match store::tasks::count(platform) {
+    match operations::count(platform) {
         Ok(total) => Ok(vec![("total_tasks".to_owned(), total)]),
         Err(Error::Database(failure)) => Err(failure.detail),
         Err(_) => Err("the tasks could not be counted".to_owned()),

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::operations::announce::announce;
 use crate::platform::Platform;
 use crate::store;
+use crate::store::figures::sums;
 
 /// Maximum number of tasks in one request.
 pub const BULK_LIMIT: usize = 100;
@@ -73,21 +74,35 @@ pub(crate) fn create_valid(platform: &mut impl Platform, draft: TaskDraft) -> Re
         .ok_or(Error::Corrupt("no task was created from the draft"))
 }
 
-/// Writes the tasks one by one, in the order of the drafts, each with its index rows.
+/// Writes the tasks in the order of the drafts, and then the index rows of all of them.
 fn save(platform: &mut impl Platform, drafts: Vec<TaskDraft>) -> Result<Vec<Task>, Error> {
     let now = platform.now();
-    let mut tasks = Vec::with_capacity(drafts.len());
-    for draft in drafts {
-        let mut task = draft::into_task(draft, now);
-        task.id = store::tasks::insert(platform, &task)?;
+    let drafts = drafts.into_iter();
+    let mut tasks: Vec<Task> = drafts.map(|draft| draft::into_task(draft, now)).collect();
+    store::tasks::insert(platform, &mut tasks)?;
+    if let [task] = tasks.as_slice() {
         let terms = terms::of(&task.title, task.description.as_deref(), &task.tags);
         store::terms::add(platform, task.id, &terms)?;
         let folded = terms::folded(&task.title, task.description.as_deref());
         store::terms::add_folded(platform, task.id, &folded)?;
         store::dependencies::add(platform, task.id, &task.dependencies)?;
-        announce(platform, "created", &task);
-        tasks.push(task);
+    } else {
+        let mut pairs = Vec::new();
+        for task in &tasks {
+            let description = task.description.as_deref();
+            let plain = terms::of(&task.title, description, &task.tags).into_iter();
+            pairs.extend(plain.map(|term| (term, task.id)));
+            let folded = terms::folded(&task.title, description).into_iter();
+            pairs.extend(folded.map(|term| (term, -task.id)));
+        }
+        store::terms::add_all(platform, pairs)?;
+        let dependencies = tasks.iter().map(|task| (task.id, &*task.dependencies));
+        store::dependencies::add_all(platform, dependencies)?;
     }
+    for task in &tasks {
+        announce(platform, "created", task);
+    }
+    sums::fold_sometimes(platform, tasks.len())?;
     Ok(tasks)
 }
 

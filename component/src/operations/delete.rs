@@ -7,6 +7,7 @@ use crate::operations::announce::{announce, announce_many, announce_state};
 use crate::platform::Platform;
 use crate::store;
 use crate::store::dependencies::Dependent;
+use crate::store::figures::sums;
 
 /// Maximum number of tasks that can depend on a task that is deleted. All of them change in the same
 /// transaction, and other writes wait for it.
@@ -38,6 +39,7 @@ pub fn delete(platform: &mut impl Platform, id: i64) -> Result<Deletion, Error> 
     let folded = terms::folded(&task.title, task.description.as_deref());
     store::terms::remove_folded(platform, id, &folded)?;
     store::tasks::delete(platform, id)?;
+    sums::fold_sometimes(platform, 1)?;
 
     announce(platform, "deleted", &task);
     if dependents.len() > SINGLE_EVENTS_MAX {

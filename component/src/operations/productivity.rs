@@ -3,41 +3,42 @@
 use crate::contract::tasks::{AssigneeFigures, CategoryFigures, Productivity, Status};
 use crate::domain::names;
 use crate::error::Error;
-use crate::operations::rounding::{percent, two_decimals};
+use crate::operations::rounding::{hours, percent};
 use crate::operations::summary::count_by;
 use crate::platform::Platform;
-use crate::store::figures::{self, Group, Work};
+use crate::store::figures::{Group, Source, Work};
 
 /// Compares the estimated work with the work done, over all tasks.
 ///
 /// # Errors
 /// Only those that every operation can return; see [`crate::operations`].
 pub fn measure_productivity(platform: &mut impl Platform) -> Result<Productivity, Error> {
-    measure_productivity_from(platform, None)
+    let source = Source::of_all(platform)?;
+    measure_productivity_from(platform, source)
 }
 
-/// Compares the work of the tasks whose id is at least `first`, or of all tasks.
+/// Compares the work of the tasks of a source.
 ///
 /// # Errors
 /// The same as [`measure_productivity`].
-pub fn measure_productivity_from(
+pub(crate) fn measure_productivity_from(
     platform: &mut impl Platform,
-    first: Option<i64>,
+    source: Source,
 ) -> Result<Productivity, Error> {
-    let groups = figures::groups(platform, first, None)?;
-    let assignees = figures::by_assignee(platform, first)?;
-    let completion_trend = figures::completions_by_day(platform, first)?;
+    let groups = source.groups(platform)?;
+    let assignees = source.assignees(platform, &groups)?;
+    let completion_trend = source.completions(platform)?;
 
-    let estimated: f64 = groups.iter().map(|group| group.estimated_hours).sum();
-    let actual: f64 = groups.iter().map(|group| group.actual_hours).sum();
+    let estimated: i64 = groups.iter().map(|group| group.estimated).sum();
+    let actual: i64 = groups.iter().map(|group| group.actual).sum();
     let categories = names::CATEGORIES.iter().map(|(category, name)| {
         let groups = groups.iter().filter(|group| group.category == *category);
         ((*name).to_owned(), category_figures(groups))
     });
     Ok(Productivity {
-        total_estimated_hours: two_decimals(estimated),
-        total_actual_hours: two_decimals(actual),
-        efficiency_rate: percent(estimated, actual),
+        total_estimated_hours: hours(estimated),
+        total_actual_hours: hours(actual),
+        efficiency_rate: percent(estimated as f64, actual as f64),
         tasks_by_assignee: assignees
             .listed
             .into_iter()
@@ -52,20 +53,20 @@ pub fn measure_productivity_from(
 
 fn assignee_figures(work: Work) -> AssigneeFigures {
     AssigneeFigures {
-        total: work.total,
-        completed: work.completed,
-        in_progress: work.in_progress,
-        estimated_hours: two_decimals(work.estimated_hours),
-        actual_hours: two_decimals(work.actual_hours),
+        total: work.total.unsigned_abs(),
+        completed: work.completed.unsigned_abs(),
+        in_progress: work.in_progress.unsigned_abs(),
+        estimated_hours: hours(work.estimated),
+        actual_hours: hours(work.actual),
     }
 }
 
 fn category_figures<'a>(groups: impl Iterator<Item = &'a Group>) -> CategoryFigures {
-    let (mut total, mut completed, mut estimated, mut actual) = (0, 0, 0.0, 0.0);
+    let (mut total, mut completed, mut estimated, mut actual) = (0, 0, 0, 0);
     for group in groups {
         total += group.count;
-        estimated += group.estimated_hours;
-        actual += group.actual_hours;
+        estimated += group.estimated;
+        actual += group.actual;
         if group.status == Status::Completed {
             completed += group.count;
         }
@@ -74,7 +75,7 @@ fn category_figures<'a>(groups: impl Iterator<Item = &'a Group>) -> CategoryFigu
         total,
         completed,
         completion_rate: percent(completed as f64, total as f64),
-        estimated_hours: two_decimals(estimated),
-        actual_hours: two_decimals(actual),
+        estimated_hours: hours(estimated),
+        actual_hours: hours(actual),
     }
 }

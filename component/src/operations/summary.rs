@@ -3,30 +3,33 @@
 use crate::contract::tasks::{Status, Summary};
 use crate::domain::{names, timestamp};
 use crate::error::Error;
-use crate::operations::rounding::{percent, two_decimals};
+use crate::operations::rounding::{average_hours, percent};
 use crate::platform::Platform;
-use crate::store::figures::{self, Group};
+use crate::store::figures::{Group, Source};
 
 /// Counts all tasks.
 ///
 /// # Errors
 /// Only those that every operation can return; see [`crate::operations`].
 pub fn summarize(platform: &mut impl Platform) -> Result<Summary, Error> {
-    summarize_from(platform, None)
+    let source = Source::of_all(platform)?;
+    summarize_from(platform, source)
 }
 
-/// Counts the tasks whose id is at least `first`, or all tasks.
+/// Counts the tasks of a source.
 ///
 /// # Errors
 /// The same as [`summarize`].
-pub fn summarize_from(platform: &mut impl Platform, first: Option<i64>) -> Result<Summary, Error> {
-    let now = timestamp::micros(platform.now());
-    let groups = figures::groups(platform, first, Some(now))?;
-    let assignees = figures::by_assignee(platform, first)?;
+pub(crate) fn summarize_from(
+    platform: &mut impl Platform,
+    source: Source,
+) -> Result<Summary, Error> {
+    let groups = source.groups(platform)?;
+    let assignees = source.assignees(platform, &groups)?;
+    let overdue = source.overdue(platform, timestamp::micros(platform.now()))?;
 
     let total = count(&groups, |_| true);
     let completed = count(&groups, |group| group.status == Status::Completed);
-    let open = |group: &&Group| !matches!(group.status, Status::Completed | Status::Cancelled);
     Ok(Summary {
         total,
         by_status: count_by(&names::STATUSES, &groups, |group| group.status),
@@ -35,21 +38,19 @@ pub fn summarize_from(platform: &mut impl Platform, first: Option<i64>) -> Resul
         by_assignee: assignees
             .listed
             .into_iter()
-            .map(|(name, work)| (name, work.total))
+            .map(|(name, work)| (name, work.total.unsigned_abs()))
             .collect(),
-        other_assignees: assignees.others.total,
+        other_assignees: assignees.others.total.unsigned_abs(),
         completion_rate: percent(completed as f64, total as f64),
-        average_estimated_hours: average(
+        average_estimated_hours: average_hours(
             groups
                 .iter()
-                .map(|group| (group.estimated_hours, group.estimates)),
+                .map(|group| (group.estimated, group.estimates)),
         ),
-        average_actual_hours: average(
-            groups
-                .iter()
-                .map(|group| (group.actual_hours, group.actuals)),
+        average_actual_hours: average_hours(
+            groups.iter().map(|group| (group.actual, group.actuals)),
         ),
-        overdue_tasks: groups.iter().filter(open).map(|group| group.past_due).sum(),
+        overdue_tasks: overdue,
         blocked_tasks: count(&groups, |group| group.status == Status::Blocked),
     })
 }
@@ -76,15 +77,4 @@ fn count(groups: &[Group], matches: impl Fn(&Group) -> bool) -> u64 {
         .filter(|group| matches(group))
         .map(|group| group.count)
         .sum()
-}
-
-fn average(sums: impl Iterator<Item = (f64, u64)>) -> f64 {
-    let (sum, count) = sums.fold((0.0, 0), |(sum, count), (more, counted)| {
-        (sum + more, count + counted)
-    });
-    if count > 0 {
-        two_decimals(sum / count as f64)
-    } else {
-        0.0
-    }
 }

@@ -9,6 +9,7 @@ use crate::operations::create::require_dependencies;
 use crate::platform::Platform;
 use crate::store;
 use crate::store::dependencies::Needs;
+use crate::store::figures::sums;
 
 /// Maximum number of tasks that a task can depend on, directly or through other tasks, when its
 /// dependencies change. It limits the work of looking for a cycle.
@@ -51,6 +52,7 @@ pub(crate) fn update_valid(
     store::tasks::update(platform, &old, &new)?;
     index_terms(platform, &old, &new)?;
     index_dependencies(platform, &old, &new)?;
+    sums::fold_sometimes(platform, 2)?;
     announce(platform, "updated", &new);
     Ok(new)
 }

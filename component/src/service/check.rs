@@ -1,14 +1,16 @@
 //! The self-test that the host runs on the migrated schema before the logic is activated.
 //!
 //! It runs every kind of statement once, next to the tasks that exist, and the host rolls it back. It
-//! computes figures over its own tasks only: figures over all tasks can take longer than the host
-//! waits, and no other request can write in the meantime. The self-test proves that the SQL matches
-//! the schema. The rules have their own tests.
+//! counts its own tasks only: counting all tasks can take longer than the host waits, and no other
+//! request can write in the meantime. The self-test proves that the SQL matches the schema, that the
+//! sums follow the tasks, and, on a sample, that they agree with the tasks that exist. The rules have
+//! their own tests.
 
 use crate::contract::tasks::{Category, Priority, Status, TaskDraft, TaskFilter, TaskUpdate};
 use crate::error::Error;
 use crate::operations;
 use crate::platform::Platform;
+use crate::store::figures::{Group, Source, counted, sums};
 
 /// A word and a tag that no other task has.
 const MARK: &str = "selftest7f3a9c51";
@@ -18,6 +20,7 @@ const MARK: &str = "selftest7f3a9c51";
 /// # Errors
 /// Returns a sentence that says which step failed, and how.
 pub fn check(platform: &mut impl Platform) -> Result<(), String> {
+    let before = step("sums", Source::Sums.groups(platform))?;
     let first = step(
         "create",
         operations::create(platform, draft("first", Vec::new())),
@@ -77,18 +80,21 @@ pub fn check(platform: &mut impl Platform) -> Result<(), String> {
 
     let summary = step(
         "summary",
-        operations::summarize_from(platform, Some(first.id)),
+        operations::summarize_from(platform, Source::Tasks(Some(first.id))),
     )?;
     require(
         summary.total == 3,
         "the summary does not count the tasks that were created",
     )?;
-    let productivity = operations::measure_productivity_from(platform, Some(first.id));
+    let own = Source::Tasks(Some(first.id));
+    let productivity = operations::measure_productivity_from(platform, own);
     let trend = step("productivity", productivity)?.completion_trend;
     require(
         trend.iter().map(|day| day.completed).sum::<u64>() == 1,
         "the productivity does not count the task that was completed",
     )?;
+
+    sums_follow(platform, first.id, &before)?;
 
     let deletion = step("delete", operations::delete(platform, first.id))?;
     require(
@@ -100,6 +106,63 @@ pub fn check(platform: &mut impl Platform) -> Result<(), String> {
         matches!(gone, Err(Error::TaskNotFound(_))),
         "a deleted task can still be read",
     )
+}
+
+/// Number of assignees whose sums are compared with their tasks.
+const SAMPLES: i64 = 5;
+
+/// They have at most this many tasks.
+const SAMPLE_TASKS: i64 = 100;
+
+/// Checks that the sums have changed as the tasks have, since they were `before`. The tasks are those whose
+/// id is at least `first`.
+fn sums_follow(platform: &mut impl Platform, first: i64, before: &[Group]) -> Result<(), String> {
+    let state = step("sums", sums::state(platform))?;
+    step("sums", operations::summarize_from(platform, Source::Sums))?;
+    let productivity = operations::measure_productivity_from(platform, Source::Sums);
+    step("sums", productivity)?;
+    let after = step("sums", Source::Sums.groups(platform))?;
+    step("fold", sums::fold(platform))?;
+    let folded = step("sums", Source::Sums.groups(platform))?;
+    require(folded == after, "moving the shares changed the sums")?;
+    if state.is_none_or(|state| state.has_begun()) {
+        let own = step("summary", Source::Tasks(Some(first)).groups(platform))?;
+        require(
+            differences(before, &after) == own,
+            "the sums do not follow the tasks",
+        )?;
+    }
+    if state.is_none_or(|state| state.is_complete()) {
+        for sample in step("sums", sums::sample(platform, SAMPLE_TASKS, SAMPLES))? {
+            let counted = step("sums", counted::of_assignee(platform, &sample.name))?;
+            require(
+                counted == sample.work,
+                "the sums differ from the tasks; POST /tasks/stats/recount counts the tasks again",
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns what was added to each group.
+fn differences(before: &[Group], after: &[Group]) -> Vec<Group> {
+    let added = after.iter().map(|group| {
+        let same = |other: &&Group| {
+            other.status == group.status
+                && other.priority == group.priority
+                && other.category == group.category
+        };
+        let mut added = group.clone();
+        if let Some(before) = before.iter().find(same) {
+            added.count -= before.count;
+            added.estimates -= before.estimates;
+            added.estimated -= before.estimated;
+            added.actuals -= before.actuals;
+            added.actual -= before.actual;
+        }
+        added
+    });
+    added.filter(|group| group.count > 0).collect()
 }
 
 fn step<T>(name: &str, result: Result<T, Error>) -> Result<T, String> {

@@ -21,6 +21,7 @@ pub fn all() -> Vec<Route> {
             "measure-productivity",
             Read,
         ),
+        tasks(Post, "/tasks/stats/recount", "recount", Write),
         tasks(Get, "/tasks/{id}", "get", Read).etag("checksum"),
         tasks(Put, "/tasks/{id}", "update", Write).etag("checksum"),
         tasks(Patch, "/tasks/{id}", "update", Write).etag("checksum"),

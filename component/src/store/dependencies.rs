@@ -53,6 +53,35 @@ pub fn add(platform: &mut impl Platform, id: i64, added: &[i64]) -> Result<(), E
     Ok(())
 }
 
+/// Adds the dependencies of new tasks, each with its id.
+///
+/// # Errors
+/// Returns [`Error::Database`] if a statement fails.
+pub fn add_all<'a>(
+    platform: &mut impl Platform,
+    tasks: impl Iterator<Item = (i64, &'a [i64])>,
+) -> Result<(), Error> {
+    let pairs: Vec<[i64; 2]> = tasks
+        .flat_map(|(id, dependencies)| dependencies.iter().map(move |other| [id, *other]))
+        .collect();
+    let statement = format!(
+        "insert into task_dependencies (task_id, dependency_id) \
+         select cast(w.value ->> 0 as bigint), cast(w.value ->> 1 as bigint) from {}",
+        arrays::rows(platform.dialect(), "$1")
+    );
+    for part in pairs.chunks(ROWS) {
+        let mut pairs = Array::new();
+        for pair in part {
+            pairs.array(Array::of_integers(pair));
+        }
+        platform.execute(&statement, &[pairs.into_value()])?;
+    }
+    Ok(())
+}
+
+/// Number of dependencies that one statement adds.
+const ROWS: usize = 10_000;
+
 /// Removes some dependencies of a task.
 ///
 /// # Errors

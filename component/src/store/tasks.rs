@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::platform::Platform;
 use crate::store::arrays::{self, Array};
 use crate::store::lists;
-use task_host_sdk::rows::{Reader, Table};
+use task_host_sdk::rows::{Corrupt, Reader, Table};
 
 /// The columns that [`decode`] reads, in its order.
 macro_rules! columns {
@@ -77,16 +77,67 @@ pub fn find(platform: &mut impl Platform, id: i64) -> Result<Task, Error> {
     }
 }
 
-/// Inserts a new task and returns the id that the database assigned.
+/// Number of tasks that one statement inserts. Fewer tasks are inserted one by one, so there are two
+/// different statements.
+const ROWS: usize = 20;
+
+/// Inserts new tasks in their order, and sets their ids to those that the database assigned. Each id
+/// is higher than those before.
 ///
 /// # Errors
-/// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if it returns no id.
-pub fn insert(platform: &mut impl Platform, task: &Task) -> Result<i64, Error> {
-    let statement = "insert into tasks (title, description, status, priority, category, \
+/// Returns [`Error::Database`] if a statement fails, and [`Error::Corrupt`] if it returns other rows
+/// than one id for each task.
+pub fn insert(platform: &mut impl Platform, tasks: &mut [Task]) -> Result<(), Error> {
+    let mut chunks = tasks.chunks_exact_mut(ROWS);
+    for chunk in &mut chunks {
+        insert_rows(platform, chunk)?;
+    }
+    for task in chunks.into_remainder().chunks_mut(1) {
+        insert_rows(platform, task)?;
+    }
+    Ok(())
+}
+
+fn insert_rows(platform: &mut impl Platform, tasks: &mut [Task]) -> Result<(), Error> {
+    let mut statement = String::from(
+        "insert into tasks (title, description, status, priority, category, \
          assignee, estimated_hours, actual_hours, tags, dependencies, due_at, created_at, \
-         updated_at, completed_at, checksum) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) returning id";
-    let params = [
+         updated_at, completed_at, checksum) values ",
+    );
+    let mut params = Vec::with_capacity(tasks.len() * COLUMNS);
+    for task in &*tasks {
+        statement.push_str(if params.is_empty() { "(" } else { ", (" });
+        for column in 1..=COLUMNS {
+            let comma = if column == 1 { "" } else { ", " };
+            // Writing to a string cannot fail.
+            let _ = write!(statement, "{comma}${}", params.len() + column);
+        }
+        statement.push(')');
+        params.extend(values(task));
+    }
+    statement.push_str(" returning id");
+    let rows = platform.query(&statement, &params)?;
+    let ids: Result<Vec<i64>, Corrupt> = Table::new(&rows)?
+        .rows()
+        .map(|mut row| row.integer())
+        .collect();
+    let mut ids = ids?;
+    if ids.len() != tasks.len() {
+        return Err(Error::Corrupt("an insertion returned other rows"));
+    }
+    // Engines assign ids in the order of the rows, but may return them in any order.
+    ids.sort_unstable();
+    for (task, id) in tasks.iter_mut().zip(ids) {
+        task.id = id;
+    }
+    Ok(())
+}
+
+/// Number of columns that [`values`] returns: all but the id.
+const COLUMNS: usize = 15;
+
+fn values(task: &Task) -> [Value; COLUMNS] {
+    [
         Value::Text(task.title.clone()),
         text(&task.description),
         Value::Integer(task.status as i64),
@@ -102,9 +153,7 @@ pub fn insert(platform: &mut impl Platform, task: &Task) -> Result<i64, Error> {
         Value::Integer(task.updated_at.map_or(0, timestamp::micros)),
         integer(task.completed_at.map(timestamp::micros)),
         Value::Text(task.checksum.clone()),
-    ];
-    let rows = platform.query(statement, &params)?;
-    Ok(Table::new(&rows)?.only()?.integer()?)
+    ]
 }
 
 /// Updates the columns that a change made different, in groups. Other groups are left out, because an
@@ -206,9 +255,7 @@ pub fn delete(platform: &mut impl Platform, id: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns the number of tasks. This reads the whole smallest index, which takes some milliseconds
-/// for a million tasks. A counter that each write updates would be faster to read, but on PostgreSQL
-/// every write would wait for every other.
+/// Counts all tasks. This reads the whole smallest index.
 ///
 /// # Errors
 /// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if the result is not a

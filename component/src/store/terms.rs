@@ -25,6 +25,33 @@ pub fn add(platform: &mut impl Platform, id: i64, terms: &[String]) -> Result<()
     Ok(())
 }
 
+/// Adds terms of new tasks, each with its id, or with the negative id if it is a folded term. In the
+/// order of the key, neighbours are on the same pages.
+///
+/// # Errors
+/// Returns [`Error::Database`] if a statement fails.
+pub fn add_all(platform: &mut impl Platform, mut terms: Vec<(String, i64)>) -> Result<(), Error> {
+    terms.sort_unstable();
+    let statement = format!(
+        "insert into task_terms (term, task_id) \
+         select w.value ->> 0, cast(w.value ->> 1 as bigint) from {}",
+        arrays::rows(platform.dialect(), "$1")
+    );
+    for part in terms.chunks(ROWS) {
+        let mut pairs = Array::new();
+        for (term, id) in part {
+            let mut pair = Array::of_texts([term.as_str()]);
+            pair.integer(*id);
+            pairs.array(pair);
+        }
+        platform.execute(&statement, &[pairs.into_value()])?;
+    }
+    Ok(())
+}
+
+/// Number of terms that one statement adds: their text stays well below the host's limits.
+const ROWS: usize = 5_000;
+
 /// Adds folded terms of one task. Those that are in the index already are left out: the logic before
 /// folded terms leaves them when it changes a task.
 ///

@@ -6,6 +6,7 @@ use task_host_sdk::testing;
 use tasks::contract::Datetime;
 use tasks::contract::events::Event;
 use tasks::contract::log::Level;
+use tasks::contract::service::Migration;
 use tasks::contract::sql::{Cell, Dialect, Failure, Rows, Value};
 use tasks::contract::tasks::{Category, Task, TaskDraft, TaskFilter, TaskUpdate};
 use tasks::error::Error;
@@ -19,6 +20,8 @@ pub const START: u64 = 1_772_323_200;
 pub struct Database {
     inner: testing::Database,
     pub seconds: u64,
+    /// The default makes one write in four move its shares into the sums.
+    pub nanoseconds: u32,
     pub statements: usize,
     /// The different texts of all statements.
     pub texts: BTreeSet<String>,
@@ -32,11 +35,21 @@ pub struct Database {
 
 impl Database {
     pub fn new() -> Self {
+        Self::with(&tasks::service::describe().migrations)
+    }
+
+    /// A database that does not have the migration of the sums yet.
+    pub fn before_sums() -> Self {
+        Self::with(&tasks::service::describe().migrations[..1])
+    }
+
+    fn with(migrations: &[Migration]) -> Self {
         // The tests look at SQLite's plans.
-        let inner = testing::Database::in_memory(&tasks::service::describe().migrations);
+        let inner = testing::Database::in_memory(migrations);
         Self {
             inner,
             seconds: START,
+            nanoseconds: 123_456_789,
             statements: 0,
             texts: BTreeSet::new(),
             last: String::new(),
@@ -137,7 +150,7 @@ impl Platform for Database {
     fn now(&self) -> Datetime {
         Datetime {
             seconds: self.seconds,
-            nanoseconds: 123_456_789,
+            nanoseconds: self.nanoseconds,
         }
     }
 

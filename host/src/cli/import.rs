@@ -17,13 +17,18 @@ use deployment::signature::TrustedKeys;
 use deployment::{self, Bundled, Gate};
 use runtime::{ClearMemory, Compiler, Limits, Runtime};
 use storage::postgres::Url;
-use storage::transfer::Row;
+use storage::transfer::{Row, Table};
 use storage::{self, Database, Location};
+use tokio::sync::mpsc;
 
 /// Maximum number of rows that are inserted at once.
 const BATCH: usize = 500;
+/// Maximum number of batches that are read ahead.
+const WAITING: usize = 8;
 /// Time limit for each step of the component, and for its migrations.
 const STEP_TIMEOUT: Duration = Duration::from_secs(60);
+
+type Batches = mpsc::Sender<(usize, Vec<Row>)>;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -72,14 +77,17 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         if let Some(component) = component {
             set_up(&database, component, args.compiling.compiler(0)?).await?;
         }
-        import(&*database, header, &mut *input).await
+        import(&*database, header, input).await
     });
     Ok(imported?)
 }
 
-fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
+/// The text of an export, which another thread reads.
+type Input = Box<dyn BufRead + Send>;
+
+fn open(path: &Path) -> anyhow::Result<Input> {
     if path == Path::new("-") {
-        return Ok(Box::new(std::io::stdin().lock()));
+        return Ok(Box::new(BufReader::new(std::io::stdin())));
     }
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(Box::new(BufReader::new(file)))
@@ -119,33 +127,46 @@ async fn set_up(
     Ok(())
 }
 
-async fn import(
-    database: &dyn Database,
-    header: Header,
-    input: &mut dyn BufRead,
-) -> anyhow::Result<()> {
+async fn import(database: &dyn Database, header: Header, input: Input) -> anyhow::Result<()> {
     let manifest = header.into_manifest()?;
     let mut import = database.import(&manifest).await?;
     let mut progress = Progress::new("imported", &manifest.tables);
-    let (mut table, mut batch): (usize, Vec<Row>) = (0, Vec::new());
-    for (number, line) in input.lines().enumerate() {
-        let place = || format!("line {}", number + 2);
-        let line = line.with_context(place)?;
-        let (row_table, row) = read_row(&line, &manifest.tables).with_context(place)?;
-        if row_table != table || batch.len() == BATCH {
-            progress.add(batch.len());
-            import.add(table, std::mem::take(&mut batch)).await?;
-            table = row_table;
-        }
-        batch.push(row);
-    }
-    progress.add(batch.len());
-    if !batch.is_empty() {
+    // Reading takes about as long as writing, so it has a thread of its own. If writing fails, nobody
+    // waits for that thread: it may wait for more input. The end of the process ends it.
+    let (sender, mut batches) = mpsc::channel(WAITING);
+    let tables = manifest.tables;
+    let reading = std::thread::spawn(move || read(input, &tables, &sender));
+    while let Some((table, batch)) = batches.recv().await {
+        progress.add(batch.len());
         import.add(table, batch).await?;
     }
+    let read = reading.join();
+    read.map_err(|_| anyhow::anyhow!("the thread that reads the file failed"))??;
     import.finish().await?;
     // The data is complete without statistics, so a failure here is none of the import.
     let _ = database.analyze().await;
     progress.finish();
+    Ok(())
+}
+
+/// Sends the rows of each table in batches, with the index of the table.
+fn read(input: Input, tables: &[Table], sender: &Batches) -> anyhow::Result<()> {
+    let (mut table, mut batch): (usize, Vec<Row>) = (0, Vec::new());
+    for (number, line) in input.lines().enumerate() {
+        let place = || format!("line {}", number + 2);
+        let line = line.with_context(place)?;
+        let (row_table, row) = read_row(&line, tables).with_context(place)?;
+        if row_table != table || batch.len() == BATCH {
+            let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+            if sender.blocking_send((table, full)).is_err() {
+                // Writing has failed, and says why.
+                return Ok(());
+            }
+            table = row_table;
+        }
+        batch.push(row);
+    }
+    // As above, if it was not sent.
+    let _ = sender.blocking_send((table, batch));
     Ok(())
 }

@@ -4,7 +4,9 @@
 //! Checking the words is enough, because the logic can create nothing that runs a text as SQL: no
 //! functions, no `DO`, no triggers, and no call of a server function that takes a query. So a name
 //! that is not written in a statement or a migration is never called. A statement is refused unless
-//! its first words are listed.
+//! its first words are listed. A rule may add one INSERT, UPDATE or DELETE to the statements that
+//! change a table. Its text is part of a migration, so it is checked like any other; the server
+//! parses it when the rule is created.
 
 use super::lexer::{Kind, Lexer, Token};
 use crate::rules;
@@ -61,6 +63,9 @@ pub(super) fn migration(text: &str) -> Result<Vec<&str>, String> {
         if !is_dml(&first[0]) && !is_schema_change(&first) {
             let words = first.join(" ").trim_end().to_owned();
             return Err(format!("{words} … is not allowed in a migration"));
+        }
+        if first[0] == "create" && first[1] == "rule" {
+            rule(&piece.tokens)?;
         }
         check(&piece.tokens)?;
         statements.push(piece.text);
@@ -124,6 +129,7 @@ fn is_schema_change(first: &[String; 4]) -> bool {
         ["create", "or", "replace", object] => object == "view",
         ["create", "unique", object, _] => object == "index",
         ["refresh", object, ..] => object == "materialized",
+        ["create" | "drop", "rule", ..] => true,
         ["create" | "alter" | "drop", object, ..] => matches!(
             object,
             "table"
@@ -136,6 +142,28 @@ fn is_schema_change(first: &[String; 4]) -> bool {
                 | "materialized"
         ),
         _ => false,
+    }
+}
+
+/// Refuses a rule that does something other than to add one change of rows to another: a rule can also
+/// turn a table into a view, replace a statement, or send a notification.
+fn rule(tokens: &[Token<'_>]) -> Result<(), String> {
+    let is = |index: usize, words: &[&str]| {
+        let kind = tokens.get(index).map(|token| &token.kind);
+        matches!(kind, Some(Kind::Word(word)) if words.iter().any(|one| word.eq_ignore_ascii_case(one)))
+    };
+    const CHANGES: [&str; 3] = ["insert", "update", "delete"];
+    // `create rule NAME as on EVENT to TABLE … do also …`. DO is a reserved word.
+    let begins = is(3, &["as"]) && is(4, &["on"]) && is(5, &CHANGES) && is(6, &["to"]);
+    let action = (0..tokens.len()).find(|index| is(*index, &["do"]));
+    let adds = action.is_some_and(|at| is(at + 1, &["also"]) && is(at + 2, &CHANGES));
+    match begins && adds {
+        true => Ok(()),
+        false => Err(
+            "a rule is written `create rule NAME as on INSERT|UPDATE|DELETE to TABLE do also …`, with \
+             one INSERT, UPDATE or DELETE at the end"
+                .into(),
+        ),
     }
 }
 
@@ -361,6 +389,33 @@ mod tests {
             migration("set a = 1").unwrap_err(),
             "set a … is not allowed in a migration"
         );
+    }
+
+    #[test]
+    fn a_rule_may_only_add_one_change_of_rows() {
+        for text in [
+            "create rule a as on insert to b do also insert into c select new.x",
+            "CREATE RULE a AS ON DELETE TO b WHERE old.x > 0 DO ALSO UPDATE c SET n = n - 1",
+            "create rule a as on update to b do also insert into c values (1) on conflict do nothing",
+            "drop rule a on b",
+        ] {
+            assert!(migration(text).is_ok(), "{text}");
+        }
+        for text in [
+            "create rule a as on insert to b do nothing",
+            "create rule a as on insert to b do also notify c",
+            "create rule a as on insert to b do also select 1",
+            "create rule a as on insert to b do also (insert into c values (1))",
+            "create rule a as on insert to b do insert into c values (1)",
+            "create rule a as on insert to b do instead delete from c",
+            "create rule \"_RETURN\" as on select to b do instead select 1",
+            "create or replace rule a as on insert to b do also insert into c values (1)",
+            "create rule a as on insert to b do also insert into c select pg_sleep(1)",
+            "create rule a as on insert to b do also delete from task_host.answers",
+            "alter rule a on b rename to c",
+        ] {
+            assert!(migration(text).is_err(), "{text}");
+        }
     }
 
     #[test]
