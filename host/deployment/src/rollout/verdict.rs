@@ -126,8 +126,8 @@ pub(super) fn share_of(part: u64, whole: u64) -> f64 {
 fn unequal(failures: u64, all: u64, other_failures: u64, other_all: u64) -> f64 {
     let (failed, total) = (failures + other_failures, all + other_all);
     // The hypergeometric distribution: `failed` of `total` are drawn.
-    let first = ln_choose(all, failures) + ln_choose(other_all, other_failures)
-        - ln_choose(total, failed);
+    let first =
+        ln_choose(all, failures) + ln_choose(other_all, other_failures) - ln_choose(total, failed);
     let next = |x: u64| {
         let drawn = (all - x) as f64 * (failed - x) as f64;
         drawn / ((x + 1) as f64 * (other_all + x + 1 - failed) as f64)
@@ -179,9 +179,7 @@ fn ln_factorial(n: u64) -> f64 {
         return (2..=n).map(|factor| (factor as f64).ln()).sum();
     }
     let n = n as f64;
-    (n + 0.5) * n.ln() - n
-        + (2.0 * std::f64::consts::PI).ln() / 2.0
-        + 1.0 / (12.0 * n)
+    (n + 0.5) * n.ln() - n + (2.0 * std::f64::consts::PI).ln() / 2.0 + 1.0 / (12.0 * n)
         - 1.0 / (360.0 * n.powi(3))
 }
 
@@ -349,8 +347,12 @@ mod tests {
     #[test]
     fn a_revision_that_is_clearly_worse_is_undone_soon() {
         let mut numbers = Numbers(0x5eed);
-        for (before, new, within) in [(0.0, 1.0, 20), (0.0, 0.5, 40), (0.06, 0.5, 70), (0.01, 0.2, 300)]
-        {
+        for (before, new, within) in [
+            (0.0, 1.0, 20),
+            (0.0, 0.5, 40),
+            (0.06, 0.5, 70),
+            (0.01, 0.2, 300),
+        ] {
             let mut found: Vec<u64> = (0..200)
                 .map(|_| undone(0.1, before, new, &mut numbers).unwrap_or(u64::MAX))
                 .collect();
