@@ -15,7 +15,7 @@ use crate::database::{Database, draft};
 fn both_contracts_have_routes() {
     let description = service::describe();
     assert_eq!(description.name, "Task Management API");
-    assert_eq!(description.routes.len(), 14);
+    assert_eq!(description.routes.len(), 15);
     for route in &description.routes {
         assert_eq!(
             route.access == Access::Read,
@@ -102,7 +102,7 @@ fn every_file_of_the_web_ui_is_served_at_its_own_path() {
     let mut expected = BTreeSet::new();
     walk(&root, &root, &mut expected);
     expected.retain(|path| {
-        [".css", ".html", ".js", ".svg"]
+        [".css", ".html", ".js", ".svg", ".webmanifest"]
             .iter()
             .any(|end| path.ends_with(end))
     });

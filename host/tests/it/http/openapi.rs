@@ -71,7 +71,10 @@ fn the_example_of_every_request_body_is_accepted() {
                 let answer = request
                     .body(media_type, media["example"].to_string())
                     .send();
-                assert!(matches!(answer.status, 200 | 201), "{method} {path}: {answer}");
+                assert!(
+                    matches!(answer.status, 200 | 201),
+                    "{method} {path}: {answer}"
+                );
                 tried.push(format!("{method} {path}"));
             }
         }

@@ -30,7 +30,10 @@ fn body_of(items: &str, constraints: &[(&str, Bounds)]) -> (Operation, Value) {
     let document = openapi(&description, std::slice::from_ref(&operation));
     let body = &document["paths"]["/things"]["post"]["requestBody"]["content"]["application/json"];
     let schemas = &document["components"]["schemas"];
-    (operation, json!({ "example": body["example"], "draft": schemas["Draft"] }))
+    (
+        operation,
+        json!({ "example": body["example"], "draft": schemas["Draft"] }),
+    )
 }
 
 fn bounds(change: impl FnOnce(&mut Bounds)) -> Bounds {
@@ -56,8 +59,14 @@ fn an_example_has_a_value_of_each_type_within_its_constraints() {
         items,
         &[
             ("draft.title", bounds(|it| it.min_length = Some(20))),
-            ("draft.code", bounds(|it| it.pattern = Some("^[A-Z][0-9]$".to_owned()))),
-            ("draft.host", bounds(|it| it.format = Some("hostname".to_owned()))),
+            (
+                "draft.code",
+                bounds(|it| it.pattern = Some("^[A-Z][0-9]$".to_owned())),
+            ),
+            (
+                "draft.host",
+                bounds(|it| it.format = Some("hostname".to_owned())),
+            ),
             ("draft.count", bounds(|it| it.minimum = Some(5.0))),
             ("draft.share", bounds(|it| it.maximum = Some(1.0))),
             (
@@ -100,21 +109,33 @@ fn a_doc_comment_states_the_example_and_is_shown_without_it() {
             others: option<list<s64>>,
         }";
     let (_, body) = body_of(items, &[]);
-    assert_eq!(body["example"], json!({ "person": "Ana", "others": [3, 4] }));
+    assert_eq!(
+        body["example"],
+        json!({ "person": "Ana", "others": [3, 4] })
+    );
     let person = &body["draft"]["properties"]["person"];
     assert_eq!(person["description"], "Who does it.");
     assert_eq!(person["examples"], json!(["Ana"]));
-    assert_eq!(body["draft"]["properties"]["others"].get("description"), None);
+    assert_eq!(
+        body["draft"]["properties"]["others"].get("description"),
+        None
+    );
 }
 
 #[test]
 fn a_body_has_no_example_that_would_be_refused() {
     let pattern = bounds(|it| it.pattern = Some("^XYZ-[0-9]{9}$".to_owned()));
-    let (_, body) = body_of("record draft { code: string }", &[("draft.code", pattern.clone())]);
+    let (_, body) = body_of(
+        "record draft { code: string }",
+        &[("draft.code", pattern.clone())],
+    );
     assert_eq!(body["example"], Value::Null);
     let items = "record draft { /// Example: wrong\n code: string }";
     let (_, body) = body_of(items, &[("draft.code", pattern.clone())]);
     assert_eq!(body["example"], Value::Null);
-    let (_, body) = body_of("record draft { code: option<string> }", &[("draft.code", pattern)]);
+    let (_, body) = body_of(
+        "record draft { code: option<string> }",
+        &[("draft.code", pattern)],
+    );
     assert_eq!(body["example"], json!({}));
 }
