@@ -36,7 +36,6 @@ pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage
     let offset = filter.offset.unwrap_or(0);
 
     let mut validator = Validator::in_query();
-    let sets = sets(&filter, &mut validator);
     if !(1..=MAX_LIMIT).contains(&limit) {
         validator.add(
             "limit",
@@ -46,6 +45,7 @@ pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage
     if offset < 0 {
         validator.add("offset", "The offset must not be negative.");
     }
+    let sets = sets(&filter, &mut validator);
     let start = start(&filter, order, &mut validator);
     validator.finish()?;
 
@@ -91,6 +91,9 @@ fn sets(filter: &TaskFilter, validator: &mut Validator) -> Vec<Terms> {
         .filter(|tag| !tag.is_empty())
         .collect();
     let words = terms::prefixes(filter.q.as_deref().unwrap_or_default());
+    if filter.status.as_ref().is_some_and(Vec::is_empty) {
+        validator.add("status", "A status is missing.");
+    }
     if tags.len() > MAX_TAGS {
         validator.add(
             "tags",

@@ -108,7 +108,7 @@ fn every_file_of_the_web_ui_is_served_at_its_own_path() {
     let mut expected = BTreeSet::new();
     walk(&root, &root, &mut expected);
     expected.retain(|path| {
-        [".css", ".html", ".js", ".svg"]
+        [".css", ".html", ".js", ".svg", ".webmanifest"]
             .iter()
             .any(|end| path.ends_with(end))
     });
