@@ -3,7 +3,7 @@
 //!
 //! A table with some ten thousand tasks and the statistics of a million stands for one with a million:
 //! SQLite plans by the statistics alone, and the logic counts at most 5,000 rows before it chooses. The
-//! host's tests look at the plans of a running host, on both engines.
+//! host's tests look at the plans of a running host.
 
 use tasks::contract::tasks::{
     Category, Direction, Priority, SortKey, Status, Task, TaskDraft, TaskFilter, TaskUpdate,
