@@ -56,6 +56,10 @@ interface %corner-shop {
         %card(%card),
         %cash,
     }
+    record %bill {
+        %payment: %payment,
+        %rest: option<%payment>,
+    }
     record %item-page { items: list<%item>, next: option<string> }
     /// Adds an item.
     %create: func(%draft: %draft) -> result<%item, problem>;
