@@ -41,7 +41,7 @@ use crate::store;
 ///
 /// # Errors
 /// Only those that every operation can return.
-pub(crate) fn count(platform: &mut impl Platform) -> Result<i64, Error> {
+pub(crate) fn total(platform: &mut impl Platform) -> Result<i64, Error> {
     match store::figures::sums::total(platform)? {
         Some(total) => Ok(total),
         None => store::tasks::count(platform),

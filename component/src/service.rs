@@ -34,7 +34,7 @@ pub fn assets() -> Vec<Asset> {
 /// # Errors
 /// Returns a sentence that says why the tasks cannot be counted.
 pub fn health(platform: &mut impl Platform) -> Result<Vec<(String, i64)>, String> {
-    match operations::count(platform) {
+    match operations::total(platform) {
         Ok(total) => Ok(vec![("total_tasks".to_owned(), total)]),
         Err(Error::Database(failure)) => Err(failure.detail),
         Err(_) => Err("the tasks could not be counted".to_owned()),

@@ -8,6 +8,7 @@ use crate::operations::cursor;
 use crate::operations::page::{self, Bounds, Page};
 use crate::platform::Platform;
 use crate::store;
+use crate::store::figures::Source;
 use crate::store::list::{Filters, Order, Position, Terms};
 
 /// Number of tasks on a page if the request does not set a limit.
@@ -62,7 +63,8 @@ pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage
     })
 }
 
-/// Counts the tasks that a filter matches, by status. Its order and its page do not matter.
+/// Counts the tasks that a filter matches, by status. Its order and its page do not matter. Filters by status,
+/// priority and category read sums; others read every task that matches.
 ///
 /// # Errors
 /// Returns [`Error::Invalid`] if a parameter breaks the rules.
@@ -71,7 +73,11 @@ pub fn count(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskCou
     let sets = sets(&filter, &mut validator);
     validator.finish()?;
     let filters = filters(platform, filter, sets)?;
-    let counts = store::list::count(platform, &filters)?;
+    let of_groups = filters.are_of_groups() && Source::of_all(platform)? == Source::Sums;
+    let counts = match of_groups {
+        true => filters.count_in(&Source::Sums.groups(platform)?),
+        false => store::list::count(platform, &filters)?,
+    };
     Ok(TaskCount {
         total: counts.iter().sum(),
         by_status: names::STATUSES

@@ -21,6 +21,7 @@ use crate::domain::{names, timestamp};
 use crate::error::Error;
 use crate::platform::Platform;
 use crate::store::arrays::{self, Array};
+use crate::store::figures::Group;
 use crate::store::tasks;
 use task_host_sdk::rows::Table;
 
@@ -237,7 +238,7 @@ pub struct Filters {
 }
 
 /// The number of statuses.
-const STATUSES: usize = names::STATUSES.len();
+pub const STATUSES: usize = names::STATUSES.len();
 
 impl Filters {
     /// Returns how many filters of the table's columns are given.
@@ -262,6 +263,32 @@ impl Filters {
             1 => driver.is_some_and(Driver::is_column) && self.search.is_empty(),
             _ => false,
         }
+    }
+
+    /// Whether there are only filters by status, priority and category.
+    pub fn are_of_groups(&self) -> bool {
+        self.assignee.is_none()
+            && !self.unassigned
+            && self.depends_on.is_none()
+            && self.due.is_none()
+            && self.search.is_empty()
+    }
+
+    /// Counts the tasks of the groups that match, by status.
+    pub fn count_in(&self, groups: &[Group]) -> [u64; STATUSES] {
+        let is = |wanted: Option<i64>, case: i64| wanted.is_none_or(|wanted| wanted == case);
+        let mut counts = [0; STATUSES];
+        for group in groups {
+            let status = group.status as i64;
+            if is(self.status, status)
+                && is(self.priority, group.priority as i64)
+                && is(self.category, group.category as i64)
+                && !self.excluded.contains(&status)
+            {
+                counts[group.status as usize] += group.count;
+            }
+        }
+        counts
     }
 
     /// Returns the statuses that match, if several do and no other filter is given.

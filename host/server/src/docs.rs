@@ -1,9 +1,8 @@
 //! `/openapi.json`, and `/docs`: the API's documentation as a page where it can be tried.
 //!
 //! The page is our own, in plain modules with lit-html. Swagger UI has no dark scheme, no navigation and
-//! contrast faults, and takes 450 KB compressed. Scalar's only self-contained file takes 1.4 MB, and needs
-//! inline styles. This page takes 13 KB and loads nothing from elsewhere, which its content security policy
-//! forbids.
+//! contrast faults, and takes 450 KB compressed. Scalar's only self-contained file takes 1.4 MB. This page takes
+//! 13 KB, and loads nothing from elsewhere, which its content security policy forbids.
 
 use std::sync::{Arc, LazyLock};
 
