@@ -22,6 +22,7 @@ mod new;
 mod openapi;
 mod promote;
 mod publish;
+mod replay;
 mod rollback;
 mod sign;
 mod status;
@@ -38,6 +39,7 @@ mod order;
 mod output;
 mod process;
 mod project;
+mod sources;
 
 use std::process::ExitCode;
 
@@ -89,6 +91,8 @@ enum Command {
     Openapi(openapi::Args),
     /// Call one operation of a running host
     Call(call::Args),
+    /// Run a recorded request again, in this process and without its database
+    Replay(Box<replay::Args>),
     /// Copy the whole database, including the host's own tables, into a new file; the host may be running
     Backup(backup::Args),
     /// Write all data of the logic to standard output as JSON Lines; the host may be running
@@ -132,6 +136,7 @@ fn execute(command: &Command) -> Result<(), Failure> {
         Command::Inspect(args) => inspect::run(args),
         Command::Openapi(args) => openapi::run(args),
         Command::Call(args) => call::run(args),
+        Command::Replay(args) => replay::run(args),
         Command::Backup(args) => backup::run(args),
         Command::Export(args) => export::run(args),
         Command::Import(args) => import::run(args),

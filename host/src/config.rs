@@ -11,6 +11,7 @@ mod deployments;
 pub mod environment;
 pub(crate) mod limits;
 mod logs;
+mod recordings;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ pub(crate) use self::logs::directives as log_filter;
 use crate::failure::Failure;
 use crate::signature_file;
 use deployment::Bundled;
+use request::recordings::Recordings;
 use runtime::CodeCache;
 use server::admin::Access;
 use storage::{Database, Location};
@@ -216,6 +218,9 @@ pub struct Process {
     pub(crate) server: server::Config,
 
     #[command(flatten)]
+    recordings: recordings::Args,
+
+    #[command(flatten)]
     logs: logs::Args,
 }
 
@@ -227,6 +232,11 @@ impl Process {
     /// [`Failure::Setting`] names the flag; [`Failure::Other`] if there is no thread for the log.
     pub fn start_logs(&self) -> Result<Logs, Failure> {
         logs::init(&self.logs)
+    }
+
+    /// Returns the store of recordings. `None`: nothing is recorded.
+    pub(crate) fn recordings(&self) -> Option<Recordings> {
+        self.recordings.store(self.limits.runtime())
     }
 
     /// Returns the memory that requests, kept answers and an embedded database may take, in bytes.

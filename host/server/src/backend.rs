@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use contract::RouteIndex;
+use request::recordings::Recordings;
 use request::{Answered, Client, Error, Health, Request, Revision, Service, StorageFault};
 
 /// Answers requests. The methods are those of [`Service`].
@@ -43,6 +44,9 @@ pub trait Api: Send + Sync + 'static {
 
     /// Whether the engine can still end a call at its deadline.
     fn alive(&self) -> bool;
+
+    /// Returns the recordings of requests. `None`: no requests are recorded.
+    fn recordings(&self) -> Option<&Recordings>;
 }
 
 #[async_trait]
@@ -78,5 +82,9 @@ impl Api for Service {
 
     fn alive(&self) -> bool {
         Service::alive(self)
+    }
+
+    fn recordings(&self) -> Option<&Recordings> {
+        Service::recordings(self)
     }
 }

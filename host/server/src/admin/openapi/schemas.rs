@@ -7,6 +7,7 @@ use schemars::transform::RecursiveTransform;
 use serde_json::{Map, Value, json};
 
 use crate::admin::deployments::{Begun, Promotion, Rollback};
+use crate::admin::recordings::RecordingSummary;
 use crate::{Failure, Figures};
 use deployment::model::{ComponentSummary, Deployment, Order, Status};
 
@@ -23,6 +24,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     sent.subschema_for::<Status>();
     sent.subschema_for::<Figures>();
     sent.subschema_for::<Failure>();
+    sent.subschema_for::<RecordingSummary>();
     let mut schemas = received.take_definitions(true);
     schemas.extend(sent.take_definitions(true));
     schemas.insert("Component".to_owned(), component(&schemas));
