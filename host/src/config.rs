@@ -152,14 +152,20 @@ impl Serve {
             }
             (None, Location::Temporary | Location::Postgres(_)) => return Ok(None),
         };
-        // `with_extension` would replace what follows a dot in the directory's name.
-        let mut key = directory.clone().into_os_string();
-        key.push(".key");
-        let key = PathBuf::from(key);
-        CodeCache::open(&directory, &key)
-            .map(Some)
-            .map_err(|error| Failure::setting("--cache-dir", format!("{error:#}")))
+        open_cache(&directory).map(Some)
     }
+}
+
+/// Opens a cache of compiled code, whose key is in DIRECTORY.key.
+///
+/// # Errors
+/// [`Failure::Setting`] if the directory or its key cannot be used.
+pub(crate) fn open_cache(directory: &Path) -> Result<CodeCache, Failure> {
+    // `with_extension` would replace what follows a dot in the directory's name.
+    let mut key = directory.to_owned().into_os_string();
+    key.push(".key");
+    CodeCache::open(directory, &PathBuf::from(key))
+        .map_err(|error| Failure::setting("--cache-dir", format!("{error:#}")))
 }
 
 /// Reads a component and the signature beside it.

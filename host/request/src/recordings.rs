@@ -357,6 +357,12 @@ mod tests {
             store.reason(&Err(Error::Unavailable(String::new())), fast),
             Some(Reason::Failed)
         );
-        assert!(Recordings::new(Settings { bytes: 0, ..store.settings }).is_none());
+        assert!(
+            Recordings::new(Settings {
+                bytes: 0,
+                ..store.settings
+            })
+            .is_none()
+        );
     }
 }

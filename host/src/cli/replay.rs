@@ -21,7 +21,7 @@ use super::inspect::read_source;
 use super::process::block_on;
 use super::project::{Project, Purpose};
 use super::sources::Sources;
-use crate::config::compiling;
+use crate::config::{compiling, open_cache};
 use crate::failure::Failure;
 use crate::oci;
 use crate::stdout::{print, print_json};
@@ -71,6 +71,11 @@ pub(super) struct Args {
     #[arg(long)]
     accept: bool,
 
+    /// Keep compiled code in this directory, so that the next replay of the same component begins at once.
+    /// The key that authenticates the code is in DIR.key
+    #[arg(long, env = "TASK_HOST_CACHE_DIR", value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+
     /// Print a JSON object, or an array of them with --dir
     #[arg(long)]
     json: bool,
@@ -100,7 +105,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if let (Some(file), [source]) = (&args.save, &*sources) {
         write(file, &source.recording)?;
     }
-    let mut bench = Bench::new(args.compiling.compiler(0)?);
+    let cache = args.cache_dir.as_deref().map(open_cache).transpose()?;
+    let mut bench = Bench::new(args.compiling.compiler(0)?, cache);
     if args.watch {
         return args.watch(&sources[0], &mut bench);
     }

@@ -23,6 +23,7 @@ mod http;
 mod lifecycle;
 mod limits;
 mod project;
+mod recordings;
 mod replicas;
 mod sdk;
 mod telemetry;

@@ -3,11 +3,12 @@
 //! A member is named by its path, such as `title` or `owner.email`: the last names of the path to it, in
 //! bodies at any depth. A query parameter, a path parameter, a column of a result and an attribute of an
 //! event match the last name. A text that was found so is replaced wherever else it occurs: in parameters
-//! of statements, results, log lines and messages. The path `*` means every text.
+//! of statements, results, log lines and messages. There its words are replaced, too, in any case, because
+//! logic makes search terms of texts. The path `*` means every text.
 //!
 //! Each character becomes an `x`, so that lengths stay. Numbers and booleans stay.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -27,12 +28,20 @@ pub(super) fn apply(recording: &mut Recording, paths: &[String]) {
         paths: paths.iter().map(|path| path.split('.').collect()).collect(),
         found: BTreeSet::new(),
         parts: Vec::new(),
+        words: HashSet::new(),
     };
     let parameters = recording.call.parameters.clone();
     mask.find(recording);
     mask.parts = mask.found.iter().cloned().collect();
     mask.parts
         .retain(|part| part.chars().count() >= SHORTEST_PART);
+    mask.words = mask
+        .found
+        .iter()
+        .flat_map(|text| words(text))
+        .filter(|word| word.chars().count() >= SHORTEST_PART)
+        .map(str::to_lowercase)
+        .collect();
     mask.parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
     mask.replace(recording);
     if recording.call.parameters != parameters {
@@ -52,6 +61,8 @@ struct Mask<'a> {
     found: BTreeSet<String>,
     /// Those of them that are replaced also as a part of a text, the longest first.
     parts: Vec<String>,
+    /// The words of all of them, in lower case.
+    words: HashSet<String>,
 }
 
 impl Mask<'_> {
@@ -194,7 +205,7 @@ impl Mask<'_> {
                     }
                 }
                 StatementResult::Failed { detail, .. } | StatementResult::Ended { detail, .. } => {
-                    self.text(detail);
+                    self.text_and_words(detail);
                 }
                 StatementResult::Changed(_) => {}
             }
@@ -244,7 +255,7 @@ impl Mask<'_> {
     /// A parameter or a cell without a name.
     fn elsewhere(&self, cell: &mut Typed) {
         match cell {
-            Typed::Text(text) => self.text(text),
+            Typed::Text(text) => self.text_and_words(text),
             Typed::Tagged(Tagged::Blob(base64)) if self.all => {
                 *base64 = "A".repeat(base64.len() / 4 * 4);
             }
@@ -256,8 +267,26 @@ impl Mask<'_> {
     fn line(&self, line: &mut String) {
         match line.split_once(": ") {
             Some((level, text)) if self.all => *line = format!("{level}: {}", masked(text)),
-            _ => self.text(line),
+            _ => self.text_and_words(line),
         }
+    }
+
+    fn text_and_words(&self, text: &mut String) {
+        self.text(text);
+        let mut replaced = String::with_capacity(text.len());
+        let mut rest = text.as_str();
+        for word in words(text) {
+            // `words` returns slices of the text, in order.
+            let Some(at) = rest.find(word) else { break };
+            replaced.push_str(&rest[..at]);
+            match self.words.contains(&word.to_lowercase()) {
+                true => replaced.push_str(&masked(word)),
+                false => replaced.push_str(word),
+            }
+            rest = &rest[at + word.len()..];
+        }
+        replaced.push_str(rest);
+        *text = replaced;
     }
 
     fn text(&self, text: &mut String) {
@@ -279,6 +308,12 @@ impl Mask<'_> {
 fn ends_with(path: &[String], wanted: &[&str]) -> bool {
     let skipped = path.len().checked_sub(wanted.len());
     skipped.is_some_and(|skipped| path[skipped..].iter().eq(wanted.iter()))
+}
+
+/// The words and numbers of a text.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|character: char| !character.is_alphanumeric())
+        .filter(|word| !word.is_empty())
 }
 
 /// A text of the same length.
@@ -311,7 +346,7 @@ mod tests {
                     "result": {"rows": {"width": 2, "rows": [["Grace", "x"], [null, "of Grace"]]}}},
                 {"sql": "select", "params": [], "took_ms": 0.0,
                     "result": {"rows": {"width": 1, "rows": [["unnamed"]]}}},
-                {"sql": "insert", "params": [], "took_ms": 0.0, "result": {"failed":
+                {"sql": "insert", "params": ["[\"ada\",\"adamant\"]"], "took_ms": 0.0, "result": {"failed":
                     {"cause": "unique", "constraint": null, "detail": "Ada is there"}}}
             ],
             "left_out": 0, "log": ["info: made Ada", "info: nothing"],
@@ -353,6 +388,7 @@ mod tests {
             statements[1]["result"]["rows"]["rows"],
             json!([["xxxxxxx"]])
         );
+        assert_eq!(statements[2]["params"][0], "[\"xxx\",\"adamant\"]");
         assert_eq!(statements[2]["result"]["failed"]["detail"], "xxx is there");
         assert_eq!(masked["log"], json!(["info: made xxx", "info: nothing"]));
         assert_eq!(

@@ -10,7 +10,7 @@ use contract::digest;
 use deployment::check_description;
 use request::recording::Recording;
 use request::{Bulkheads, Component, Revision, replay};
-use runtime::{ClearMemory, CompiledCode, Compiler, Limits, Lines, Runtime};
+use runtime::{ClearMemory, CodeCache, CompiledCode, Compiler, Lines, Runtime};
 use transcode::Interface;
 
 /// Time limit for the component's description of itself.
@@ -19,13 +19,15 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Compiles components and replays recordings. It keeps the code of the last component.
 pub(super) struct Bench {
     compiler: Compiler,
+    cache: Option<CodeCache>,
     last: Option<(String, CompiledCode)>,
 }
 
 impl Bench {
-    pub(super) fn new(compiler: Compiler) -> Self {
+    pub(super) fn new(compiler: Compiler, cache: Option<CodeCache>) -> Self {
         Bench {
             compiler,
+            cache,
             last: None,
         }
     }
@@ -40,12 +42,17 @@ impl Bench {
         component: &[u8],
     ) -> anyhow::Result<Report> {
         let digest = digest::sha256(component);
+        let limits = recording.runtime_limits();
+        let runtime = Arc::new(Runtime::new(limits, ClearMemory::Auto)?);
         let code = match self.last.take() {
             Some((known, code)) if known == digest => code,
-            _ => self.compiler.compile(component).await?,
+            _ => {
+                self.code(component, &digest, &runtime.fingerprint())
+                    .await?
+            }
         };
         let (_, code) = self.last.insert((digest.clone(), code));
-        let revision = revision(component, digest, code, recording.runtime_limits()).await?;
+        let revision = revision(component, digest, code, runtime).await?;
         let began = Instant::now();
         let replayed = replay(recording, &revision).await?;
         let (name, version) = (revision.description.name, revision.description.version);
@@ -57,6 +64,25 @@ impl Bench {
             took: began.elapsed(),
         })
     }
+
+    /// Returns a component's code: from the cache, or compiled now.
+    async fn code(
+        &self,
+        component: &[u8],
+        digest: &str,
+        fingerprint: &str,
+    ) -> anyhow::Result<CompiledCode> {
+        let cache = self.cache.as_ref();
+        if let Some(code) = cache.and_then(|cache| cache.get(digest, fingerprint)) {
+            return Ok(code);
+        }
+        let code = self.compiler.compile(component).await?;
+        if let Some(cache) = cache {
+            let kept = cache.put(digest, fingerprint, &code);
+            kept.context("--cache-dir: cannot keep the compiled code")?;
+        }
+        Ok(code)
+    }
 }
 
 /// Makes a revision that answers requests, but serves no HTTP.
@@ -64,9 +90,8 @@ async fn revision(
     component: &[u8],
     digest: String,
     code: &CompiledCode,
-    limits: Limits,
+    runtime: Arc<Runtime>,
 ) -> anyhow::Result<Revision> {
-    let runtime = Arc::new(Runtime::new(limits, ClearMemory::Auto)?);
     let mut program = runtime.load(code)?;
     program.keep_debug_info(component);
     let (deadline, lines) = (Instant::now() + TIMEOUT, Lines::default());
