@@ -28,9 +28,9 @@ class ConsoleHost(Host):
     def console(self):
         return f"{self.admin_url}/console"
 
-    def get(self, path, headers={}):
-        """Sends a GET request to the API and returns the response's status and headers."""
-        request = urllib.request.Request(f"{self.url}{path}", headers=headers)
+    def get(self, path, headers={}, method="GET"):
+        """Sends a request without a body to the API and returns the response's status and headers."""
+        request = urllib.request.Request(f"{self.url}{path}", headers=headers, method=method)
         try:
             with HTTP.open(request, timeout=20) as response:
                 return response.status, response.headers

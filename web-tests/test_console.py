@@ -1,6 +1,8 @@
 """The console: logging in, figures and failures, other operators' deployments, and lost connections."""
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -78,6 +80,22 @@ def test_slow_statements_are_listed_with_their_plan(open_page, tmp_path, cache, 
         assert_accessible(page)
     finally:
         host.kill()
+
+
+def test_a_failed_request_opens_to_its_recording(page, host, assert_accessible):
+    request_id = host.get("/naughty/write-then-trap", method="POST")[1]["x-request-id"]
+    failed = page.get_by_role("region", name="Failed requests").locator(".failures > li").first
+    expect(failed).to_contain_text(request_id)
+    failed.locator("summary", has_text="Recording").click()
+    row = failed.get_by_role("row").filter(has_text="insert into counters")
+    expect(row).to_contain_text("1 row changed")
+    expect(failed).to_contain_text("curl -X POST \"$HOST\"'/naughty/write-then-trap'")
+    with page.expect_download() as download:
+        failed.get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename == f"{request_id}.json"
+    recording = json.loads(Path(download.value.path()).read_text())
+    assert recording["outcome"]["code"] == "logic-trapped"
+    assert_accessible(page)
 
 
 def test_a_deployment_of_another_operator_is_followed(page, host, tmp_path):

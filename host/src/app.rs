@@ -205,13 +205,14 @@ async fn run_until_stopped(
         description.name,
         description.version
     );
-    let service = Arc::new(Service::new(
+    let service = Service::new(
         start.revision.clone(),
         database.clone(),
         limits,
         metrics.clone(),
         lease,
-    ));
+    );
+    let service = Arc::new(service.with_recordings(config.recordings()));
 
     let (deployments, access, clearing) = match replaceable {
         Some(replaceable) => (

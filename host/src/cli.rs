@@ -23,6 +23,7 @@ mod new;
 mod openapi;
 mod promote;
 mod publish;
+mod replay;
 mod rollback;
 mod sign;
 mod status;
@@ -39,6 +40,7 @@ mod order;
 mod output;
 mod process;
 mod project;
+mod sources;
 
 use std::process::ExitCode;
 
@@ -92,6 +94,8 @@ enum Command {
     Call(call::Args),
     /// Connect an agent that speaks MCP over standard input and output to a running host
     Mcp(mcp::Args),
+    /// Run a recorded request again, in this process and without its database
+    Replay(Box<replay::Args>),
     /// Copy the whole database, including the host's own tables, into a new file; the host may be running
     Backup(backup::Args),
     /// Write all data of the logic to standard output as JSON Lines; the host may be running
@@ -136,6 +140,7 @@ fn execute(command: &Command) -> Result<(), Failure> {
         Command::Openapi(args) => openapi::run(args),
         Command::Call(args) => call::run(args),
         Command::Mcp(args) => mcp::run(args),
+        Command::Replay(args) => replay::run(args),
         Command::Backup(args) => backup::run(args),
         Command::Export(args) => export::run(args),
         Command::Import(args) => import::run(args),

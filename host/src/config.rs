@@ -11,6 +11,7 @@ mod deployments;
 pub mod environment;
 pub(crate) mod limits;
 mod logs;
+mod recordings;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ pub(crate) use self::logs::directives as log_filter;
 use crate::failure::Failure;
 use crate::signature_file;
 use deployment::Bundled;
+use request::recordings::Recordings;
 use runtime::CodeCache;
 use server::admin::Access;
 use storage::{Database, Location};
@@ -150,14 +152,20 @@ impl Serve {
             }
             (None, Location::Temporary | Location::Postgres(_)) => return Ok(None),
         };
-        // `with_extension` would replace what follows a dot in the directory's name.
-        let mut key = directory.clone().into_os_string();
-        key.push(".key");
-        let key = PathBuf::from(key);
-        CodeCache::open(&directory, &key)
-            .map(Some)
-            .map_err(|error| Failure::setting("--cache-dir", format!("{error:#}")))
+        open_cache(&directory).map(Some)
     }
+}
+
+/// Opens a cache of compiled code, whose key is in DIRECTORY.key.
+///
+/// # Errors
+/// [`Failure::Setting`] if the directory or its key cannot be used.
+pub(crate) fn open_cache(directory: &Path) -> Result<CodeCache, Failure> {
+    // `with_extension` would replace what follows a dot in the directory's name.
+    let mut key = directory.to_owned().into_os_string();
+    key.push(".key");
+    CodeCache::open(directory, &PathBuf::from(key))
+        .map_err(|error| Failure::setting("--cache-dir", format!("{error:#}")))
 }
 
 /// Reads a component and the signature beside it.
@@ -216,6 +224,9 @@ pub struct Process {
     pub(crate) server: server::Config,
 
     #[command(flatten)]
+    recordings: recordings::Args,
+
+    #[command(flatten)]
     logs: logs::Args,
 }
 
@@ -227,6 +238,11 @@ impl Process {
     /// [`Failure::Setting`] names the flag; [`Failure::Other`] if there is no thread for the log.
     pub fn start_logs(&self) -> Result<Logs, Failure> {
         logs::init(&self.logs)
+    }
+
+    /// Returns the store of recordings. `None`: nothing is recorded.
+    pub(crate) fn recordings(&self) -> Option<Recordings> {
+        self.recordings.store(self.limits.runtime())
     }
 
     /// Returns the memory that requests, kept answers and an embedded database may take, in bytes.

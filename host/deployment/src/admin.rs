@@ -41,6 +41,12 @@ pub trait Admin: Send + Sync + 'static {
     /// Returns [`AdminError::Unavailable`].
     async fn component(&self, digest: &str) -> Result<Option<ComponentDetails>, AdminError>;
 
+    /// Returns a component's bytes, or `None` if it was not uploaded here.
+    ///
+    /// # Errors
+    /// Returns [`AdminError::Unavailable`].
+    async fn content(&self, digest: &str) -> Result<Option<Vec<u8>>, AdminError>;
+
     /// Begins a deployment and returns its id.
     ///
     /// # Errors

@@ -223,6 +223,11 @@ impl Admin for Deployments {
         Ok(stored.map(|component| views::details(&self.host, &component)))
     }
 
+    async fn content(&self, digest: &str) -> Result<Option<Vec<u8>>, AdminError> {
+        let stored = self.registry().component(digest).await?;
+        Ok(stored.map(|component| component.content))
+    }
+
     async fn deploy(&self, order: Order, actor: &str) -> Result<i64, AdminError> {
         let kind = match order.dry_run {
             true => Kind::DryRun,

@@ -30,7 +30,6 @@ use tokio::sync::Semaphore;
 
 use super::{Answer, Error, Request, Revision};
 use contract::{Access, Problem, RouteIndex};
-use runtime::Recording;
 use storage::{Recorded, Seen};
 use telemetry::metrics::Metrics;
 
@@ -211,26 +210,25 @@ impl Answers {
         })
     }
 
-    /// Keeps the answer of a run, a success or a problem, if the run was repeatable. What it saw must be
-    /// durable.
+    /// Keeps the answer of a run, a success or a problem, if the run was repeatable: `proof` has its
+    /// statements then. What it saw must be durable.
     pub(super) fn add(
         &self,
         key: KeyRef<'_>,
         answered: Result<Answer, Error>,
-        recording: Option<Recording>,
+        proof: Option<Vec<Recorded>>,
         seen: Option<Seen>,
     ) {
-        let recording = recording.filter(Recording::is_repeatable);
-        let entry = match (recording, seen) {
-            (Some(recording), Some(seen)) => {
+        let entry = match (proof, seen) {
+            (Some(statements), Some(seen)) => {
                 let before = self.entries.peek(&key);
-                let differs = |known: &Known| known.kept.statements != recording.statements;
+                let differs = |known: &Known| known.kept.statements != statements;
                 let verifiable = match before {
                     Some(Entry::Known(known)) => !differs(&known),
                     _ => true,
                 };
                 Entry::Known(Arc::new(Known {
-                    kept: Arc::new(Kept::new(answered, recording.statements)),
+                    kept: Arc::new(Kept::new(answered, statements)),
                     seen,
                     verifiable,
                 }))

@@ -16,10 +16,13 @@
 //! | durable | the answer waits until what it wrote and what it saw is durable; then that to a read is kept | `service/attempt` |
 //! | retry | after a conflict with another transaction, the request starts again at admission | `service` |
 //! | slow statements | what the statements noted is listed and explained, after the answer | `slow` |
+//! | recording | what the logic was told is kept, if the request failed or was slow | `recordings`, `recording` |
 //! | shadow | a read may run again on a candidate, after its answer | `shadow`, `service/shadowing` |
 //!
 //! The queue for the writer itself belongs to the database: `storage` holds it in
 //! `Database::begin`. This crate bounds how many requests wait, and for how long.
+//!
+//! [`replay()`] runs a recorded request again, anywhere.
 //!
 //! [`Broadcast`] is separate from all of this: it reads the feed of committed events once for all
 //! of its subscribers.
@@ -38,6 +41,9 @@ mod idempotency;
 mod lease;
 mod logic;
 mod prepared;
+pub mod recording;
+pub mod recordings;
+mod replay;
 mod revision;
 mod service;
 pub mod shadow;
@@ -54,6 +60,7 @@ pub use self::conditions::{Conditions, Current, Verdict, entity_tag_of, gzip_tag
 pub use self::error::Error;
 pub use self::lease::{ClockReading, Lease};
 pub use self::logic::{Finished, Invocation, Logic};
+pub use self::replay::{Difference, ReplayError, Replayed, replay};
 pub use self::revision::{Revision, Template};
 pub use self::service::{Limits, Service};
 pub use self::slow::SlowEntry;

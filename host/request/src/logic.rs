@@ -48,7 +48,7 @@ pub struct Finished {
     pub transaction: Box<dyn Transaction>,
     /// A reply, a problem, or the reason why the call was ended early.
     pub outcome: Result<Outcome, Interruption>,
-    /// What the call asked the host for. `None`: it was not recorded, so its answer is not kept.
+    /// What the call asked the host for. `None`: it was not recorded, so neither its answer nor its recording is kept.
     pub recording: Option<Box<Recording>>,
     /// The time that the call took.
     pub cost: Cost,

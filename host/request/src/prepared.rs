@@ -4,11 +4,13 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use rand::Rng as _;
 
 use super::answers::{Answers, KeyRef};
 use super::conditions::entity_tag_of;
 use super::idempotency::Key;
+use super::recording::RecordedCall;
 use super::{Answer, Conditions, Error, Invocation, Request, Revision};
 use contract::{Access, Method, Route, RouteIndex};
 use transcode::{Input, Reply};
@@ -60,7 +62,13 @@ pub(super) struct PreparedRequest<'a> {
     pub(super) reader: Option<Box<dyn Invocation>>,
     /// Where the answer is kept, if it may be.
     pub(super) keep: Option<(&'a Answers, KeyRef<'a>)>,
+    /// Where each call leaves its recording, the last one in place of those before. `None`: nobody wants
+    /// it.
+    pub(super) last_call: Option<&'a LastCall>,
 }
+
+/// The recording of the last call of the logic for a request.
+pub(super) type LastCall = Mutex<Option<RecordedCall>>;
 
 impl<'a> PreparedRequest<'a> {
     pub(super) fn read(
@@ -98,6 +106,7 @@ impl<'a> PreparedRequest<'a> {
             clock_and_seed: None,
             reader,
             keep: None,
+            last_call: None,
         })
     }
 

@@ -10,23 +10,26 @@ mod proof;
 mod shadowing;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rand::Rng as _;
 use tokio::sync::{Semaphore, watch};
 use tracing::trace_span;
 
 use self::attempt::AttemptError;
+pub(crate) use self::attempt::judged;
 use self::proof::{Proof, Read};
 use super::admission::{Admission, overloaded};
 use super::answers::Answers;
-use super::prepared::{ClockAndSeed, PreparedRequest, since_epoch};
+use super::prepared::{ClockAndSeed, LastCall, PreparedRequest, since_epoch};
+use super::recording::{Component, Recorded};
+use super::recordings::Recordings;
 use super::shadow::Job;
 use super::slow::{Slow, SlowEntry};
 use super::traffic::Traffic;
 use super::{Answer, Answered, Candidate, Client, Error, Fault, Lease, Request, Revision, Source};
 use contract::{Access, DETAIL, RouteIndex};
-use runtime::Call;
+use runtime::{Call, Record};
 use storage::{Budget, Database, Transaction};
 use telemetry::metrics::Metrics;
 
@@ -83,6 +86,15 @@ pub struct Service {
     /// Shared with the task that extends it.
     lease: Arc<Lease>,
     slow: Slow,
+    /// `None`: no requests are recorded.
+    recordings: Option<Recordings>,
+}
+
+/// How a request came about.
+#[derive(Default)]
+struct Course {
+    source: Source,
+    last_call: LastCall,
 }
 
 impl Service {
@@ -106,7 +118,19 @@ impl Service {
             slow: Slow::new(metrics.clone()),
             metrics,
             lease,
+            recordings: None,
         }
+    }
+
+    /// Keeps recordings of requests that fail or are slow.
+    #[must_use]
+    pub fn with_recordings(self, recordings: Option<Recordings>) -> Self {
+        Service { recordings, ..self }
+    }
+
+    /// Returns the recordings of requests. `None`: no requests are recorded.
+    pub fn recordings(&self) -> Option<&Recordings> {
+        self.recordings.as_ref()
     }
 
     /// The metrics of this process.
@@ -179,7 +203,7 @@ impl Service {
         let _in_flight = revision.stats.began();
         let shadow = self.shadow_of(revision, route, &request);
         let clock_and_seed = shadow.as_ref().map(|_| ClockAndSeed::new());
-        let mut source = Source::Run;
+        let mut course = Course::default();
         let answered = self
             .answer_with_retries(
                 revision,
@@ -187,10 +211,13 @@ impl Service {
                 &request,
                 arrived,
                 clock_and_seed,
-                &mut source,
+                &mut course,
             )
             .await;
+        let Course { source, last_call } = course;
         self.count(revision, &answered);
+        let took = arrived.elapsed();
+        self.record(revision, route, &request, &answered, last_call, took);
         let is_read = revision.description.route(route).access == Access::Read;
         if is_read && matches!(answered, Ok(_) | Err(Error::Problem(_))) {
             self.metrics.read_answered(source.as_str());
@@ -211,6 +238,44 @@ impl Service {
         }
     }
 
+    /// Keeps the recording of a request that has ended, if it is worth keeping.
+    fn record(
+        &self,
+        revision: &Revision,
+        route: RouteIndex,
+        request: &Request,
+        answered: &Result<Answer, Error>,
+        last_call: LastCall,
+        took: Duration,
+    ) {
+        let (Some(recordings), Some(call)) = (&self.recordings, last_call.into_inner()) else {
+            return;
+        };
+        let Some(reason) = recordings.reason(answered, took) else {
+            return;
+        };
+        let description = &revision.description;
+        let route = match call.for_condition {
+            true => revision.reader_of(route).unwrap_or(route),
+            false => route,
+        };
+        recordings.add(Recorded {
+            request: request.clone(),
+            call,
+            route: description.route(route).clone(),
+            component: Component {
+                digest: revision.digest.clone(),
+                name: description.name.clone(),
+                version: description.version.clone(),
+            },
+            database: self.database.dialect(),
+            answered_at: SystemTime::now(),
+            reason,
+            outcome: answered.clone(),
+            took,
+        });
+    }
+
     async fn answer_with_retries(
         &self,
         revision: &Revision,
@@ -218,7 +283,7 @@ impl Service {
         request: &Request,
         arrived: Instant,
         clock_and_seed: Option<ClockAndSeed>,
-        source: &mut Source,
+        course: &mut Course,
     ) -> Result<Answer, Error> {
         self.check_lease()?;
         let read = Read {
@@ -233,7 +298,7 @@ impl Service {
         };
         let (mut admitted, keep, _flight) = match proof {
             Proof::Holds(answered, how) => {
-                *source = how;
+                course.source = how;
                 return answered;
             }
             Proof::Fails {
@@ -247,6 +312,7 @@ impl Service {
             reads.in_scope(|| PreparedRequest::read(revision, route, request, arrived))?;
         prepared.clock_and_seed = clock_and_seed;
         prepared.keep = keep;
+        prepared.last_call = self.recordings.as_ref().map(|_| &course.last_call);
         let mut conflicts = 0;
         loop {
             match self.attempt(&prepared, admitted.take()).await {
@@ -321,7 +387,7 @@ impl Service {
             seed: clock_and_seed.map(|fixed| fixed.seed),
             span: tracing::Span::current(),
             lines: None,
-            record: false,
+            record: Record::default(),
         }
     }
 }

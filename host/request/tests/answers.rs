@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use contract::{Access, Description, Method, Migration, Problem, Route, RouteIndex};
-use runtime::{Call, Cost, Interruption, Recording};
+use runtime::{Asked, Call, Cost, Heard, Interruption, Recording};
 use storage::sqlite::{CommitStep, Config, Sqlite};
-use storage::{Budget, Cell, Database, Found, Recorded};
+use storage::{Budget, Cell, Database, Found};
 use task_host_request::{
     Answer, Bulkheads, Conditions, Error, Fault, Finished, Invocation, Lease, Limits, Logic,
     Request, Revision, Service,
@@ -83,13 +83,16 @@ impl Invocation for Step {
                 _ => READ,
             };
             let rows = transaction.query(statement, &[]).await.unwrap().unwrap();
-            recording.statements.push(Recorded {
+            recording.statements.push(Asked {
                 statement: statement.into(),
                 params: [].into(),
-                result: Found::rows(&rows),
+                digest: Some(Found::rows(&rows)),
+                result: Heard::NotKept,
+                columns: Vec::new(),
+                took: Duration::ZERO,
             });
             recording.clock = self.query == "clock";
-            recording.random = self.query == "random";
+            recording.seed = (self.query == "random").then_some([0; 32]);
             recording.log = self.query == "log";
             let lie = self.script.lie.load(SeqCst);
             match (&*self.query, &rows.cells[..]) {
@@ -116,7 +119,7 @@ impl Invocation for Step {
         Finished {
             transaction,
             outcome,
-            recording: call.record.then(|| Box::new(recording)),
+            recording: call.record.digests.then(|| Box::new(recording)),
             cost: Cost::default(),
         }
     }

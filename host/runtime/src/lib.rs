@@ -64,7 +64,7 @@ pub use self::limits::Limits;
 pub use self::lines::Lines;
 pub use self::load::LoadError;
 pub use self::program::{Cost, Export, Program, ReturnValue, Returned};
-pub use self::recording::Recording;
+pub use self::recording::{Asked, Heard, Record, Recording};
 pub use self::slot::Slot;
 pub use self::state::Call;
 use self::state::State;

@@ -40,14 +40,24 @@ impl Lines {
         }
     }
 
+    /// Returns a copy of the lines, as [`Lines::take`] does.
+    pub fn kept(&self) -> Vec<String> {
+        let kept = self.0.lock();
+        with_further(kept.lines.clone(), kept.further)
+    }
+
     /// Takes the lines. If there were more than are kept, the last one says how many.
     pub fn take(&self) -> Vec<String> {
-        let Kept { mut lines, further } = std::mem::take(&mut *self.0.lock());
-        if further > 0 {
-            lines.push(format!("{further} more lines are in the host's log"));
-        }
-        lines
+        let Kept { lines, further } = std::mem::take(&mut *self.0.lock());
+        with_further(lines, further)
     }
+}
+
+fn with_further(mut lines: Vec<String>, further: usize) -> Vec<String> {
+    if further > 0 {
+        lines.push(format!("{further} more lines are in the host's log"));
+    }
+    lines
 }
 
 #[cfg(test)]

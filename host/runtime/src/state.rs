@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
-use rand::{RngCore as _, SeedableRng as _};
+use rand::{Rng as _, RngCore as _, SeedableRng as _};
 use wasmtime::UpdateDeadline;
 
 use super::engine::RunningCall;
@@ -14,7 +14,7 @@ use super::limits::Limits;
 use super::lines::Lines;
 use super::log_lines::Log;
 use super::meters::{CpuMeter, MemoryMeter};
-use super::recording::Recording;
+use super::recording::{Record, Recording};
 use storage::{Dialect, Transaction};
 
 /// The seed of the random numbers of pure calls. Runtimes of languages do not start without any.
@@ -33,8 +33,8 @@ pub struct Call {
     pub dialect: Dialect,
     /// The time that the clock shows during the whole call, since the Unix epoch.
     pub now: Duration,
-    /// Seed of the random numbers: the same seed gives the same numbers. If `None`, the numbers
-    /// come from the system.
+    /// Seed of the random numbers: the same seed gives the same numbers. If `None`, the system gives
+    /// one as soon as the call asks for numbers.
     pub seed: Option<[u8; 32]>,
     /// When the call must have ended.
     pub deadline: Instant,
@@ -42,15 +42,17 @@ pub struct Call {
     pub span: tracing::Span,
     /// Keeps the first log lines, if somebody wants to see them.
     pub lines: Option<Lines>,
-    /// Whether to record the call. That costs a digest of each result.
-    pub record: bool,
+    /// How much of the call is recorded.
+    pub record: Record,
 }
 
 /// The data of a store. It lives for one call.
 pub(super) struct State {
     /// `None` in a pure call, which is one of `describe` or `assets`.
-    context: Option<Context>,
-    /// `None`: the system's random numbers.
+    pub(super) context: Option<Context>,
+    /// `None`: the system gives one.
+    seed: Option<[u8; 32]>,
+    /// `None` until the call first asks for random numbers.
     random: Option<Box<StdRng>>,
     pub(super) memory: MemoryMeter,
     pub(super) cpu: CpuMeter,
@@ -89,8 +91,8 @@ impl State {
         };
         let (span, deadline, lines) = (call.span, call.deadline, call.lines);
         State {
-            random: call.seed.map(|seed| Box::new(StdRng::from_seed(seed))),
-            recording: call.record.then(Box::default),
+            seed: call.seed,
+            recording: Recording::begin(call.record, call.now),
             ..State::with(Some(context), span, deadline, lines, limits, running)
         }
     }
@@ -105,7 +107,7 @@ impl State {
     ) -> Self {
         let (span, lines) = (tracing::Span::current(), Some(lines.clone()));
         State {
-            random: Some(Box::new(StdRng::from_seed(PURE_SEED))),
+            seed: Some(PURE_SEED),
             ..State::with(None, span, deadline, lines, limits, running)
         }
     }
@@ -120,6 +122,7 @@ impl State {
     ) -> Self {
         State {
             context,
+            seed: None,
             random: None,
             memory: MemoryMeter::new(limits.memory_bytes),
             cpu: CpuMeter::new(limits.cpu),
@@ -155,15 +158,16 @@ impl State {
             .map_or(Duration::ZERO, |context| context.now)
     }
 
-    /// Fills `bytes` with random bytes, from the call's seed or from the system.
+    /// Fills `bytes` with random bytes from the call's seed.
     pub(super) fn fill_random(&mut self, bytes: &mut [u8]) {
-        if let Some(recording) = &mut self.recording {
-            recording.random = true;
-        }
-        match &mut self.random {
-            Some(seeded) => seeded.fill_bytes(bytes),
-            None => rand::rng().fill_bytes(bytes),
-        }
+        let random = self.random.get_or_insert_with(|| {
+            let seed = self.seed.unwrap_or_else(|| rand::rng().random());
+            if let Some(recording) = &mut self.recording {
+                recording.seed = Some(seed);
+            }
+            Box::new(StdRng::from_seed(seed))
+        });
+        random.fill_bytes(bytes);
     }
 
     /// Returns the transaction of a call that was not pure, and the call's recording.

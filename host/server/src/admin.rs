@@ -17,6 +17,7 @@ mod events;
 mod guard;
 mod openapi;
 mod recent;
+mod recordings;
 mod respond;
 mod shared;
 mod slow;
@@ -40,6 +41,7 @@ use tokio::sync::Semaphore;
 pub use self::access::{Access, Token};
 use self::attempts::Attempts;
 pub use self::config::{Config, UnusableSetting};
+pub use self::recordings::RecordingSummary;
 use self::shared::Shared;
 pub use self::slow::SlowStatement;
 use super::App;
@@ -53,12 +55,13 @@ const UPLOADS: usize = 2;
 
 /// Every route of the admin API.
 #[rustfmt::skip] // One line each.
-fn routes() -> [Route; 15] {
+fn routes() -> [Route; 18] {
     let (get, post) = (Method::GET, Method::POST);
     [
         route(&post, "/admin/components", "components.upload", components::upload),
         route(&get, "/admin/components", "components.list", components::list),
         route(&get, "/admin/components/{digest}", "components.get", components::describe),
+        route(&get, "/admin/components/{digest}/content", "components.download", components::content),
         route(&post, "/admin/deployments", "deployments.start", deployments::start),
         route(&get, "/admin/deployments", "deployments.list", deployments::list),
         route(&get, "/admin/deployments/{id}", "deployments.get", deployments::describe),
@@ -70,6 +73,8 @@ fn routes() -> [Route; 15] {
         route(&get, "/admin/figures", "figures", recent::figures),
         route(&get, "/admin/failures", "failures", recent::failures),
         route(&get, "/admin/statements", "statements", slow::statements),
+        route(&get, "/admin/recordings", "recordings.list", recordings::list),
+        route(&get, "/admin/recordings/{id}", "recordings.get", recordings::get),
         route(&get, "/admin/openapi.json", "openapi", openapi::document),
     ]
 }
@@ -111,7 +116,7 @@ pub(super) fn router(app: &Arc<App>, admin: Arc<dyn Admin>, access: Access) -> R
         let guarded = guard::Guarded {
             shared: shared.clone(),
             operation: route.operation,
-            changes: route.method != Method::GET,
+            audited: route.method != Method::GET || route.operation == "recordings.get",
             recorded: match route.operation {
                 "components.upload" => Some(Kind::Upload),
                 "deployments.start" => Some(Kind::Deploy),

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use contract::RouteIndex;
+use request::recordings::Recordings;
 use request::{
     Answered, Client, Error, Health, Request, Revision, Service, SlowEntry, StorageFault,
 };
@@ -52,6 +53,9 @@ pub trait Api: Send + Sync + 'static {
 
     /// Returns the statements of the logic that were slow, the longest first.
     fn slow_statements(&self) -> Vec<SlowEntry>;
+
+    /// Returns the recordings of requests. `None`: no requests are recorded.
+    fn recordings(&self) -> Option<&Recordings>;
 }
 
 #[async_trait]
@@ -95,5 +99,9 @@ impl Api for Service {
 
     fn slow_statements(&self) -> Vec<SlowEntry> {
         Service::slow_statements(self)
+    }
+
+    fn recordings(&self) -> Option<&Recordings> {
+        Service::recordings(self)
     }
 }

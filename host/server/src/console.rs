@@ -61,6 +61,7 @@ static FILES: LazyLock<Vec<(&'static str, File)>> = LazyLock::new(|| {
         file!("notice.js", SCRIPT),
         file!("progress.js", SCRIPT),
         file!("question.js", SCRIPT),
+        file!("recording.js", SCRIPT),
         file!("revisions.js", SCRIPT),
         file!("share.js", SCRIPT),
         file!("state.js", SCRIPT),

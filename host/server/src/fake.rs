@@ -17,11 +17,12 @@ use tower::ServiceExt;
 
 use super::{Api, Config, Server};
 use contract::{Access, Asset, Description, Method, Route, RouteIndex};
+use request::recordings::{Recordings, Settings};
 use request::{
     Answer, Answered, Bulkheads, Client, Error, Health, Invocation, Logic, Request, Revision,
     SlowEntry, Source, StorageFault, Template,
 };
-use runtime::{Call, Interruption};
+use runtime::{Call, Interruption, Limits};
 use telemetry::metrics::Metrics;
 use transcode::{Input, InputError};
 
@@ -38,6 +39,7 @@ pub(super) struct Fake {
     /// Notified when `/slow` has begun. Its answer waits for `release`.
     pub(super) begun: Notify,
     pub(super) release: Notify,
+    recordings: Option<Recordings>,
     /// The client of the last request.
     pub(super) client: Mutex<String>,
     switches: watch::Sender<()>,
@@ -87,6 +89,12 @@ impl Fake {
             release: Notify::new(),
             client: Mutex::default(),
             switches: watch::Sender::new(()),
+            recordings: Recordings::new(Settings {
+                bytes: 1 << 20,
+                slow: None,
+                mask: Vec::new(),
+                limits: Limits::default(),
+            }),
         })
     }
 
@@ -239,6 +247,10 @@ impl Api for Fake {
 
     fn slow_statements(&self) -> Vec<SlowEntry> {
         Vec::new()
+    }
+
+    fn recordings(&self) -> Option<&Recordings> {
+        self.recordings.as_ref()
     }
 }
 

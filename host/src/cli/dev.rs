@@ -4,7 +4,6 @@
 //! a deployment fails, the logic before it stays in service. If a migration changed that the database
 //! has already, a host on a new database takes over.
 
-mod sources;
 mod tables;
 
 use std::ffi::OsStr;
@@ -25,7 +24,6 @@ use reqwest::Url;
 use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use self::sources::Sources;
 use self::tables::TablesPage;
 use super::client::{self, Client, Credentials, RetryPolicy, Update, Upload};
 use super::hurl::{self, Player};
@@ -33,6 +31,7 @@ use super::local_host::{Launch, LocalHost};
 use super::output::format;
 use super::process::block_on;
 use super::project::{Project, Purpose, Seed};
+use super::sources::Sources;
 use crate::config::log_filter;
 use crate::failure::Failure;
 use crate::stdout::Stdout;

@@ -149,6 +149,10 @@ pub trait Transaction: Send {
     /// As the [`Error`] of [`Transaction::query`].
     async fn repeats(&mut self, statements: &[Recorded]) -> Result<bool, Error>;
 
+    /// Returns the names of the columns of a statement that has just run, in order. Empty if they are not
+    /// known any more.
+    async fn columns(&mut self, statement: &str) -> Vec<String>;
+
     /// Returns what the statements so far have seen, for [`Database::unchanged`]. `None` if a result
     /// depends on chance, or this is not a read transaction.
     fn seen(&self) -> Option<Seen>;

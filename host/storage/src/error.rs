@@ -1,6 +1,8 @@
 //! What can go wrong. [`Failure`] and [`MigrationError`] are the logic's fault; an [`Error`] ends a
 //! request and never reaches the logic; an [`OpenError`] stops the host at its start.
 
+use crate::stop::READ_ONLY;
+
 /// A statement that failed, which is the logic's fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -20,6 +22,11 @@ impl Failure {
             constraint: None,
             detail: detail.into(),
         }
+    }
+
+    /// An event or a change in a transaction that may only read.
+    pub fn read_only() -> Self {
+        Self::other(READ_ONLY)
     }
 
     /// A deferred foreign key of a table that refers to a missing row.

@@ -83,7 +83,7 @@ impl Event {
     }
 
     /// Returns the length of all texts, in bytes.
-    pub(crate) fn size_bytes(&self) -> usize {
+    pub fn size_bytes(&self) -> usize {
         let attributes = self.attributes.iter();
         let attributes = attributes.map(|(name, value)| name.len() + value.len());
         self.kind.len() + self.subject.len() + attributes.sum::<usize>()

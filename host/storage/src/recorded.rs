@@ -5,6 +5,8 @@
 //! withstand somebody who looks for two results with one digest. It is SHA-256, which needs no
 //! secret, so that recordings of different hosts can be compared.
 
+use std::sync::Arc;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::{Cell, Rows, Value};
@@ -13,9 +15,9 @@ use crate::{Cell, Rows, Value};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recorded {
     /// The statement's text.
-    pub statement: Box<str>,
+    pub statement: Arc<str>,
     /// Its parameters.
-    pub params: Box<[Value]>,
+    pub params: Arc<[Value]>,
     /// Its result.
     pub result: Found,
 }

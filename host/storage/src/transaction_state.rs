@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use crate::budget::Meter;
-use crate::stop::{READ_ONLY, Stop};
+use crate::stop::Stop;
 use crate::{Budget, Error, Event, Failure, SlowStatement, Stats, Value};
 use contract::Access;
 
@@ -129,7 +129,7 @@ impl TransactionState {
     /// Adds an event, see [`Transaction::publish`](crate::Transaction::publish).
     pub(crate) fn publish(&mut self, event: Event) -> Result<(), Failure> {
         if self.access == Access::Read {
-            return Err(Failure::other(READ_ONLY));
+            return Err(Failure::read_only());
         }
         if self.ended.is_none() {
             self.events.push(event);

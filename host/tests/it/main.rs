@@ -24,6 +24,7 @@ mod lifecycle;
 mod limits;
 mod mcp;
 mod project;
+mod recordings;
 mod replicas;
 mod sdk;
 mod statements;

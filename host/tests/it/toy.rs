@@ -1,4 +1,4 @@
 //! The same binary runs a service that has nothing to do with tasks.
 
 mod counters;
-mod echo;
+pub mod echo;

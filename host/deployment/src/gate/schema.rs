@@ -7,7 +7,7 @@ use crate::journal::Journal;
 use crate::rejection::Rejection;
 use contract::Description;
 use contract::deployment::Stage;
-use runtime::{Call, Interruption, Lines, ServiceError};
+use runtime::{Call, Interruption, Lines, Record, ServiceError};
 use storage::{self, Budget, MigrationError};
 
 /// How often a transaction is tried if it conflicts with transactions of clients.
@@ -66,7 +66,7 @@ impl Gate {
             seed: None,
             span: tracing::Span::current(),
             lines: Some(lines.clone()),
-            record: false,
+            record: Record::default(),
         };
         let checked = self.runtime.check(program, call).await?;
         checked.map_err(Rejection::Check)

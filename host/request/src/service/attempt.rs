@@ -6,6 +6,7 @@
 //! that it saw, is durable.
 
 use std::pin::pin;
+use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use tracing::{Instrument as _, trace_span};
@@ -14,10 +15,12 @@ use super::Service;
 use crate::admission::Slot;
 use crate::conditions::{Current, Verdict};
 use crate::prepared::{PreparedRequest, entity_tag};
+use crate::recording::RecordedCall;
+use crate::recordings::Recordings;
 use crate::{Answer, Error, Fault, Invocation, Revision, TimeLimit};
 use contract::{Access, DETAIL, RouteIndex};
-use runtime::{Interruption, Recording};
-use storage::Transaction;
+use runtime::{Interruption, Lines, Record};
+use storage::{Recorded, Transaction};
 use telemetry::metrics;
 use transcode::{Outcome, Reply};
 
@@ -37,8 +40,8 @@ pub(super) struct Ran {
     pub(super) transaction: Box<dyn Transaction>,
     /// The error is the logic's problem.
     pub(super) outcome: Result<Reply, Error>,
-    /// `None`: the run was not recorded.
-    pub(super) recording: Option<Box<Recording>>,
+    /// Its statements, if they prove its answer and the answer may be kept.
+    pub(super) proof: Option<Vec<Recorded>>,
 }
 
 impl Service {
@@ -138,7 +141,7 @@ impl Service {
     ) -> Result<Answer, AttemptError> {
         let (transaction, slot) = self.check_conditions(request, transaction, slot).await?;
         let ran = self.run(request, &*request.invocation, transaction).await?;
-        let recording = ran.recording.map(|recording| *recording);
+        let proof = ran.proof;
         let seen = match request.keep {
             Some(_) => ran.transaction.seen(),
             None => None,
@@ -148,9 +151,9 @@ impl Service {
             .await;
         if let Some((answers, key)) = request.keep {
             match &answered {
-                Ok(answer) => answers.add(key, Ok(answer.clone()), recording, seen),
+                Ok(answer) => answers.add(key, Ok(answer.clone()), proof, seen),
                 Err(AttemptError::Failed(error @ Error::Problem(_))) => {
-                    answers.add(key, Err(error.clone()), recording, seen);
+                    answers.add(key, Err(error.clone()), proof, seen);
                 }
                 Err(_) => {}
             }
@@ -190,7 +193,13 @@ impl Service {
         }
         let (transaction, read) = match &request.reader {
             Some(reader) => {
-                let ran = self.run(request, &**reader, transaction).await?;
+                let ran = self.run(request, &**reader, transaction).await;
+                if let Some(call) = request.last_call
+                    && let Some(call) = &mut *call.lock()
+                {
+                    call.for_condition = true;
+                }
+                let ran = ran?;
                 (ran.transaction, Some(ran.outcome))
             }
             None => (transaction, None),
@@ -224,30 +233,42 @@ impl Service {
         // The logic's own log lines belong to the span that it runs in.
         let mut call =
             runs.in_scope(|| self.call(transaction, request.arrived, request.clock_and_seed));
-        call.record = request.keep.is_some();
+        let record = self
+            .recordings
+            .as_ref()
+            .filter(|_| request.last_call.is_some());
+        call.record = Record {
+            digests: request.keep.is_some(),
+            ..record.map_or_else(Record::default, Recordings::record)
+        };
+        call.lines = record.map(|_| Lines::default());
+        let (lines, deadline) = (call.lines.clone(), call.deadline);
+        let time_left = deadline.saturating_duration_since(Instant::now());
         let finished = invocation.run(call).instrument(runs).await;
         drop(lives);
+        let proof = match (&finished.recording, &request.keep) {
+            (Some(recording), Some(_)) => recording.proof(),
+            _ => None,
+        };
+        if let (Some(last_call), Some(recording)) = (request.last_call, finished.recording) {
+            *last_call.lock() = Some(RecordedCall {
+                recording,
+                lines: lines.unwrap_or_default(),
+                time_left,
+                cost: finished.cost,
+                for_condition: false,
+            });
+        }
         self.metrics.instantiated(finished.cost.instantiation);
         self.metrics.call(finished.cost.guest, finished.cost.host);
         let access = request.route.access;
         let mut transaction = finished.transaction;
         self.slow.report(request.route, transaction.take_slow());
-        let outcome = match finished.outcome {
-            Ok(Outcome::Problem(problem)) => match problem.unfit_code() {
-                Some(reason) => Err(Fault::Value(reason).into()),
-                None => Ok(Outcome::Problem(problem)),
-            },
-            other => other,
-        };
-        let outcome = outcome.map(|outcome| match outcome {
-            Outcome::Reply(reply) => Ok(reply),
-            Outcome::Problem(problem) => Err(Error::Problem(Box::new(problem))),
-        });
-        match outcome {
+        match judged(finished.outcome) {
             Ok(outcome) => Ok(Ran {
                 transaction,
                 outcome,
-                recording: finished.recording,
+                proof,
             }),
             Err(interruption) => {
                 let error = AttemptError::from(interruption);
@@ -345,6 +366,19 @@ impl Service {
         self.metrics
             .transaction(access, outcome, transaction.busy());
         self.metrics.statements(usage.statements.into(), usage.rows);
+    }
+}
+
+/// What the logic's outcome means: a reply, the logic's problem, or a fault.
+pub(crate) fn judged(
+    outcome: Result<Outcome, Interruption>,
+) -> Result<Result<Reply, Error>, Interruption> {
+    match outcome? {
+        Outcome::Reply(reply) => Ok(Ok(reply)),
+        Outcome::Problem(problem) => match problem.unfit_code() {
+            Some(reason) => Err(Fault::Value(reason).into()),
+            None => Ok(Err(Error::Problem(Box::new(problem)))),
+        },
     }
 }
 

@@ -23,7 +23,10 @@ impl events::Host for State {
             .ok_or(Interruption::from(Fault::Events))?;
         let event = Event::new(event.kind, event.subject, event.attributes)
             .map_err(|broken| Interruption::from(Fault::Event(broken.to_string())))?;
-        context
+        if let Some(recording) = &mut self.recording {
+            recording.publish(&event);
+        }
+        self.context("events")?
             .transaction
             .publish(event)
             .map_err(|refused| Interruption::from(Fault::Event(refused.detail)))?;

@@ -9,9 +9,10 @@ use tracing::{Instrument as _, trace_span};
 
 use crate::bindings::task_host::platform::sql;
 use crate::fault::Interruption;
+use crate::recording::Answered;
 use crate::state::State;
 use contract::DETAIL;
-use storage::{Cause, Cell, Dialect, Failure, Found, Rows, Span, Transaction, Value};
+use storage::{Cause, Cell, Dialect, Failure, Rows, Span, Transaction, Value};
 
 impl State {
     /// Charges a statement and pauses the CPU meter, then returns the transaction to run it in.
@@ -33,12 +34,29 @@ impl State {
         Ok(transaction)
     }
 
-    /// Logs a failed statement. The call's recording is of no use then: it has no results of failures.
-    fn statement_failed(&mut self, statement: &str, params: &[Value], failure: &Failure) {
-        failed::report(self, statement, params, failure);
-        if let Some(recording) = &mut self.recording {
-            recording.incomplete = true;
+    /// Notes that a statement has ended and that the guest goes on, and records it.
+    async fn end_statement(
+        &mut self,
+        began: Instant,
+        statement: String,
+        params: Vec<Value>,
+        answered: Answered<'_>,
+    ) {
+        let took = began.elapsed();
+        self.statement_ended(took);
+        if let Answered::Failed(failure) = answered {
+            failed::report(self, &statement, &params, failure);
         }
+        let Some(recording) = &mut self.recording else {
+            return;
+        };
+        let columns = match (&answered, &mut self.context) {
+            (Answered::Rows(_), Some(context)) if recording.wants_columns() => {
+                context.transaction.columns(&statement).await
+            }
+            _ => Vec::new(),
+        };
+        recording.add(statement, params, took, &answered, columns);
     }
 }
 
@@ -71,20 +89,19 @@ impl sql::Host for State {
             .query(&statement, &params)
             .instrument(span)
             .await;
-        self.statement_ended(began.elapsed());
+        let answered = match &result {
+            Ok(Ok(rows)) => Answered::Rows(rows),
+            Ok(Err(failure)) => Answered::Failed(failure),
+            Err(error) => Answered::Ended(error),
+        };
+        self.end_statement(began, statement, params, answered).await;
         match result.map_err(Interruption::from)? {
             Ok(rows) => {
-                if let Some(recording) = &mut self.recording {
-                    recording.add(statement, params, Found::rows(&rows));
-                }
                 let held = self.memory.hold(rows.memory_bytes());
                 held.map_err(Interruption::from)?;
                 Ok(Ok(rows.into()))
             }
-            Err(failure) => {
-                self.statement_failed(&statement, &params, &failure);
-                Ok(Err(failure.into()))
-            }
+            Err(failure) => Ok(Err(failure.into())),
         }
     }
 
@@ -101,19 +118,14 @@ impl sql::Host for State {
             .execute(&statement, &params)
             .instrument(span)
             .await;
-        self.statement_ended(began.elapsed());
-        match result.map_err(Interruption::from)? {
-            Ok(changed) => {
-                if let Some(recording) = &mut self.recording {
-                    recording.add(statement, params, Found::Changed(changed));
-                }
-                Ok(Ok(changed))
-            }
-            Err(failure) => {
-                self.statement_failed(&statement, &params, &failure);
-                Ok(Err(failure.into()))
-            }
-        }
+        let answered = match &result {
+            Ok(Ok(changed)) => Answered::Changed(*changed),
+            Ok(Err(failure)) => Answered::Failed(failure),
+            Err(error) => Answered::Ended(error),
+        };
+        self.end_statement(began, statement, params, answered).await;
+        let result = result.map_err(Interruption::from)?;
+        Ok(result.map_err(sql::Failure::from))
     }
 }
 

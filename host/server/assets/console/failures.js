@@ -4,6 +4,7 @@ import { html, nothing } from "./lit-html.js";
 import { duration, time } from "./format.js";
 import { expandableList } from "./list.js";
 import { t } from "./messages.js";
+import { recording } from "./recording.js";
 import { state } from "./state.js";
 
 const COLLAPSED_COUNT = 8;
@@ -15,12 +16,12 @@ export function failures(redraw) {
       ${state.failures.length === 0 ? html`<p class="card empty">${t.failures.none}</p>` : html`
         <div class="card">
           ${expandableList("failures", state.failures, COLLAPSED_COUNT, t.failures, (shown) => html`
-            <ul class="failures">${shown.map(failure)}</ul>`, redraw)}
+            <ul class="failures">${shown.map((request) => failure(request, redraw))}</ul>`, redraw)}
         </div>`}
     </section>`;
 }
 
-function failure(request) {
+function failure(request, redraw) {
   // The reason of a trap continues with a backtrace of the logic.
   const [why, ...backtrace] = (request.reason || request.code).split("\n");
   return html`
@@ -36,5 +37,6 @@ function failure(request) {
       ${backtrace.length === 0 ? nothing : html`
         <details><summary>${t.failures.backtrace}<span class="away"> ${request.request_id}</span></summary>
           <pre tabindex="0">${backtrace.join("\n")}</pre></details>`}
+      ${request.request_id && request.route ? recording(request.request_id, redraw) : nothing}
     </li>`;
 }

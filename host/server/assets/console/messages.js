@@ -215,6 +215,21 @@ export const t = {
     fewer: "Show fewer",
   },
 
+  recording: {
+    title: "Recording",
+    loading: "Loading",
+    download: "Download, for task-host replay",
+    curl: "As a command; HOST is the address of the API",
+    timings: (total, logic) => `${total}, of which ${logic} in the logic`,
+    statements: "Statements",
+    columns: ["Statement", "Result", "Took", "When"],
+    rows: (count) => count === 1 ? "1 row" : `${count} rows`,
+    changed: (count) => count === 1 ? "1 row changed" : `${count} rows changed`,
+    failed: (cause) => `failed: ${cause}`,
+    ended: (by) => `ended the call: ${by}`,
+    log: "Log lines",
+  },
+
   question: {
     cancel: "Cancel",
     rollback: {

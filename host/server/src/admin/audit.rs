@@ -1,5 +1,6 @@
 //! The audit log, with the target `audit`: who tried to change what, and the result. It has one line
-//! for each request that may change something, and one for each request without access.
+//! for each request that may change something or asks for a recording, and one for each request without
+//! access.
 
 use std::sync::{Arc, OnceLock};
 
@@ -17,6 +18,7 @@ pub(super) struct Action {
     pub(super) actor: String,
     digest: OnceLock<String>,
     deployment: OnceLock<i64>,
+    recording: OnceLock<String>,
 }
 
 impl Action {
@@ -25,6 +27,7 @@ impl Action {
             actor,
             digest: OnceLock::new(),
             deployment: OnceLock::new(),
+            recording: OnceLock::new(),
         })
     }
 
@@ -38,6 +41,11 @@ impl Action {
         self.digest.get().map_or("", String::as_str)
     }
 
+    /// Sets the request whose recording is asked for. Only the first call counts.
+    pub(super) fn set_recording(&self, request_id: &str) {
+        let _ = self.recording.set(request_id.to_owned());
+    }
+
     /// Sets the deployment. Only the first call counts.
     pub(super) fn set_deployment(&self, deployment: i64) {
         let _ = self.deployment.set(deployment);
@@ -49,18 +57,18 @@ pub(super) struct Line {
     context: Arc<Context>,
     operation: &'static str,
     action: Arc<Action>,
-    /// Whether the request may change something.
-    changes: bool,
+    /// Whether the request may change something, or hands out what clients sent.
+    audited: bool,
     written: bool,
 }
 
 impl Line {
-    pub(super) fn new(context: Arc<Context>, operation: &'static str, changes: bool) -> Line {
+    pub(super) fn new(context: Arc<Context>, operation: &'static str, audited: bool) -> Line {
         Line {
             context,
             operation,
             action: Action::by("unknown".to_owned()),
-            changes,
+            audited,
             written: false,
         }
     }
@@ -79,7 +87,7 @@ impl Line {
             _ => "accepted",
         };
         let no_access = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-        if self.changes || no_access {
+        if self.audited || no_access {
             self.write(outcome, problem.map_or("", |problem| &problem.code));
         }
     }
@@ -95,6 +103,7 @@ impl Line {
         let (actor, action) = (self.action.actor.as_str(), self.operation);
         let digest = self.action.digest.get().map(String::as_str);
         let deployment = self.action.deployment.get();
+        let recording = self.action.recording.get().map(String::as_str);
         macro_rules! line {
             ($level:ident) => {
                 $level!(
@@ -103,6 +112,7 @@ impl Line {
                     action,
                     component.digest = digest,
                     deployment.id = deployment,
+                    recording.request_id = recording,
                     outcome,
                     reason,
                     request.id = request,
@@ -119,7 +129,7 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        if !self.written && self.changes {
+        if !self.written && self.audited {
             self.write("abandoned", "the client left before its answer");
         }
     }

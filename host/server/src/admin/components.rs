@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -78,6 +79,28 @@ pub(super) async fn describe(
         None => None,
     };
     Ok(json(StatusCode::OK, &component.ok_or(not_found)?))
+}
+
+/// `GET /admin/components/{digest}/content`.
+pub(super) async fn content(
+    State(shared): State<Arc<Shared>>,
+    digest: Result<Path<String>, PathRejection>,
+) -> Result<Response, ProblemResponse> {
+    let digest = digest.map(|Path(digest)| digest).unwrap_or_default();
+    let not_found = AdminError::NotFound(format!("No component has the digest {digest}."));
+    let content = match digest::parse(&digest) {
+        Some(digest) => {
+            shared
+                .call(|admin| async move { admin.content(&digest).await })
+                .await?
+        }
+        None => None,
+    };
+    let mut response = Response::new(Body::from(content.ok_or(not_found)?));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/wasm"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
 fn digest_header(headers: &HeaderMap) -> Result<Option<String>, ProblemResponse> {

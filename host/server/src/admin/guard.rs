@@ -26,8 +26,8 @@ use deployment::Attempt;
 pub(super) struct Guarded {
     pub(super) shared: Arc<Shared>,
     pub(super) operation: &'static str,
-    /// Whether it may change something.
-    pub(super) changes: bool,
+    /// Whether it may change something, or hands out what clients sent.
+    pub(super) audited: bool,
     /// The kind under which the history records a rejected attempt. `None`: it is not recorded.
     pub(super) recorded: Option<Kind>,
 }
@@ -39,7 +39,7 @@ pub(super) async fn guard(
     request: Request<Body>,
     next: Next,
 ) -> Response {
-    let mut line = Line::new(context.clone(), guarded.operation, guarded.changes);
+    let mut line = Line::new(context.clone(), guarded.operation, guarded.audited);
     let (mut parts, body) = request.into_parts();
     let mut admitted = None;
     let mut response = match guarded.shared.access.admit(&parts) {

@@ -83,6 +83,13 @@ fn paths() -> Value {
             "get": operation("components.get", "components", "Describe a component",
                 &["404", "503"], ("200", ok("The component.", schema("Component")))),
         },
+        "/admin/components/{digest}/content": {
+            "parameters": [path("digest", "A SHA-256.",
+                json!({"type": "string", "pattern": "^(sha256:)?[0-9a-fA-F]{64}$"}))],
+            "get": operation("components.download", "components", "Return a component's bytes",
+                &["404", "503"], ("200", json!({"description": "The component.",
+                    "content": {"application/wasm": {}}}))),
+        },
         "/admin/deployments": {
             "post": with(
                 operation("deployments.start", "deployments", "Deploy a component",
@@ -173,6 +180,21 @@ fn paths() -> Value {
         "/admin/statements": {
             "get": operation("statements", "host", "List the statements of the logic that were slow",
                 &[], ("200", ok("At most 50, the longest first.", list_of("SlowStatement")))),
+        },
+        "/admin/recordings": {
+            "get": operation("recordings.list", "host", "List recordings of requests that failed or were slow",
+                &["404"], ("200", ok("The recordings, the latest first.", list_of("Recording")))),
+        },
+        "/admin/recordings/{id}": {
+            "parameters": [path("id", "A request's id.", json!({"type": "string"}))],
+            "get": with(
+                operation("recordings.get", "host", "Return a recording for `task-host replay`",
+                    &["404"], ("200", ok("The recording. Its member `version` is the version of its format.",
+                        json!({"type": "object"})))),
+                json!({"description": "It has what the client sent and what the database returned, with \
+                    the texts of the members in `--record-mask` replaced. The audit log has a line for \
+                    each one that is returned."}),
+            ),
         },
         "/admin/openapi.json": {
             "get": operation("openapi", "host", "Describe the admin API",

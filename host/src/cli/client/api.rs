@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::args::{Args, Token};
 use super::error::Error;
+use crate::cli::call::encode;
 use crate::failure::Failure;
 use crate::tls;
 use deployment::model::{ComponentSummary, Deployment, Order, Status};
@@ -88,6 +89,19 @@ impl Client {
     pub(in crate::cli) async fn components(&self) -> Result<Vec<ComponentSummary>, Error> {
         self.read(self.request(Method::GET, "admin/components"))
             .await
+    }
+
+    /// Returns the recording of a request, as JSON.
+    pub(in crate::cli) async fn recording(&self, request_id: &str) -> Result<Bytes, Error> {
+        let path = format!("admin/recordings/{}", encode(request_id));
+        self.bytes(self.request(Method::GET, &path)).await
+    }
+
+    /// Returns the bytes of a component.
+    pub(in crate::cli) async fn component_content(&self, digest: &str) -> Result<Vec<u8>, Error> {
+        let path = format!("admin/components/{digest}/content");
+        let request = self.request(Method::GET, &path).timeout(UPLOAD_TIMEOUT);
+        Ok(self.bytes(request).await?.into())
     }
 
     /// Uploads a component. After each chunk, `on_sent` is called with the number of bytes sent so
@@ -247,6 +261,12 @@ impl Client {
             return Ok(response);
         }
         Err(Error::from_response(&self.base, response).await)
+    }
+
+    /// Sends a request. Returns the body of the response if it is a success.
+    async fn bytes(&self, request: RequestBuilder) -> Result<Bytes, Error> {
+        let body = self.send(request).await?.bytes().await;
+        body.map_err(|error| Error::unreachable(&self.base, error))
     }
 
     /// Sends a request. Returns the JSON of the response if it is a success.

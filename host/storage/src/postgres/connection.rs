@@ -269,6 +269,12 @@ impl Connection {
         &self.client
     }
 
+    /// Returns the names of the columns of a statement that the logic has just run. Empty if it is not
+    /// kept.
+    pub(super) fn columns(&self, text: &str) -> Vec<String> {
+        self.statements.columns(text)
+    }
+
     /// Returns whether a transaction is open.
     pub(super) fn in_transaction(&self) -> bool {
         self.in_transaction

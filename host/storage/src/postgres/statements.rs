@@ -124,6 +124,14 @@ impl Statements {
         prepared
     }
 
+    /// Returns the names of the columns of one of the logic's statements. Empty if it is not kept.
+    pub(super) fn columns(&self, text: &str) -> Vec<String> {
+        let entry = self.logic.get(text).or_else(|| self.logic.get(text.trim()));
+        let columns = entry.map(|entry| entry.prepared.statement.columns());
+        let names = columns.unwrap_or_default().iter();
+        names.map(|column| column.name().to_owned()).collect()
+    }
+
     /// Returns one of the host's own statements.
     pub(super) fn own(&self, text: &'static str) -> Option<Statement> {
         self.host.get(text).cloned()

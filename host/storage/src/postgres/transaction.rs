@@ -338,6 +338,11 @@ impl Transaction for PostgresTransaction {
         Ok(true)
     }
 
+    async fn columns(&mut self, statement: &str) -> Vec<String> {
+        let connection = self.lease.connection();
+        connection.columns(statement)
+    }
+
     fn seen(&self) -> Option<Seen> {
         let read = self.state.access == Access::Read && !self.chance;
         read.then(Seen::unknown)

@@ -429,6 +429,19 @@ impl Transaction for SqliteTransaction {
         Ok(true)
     }
 
+    async fn columns(&mut self, statement: &str) -> Vec<String> {
+        if self.state.has_ended() {
+            return Vec::new();
+        }
+        let names = self.host(|sqlite| {
+            // The cache has it by this text.
+            let compiled = sqlite.prepare_cached(statement.trim())?;
+            let names = compiled.column_names();
+            Ok(names.map(str::to_owned).collect())
+        });
+        names.unwrap_or_default()
+    }
+
     fn seen(&self) -> Option<Seen> {
         match self.state.access {
             Access::Read => self.touched.seen(self.over_before, &self.engine.tables),

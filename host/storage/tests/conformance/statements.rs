@@ -11,6 +11,7 @@ conformance! {
     parameters_bind_by_number_out_of_order_and_repeated,
     other_parameters_and_missing_ones_are_refused,
     values_are_returned_as_they_were_given,
+    the_columns_of_a_result_have_names,
     sums_of_integers_are_integers_and_averages_are_reals,
     a_statement_returns_its_rows_and_how_many_it_changed,
     each_violated_constraint_has_its_cause_and_its_name,
@@ -103,6 +104,19 @@ async fn values_are_returned_as_they_were_given(engine: Engine) {
         rows.heap,
         "grün\u{0}".bytes().chain([255]).collect::<Vec<_>>()
     );
+}
+
+async fn the_columns_of_a_result_have_names(engine: Engine) {
+    let database = fresh(engine).await;
+    let mut reading = reader(&*database).await;
+    let statement = " SELECT 1 AS one, 'x' AS \"Two\" ";
+    reading.query(statement, &[]).await.unwrap().unwrap();
+    assert_eq!(reading.columns(statement).await, ["one", "Two"]);
+    // It is no statement of the logic, so it is not charged.
+    assert_eq!(reading.usage().statements, 1);
+    let failed = reading.query("SELECT nothing FROM nowhere", &[]).await;
+    assert!(failed.unwrap().is_err());
+    assert_eq!(reading.columns("SELECT 1 AS one").await, [""; 0]);
 }
 
 async fn sums_of_integers_are_integers_and_averages_are_reals(engine: Engine) {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::Setup;
 
 /// A value of each WIT type, in the JSON form that the host also writes.
-fn everything() -> Value {
+pub fn everything() -> Value {
     json!({
         "yes_or_no": true,
         "small": 255, "small_signed": -128,

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::admin::SlowStatement;
 use crate::admin::deployments::{Begun, Promotion, Rollback};
+use crate::admin::recordings::RecordingSummary;
 use crate::{Failure, Figures};
 use deployment::model::{ComponentSummary, Deployment, Order, Status};
 
@@ -25,6 +26,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     sent.subschema_for::<Figures>();
     sent.subschema_for::<Failure>();
     sent.subschema_for::<SlowStatement>();
+    sent.subschema_for::<RecordingSummary>();
     let mut schemas = received.take_definitions(true);
     schemas.extend(sent.take_definitions(true));
     schemas.insert("Component".to_owned(), component(&schemas));

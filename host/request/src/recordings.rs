@@ -1,0 +1,368 @@
+//! The recordings of requests that failed or were slow, in memory and bounded.
+//!
+//! Each call is recorded while it runs. After almost every request the recording is dropped; only if
+//! the request failed or was slow it is kept here, as it is. The document is made when somebody asks
+//! for it, and texts are masked then: so a storm of failures costs little more than the failures.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::recording::{Reason, Recorded, Recording};
+use crate::{Answer, Error};
+use runtime::Record;
+
+/// Maximum number of recordings. Small ones would otherwise be many.
+const MAX_RECORDINGS: usize = 1000;
+
+/// Which requests are recorded.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Maximum memory of all recordings, in bytes. One recording may take a quarter of it.
+    pub bytes: usize,
+    /// How long a request may take before it counts as slow. `None`: slow ones are not kept.
+    pub slow: Option<Duration>,
+    /// The members whose texts are replaced when a recording is handed out.
+    pub mask: Vec<String>,
+    /// The limits of each call, for the document.
+    pub limits: runtime::Limits,
+}
+
+/// The recordings of one process.
+pub struct Recordings {
+    settings: Settings,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// The earliest first.
+    recordings: VecDeque<Entry>,
+    /// The number of recordings in each group.
+    groups: HashMap<u64, usize>,
+    bytes: usize,
+}
+
+struct Entry {
+    recorded: Arc<Recorded>,
+    /// The same for recordings of one route that ended in the same way.
+    group: u64,
+    bytes: usize,
+}
+
+/// A recording in a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// The request's id.
+    pub request_id: String,
+    /// When it was answered.
+    pub answered_at: std::time::SystemTime,
+    /// Why the recording was kept.
+    pub reason: Reason,
+    /// The route's method.
+    pub method: &'static str,
+    /// The route's path template.
+    pub route: String,
+    /// The status of the answer.
+    pub status: u16,
+    /// The code of the problem, if the answer was one.
+    pub code: Option<String>,
+    /// How long the request took.
+    pub took: Duration,
+    /// The digest of the component that answered.
+    pub digest: String,
+    /// How many statements were recorded.
+    pub statements: usize,
+    /// The memory that it takes, in bytes.
+    pub bytes: usize,
+}
+
+impl Recordings {
+    /// Creates an empty store. `None` if nothing is to be recorded.
+    pub fn new(settings: Settings) -> Option<Self> {
+        (settings.bytes > 0).then(|| Recordings {
+            settings,
+            kept: Mutex::default(),
+        })
+    }
+
+    /// How calls are to be recorded.
+    pub(crate) fn record(&self) -> Record {
+        Record {
+            digests: false,
+            results: true,
+            columns: !self.settings.mask.is_empty(),
+        }
+    }
+
+    /// Returns why the recording of a request is kept. `None`: it is not.
+    pub(crate) fn reason(
+        &self,
+        answered: &Result<Answer, Error>,
+        took: Duration,
+    ) -> Option<Reason> {
+        let failed = match answered {
+            // The logic was not at fault, and there may be thousands.
+            Ok(_) | Err(Error::Overloaded { .. }) => false,
+            Err(error) => error.status() >= 500,
+        };
+        let slow = self.settings.slow.is_some_and(|slow| took >= slow);
+        match (failed, slow) {
+            (true, _) => Some(Reason::Failed),
+            (false, true) => Some(Reason::Slow),
+            (false, false) => None,
+        }
+    }
+
+    /// Keeps a recording, unless it is too large. If there are too many, the earliest one of the largest
+    /// group goes: a route that fails all the time does not push out the failures of others.
+    pub(crate) fn add(&self, recorded: Recorded) {
+        let bytes = recorded.memory_bytes();
+        if bytes > self.settings.bytes / 4 {
+            return;
+        }
+        let group = group(&recorded);
+        let mut kept = self.kept.lock();
+        kept.bytes += bytes;
+        *kept.groups.entry(group).or_default() += 1;
+        kept.recordings.push_back(Entry {
+            recorded: Arc::new(recorded),
+            group,
+            bytes,
+        });
+        while kept.bytes > self.settings.bytes || kept.recordings.len() > MAX_RECORDINGS {
+            kept.remove_one();
+        }
+    }
+
+    /// Returns all recordings, the latest first.
+    pub fn list(&self) -> Vec<Summary> {
+        let kept = self.kept.lock();
+        let latest_first = kept.recordings.iter().rev();
+        latest_first
+            .map(|entry| Summary::of(&entry.recorded, entry.bytes))
+            .collect()
+    }
+
+    /// Returns the recording of a request, with masked texts. If clients have used an id several times,
+    /// the latest one.
+    pub fn get(&self, request_id: &str) -> Option<Recording> {
+        let recorded = {
+            let kept = self.kept.lock();
+            let mut latest_first = kept.recordings.iter().rev();
+            let found = latest_first.find(|entry| entry.recorded.request.id == request_id);
+            found?.recorded.clone()
+        };
+        let Settings { limits, mask, .. } = &self.settings;
+        Some(Recording::new(&recorded, limits, mask))
+    }
+}
+
+impl Kept {
+    fn remove_one(&mut self) {
+        let largest = self.groups.values().max().copied();
+        let is_of_largest = |entry: &Entry| self.groups.get(&entry.group).copied() == largest;
+        let earliest = self.recordings.iter().position(is_of_largest);
+        let Some(removed) = earliest.and_then(|earliest| self.recordings.remove(earliest)) else {
+            return;
+        };
+        self.bytes -= removed.bytes;
+        if let Some(count) = self.groups.get_mut(&removed.group) {
+            *count -= 1;
+            if *count == 0 {
+                self.groups.remove(&removed.group);
+            }
+        }
+    }
+}
+
+fn group(recorded: &Recorded) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    recorded.route.operation.hash(&mut hasher);
+    let outcome = recorded.outcome.as_ref();
+    outcome.err().map(Error::code).hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Summary {
+    fn of(recorded: &Recorded, bytes: usize) -> Self {
+        let error = recorded.outcome.as_ref().err();
+        Summary {
+            request_id: recorded.request.id.clone(),
+            answered_at: recorded.answered_at,
+            reason: recorded.reason,
+            method: recorded.route.method.as_str(),
+            route: recorded.route.path.clone(),
+            status: match &recorded.outcome {
+                Ok(answer) => answer.status,
+                Err(error) => error.status(),
+            },
+            code: error.map(|error| error.code().to_owned()),
+            took: recorded.took,
+            digest: recorded.component.digest.clone(),
+            statements: recorded.call.recording.statements.len(),
+            bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::recording::{Component, RecordedCall};
+    use crate::{Conditions, Fault, Request};
+    use contract::{Access, Method, Route};
+    use runtime::{Cost, Limits, Lines};
+    use storage::Dialect;
+
+    fn store(bytes: usize, slow: Option<Duration>) -> Recordings {
+        let settings = Settings {
+            bytes,
+            slow,
+            mask: Vec::new(),
+            limits: Limits::default(),
+        };
+        Recordings::new(settings).expect("a store")
+    }
+
+    fn recorded(id: &str, operation: &str, body_bytes: usize) -> Recorded {
+        Recorded {
+            request: Request {
+                id: id.to_owned(),
+                trace_id: String::new(),
+                path: "/things".to_owned(),
+                parameters: Vec::new(),
+                query: None,
+                media_type: None,
+                body: Bytes::from(vec![b' '; body_bytes]),
+                conditions: Conditions::default(),
+                idempotency_key: None,
+                dry_run: false,
+                strict: false,
+            },
+            call: RecordedCall {
+                recording: Box::default(),
+                lines: Lines::default(),
+                time_left: Duration::ZERO,
+                cost: Cost::default(),
+                for_condition: false,
+            },
+            route: Route {
+                method: Method::Get,
+                path: "/things".to_owned(),
+                operation: operation.to_owned(),
+                access: Access::Read,
+                success: 200,
+                location: None,
+                body: None,
+                etag: None,
+                next: None,
+            },
+            component: Component {
+                digest: String::new(),
+                name: String::new(),
+                version: String::new(),
+            },
+            database: Dialect::Sqlite,
+            answered_at: SystemTime::UNIX_EPOCH,
+            reason: Reason::Failed,
+            outcome: Err(Fault::Memory.into()),
+            took: Duration::ZERO,
+        }
+    }
+
+    fn ids(store: &Recordings) -> Vec<String> {
+        let list = store.list().into_iter();
+        list.map(|summary| summary.request_id).collect()
+    }
+
+    #[test]
+    fn a_route_that_fails_all_the_time_does_not_push_out_the_failures_of_others() {
+        let store = store(100_000, None);
+        store.add(recorded("rare", "rare", 10_000));
+        for number in 0..50 {
+            store.add(recorded(&format!("often-{number}"), "often", 10_000));
+        }
+        let ids = ids(&store);
+        assert_eq!(ids.first().map(String::as_str), Some("often-49"));
+        assert_eq!(ids.last().map(String::as_str), Some("rare"));
+        assert!((6..10).contains(&ids.len()), "{ids:?}");
+        assert!(store.kept.lock().bytes <= 100_000);
+    }
+
+    #[test]
+    fn a_recording_that_takes_more_than_a_quarter_is_not_kept() {
+        let store = store(100_000, None);
+        store.add(recorded("large", "large", 25_000));
+        assert_eq!(ids(&store), Vec::<String>::new());
+        assert_eq!(store.kept.lock().bytes, 0);
+    }
+
+    #[test]
+    fn many_small_recordings_are_bounded_by_their_number() {
+        let store = store(1 << 30, None);
+        for number in 0..MAX_RECORDINGS + 5 {
+            store.add(recorded(&format!("{number}"), "often", 0));
+        }
+        assert_eq!(store.list().len(), MAX_RECORDINGS);
+        assert_eq!(ids(&store)[0], (MAX_RECORDINGS + 4).to_string());
+    }
+
+    #[test]
+    fn an_id_that_was_used_twice_means_the_latest_request() {
+        let store = store(100_000, None);
+        for path in ["/first", "/second"] {
+            let mut recorded = recorded("same", "get", 0);
+            recorded.request.path = path.to_owned();
+            store.add(recorded);
+        }
+        let recording = store.get("same").expect("a recording");
+        assert_eq!(recording.call.path, "/second");
+        assert_eq!(store.get("other"), None);
+    }
+
+    #[test]
+    fn failures_of_the_logic_and_slow_requests_are_kept_and_no_others() {
+        let store = store(1, Some(Duration::from_millis(200)));
+        let (fast, slow) = (Duration::from_millis(199), Duration::from_millis(200));
+        let answer = || {
+            Ok(Answer {
+                status: 200,
+                body: None,
+                etag: None,
+                location: None,
+                next: None,
+                replayed: false,
+            })
+        };
+        let overloaded = || {
+            Err(Error::Overloaded {
+                retry_after: Duration::ZERO,
+            })
+        };
+        assert_eq!(store.reason(&answer(), fast), None);
+        assert_eq!(store.reason(&answer(), slow), Some(Reason::Slow));
+        let fault = Err(Fault::Memory.into());
+        assert_eq!(store.reason(&fault, slow), Some(Reason::Failed));
+        assert_eq!(store.reason(&overloaded(), fast), None);
+        assert_eq!(store.reason(&Err(Error::PreconditionFailed), fast), None);
+        assert_eq!(
+            store.reason(&Err(Error::Unavailable(String::new())), fast),
+            Some(Reason::Failed)
+        );
+        assert!(
+            Recordings::new(Settings {
+                bytes: 0,
+                ..store.settings
+            })
+            .is_none()
+        );
+    }
+}
