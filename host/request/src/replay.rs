@@ -19,7 +19,8 @@ use crate::{Conditions, Error, Fault, Request, Revision};
 use contract::{Migration, RouteIndex};
 use runtime::{Call, Cost, Heard, Lines, Record};
 use storage::{
-    Event, Failure, MigrationError, RecordedAnswer, Rows, Seen, Transaction, Usage, Value,
+    Event, Failure, MigrationError, RecordedAnswer, Rows, Seen, SlowStatement, Transaction, Usage,
+    Value,
 };
 
 /// The code of the fault of a success in a transaction that cannot be committed.
@@ -342,6 +343,10 @@ impl Transaction for ReplayedTransaction {
 
     fn spent(&self) -> bool {
         self.spent
+    }
+
+    fn take_slow(&mut self) -> Vec<SlowStatement> {
+        Vec::new()
     }
 
     fn deadline(&self) -> Instant {
