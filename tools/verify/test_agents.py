@@ -23,8 +23,8 @@ from task_host_testkit import Host, get_json
 SCENARIOS = ["server-initialize", "ping", "tools-list", "server-sse-multiple-streams", "dns-rebinding-protection"]
 TOOLS = [
     "simple_tasks_create", "simple_tasks_delete", "simple_tasks_get", "simple_tasks_list", "simple_tasks_update",
-    "tasks_create", "tasks_create_bulk", "tasks_delete", "tasks_get", "tasks_list", "tasks_measure_productivity",
-    "tasks_summarize", "tasks_update",
+    "tasks_count", "tasks_create", "tasks_create_bulk", "tasks_delete", "tasks_get", "tasks_list",
+    "tasks_measure_productivity", "tasks_recount", "tasks_summarize", "tasks_update",
 ]
 
 

@@ -15,7 +15,7 @@ use crate::database::{Database, draft};
 fn both_contracts_have_routes() {
     let description = service::describe();
     assert_eq!(description.name, "Task Management API");
-    assert_eq!(description.routes.len(), 15);
+    assert_eq!(description.routes.len(), 16);
     for route in &description.routes {
         assert_eq!(
             route.access == Access::Read,

@@ -17,7 +17,7 @@ pub struct SlowStatement {
 }
 
 impl SlowStatement {
-    /// Maximum number of statements that a transaction notes.
+    /// Maximum number of statements that a transaction notes: the slowest.
     pub const KEPT: usize = 4;
 
     /// Maximum size of the values that are kept, in bytes.

@@ -113,7 +113,8 @@ impl TransactionState {
         stats.rows.fetch_add(rows, Relaxed);
     }
 
-    /// Notes a statement of the logic that took longer than `limit`. A limit of zero notes nothing.
+    /// Notes a statement of the logic that took longer than `limit`, if it is among the
+    /// [`SlowStatement::KEPT`] slowest. A limit of zero notes nothing.
     pub(crate) fn note_slow(
         &mut self,
         limit: Duration,
@@ -121,8 +122,15 @@ impl TransactionState {
         text: &str,
         params: &[Value],
     ) {
-        if elapsed > limit && !limit.is_zero() && self.slow.len() < SlowStatement::KEPT {
+        if elapsed <= limit || limit.is_zero() {
+            return;
+        }
+        if self.slow.len() < SlowStatement::KEPT {
             self.slow.push(SlowStatement::new(text, params, elapsed));
+        } else if let Some(fastest) = self.slow.iter_mut().min_by_key(|noted| noted.took)
+            && fastest.took < elapsed
+        {
+            *fastest = SlowStatement::new(text, params, elapsed);
         }
     }
 

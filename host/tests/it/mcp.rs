@@ -10,18 +10,20 @@ use serde_json::json;
 use self::agent::{Agent, V2025, V2026};
 use crate::harness::Setup;
 
-const TASK_TOOLS: [&str; 13] = [
+const TASK_TOOLS: [&str; 15] = [
     "simple_tasks_create",
     "simple_tasks_delete",
     "simple_tasks_get",
     "simple_tasks_list",
     "simple_tasks_update",
+    "tasks_count",
     "tasks_create",
     "tasks_create_bulk",
     "tasks_delete",
     "tasks_get",
     "tasks_list",
     "tasks_measure_productivity",
+    "tasks_recount",
     "tasks_summarize",
     "tasks_update",
 ];

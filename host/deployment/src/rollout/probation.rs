@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::{Either, select};
 
 use super::switch;
-use super::verdict::{Judge, share_of};
+use super::verdict::{Judge, KNOWN_GOOD_CANARY, KNOWN_GOOD_PROBATION, share_of};
 use crate::host::Host;
 use crate::journal::{Ending, Journal};
 use crate::model::VerdictStatus;
@@ -81,7 +81,7 @@ async fn judge_in_time(
     let shown = Shown::new(host, Stage::Probation, Some(probation.window));
     let until = Instant::now() + probation.window;
     let start = new.stats.counts();
-    let mut judge = Judge::new(probation.allowed, probation.requests);
+    let mut judge = Judge::new(probation.allowed, probation.requests, KNOWN_GOOD_PROBATION);
     loop {
         let seen = sum(since(start, new.stats.counts()), elsewhere());
         shown.update(seen, before);
@@ -111,7 +111,7 @@ pub(super) fn compare<'a>(
 ) -> impl Future<Output = String> + 'a {
     let start = (candidate.stats.counts(), active.stats.counts());
     let probation = &host.settings.probation;
-    let mut judge = Judge::new(probation.allowed, probation.requests);
+    let mut judge = Judge::new(probation.allowed, probation.requests, KNOWN_GOOD_CANARY);
     async move {
         let shown = Shown::new(host, Stage::Canary, None);
         loop {

@@ -12,8 +12,10 @@
 //! often than allowed beside one that never fails. That holds if requests fail independently.
 //!
 //! A revision that was active has proven itself in its own probation. So if it has answered hardly any
-//! request, because the host has just started or the canary has nearly all clients, it counts with
-//! [`KNOWN_GOOD`] requests, and those that it did not answer count as successes.
+//! request, because the host has just started or the canary has nearly all clients, it counts with a
+//! minimum of requests, and those that it did not answer count as successes. Beside a canary it soon
+//! answers more, so the minimum is small ([`KNOWN_GOOD_CANARY`]). In a probation it answers none, and a
+//! comparison with few would never be significant ([`KNOWN_GOOD_PROBATION`]).
 
 use request::Counts;
 
@@ -24,17 +26,19 @@ pub(super) const FALSE_ALARMS: f64 = 0.001;
 /// service should not keep a revision that fails.
 const LAST_LOOK: f64 = 0.05;
 
-/// The minimum number of requests with which an active revision counts.
-const KNOWN_GOOD: u64 = 5;
+/// The minimum number of requests with which the active revision counts beside a canary.
+pub(super) const KNOWN_GOOD_CANARY: u64 = 5;
 
-/// The same for the last look of a quiet service: with 20, one request of one that failed is enough.
-const KNOWN_GOOD_LAST: u64 = 20;
+/// The minimum number of requests with which the previous revision counts in a probation: enough to find
+/// any share of failures above the one that is allowed.
+pub(super) const KNOWN_GOOD_PROBATION: u64 = 200;
 
 /// Judges one revision again and again while it answers requests.
 #[derive(Debug, Clone)]
 pub(super) struct Judge {
     allowed: f64,
     minimum: u64,
+    known_good: u64,
     /// How often it has looked.
     looks: u32,
     /// The number of requests at which it looks next.
@@ -43,12 +47,14 @@ pub(super) struct Judge {
 
 impl Judge {
     /// Creates a judge. `allowed`: the share of failures that is allowed on top of the other
-    /// revision's. `minimum`: the number of requests at the first look.
-    pub(super) fn new(allowed: f64, minimum: u64) -> Self {
+    /// revision's. `minimum`: the number of requests at the first look. `known_good`: the minimum number of
+    /// requests with which the other revision counts.
+    pub(super) fn new(allowed: f64, minimum: u64, known_good: u64) -> Self {
         let minimum = minimum.max(1);
         Self {
             allowed,
             minimum,
+            known_good,
             looks: 0,
             next: minimum,
         }
@@ -65,14 +71,14 @@ impl Judge {
         // The sum of 1 / k² over all k is π² / 6.
         let looks = f64::from(self.looks);
         let level = FALSE_ALARMS * 6.0 / (std::f64::consts::PI * looks).powi(2);
-        self.judge(seen, other, KNOWN_GOOD, level, level)
+        self.judge(seen, other, level, level)
     }
 
     /// Looks for the last time, at the end of a probation. With fewer requests than the minimum, only
     /// the comparison with the other revision counts, at a level of its own.
     pub(super) fn last_look(&mut self, seen: Counts, other: Counts) -> Option<String> {
         match requests(seen) < self.minimum {
-            true => self.judge(seen, other, KNOWN_GOOD_LAST, LAST_LOOK, 1.0),
+            true => self.judge(seen, other, LAST_LOOK, 1.0),
             false => {
                 self.next = self.next.min(requests(seen));
                 self.look(seen, other)
@@ -84,7 +90,6 @@ impl Judge {
         &self,
         seen: Counts,
         other: Counts,
-        known_good: u64,
         level_unequal: f64,
         level_too_many: f64,
     ) -> Option<String> {
@@ -94,7 +99,7 @@ impl Judge {
         }
         let share = share_of(failures, all);
         let limit = share_of(other.failures, requests(other)) + self.allowed;
-        let before = requests(other).max(known_good);
+        let before = requests(other).max(self.known_good);
         let worse = share > limit
             && unequal(failures, all, other.failures, before) <= level_unequal
             && too_many(failures, all, self.allowed) <= level_too_many;
@@ -199,7 +204,11 @@ mod tests {
     }
 
     fn judge() -> Judge {
-        Judge::new(ALLOWED, MINIMUM)
+        Judge::new(ALLOWED, MINIMUM, KNOWN_GOOD_CANARY)
+    }
+
+    fn probation() -> Judge {
+        Judge::new(ALLOWED, MINIMUM, KNOWN_GOOD_PROBATION)
     }
 
     fn look(seen: Counts, other: Counts) -> Option<String> {
@@ -233,7 +242,10 @@ mod tests {
     fn requests_that_succeed_never_fail_a_revision() {
         for requests in [0, 1, 20, 10_000] {
             assert_eq!(look(counts(0, requests), counts(0, 0)), None);
-            assert_eq!(judge().last_look(counts(0, requests), counts(0, 0)), None);
+            assert_eq!(
+                probation().last_look(counts(0, requests), counts(0, 0)),
+                None
+            );
         }
     }
 
@@ -243,9 +255,27 @@ mod tests {
         // A failure is counted before its request.
         assert!(look(counts(21, 20), counts(0, 0)).is_some());
         // At the end of a quiet probation, one is enough, unless the one before fails now and then.
-        assert!(judge().last_look(counts(1, 1), counts(0, 0)).is_some());
-        assert_eq!(judge().last_look(counts(1, 1), counts(60, 1000)), None);
-        assert!(judge().last_look(counts(2, 2), counts(60, 1000)).is_some());
+        assert!(probation().last_look(counts(1, 1), counts(0, 0)).is_some());
+        assert_eq!(probation().last_look(counts(1, 1), counts(60, 1000)), None);
+        assert!(
+            probation()
+                .last_look(counts(2, 2), counts(60, 1000))
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn a_probation_finds_a_tenth_of_failures_without_any_to_compare_with() {
+        let mut judge = probation();
+        let found = (1..=2_000).find(|&requests| {
+            let seen = counts(requests / 10, requests);
+            judge.look(seen, counts(0, 0)).is_some()
+        });
+        assert!(found.is_some_and(|requests| requests < 1_000), "{found:?}");
+        // As often as is allowed.
+        let mut judge = probation();
+        let allowed = |requests| judge.look(counts(requests / 20, requests), counts(0, 0));
+        assert_eq!((1..=2_000).find_map(allowed), None);
     }
 
     #[test]

@@ -58,9 +58,10 @@ fn both_lines_of_the_log_have_the_id_of_the_message() {
         .send()
         .expect(200);
     for route in ["/tasks/{id}", "/mcp"] {
-        let line = host
-            .log
-            .find(|line| line["http.route"] == route && line["request.id"] == "agent-17");
+        let line = host.log.find(|line| {
+            let span = &line["span"];
+            span["http.route"] == route && span["request.id"] == "agent-17"
+        });
         assert!(line.is_some(), "{route}");
     }
 }

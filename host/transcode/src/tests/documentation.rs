@@ -221,7 +221,10 @@ fn input_and_output_have_different_schemas() {
     );
     assert_eq!(
         schemas["TaskUpdate"]["properties"]["status"],
-        json!({ "anyOf": [{ "$ref": "#/components/schemas/Status" }, { "type": "null" }] })
+        json!({
+            "anyOf": [{ "$ref": "#/components/schemas/Status" }, { "type": "null" }],
+            "examples": ["in_progress"],
+        })
     );
     assert_eq!(schemas["TaskUpdate"].get("required"), None);
     assert_eq!(

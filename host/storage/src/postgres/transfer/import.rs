@@ -1,8 +1,7 @@
 //! Fills an empty database in one transaction, on its own connection, with COPY.
 //!
 //! The tables are locked first, so that no request of any host writes meanwhile. Foreign keys are
-//! checked once, at the end, because rows may refer to later ones. Indexes are made at the end, too:
-//! sorting all keys takes less time than finding the page of each. The logic's login owns the tables
+//! checked once, at the end, because rows may refer to later ones. The logic's login owns the tables
 //! and does all of this. There are no triggers, and COPY does not apply rules.
 
 use std::pin::Pin;
@@ -36,8 +35,6 @@ pub(crate) struct PostgresImport {
     tables: Vec<Target>,
     /// The statements that restore the tables' foreign keys.
     restore: Vec<String>,
-    /// The table and the definition of each index that must be made again.
-    indexes: Vec<(String, String)>,
     /// The COPY in progress and the index of its table.
     open: Option<(usize, Pin<Box<CopyInSink<Bytes>>>)>,
 }
@@ -86,9 +83,7 @@ impl PostgresImport {
         sequences(client).await?;
         lock(client, &here).await?;
         let restore = defer(client).await?;
-        let indexes = drop_indexes(client).await?;
         Ok(Self {
-            indexes,
             lease,
             tables: targets(manifest, here),
             restore,
@@ -155,13 +150,6 @@ impl PostgresImport {
             copy.check_rows(*found)?;
         }
         let client = self.lease.connection().client();
-        for (table, definition) in &self.indexes {
-            let made = client.batch_execute(definition).await;
-            made.map_err(|error| TransferError::Row {
-                table: table.clone(),
-                reason: message(&error),
-            })?;
-        }
         check(client).await?;
         let restore = self.restore.join("; ");
         client.batch_execute(&restore).await.map_err(failed)?;
@@ -251,27 +239,6 @@ async fn defer(client: &Client) -> Result<Vec<String>, TransferError> {
     let done = client.batch_execute(&defer.join("; ")).await;
     done.map_err(failed)?;
     Ok(with("NOT DEFERRABLE"))
-}
-
-/// Drops the indexes and returns the table and the definition of each. Those that belong to a
-/// constraint, or to a table with partitions, stay.
-async fn drop_indexes(client: &Client) -> Result<Vec<(String, String)>, TransferError> {
-    const INDEXES: &str = "
-        SELECT format('DROP INDEX logic.%I', c.relname), t.relname::text,
-            pg_get_indexdef(i.indexrelid)
-        FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-            JOIN pg_class t ON t.oid = i.indrelid
-        WHERE c.relnamespace = 'logic'::regnamespace AND c.relkind = 'i' AND t.relkind = 'r'
-            AND NOT t.relispartition AND NOT i.indisreplident
-            AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid)
-        ORDER BY c.oid";
-    let rows = client.query(INDEXES, &[]).await.map_err(failed)?;
-    let drop: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    client
-        .batch_execute(&drop.join("; "))
-        .await
-        .map_err(failed)?;
-    Ok(rows.iter().map(|row| (row.get(1), row.get(2))).collect())
 }
 
 /// Checks the foreign keys.

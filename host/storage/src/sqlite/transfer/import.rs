@@ -1,7 +1,6 @@
 //! Fills an empty database in one transaction, on its own connection.
 //!
-//! Foreign keys are checked once, at the end, because rows may refer to later ones. The indexes are
-//! made at the end, too: sorting all keys takes less time than finding the page of each. Triggers are
+//! Foreign keys are checked once, at the end, because rows may refer to later ones. Triggers are
 //! off, because the copied rows already contain their effects. SQLite itself syncs the commit
 //! (`synchronous=FULL`), so nothing has to wait for the flusher. It takes a number there all the same,
 //! so that what was read before is known to be out of date.
@@ -39,8 +38,6 @@ pub(crate) struct SqliteImport {
     inserts: Vec<String>,
     /// The number of rows that were added, for each table.
     found: Vec<u64>,
-    /// The table and the definition of each index that must be made again.
-    indexes: Vec<(String, String)>,
 }
 
 impl SqliteImport {
@@ -69,12 +66,7 @@ impl SqliteImport {
             .collect::<rusqlite::Result<_>>()
             .map_err(failed)?;
         manifest.fits(&existing)?;
-        let indexes = match sorts_in_files(&sqlite).map_err(failed)? {
-            true => drop_indexes(&sqlite).map_err(failed)?,
-            false => Vec::new(),
-        };
         Ok(Self {
-            indexes,
             inserts: manifest.tables.iter().map(insert).collect(),
             found: vec![0; manifest.tables.len()],
             tables: manifest.tables.clone(),
@@ -116,13 +108,6 @@ impl SqliteImport {
                 set_last_id(&self.sqlite, &table.name, last).map_err(failed)?;
             }
         }
-        for (table, definition) in self.indexes {
-            let make = format!(host!("{}"), definition);
-            self.sqlite.execute_batch(&make).map_err(|error| {
-                let reason = message(&error);
-                TransferError::Row { table, reason }
-            })?;
-        }
         let dangling: Option<String> = self
             .sqlite
             .query_row(
@@ -160,26 +145,8 @@ fn open(path: &std::path::Path) -> rusqlite::Result<Connection> {
     let sqlite = open_plain(path, Access::Write, &config)?;
     sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
     sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
-    if has_temporary_files() {
-        sqlite.execute_batch("PRAGMA temp_store = file")?;
-    }
     sqlite.execute_batch("PRAGMA synchronous = full; /*task-host*/BEGIN IMMEDIATE")?;
     Ok(sqlite)
-}
-
-/// Whether SQLite can sort in temporary files. Making an index sorts its keys, which must not need more
-/// memory if there are more rows.
-fn has_temporary_files() -> bool {
-    let name = format!("task-host-import-{}", std::process::id());
-    let path = std::env::temp_dir().join(name);
-    let made = std::fs::File::create(&path).is_ok();
-    made && std::fs::remove_file(&path).is_ok()
-}
-
-/// Whether the connection sorts in temporary files.
-fn sorts_in_files(sqlite: &Connection) -> rusqlite::Result<bool> {
-    let place: i64 = sqlite.query_row("PRAGMA temp_store", [], |row| row.get(0))?;
-    Ok(place == 1)
 }
 
 fn insert(table: &Table) -> String {
@@ -192,24 +159,6 @@ fn insert(table: &Table) -> String {
         quoted_list(&table.columns),
         values.join(", ")
     )
-}
-
-/// Drops the indexes of the logic's tables and returns the table and the definition of each. Those that
-/// belong to a primary key or a unique constraint stay, and have no definition.
-fn drop_indexes(sqlite: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
-    let found: Vec<(String, String, String)> = sqlite
-        .prepare(host!(
-            "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'index' AND sql NOT NULL \
-             AND tbl_name NOT LIKE 'task\\_host\\_%' ESCAPE '\\' ORDER BY rowid"
-        ))?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut indexes = Vec::with_capacity(found.len());
-    for (name, table, definition) in found {
-        sqlite.execute_batch(&format!(host!("DROP INDEX {}"), quoted(&name)))?;
-        indexes.push((table, definition));
-    }
-    Ok(indexes)
 }
 
 /// Makes AUTOINCREMENT continue after a number, which may be above that of every copied row.
