@@ -157,21 +157,35 @@ def test_logic_that_fails_is_rolled_back_and_retried_only_on_request(
     assert_accessible(page)
     page.get_by_label("Retry after an earlier rollback").check()
     press(page, "Deploy")
-    expect(stage(page, "Switch")).to_contain_text("passed")
-    undo = progress(page).get_by_role("button").filter(has_text="Undo this deployment")
-    expect(undo).to_have_text(f"Undo this deployment: back to {before}")
-    expect(progress(page).get_by_role("progressbar")).to_be_visible()
-    expect(progress(page)).to_contain_text("0 requests · 0 failed (limit")
-    assert_accessible(page)
-    undo.click()
-    confirm(page, "Undo")
-    expect(progress(page)).to_contain_text("Aborted by maria (token)")
-    expect(progress(page)).to_contain_text(f"Clients are served by {before} again")
-    expect(stage(page, "Probation")).to_contain_text("stopped")
-    assert host.revision() == before
-    # The revision that serves again is none to go back to.
-    buttons = page.get_by_role("article", name="Previous").get_by_role("button")
-    expect(buttons.filter(has_text=before)).to_have_count(0)
+    expect(stage(page, "Probation")).to_contain_text("0 of 0 requests failed")
+    assert host.revision() != before
+
+
+def test_a_deployment_in_probation_is_undone(open_page, tmp_path, cache, assert_accessible):
+    host = ConsoleHost(tmp_path, cache, probation="60s")
+    try:
+        before = host.revision()
+        page = open_page(host.console, ready=False)
+        log_in(page)
+        choose(page, variant(tmp_path, "undone"))
+        press(page, "Deploy")
+        expect(stage(page, "Switch")).to_contain_text("passed")
+        undo = progress(page).get_by_role("button").filter(has_text="Undo this deployment")
+        expect(undo).to_have_text(f"Undo this deployment: back to {before}")
+        expect(progress(page).get_by_role("progressbar")).to_be_visible()
+        expect(progress(page)).to_contain_text("0 requests · 0 failed (limit")
+        assert_accessible(page)
+        undo.click()
+        confirm(page, "Undo")
+        expect(progress(page)).to_contain_text("Aborted by maria (token)")
+        expect(progress(page)).to_contain_text(f"Clients are served by {before} again")
+        expect(stage(page, "Probation")).to_contain_text("stopped")
+        assert host.revision() == before
+        # The revision that serves again is none to go back to.
+        buttons = page.get_by_role("article", name="Previous").get_by_role("button")
+        expect(buttons.filter(has_text=before)).to_have_count(0)
+    finally:
+        host.kill()
 
 
 def test_a_canary_gets_its_share_then_more_then_everything(
@@ -190,7 +204,7 @@ def test_a_canary_gets_its_share_then_more_then_everything(
     press(page, "Set share")
     expect(candidate).to_contain_text("canary: 99% of clients")
     # The progress names the share of now, and not the one that the canary began with.
-    expect(stage(page, "Canary")).to_contain_text("canary: 99% of clients")
+    expect(stage(page, "Canary")).to_contain_text("99 % of the clients")
     expect(candidate).to_contain_text("too few requests to judge")
     press(page, "Promote to all requests")
     confirm(page, "Promote")

@@ -157,7 +157,7 @@ class Run:
 
     def write(self, block):
         path = self.working / block.file
-        text = block.text
+        text = self.with_ports(block.text)
         if block.language == "diff":
             old, new = ("".join(line[1:] for line in text.splitlines(True) if line[0] in kinds) for kinds in (" -", " +"))
             found = path.read_text()
