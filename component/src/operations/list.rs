@@ -29,23 +29,9 @@ const MAX_WORDS: usize = 20;
 /// # Errors
 /// Returns [`Error::Invalid`] if a parameter breaks the rules.
 pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage, Error> {
-    let order = Order {
-        key: filter.sort_by.unwrap_or(SortKey::CreatedAt),
-        direction: filter.order.unwrap_or(Direction::Desc),
-    };
-    let limit = filter.limit.unwrap_or(DEFAULT_LIMIT);
-    let offset = filter.offset.unwrap_or(0);
-
+    let order = order(&filter);
     let mut validator = Validator::in_query();
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        validator.add(
-            "limit",
-            format!("The limit must be between 1 and {MAX_LIMIT}."),
-        );
-    }
-    if offset < 0 {
-        validator.add("offset", "The offset must not be negative.");
-    }
+    let (offset, limit) = numbers(&filter, &mut validator);
     let sets = sets(&filter, &mut validator);
     let start = start(&filter, order, &mut validator);
     validator.finish()?;
@@ -54,7 +40,7 @@ pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage
     let bounds = Bounds {
         start,
         offset,
-        limit: limit as usize,
+        limit,
     };
     let Page { tasks, next } = page::read(platform, &filters, order, bounds, page::size)?;
     Ok(TaskPage {
@@ -63,14 +49,16 @@ pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage
     })
 }
 
-/// Counts the tasks that a filter matches, by status. Its order and its page do not matter. Filters by status,
-/// priority and category read sums; others read every task that matches.
+/// Counts the tasks that a filter matches, by status. Its order and its page are checked, but do not matter.
+/// Filters by status, priority and category read sums; others read every task that matches.
 ///
 /// # Errors
 /// Returns [`Error::Invalid`] if a parameter breaks the rules.
 pub fn count(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskCount, Error> {
     let mut validator = Validator::in_query();
+    numbers(&filter, &mut validator);
     let sets = sets(&filter, &mut validator);
+    start(&filter, order(&filter), &mut validator);
     validator.finish()?;
     let filters = filters(platform, filter, sets)?;
     let of_groups = filters.are_of_groups() && Source::of_all(platform)? == Source::Sums;
@@ -86,6 +74,29 @@ pub fn count(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskCou
             .map(|((_, name), count)| ((*name).to_owned(), count))
             .collect(),
     })
+}
+
+fn order(filter: &TaskFilter) -> Order {
+    Order {
+        key: filter.sort_by.unwrap_or(SortKey::CreatedAt),
+        direction: filter.order.unwrap_or(Direction::Desc),
+    }
+}
+
+/// Checks the offset and the limit of a page, and returns them.
+fn numbers(filter: &TaskFilter, validator: &mut Validator) -> (i64, usize) {
+    let limit = filter.limit.unwrap_or(DEFAULT_LIMIT);
+    let offset = filter.offset.unwrap_or(0);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        validator.add(
+            "limit",
+            format!("The limit must be between 1 and {MAX_LIMIT}."),
+        );
+    }
+    if offset < 0 {
+        validator.add("offset", "The offset must not be negative.");
+    }
+    (offset, limit as usize)
 }
 
 /// Checks the parts of a filter that choose tasks. Returns the terms that a task must have.

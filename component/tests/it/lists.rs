@@ -362,6 +362,9 @@ fn tasks_without_an_assignee_and_dependents_of_a_task_can_be_listed_and_counted(
         assert_eq!(count.total, expected.len() as u64);
         assert_eq!(numbers(database.titles(filter)), expected);
     }
+    let offset = Some(-1);
+    let refused = operations::count(&mut database, TaskFilter { offset, ..all() });
+    assert!(refused.is_err());
     let status = Some(Some(Status::Blocked));
     database.update(2, TaskUpdate { status, ..change() });
     let count = operations::count(&mut database, filter(None, Some(1))).unwrap();
