@@ -181,7 +181,7 @@ def test_a_deployment_in_probation_is_undone(open_page, tmp_path, cache, assert_
         expect(progress(page)).to_contain_text(f"Clients are served by {before} again")
         expect(stage(page, "Probation")).to_contain_text("stopped")
         assert host.revision() == before
-        # The revision that serves again is none to go back to.
+        # Nobody can go back to the revision that serves again.
         buttons = page.get_by_role("article", name="Previous").get_by_role("button")
         expect(buttons.filter(has_text=before)).to_have_count(0)
     finally:

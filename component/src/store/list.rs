@@ -255,7 +255,7 @@ impl Filters {
         given.into_iter().filter(|given| *given).count()
     }
 
-    /// Whether the driver is the only filter of a column, or there is none at all.
+    /// Whether no filter of a column is given besides the driver.
     fn are_served_by(&self, driver: Option<&Driver<'_>>) -> bool {
         match self.columns() {
             0 => true,

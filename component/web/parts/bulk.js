@@ -14,7 +14,7 @@ import { Field, FormError, submitOnCtrlEnter } from "./fields.js";
 
 const texts = messages.bulk;
 const BATCH_SIZE = 100;
-/** Number of lines with a mark that is none, of which the dialog speaks. */
+/** Number of lines with an unknown mark that the dialog names. */
 const MAX_UNKNOWN = 5;
 
 export function Bulk({ close, text: pasted }) {

@@ -143,7 +143,7 @@ async fn import(database: &dyn Database, header: Header, input: Input) -> anyhow
     let read = reading.join();
     read.map_err(|_| anyhow::anyhow!("the thread that reads the file failed"))??;
     import.finish().await?;
-    // The data is complete without statistics, so a failure here is none of the import.
+    // The data is complete without statistics, so a failure here does not fail the import.
     let _ = database.analyze().await;
     progress.finish();
     Ok(())

@@ -93,7 +93,7 @@ pub fn tools(operations: &[Operation]) -> Vec<Tool> {
 }
 
 /// Returns what the WIT says about the service as a whole: the documentation of its packages, and then of
-/// each interface that has a tool. Empty if there is none.
+/// each interface that has a tool. Empty if no interface has one.
 pub fn instructions(operations: &[Operation]) -> String {
     let mut said = HashSet::new();
     let mut parts = Vec::new();

@@ -63,7 +63,7 @@ impl State {
     }
 }
 
-/// Returns the state of the last count. `None`: there was none, and all tasks are in the sums.
+/// Returns the state of the last count. `None`: no count is kept, and all tasks are in the sums.
 ///
 /// # Errors
 /// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if the result is not a

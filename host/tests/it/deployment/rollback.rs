@@ -38,7 +38,7 @@ fn a_rollback_in_probation_activates_the_revision_before() {
         assert_eq!(deployment["outcome"], "aborted");
         let reason = deployment["reason"].as_str().expect("a reason");
         assert!(reason.starts_with("rolled back by "), "{reason}");
-        // The active revision is none to go back to.
+        // Nobody can go back to the active revision.
         let state = status(&host);
         assert_eq!(state["kept"], serde_json::json!([]), "{state}");
         let order = serde_json::json!({ "digest": state["active"]["digest"] });
