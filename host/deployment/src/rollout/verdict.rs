@@ -15,7 +15,8 @@
 //! request, because the host has just started or the canary has nearly all clients, it counts with a
 //! minimum of requests, and those that it did not answer count as successes. Beside a canary it soon
 //! answers more, so the minimum is small ([`KNOWN_GOOD_CANARY`]). In a probation it answers none, and a
-//! comparison with few would never be significant ([`KNOWN_GOOD_PROBATION`]).
+//! comparison with few would never be significant ([`KNOWN_GOOD_PROBATION`]). The level does not hold then: it is
+//! better to undo a revision that fails as often as one that nobody watched.
 
 use request::Counts;
 
