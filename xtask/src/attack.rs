@@ -25,7 +25,7 @@ pub struct Arguments {
 /// Builds what is attacked and the attackers, and becomes them: their exit code is this command's.
 ///
 /// # Errors
-/// If something does not build, or cargo cannot be started. It does not return otherwise.
+/// If something does not build, or the attackers cannot be started. It does not return otherwise.
 pub fn run(workspace: &Workspace, arguments: Arguments) -> Result<Infallible> {
     let given = |flags: &[&str]| {
         let flag = |argument: &OsString| {
@@ -40,9 +40,8 @@ pub fn run(workspace: &Workspace, arguments: Arguments) -> Result<Infallible> {
         test::build(workspace)?;
     }
     let error = workspace
-        .cargo("run")
-        .args(["--package", "attack", "--"])
+        .program("attack")?
         .args(arguments.arguments)
         .exec();
-    Err(error).context("cannot start cargo")
+    Err(error).context("cannot start the attackers")
 }

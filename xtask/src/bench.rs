@@ -21,12 +21,8 @@ pub struct Arguments {
 /// Builds the benchmark and becomes it: its exit code is this command's.
 ///
 /// # Errors
-/// If cargo cannot be started. It does not return otherwise.
+/// If it does not build, or cannot be started. It does not return otherwise.
 pub fn run(workspace: &Workspace, arguments: Arguments) -> Result<Infallible> {
-    let error = workspace
-        .cargo("run")
-        .args(["--package", "bench", "--"])
-        .args(arguments.arguments)
-        .exec();
-    Err(error).context("cannot start cargo")
+    let error = workspace.program("bench")?.args(arguments.arguments).exec();
+    Err(error).context("cannot start the benchmark")
 }

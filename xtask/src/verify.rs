@@ -34,6 +34,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
     let mut checks = python.program("python");
     checks
         .args(["-m", "pytest", "--quiet", "--tb=short", "-r", "s"])
+        // Half of the time is waiting: for builds that use one core, for timers. A file's tests stay together,
+        // because they share what is expensive to make.
+        .args(["--numprocesses", "auto", "--maxprocesses", "4"])
+        .args(["--dist", "loadfile"])
         // Its working files stay out of the repository.
         .args(["-p", "no:cacheprovider"])
         .arg(workspace.root.join("tools/verify"))

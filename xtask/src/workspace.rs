@@ -52,6 +52,20 @@ impl Workspace {
         command
     }
 
+    /// Builds a program of the workspace unoptimised, and returns a command that runs it.
+    ///
+    /// Its dependencies have the features that the workspace's tests have, so that those that the tests' build has
+    /// compiled are not compiled again. That is what `--examples` is for: there are none, but Cargo then counts the
+    /// features of development dependencies. `cargo run --package` would choose other features.
+    ///
+    /// # Errors
+    /// If it does not build.
+    pub fn program(&self, name: &str) -> Result<Command> {
+        let mut build = self.cargo("build");
+        step::run(build.args(["--workspace", "--examples", "--bin", name]))?;
+        Ok(Command::new(self.target.join("debug").join(name)))
+    }
+
     /// Returns the folder of the built components.
     pub fn components(&self) -> PathBuf {
         self.target.join("components")
