@@ -16,7 +16,7 @@ pub fn attacks() -> Vec<Attack> {
             "a dry run of 10 routes whose results are tuples of tuples, 16 deep",
             "the number of type nodes; types are read once and shared",
             Logic::Crafted(served),
-            |target| decided(target, &nested_types()?),
+            |target| dry_run(target, &nested_types()?),
         )
         .lasting(4),
         Attack::new(
@@ -24,7 +24,7 @@ pub fn attacks() -> Vec<Attack> {
             "a dry run of a component with 20,000 routes",
             "the number of routes",
             Logic::Crafted(served),
-            |target| decided(target, &many_routes()?),
+            |target| dry_run(target, &many_routes()?),
         )
         .lasting(4),
         Attack::new(
@@ -44,20 +44,12 @@ fn served() -> Result<Vec<u8>> {
     Component::new().build()
 }
 
-/// Deploys a component only to try it. A refusal is what the operator expects.
+/// Deploys a component only to try it, which must not take long. A refusal is what the operator expects.
 fn dry_run(target: &Target, component: &[u8]) -> Result<String> {
     let began = Instant::now();
     let outcome = target.deploy(component, true)?;
     let took = began.elapsed().as_millis();
-    Ok(format!(
-        "{} KB: {outcome} after {took} ms",
-        component.len() >> 10
-    ))
-}
-
-/// As [`dry_run`], of a component that must not take long.
-fn decided(target: &Target, component: &[u8]) -> Result<String> {
-    let note = dry_run(target, component)?;
+    let note = format!("{} KB: {outcome} after {took} ms", component.len() >> 10);
     ensure!(!note.contains(RUNNING), "{note}");
     Ok(note)
 }

@@ -73,12 +73,22 @@ pub(super) fn with_memory_first(component: &[u8]) -> Option<MemoryFirst> {
     )?;
     let parts = Parts::read(component)?;
     let plan = Plan::of(&parts)?;
-    let validate =
-        |bytes: &[u8]| Validator::new_with_features(WasmFeatures::all()).validate_all(bytes);
-    validate(component).ok()?;
+    check(component)?;
     let bytes = Rewriter::new(&parts, &plan).rewrite(component)?;
-    validate(&bytes).ok()?;
+    check(&bytes)?;
     Some(MemoryFirst { bytes, view: VIEW })
+}
+
+/// Returns `None` if the component is not valid. The code of functions is not looked at: nothing here changes it, and
+/// the compiler checks it in any case, on all cores and together with its limit of memory. Alone it can take minutes.
+fn check(component: &[u8]) -> Option<()> {
+    let mut parser = Parser::new(0);
+    parser.set_features(WasmFeatures::all());
+    let mut validator = Validator::new_with_features(WasmFeatures::all());
+    for payload in parser.parse_all(component) {
+        validator.payload(&payload.ok()?).ok()?;
+    }
+    Some(())
 }
 
 /// Calls `each` with the payloads of the component's outermost level, and `inner` with those of nested

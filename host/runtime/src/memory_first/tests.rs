@@ -102,6 +102,11 @@ fn a_component_of_another_shape_stays_as_it_is() {
     let changes = [
         // The shim does something else.
         ("local.get 2 i32.const 0", "local.get 1 i32.const 0"),
+        // The shim is not valid.
+        (
+            "i32.const 0 call_indirect (type $ask)",
+            "i32.const 0 call_indirect (param i32 i32 i64)",
+        ),
         // The fixup fills another slot.
         (
             "(elem (i32.const 0) func $0)",
@@ -138,6 +143,21 @@ fn a_component_of_another_shape_stays_as_it_is() {
 }
 
 #[test]
+fn the_code_of_functions_is_left_to_the_compiler() {
+    let invalid = ASKING.replace(
+        "(i32.const 16))\n        (func $run",
+        "(i64.const 16))\n        (func $run",
+    );
+    assert_ne!(invalid, ASKING);
+    let changed = rearranged(&invalid).unwrap();
+    let error = Component::new(&Engine::new(&Config::new()).unwrap(), changed).unwrap_err();
+    assert!(
+        format!("{error:#}").contains("expected i32, found i64"),
+        "{error:#}"
+    );
+}
+
+#[test]
 fn bytes_that_were_tampered_with_are_refused_or_give_a_valid_component() {
     let component = wat::parse_str(ASKING).unwrap();
     let mut changed = 0;
@@ -145,7 +165,7 @@ fn bytes_that_were_tampered_with_are_refused_or_give_a_valid_component() {
         for value in [1, 0x7f] {
             let mut tampered = component.clone();
             tampered[position] = value;
-            // It validates what it returns.
+            // It checks what it returns, but for the code of functions.
             changed += usize::from(with_memory_first(&tampered).is_some());
         }
     }
