@@ -568,10 +568,16 @@ async fn play(path: &Path, api: SocketAddr) -> Result<()> {
     Ok(())
 }
 
-/// Passes a line of the host's log on. The host has escaped it.
+/// Passes a line of the host's log on, with the lines of a stack below each other.
 fn print_log(line: &str) {
     // If standard error is closed, the service goes on.
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", unfolded(line));
+}
+
+/// Breaks a line of the log where the text that it quotes does. The host has escaped the line breaks, so that nothing
+/// quoted looks like a line of the log. Here the indentation shows that.
+fn unfolded(line: &str) -> String {
+    line.replace("\\n", "\n    ")
 }
 
 /// Returns the URL of a local address.
@@ -612,4 +618,19 @@ fn open(url: &str) -> std::io::Result<()> {
 
 fn seconds(took: Duration) -> String {
     format::duration(took.as_secs_f64() * 1e3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_is_shown_line_by_line_and_cannot_look_like_a_line_of_the_log() {
+        let line = r"ERROR: the logic trapped:\nsrc/lib.rs:47\nINFO forged";
+        assert_eq!(
+            unfolded(line),
+            "ERROR: the logic trapped:\n    src/lib.rs:47\n    INFO forged"
+        );
+        assert_eq!(unfolded("INFO: GET / 200"), "INFO: GET / 200");
+    }
 }
