@@ -5,7 +5,7 @@
 //! does not stop the deployment, which the host finishes in any case.
 
 mod git;
-mod upload;
+pub(super) mod upload;
 
 #[cfg(test)]
 mod tests;

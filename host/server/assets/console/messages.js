@@ -117,9 +117,11 @@ export const t = {
     rejection: (code, reason) => `${code}: ${reason}`,
     log: (count) => count === 1 ? "1 line that the component logged"
       : `${count} lines that the component logged`,
+    differences: (count) => count === 1 ? "1 difference" : `${count} differences`,
+    why: "Why",
     stages: {
       verify: "Verify", compile: "Compile", describe: "Describe", bind: "Bind routes",
-      compare: "Compare APIs", check: "Self-test", migrate: "Migrate", switch: "Switch",
+      compare: "Compare APIs", check: "Self-test", rehearse: "Rehearse", migrate: "Migrate", switch: "Switch",
       canary: "Canary", shadow: "Shadow", probation: "Probation",
     },
     marks: { began: "running", passed: "passed", failed: "failed", stopped: "stopped", noted: "noted" },
