@@ -260,6 +260,7 @@ fn a_trap_in_probation_brings_the_previous_revision_back() {
                 host.get("/things/2").expect(200);
             }
         });
+        // A rehearsal would refuse it.
         let output = deploy(&host, &component, &["--no-rehearsal"]);
         stop.store(true, Ordering::Relaxed);
         output
