@@ -26,11 +26,14 @@ def test_the_rehearsal_of_a_deployment_lists_what_is_answered_differently(
         press(page, "Check only")
         expect(progress(page)).to_contain_text("1 of 3 sampled requests ends differently")
         differences = progress(page).get_by_role("list", name="1 difference")
-        expect(differences.get_by_role("listitem")).to_have_text(
+        expect(differences.get_by_role("listitem")).to_contain_text(
             "GET /naughty/wrong-status: 1 of 1 answers 418 by-mistake now, was 418 on-purpose "
             f"(request {headers['x-request-id']})"
         )
         expect(progress(page)).to_contain_text("passed all checks")
+        page.get_by_text("Example").click()
+        now = progress(page).get_by_label("The new revision")
+        expect(now.locator("mark")).to_have_text('  "outcome": "418 by-mistake",')
         assert_accessible(page)
     finally:
         host.kill()

@@ -9,12 +9,23 @@ mod places;
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::Request;
+use crate::recording::value::Text;
+
 pub(crate) use self::observed::Observed;
 
 /// Differences that are reported. Further ones are only counted.
 const DIFFERENCES: usize = 50;
 /// Differences of one request that are reported.
 const OF_REQUEST: usize = 8;
+
+/// Examples that are kept of one rehearsal.
+const EXAMPLES: usize = 20;
+/// Maximum size of an example, as JSON in bytes.
+const EXAMPLE_BYTES: usize = 64 << 10;
 
 /// The result of a rehearsal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -97,6 +108,62 @@ impl Part {
     }
 }
 
+/// The requests of a rehearsal that were the first to differ in some way, with what both revisions did.
+/// They hold what clients sent and what the database has.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Examples {
+    /// The digest of the active component.
+    pub active: String,
+    /// The digest of the component that was rehearsed.
+    pub new: String,
+    /// At most 20.
+    pub examples: Vec<Example>,
+}
+
+/// A request that ended differently.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Example {
+    /// The route's method and template.
+    pub route: String,
+    /// The request's id, as the client and the log have it.
+    pub request_id: String,
+    /// The path.
+    pub path: String,
+    /// The query string without `?`.
+    pub query: Option<String>,
+    /// The body's media type.
+    pub media_type: Option<String>,
+    /// The body.
+    pub body: Option<Text>,
+    /// What the active revision did: `outcome`, `body`, `header`, `events` and `rows`.
+    pub was: Value,
+    /// What the new revision did.
+    pub now: Value,
+}
+
+impl Example {
+    /// Makes an example. `None` if it is too large.
+    pub(crate) fn of(
+        route: String,
+        request: &Request,
+        was: &Observed,
+        now: &Observed,
+    ) -> Option<Self> {
+        let example = Example {
+            route,
+            request_id: request.id.clone(),
+            path: request.path.clone(),
+            query: request.query.clone(),
+            media_type: request.media_type.clone(),
+            body: (!request.body.is_empty()).then(|| Text::of(&request.body)),
+            was: was.to_value(),
+            now: now.to_value(),
+        };
+        let size = serde_json::to_vec(&example).map_or(usize::MAX, |text| text.len());
+        (size <= EXAMPLE_BYTES).then_some(example)
+    }
+}
+
 /// A difference between two runs of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -133,11 +200,24 @@ pub(crate) struct Tally {
     compared: HashMap<String, u64>,
     /// By route, part and place.
     known: BTreeMap<(String, Part, String), Difference>,
+    examples: Vec<Example>,
 }
 
 impl Tally {
-    /// Adds a request that ran on both revisions.
-    pub(crate) fn add(&mut self, route: &str, request_id: &str, found: Vec<Found>) {
+    /// Adds a request that ran on both revisions. Returns whether it is the first with some difference.
+    pub(crate) fn add(&mut self, route: &str, request_id: &str, found: Vec<Found>) -> bool {
+        let known = self.known.len();
+        self.count(route, request_id, found);
+        self.known.len() > known
+    }
+
+    /// Adds an example, unless there are too many.
+    pub(crate) fn keep(&mut self, example: Option<Example>) {
+        let room = EXAMPLES - self.examples.len();
+        self.examples.extend(example.into_iter().take(room));
+    }
+
+    fn count(&mut self, route: &str, request_id: &str, found: Vec<Found>) {
         self.report.compared += 1;
         *self.compared.entry(route.to_owned()).or_default() += 1;
         if found.is_empty() {
@@ -188,8 +268,8 @@ impl Tally {
         first.get_or_insert_with(|| because.to_owned());
     }
 
-    /// The result.
-    pub(crate) fn report(self) -> Report {
+    /// The result, and the examples.
+    pub(crate) fn report(self) -> (Report, Vec<Example>) {
         let mut differences: Vec<_> = self.known.into_values().collect();
         for difference in &mut differences {
             difference.compared = self.compared[&difference.route];
@@ -197,10 +277,11 @@ impl Tally {
         differences.sort_by_key(|difference| {
             (difference.part != Part::Trap, std::cmp::Reverse(difference.count))
         });
-        Report {
+        let report = Report {
             differences,
             ..self.report
-        }
+        };
+        (report, self.examples)
     }
 }
 
@@ -241,7 +322,7 @@ mod tests {
         tally.add("GET /b", "4", vec![found(Part::Trap, "", "500 logic-trapped now, was 200")]);
         tally.skip(2, "the time was over");
         tally.skip(1, "another reason");
-        let report = tally.report();
+        let (report, _) = tally.report();
         assert_eq!(
             (report.compared, report.different, report.trapped, report.skipped),
             (4, 3, 1, 3)

@@ -14,6 +14,7 @@ mod shadowing;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use parking_lot::Mutex;
 use rand::Rng as _;
 use tokio::sync::{Semaphore, watch};
 use tracing::trace_span;
@@ -26,6 +27,7 @@ use super::answers::Answers;
 use super::prepared::{ClockAndSeed, LastCall, PreparedRequest, since_epoch};
 use super::recording::{Component, Recorded};
 use super::recordings::Recordings;
+use super::rehearsal::Examples;
 use super::samples::Samples;
 use super::shadow::Job;
 use super::slow::{Slow, SlowEntry};
@@ -93,6 +95,8 @@ pub struct Service {
     recordings: Option<Recordings>,
     /// `None` without recordings: samples have the same data.
     samples: Option<Samples>,
+    /// Those of the latest rehearsal.
+    examples: Mutex<Option<Arc<Examples>>>,
 }
 
 /// How a request came about.
@@ -125,6 +129,7 @@ impl Service {
             lease,
             recordings: None,
             samples: None,
+            examples: Mutex::default(),
         }
     }
 

@@ -77,6 +77,17 @@ impl Observed {
         })
     }
 
+    /// Everything, as JSON.
+    pub(crate) fn to_value(&self) -> Value {
+        json!({
+            "outcome": self.outcome,
+            "body": self.body,
+            "header": self.header,
+            "events": self.events,
+            "rows": self.rows,
+        })
+    }
+
     /// Whether the time of the transaction ended the logic.
     pub(crate) fn met_deadline(&self) -> bool {
         matches!(self.fault, Some(Fault::Deadline(_)))

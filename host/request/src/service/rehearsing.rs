@@ -18,7 +18,8 @@ use tracing::Instrument as _;
 use super::{Service, judged};
 use crate::admission::Slot;
 use crate::prepared::{ClockAndSeed, PreparedRequest};
-use crate::rehearsal::{Found, Observed, Part, Report, Tally};
+use crate::recordings::Recordings;
+use crate::rehearsal::{Example, Examples, Found, Observed, Part, Report, Tally};
 use crate::samples::Sample;
 use crate::{Error, Fault, Revision};
 use contract::{Access, Migration, RouteIndex};
@@ -91,7 +92,18 @@ impl Service {
             tally: Tally::default(),
         };
         rehearsing.run(&samples, Instant::now() + time).await;
-        Some(rehearsing.tally.report())
+        let (report, examples) = rehearsing.tally.report();
+        *self.examples.lock() = Some(Arc::new(Examples {
+            active: active.digest.clone(),
+            new: new.digest.clone(),
+            examples,
+        }));
+        Some(report)
+    }
+
+    /// Returns the examples of the latest rehearsal. There are none if recordings are masked.
+    pub fn rehearsed(&self) -> Option<Arc<Examples>> {
+        self.examples.lock().clone()
     }
 }
 
@@ -272,7 +284,10 @@ impl<'a> Rehearsing<'a> {
         } = &*case.sample;
         let traps = found.iter().any(|found| found.part == Part::Trap);
         let route = format!("{method} {path}");
-        self.tally.add(&route, &request.id, found);
+        let is_first = self.tally.add(&route, &request.id, found);
+        if is_first && !self.service.recordings().is_none_or(Recordings::masks) {
+            self.tally.keep(Example::of(route, request, active, new));
+        }
         match traps && new.took_too_long() {
             true => Err(TOO_LONG),
             false => Ok(()),

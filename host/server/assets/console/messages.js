@@ -117,8 +117,6 @@ export const t = {
     rejection: (code, reason) => `${code}: ${reason}`,
     log: (count) => count === 1 ? "1 line that the component logged"
       : `${count} lines that the component logged`,
-    differences: (count) => count === 1 ? "1 difference" : `${count} differences`,
-    why: "Why",
     stages: {
       verify: "Verify", compile: "Compile", describe: "Describe", bind: "Bind routes",
       compare: "Compare APIs", check: "Self-test", rehearse: "Rehearse", migrate: "Migrate", switch: "Switch",
@@ -131,6 +129,15 @@ export const t = {
     },
     live: (stage, mark) => `${stage}: ${mark}`,
     ended: (id, outcome) => `Deployment ${id}: ${outcome}`,
+  },
+
+  rehearsal: {
+    differences: (count) => count === 1 ? "1 difference" : `${count} differences`,
+    why: "Why",
+    example: "Example",
+    was: "The active revision",
+    now: "The new revision",
+    gone: "This example is not kept: it is too large, texts are masked, or another rehearsal came later.",
   },
 
   lines: {

@@ -48,11 +48,32 @@ fn a_difference_is_shown_before_the_switch_and_a_strict_rehearsal_refuses_it() {
     assert_eq!(rehearsed["compared"], 2);
     assert_eq!(rehearsed["differences"][0]["part"], "body");
     assert!(!rehearsed.to_string().contains("secret"), "{rehearsed}");
+    // The whole example is asked for on its own, and leaves a line in the audit log.
+    let examples = host.admin("GET", "/admin/rehearsal").send().expect(200).json();
+    assert_eq!(examples["new"], other.digest());
+    let [example] = &examples["examples"].as_array().expect("a list")[..] else {
+        panic!("{examples}")
+    };
+    assert_eq!(example["path"], "/things/3");
+    assert_eq!((&example["was"]["body"], &example["now"]["body"]), (&json!("a thing"), &json!("secret")));
+    let audited = host.log.find(|line| line["action"] == "rehearsal.get");
+    assert_eq!(audited.expect("an audit line")["outcome"], "accepted");
 
     let output = deploy(&host, &other, &["--dry-run", "--no-rehearsal"]);
     assert_eq!((output.code, rehearsal(&host)), (Some(0), Value::Null));
     deploy(&host, &other, &[]).says(0, &[difference]);
     assert_ne!(revision(&host), before);
+}
+
+#[test]
+fn a_host_that_masks_texts_keeps_no_examples() {
+    let host = short_probation().flag("--record-mask", "*").start();
+    host.admin("GET", "/admin/rehearsal").send().expect(404);
+    revision(&host);
+    let other = built(&Probe::good().returning("secret"));
+    deploy(&host, &other, &["--dry-run"]).says(0, &["1 of 1 differs in the body"]);
+    let examples = host.admin("GET", "/admin/rehearsal").send().expect(200).json();
+    assert_eq!(examples["examples"], json!([]));
 }
 
 #[test]
