@@ -275,7 +275,10 @@ impl Tally {
             difference.compared = self.compared[&difference.route];
         }
         differences.sort_by_key(|difference| {
-            (difference.part != Part::Trap, std::cmp::Reverse(difference.count))
+            (
+                difference.part != Part::Trap,
+                std::cmp::Reverse(difference.count),
+            )
         });
         let report = Report {
             differences,
@@ -319,12 +322,21 @@ mod tests {
         ];
         tally.add("GET /a", "2", rows.clone());
         tally.add("GET /a", "3", rows);
-        tally.add("GET /b", "4", vec![found(Part::Trap, "", "500 logic-trapped now, was 200")]);
+        tally.add(
+            "GET /b",
+            "4",
+            vec![found(Part::Trap, "", "500 logic-trapped now, was 200")],
+        );
         tally.skip(2, "the time was over");
         tally.skip(1, "another reason");
         let (report, _) = tally.report();
         assert_eq!(
-            (report.compared, report.different, report.trapped, report.skipped),
+            (
+                report.compared,
+                report.different,
+                report.trapped,
+                report.skipped
+            ),
             (4, 3, 1, 3)
         );
         assert_eq!(report.skipped_because.as_deref(), Some("the time was over"));

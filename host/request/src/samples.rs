@@ -223,7 +223,11 @@ mod tests {
             }
         }
         let kept = samples.kept.lock();
-        assert!(kept.bytes <= BYTES && kept.bytes > BYTES / 2, "{}", kept.bytes);
+        assert!(
+            kept.bytes <= BYTES && kept.bytes > BYTES / 2,
+            "{}",
+            kept.bytes
+        );
         let counted = kept.routes.values().flatten().map(|sample| sample.bytes);
         assert_eq!(kept.bytes, counted.sum::<usize>());
         let of_small = &kept.routes[&("/small".to_owned(), "GET")];

@@ -168,8 +168,14 @@ async fn ask(
 ) -> Result<Rows, Interruption> {
     let returns_rows = statement.starts_with("SELECT") || statement.contains("RETURNING");
     let heard = match returns_rows {
-        true => on.query(statement, &[]).await.map(|ran| ran.map(Heard::Rows)),
-        false => on.execute(statement, &[]).await.map(|ran| ran.map(Heard::Changed)),
+        true => on
+            .query(statement, &[])
+            .await
+            .map(|ran| ran.map(Heard::Rows)),
+        false => on
+            .execute(statement, &[])
+            .await
+            .map(|ran| ran.map(Heard::Changed)),
     };
     let result = match heard {
         Ok(ran) => ran.unwrap_or_else(Heard::Failed),
@@ -209,7 +215,8 @@ fn revision(change: Change) -> Arc<Revision> {
         etag: None,
         next: None,
     };
-    let tables = "CREATE TABLE things (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, hours REAL);
+    let tables =
+        "CREATE TABLE things (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, hours REAL);
         CREATE TABLE promises (thing BIGINT REFERENCES things (id) DEFERRABLE INITIALLY DEFERRED);";
     let mut migrations = vec![migration("0001-tables", tables)];
     if change == Change::Migrates {
@@ -354,12 +361,18 @@ async fn a_subtle_change_is_named_with_its_place() {
     let same = sampled.rehearse(Change::Nothing).await;
     assert_eq!((same.compared, same.different, same.skipped), (5, 0, 0));
     for (change, expected) in [
-        (Change::Rounds, "POST /things: 3 of 3, body /hours: 1.25 became 1.3"),
+        (
+            Change::Rounds,
+            "POST /things: 3 of 3, body /hours: 1.25 became 1.3",
+        ),
         (
             Change::OtherOrder,
             "GET /things: 2 of 2, body : the same 3 items in another order",
         ),
-        (Change::MissingMember, "POST /things: 3 of 3, body /hours: is missing"),
+        (
+            Change::MissingMember,
+            "POST /things: 3 of 3, body /hours: is missing",
+        ),
         (
             Change::Refuses,
             "POST /things: 3 of 3, status : 422 too-short now, was 201",
@@ -388,7 +401,10 @@ async fn a_trap_is_counted_with_its_reason_and_too_much_time_ends_the_rehearsal(
     assert_eq!((traps.compared, traps.trapped), (5, 3));
     let first = &traps.differences[0];
     assert_eq!(first.part, Part::Trap);
-    assert_eq!(first.reason.as_deref(), Some("the logic trapped: at create"));
+    assert_eq!(
+        first.reason.as_deref(),
+        Some("the logic trapped: at create")
+    );
     // The latest request to the route comes first.
     assert_eq!(first.request_id, "2");
     let loops = sampled.rehearse(Change::Loops).await;
@@ -407,7 +423,11 @@ async fn a_new_revision_runs_on_its_own_schema_and_the_active_one_on_the_present
     );
     // The migration is undone with everything else.
     let extra = "SELECT extra FROM things";
-    let mut reading = sampled.database.begin(Access::Read, budget()).await.unwrap();
+    let mut reading = sampled
+        .database
+        .begin(Access::Read, budget())
+        .await
+        .unwrap();
     assert!(reading.query(extra, &[]).await.unwrap().is_err());
 }
 
@@ -415,11 +435,22 @@ async fn a_new_revision_runs_on_its_own_schema_and_the_active_one_on_the_present
 async fn a_rehearsal_leaves_no_row_no_event_no_id_and_no_count_behind() {
     let sampled = Sampled::new().await;
     let active = sampled.service.active();
-    let commits = || sampled.database.stats().commits.load(std::sync::atomic::Ordering::SeqCst);
+    let commits = || {
+        sampled
+            .database
+            .stats()
+            .commits
+            .load(std::sync::atomic::Ordering::SeqCst)
+    };
     let feed = sampled.database.feed();
     let end = feed.end().await.unwrap();
     let (before, counts) = (commits(), active.stats.counts());
-    for change in [Change::Nothing, Change::ChangesMore, Change::Traps, Change::Migrates] {
+    for change in [
+        Change::Nothing,
+        Change::ChangesMore,
+        Change::Traps,
+        Change::Migrates,
+    ] {
         sampled.rehearse(change).await;
     }
     assert_eq!(commits(), before);

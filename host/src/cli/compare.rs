@@ -142,7 +142,12 @@ impl<'a> Findings<'a> {
             let code = code.unwrap_or_else(|| deployment.outcome.to_string());
             let reason = deployment.reason.as_deref().unwrap_or_default();
             let first = reason.lines().next().unwrap_or_default();
-            let _ = write!(text, "**The host refuses it**: {} {}\n\n", code_span(&code), code_span(first));
+            let _ = write!(
+                text,
+                "**The host refuses it**: {} {}\n\n",
+                code_span(&code),
+                code_span(first)
+            );
         }
         if !self.breaking.is_empty() {
             text += "These changes break clients:\n\n";
@@ -153,7 +158,9 @@ impl<'a> Findings<'a> {
         }
         match self.rehearsal {
             Some(rehearsal) => rehearsed(&mut text, rehearsal),
-            None => text += "No requests were rehearsed: the host has sampled none, or it refused the component before.\n",
+            None => {
+                text += "No requests were rehearsed: the host has sampled none, or it refused the component before.\n"
+            }
         }
         text
     }
@@ -169,8 +176,14 @@ fn rehearsed(text: &mut String, rehearsal: &Rehearsal) {
     } = rehearsal;
     let _ = match different {
         0 => write!(text, "All {compared} sampled requests end as before."),
-        1 => write!(text, "**1 of {compared} sampled requests ends differently.**"),
-        _ => write!(text, "**{different} of {compared} sampled requests end differently.**"),
+        1 => write!(
+            text,
+            "**1 of {compared} sampled requests ends differently.**"
+        ),
+        _ => write!(
+            text,
+            "**{different} of {compared} sampled requests end differently.**"
+        ),
     };
     if let Some(because) = skipped_because {
         let _ = write!(text, " {skipped} were left out: {because}.");
@@ -237,7 +250,8 @@ mod tests {
         });
         let mut text = String::new();
         rehearsed(&mut text, &rehearsal);
-        let row = "| `GET /things` | 1 of 3 | body `/*/sum` | 1.25 became 1.3 | `'\\|[x](http://evil)` |";
+        let row =
+            "| `GET /things` | 1 of 3 | body `/*/sum` | 1.25 became 1.3 | `'\\|[x](http://evil)` |";
         assert_eq!(text.lines().last(), Some(row));
     }
 

@@ -137,10 +137,25 @@ fn summary(difference: &Difference) -> String {
     let what = match part {
         Part::Trap => format!("{} with {detail}", verb("fails", "fail")),
         Part::Status => format!("{} {detail}", verb("answers", "answer")),
-        Part::Body => format!("{} in the body{}: {detail}", verb("differs", "differ"), whole(place)),
-        Part::Header => format!("{} in the header{}: {detail}", verb("differs", "differ"), whole(place)),
-        Part::Events => format!("{} in the events{}: {detail}", verb("differs", "differ"), whole(place)),
-        Part::Rows => format!("{} in the changed rows, {place}: {detail}", verb("differs", "differ")),
+        Part::Body => format!(
+            "{} in the body{}: {detail}",
+            verb("differs", "differ"),
+            whole(place)
+        ),
+        Part::Header => format!(
+            "{} in the header{}: {detail}",
+            verb("differs", "differ"),
+            whole(place)
+        ),
+        Part::Events => format!(
+            "{} in the events{}: {detail}",
+            verb("differs", "differ"),
+            whole(place)
+        ),
+        Part::Rows => format!(
+            "{} in the changed rows, {place}: {detail}",
+            verb("differs", "differ")
+        ),
     };
     format!("{route}: {count} of {compared} {what} (request {request_id})")
 }
@@ -195,7 +210,10 @@ mod tests {
             ),
         ] {
             let difference = difference(part, place, detail, count);
-            assert_eq!(summary(&difference), format!("PATCH /tasks/{{id}}: {expected}"));
+            assert_eq!(
+                summary(&difference),
+                format!("PATCH /tasks/{{id}}: {expected}")
+            );
         }
     }
 
@@ -211,7 +229,10 @@ mod tests {
             })
         };
         assert_eq!(words(200, 0, 0), "200 sampled requests end as before");
-        assert_eq!(words(200, 1, 0), "1 of 200 sampled requests ends differently");
+        assert_eq!(
+            words(200, 1, 0),
+            "1 of 200 sampled requests ends differently"
+        );
         assert_eq!(
             words(0, 0, 3),
             "no sampled request was compared; 3 were left out: the host was busy"

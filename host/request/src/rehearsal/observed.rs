@@ -279,7 +279,9 @@ mod tests {
     #[test]
     fn another_outcome_is_the_only_difference_and_a_new_fault_is_a_trap() {
         let found = answer(&json!(1)).compare(&failure(Fault::Trap("at x".into()).into()), None);
-        let [trap] = &found[..] else { panic!("{found:?}") };
+        let [trap] = &found[..] else {
+            panic!("{found:?}")
+        };
         assert_eq!(trap.part, Part::Trap);
         assert_eq!(trap.detail, "500 logic-trapped now, was 200");
         assert_eq!(trap.reason.as_deref(), Some("the logic trapped: at x"));
@@ -290,7 +292,10 @@ mod tests {
         // The active revision fails as well: that is no trap of the new one.
         let found = failure(Fault::Memory.into()).compare(&failure(Fault::Handover.into()), None);
         assert_eq!((found[0].part, &found[0].reason), (Part::Status, &None));
-        assert_eq!(Observed::of(&Err(Error::Unavailable(String::new())), None), None);
+        assert_eq!(
+            Observed::of(&Err(Error::Unavailable(String::new())), None),
+            None
+        );
     }
 
     #[test]
@@ -309,8 +314,14 @@ mod tests {
     fn a_statement_is_named_by_what_it_changes() {
         for (statement, expected) in [
             ("INSERT INTO tasks (a) VALUES (1)", Some("insert tasks")),
-            ("insert into tasks(a) values (1) returning id", Some("insert tasks")),
-            ("INSERT OR REPLACE INTO \"tasks\" VALUES (1)", Some("insert tasks")),
+            (
+                "insert into tasks(a) values (1) returning id",
+                Some("insert tasks"),
+            ),
+            (
+                "INSERT OR REPLACE INTO \"tasks\" VALUES (1)",
+                Some("insert tasks"),
+            ),
             ("replace into tasks values (1)", Some("insert tasks")),
             ("\n  update tasks\n set a = 1", Some("update tasks")),
             ("UPDATE OR IGNORE tasks SET a = 1", Some("update tasks")),

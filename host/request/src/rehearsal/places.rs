@@ -101,7 +101,11 @@ mod tests {
                 "/tags",
                 "the same 3 items in another order",
             ),
-            (with("tags", json!(["a", "c", "a"])), "/tags/1", "is another text"),
+            (
+                with("tags", json!(["a", "c", "a"])),
+                "/tags/1",
+                "is another text",
+            ),
         ] {
             let expected = vec![(place.to_owned(), detail.to_owned())];
             assert_eq!(differences(&task, &new), expected, "{new}");

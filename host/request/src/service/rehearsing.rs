@@ -336,9 +336,8 @@ impl<'a> Rehearsing<'a> {
         );
         let lives = self.service.metrics.instance_lives();
         let clock_and_seed = Some(case.clock_and_seed);
-        let mut call = span.in_scope(|| {
-            self.service.call(stage.transaction, begun, clock_and_seed)
-        });
+        let mut call =
+            span.in_scope(|| self.service.call(stage.transaction, begun, clock_and_seed));
         call.record = Record {
             results: true,
             ..Record::default()

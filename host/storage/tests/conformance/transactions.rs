@@ -330,5 +330,8 @@ async fn what_has_ended_a_transaction_otherwise_is_not_undone(engine: Engine) {
     limited.mark().await.unwrap();
     let ended = limited.execute("DELETE FROM notes", &[]).await;
     assert_eq!(ended, Err(Error::Limit(storage::Limit::Statements)));
-    assert_eq!(limited.undo().await, Err(Error::Limit(storage::Limit::Statements)));
+    assert_eq!(
+        limited.undo().await,
+        Err(Error::Limit(storage::Limit::Statements))
+    );
 }

@@ -54,13 +54,20 @@ fn a_difference_is_shown_before_the_switch_and_a_strict_rehearsal_refuses_it() {
     assert_eq!(rehearsed["differences"][0]["part"], "body");
     assert!(!rehearsed.to_string().contains("secret"), "{rehearsed}");
     // The whole example is asked for on its own, and leaves a line in the audit log.
-    let examples = host.admin("GET", "/admin/rehearsal").send().expect(200).json();
+    let examples = host
+        .admin("GET", "/admin/rehearsal")
+        .send()
+        .expect(200)
+        .json();
     assert_eq!(examples["new"], other.digest());
     let [example] = &examples["examples"].as_array().expect("a list")[..] else {
         panic!("{examples}")
     };
     assert_eq!(example["path"], "/things/3");
-    assert_eq!((&example["was"]["body"], &example["now"]["body"]), (&json!("a thing"), &json!("secret")));
+    assert_eq!(
+        (&example["was"]["body"], &example["now"]["body"]),
+        (&json!("a thing"), &json!("secret"))
+    );
     let audited = host.log.find(|line| line["action"] == "rehearsal.get");
     assert_eq!(audited.expect("an audit line")["outcome"], "accepted");
 
@@ -77,7 +84,11 @@ fn a_host_that_masks_texts_keeps_no_examples() {
     revision(&host);
     let other = built(&Probe::good().returning("secret"));
     deploy(&host, &other, &["--dry-run"]).says(0, &["1 of 1 differs in the body"]);
-    let examples = host.admin("GET", "/admin/rehearsal").send().expect(200).json();
+    let examples = host
+        .admin("GET", "/admin/rehearsal")
+        .send()
+        .expect(200)
+        .json();
     assert_eq!(examples["examples"], json!([]));
 }
 
@@ -86,15 +97,27 @@ fn logic_that_traps_on_a_request_that_worked_is_refused_unless_nothing_is_rehear
     let host = short_probation().start();
     let before = active(&host);
     host.get("/things/2").expect(200);
-    host.request("GET", "/things/1").header("x-request-id", "worked").send().expect(200);
+    host.request("GET", "/things/1")
+        .header("x-request-id", "worked")
+        .send()
+        .expect(200);
     let component = built(&trapping());
     let output = deploy(&host, &component, &[]);
-    output.says(1, &["rehearsal-trapped", "1 of 2 fails with 500 logic-trapped now, was 200 (request worked)"]);
+    output.says(
+        1,
+        &[
+            "rehearsal-trapped",
+            "1 of 2 fails with 500 logic-trapped now, was 200 (request worked)",
+        ],
+    );
     let reason = rehearsal(&host)["differences"][0]["reason"].to_string();
     assert!(reason.contains("unreachable"), "{reason}");
     // No client's request has failed, and nothing counts against a revision.
     let active = status(&host)["active"].clone();
-    assert_eq!((&active["digest"], &active["failures"]), (&before, &json!(0)));
+    assert_eq!(
+        (&active["digest"], &active["failures"]),
+        (&before, &json!(0))
+    );
     let recordings = host.admin("GET", "/admin/recordings").send().expect(200);
     assert_eq!(recordings.json(), json!([]));
     deploy_successfully(&host, &component, &["--no-rehearsal"]);
@@ -116,9 +139,15 @@ fn rehearsed_writes_leave_no_row_no_event_and_no_id() {
     for _ in 0..3 {
         host.request("POST", "/tasks").json(&new).send().expect(201);
     }
-    host.request("PATCH", "/tasks/1").json(&json!({"status": "completed"})).send().expect(200);
+    host.request("PATCH", "/tasks/1")
+        .json(&json!({"status": "completed"}))
+        .send()
+        .expect(200);
     host.request("DELETE", "/tasks/3").send().expect(200);
-    host.request("POST", "/tasks").json(&json!({"title": ""})).send().expect(422);
+    host.request("POST", "/tasks")
+        .json(&json!({"title": ""}))
+        .send()
+        .expect(422);
     let before = host.get("/tasks").expect(200).json();
     let events = || host.get("/tasks/stats/summary").expect(200).json();
     let figures = events();
@@ -128,11 +157,20 @@ fn rehearsed_writes_leave_no_row_no_event_and_no_id() {
     let rehearsed = rehearsal(&host);
     // On PostgreSQL each run takes another id; what differs by chance does not count.
     assert_eq!(rehearsed["different"], 0, "{rehearsed}");
-    assert_eq!((&rehearsed["compared"], &rehearsed["skipped"]), (&json!(8), &json!(0)), "{rehearsed}");
+    assert_eq!(
+        (&rehearsed["compared"], &rehearsed["skipped"]),
+        (&json!(8), &json!(0)),
+        "{rehearsed}"
+    );
 
     assert_eq!(host.get("/tasks").expect(200).json(), before);
     assert_eq!(events(), figures);
-    let next = host.request("POST", "/tasks").json(&new).send().expect(201).json();
+    let next = host
+        .request("POST", "/tasks")
+        .json(&new)
+        .send()
+        .expect(201)
+        .json();
     if std::env::var_os("TASK_HOST_TEST_ENGINE").is_none() {
         assert_eq!(next["id"], 4);
     }
@@ -179,7 +217,11 @@ fn compare_reports_a_rehearsal_as_markdown_and_switches_nothing() {
     assert_eq!(output.code, Some(1), "{output:#?}");
     let output = compare(&[built(&trapping_always()).path()]);
     assert_eq!(output.code, Some(1), "{output:#?}");
-    assert!(output.stdout.contains("rehearsal-trapped"), "{}", output.stdout);
+    assert!(
+        output.stdout.contains("rehearsal-trapped"),
+        "{}",
+        output.stdout
+    );
 }
 
 fn trapping_always() -> Probe {
