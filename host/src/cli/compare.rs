@@ -85,7 +85,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             ..Order::default()
         };
         let id = client.deploy(&order).await?;
-        let follow = client.follow(id, None, &RetryPolicy::default(), |update: Update<'_>| {
+        let retry = RetryPolicy::default();
+        let follow = client.follow(id, None, &retry, |update: Update<'_>| {
             report.update(&update);
             ControlFlow::Continue(())
         });

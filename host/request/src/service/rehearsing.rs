@@ -18,7 +18,6 @@ use tracing::Instrument as _;
 use super::{Service, judged};
 use crate::admission::Slot;
 use crate::prepared::{ClockAndSeed, PreparedRequest};
-use crate::recordings::Recordings;
 use crate::rehearsal::{Example, Examples, Found, Observed, Part, Report, Tally};
 use crate::samples::Sample;
 use crate::{Error, Fault, Revision};
@@ -285,7 +284,8 @@ impl<'a> Rehearsing<'a> {
         let traps = found.iter().any(|found| found.part == Part::Trap);
         let route = format!("{method} {path}");
         let is_first = self.tally.add(&route, &request.id, found);
-        if is_first && !self.service.recordings().is_none_or(Recordings::masks) {
+        let recordings = self.service.recordings();
+        if is_first && recordings.is_some_and(|recordings| !recordings.masks()) {
             self.tally.keep(Example::of(route, request, active, new));
         }
         match traps && new.took_too_long() {
