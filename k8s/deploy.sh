@@ -5,6 +5,10 @@
 #
 #   k8s/deploy.sh task-api-stage target/components/tasks.wasm [flags of `task-host deploy`]
 #   k8s/deploy.sh task-api-prod oci://ghcr.io/acme/tasks@sha256:4f0c…
+#
+# With `compare` after the component, it runs `task-host compare` instead: a dry run with a report in Markdown.
+#
+#   k8s/deploy.sh task-api-stage target/components/tasks.wasm compare [flags of `task-host compare`]
 set -euo pipefail
 # shellcheck source=k8s/prerequisites.sh
 . "$(dirname "$0")/prerequisites.sh"
@@ -12,6 +16,11 @@ set -euo pipefail
 namespace=${1:?"Give a namespace, such as task-api-dev"}
 component=${2:?"Give a component, such as target/components/tasks.wasm"}
 shift 2
+command=(deploy --to)
+if [ "${1:-}" = compare ]; then
+    command=(compare --against)
+    shift
+fi
 kubectl=${KUBECTL:-kubectl}
 task_host=${TASK_HOST:-target/release/task-host}
 
@@ -62,4 +71,4 @@ done
 
 # The token is not passed as a flag, because other users of the machine can see arguments.
 env -u TASK_HOST_ADMIN_TOKEN_FILE TASK_HOST_ADMIN_TOKEN="$token" \
-    "$task_host" deploy "$component" --to "http://127.0.0.1:$port" "$@"
+    "$task_host" "${command[@]}" "http://127.0.0.1:$port" "$component" "$@"

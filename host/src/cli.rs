@@ -8,6 +8,7 @@ mod abort;
 mod backup;
 mod bindings;
 mod call;
+mod compare;
 mod compile;
 mod component;
 mod deploy;
@@ -76,6 +77,8 @@ enum Command {
     Component(component::Args),
     /// Deploy a component to a running host
     Deploy(deploy::Args),
+    /// Rehearse a component on a running host, and report in Markdown what it would do differently
+    Compare(Box<compare::Args>),
     /// Roll back to logic that was active before
     Rollback(rollback::Args),
     /// Activate the logic that runs as a canary or shadow
@@ -131,6 +134,7 @@ fn execute(command: &Command) -> Result<(), Failure> {
         Command::Bindings(args) => bindings::run(args),
         Command::Component(args) => component::run(args),
         Command::Deploy(args) => deploy::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Rollback(args) => rollback::run(args),
         Command::Promote(args) => promote::run(args),
         Command::Abort(args) => abort::run(args),

@@ -82,8 +82,8 @@ class Pipeline:
         (self.folder / "target/release/task-host").symlink_to(binary)
         self.machine = Machine(
             folder,
-            ["kubectl"],
-            {"kubectl get secret": [0, ADMIN]},
+            ["kubectl", "gh"],
+            {"kubectl get secret": [0, ADMIN], "gh api": [0, "7"]},
             TARGET=host.admin_url.removeprefix("http://"),
             GITHUB_ACTOR="robot",
             GITHUB_SHA=COMMIT,
@@ -196,12 +196,17 @@ def test_logic_is_published_then_deployed_by_its_digest_then_tagged_as_the_relea
         "Set up access to the registry",
         "Set up access to the cluster",
         "Check against the active logic",
+        "Report",
         "Deploy and watch",
         "Release",
         "Remove the credentials",
     ]
     assert first.tag("stage") == first.tag(COMMIT)
     assert digest_of(tmp_path / "first.wasm").startswith(first.active())
+    comment = next(call for call in first.machine.calls() if call.startswith("gh pr comment"))
+    assert comment.startswith(f"gh pr comment 7 --repo {first.repository} ")
+    report = (tmp_path / "first/rehearsal.md").read_text()
+    assert report.startswith(f"### Rehearsal of `{digest_of(tmp_path / 'first.wasm')[:12]}`")
     # No credentials are left on the machine.
     assert not list((tmp_path / "first").glob("*.json"))
     assert not (tmp_path / "first/kubeconfig").exists()

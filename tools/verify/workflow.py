@@ -27,7 +27,7 @@ class Workflow:
         failed, if any), and the job's outputs. Strings in `replaced` are replaced in all commands."""
         job = self.content["jobs"][name]
         environment = self.environment(self.content) | self.environment(job) | given
-        files = {kind: folder / f"{name}.{kind}" for kind in ("GITHUB_ENV", "GITHUB_OUTPUT")}
+        files = {kind: folder / f"{name}.{kind}" for kind in ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
         for file in files.values():
             file.write_text("")
         ran, done = [], None

@@ -23,6 +23,8 @@ words! {
         Compare = "compare",
         /// The migrations and the self-test run in a transaction that is rolled back.
         Check = "check",
+        /// Sampled requests run on the active and on the new revision, and are undone.
+        Rehearse = "rehearse",
         /// Every other host of the database prepares the component.
         Staging = "stage",
         /// The migrations are applied.
@@ -291,6 +293,10 @@ words! {
         MigrationBlocked = "migration-blocked",
         /// The self-test failed.
         CheckFailed = "check-failed",
+        /// Sampled requests failed in the new logic and not in the active one.
+        RehearsalTrapped = "rehearsal-trapped",
+        /// Sampled requests ended differently, and the order does not accept that.
+        RehearsalDiffers = "rehearsal-differs",
         /// The canary failed too often.
         CanaryFailed = "canary-failed",
         /// The component failed too often in probation.

@@ -10,7 +10,7 @@ use futures_util::Stream;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::model::{Event, StageRejection, timestamp};
+use super::model::{Event, Rehearsal, StageRejection, timestamp};
 use super::rejection::Rejection;
 use contract::Word;
 use contract::deployment::{EventStatus, Outcome, Reason, Stage};
@@ -38,6 +38,7 @@ struct More {
     breaking: Vec<String>,
     log: Vec<String>,
     rejections: Vec<StageRejection>,
+    rehearsal: Option<Rehearsal>,
 }
 
 impl More {
@@ -221,6 +222,16 @@ impl Journal {
         self.add(Stage::Compare, EventStatus::Noted, more);
     }
 
+    /// Adds the result of a rehearsal, with a sentence on it.
+    pub(crate) fn note_rehearsal(&self, detail: String, rehearsal: Rehearsal) {
+        let more = More {
+            detail: Some(detail),
+            rehearsal: Some(rehearsal),
+            ..More::default()
+        };
+        self.add(Stage::Rehearse, EventStatus::Noted, more);
+    }
+
     /// Adds the last event and returns what the registry is to record. Followers get the event
     /// after [`Journal::close`], because the registry must record the end first.
     pub(crate) fn end(&self, ending: &Ending) -> End {
@@ -307,6 +318,7 @@ impl Journal {
             breaking,
             log,
             rejections,
+            rehearsal,
         } = more;
         tracing::info!(
             deployment.id = self.id,
@@ -330,6 +342,7 @@ impl Journal {
             breaking,
             log,
             rejections,
+            rehearsal,
         };
         events.push(event);
         events.len()

@@ -7,7 +7,7 @@
 //!
 //! To follow one deployment from its upload to its end, read downwards: `admin` (the interface),
 //! `deployments` (orders and views), `rollouts` (the task that runs here), `rollout` (the stages in
-//! order), `gate` (the checks), `rollout/staging`, `rollout/trial`, `rollout/switch`,
+//! order), `gate` (the checks), `rollout/rehearsal`, `rollout/staging`, `rollout/trial`, `rollout/switch`,
 //! `rollout/probation` (the other stages), `revisions` (what requests run on). No file imports one
 //! above it.
 //!

@@ -38,6 +38,14 @@ pub struct Order {
     /// revision answers no client until it is promoted. Not allowed together with a canary.
     #[serde(default)]
     pub shadow: bool,
+    /// How many of the requests that were sampled lately are rehearsed on the new revision before the
+    /// switch. 0: none. Null: 200.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub rehearse: Option<u32>,
+    /// Refuse the component if a rehearsed request ends differently.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rehearse_strict: bool,
     /// What the deployment is for, in a line, for the history: at most 300 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxLength" = 300))]
@@ -124,6 +132,51 @@ pub struct Event {
     /// Everything that the stage rejects, if that is more than the detail says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejections: Vec<StageRejection>,
+    /// The result of the rehearsal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<Rehearsal>,
+}
+
+/// The result of a rehearsal: sampled requests ran on the active and on the new revision, and were undone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Rehearsal {
+    /// Requests that ran on both.
+    pub compared: u64,
+    /// Those of them that ended differently.
+    pub different: u64,
+    /// Requests that were not compared.
+    pub skipped: u64,
+    /// Why the first of them was not.
+    pub skipped_because: Option<String>,
+    /// The kinds of differences, at most 50: failures of the new logic first, then those that occurred most
+    /// often.
+    pub differences: Vec<RehearsalDifference>,
+}
+
+/// A kind of difference at one route. Numbers and booleans are shown, and no texts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RehearsalDifference {
+    /// The difference in a sentence.
+    pub summary: String,
+    /// The route's method and template.
+    pub route: String,
+    /// What differs: `trap` (the new logic failed), `status`, `body`, `header` (location or next page),
+    /// `events`, or `rows` (how many rows changed).
+    #[schemars(extend("enum" = ["trap", "status", "body", "header", "events", "rows"]))]
+    pub part: String,
+    /// Where: a JSON pointer in which `*` is any position, or a kind of statement and its table. Empty: the
+    /// whole.
+    pub place: String,
+    /// What became of it in the first request with this difference.
+    pub detail: String,
+    /// How many requests differ so.
+    pub count: u64,
+    /// How many requests of the route were compared.
+    pub compared: u64,
+    /// The id of the first of them.
+    pub request_id: String,
+    /// Why the new logic failed, if it did; after a trap with a backtrace.
+    pub reason: Option<String>,
 }
 
 /// One of several reasons for which a stage failed.

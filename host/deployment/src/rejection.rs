@@ -90,6 +90,12 @@ pub enum Rejection {
     /// Its self-test failed.
     #[error("the component's self-test failed: {0}")]
     Check(String),
+    /// Sampled requests failed in the new logic and not in the active one. Says how many, and the first.
+    #[error("{0}")]
+    Trapped(String),
+    /// Sampled requests ended differently, which the order does not accept. Says how many, and the first.
+    #[error("{0}")]
+    Differs(String),
     /// The canary failed more often than the active revision.
     #[error("{0}")]
     Canary(String),
@@ -187,6 +193,8 @@ impl Rejection {
             Rejection::Asset { .. } => Reason::AssetUnfit,
             Rejection::Migration(error) => migration_code(error),
             Rejection::Check(_) => Reason::CheckFailed,
+            Rejection::Trapped(_) => Reason::RehearsalTrapped,
+            Rejection::Differs(_) => Reason::RehearsalDiffers,
             Rejection::Canary(_) => Reason::CanaryFailed,
             Rejection::Replica { .. } => Reason::ReplicaRefused,
             Rejection::Unstaged(_) => Reason::ReplicaLate,

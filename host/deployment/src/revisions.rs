@@ -7,9 +7,11 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use request::rehearsal::Report;
 use request::shadow::{Jobs, Shadow};
 use request::{Candidate, Revision, Service, Share, Trial};
 use telemetry::metrics::Metrics;
@@ -116,6 +118,21 @@ impl Revisions {
     /// Repeats reads on a shadow until its trial ends.
     pub(crate) async fn run_shadow(&self, revision: &Revision, shadow: &Shadow, jobs: Jobs) {
         self.service.run_in_shadow(revision, shadow, jobs).await;
+    }
+
+    /// Returns whether there are sampled requests to rehearse a deployment with.
+    pub(crate) fn has_samples(&self) -> bool {
+        self.service.has_samples()
+    }
+
+    /// Runs sampled requests on the active and on a new revision, see [`Service::rehearse`].
+    pub(crate) async fn rehearse(
+        &self,
+        new: &Revision,
+        most: usize,
+        time: Duration,
+    ) -> Option<Report> {
+        self.service.rehearse(new, most, time).await
     }
 
     /// Ends the trial, and returns the revision that was on trial.

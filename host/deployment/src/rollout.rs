@@ -10,6 +10,7 @@
 //! needs an arm in `recovery::decide`.
 
 mod probation;
+mod rehearsal;
 mod staging;
 mod switch;
 mod trial;
@@ -88,6 +89,7 @@ impl Rollout {
             order.dry_run,
         );
         let revision = Arc::new(admitted.await?);
+        rehearsal::rehearse(host, journal, order, &revision).await?;
         staging::stage(host, journal).await?;
         if order.dry_run {
             return Ok(None);

@@ -18,6 +18,7 @@
 //! | slow statements | what the statements noted is listed and explained, after the answer | `slow` |
 //! | recording | what the logic was told is kept, if the request failed or was slow | `recordings`, `recording` |
 //! | shadow | a read may run again on a candidate, after its answer | `shadow`, `service/shadowing` |
+//! | sample | some requests are kept, to rehearse a deployment with | `samples`, `rehearsal`, `service/rehearsing` |
 //!
 //! The queue for the writer itself belongs to the database: `storage` holds it in
 //! `Database::begin`. This crate bounds how many requests wait, and for how long.
@@ -43,8 +44,10 @@ mod logic;
 mod prepared;
 pub mod recording;
 pub mod recordings;
+pub mod rehearsal;
 mod replay;
 mod revision;
+mod samples;
 mod service;
 pub mod shadow;
 mod slow;
@@ -97,6 +100,18 @@ pub struct Request {
     /// Whether unknown query parameters and unknown members of the body are errors. Otherwise they
     /// are ignored.
     pub strict: bool,
+}
+
+impl Request {
+    /// How much memory the arguments take, in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let parameters = self.parameters.iter();
+        let parameters = parameters.map(|(name, value)| name.len() + value.len());
+        self.path.len()
+            + self.query.as_ref().map_or(0, String::len)
+            + self.body.len()
+            + parameters.sum::<usize>()
+    }
 }
 
 /// The outcome of a request: its answer or an error, and how it came about.

@@ -381,9 +381,6 @@ impl Recording {
 impl Recorded {
     /// How much memory this takes, in bytes.
     pub(crate) fn memory_bytes(&self) -> usize {
-        let request = &self.request;
-        let parameters = request.parameters.iter();
-        let parameters = parameters.map(|(name, value)| name.len() + value.len());
         let log = self.call.lines.kept();
         let answer = match &self.outcome {
             Ok(answer) => answer.body.as_ref().map_or(0, bytes::Bytes::len),
@@ -392,10 +389,7 @@ impl Recorded {
         };
         size_of::<Self>()
             + self.call.recording.memory_bytes()
-            + request.path.len()
-            + request.query.as_ref().map_or(0, String::len)
-            + request.body.len()
-            + parameters.sum::<usize>()
+            + self.request.memory_bytes()
             + log.iter().map(String::len).sum::<usize>()
             + answer
     }

@@ -89,6 +89,11 @@ impl Recordings {
         })
     }
 
+    /// Whether texts are replaced when recordings are handed out.
+    pub(crate) fn masks(&self) -> bool {
+        !self.settings.mask.is_empty()
+    }
+
     /// How calls are to be recorded.
     pub(crate) fn record(&self) -> Record {
         Record {

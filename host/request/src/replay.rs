@@ -329,6 +329,18 @@ impl Transaction for ReplayedTransaction {
         Ok(())
     }
 
+    async fn mark(&mut self) -> Result<(), storage::Error> {
+        Err(unknown())
+    }
+
+    async fn undo(&mut self) -> Result<(), storage::Error> {
+        Err(unknown())
+    }
+
+    async fn check(&mut self) -> Result<(), storage::Error> {
+        Ok(())
+    }
+
     async fn commit(self: Box<Self>) -> Result<(), storage::Error> {
         Ok(())
     }

@@ -54,7 +54,8 @@ impl Revision {
         self.find_route(Method::Get, &self.description.route(route).path)
     }
 
-    fn find_route(&self, method: Method, path: &str) -> Option<RouteIndex> {
+    /// The route with this method and path template.
+    pub(super) fn find_route(&self, method: Method, path: &str) -> Option<RouteIndex> {
         // A template matches its own text, because no literal contains a brace.
         let template = self.router.at(path).ok()?.value;
         if template.path != path {

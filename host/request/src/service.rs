@@ -2,16 +2,19 @@
 //! outcome.
 //!
 //! `proof` answers reads without the logic. `attempt` is one attempt, from admission to a durable commit. `probes` asks for health and
-//! readiness. `shadowing` runs answered reads again on a candidate.
+//! readiness. `shadowing` runs answered reads again on a candidate. `rehearsing` runs sampled requests on
+//! two revisions.
 
 mod attempt;
 mod probes;
 mod proof;
+mod rehearsing;
 mod shadowing;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use parking_lot::Mutex;
 use rand::Rng as _;
 use tokio::sync::{Semaphore, watch};
 use tracing::trace_span;
@@ -24,6 +27,8 @@ use super::answers::Answers;
 use super::prepared::{ClockAndSeed, LastCall, PreparedRequest, since_epoch};
 use super::recording::{Component, Recorded};
 use super::recordings::Recordings;
+use super::rehearsal::Examples;
+use super::samples::Samples;
 use super::shadow::Job;
 use super::slow::{Slow, SlowEntry};
 use super::traffic::Traffic;
@@ -88,6 +93,10 @@ pub struct Service {
     slow: Slow,
     /// `None`: no requests are recorded.
     recordings: Option<Recordings>,
+    /// `None` without recordings: samples have the same data.
+    samples: Option<Samples>,
+    /// Those of the latest rehearsal.
+    examples: Mutex<Option<Arc<Examples>>>,
 }
 
 /// How a request came about.
@@ -119,13 +128,20 @@ impl Service {
             metrics,
             lease,
             recordings: None,
+            samples: None,
+            examples: Mutex::default(),
         }
     }
 
-    /// Keeps recordings of requests that fail or are slow.
+    /// Keeps recordings of requests that fail or are slow, and samples of all.
     #[must_use]
     pub fn with_recordings(self, recordings: Option<Recordings>) -> Self {
-        Service { recordings, ..self }
+        let samples = recordings.as_ref().map(|_| Samples::default());
+        Service {
+            recordings,
+            samples,
+            ..self
+        }
     }
 
     /// Returns the recordings of requests. `None`: no requests are recorded.
@@ -177,7 +193,11 @@ impl Service {
     /// No request that begins after this returns runs on the previous revision or on the
     /// candidate. Requests in flight end on the revision that they began on.
     pub fn switch(&self, revision: Arc<Revision>) -> Arc<Revision> {
-        self.traffic.switch(revision)
+        let previous = self.traffic.switch(revision);
+        if let Some(samples) = &self.samples {
+            samples.restart();
+        }
+        previous
     }
 
     /// Sets the candidate that is tried in addition to the active revision. Replaces the previous
@@ -218,7 +238,11 @@ impl Service {
         self.count(revision, &answered);
         let took = arrived.elapsed();
         self.record(revision, route, &request, &answered, last_call, took);
-        let is_read = revision.description.route(route).access == Access::Read;
+        let described = revision.description.route(route);
+        if let Some(samples) = &self.samples {
+            samples.offer(route, described, &request);
+        }
+        let is_read = described.access == Access::Read;
         if is_read && matches!(answered, Ok(_) | Err(Error::Problem(_))) {
             self.metrics.read_answered(source.as_str());
         }

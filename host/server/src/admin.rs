@@ -55,7 +55,7 @@ const UPLOADS: usize = 2;
 
 /// Every route of the admin API.
 #[rustfmt::skip] // One line each.
-fn routes() -> [Route; 18] {
+fn routes() -> [Route; 19] {
     let (get, post) = (Method::GET, Method::POST);
     [
         route(&post, "/admin/components", "components.upload", components::upload),
@@ -75,6 +75,7 @@ fn routes() -> [Route; 18] {
         route(&get, "/admin/statements", "statements", slow::statements),
         route(&get, "/admin/recordings", "recordings.list", recordings::list),
         route(&get, "/admin/recordings/{id}", "recordings.get", recordings::get),
+        route(&get, "/admin/rehearsal", "rehearsal.get", recordings::rehearsal),
         route(&get, "/admin/openapi.json", "openapi", openapi::document),
     ]
 }
@@ -116,7 +117,8 @@ pub(super) fn router(app: &Arc<App>, admin: Arc<dyn Admin>, access: Access) -> R
         let guarded = guard::Guarded {
             shared: shared.clone(),
             operation: route.operation,
-            audited: route.method != Method::GET || route.operation == "recordings.get",
+            audited: route.method != Method::GET
+                || matches!(route.operation, "recordings.get" | "rehearsal.get"),
             recorded: match route.operation {
                 "components.upload" => Some(Kind::Upload),
                 "deployments.start" => Some(Kind::Deploy),

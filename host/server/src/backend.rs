@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use contract::RouteIndex;
 use request::recordings::Recordings;
+use request::rehearsal::Examples;
 use request::{
     Answered, Client, Error, Health, Request, Revision, Service, SlowEntry, StorageFault,
 };
@@ -56,6 +57,9 @@ pub trait Api: Send + Sync + 'static {
 
     /// Returns the recordings of requests. `None`: no requests are recorded.
     fn recordings(&self) -> Option<&Recordings>;
+
+    /// Returns the examples of the latest rehearsal.
+    fn rehearsed(&self) -> Option<Arc<Examples>>;
 }
 
 #[async_trait]
@@ -103,5 +107,9 @@ impl Api for Service {
 
     fn recordings(&self) -> Option<&Recordings> {
         Service::recordings(self)
+    }
+
+    fn rehearsed(&self) -> Option<Arc<Examples>> {
+        Service::rehearsed(self)
     }
 }

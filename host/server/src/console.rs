@@ -62,6 +62,7 @@ static FILES: LazyLock<Vec<(&'static str, File)>> = LazyLock::new(|| {
         file!("progress.js", SCRIPT),
         file!("question.js", SCRIPT),
         file!("recording.js", SCRIPT),
+        file!("rehearsal.js", SCRIPT),
         file!("revisions.js", SCRIPT),
         file!("share.js", SCRIPT),
         file!("state.js", SCRIPT),

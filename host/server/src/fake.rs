@@ -18,6 +18,7 @@ use tower::ServiceExt;
 use super::{Api, Config, Server};
 use contract::{Access, Asset, Description, Method, Route, RouteIndex};
 use request::recordings::{Recordings, Settings};
+use request::rehearsal::Examples;
 use request::{
     Answer, Answered, Bulkheads, Client, Error, Health, Invocation, Logic, Request, Revision,
     SlowEntry, Source, StorageFault, Template,
@@ -251,6 +252,10 @@ impl Api for Fake {
 
     fn recordings(&self) -> Option<&Recordings> {
         self.recordings.as_ref()
+    }
+
+    fn rehearsed(&self) -> Option<Arc<Examples>> {
+        None
     }
 }
 

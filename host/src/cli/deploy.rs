@@ -5,7 +5,7 @@
 //! does not stop the deployment, which the host finishes in any case.
 
 mod git;
-mod upload;
+pub(super) mod upload;
 
 #[cfg(test)]
 mod tests;
@@ -52,6 +52,9 @@ pub(super) struct Args {
     #[arg(long)]
     shadow: bool,
 
+    #[command(flatten)]
+    rehearsal: Rehearsal,
+
     /// What the deployment is for, in a line, for the history
     #[arg(short, long, value_name = "TEXT")]
     message: Option<String>,
@@ -77,6 +80,39 @@ pub(super) struct Args {
     order: order::Args,
 }
 
+/// What is rehearsed before the switch
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub(super) struct Rehearsal {
+    /// Run this many of the requests that clients sent lately on the active and on the new logic, undo
+    /// them, and show what differs. The default is 200
+    #[arg(long, value_name = "REQUESTS", conflicts_with = "no_rehearsal")]
+    rehearse: Option<u32>,
+
+    /// Rehearse no requests
+    #[arg(long, conflicts_with = "rehearse_strict")]
+    no_rehearsal: bool,
+
+    /// Refuse the component if a rehearsed request ends differently. It is refused in any case if the new
+    /// logic fails where the active logic does not
+    #[arg(long)]
+    rehearse_strict: bool,
+}
+
+impl Rehearsal {
+    /// Adds this to an order.
+    pub(super) fn order(&self, order: Order) -> Order {
+        Order {
+            rehearse: match self.no_rehearsal {
+                true => Some(0),
+                false => self.rehearse,
+            },
+            rehearse_strict: self.rehearse_strict,
+            ..order
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Wait {
     /// Until the probation has ended
@@ -98,7 +134,7 @@ fn deploy<W: Write>(args: &Args, report: Report<W>, retry: &RetryPolicy) -> Resu
         Some(reference) => upload::Component::pull(reference, &args.registry)?,
         None => upload::Component::read(&args.source, args.signature.as_deref())?,
     };
-    let order = Order {
+    let order = args.rehearsal.order(Order {
         digest: component.digest.clone(),
         dry_run: args.dry_run,
         allow_breaking: args.allow_breaking,
@@ -110,7 +146,8 @@ fn deploy<W: Write>(args: &Args, report: Report<W>, retry: &RetryPolicy) -> Resu
             .git_revision
             .clone()
             .or_else(|| git::revision(&args.source)),
-    };
+        ..Order::default()
+    });
     let kind = match args.dry_run {
         true => Kind::DryRun,
         false => Kind::Deploy,

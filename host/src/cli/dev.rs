@@ -464,6 +464,8 @@ impl<'a> Session<'a> {
             retry_refused: true,
             canary_percent: None,
             shadow: false,
+            // The author sees what the logic does, and wants the next save to be served in any case.
+            rehearse: Some(0),
             ..Order::default()
         };
         let id = client.deploy(&order).await?;

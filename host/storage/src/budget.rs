@@ -112,6 +112,11 @@ impl Meter {
         self.budget.deadline = self.budget.deadline.min(until);
     }
 
+    /// Forgets what was used. The deadline stays.
+    pub(crate) fn renew(&mut self) {
+        self.usage = Usage::default();
+    }
+
     pub(crate) fn usage(&self) -> Usage {
         self.usage
     }

@@ -193,6 +193,27 @@ pub trait Transaction: Send {
     /// Returns [`Failure`] in a read transaction. Nothing was added.
     fn publish(&mut self, event: Event) -> Result<(), Failure>;
 
+    /// Sets a mark for [`Transaction::undo`]. It hides an earlier mark.
+    ///
+    /// # Errors
+    /// As the [`Error`] of [`Transaction::query`]. Returns [`Error::Rejected`] if the transaction is
+    /// spent.
+    async fn mark(&mut self) -> Result<(), Error>;
+
+    /// Undoes everything since the latest mark: what was written and published, and a [`Failure`], which
+    /// had spent the transaction. The budget is whole again, apart from its time. The mark stays.
+    ///
+    /// # Errors
+    /// Returns [`Error`] if the transaction was ended otherwise, or the engine has rolled it back.
+    async fn undo(&mut self) -> Result<(), Error>;
+
+    /// Checks what a commit would check.
+    ///
+    /// # Errors
+    /// Returns [`Error::Rejected`] if a deferred constraint does not hold or the transaction was spent.
+    /// Only [`Transaction::undo`] helps then.
+    async fn check(&mut self) -> Result<(), Error>;
+
     /// Commits, and returns when everything that the transaction wrote or saw is durable.
     /// Once the future was polled, dropping it does not cancel the commit.
     ///

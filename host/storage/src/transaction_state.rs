@@ -23,6 +23,8 @@ pub(crate) struct TransactionState {
     pub(crate) slow: Vec<SlowStatement>,
     /// Why nothing runs here any more.
     ended: Option<Ended>,
+    /// How many events were published before the latest mark.
+    events_at_mark: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -48,6 +50,7 @@ impl TransactionState {
             busy: Duration::ZERO,
             slow: Vec::new(),
             ended: None,
+            events_at_mark: 0,
         }
     }
 
@@ -97,6 +100,25 @@ impl TransactionState {
             Stop::Memory(detail) => Ended::Stopped(Error::Unavailable(detail.clone())),
         });
         stop
+    }
+
+    /// Notes that the engine has set a mark, see [`Transaction::mark`](crate::Transaction::mark).
+    pub(crate) fn marked(&mut self) {
+        self.events_at_mark = self.events.len();
+    }
+
+    /// Goes back to the latest mark. The engine does so next.
+    ///
+    /// # Errors
+    /// Something else than a failed statement has ended the transaction.
+    pub(crate) fn revive(&mut self) -> Result<(), Error> {
+        if let Some(Ended::Stopped(error)) = &self.ended {
+            return Err(error.clone());
+        }
+        self.ended = None;
+        self.events.truncate(self.events_at_mark);
+        self.meter.renew();
+        Ok(())
     }
 
     /// Whether the transaction has ended.

@@ -7,6 +7,7 @@ mod fallback;
 mod gate;
 mod oci;
 mod reasons;
+mod rehearsal;
 mod replicas;
 mod retention;
 mod rollback;
@@ -259,7 +260,8 @@ fn a_trap_in_probation_brings_the_previous_revision_back() {
                 host.get("/things/2").expect(200);
             }
         });
-        let output = deploy(&host, &component, &[]);
+        // A rehearsal would refuse it.
+        let output = deploy(&host, &component, &["--no-rehearsal"]);
         stop.store(true, Ordering::Relaxed);
         output
     });

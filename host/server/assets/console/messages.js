@@ -119,7 +119,7 @@ export const t = {
       : `${count} lines that the component logged`,
     stages: {
       verify: "Verify", compile: "Compile", describe: "Describe", bind: "Bind routes",
-      compare: "Compare APIs", check: "Self-test", migrate: "Migrate", switch: "Switch",
+      compare: "Compare APIs", check: "Self-test", rehearse: "Rehearse", migrate: "Migrate", switch: "Switch",
       canary: "Canary", shadow: "Shadow", probation: "Probation",
     },
     marks: { began: "running", passed: "passed", failed: "failed", stopped: "stopped", noted: "noted" },
@@ -129,6 +129,15 @@ export const t = {
     },
     live: (stage, mark) => `${stage}: ${mark}`,
     ended: (id, outcome) => `Deployment ${id}: ${outcome}`,
+  },
+
+  rehearsal: {
+    differences: (count) => count === 1 ? "1 difference" : `${count} differences`,
+    why: "Why",
+    example: "Example",
+    was: "The active revision",
+    now: "The new revision",
+    gone: "This example is not kept: it is too large, texts are masked, or another rehearsal came later.",
   },
 
   lines: {

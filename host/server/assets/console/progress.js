@@ -8,6 +8,7 @@ import { lineList } from "./lines.js";
 import { t } from "./messages.js";
 import { attempt } from "./notice.js";
 import { confirmAction } from "./question.js";
+import { rehearsal } from "./rehearsal.js";
 import { dismiss, refresh, state } from "./state.js";
 import { verdict } from "./verdict.js";
 
@@ -75,6 +76,7 @@ function details(line) {
     changes?.length ? breaking(line) : null,
     rejections?.length ? lineList(t.progress.rejections(rejections.length),
       rejections.map(({ reason, code }) => t.progress.rejection(code, reason)), "rejections") : null,
+    line.rehearsal ? rehearsal(line) : null,
     log?.length ? lineList(t.progress.log(log.length), log, "log") : null,
   ].filter((list) => list !== null);
   if (lists.length > 0) return lists;

@@ -110,6 +110,7 @@ pub(super) fn event(number: u64, stage: Stage, status: EventStatus) -> Event {
         breaking: Vec::new(),
         log: Vec::new(),
         rejections: Vec::new(),
+        rehearsal: None,
     }
 }
 

@@ -196,6 +196,16 @@ fn paths() -> Value {
                     each one that is returned."}),
             ),
         },
+        "/admin/rehearsal": {
+            "get": with(
+                operation("rehearsal.get", "host",
+                    "Return the requests that the latest rehearsal on this host found to end differently",
+                    &["404"], ("200", ok("`active` and `new` are digests; each of `examples` has the request, and \
+                        what both revisions did with it, as `was` and `now`.", json!({"type": "object"})))),
+                json!({"description": "They have what clients sent and what the database has. There are none \
+                    with `--record-mask`. The audit log has a line for each answer."}),
+            ),
+        },
         "/admin/openapi.json": {
             "get": operation("openapi", "host", "Describe the admin API",
                 &[], ("200", ok("This document.", json!({"type": "object"})))),

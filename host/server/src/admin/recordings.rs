@@ -1,5 +1,5 @@
-//! Recordings of requests that failed or were slow. They hold what clients sent and what the database
-//! returned, so each one that is handed out leaves an audit line.
+//! Recordings of requests that failed or were slow, and the examples of the latest rehearsal. They hold what
+//! clients sent and what the database returned, so each answer that has them leaves an audit line.
 
 use std::sync::Arc;
 
@@ -75,6 +75,23 @@ pub(super) async fn get(
         ))
     })?;
     Ok(json(StatusCode::OK, &recording))
+}
+
+/// `GET /admin/rehearsal`.
+pub(super) async fn rehearsal(
+    State(shared): State<Arc<Shared>>,
+    Extension(action): Extension<Arc<Action>>,
+) -> Result<Response, ProblemResponse> {
+    shared.app.api.recordings().ok_or_else(off)?;
+    let examples = shared.app.api.rehearsed().ok_or_else(|| {
+        AdminError::NotFound(
+            "This host has rehearsed no deployment since it started. On several hosts, ask the one that \
+             carried the deployment out."
+                .to_owned(),
+        )
+    })?;
+    action.set_component(&examples.new);
+    Ok(json(StatusCode::OK, &*examples))
 }
 
 fn off() -> AdminError {

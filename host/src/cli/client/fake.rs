@@ -197,6 +197,7 @@ pub(in crate::cli) fn event(number: u64, stage: &str, status: &str) -> Event {
         breaking: Vec::new(),
         log: Vec::new(),
         rejections: Vec::new(),
+        rehearsal: None,
     }
 }
 

@@ -24,12 +24,12 @@ const BAR: usize = 30;
 const REDRAW_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A component on this machine.
-pub(super) struct Component {
+pub(in crate::cli) struct Component {
     /// The file or the reference that it was read from.
     source: PathBuf,
     content: Bytes,
     /// SHA-256 in hex.
-    pub(super) digest: String,
+    pub(in crate::cli) digest: String,
     /// In base64.
     signature: Option<String>,
 }
@@ -37,7 +37,7 @@ pub(super) struct Component {
 impl Component {
     /// Reads a component from a file. Its signature is read from `signature`, or by default from
     /// the file beside the component.
-    pub(super) fn read(path: &Path, signature: Option<&Path>) -> Result<Self, Failure> {
+    pub(in crate::cli) fn read(path: &Path, signature: Option<&Path>) -> Result<Self, Failure> {
         let content = std::fs::read(path).map_err(|error| {
             Failure::setting("FILE", format!("cannot read {}: {error}", path.display()))
         })?;
@@ -52,7 +52,7 @@ impl Component {
     }
 
     /// Pulls a component from a registry, with its signature if it was published with one.
-    pub(super) fn pull(reference: &str, registry: &oci::Args) -> Result<Self, Failure> {
+    pub(in crate::cli) fn pull(reference: &str, registry: &oci::Args) -> Result<Self, Failure> {
         let artifact: Artifact = reference
             .parse()
             .map_err(|reason| Failure::setting("FILE", reason))?;
@@ -67,7 +67,7 @@ impl Component {
 
     /// Uploads the component, unless the host already has it and needs no signature from this
     /// upload.
-    pub(super) async fn upload<W: Write>(
+    pub(in crate::cli) async fn upload<W: Write>(
         &self,
         client: &Client,
         report: &mut Report<W>,

@@ -196,6 +196,9 @@ impl<W: Write> Report<W> {
         for line in &event.log {
             self.item(line);
         }
+        for difference in event.rehearsal.iter().flat_map(|of| &of.differences) {
+            self.item(&difference.summary);
+        }
     }
 
     /// Writes an item of a list below a stage's line.

@@ -194,6 +194,8 @@ impl Connection {
         // Prepared, because PostgreSQL then checks that the text is a single statement.
         let done = timed(deadline, self.client.execute(text, &[])).await?;
         self.busy = false;
+        // Their plans may not fit the new schema.
+        self.statements.clear();
         done.map(drop).map_err(|error| self.classify(&error))
     }
 

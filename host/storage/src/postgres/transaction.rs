@@ -391,6 +391,32 @@ impl Transaction for PostgresTransaction {
         self.state.publish(event)
     }
 
+    async fn mark(&mut self) -> Result<(), Error> {
+        self.state.check_open()?;
+        let marked = self.batch("SAVEPOINT task_host_mark").await;
+        marked.map_err(|stop| self.state.end(stop).into_error())?;
+        self.state.marked();
+        Ok(())
+    }
+
+    async fn undo(&mut self) -> Result<(), Error> {
+        self.state.revive()?;
+        let undone = self.batch("ROLLBACK TO SAVEPOINT task_host_mark").await;
+        undone.map_err(|stop| self.state.end(stop).into_error())
+    }
+
+    async fn check(&mut self) -> Result<(), Error> {
+        self.state.check_open()?;
+        if self.state.access == Access::Read {
+            return Ok(());
+        }
+        let checked = self.batch("SET CONSTRAINTS ALL IMMEDIATE").await;
+        checked.map_err(|stop| match self.state.end(stop) {
+            Stop::Logic(failure) => Error::Rejected(failure),
+            stop => stop.into_error(),
+        })
+    }
+
     async fn commit(self: Box<Self>) -> Result<(), Error> {
         match tokio::spawn(self.publish_and_commit()).await {
             Ok(outcome) => outcome,
@@ -401,14 +427,7 @@ impl Transaction for PostgresTransaction {
     }
 
     async fn rehearse(mut self: Box<Self>) -> Result<(), Error> {
-        self.state.check_open()?;
-        if self.state.access == Access::Write {
-            let checked = self.batch("SET CONSTRAINTS ALL IMMEDIATE").await;
-            checked.map_err(|stop| match stop {
-                Stop::Logic(failure) => Error::Rejected(failure),
-                stop => stop.into_error(),
-            })?;
-        }
+        self.check().await?;
         self.rollback().await
     }
 

@@ -28,6 +28,8 @@ pub(super) const COMMIT: &str = host!("COMMIT");
 pub(super) const ROLLBACK: &str = host!("ROLLBACK");
 pub(super) const BEGIN_STEP: &str = host!("SAVEPOINT task_host_step");
 pub(super) const UNDO_STEP: &str = host!("ROLLBACK TO task_host_step");
+pub(super) const MARK: &str = host!("SAVEPOINT task_host_mark");
+pub(super) const UNDO: &str = host!("ROLLBACK TO task_host_mark");
 pub(super) const END_STEP: &str = host!("RELEASE task_host_step");
 
 /// How many old rows are deleted in one transaction: a few milliseconds of the writer's time.

@@ -469,6 +469,29 @@ impl Transaction for SqliteTransaction {
         self.state.publish(event)
     }
 
+    async fn mark(&mut self) -> Result<(), Error> {
+        self.host(|sqlite| schema::run(sqlite, schema::MARK))?;
+        self.state.marked();
+        Ok(())
+    }
+
+    async fn undo(&mut self) -> Result<(), Error> {
+        self.state.revive()?;
+        // INSERT OR ROLLBACK has undone everything, and the mark with it.
+        if !self.lease.connection().in_transaction() {
+            return Err(self.state.end(Error::Conflict.into()).into_error());
+        }
+        self.host(|sqlite| schema::run(sqlite, schema::UNDO))
+    }
+
+    async fn check(&mut self) -> Result<(), Error> {
+        // SQLite itself checks deferred keys only in COMMIT.
+        match self.host(|sqlite| run_blocking(|| schema::dangling_key(sqlite)))? {
+            Some(table) => Err(Error::Rejected(Failure::dangling_key(&table))),
+            None => Ok(()),
+        }
+    }
+
     async fn commit(self: Box<Self>) -> Result<(), Error> {
         let writes = self.state.access == Access::Write;
         let (engine, number) = self.commit_unsynced()?;
@@ -480,11 +503,8 @@ impl Transaction for SqliteTransaction {
     }
 
     async fn rehearse(mut self: Box<Self>) -> Result<(), Error> {
-        // SQLite itself checks deferred keys only in COMMIT.
-        match self.host(|sqlite| run_blocking(|| schema::dangling_key(sqlite)))? {
-            Some(table) => Err(Error::Rejected(Failure::dangling_key(&table))),
-            None => self.rollback().await,
-        }
+        self.check().await?;
+        self.rollback().await
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), Error> {

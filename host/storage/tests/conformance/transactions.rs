@@ -15,6 +15,9 @@ conformance! {
     a_failed_statement_spends_the_transaction,
     a_deferred_constraint_is_the_logics_fault_at_the_commit,
     a_rehearsal_finds_what_a_commit_would_find_and_keeps_nothing,
+    going_back_to_a_mark_undoes_rows_ids_events_and_failures,
+    a_read_keeps_its_snapshot_when_it_goes_back_to_a_mark,
+    what_has_ended_a_transaction_otherwise_is_not_undone,
 }
 
 async fn a_commit_keeps_everything_and_a_drop_keeps_nothing(engine: Engine) {
@@ -256,5 +259,79 @@ async fn many_writers_and_readers_lose_no_update() {
     assert_eq!(
         integer(&mut *reader(&*database).await, "SELECT rank FROM notes").await,
         161
+    );
+}
+
+async fn going_back_to_a_mark_undoes_rows_ids_events_and_failures(engine: Engine) {
+    let database = fresh(engine).await;
+    let end = database.feed().end().await.unwrap();
+    let tight = Budget {
+        statements: 3,
+        ..generous()
+    };
+    let mut marked = database.begin(Access::Write, tight).await.unwrap();
+    execute(&mut *marked, "INSERT INTO notes (title) VALUES ('kept')")
+        .await
+        .unwrap();
+    marked.mark().await.unwrap();
+    for _ in 0..3 {
+        let event = Event::new("note.made".into(), "1".into(), Vec::new()).unwrap();
+        marked.publish(event).unwrap();
+        execute(&mut *marked, "INSERT INTO notes (title) VALUES ('undone')")
+            .await
+            .unwrap();
+        execute(&mut *marked, "INSERT INTO notes (title) VALUES ('kept')")
+            .await
+            .unwrap_err();
+        assert!(marked.spent());
+        marked.undo().await.unwrap();
+        assert!(!marked.spent());
+        // A constraint that holds until the commit is checked, and its breach undone.
+        execute(&mut *marked, "INSERT INTO promises (note) VALUES (7)")
+            .await
+            .unwrap();
+        assert!(matches!(marked.check().await, Err(Error::Rejected(_))));
+        marked.undo().await.unwrap();
+    }
+    marked.check().await.unwrap();
+    marked.commit().await.unwrap();
+    assert_eq!(notes(&*database).await, 1);
+    let events = database.feed().after(&end, 10).await.unwrap();
+    assert_eq!(events.map(|events| events.len()), Some(0));
+    write(&*database, "INSERT INTO notes (title) VALUES ('next')").await;
+    let last = integer(&mut *reader(&*database).await, "SELECT max(id) FROM notes").await;
+    match engine {
+        Engine::Sqlite => assert_eq!(last, 2),
+        // A sequence does not go back.
+        Engine::Postgres => assert!(last > 2, "{last}"),
+    }
+}
+
+async fn a_read_keeps_its_snapshot_when_it_goes_back_to_a_mark(engine: Engine) {
+    let database = fresh(engine).await;
+    let mut reading = reader(&*database).await;
+    reading.mark().await.unwrap();
+    let count = "SELECT count(*) FROM notes";
+    assert_eq!(integer(&mut *reading, count).await, 0);
+    reading.undo().await.unwrap();
+    write(&*database, "INSERT INTO notes (title) VALUES ('a')").await;
+    query(&mut *reading, "SELECT nothing").await.unwrap_err();
+    reading.undo().await.unwrap();
+    assert_eq!(integer(&mut *reading, count).await, 0);
+}
+
+async fn what_has_ended_a_transaction_otherwise_is_not_undone(engine: Engine) {
+    let database = fresh(engine).await;
+    let none = Budget {
+        statements: 0,
+        ..generous()
+    };
+    let mut limited = database.begin(Access::Write, none).await.unwrap();
+    limited.mark().await.unwrap();
+    let ended = limited.execute("DELETE FROM notes", &[]).await;
+    assert_eq!(ended, Err(Error::Limit(storage::Limit::Statements)));
+    assert_eq!(
+        limited.undo().await,
+        Err(Error::Limit(storage::Limit::Statements))
     );
 }

@@ -11,13 +11,14 @@ use crate::harness::{Host, Setup, run};
 use crate::hostile::probe::Probe;
 
 /// The stages at which a deployment can be killed, with its outcome and code after the restart.
-const DEPLOY_STAGES: [(&str, &str, &str); 11] = [
+const DEPLOY_STAGES: [(&str, &str, &str); 12] = [
     ("verify", "rejected", "host-stopped"),
     ("compile", "rejected", "host-stopped"),
     ("describe", "rejected", "host-stopped"),
     ("bind", "rejected", "host-stopped"),
     ("compare", "rejected", "host-stopped"),
     ("check", "rejected", "host-stopped"),
+    ("rehearse", "rejected", "host-stopped"),
     ("migrate", "rejected", "host-stopped"),
     // The migrations are applied, and the registry still has the old component active.
     ("switch", "rejected", "host-stopped"),
@@ -40,6 +41,8 @@ const ROLLBACK_STAGES: [(&str, bool); 5] = [
 /// Runs a command, kills the host at a stage, and starts it again.
 fn crash(setup: &Setup, arguments: &[&str], stage: &str) -> Host {
     let host = setup.clone().flag("--pause-before", stage).start();
+    // Something to rehearse the deployment on.
+    host.get("/things/1").expect(200);
     begin(&host, arguments, stage);
     host.kill();
     setup.start()

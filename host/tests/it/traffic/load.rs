@@ -157,7 +157,9 @@ fn a_revision_that_traps_on_every_third_call_is_rolled_back_under_load() {
             failed.fetch_add(1, Relaxed);
         }
     };
-    let (output, answered) = under_load(&host, request, || deploy(&host, &component, &[]));
+    // A rehearsal would refuse it.
+    let deploying = || deploy(&host, &component, &["--no-rehearsal"]);
+    let (output, answered) = under_load(&host, request, deploying);
     output.says(1, &["requests failed"]);
     assert_eq!(latest(&host)["code"], "probation-failed");
     let (answered, failed) = (answered as f64, failed.into_inner() as f64);

@@ -117,7 +117,9 @@ fn the_schemas_have_the_members_that_are_sent() {
     compare("RevisionSecond", &second);
     let (now, seconds) = (1, vec![second]);
     compare("Figures", &Figures { now, seconds });
-    let order = json!({"digest": "", "message": "", "git_revision": ""});
+    let order = json!({
+        "digest": "", "message": "", "git_revision": "", "rehearse": 1, "rehearse_strict": true
+    });
     compare("Order", &serde_json::from_value::<Order>(order).unwrap());
 }
 

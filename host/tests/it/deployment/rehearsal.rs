@@ -1,0 +1,229 @@
+//! Deployments are rehearsed on requests that clients sent: differences are shown before the switch, and
+//! nothing of a rehearsal can be seen afterwards.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::{
+    Built, built, built_of, deploy, deploy_successfully, latest, revision, short_probation, status,
+    trapping,
+};
+use crate::harness::{self, Host, Setup, run, task_host};
+use crate::hostile::probe::Probe;
+
+/// The result of the rehearsal of the latest deployment.
+fn rehearsal(host: &Host) -> Value {
+    let deployment = latest(host);
+    let events = deployment["events"].as_array().expect("events");
+    let noted = events.iter().find(|event| event["rehearsal"].is_object());
+    noted.map_or(Value::Null, |event| event["rehearsal"].clone())
+}
+
+/// The digest of the active component, without a request that would be sampled.
+fn active(host: &Host) -> Value {
+    status(host)["active"]["digest"].clone()
+}
+
+/// The same component with another digest.
+fn same_with_another_digest(name: &str, number: u8) -> Built {
+    let mut bytes = fs::read(harness::built(name)).expect("a component");
+    // A custom section with a name of one byte.
+    bytes.extend([0, 3, 1, b'n', number]);
+    built_of(&bytes)
+}
+
+#[test]
+fn a_difference_is_shown_before_the_switch_and_a_strict_rehearsal_refuses_it() {
+    let host = short_probation().start();
+    let before = active(&host);
+    for id in [1, 2, 3] {
+        host.get(&format!("/things/{id}")).expect(200);
+    }
+    let other = built(&Probe::good().returning("secret"));
+    let difference = "GET /things/{id}: 3 of 3 differ in the body: is another text (request ";
+    let output = deploy(&host, &other, &["--rehearse-strict"]);
+    output.says(1, &["rehearsal-differs", difference]);
+    assert_eq!(active(&host), before);
+    assert_eq!(latest(&host)["code"], "rehearsal-differs");
+
+    let output = deploy(&host, &other, &["--dry-run", "--rehearse", "2"]);
+    output.says(0, &["GET /things/{id}: 2 of 2 differ"]);
+    let rehearsed = rehearsal(&host);
+    assert_eq!(rehearsed["compared"], 2);
+    assert_eq!(rehearsed["differences"][0]["part"], "body");
+    assert!(!rehearsed.to_string().contains("secret"), "{rehearsed}");
+    // The whole example is asked for on its own, and leaves a line in the audit log.
+    let examples = host
+        .admin("GET", "/admin/rehearsal")
+        .send()
+        .expect(200)
+        .json();
+    assert_eq!(examples["new"], other.digest());
+    let [example] = &examples["examples"].as_array().expect("a list")[..] else {
+        panic!("{examples}")
+    };
+    assert_eq!(example["path"], "/things/3");
+    assert_eq!(
+        (&example["was"]["body"], &example["now"]["body"]),
+        (&json!("a thing"), &json!("secret"))
+    );
+    let audited = host.log.find(|line| line["action"] == "rehearsal.get");
+    assert_eq!(audited.expect("an audit line")["outcome"], "accepted");
+
+    let output = deploy(&host, &other, &["--dry-run", "--no-rehearsal"]);
+    assert_eq!((output.code, rehearsal(&host)), (Some(0), Value::Null));
+    deploy(&host, &other, &[]).says(0, &[difference]);
+    assert_ne!(active(&host), before);
+}
+
+#[test]
+fn a_host_that_masks_texts_keeps_no_examples() {
+    let host = short_probation().flag("--record-mask", "*").start();
+    host.admin("GET", "/admin/rehearsal").send().expect(404);
+    revision(&host);
+    let other = built(&Probe::good().returning("secret"));
+    deploy(&host, &other, &["--dry-run"]).says(0, &["1 of 1 differs in the body"]);
+    let examples = host
+        .admin("GET", "/admin/rehearsal")
+        .send()
+        .expect(200)
+        .json();
+    assert_eq!(examples["examples"], json!([]));
+}
+
+#[test]
+fn logic_that_traps_on_a_request_that_worked_is_refused_unless_nothing_is_rehearsed() {
+    let host = short_probation().start();
+    let before = active(&host);
+    host.get("/things/2").expect(200);
+    host.request("GET", "/things/1")
+        .header("x-request-id", "worked")
+        .send()
+        .expect(200);
+    let component = built(&trapping());
+    let output = deploy(&host, &component, &[]);
+    output.says(
+        1,
+        &[
+            "rehearsal-trapped",
+            "1 of 2 fails with 500 logic-trapped now, was 200 (request worked)",
+        ],
+    );
+    let reason = rehearsal(&host)["differences"][0]["reason"].to_string();
+    assert!(reason.contains("unreachable"), "{reason}");
+    // No client's request has failed, and nothing counts against a revision.
+    let active = status(&host)["active"].clone();
+    assert_eq!(
+        (&active["digest"], &active["failures"]),
+        (&before, &json!(0))
+    );
+    let recordings = host.admin("GET", "/admin/recordings").send().expect(200);
+    assert_eq!(recordings.json(), json!([]));
+    deploy_successfully(&host, &component, &["--no-rehearsal"]);
+}
+
+#[test]
+fn a_host_that_records_nothing_samples_nothing() {
+    let host = Probe::good().setup().flag("--recordings", "0").start();
+    revision(&host);
+    let component = built(&Probe::good().returning("other"));
+    deploy_successfully(&host, &component, &["--dry-run", "--rehearse-strict"]);
+    assert_eq!(rehearsal(&host), Value::Null);
+}
+
+#[test]
+fn rehearsed_writes_leave_no_row_no_event_and_no_id() {
+    let host = Setup::tasks().flag("--probation", "0s").start();
+    let new = json!({"title": "first", "category": "testing"});
+    for _ in 0..3 {
+        host.request("POST", "/tasks").json(&new).send().expect(201);
+    }
+    host.request("PATCH", "/tasks/1")
+        .json(&json!({"status": "completed"}))
+        .send()
+        .expect(200);
+    host.request("DELETE", "/tasks/3").send().expect(200);
+    host.request("POST", "/tasks")
+        .json(&json!({"title": ""}))
+        .send()
+        .expect(422);
+    let before = host.get("/tasks").expect(200).json();
+    let events = || host.get("/tasks/stats/summary").expect(200).json();
+    let figures = events();
+
+    let same = same_with_another_digest("tasks.wasm", 1);
+    deploy_successfully(&host, &same, &["--rehearse-strict"]);
+    let rehearsed = rehearsal(&host);
+    // On PostgreSQL each run takes another id; what differs by chance does not count.
+    assert_eq!(rehearsed["different"], 0, "{rehearsed}");
+    assert_eq!(
+        (&rehearsed["compared"], &rehearsed["skipped"]),
+        (&json!(8), &json!(0)),
+        "{rehearsed}"
+    );
+
+    assert_eq!(host.get("/tasks").expect(200).json(), before);
+    assert_eq!(events(), figures);
+    let next = host
+        .request("POST", "/tasks")
+        .json(&new)
+        .send()
+        .expect(201)
+        .json();
+    if std::env::var_os("TASK_HOST_TEST_ENGINE").is_none() {
+        assert_eq!(next["id"], 4);
+    }
+}
+
+#[test]
+fn new_logic_is_rehearsed_on_its_own_schema() {
+    let host = short_probation().start();
+    revision(&host);
+    let migrated = Probe::good()
+        .returning("other")
+        .migration("0001-more", "create table more (id integer)");
+    let output = deploy(&host, &built(&migrated), &["--dry-run"]);
+    output.says(0, &["GET /things/{id}: 1 of 1 differs in the body"]);
+    deploy_successfully(&host, &built(&migrated), &[]);
+}
+
+#[test]
+fn compare_reports_a_rehearsal_as_markdown_and_switches_nothing() {
+    let host = short_probation().start();
+    let before = revision(&host);
+    let compare = |arguments: &[&str]| {
+        let mut command = task_host();
+        command.arg("compare").args(arguments);
+        command.args(["--against", &format!("http://{}", host.admin_address)]);
+        run(command)
+    };
+    let old = built(&Probe::good());
+    let new = built(&Probe::good().returning("other"));
+    let output = compare(&[old.path(), new.path()]);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    for line in [
+        "**1 of 1 sampled requests ends differently.**",
+        "| `GET /things/{id}` | 1 of 1 | body | is another text |",
+    ] {
+        assert!(output.stdout.contains(line), "{}", output.stdout);
+    }
+    assert_eq!(revision(&host), before);
+    // Without the old component, with whatever is active.
+    assert_eq!(compare(&[new.path()]).code, Some(0));
+    let output = compare(&[new.path(), old.path()]);
+    output.says(1, &["the host serves", "not"]);
+    let output = compare(&["--strict", new.path()]);
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    let output = compare(&[built(&trapping_always()).path()]);
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    assert!(
+        output.stdout.contains("rehearsal-trapped"),
+        "{}",
+        output.stdout
+    );
+}
+
+fn trapping_always() -> Probe {
+    Probe::good().at("get", "unreachable")
+}
