@@ -213,6 +213,38 @@ def test_a_canary_gets_its_share_then_more_then_everything(
     assert host.revision() == digest(component)
 
 
+def test_a_canary_in_steps_shows_each_step_with_its_mark(
+    page, host, tmp_path, assert_accessible
+):
+    before = host.revision()
+    component = variant(tmp_path, "stepwise")
+    choose(page, component)
+    page.get_by_label("Canary").check()
+    page.get_by_label("In steps, by itself").check()
+    page.get_by_label("Shares in percent").fill("25, 10")
+    press(page, "Deploy")
+    expect(page.get_by_role("alert").filter(has_text="Give rising shares")).to_be_visible()
+    page.get_by_label("Shares in percent").fill("10, 25%, 50")
+    page.get_by_label("Minutes at each share").fill("30")
+    page.get_by_label("Promote by itself").check()
+    assert_accessible(page)
+    press(page, "Deploy")
+    steps = progress(page).get_by_role("list", name="Steps of deployment").get_by_role("listitem")
+    expect(steps).to_have_count(4)
+    expect(steps.nth(0)).to_contain_text("10 % running")
+    expect(steps.nth(3)).to_contain_text("all clients ahead")
+    bar = progress(page).get_by_role("progressbar", name="At 10 %")
+    expect(bar).to_be_visible()
+    expect(progress(page)).to_contain_text("then 25 %")
+    assert_accessible(page)
+    assert_fits(page)
+    press(page, f"Undo this deployment: back to {before}")
+    confirm(page, "Undo")
+    expect(steps.nth(0)).to_contain_text("stopped")
+    expect(steps.nth(1)).to_contain_text("skipped")
+    assert host.revision() == before
+
+
 def test_a_shadow_reports_what_it_compared_and_never_answers_clients(
     page, host, tmp_path, assert_accessible
 ):

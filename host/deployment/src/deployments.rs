@@ -316,13 +316,10 @@ impl Admin for Deployments {
 
     async fn deployment(&self, id: i64) -> Result<Option<Deployment>, AdminError> {
         let row = self.registry().deployment(id).await?;
-        Ok(row.map(|row| {
-            let mut deployment = history::deployment(row);
+        Ok(row.map(|row| match self.rollouts.journal(id) {
             // The registry has the events up to the latest stage.
-            if let Some(journal) = self.rollouts.journal(id) {
-                deployment.events = journal.events();
-            }
-            deployment
+            Some(journal) => history::with_events(row, journal.events()),
+            None => history::deployment(row),
         }))
     }
 

@@ -35,6 +35,7 @@ pub(crate) struct Journal {
 struct More {
     detail: Option<String>,
     took: Option<Duration>,
+    canary_percent: Option<f64>,
     breaking: Vec<String>,
     log: Vec<String>,
     rejections: Vec<StageRejection>,
@@ -153,6 +154,13 @@ impl Journal {
     /// registry fails, the deployment continues: its next change decides, not the record.
     pub(crate) async fn begin(&self, stage: Stage) {
         self.note(stage, EventStatus::Began, None);
+        self.record(stage).await;
+        self.reach(stage).await;
+    }
+
+    /// Records in the registry how far the deployment is, with the events so far. A failure is only
+    /// logged.
+    pub(crate) async fn record(&self, stage: Stage) {
         let registry = self.database.registry();
         let report = self.report();
         let advanced = registry.advance_deployment(self.id, stage.into(), &report);
@@ -163,7 +171,6 @@ impl Journal {
                 self.id
             );
         }
-        self.reach(stage).await;
     }
 
     /// Marks a point at which crash tests can stop the deployment: a stage, or the text of another
@@ -188,6 +195,16 @@ impl Journal {
             ..More::default()
         };
         self.add(stage, status, more);
+    }
+
+    /// Adds an event from which on the canary gets this share of the clients.
+    pub(crate) fn note_share(&self, status: EventStatus, percent: f64, detail: String) {
+        let more = More {
+            detail: Some(detail),
+            canary_percent: Some(percent),
+            ..More::default()
+        };
+        self.add(Stage::Canary, status, more);
     }
 
     /// Adds the lines that the component logged in a stage, if any.
@@ -304,6 +321,7 @@ impl Journal {
         let More {
             detail,
             took,
+            canary_percent,
             breaking,
             log,
             rejections,
@@ -327,6 +345,7 @@ impl Journal {
             status: status.into(),
             detail,
             duration_ms: took.map(|took| took.as_secs_f64() * 1e3),
+            canary_percent,
             breaking,
             log,
             rejections,

@@ -48,6 +48,7 @@ static FILES: LazyLock<Vec<(&'static str, File)>> = LazyLock::new(|| {
         file!("lit-html.js", "../assets/lit-html/lit-html.js", SCRIPT),
         file!("api.js", SCRIPT),
         file!("app.js", SCRIPT),
+        file!("canary_form.js", SCRIPT),
         file!("candidate.js", SCRIPT),
         file!("charts.js", SCRIPT),
         file!("deploy.js", SCRIPT),
@@ -66,6 +67,7 @@ static FILES: LazyLock<Vec<(&'static str, File)>> = LazyLock::new(|| {
         file!("share.js", SCRIPT),
         file!("state.js", SCRIPT),
         file!("statements.js", SCRIPT),
+        file!("steps.js", SCRIPT),
         file!("timeline.js", SCRIPT),
         file!("verdict.js", SCRIPT),
     ];

@@ -78,7 +78,7 @@ export const t = {
     all: "All requests at once",
     allHint: "Followed by a probation: if it fails, it is rolled back automatically.",
     canary: "Canary",
-    canaryHint: "Some clients first. The rest follow when you promote it.",
+    canaryHint: "Some clients first. The rest follow when it is promoted.",
     share: "Share of clients",
     shadow: "Shadow",
     shadowHint: "Repeats reads and compares the results. Never answers clients.",
@@ -95,6 +95,36 @@ export const t = {
     badSignature: (name) => `${name} is not a valid signature. Choose the .sig file that task-host sign wrote.`,
     tooMany: "Choose one component at a time.",
     refusedHint: { "refused-before": "Select “Retry after an earlier rollback” to deploy it again." },
+  },
+
+  canary: {
+    stepwise: "In steps, by itself",
+    stepwiseHint: "It goes on when a share has had its time, enough requests, and few failures.",
+    shares: "Shares in percent",
+    minutes: "Minutes at each share, at least",
+    promote: "Promote by itself",
+    promoteHint: "After the last share. Otherwise it keeps the last share until you promote it.",
+    badShares: "Give rising shares between 0 and 100, separated by commas, such as 10, 25, 50.",
+    badMinutes: "Give the minutes at each share as a number above 0.",
+    oneShare: "Give several shares, or select “Promote by itself”.",
+  },
+
+  steps: {
+    title: (id) => `Steps of deployment ${id}`,
+    share: (percent) => percent === "100" ? "all clients" : `${percent} %`,
+    states: {
+      ahead: "ahead", running: "running", passed: "passed", failed: "failed", stopped: "stopped",
+      skipped: "skipped",
+    },
+    since: (time) => `since ${time}`,
+    time: (percent, elapsed, least) => `At ${percent} % ${elapsed} of ${least}`,
+    requests: (count) => count === 1 ? "1 request" : `${count} requests`,
+    next: (share) => `then ${share}`,
+    last: "then you promote it",
+    waits: {
+      "too-few-requests": "waits for more requests",
+      "too-many-failures": "waits until its failures are within the limit",
+    },
   },
 
   progress: {

@@ -7,6 +7,7 @@ import { t } from "./messages.js";
 import { stageList } from "./progress.js";
 import { rollBack } from "./revisions.js";
 import { state } from "./state.js";
+import { steps } from "./steps.js";
 
 const COLLAPSED_COUNT = 6;
 
@@ -37,6 +38,7 @@ function entry(deployment) {
           ended ? `, ${t.timeline.took(between(began, ended))}` : nothing}</p>
       ${deployment.message ? html`<p class="message" dir="auto">${deployment.message}</p>` : nothing}
       ${facts(deployment)}
+      ${ended ? steps(deployment) : nothing}
       ${reason(deployment)}
       ${events.length === 0 ? nothing : html`
         <details><summary>${t.timeline.stages}<span class="away"> #${id}</span></summary>

@@ -22,6 +22,11 @@ use deployment::model::Order;
 const LIMIT: u32 = 50;
 const HIGHEST_LIMIT: u32 = 1000;
 
+/// How many shares of a canary may follow the first one.
+const MOST_STEPS: usize = 20;
+/// How long a step of a canary may take at least.
+const LONGEST_STEP_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+
 /// `POST /admin/deployments`.
 pub(super) async fn start(
     State(shared): State<Arc<Shared>>,
@@ -33,6 +38,7 @@ pub(super) async fn start(
     order.digest = valid_digest(&order.digest)?;
     action.set_component(&order.digest);
     check_percent(order.canary_percent)?;
+    check_steps(&order)?;
     let actor = action.actor.clone();
     let id = shared
         .call(|admin| async move { admin.deploy(order, &actor).await })
@@ -75,6 +81,44 @@ fn check_percent(percent: Option<f64>) -> Result<(), ProblemResponse> {
         }
         _ => Ok(()),
     }
+}
+
+/// Checks the steps of a canary: each has a larger share than the one before it, and takes a time.
+fn check_steps(order: &Order) -> Result<(), ProblemResponse> {
+    let steps = &order.canary_steps;
+    let by_itself = !steps.is_empty() || order.promote_by_itself;
+    let Some(first) = order.canary_percent else {
+        return match by_itself || order.canary_step_ms.is_some() {
+            true => Err(invalid(
+                "#/canary_percent",
+                "is needed for a canary in steps: the share to begin with",
+            )),
+            false => Ok(()),
+        };
+    };
+    if steps.len() > MOST_STEPS {
+        let detail = format!("must be at most {MOST_STEPS} shares");
+        return Err(invalid("#/canary_steps", detail));
+    }
+    let mut before = first;
+    for (index, &share) in steps.iter().enumerate() {
+        if !(share > before && share < 100.0) {
+            return Err(invalid(
+                format!("#/canary_steps/{index}"),
+                format!("must be above {before}, the share before it, and below 100"),
+            ));
+        }
+        before = share;
+    }
+    let fault = match (order.canary_step_ms, by_itself) {
+        (None, true) => "is needed: how long the canary keeps each share at least",
+        (Some(_), false) => "has no effect without canary_steps or promote_by_itself",
+        (Some(least), true) if !(1..=LONGEST_STEP_MS).contains(&least) => {
+            "must be from 1 to 2592000000, which is 30 days"
+        }
+        _ => return Ok(()),
+    };
+    Err(invalid("#/canary_step_ms", fault))
 }
 
 /// The share of clients that a canary gets.

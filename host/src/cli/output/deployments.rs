@@ -60,6 +60,11 @@ fn words(deployment: &Deployment) -> Option<String> {
         .as_ref()
         .map(|message| format!("\"{message}\""));
     let trial = match (deployment.canary_percent, deployment.shadow) {
+        (Some(_), _) if !deployment.canary_steps.is_empty() => {
+            let shares = deployment.canary_steps.iter().map(|step| step.percent);
+            let shares: Vec<String> = shares.map(|share| format!("{share} %")).collect();
+            Some(format!("canary {}", shares.join(", ")))
+        }
         (Some(percent), _) => Some(format!("canary {percent} %")),
         (None, true) => Some("shadow".to_owned()),
         (None, false) => None,

@@ -7,7 +7,8 @@ use crate::cli::output::format;
 use crate::stdout::Stdout;
 use contract::deployment::Stage;
 use deployment::model::{
-    ReplicaStatus, RevisionStatus, ShadowReport, ShadowSample, Status, VerdictStatus,
+    CanaryStep, ReplicaStatus, RevisionStatus, ShadowReport, ShadowSample, Status, StepStatus,
+    VerdictStatus,
 };
 use server::{Failure as FailedRequest, Figures, RevisionSecond};
 
@@ -281,6 +282,7 @@ fn a_verdict_says_how_far_it_is() {
         other_failures: 4,
         limit_percent: 5.1,
         minimum_requests: 20,
+        step: None,
     });
     let expected = "\
 probation: 23.0 s of 1 min 0 s, 12 requests, 0 failed (0.0 % against 0.1 %,
@@ -288,6 +290,76 @@ limit 5.1 %); too few to judge, 20 are needed
 ";
     let shown = text(&snapshot);
     assert!(shown.contains(expected), "{shown}");
+}
+
+#[test]
+fn the_steps_of_a_canary_have_a_mark_each() {
+    let mut snapshot = idle(status());
+    let mut running = deployment("running");
+    let states = [
+        (10.0, "passed"),
+        (25.0, "running"),
+        (50.0, "ahead"),
+        (100.0, "ahead"),
+    ];
+    running.canary_steps = states
+        .map(|(percent, state)| CanaryStep {
+            percent,
+            state: state.to_owned(),
+            began_at: None,
+        })
+        .to_vec();
+    snapshot.status.deployment = Some(running);
+    let mut verdict = VerdictStatus {
+        stage: Stage::Canary.into(),
+        elapsed_ms: 150_000,
+        window_ms: None,
+        requests: 300,
+        failures: 3,
+        other_requests: 900,
+        other_failures: 9,
+        limit_percent: 6.0,
+        minimum_requests: 20,
+        step: Some(StepStatus {
+            percent: 25.0,
+            elapsed_ms: 30_000,
+            least_ms: 120_000,
+            requests: 7,
+            next_percent: Some(50.0),
+            waits_for: None,
+        }),
+    };
+    for (next_percent, waits_for, expected) in [
+        (Some(50.0), None, "at 25 %: 30.0 s of 2 min 0 s, then 50 %"),
+        (
+            Some(100.0),
+            None,
+            "at 25 %: 30.0 s of 2 min 0 s, then all clients",
+        ),
+        (
+            Some(50.0),
+            Some("too-few-requests"),
+            "at 25 %: it waits for requests, after 7 in this step",
+        ),
+        (
+            Some(50.0),
+            Some("too-many-failures"),
+            "at 25 %: it waits until its failures are within the limit",
+        ),
+        (None, None, "at 25 %: then an operator promotes it"),
+    ] {
+        if let Some(step) = &mut verdict.step {
+            step.next_percent = next_percent;
+            step.waits_for = waits_for.map(str::to_owned);
+        }
+        snapshot.status.verdict = Some(verdict.clone());
+        let shown = text(&snapshot);
+        let flat = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains(expected), "{shown}");
+        let steps = "\nsteps: ✓ 10 %  … 25 %  ○ 50 %  ○ 100 %\n";
+        // A sentence is wrapped at its words.
+        assert!(shown.contains(&steps.replace("  ", " ")), "{shown}");
+    }
 }
 
 /// Returns a page as one text.
