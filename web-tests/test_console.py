@@ -66,6 +66,20 @@ def test_requests_are_charted_by_revision_and_failed_ones_are_listed(
     assert_accessible(page)
 
 
+def test_failures_of_one_route_and_place_are_counted_together(page, host, assert_accessible):
+    groups = page.get_by_role("region", name="Failures by place").locator(".failures > li")
+    for _ in range(3):
+        request_id = host.get("/naughty/write-then-trap", method="POST")[1]["x-request-id"]
+    group = groups.filter(has_text="/naughty/write-then-trap")
+    expect(group).to_have_count(1)
+    expect(group).to_contain_text(request_id)
+    expect(group).to_contain_text("logic-trapped")
+    expect(group).to_contain_text("times")
+    group.locator("summary", has_text="Recording").click()
+    expect(group.get_by_role("row").filter(has_text="insert into counters")).to_be_visible()
+    assert_accessible(page)
+
+
 def test_slow_statements_are_listed_with_their_plan(open_page, tmp_path, cache, assert_accessible):
     host = ConsoleHost(tmp_path, cache, slow_statement="1ns")
     try:

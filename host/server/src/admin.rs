@@ -55,7 +55,7 @@ const UPLOADS: usize = 2;
 
 /// Every route of the admin API.
 #[rustfmt::skip] // One line each.
-fn routes() -> [Route; 18] {
+fn routes() -> [Route; 19] {
     let (get, post) = (Method::GET, Method::POST);
     [
         route(&post, "/admin/components", "components.upload", components::upload),
@@ -72,6 +72,7 @@ fn routes() -> [Route; 18] {
         route(&get, "/admin/status", "status", deployments::status),
         route(&get, "/admin/figures", "figures", recent::figures),
         route(&get, "/admin/failures", "failures", recent::failures),
+        route(&get, "/admin/failures/groups", "failures.groups", recent::failure_groups),
         route(&get, "/admin/statements", "statements", slow::statements),
         route(&get, "/admin/recordings", "recordings.list", recordings::list),
         route(&get, "/admin/recordings/{id}", "recordings.get", recordings::get),

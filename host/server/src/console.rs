@@ -53,6 +53,7 @@ static FILES: LazyLock<Vec<(&'static str, File)>> = LazyLock::new(|| {
         file!("charts.js", SCRIPT),
         file!("deploy.js", SCRIPT),
         file!("failures.js", SCRIPT),
+        file!("groups.js", SCRIPT),
         file!("figures.js", SCRIPT),
         file!("format.js", SCRIPT),
         file!("lines.js", SCRIPT),

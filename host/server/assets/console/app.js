@@ -6,6 +6,7 @@ import { charts } from "./charts.js";
 import { deploy } from "./deploy.js";
 import { failures } from "./failures.js";
 import { time } from "./format.js";
+import { failureGroups } from "./groups.js";
 import { login } from "./login.js";
 import { t } from "./messages.js";
 import * as notices from "./notice.js";
@@ -48,7 +49,7 @@ function page() {
       </div>
       <div class="columns">
         ${timeline(redraw)}
-        <div>${failures(redraw)}${statements(redraw)}</div>
+        <div>${failureGroups(redraw)}${failures(redraw)}${statements(redraw)}</div>
       </div>
     </main>`;
 }

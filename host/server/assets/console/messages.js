@@ -235,6 +235,18 @@ export const t = {
     revision: (digest) => `on ${digest}`,
   },
 
+  groups: {
+    heading: "Failures by place",
+    hint: "all since this host started",
+    times: (count) => count === "1" ? "once" : `${count} times`,
+    in: "in",
+    first: "first",
+    last: "last",
+    others: (count) => `${count} more of groups that are not kept any more.`,
+    all: (count) => `Show all ${count}`,
+    fewer: "Show fewer",
+  },
+
   statements: {
     heading: "Slow statements",
     hint: "of the logic, since this host started",

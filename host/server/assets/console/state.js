@@ -27,6 +27,8 @@ export const state = {
   /** The digests of the components that the host has stored. Null until they are read. */
   components: null,
   failures: [],
+  /** All failed requests, counted in groups. */
+  failureGroups: { groups: [], others: 0 },
   /** The slow statements of the logic. */
   statements: [],
   figures: [],
@@ -86,7 +88,7 @@ export function logOut() {
   stopFollowing();
   Object.assign(state, {
     phase: "login", refusal: null, status: null, deployments: [], components: null, failures: [], statements: [], figures: [],
-    followed: null,
+    failureGroups: { groups: [], others: 0 }, followed: null,
   });
   onChange();
 }
@@ -144,7 +146,10 @@ async function update() {
     state.components = new Set((await read("admin/components")).map(({ digest }) => digest));
   }
   const hasFailures = figures.seconds.some((second) => second.failures > 0);
-  if (hasFailures || pollCount % RARE_POLLS === 0) state.failures = await read("admin/failures");
+  if (hasFailures || pollCount % RARE_POLLS === 0) {
+    state.failures = await read("admin/failures");
+    state.failureGroups = await read("admin/failures/groups");
+  }
   if (pollCount % RARE_POLLS === 0) state.statements = await read("admin/statements");
   pollCount += 1;
   if (running !== undefined && following?.id !== running) follow(running);

@@ -177,6 +177,14 @@ fn paths() -> Value {
             "get": operation("failures", "host", "List the last requests that failed",
                 &[], ("200", ok("At most 100, the latest first.", list_of("Failure")))),
         },
+        "/admin/failures/groups": {
+            "get": with(
+                operation("failures.groups", "host", "Count the requests that failed, in groups",
+                    &[], ("200", ok("The groups of at most 200 kinds of failures.", schema("FailureGroups")))),
+                json!({"description": "A group has the requests of one route that failed with the same problem \
+                    at the same place of the logic, since the host started."}),
+            ),
+        },
         "/admin/statements": {
             "get": operation("statements", "host", "List the statements of the logic that were slow",
                 &[], ("200", ok("At most 50, the longest first.", list_of("SlowStatement")))),
