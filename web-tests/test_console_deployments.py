@@ -245,6 +245,45 @@ def test_a_canary_in_steps_shows_each_step_with_its_mark(
     assert host.revision() == before
 
 
+def test_the_history_is_filtered_and_says_how_long_each_stage_took(
+    page, host, tmp_path, assert_accessible
+):
+    number = host.deploy_as_other(variant(tmp_path, "findable"), message="Found by its words")
+    expect(progress(page)).to_contain_text("Active")
+    region = page.get_by_role("region", name="Deployments")
+    entries = region.locator(".timeline > li")
+    page.get_by_label("Search message").fill("by its WORDS")
+    expect(entries).to_have_count(1)
+    expect(entries).to_contain_text(f"#{number} Deploy")
+    entries.get_by_text("Stages").click()
+    probation = entries.get_by_role("listitem").filter(has_text="Probation")
+    # The host's probation takes a second.
+    expect(probation.locator(".took")).to_contain_text("1.")
+    assert_accessible(page)
+    assert_fits(page)
+    page.get_by_label("Outcome").select_option("Rolled back")
+    expect(page.get_by_text("No deployment matches.")).to_be_visible()
+    page.get_by_label("Search message").fill("")
+    page.get_by_label("Outcome").select_option("Any")
+    expect(entries.first).to_contain_text(f"#{number} Deploy")
+
+
+def test_the_history_has_pages(page, host, tmp_path, assert_accessible):
+    component = variant(tmp_path, "many")
+    digest_of = host.upload_as_other(component)
+    for _ in range(25):
+        host.check_as_other(digest_of)
+    page.get_by_label("Kind").select_option("Check only")
+    entries = page.get_by_role("region", name="Deployments").locator(".timeline > li")
+    expect(entries).to_have_count(20)
+    first = entries.first.inner_text()
+    press(page, "Older")
+    expect(entries.first).not_to_have_text(first)
+    assert_accessible(page)
+    press(page, "Newer")
+    expect(entries.first).to_contain_text(first.splitlines()[0])
+
+
 def test_a_shadow_reports_what_it_compared_and_never_answers_clients(
     page, host, tmp_path, assert_accessible
 ):

@@ -17,7 +17,7 @@ use super::admin::{Admin, AdminError, Attempt};
 use super::cluster::{self, Cluster, Member, Remote};
 use super::follower::Follower;
 use super::gate::Gate;
-use super::history::{self, Past};
+use super::history::{self, Filter, Past};
 use super::host::Host;
 use super::model::{ComponentDetails, ComponentSummary, Deployment, Event, Order, Status};
 use super::revisions::Revisions;
@@ -323,9 +323,8 @@ impl Admin for Deployments {
         }))
     }
 
-    async fn history(&self, limit: u32) -> Result<Vec<Deployment>, AdminError> {
-        let rows = self.registry().deployments(limit).await?;
-        Ok(rows.into_iter().map(history::deployment).collect())
+    async fn history(&self, filter: &Filter) -> Result<Vec<Deployment>, AdminError> {
+        Ok(history::list(self.registry(), filter).await?)
     }
 
     async fn status(&self) -> Result<Status, AdminError> {

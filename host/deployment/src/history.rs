@@ -1,9 +1,11 @@
 //! The history: deployments as the registry remembers them, and what they say of components.
 
+mod filter;
 mod steps;
 
 use std::time::{Duration, SystemTime};
 
+pub use self::filter::Filter;
 use super::model::{Deployment, Event, Order, timestamp};
 use contract::Word;
 use contract::deployment::Outcome;
@@ -28,6 +30,7 @@ pub(crate) fn with_events(row: DeploymentRow, events: Vec<Event>) -> Deployment 
     };
     // An order of another host's version may not be readable; its words are then missing.
     let order: Order = serde_json::from_str(&row.new.order).unwrap_or_default();
+    let canary_reached_percent = steps::reached(&order, &events);
     let canary_steps = steps::steps(&order, &events, outcome.known());
     Deployment {
         id: row.id,
@@ -38,6 +41,7 @@ pub(crate) fn with_events(row: DeploymentRow, events: Vec<Event>) -> Deployment 
         message: order.message,
         git_revision: order.git_revision,
         canary_percent: order.canary_percent,
+        canary_reached_percent,
         canary_steps,
         canary_step_ms: order.canary_step_ms,
         shadow: order.shadow,
@@ -49,6 +53,20 @@ pub(crate) fn with_events(row: DeploymentRow, events: Vec<Event>) -> Deployment 
         began_at: at(row.began_at),
         ended_at: row.ended_at.map(at),
     }
+}
+
+/// Returns the deployments that a filter asks for, the latest first.
+///
+/// # Errors
+/// Returns the registry's error.
+pub(crate) async fn list(
+    registry: &dyn Registry,
+    filter: &Filter,
+) -> Result<Vec<Deployment>, storage::Error> {
+    let rows = registry.deployments(filter.rows()).await?;
+    let deployments = rows.into_iter().map(deployment);
+    let found = deployments.filter(|deployment| filter.has(deployment));
+    Ok(found.take(filter.limit as usize).collect())
 }
 
 /// What the history says of components: which were active, and which were rolled back. The latest

@@ -338,9 +338,16 @@ impl Journal {
                 .unwrap_or_default()
         );
         let mut events = self.events.lock();
+        let at = timestamp(SystemTime::now());
+        let ends = matches!(status, EventStatus::Passed | EventStatus::Failed);
+        // Trials and probations outlive the code that could measure them, and even the process.
+        let took = took.or_else(|| match ends {
+            true => since_began(&events, &stage, &at),
+            false => None,
+        });
         let event = Event {
             number: events.len() as u64,
-            at: timestamp(SystemTime::now()),
+            at,
             stage,
             status: status.into(),
             detail,
@@ -352,5 +359,54 @@ impl Journal {
         };
         events.push(event);
         events.len()
+    }
+}
+
+/// Returns how long ago a stage began, according to its event. `None` if it has none.
+fn since_began(events: &[Event], stage: &Word<Stage>, now: &str) -> Option<Duration> {
+    let began = |event: &&Event| event.stage == *stage && event.status == EventStatus::Began;
+    let began: jiff::Timestamp = events.iter().rev().find(began)?.at.parse().ok()?;
+    let now: jiff::Timestamp = now.parse().ok()?;
+    Duration::try_from(now.duration_since(began)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn began(stage: Stage, at: &str) -> Event {
+        Event {
+            number: 0,
+            at: at.to_owned(),
+            stage: stage.into(),
+            status: EventStatus::Began.into(),
+            detail: None,
+            duration_ms: None,
+            canary_percent: None,
+            breaking: Vec::new(),
+            log: Vec::new(),
+            rejections: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_stage_took_the_time_since_it_began_last() {
+        let events = [
+            began(Stage::Canary, "2026-01-02T03:04:05Z"),
+            began(Stage::Probation, "2026-01-02T03:05:05Z"),
+            // It continues after a restart.
+            began(Stage::Probation, "2026-01-02T03:06:05Z"),
+        ];
+        let took = |stage: Stage| since_began(&events, &stage.into(), "2026-01-02T03:06:06.5Z");
+        assert_eq!(took(Stage::Probation), Some(Duration::from_millis(1_500)));
+        assert_eq!(took(Stage::Canary), Some(Duration::from_millis(121_500)));
+        assert_eq!(took(Stage::Shadow), None);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_gives_no_time() {
+        let events = [began(Stage::Canary, "2026-01-02T03:04:05Z")];
+        let took = since_began(&events, &Stage::Canary.into(), "2026-01-02T03:04:04Z");
+        assert_eq!(took, None);
     }
 }

@@ -87,6 +87,10 @@ pub struct Deployment {
     /// If it was a canary: the share of the clients that it was ordered with, in percent.
     #[serde(default)]
     pub canary_percent: Option<f64>,
+    /// If it was a canary: the share of the clients that it reached last, in percent; 100 after the
+    /// switch. Null if it never began.
+    #[serde(default)]
+    pub canary_reached_percent: Option<f64>,
     /// If it was a canary in steps: the steps, in order.
     #[serde(default)]
     pub canary_steps: Vec<CanaryStep>,

@@ -54,6 +54,7 @@ static FILES: LazyLock<Vec<(&'static str, File)>> = LazyLock::new(|| {
         file!("deploy.js", SCRIPT),
         file!("failures.js", SCRIPT),
         file!("groups.js", SCRIPT),
+        file!("history.js", SCRIPT),
         file!("figures.js", SCRIPT),
         file!("format.js", SCRIPT),
         file!("lines.js", SCRIPT),

@@ -3,6 +3,25 @@
 use crate::model::{CanaryStep, Event, Order};
 use contract::deployment::{EventStatus, Outcome, Stage};
 
+/// Returns the last share of the clients that a canary had, in percent: 100 after the switch. `None` if it
+/// was no canary, or never began.
+pub(super) fn reached(order: &Order, events: &[Event]) -> Option<f64> {
+    let first = order.canary_percent?;
+    let of_canary = |event: &&Event, status| event.stage == Stage::Canary && event.status == status;
+    let switched = events
+        .iter()
+        .any(|event| event.stage == Stage::Switch && event.status == EventStatus::Passed);
+    if switched {
+        return Some(100.0);
+    }
+    let last = events.iter().rev().find_map(|event| event.canary_percent);
+    // An older host did not record the shares.
+    let began = events
+        .iter()
+        .find(|event| of_canary(event, EventStatus::Began));
+    last.or(began.map(|_| first))
+}
+
 /// Returns the steps of a canary, each with its state. Empty if it was ordered without steps.
 pub(super) fn steps(order: &Order, events: &[Event], outcome: Option<Outcome>) -> Vec<CanaryStep> {
     let (Some(first), Some(_)) = (order.canary_percent, order.canary_step_ms) else {
@@ -178,6 +197,20 @@ mod tests {
             states(&events, Outcome::Running),
             ["stopped", "skipped", "skipped", "skipped"]
         );
+    }
+
+    #[test]
+    fn the_share_that_was_reached_is_the_last_one_or_everything() {
+        let verify = event(Stage::Verify, EventStatus::Passed, None);
+        let began = event(Stage::Canary, EventStatus::Began, None);
+        let switched = event(Stage::Switch, EventStatus::Passed, None);
+        assert_eq!(reached(&order(), std::slice::from_ref(&verify)), None);
+        assert_eq!(reached(&order(), &[verify, began]), Some(10.0));
+        let shares = [share(10.0), share(25.0)];
+        assert_eq!(reached(&order(), &shares), Some(25.0));
+        assert_eq!(reached(&Order::default(), &shares), None);
+        let [first, _] = shares;
+        assert_eq!(reached(&order(), &[first, switched]), Some(100.0));
     }
 
     #[test]

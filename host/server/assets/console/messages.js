@@ -183,11 +183,28 @@ export const t = {
     entry: (id, kind) => `#${id} ${kind}`,
     by: (actor) => `by ${actor}`,
     canary: (percent) => `canary, began with ${percent}% of clients`,
+    reached: (percent) => `reached ${percent}%`,
     shadow: "shadow",
     active: "Serves now.",
     gone: "Its component is no longer stored, so there is no way back to it.",
     back: "Roll back to this",
     backTo: (digest, id) => `Roll back to this: ${digest} of deployment ${id}`,
+  },
+
+  history: {
+    filter: "Filter of deployments",
+    any: "Any",
+    outcome: "Outcome",
+    kind: "Kind",
+    kinds: {
+      deploy: "Deploy", rollback: "Rollback", "dry-run": "Check only", bundled: "Host start",
+      declared: "Declared", fallback: "Fallback", upload: "Upload",
+    },
+    search: "Search message, digest, name, reason",
+    noMatch: "No deployment matches.",
+    pages: "Pages of deployments",
+    newer: "Newer",
+    older: "Older",
   },
 
   verdict: {

@@ -9,14 +9,15 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use url::form_urlencoded;
 
 use super::audit::Action;
 use super::body;
 use super::respond::{ProblemResponse, invalid, json, located};
 use super::shared::Shared;
-use contract::digest;
-use deployment::AdminError;
+use contract::{Vocabulary, digest};
 use deployment::model::Order;
+use deployment::{AdminError, Filter};
 
 /// How many deployments a list has by default, and at most.
 const LIMIT: u32 = 50;
@@ -169,9 +170,9 @@ pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     uri: Uri,
 ) -> Result<Response, ProblemResponse> {
-    let limit = limit(uri.query().unwrap_or_default())?;
+    let filter = filter(uri.query().unwrap_or_default())?;
     let deployments = shared
-        .call(move |admin| async move { admin.history(limit).await })
+        .call(move |admin| async move { admin.history(&filter).await })
         .await?;
     Ok(json(StatusCode::OK, &deployments))
 }
@@ -234,19 +235,33 @@ fn valid_digest(text: &str) -> Result<String, ProblemResponse> {
     digest::parse(text).ok_or_else(|| invalid("#/digest", "must be a SHA-256: 64 hex digits"))
 }
 
-fn limit(query: &str) -> Result<u32, ProblemResponse> {
-    let given = query
-        .split('&')
-        .find_map(|pair| pair.strip_prefix("limit="));
-    let Some(given) = given else {
-        return Ok(LIMIT);
-    };
-    given
-        .parse()
-        .ok()
-        .filter(|limit| (1..=HIGHEST_LIMIT).contains(limit))
-        .ok_or_else(|| {
-            let detail = format!("must be a number from 1 to {HIGHEST_LIMIT}");
-            invalid("#/query/limit", detail)
-        })
+/// Reads which deployments a list is to have. Parameters that are not known are ignored.
+fn filter(query: &str) -> Result<Filter, ProblemResponse> {
+    let mut filter = Filter::latest(LIMIT);
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let fault = |detail: String| invalid(format!("#/query/{name}"), detail);
+        match &*name {
+            "limit" => {
+                let limit = value.parse().ok();
+                let limit = limit.filter(|limit| (1..=HIGHEST_LIMIT).contains(limit));
+                filter.limit = limit
+                    .ok_or_else(|| fault(format!("must be a number from 1 to {HIGHEST_LIMIT}")))?;
+            }
+            "before" => {
+                let before = value.parse().ok();
+                let detail = || "must be the id of a deployment".to_owned();
+                filter.before = Some(before.ok_or_else(|| fault(detail()))?);
+            }
+            "kind" => filter.kind = Some(word(&value).map_err(fault)?),
+            "outcome" => filter.outcome = Some(word(&value).map_err(fault)?),
+            "search" if !value.trim().is_empty() => filter.search = Some(value.into_owned()),
+            _ => {}
+        }
+    }
+    Ok(filter)
+}
+
+/// Reads a word of this version.
+fn word<T: Vocabulary>(text: &str) -> Result<T, String> {
+    T::from_text(text).ok_or_else(|| format!("must be one of {}", T::texts().join(", ")))
 }

@@ -15,7 +15,7 @@ use deployment::model::{
     CanaryStep, ComponentDetails, ComponentInterface, ComponentSummary, Deployment, Event, Order,
     RevisionStatus, ShadowReport, ShadowSample, Status, StepStatus, VerdictStatus,
 };
-use deployment::{Admin, AdminError, Attempt};
+use deployment::{Admin, AdminError, Attempt, Filter};
 
 pub(super) const DIGEST: &str = fake::DIGEST;
 
@@ -136,6 +136,7 @@ pub(super) fn deployment(events: Vec<Event>) -> Deployment {
         message: Some("Sort by urgency".to_owned()),
         git_revision: Some("3f2a1b".to_owned()),
         canary_percent: Some(10.0),
+        canary_reached_percent: None,
         canary_steps: vec![CanaryStep {
             percent: 10.0,
             state: "ahead".to_owned(),
@@ -290,9 +291,12 @@ impl Admin for FakeAdmin {
         Ok((id == ID).then(|| deployment(events)))
     }
 
-    async fn history(&self, limit: u32) -> Result<Vec<Deployment>, AdminError> {
+    async fn history(&self, filter: &Filter) -> Result<Vec<Deployment>, AdminError> {
         self.read()?;
-        let count = limit.min(60) as usize;
+        if *filter != Filter::latest(filter.limit) {
+            self.asked.lock().unwrap().push(format!("{filter:?}"));
+        }
+        let count = filter.limit.min(60) as usize;
         Ok(vec![deployment(Vec::new()); count])
     }
 

@@ -10,6 +10,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
+use contract::Vocabulary as _;
+use contract::deployment::{Kind, Outcome};
+
 /// `GET /admin/openapi.json`.
 pub(super) async fn document() -> Response {
     super::respond::json(StatusCode::OK, &description())
@@ -100,10 +103,19 @@ fn paths() -> Value {
             "get": with(
                 operation("deployments.list", "deployments", "List deployments, the latest first",
                     &["422", "503"], ("200", ok("The deployments.", list_of("Deployment")))),
-                json!({"parameters": [{
-                    "name": "limit", "in": "query", "description": "The maximum number of deployments.",
-                    "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50}
-                }]}),
+                json!({"parameters": [
+                    query("limit", "The maximum number of deployments.",
+                        json!({"type": "integer", "minimum": 1, "maximum": 1000, "default": 50})),
+                    query("before", "Only deployments with a smaller id: for the next page, the id of \
+                        the last one of this page.", json!({"type": "integer", "minimum": 1})),
+                    query("kind", "Only deployments of this kind.",
+                        json!({"type": "string", "enum": Kind::texts()})),
+                    query("outcome", "Only deployments that ended like this, or run.",
+                        json!({"type": "string", "enum": Outcome::texts()})),
+                    query("search", "Only deployments with this text in the id (`#7`), the digest, the \
+                        message, the Git revision, the actor, or the reason and its code.",
+                        json!({"type": "string"}))
+                ]}),
             ),
         },
         "/admin/deployments/{id}": {
@@ -283,6 +295,10 @@ fn id() -> Value {
 fn path(name: &str, description: &str, schema: Value) -> Value {
     json!({"name": name, "in": "path", "required": true, "description": description,
         "schema": schema})
+}
+
+fn query(name: &str, description: &str, schema: Value) -> Value {
+    json!({"name": name, "in": "query", "description": description, "schema": schema})
 }
 
 fn header(name: &str, description: &str, schema: Value) -> Value {

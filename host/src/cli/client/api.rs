@@ -195,6 +195,19 @@ impl Client {
         self.read(self.request(Method::GET, &path)).await
     }
 
+    /// Returns the deployments that a query asks for, newest first.
+    pub(in crate::cli) async fn history(
+        &self,
+        query: &[(&str, String)],
+    ) -> Result<Vec<Deployment>, Error> {
+        let query = query.iter();
+        let query: Vec<String> = query
+            .map(|(name, value)| format!("{name}={}", encode(value)))
+            .collect();
+        let path = format!("admin/deployments?{}", query.join("&"));
+        self.read(self.request(Method::GET, &path)).await
+    }
+
     /// Returns the current state of the host.
     pub(in crate::cli) async fn status(&self) -> Result<Status, Error> {
         self.read(self.request(Method::GET, "admin/status")).await

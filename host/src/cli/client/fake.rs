@@ -213,6 +213,7 @@ pub(in crate::cli) fn deployment(outcome: &str) -> Deployment {
         message: None,
         git_revision: None,
         canary_percent: None,
+        canary_reached_percent: None,
         canary_steps: Vec::new(),
         canary_step_ms: None,
         shadow: false,

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use crate::admin::fake::{DIGEST, FakeAdmin, deployment, event, status};
 use crate::admin::tests::{ask, code, order};
-use contract::deployment::{EventStatus, Reason, Stage};
-use deployment::AdminError;
+use contract::deployment::{EventStatus, Kind, Outcome, Reason, Stage};
 use deployment::model::Order;
+use deployment::{AdminError, Filter};
 
 #[tokio::test]
 async fn an_order_becomes_a_deployment_with_a_location() {
@@ -167,6 +167,35 @@ async fn every_error_has_its_status_and_code() {
         let wait = if status == 503 { "5" } else { "" };
         assert_eq!(reply.header("retry-after"), wait);
         assert!(!body.to_string().contains("/var/lib"));
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_deployments_has_filters() {
+    let fake = FakeAdmin::new();
+    let router = fake.router(&[]);
+    let query = "limit=7&before=40&kind=rollback&outcome=active&search=sort%20by&later=1";
+    let reply = ask(&router, &format!("GET /admin/deployments?{query}"), &[], "").await;
+    assert_eq!(reply.status, 200);
+    let expected = Filter {
+        limit: 7,
+        before: Some(40),
+        kind: Some(Kind::Rollback),
+        outcome: Some(Outcome::Active),
+        search: Some("sort by".to_owned()),
+    };
+    assert_eq!(fake.asked(), [format!("{expected:?}")]);
+    for (query, name) in [
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("before=x", "before"),
+        ("kind=none", "kind"),
+        ("outcome=", "outcome"),
+    ] {
+        let reply = ask(&router, &format!("GET /admin/deployments?{query}"), &[], "").await;
+        assert_eq!(reply.status, 422, "{query}");
+        let pointer = format!("#/query/{name}");
+        assert_eq!(reply.json()["errors"][0]["pointer"], pointer, "{query}");
     }
 }
 
