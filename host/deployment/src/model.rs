@@ -348,6 +348,11 @@ pub struct ReplicaStatus {
     pub host_version: String,
     /// Why it cannot serve the component of the running deployment.
     pub problem: Option<String>,
+    /// Since when it has been in this state and served this component, as RFC 3339 in UTC. Null if
+    /// that is not known.
+    #[serde(default)]
+    #[schemars(extend("format" = "date-time"))]
+    pub serving_since: Option<String>,
 }
 
 /// The comparison of reads that a shadow repeated.

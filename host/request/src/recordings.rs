@@ -147,6 +147,16 @@ impl Recordings {
             .collect()
     }
 
+    /// Returns the memory that the recordings take, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.kept.lock().bytes
+    }
+
+    /// Returns the maximum memory of all recordings, in bytes.
+    pub fn limit_bytes(&self) -> usize {
+        self.settings.bytes
+    }
+
     /// Returns the ids of the requests whose recordings are kept.
     pub fn ids(&self) -> HashSet<String> {
         let kept = self.kept.lock();

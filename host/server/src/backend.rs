@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use contract::RouteIndex;
 use request::recordings::Recordings;
 use request::{
-    Answered, Client, Error, Health, Request, Revision, Service, SlowEntry, StorageFault,
+    Answered, Client, Error, Health, Limits, Request, Revision, Service, SlowEntry, StorageFault,
 };
 
 /// Answers requests. The methods are those of [`Service`].
@@ -56,6 +56,9 @@ pub trait Api: Send + Sync + 'static {
 
     /// Returns the recordings of requests. `None`: no requests are recorded.
     fn recordings(&self) -> Option<&Recordings>;
+
+    /// Returns the limits of each request and of all requests together.
+    fn limits(&self) -> &Limits;
 }
 
 #[async_trait]
@@ -103,5 +106,9 @@ impl Api for Service {
 
     fn recordings(&self) -> Option<&Recordings> {
         Service::recordings(self)
+    }
+
+    fn limits(&self) -> &Limits {
+        Service::limits(self)
     }
 }

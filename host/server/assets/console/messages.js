@@ -56,6 +56,39 @@ export const t = {
     epoch: (epoch) => `epoch ${epoch}`,
   },
 
+  hosts: {
+    heading: "Replicas",
+    columns: ["Host", "State", "Serves", "Since", "Epoch", "Heartbeat", "task-host"],
+  },
+
+  gauges: {
+    heading: "Limits",
+    hint: "of this host, now",
+    of: (value, limit) => `${value} of ${limit}`,
+    near: "nearly full",
+    names: {
+      instances: "Instances", queue: "Waiting requests", connections: "Connections",
+      "event-streams": "Clients of events", "buffered-bytes": "Bodies and answers",
+      "answer-cache-bytes": "Kept answers", "recording-bytes": "Recordings",
+    },
+  },
+
+  log: {
+    heading: "Log",
+    hint: "the last lines of this host",
+    show: "Show the log",
+    filter: "Filter of the log",
+    level: "Level, at least",
+    levels: { error: "Errors", warn: "Warnings", info: "Information", debug: "Debug", trace: "Trace" },
+    marks: { error: "error", warn: "warning", info: "info", debug: "debug", trace: "trace" },
+    request: "Request id",
+    refresh: "Read again",
+    none: "No line matches.",
+    more: "More",
+    all: (count) => `Show all ${count}`,
+    fewer: "Show fewer",
+  },
+
   candidate: {
     canary: (percent) => `canary: ${percent}% of clients`,
     shadow: "shadow: repeats reads for comparison, never answers clients",

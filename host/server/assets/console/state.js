@@ -29,6 +29,8 @@ export const state = {
   failures: [],
   /** All failed requests, counted in groups. */
   failureGroups: { groups: [], others: 0 },
+  /** How much of its limits the host uses. */
+  gauges: [],
   /** The slow statements of the logic. */
   statements: [],
   figures: [],
@@ -88,7 +90,7 @@ export function logOut() {
   stopFollowing();
   Object.assign(state, {
     phase: "login", refusal: null, status: null, deployments: [], components: null, failures: [], statements: [], figures: [],
-    failureGroups: { groups: [], others: 0 }, followed: null,
+    failureGroups: { groups: [], others: 0 }, gauges: [], followed: null,
   });
   onChange();
 }
@@ -136,9 +138,11 @@ async function update() {
   // The first request runs alone, so that without a valid token only one request is refused.
   const status = await read("admin/status");
   const figures = await read(`admin/figures?after=${last}`);
+  const gauges = await read("admin/gauges");
   const before = state.status;
   addFigures(figures);
   state.status = status;
+  state.gauges = gauges;
   const running = status.deployment?.id;
   const hasMoved = before?.epoch !== status.epoch || before?.deployment?.id !== running;
   if (hasMoved || pollCount % RARE_POLLS === 0) {

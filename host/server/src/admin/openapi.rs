@@ -185,6 +185,27 @@ fn paths() -> Value {
                 }]}),
             ),
         },
+        "/admin/gauges": {
+            "get": operation("gauges", "host", "Say how much of its limits the host uses now",
+                &[], ("200", ok("The gauges.", list_of("Gauge")))),
+        },
+        "/admin/log": {
+            "get": with(
+                operation("log", "host", "List the last log lines",
+                    &["422"], ("200", ok("The lines, the latest first.", list_of("LogLine")))),
+                json!({
+                    "description": "The host keeps the last 1 MiB of lines in memory, and 256 KiB of \
+                        warnings and errors, until it stops.",
+                    "parameters": [
+                        query("level", "Only lines that are at least this severe.", json!({"type": "string",
+                            "enum": ["error", "warn", "info", "debug", "trace"]})),
+                        query("request", "Only lines of the request with this id.", json!({"type": "string"})),
+                        query("limit", "The maximum number of lines.",
+                            json!({"type": "integer", "minimum": 1, "maximum": 1000, "default": 200}))
+                    ]
+                }),
+            ),
+        },
         "/admin/failures": {
             "get": operation("failures", "host", "List the last requests that failed",
                 &[], ("200", ok("At most 100, the latest first.", list_of("Failure")))),

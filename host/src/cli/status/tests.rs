@@ -50,6 +50,7 @@ fn replicas_are_listed_with_their_problems() {
         heartbeat_ms: 210,
         host_version: "0.1.0".to_owned(),
         problem: (state == "failed").then(|| "it does not compile".to_owned()),
+        serving_since: this.then(|| "2026-01-02T03:04:05Z".to_owned()),
     };
     let replicas = vec![
         replica("task-api-0", true, "serving"),
@@ -63,10 +64,10 @@ fn replicas_are_listed_with_their_problems() {
     let digest = format::digest(BEFORE);
     let expected = format!(
         "
-REPLICA            STATE     DIGEST        EPOCH  HEARTBEAT
-task-api-0 (this)  serving   {digest}      3     210 ms
-task-api-1         starting  -                 3     210 ms
-task-api-2         failed    {digest}      3     210 ms
+REPLICA            STATE     DIGEST        EPOCH  HEARTBEAT  SINCE (UTC)
+task-api-0 (this)  serving   {digest}      3     210 ms  2026-01-02 03:04
+task-api-1         starting  -                 3     210 ms  -
+task-api-2         failed    {digest}      3     210 ms  -
       it does not compile
 "
     );

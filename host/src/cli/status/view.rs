@@ -16,7 +16,7 @@ use deployment::model::{
 use server::Failure as FailedRequest;
 
 /// Width of a replica's name, in columns.
-const REPLICA: usize = 32;
+const REPLICA: usize = 20;
 /// Width of a service's name and version, in columns.
 const SERVICE: usize = 27;
 /// Width of a request's method and route, in columns.
@@ -333,9 +333,14 @@ fn replicas(replicas: &[ReplicaStatus]) -> Vec<String> {
         ("DIGEST", Align::Left),
         ("EPOCH", Align::Right),
         ("HEARTBEAT", Align::Right),
+        ("SINCE (UTC)", Align::Left),
     ]);
     for replica in replicas {
         let this = if replica.this { " (this)" } else { "" };
+        let since = replica.serving_since.as_deref().map(format::time);
+        let mut since = since.unwrap_or_else(|| "-".to_owned());
+        // Seconds do not fit into 80 columns.
+        since.truncate(16);
         let cells = [
             format!("{}{this}", format::truncate(&replica.name, REPLICA)),
             replica.state.clone(),
@@ -346,6 +351,7 @@ fn replicas(replicas: &[ReplicaStatus]) -> Vec<String> {
                 .to_owned(),
             replica.epoch.to_string(),
             format::duration(replica.heartbeat_ms as f64),
+            since,
         ];
         table.add(cells, replica.problem.clone());
     }
