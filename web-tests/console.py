@@ -46,6 +46,19 @@ class ConsoleHost(Host):
         body = json.dumps({"digest": digest, **options}).encode()
         return self._admin("deployments", body, "application/json")["id"]
 
+    def upload_as_other(self, component: Path):
+        """Uploads a component and returns its digest."""
+        return self._admin("components", component.read_bytes(), "application/wasm")["digest"]
+
+    def check_as_other(self, digest):
+        """Orders a dry run, and waits until it has ended."""
+        body = json.dumps({"digest": digest, "dry_run": True}).encode()
+        number = self._admin("deployments", body, "application/json")["id"]
+        url = f"{self.admin_url}/admin/deployments/{number}/events"
+        request = urllib.request.Request(url, headers={"authorization": f"Bearer {self.token}"})
+        with HTTP.open(request, timeout=20) as events:
+            events.read()
+
     def promote_as_other(self, number):
         """Promotes the candidate of a deployment, as another operator."""
         self._admin(f"deployments/{number}/promote", b"", "application/json")

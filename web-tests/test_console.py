@@ -66,6 +66,39 @@ def test_requests_are_charted_by_revision_and_failed_ones_are_listed(
     assert_accessible(page)
 
 
+def test_failures_of_one_route_and_place_are_counted_together(page, host, assert_accessible):
+    groups = page.get_by_role("region", name="Failures by place").locator(".failures > li")
+    for _ in range(3):
+        request_id = host.get("/naughty/write-then-trap", method="POST")[1]["x-request-id"]
+    group = groups.filter(has_text="/naughty/write-then-trap")
+    expect(group).to_have_count(1)
+    expect(group).to_contain_text(request_id)
+    expect(group).to_contain_text("logic-trapped")
+    expect(group).to_contain_text("times")
+    group.locator("summary", has_text="Recording").click()
+    expect(group.get_by_role("row").filter(has_text="insert into counters")).to_be_visible()
+    assert_accessible(page)
+
+
+def test_the_log_is_filtered_by_level_and_request(page, host, assert_accessible):
+    request_id = host.get("/naughty/trap")[1]["x-request-id"]
+    page.get_by_text("Show the log").click()
+    lines = page.get_by_role("region", name="Log", exact=True).locator(".log-list > li")
+    expect(lines.first).to_be_visible()
+    page.get_by_label("Request id").fill(request_id)
+    expect(lines.filter(has_not_text=request_id)).to_have_count(0)
+    expect(lines.filter(has_text="error").first).to_contain_text("unreachable")
+    page.get_by_label("Request id").fill("nobody's")
+    expect(page.get_by_text("No line matches.")).to_be_visible()
+    assert_accessible(page)
+
+
+def test_limits_are_shown_as_gauges(page, host):
+    limits = page.get_by_role("region", name="Limits").get_by_role("listitem")
+    expect(limits.filter(has_text="--max-queue")).to_contain_text("0 of")
+    expect(page.get_by_role("progressbar", name="Instances")).to_be_visible()
+
+
 def test_slow_statements_are_listed_with_their_plan(open_page, tmp_path, cache, assert_accessible):
     host = ConsoleHost(tmp_path, cache, slow_statement="1ns")
     try:

@@ -213,6 +213,77 @@ def test_a_canary_gets_its_share_then_more_then_everything(
     assert host.revision() == digest(component)
 
 
+def test_a_canary_in_steps_shows_each_step_with_its_mark(
+    page, host, tmp_path, assert_accessible
+):
+    before = host.revision()
+    component = variant(tmp_path, "stepwise")
+    choose(page, component)
+    page.get_by_label("Canary").check()
+    page.get_by_label("In steps, by itself").check()
+    page.get_by_label("Shares in percent").fill("25, 10")
+    press(page, "Deploy")
+    expect(page.get_by_role("alert").filter(has_text="Give rising shares")).to_be_visible()
+    page.get_by_label("Shares in percent").fill("10, 25%, 50")
+    page.get_by_label("Minutes at each share").fill("30")
+    page.get_by_label("Promote by itself").check()
+    assert_accessible(page)
+    press(page, "Deploy")
+    steps = progress(page).get_by_role("list", name="Steps of deployment").get_by_role("listitem")
+    expect(steps).to_have_count(4)
+    expect(steps.nth(0)).to_contain_text("10 % running")
+    expect(steps.nth(3)).to_contain_text("all clients ahead")
+    bar = progress(page).get_by_role("progressbar", name="At 10 %")
+    expect(bar).to_be_visible()
+    expect(progress(page)).to_contain_text("then 25 %")
+    assert_accessible(page)
+    assert_fits(page)
+    press(page, f"Undo this deployment: back to {before}")
+    confirm(page, "Undo")
+    expect(steps.nth(0)).to_contain_text("stopped")
+    expect(steps.nth(1)).to_contain_text("skipped")
+    assert host.revision() == before
+
+
+def test_the_history_is_filtered_and_says_how_long_each_stage_took(
+    page, host, tmp_path, assert_accessible
+):
+    number = host.deploy_as_other(variant(tmp_path, "findable"), message="Found by its words")
+    expect(progress(page)).to_contain_text("Active")
+    region = page.get_by_role("region", name="Deployments")
+    entries = region.locator(".timeline > li")
+    page.get_by_label("Search message").fill("by its WORDS")
+    expect(entries).to_have_count(1)
+    expect(entries).to_contain_text(f"#{number} Deploy")
+    entries.get_by_text("Stages").click()
+    probation = entries.get_by_role("listitem").filter(has_text="Probation")
+    # The host's probation takes a second.
+    expect(probation.locator(".took")).to_contain_text("1.")
+    assert_accessible(page)
+    assert_fits(page)
+    page.get_by_label("Outcome").select_option("Rolled back")
+    expect(page.get_by_text("No deployment matches.")).to_be_visible()
+    page.get_by_label("Search message").fill("")
+    page.get_by_label("Outcome").select_option("Any")
+    expect(entries.first).to_contain_text(f"#{number} Deploy")
+
+
+def test_the_history_has_pages(page, host, tmp_path, assert_accessible):
+    component = variant(tmp_path, "many")
+    digest_of = host.upload_as_other(component)
+    for _ in range(25):
+        host.check_as_other(digest_of)
+    page.get_by_label("Kind").select_option("Check only")
+    entries = page.get_by_role("region", name="Deployments").locator(".timeline > li")
+    expect(entries).to_have_count(20)
+    first = entries.first.inner_text()
+    press(page, "Older")
+    expect(entries.first).not_to_have_text(first)
+    assert_accessible(page)
+    press(page, "Newer")
+    expect(entries.first).to_contain_text(first.splitlines()[0])
+
+
 def test_a_shadow_reports_what_it_compared_and_never_answers_clients(
     page, host, tmp_path, assert_accessible
 ):

@@ -14,6 +14,7 @@ mod component;
 mod deploy;
 mod dev;
 mod export;
+mod failures;
 mod healthcheck;
 mod history;
 mod import;
@@ -89,6 +90,8 @@ enum Command {
     Status(status::Args),
     /// List the latest deployments of a host, newest first
     History(history::Args),
+    /// List the failed requests of a host in groups: how often, where, and one to replay
+    Failures(failures::Args),
     /// Show a component's imports, exports, routes and migrations
     Inspect(inspect::Args),
     /// Print the OpenAPI document of a component
@@ -140,6 +143,7 @@ fn execute(command: &Command) -> Result<(), Failure> {
         Command::Abort(args) => abort::run(args),
         Command::Status(args) => status::run(args),
         Command::History(args) => history::run(args),
+        Command::Failures(args) => failures::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Openapi(args) => openapi::run(args),
         Command::Call(args) => call::run(args),

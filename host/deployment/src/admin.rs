@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
+use super::history::Filter;
 use super::model::{ComponentDetails, ComponentSummary, Deployment, Event, Order, Status};
 use contract::Word;
 use contract::deployment::{Kind, Reason};
@@ -93,11 +94,11 @@ pub trait Admin: Send + Sync + 'static {
     /// Returns [`AdminError::Unavailable`].
     async fn deployment(&self, id: i64) -> Result<Option<Deployment>, AdminError>;
 
-    /// Returns at most `limit` deployments, the latest first.
+    /// Returns the deployments that a filter asks for, the latest first.
     ///
     /// # Errors
     /// Returns [`AdminError::Unavailable`].
-    async fn history(&self, limit: u32) -> Result<Vec<Deployment>, AdminError>;
+    async fn history(&self, filter: &Filter) -> Result<Vec<Deployment>, AdminError>;
 
     /// Returns the current state.
     ///

@@ -8,12 +8,12 @@ mod member;
 mod remote;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 pub use self::member::{JoinError, Member};
 pub(crate) use self::remote::{Command, Remote, coordinator, follow, no_canary};
 use super::admin::AdminError;
-use super::model::ReplicaStatus;
+use super::model::{ReplicaStatus, timestamp};
 use super::rejection::Rejection;
 use contract::deployment::Reason;
 use request::Counts;
@@ -185,6 +185,7 @@ impl Cluster {
                 heartbeat,
                 age,
                 has_lease,
+                serving_since,
                 ..
             } = replica;
             ReplicaStatus {
@@ -202,6 +203,9 @@ impl Cluster {
                 heartbeat_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
                 host_version: heartbeat.host_version,
                 problem: heartbeat.staged.problem,
+                serving_since: serving_since.map(|micros| {
+                    timestamp(SystemTime::UNIX_EPOCH + Duration::from_micros(micros.unsigned_abs()))
+                }),
             }
         };
         Ok(replicas.into_iter().map(status).collect())

@@ -17,7 +17,7 @@ use super::admin::{Admin, AdminError, Attempt};
 use super::cluster::{self, Cluster, Member, Remote};
 use super::follower::Follower;
 use super::gate::Gate;
-use super::history::{self, Past};
+use super::history::{self, Filter, Past};
 use super::host::Host;
 use super::model::{ComponentDetails, ComponentSummary, Deployment, Event, Order, Status};
 use super::revisions::Revisions;
@@ -316,19 +316,15 @@ impl Admin for Deployments {
 
     async fn deployment(&self, id: i64) -> Result<Option<Deployment>, AdminError> {
         let row = self.registry().deployment(id).await?;
-        Ok(row.map(|row| {
-            let mut deployment = history::deployment(row);
+        Ok(row.map(|row| match self.rollouts.journal(id) {
             // The registry has the events up to the latest stage.
-            if let Some(journal) = self.rollouts.journal(id) {
-                deployment.events = journal.events();
-            }
-            deployment
+            Some(journal) => history::with_events(row, journal.events()),
+            None => history::deployment(row),
         }))
     }
 
-    async fn history(&self, limit: u32) -> Result<Vec<Deployment>, AdminError> {
-        let rows = self.registry().deployments(limit).await?;
-        Ok(rows.into_iter().map(history::deployment).collect())
+    async fn history(&self, filter: &Filter) -> Result<Vec<Deployment>, AdminError> {
+        Ok(history::list(self.registry(), filter).await?)
     }
 
     async fn status(&self) -> Result<Status, AdminError> {

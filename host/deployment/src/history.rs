@@ -1,8 +1,12 @@
 //! The history: deployments as the registry remembers them, and what they say of components.
 
+mod filter;
+mod steps;
+
 use std::time::{Duration, SystemTime};
 
-use super::model::{Deployment, Order, timestamp};
+pub use self::filter::Filter;
+use super::model::{Deployment, Event, Order, timestamp};
 use contract::Word;
 use contract::deployment::Outcome;
 use storage::registry::DeploymentRow;
@@ -10,6 +14,13 @@ use storage::{self, Registry};
 
 /// Converts a row to what operators see.
 pub(crate) fn deployment(row: DeploymentRow) -> Deployment {
+    // Events that an older host wrote in another shape are left out; they are not an error.
+    let events = serde_json::from_str(&row.report).unwrap_or_default();
+    with_events(row, events)
+}
+
+/// Converts a row to what operators see, with events that may be newer than those of the row.
+pub(crate) fn with_events(row: DeploymentRow, events: Vec<Event>) -> Deployment {
     let at = |micros: i64| {
         timestamp(SystemTime::UNIX_EPOCH + Duration::from_micros(micros.unsigned_abs()))
     };
@@ -19,6 +30,8 @@ pub(crate) fn deployment(row: DeploymentRow) -> Deployment {
     };
     // An order of another host's version may not be readable; its words are then missing.
     let order: Order = serde_json::from_str(&row.new.order).unwrap_or_default();
+    let canary_reached_percent = steps::reached(&order, &events);
+    let canary_steps = steps::steps(&order, &events, outcome.known());
     Deployment {
         id: row.id,
         digest: row.new.digest,
@@ -28,16 +41,32 @@ pub(crate) fn deployment(row: DeploymentRow) -> Deployment {
         message: order.message,
         git_revision: order.git_revision,
         canary_percent: order.canary_percent,
+        canary_reached_percent,
+        canary_steps,
+        canary_step_ms: order.canary_step_ms,
         shadow: order.shadow,
         stage: row.stage,
         outcome,
         code,
         reason,
-        // Events that an older host wrote in another shape are left out; they are not an error.
-        events: serde_json::from_str(&row.report).unwrap_or_default(),
+        events,
         began_at: at(row.began_at),
         ended_at: row.ended_at.map(at),
     }
+}
+
+/// Returns the deployments that a filter asks for, the latest first.
+///
+/// # Errors
+/// Returns the registry's error.
+pub(crate) async fn list(
+    registry: &dyn Registry,
+    filter: &Filter,
+) -> Result<Vec<Deployment>, storage::Error> {
+    let rows = registry.deployments(filter.rows()).await?;
+    let deployments = rows.into_iter().map(deployment);
+    let found = deployments.filter(|deployment| filter.has(deployment));
+    Ok(found.take(filter.limit as usize).collect())
 }
 
 /// What the history says of components: which were active, and which were rolled back. The latest

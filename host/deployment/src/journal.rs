@@ -35,6 +35,7 @@ pub(crate) struct Journal {
 struct More {
     detail: Option<String>,
     took: Option<Duration>,
+    canary_percent: Option<f64>,
     breaking: Vec<String>,
     log: Vec<String>,
     rejections: Vec<StageRejection>,
@@ -154,6 +155,13 @@ impl Journal {
     /// registry fails, the deployment continues: its next change decides, not the record.
     pub(crate) async fn begin(&self, stage: Stage) {
         self.note(stage, EventStatus::Began, None);
+        self.record(stage).await;
+        self.reach(stage).await;
+    }
+
+    /// Records in the registry how far the deployment is, with the events so far. A failure is only
+    /// logged.
+    pub(crate) async fn record(&self, stage: Stage) {
         let registry = self.database.registry();
         let report = self.report();
         let advanced = registry.advance_deployment(self.id, stage.into(), &report);
@@ -164,7 +172,6 @@ impl Journal {
                 self.id
             );
         }
-        self.reach(stage).await;
     }
 
     /// Marks a point at which crash tests can stop the deployment: a stage, or the text of another
@@ -189,6 +196,16 @@ impl Journal {
             ..More::default()
         };
         self.add(stage, status, more);
+    }
+
+    /// Adds an event from which on the canary gets this share of the clients.
+    pub(crate) fn note_share(&self, status: EventStatus, percent: f64, detail: String) {
+        let more = More {
+            detail: Some(detail),
+            canary_percent: Some(percent),
+            ..More::default()
+        };
+        self.add(Stage::Canary, status, more);
     }
 
     /// Adds the lines that the component logged in a stage, if any.
@@ -315,6 +332,7 @@ impl Journal {
         let More {
             detail,
             took,
+            canary_percent,
             breaking,
             log,
             rejections,
@@ -332,13 +350,21 @@ impl Journal {
                 .unwrap_or_default()
         );
         let mut events = self.events.lock();
+        let at = timestamp(SystemTime::now());
+        let ends = matches!(status, EventStatus::Passed | EventStatus::Failed);
+        // Trials and probations outlive the code that could measure them, and even the process.
+        let took = took.or_else(|| match ends {
+            true => since_began(&events, &stage, &at),
+            false => None,
+        });
         let event = Event {
             number: events.len() as u64,
-            at: timestamp(SystemTime::now()),
+            at,
             stage,
             status: status.into(),
             detail,
             duration_ms: took.map(|took| took.as_secs_f64() * 1e3),
+            canary_percent,
             breaking,
             log,
             rejections,
@@ -346,5 +372,54 @@ impl Journal {
         };
         events.push(event);
         events.len()
+    }
+}
+
+/// Returns how long ago a stage began, according to its event. `None` if it has none.
+fn since_began(events: &[Event], stage: &Word<Stage>, now: &str) -> Option<Duration> {
+    let began = |event: &&Event| event.stage == *stage && event.status == EventStatus::Began;
+    let began: jiff::Timestamp = events.iter().rev().find(began)?.at.parse().ok()?;
+    let now: jiff::Timestamp = now.parse().ok()?;
+    Duration::try_from(now.duration_since(began)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn began(stage: Stage, at: &str) -> Event {
+        Event {
+            number: 0,
+            at: at.to_owned(),
+            stage: stage.into(),
+            status: EventStatus::Began.into(),
+            detail: None,
+            duration_ms: None,
+            canary_percent: None,
+            breaking: Vec::new(),
+            log: Vec::new(),
+            rejections: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_stage_took_the_time_since_it_began_last() {
+        let events = [
+            began(Stage::Canary, "2026-01-02T03:04:05Z"),
+            began(Stage::Probation, "2026-01-02T03:05:05Z"),
+            // It continues after a restart.
+            began(Stage::Probation, "2026-01-02T03:06:05Z"),
+        ];
+        let took = |stage: Stage| since_began(&events, &stage.into(), "2026-01-02T03:06:06.5Z");
+        assert_eq!(took(Stage::Probation), Some(Duration::from_millis(1_500)));
+        assert_eq!(took(Stage::Canary), Some(Duration::from_millis(121_500)));
+        assert_eq!(took(Stage::Shadow), None);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_gives_no_time() {
+        let events = [began(Stage::Canary, "2026-01-02T03:04:05Z")];
+        let took = since_began(&events, &Stage::Canary.into(), "2026-01-02T03:04:04Z");
+        assert_eq!(took, None);
     }
 }

@@ -43,6 +43,7 @@ pub use self::cluster::{JoinError, Member};
 pub use self::deployments::Deployments;
 pub use self::gate::Gate;
 pub use self::gate::routes::{check_description, router};
+pub use self::history::Filter;
 pub use self::rejection::Rejection;
 pub use self::settings::{Probation, Retention, Settings};
 pub use self::start::{Bundled, Start, StartError, start};

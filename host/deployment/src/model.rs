@@ -34,6 +34,20 @@ pub struct Order {
     #[serde(default)]
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 100))]
     pub canary_percent: Option<f64>,
+    /// The shares that follow `canary_percent`, in percent, each larger than the one before it. The
+    /// canary goes on to the next one by itself when it has had a share for `canary_step_ms`, has
+    /// answered enough requests in that time, and does not fail too often.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("maxItems" = 20))]
+    pub canary_steps: Vec<f64>,
+    /// How long the canary keeps each share at least, in milliseconds: at most 30 days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("minimum" = 1, "maximum" = 2_592_000_000_u64))]
+    pub canary_step_ms: Option<u64>,
+    /// Promote the canary by itself after its last share, under the same conditions as to go on to
+    /// another share.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub promote_by_itself: bool,
     /// Repeat reads on the new revision after their response and compare the results. The new
     /// revision answers no client until it is promoted. Not allowed together with a canary.
     #[serde(default)]
@@ -81,6 +95,16 @@ pub struct Deployment {
     /// If it was a canary: the share of the clients that it was ordered with, in percent.
     #[serde(default)]
     pub canary_percent: Option<f64>,
+    /// If it was a canary: the share of the clients that it reached last, in percent; 100 after the
+    /// switch. Null if it never began.
+    #[serde(default)]
+    pub canary_reached_percent: Option<f64>,
+    /// If it was a canary in steps: the steps, in order.
+    #[serde(default)]
+    pub canary_steps: Vec<CanaryStep>,
+    /// If it was a canary in steps: how long each one takes at least, in milliseconds.
+    #[serde(default)]
+    pub canary_step_ms: Option<u64>,
     /// Whether it was a shadow.
     #[serde(default)]
     pub shadow: bool,
@@ -105,6 +129,20 @@ pub struct Deployment {
     pub ended_at: Option<String>,
 }
 
+/// A step of a canary.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CanaryStep {
+    /// The share of the clients, in percent. 100: the promotion, which the canary reaches by itself.
+    pub percent: f64,
+    /// `ahead`, `running`, `passed`, `failed` (the canary failed too often in it), `stopped` (an
+    /// operator or a stop of the host ended it) or `skipped` (it was never reached).
+    #[schemars(extend("enum" = ["ahead", "running", "passed", "failed", "stopped", "skipped"]))]
+    pub state: String,
+    /// When it began, as RFC 3339 in UTC; null if it has not.
+    #[schemars(extend("format" = "date-time"))]
+    pub began_at: Option<String>,
+}
+
 /// An event of a deployment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
@@ -123,6 +161,9 @@ pub struct Event {
     pub detail: Option<String>,
     /// How long the stage took, in milliseconds, if this event ends it.
     pub duration_ms: Option<f64>,
+    /// The share of clients that the canary gets from now on, in percent, if this event changes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary_percent: Option<f64>,
     /// Changes that break clients.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub breaking: Vec<String>,
@@ -299,6 +340,28 @@ pub struct VerdictStatus {
     pub limit_percent: f64,
     /// The number of requests without which it is not judged.
     pub minimum_requests: u64,
+    /// The current step, if the deployment is a canary that goes on by itself.
+    #[serde(default)]
+    pub step: Option<StepStatus>,
+}
+
+/// How far the current step of a canary is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StepStatus {
+    /// The share of the clients, in percent.
+    pub percent: f64,
+    /// How long the step has taken, in milliseconds.
+    pub elapsed_ms: u64,
+    /// How long it takes at least, in milliseconds.
+    pub least_ms: u64,
+    /// Requests of the canary in this step.
+    pub requests: u64,
+    /// The share that follows, in percent; 100 for the promotion. Null: an operator promotes.
+    pub next_percent: Option<f64>,
+    /// Why the step goes on although its time is over: `too-few-requests`, or `too-many-failures` if
+    /// the failures exceed the limit but may be chance. Null if it does not.
+    #[schemars(extend("enum" = ["too-few-requests", "too-many-failures", null]))]
+    pub waits_for: Option<String>,
 }
 
 /// How a host clears an instance's memory for the next one.
@@ -338,6 +401,11 @@ pub struct ReplicaStatus {
     pub host_version: String,
     /// Why it cannot serve the component of the running deployment.
     pub problem: Option<String>,
+    /// Since when it has been in this state and served this component, as RFC 3339 in UTC. Null if
+    /// that is not known.
+    #[serde(default)]
+    #[schemars(extend("format" = "date-time"))]
+    pub serving_since: Option<String>,
 }
 
 /// The comparison of reads that a shadow repeated.

@@ -116,11 +116,8 @@ impl Rollouts {
         actor: &str,
     ) -> Result<(), AdminError> {
         let journal = self.journal(id);
-        self.trial.promote(id, percent, actor, journal.as_deref())?;
-        if let Some(percent) = percent {
-            self.host.cluster.set_share(id, percent).await?;
-        }
-        Ok(())
+        let promoted = self.trial.promote(id, percent, actor, journal.as_deref());
+        promoted.await
     }
 
     /// Ends a deployment as aborted. Returns false if it does not run here.

@@ -4,7 +4,7 @@
 //! the request failed or was slow it is kept here, as it is. The document is made when somebody asks
 //! for it, and texts are masked then: so a storm of failures costs little more than the failures.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -149,6 +149,25 @@ impl Recordings {
         let latest_first = kept.recordings.iter().rev();
         latest_first
             .map(|entry| Summary::of(&entry.recorded, entry.bytes))
+            .collect()
+    }
+
+    /// Returns the memory that the recordings take, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.kept.lock().bytes
+    }
+
+    /// Returns the maximum memory of all recordings, in bytes.
+    pub fn limit_bytes(&self) -> usize {
+        self.settings.bytes
+    }
+
+    /// Returns the ids of the requests whose recordings are kept.
+    pub fn ids(&self) -> HashSet<String> {
+        let kept = self.kept.lock();
+        let requests = kept.recordings.iter();
+        requests
+            .map(|entry| entry.recorded.request.id.clone())
             .collect()
     }
 

@@ -144,6 +144,11 @@ impl Service {
         }
     }
 
+    /// Returns the limits of each request and of all requests together.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Returns the recordings of requests. `None`: no requests are recorded.
     pub fn recordings(&self) -> Option<&Recordings> {
         self.recordings.as_ref()

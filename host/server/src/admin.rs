@@ -14,7 +14,9 @@ mod components;
 pub mod config;
 mod deployments;
 mod events;
+mod gauges;
 mod guard;
+mod log;
 mod openapi;
 mod recent;
 mod recordings;
@@ -55,7 +57,7 @@ const UPLOADS: usize = 2;
 
 /// Every route of the admin API.
 #[rustfmt::skip] // One line each.
-fn routes() -> [Route; 19] {
+fn routes() -> [Route; 22] {
     let (get, post) = (Method::GET, Method::POST);
     [
         route(&post, "/admin/components", "components.upload", components::upload),
@@ -71,7 +73,10 @@ fn routes() -> [Route; 19] {
         route(&post, "/admin/rollback", "rollback", deployments::rollback),
         route(&get, "/admin/status", "status", deployments::status),
         route(&get, "/admin/figures", "figures", recent::figures),
+        route(&get, "/admin/gauges", "gauges", gauges::list),
+        route(&get, "/admin/log", "log", log::list),
         route(&get, "/admin/failures", "failures", recent::failures),
+        route(&get, "/admin/failures/groups", "failures.groups", recent::failure_groups),
         route(&get, "/admin/statements", "statements", slow::statements),
         route(&get, "/admin/recordings", "recordings.list", recordings::list),
         route(&get, "/admin/recordings/{id}", "recordings.get", recordings::get),

@@ -10,7 +10,7 @@ use contract::RouteIndex;
 use request::recordings::Recordings;
 use request::rehearsal::Examples;
 use request::{
-    Answered, Client, Error, Health, Request, Revision, Service, SlowEntry, StorageFault,
+    Answered, Client, Error, Health, Limits, Request, Revision, Service, SlowEntry, StorageFault,
 };
 
 /// Answers requests. The methods are those of [`Service`].
@@ -60,6 +60,9 @@ pub trait Api: Send + Sync + 'static {
 
     /// Returns the examples of the latest rehearsal.
     fn rehearsed(&self) -> Option<Arc<Examples>>;
+
+    /// Returns the limits of each request and of all requests together.
+    fn limits(&self) -> &Limits;
 }
 
 #[async_trait]
@@ -111,5 +114,9 @@ impl Api for Service {
 
     fn rehearsed(&self) -> Option<Arc<Examples>> {
         Service::rehearsed(self)
+    }
+
+    fn limits(&self) -> &Limits {
+        Service::limits(self)
     }
 }

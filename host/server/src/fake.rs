@@ -41,6 +41,7 @@ pub(super) struct Fake {
     pub(super) begun: Notify,
     pub(super) release: Notify,
     recordings: Option<Recordings>,
+    limits: request::Limits,
     /// The client of the last request.
     pub(super) client: Mutex<String>,
     switches: watch::Sender<()>,
@@ -96,6 +97,19 @@ impl Fake {
                 mask: Vec::new(),
                 limits: Limits::default(),
             }),
+            limits: request::Limits {
+                running: 3,
+                waiting: 9,
+                wait: Duration::ZERO,
+                deadline: Duration::ZERO,
+                hold: Duration::ZERO,
+                statements: 0,
+                rows: 0,
+                bytes: 0,
+                memory_bytes: 0,
+                answer_cache_bytes: 0,
+                answer_check: 0.0,
+            },
         })
     }
 
@@ -256,6 +270,10 @@ impl Api for Fake {
 
     fn rehearsed(&self) -> Option<Arc<Examples>> {
         None
+    }
+
+    fn limits(&self) -> &request::Limits {
+        &self.limits
     }
 }
 

@@ -60,5 +60,5 @@ pub use self::backend::Api;
 pub use self::byte_size::ByteSize;
 pub use self::config::Config;
 pub use self::openapi::with_host_paths;
-pub use self::recent::{Failure, Figures, RevisionSecond};
+pub use self::recent::{Failure, FailureGroup, FailureGroups, Figures, RevisionSecond};
 pub use self::router::Server;

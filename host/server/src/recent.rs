@@ -1,11 +1,13 @@
-//! Recent requests, for operators: figures of each second by revision, and the last requests that
-//! failed.
+//! Recent requests, for operators: figures of each second by revision, the last requests that failed,
+//! and all that failed in groups.
 //!
 //! They are kept in memory, are bounded and end with the process. Metrics and the log keep what must
 //! last. Each request records itself with one call, which holds each lock for a few additions only.
 
 mod failures;
 mod figures;
+mod groups;
+mod place;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,12 +18,15 @@ pub use self::failures::Failure;
 use self::failures::Failures;
 pub use self::figures::{Figures, RevisionSecond};
 use self::figures::{Outcome, Seconds};
+use self::groups::{Failed, Groups};
+pub use self::groups::{FailureGroup, FailureGroups};
 
 /// The figures and failures of recent requests.
 #[derive(Default)]
 pub(super) struct Recent {
     seconds: Mutex<Seconds>,
     failures: Mutex<Failures>,
+    groups: Mutex<Groups>,
 }
 
 /// A request that has ended.
@@ -64,6 +69,8 @@ impl Recent {
         );
         if failed {
             self.failures.lock().add(now, request);
+            let failed = Failed::new(now, request);
+            self.groups.lock().add(failed);
         }
     }
 
@@ -79,6 +86,11 @@ impl Recent {
     /// Returns the last requests that failed, latest first.
     pub(super) fn failures(&self) -> Vec<Failure> {
         self.failures.lock().latest()
+    }
+
+    /// Returns all requests that failed, in groups.
+    pub(super) fn failure_groups(&self) -> FailureGroups {
+        self.groups.lock().list()
     }
 }
 

@@ -16,6 +16,6 @@ pub(super) mod fake;
 mod tests;
 
 pub(super) use self::api::{Client, Upload};
-pub(super) use self::args::{Args, Credentials, base, canary_percent};
+pub(super) use self::args::{Args, Credentials, Shares, base, canary_percent};
 pub(super) use self::error::Error;
 pub(super) use self::follow::{RetryPolicy, Update};

@@ -14,8 +14,9 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use humantime::Duration;
 
-use super::client::{RetryPolicy, canary_percent};
+use super::client::{RetryPolicy, Shares};
 use super::goal::Goal;
 use super::order;
 use super::output::report::Report;
@@ -43,9 +44,18 @@ pub(super) struct Args {
     retry_refused: bool,
 
     /// Start a canary: send only this share of the clients to the new logic, such as 10%, until
-    /// `task-host promote`
-    #[arg(long, value_name = "PERCENT", value_parser = canary_percent, conflicts_with = "shadow")]
-    canary: Option<f64>,
+    /// `task-host promote`. With several shares, such as 10%,25%,50%, it goes from one to the next
+    /// by itself: after --every, if it has answered enough requests and does not fail too often
+    #[arg(long, value_name = "PERCENT[,PERCENT…]", conflicts_with = "shadow")]
+    canary: Option<Shares>,
+
+    /// How long the canary keeps each of its shares at least, such as 2m
+    #[arg(long, value_name = "DURATION", requires = "canary")]
+    every: Option<Duration>,
+
+    /// Promote the canary by itself after its last share, under the same conditions
+    #[arg(long, requires = "every")]
+    promote_by_itself: bool,
 
     /// Start a shadow: repeat reads on the new logic and compare the results. Clients get no
     /// answers from it until `task-host promote`
@@ -69,7 +79,7 @@ pub(super) struct Args {
     signature: Option<PathBuf>,
 
     /// How long to wait. The default is `active`; with --canary or --shadow it is `switched`,
-    /// because a trial ends only by `promote` or `abort`
+    /// because a trial ends only by `promote` or `abort`, unless it is promoted by itself
     #[arg(long, value_enum)]
     wait: Option<Wait>,
 
@@ -126,6 +136,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn deploy<W: Write>(args: &Args, report: Report<W>, retry: &RetryPolicy) -> Result<(), Failure> {
+    check_steps(args)?;
     let component = match args
         .source
         .to_str()
@@ -139,7 +150,16 @@ fn deploy<W: Write>(args: &Args, report: Report<W>, retry: &RetryPolicy) -> Resu
         dry_run: args.dry_run,
         allow_breaking: args.allow_breaking,
         retry_refused: args.retry_refused,
-        canary_percent: args.canary,
+        canary_percent: args.canary.as_ref().map(|shares| shares.first),
+        canary_steps: args
+            .canary
+            .as_ref()
+            .map(|shares| shares.later.clone())
+            .unwrap_or_default(),
+        canary_step_ms: args
+            .every
+            .map(|every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX)),
+        promote_by_itself: args.promote_by_itself,
         shadow: args.shadow,
         message: args.message.clone(),
         git_revision: args
@@ -152,8 +172,8 @@ fn deploy<W: Write>(args: &Args, report: Report<W>, retry: &RetryPolicy) -> Resu
         true => Kind::DryRun,
         false => Kind::Deploy,
     };
-    let trial = args.canary.is_some() || args.shadow;
-    let wait = args.wait.unwrap_or(match trial {
+    let is_promoted_by_hand = (args.canary.is_some() && !args.promote_by_itself) || args.shadow;
+    let wait = args.wait.unwrap_or(match is_promoted_by_hand {
         true => Wait::Switched,
         false => Wait::Active,
     });
@@ -174,4 +194,23 @@ fn deploy<W: Write>(args: &Args, report: Report<W>, retry: &RetryPolicy) -> Resu
         session.report.message(&format!("deployment {id}"));
         session.follow(goal, id, None).await
     })
+}
+
+/// Checks that steps have a time, and that a time has steps.
+fn check_steps(args: &Args) -> Result<(), Failure> {
+    let steps = args
+        .canary
+        .as_ref()
+        .is_some_and(|shares| !shares.later.is_empty());
+    match args.every {
+        None if steps => Err(Failure::setting(
+            "--every",
+            "say how long the canary keeps each share at least, such as --every 2m",
+        )),
+        Some(_) if !steps && !args.promote_by_itself => Err(Failure::setting(
+            "--every",
+            "give --canary several shares, such as 10%,25%,50%, or add --promote-by-itself",
+        )),
+        _ => Ok(()),
+    }
 }

@@ -163,6 +163,9 @@ pub struct Replica {
     pub age: Duration,
     /// Whether it has a lease.
     pub has_lease: bool,
+    /// Since when it has been in this state and served this component, in microseconds since the Unix
+    /// epoch. `None`: it sent its last heartbeat before the database recorded this.
+    pub serving_since: Option<i64>,
 }
 
 /// The state of all hosts, as a heartbeat returns it.

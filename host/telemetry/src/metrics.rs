@@ -9,6 +9,7 @@
 //! there and a method that records it.
 
 mod database;
+mod gauges;
 mod histogram;
 mod labels;
 mod process;
@@ -27,6 +28,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+pub use self::gauges::Gauges;
 pub use self::histogram::Histogram;
 use self::labels::{
     AccessLabel, DeploymentLabels, KindLabel, ModeLabel, OutcomeLabel, RevisionLabels, StageLabel,

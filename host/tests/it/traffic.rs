@@ -7,6 +7,7 @@ mod canary;
 mod load;
 mod schema;
 mod shadow;
+mod steps;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

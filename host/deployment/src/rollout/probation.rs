@@ -1,6 +1,6 @@
 //! The stage `probation`: whether a new revision may stay, judged by its failures compared with those
-//! of the previous one. A canary is judged in the same way, against the active revision. `verdict` says
-//! how.
+//! of the previous one. A canary is judged in the same way, against the active revision
+//! (`trial/canary.rs`). `verdict` says how.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 use futures_util::future::{Either, select};
 
 use super::switch;
-use super::verdict::{Judge, KNOWN_GOOD_CANARY, KNOWN_GOOD_PROBATION, share_of};
+use super::verdict::{Judge, KNOWN_GOOD_PROBATION, share_of};
 use crate::host::Host;
 use crate::journal::{Ending, Journal};
-use crate::model::VerdictStatus;
+use crate::model::{StepStatus, VerdictStatus};
 use crate::settings::Probation;
 use contract::deployment::{EventStatus, Outcome, Reason, Stage};
 use request::{Counts, Revision};
 
 /// How often the counts are compared.
-const POLL: Duration = Duration::from_millis(50);
+pub(super) const POLL: Duration = Duration::from_millis(50);
 
 /// Watches a new revision until its probation is over. If it fails too often, sends requests back to
 /// the previous revision. Returns how the deployment ends.
@@ -84,7 +84,7 @@ async fn judge_in_time(
     let mut judge = Judge::new(probation.allowed, probation.requests, KNOWN_GOOD_PROBATION);
     loop {
         let seen = sum(since(start, new.stats.counts()), elsewhere());
-        shown.update(seen, before);
+        shown.update(seen, before, None);
         let now = Instant::now();
         let reason = match now >= until {
             true => judge.last_look(seen, before),
@@ -100,35 +100,8 @@ async fn judge_in_time(
     }
 }
 
-/// Compares a candidate with the active revision, by their requests from now on. `elsewhere`: the
-/// requests of both on other hosts. Returns why the candidate failed; never returns if it does not
-/// fail.
-pub(super) fn compare<'a>(
-    host: &'a Host,
-    candidate: &'a Revision,
-    active: &'a Revision,
-    elsewhere: impl Fn() -> [Counts; 2] + 'a,
-) -> impl Future<Output = String> + 'a {
-    let start = (candidate.stats.counts(), active.stats.counts());
-    let probation = &host.settings.probation;
-    let mut judge = Judge::new(probation.allowed, probation.requests, KNOWN_GOOD_CANARY);
-    async move {
-        let shown = Shown::new(host, Stage::Canary, None);
-        loop {
-            tokio::time::sleep(POLL).await;
-            let [new, old] = elsewhere();
-            let seen = sum(since(start.0, candidate.stats.counts()), new);
-            let expected = sum(since(start.1, active.stats.counts()), old);
-            shown.update(seen, expected);
-            if let Some(reason) = judge.look(seen, expected) {
-                return reason;
-            }
-        }
-    }
-}
-
 /// Shows operators how a revision is judged, until this is dropped.
-struct Shown<'a> {
+pub(super) struct Shown<'a> {
     host: &'a Host,
     stage: Stage,
     window: Option<Duration>,
@@ -136,22 +109,21 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn new(host: &'a Host, stage: Stage, window: Option<Duration>) -> Self {
+    pub(super) fn new(host: &'a Host, stage: Stage, window: Option<Duration>) -> Self {
         let shown = Shown {
             host,
             stage,
             window,
             began: Instant::now(),
         };
-        shown.update(Counts::default(), Counts::default());
+        shown.update(Counts::default(), Counts::default(), None);
         shown
     }
 
-    fn update(&self, seen: Counts, other: Counts) {
+    pub(super) fn update(&self, seen: Counts, other: Counts, step: Option<StepStatus>) {
         let Probation {
             requests, allowed, ..
         } = self.host.settings.probation;
-        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let limit = share_of(other.failures, other.requests) + allowed;
         *self.host.verdict.lock() = Some(VerdictStatus {
             stage: self.stage.into(),
@@ -163,6 +135,7 @@ impl<'a> Shown<'a> {
             other_failures: other.failures,
             limit_percent: limit * 100.0,
             minimum_requests: requests.max(1),
+            step,
         });
     }
 }
@@ -173,7 +146,13 @@ impl Drop for Shown<'_> {
     }
 }
 
-fn sum(here: Counts, elsewhere: Counts) -> Counts {
+/// Returns a duration in milliseconds.
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Adds the requests on other hosts to those here.
+pub(super) fn sum(here: Counts, elsewhere: Counts) -> Counts {
     Counts {
         requests: here.requests + elsewhere.requests,
         failures: here.failures + elsewhere.failures,
@@ -181,7 +160,8 @@ fn sum(here: Counts, elsewhere: Counts) -> Counts {
     }
 }
 
-fn since(start: Counts, now: Counts) -> Counts {
+/// Returns the requests that were counted after `start`.
+pub(super) fn since(start: Counts, now: Counts) -> Counts {
     Counts {
         requests: now.requests - start.requests,
         failures: now.failures - start.failures,

@@ -2,14 +2,17 @@
 //!
 //! Its migrations are applied and nothing is switched yet. The trial ends when an operator promotes
 //! the deployment or aborts it. A canary also ends when it fails more often than the active
-//! revision does in the same time. No way of ending a trial affects the active revision.
+//! revision does in the same time, and it may go on in steps and be promoted by itself. No way of
+//! ending a trial affects the active revision.
+
+mod canary;
+mod steps;
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::probation;
 use crate::admin::AdminError;
 use crate::cluster;
 use crate::host::Host;
@@ -25,6 +28,9 @@ pub(crate) struct Trial {
     host: Arc<Host>,
     /// Promotes the running trial. `None`: no trial can be promoted now.
     promotion: Mutex<Option<Promotion>>,
+    /// Held while the share of a canary changes, across the database: on every host the last change
+    /// decides.
+    sharing: tokio::sync::Mutex<()>,
 }
 
 /// The right to promote one deployment, once.
@@ -33,6 +39,8 @@ struct Promotion {
     id: i64,
     /// Takes the name of who promotes it.
     promoted: oneshot::Sender<String>,
+    /// Whether the canary still goes on by itself. An operator who sets a share ends that.
+    by_itself: bool,
 }
 
 impl Order {
@@ -53,6 +61,7 @@ impl Trial {
         Trial {
             host,
             promotion: Mutex::default(),
+            sharing: tokio::sync::Mutex::default(),
         }
     }
 
@@ -78,9 +87,13 @@ impl Trial {
         *self.promotion.lock() = Some(Promotion {
             id: journal.id,
             promoted,
+            by_itself: order.canary_step_ms.is_some(),
         });
         let ended = match order.canary_percent {
-            Some(percent) => self.canary(journal, revision, percent, promotion).await,
+            Some(percent) => {
+                let canary = self.canary(journal, order, percent, revision, promotion);
+                canary.await
+            }
             None => Ok(self.shadow(journal, revision, promotion).await),
         };
         match ended {
@@ -97,40 +110,31 @@ impl Trial {
         }
     }
 
-    /// Gives the revision on trial all requests. With a percentage, gives a canary another share.
-    /// The journal is that of the deployment.
+    /// Gives the revision on trial all requests. With a percentage, gives a canary another share, on
+    /// every host; from then on it does not go on by itself. The journal is that of the deployment.
     ///
     /// # Errors
     /// Returns [`AdminError::Rejected`] if the deployment is not on trial here, or if a shadow
-    /// should get a share.
-    pub(crate) fn promote(
+    /// should get a share; [`AdminError::Unavailable`].
+    pub(crate) async fn promote(
         &self,
         id: i64,
         percent: Option<f64>,
         actor: &str,
         journal: Option<&Journal>,
     ) -> Result<(), AdminError> {
-        // The trial cannot end while this lock is held, so no ended trial gets a share.
+        if let Some(percent) = percent {
+            return self.set_share(id, percent, actor, journal).await;
+        }
         let mut promotion = self.promotion.lock();
         if promotion.as_ref().is_none_or(|current| current.id != id) {
-            return Err(AdminError::rejected(
-                Reason::NoTrial,
-                format!(
-                    "deployment {id} is neither a canary nor a shadow now; only those can be \
-                     promoted"
-                ),
-            ));
+            return Err(no_trial(id));
         }
-        match percent {
-            Some(percent) => self.set_share(id, percent, actor, journal),
-            None => {
-                if let Some(promotion) = promotion.take() {
-                    // If the trial fails at this moment, its failure decides.
-                    let _ = promotion.promoted.send(actor.to_owned());
-                }
-                Ok(())
-            }
+        if let Some(promotion) = promotion.take() {
+            // If the trial fails at this moment, its failure decides.
+            let _ = promotion.promoted.send(actor.to_owned());
         }
+        Ok(())
     }
 
     /// Ends whatever is on trial. Returns the comparison of a shadow, in a sentence.
@@ -143,50 +147,56 @@ impl Trial {
         }
     }
 
-    fn set_share(
+    async fn set_share(
         &self,
         id: i64,
         percent: f64,
         actor: &str,
         journal: Option<&Journal>,
     ) -> Result<(), AdminError> {
-        let revisions = &self.host.revisions;
-        match revisions.candidate() {
-            Some(candidate) if matches!(candidate.trial, Mode::Canary(_)) => {
-                revisions.start_canary(candidate.revision, Share::of_percent(percent));
-            }
-            _ => return Err(cluster::no_canary(id)),
+        let _sharing = self.sharing.lock().await;
+        let is_ours = |current: &Promotion| current.id == id;
+        if !self.promotion.lock().as_ref().is_some_and(is_ours) {
+            return Err(no_trial(id));
         }
+        let candidate = self.host.revisions.candidate();
+        if !candidate.is_some_and(|candidate| matches!(candidate.trial, Mode::Canary(_))) {
+            return Err(cluster::no_canary(id));
+        }
+        self.host.cluster.set_share(id, percent).await?;
+        let changed = self.give_share(id, percent, |promotion| {
+            std::mem::take(&mut promotion.by_itself)
+        });
+        let Some(ends_steps) = changed else {
+            return Err(no_trial(id));
+        };
         if let Some(journal) = journal {
-            let detail = format!("{percent} % of the clients from now on, by {actor}");
-            journal.note(Stage::Canary, EventStatus::Noted, Some(detail));
+            let end = match ends_steps {
+                true => "; the canary does not go on by itself any more",
+                false => "",
+            };
+            let detail = format!("{percent} % of the clients from now on, by {actor}{end}");
+            journal.note_share(EventStatus::Noted, percent, detail);
+            journal.record(Stage::Canary).await;
         }
         Ok(())
     }
 
-    /// Lets the revision answer a share of the clients. Returns a note on its promotion, or why it
-    /// failed.
-    async fn canary(
+    /// Gives the canary of this host another share, and calls `then`. Returns `None` and changes nothing
+    /// if the trial has ended.
+    fn give_share<T>(
         &self,
-        journal: &Journal,
-        revision: &Arc<Revision>,
+        id: i64,
         percent: f64,
-        promotion: oneshot::Receiver<String>,
-    ) -> Result<String, String> {
-        let Host {
-            revisions, cluster, ..
-        } = &*self.host;
-        let active = revisions.active();
-        let elsewhere = || cluster.counts(journal.id);
-        let failed = probation::compare(&self.host, revision, &active, elsewhere);
-        revisions.start_canary(revision.clone(), Share::of_percent(percent));
-        let detail = format!("{percent} % of the clients, until it is promoted");
-        journal.note(Stage::Canary, EventStatus::Began, Some(detail));
-        journal.reach(Stage::Canary).await;
-        tokio::select! {
-            actor = promoted(promotion) => Ok(format!("promoted by {actor}")),
-            reason = failed => Err(reason),
-        }
+        then: impl FnOnce(&mut Promotion) -> T,
+    ) -> Option<T> {
+        // The trial cannot end while this lock is held, so no ended trial gets a share.
+        let mut promotion = self.promotion.lock();
+        let promotion = promotion.as_mut().filter(|current| current.id == id)?;
+        let revisions = &self.host.revisions;
+        let candidate = revisions.candidate()?;
+        revisions.start_canary(candidate.revision, Share::of_percent(percent));
+        Some(then(promotion))
     }
 
     /// Repeats reads on the revision. Returns a note on its promotion and on the comparison.
@@ -212,6 +222,14 @@ impl Trial {
             never = repeating => never,
         }
     }
+}
+
+/// The deployment is not on trial.
+fn no_trial(id: i64) -> AdminError {
+    AdminError::rejected(
+        Reason::NoTrial,
+        format!("deployment {id} is neither a canary nor a shadow now; only those can be promoted"),
+    )
 }
 
 /// Waits for a promotion and returns who promotes. Never returns if nobody can promote any more.

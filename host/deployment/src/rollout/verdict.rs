@@ -87,6 +87,16 @@ impl Judge {
         }
     }
 
+    /// Returns whether the share of failures is at most the one that is allowed. What exceeds it may
+    /// still be chance.
+    pub(super) fn is_within_limit(&self, seen: Counts, other: Counts) -> bool {
+        share_of(seen.failures, requests(seen)) <= self.limit(other)
+    }
+
+    fn limit(&self, other: Counts) -> f64 {
+        share_of(other.failures, requests(other)) + self.allowed
+    }
+
     fn judge(
         &self,
         seen: Counts,
@@ -99,7 +109,7 @@ impl Judge {
             return None;
         }
         let share = share_of(failures, all);
-        let limit = share_of(other.failures, requests(other)) + self.allowed;
+        let limit = self.limit(other);
         let before = requests(other).max(self.known_good);
         let worse = share > limit
             && unequal(failures, all, other.failures, before) <= level_unequal

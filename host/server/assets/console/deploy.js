@@ -2,9 +2,9 @@
 
 import { html, nothing } from "./lit-html.js";
 import { Refused, Unreachable, upload } from "./api.js";
+import { canaryFields, canaryOrder } from "./canary_form.js";
 import { digest, size } from "./format.js";
 import { t } from "./messages.js";
-import { slider } from "./share.js";
 import { startDeployment, state } from "./state.js";
 
 /** The text of the running step (upload or start), or null. */
@@ -16,13 +16,8 @@ let failure = null;
 /** Whether a file is being dragged over the drop zone. */
 let isDragOver = false;
 let mode = "all";
-let percent = 10;
 
 export function deploy(redraw) {
-  const pick = (value) => {
-    percent = value;
-    redraw();
-  };
   const running = state.status.deployment;
   const isBlocked = step !== null || running !== null || !state.connected;
   return html`
@@ -34,7 +29,7 @@ export function deploy(redraw) {
           <legend>${t.deploy.how}</legend>
           ${radio("all", t.deploy.all, t.deploy.allHint, redraw)}
           ${radio("canary", t.deploy.canary, t.deploy.canaryHint, redraw)}
-          ${mode === "canary" ? slider("percent", t.deploy.share, percent, pick) : nothing}
+          ${mode === "canary" ? canaryFields(redraw) : nothing}
           ${radio("shadow", t.deploy.shadow, t.deploy.shadowHint, redraw)}
         </fieldset>
         <fieldset>
@@ -149,11 +144,16 @@ async function submit(event, redraw) {
   const checkOnly = event.submitter?.name === "check";
   failure = chosen ? null : t.deploy.noFile;
   if (!chosen) return redraw();
+  const { fault, ...canary } = !checkOnly && mode === "canary" ? canaryOrder() : {};
+  if (fault) {
+    failure = fault;
+    return redraw();
+  }
   const options = {
     dry_run: checkOnly,
     allow_breaking: elements.breaking.checked,
     retry_refused: elements.retry.checked,
-    canary_percent: !checkOnly && mode === "canary" ? percent : null,
+    ...canary,
     shadow: !checkOnly && mode === "shadow",
   };
   const showStep = (text) => {

@@ -56,6 +56,39 @@ export const t = {
     epoch: (epoch) => `epoch ${epoch}`,
   },
 
+  hosts: {
+    heading: "Replicas",
+    columns: ["Host", "State", "Serves", "Since", "Epoch", "Heartbeat", "task-host"],
+  },
+
+  gauges: {
+    heading: "Limits",
+    hint: "of this host, now",
+    of: (value, limit) => `${value} of ${limit}`,
+    near: "nearly full",
+    names: {
+      instances: "Instances", queue: "Waiting requests", connections: "Connections",
+      "event-streams": "Clients of events", "buffered-bytes": "Bodies and answers",
+      "answer-cache-bytes": "Kept answers", "recording-bytes": "Recordings",
+    },
+  },
+
+  log: {
+    heading: "Log",
+    hint: "the last lines of this host",
+    show: "Show the log",
+    filter: "Filter of the log",
+    level: "Level, at least",
+    levels: { error: "Errors", warn: "Warnings", info: "Information", debug: "Debug", trace: "Trace" },
+    marks: { error: "error", warn: "warning", info: "info", debug: "debug", trace: "trace" },
+    request: "Request id",
+    refresh: "Read again",
+    none: "No line matches.",
+    more: "More",
+    all: (count) => `Show all ${count}`,
+    fewer: "Show fewer",
+  },
+
   candidate: {
     canary: (percent) => `canary: ${percent}% of clients`,
     shadow: "shadow: repeats reads for comparison, never answers clients",
@@ -78,7 +111,7 @@ export const t = {
     all: "All requests at once",
     allHint: "Followed by a probation: if it fails, it is rolled back automatically.",
     canary: "Canary",
-    canaryHint: "Some clients first. The rest follow when you promote it.",
+    canaryHint: "Some clients first. The rest follow when it is promoted.",
     share: "Share of clients",
     shadow: "Shadow",
     shadowHint: "Repeats reads and compares the results. Never answers clients.",
@@ -95,6 +128,36 @@ export const t = {
     badSignature: (name) => `${name} is not a valid signature. Choose the .sig file that task-host sign wrote.`,
     tooMany: "Choose one component at a time.",
     refusedHint: { "refused-before": "Select “Retry after an earlier rollback” to deploy it again." },
+  },
+
+  canary: {
+    stepwise: "In steps, by itself",
+    stepwiseHint: "It goes on when a share has had its time, enough requests, and few failures.",
+    shares: "Shares in percent",
+    minutes: "Minutes at each share, at least",
+    promote: "Promote by itself",
+    promoteHint: "After the last share. Otherwise it keeps the last share until you promote it.",
+    badShares: "Give rising shares between 0 and 100, separated by commas, such as 10, 25, 50.",
+    badMinutes: "Give the minutes at each share as a number above 0.",
+    oneShare: "Give several shares, or select “Promote by itself”.",
+  },
+
+  steps: {
+    title: (id) => `Steps of deployment ${id}`,
+    share: (percent) => percent === "100" ? "all clients" : `${percent} %`,
+    states: {
+      ahead: "ahead", running: "running", passed: "passed", failed: "failed", stopped: "stopped",
+      skipped: "skipped",
+    },
+    since: (time) => `since ${time}`,
+    time: (percent, elapsed, least) => `At ${percent} % ${elapsed} of ${least}`,
+    requests: (count) => count === 1 ? "1 request" : `${count} requests`,
+    next: (share) => `then ${share}`,
+    last: "then you promote it",
+    waits: {
+      "too-few-requests": "waits for more requests",
+      "too-many-failures": "waits until its failures are within the limit",
+    },
   },
 
   progress: {
@@ -162,11 +225,28 @@ export const t = {
     entry: (id, kind) => `#${id} ${kind}`,
     by: (actor) => `by ${actor}`,
     canary: (percent) => `canary, began with ${percent}% of clients`,
+    reached: (percent) => `reached ${percent}%`,
     shadow: "shadow",
     active: "Serves now.",
     gone: "Its component is no longer stored, so there is no way back to it.",
     back: "Roll back to this",
     backTo: (digest, id) => `Roll back to this: ${digest} of deployment ${id}`,
+  },
+
+  history: {
+    filter: "Filter of deployments",
+    any: "Any",
+    outcome: "Outcome",
+    kind: "Kind",
+    kinds: {
+      deploy: "Deploy", rollback: "Rollback", "dry-run": "Check only", bundled: "Host start",
+      declared: "Declared", fallback: "Fallback", upload: "Upload",
+    },
+    search: "Search message, digest, name, reason",
+    noMatch: "No deployment matches.",
+    pages: "Pages of deployments",
+    newer: "Newer",
+    older: "Older",
   },
 
   verdict: {
@@ -212,6 +292,18 @@ export const t = {
     fewer: "Show fewer",
     unmatched: "(no route)",
     revision: (digest) => `on ${digest}`,
+  },
+
+  groups: {
+    heading: "Failures by place",
+    hint: "all since this host started",
+    times: (count) => count === "1" ? "once" : `${count} times`,
+    in: "in",
+    first: "first",
+    last: "last",
+    others: (count) => `${count} more of groups that are not kept any more.`,
+    all: (count) => `Show all ${count}`,
+    fewer: "Show fewer",
   },
 
   statements: {

@@ -10,6 +10,7 @@ import { attempt } from "./notice.js";
 import { confirmAction } from "./question.js";
 import { rehearsal } from "./rehearsal.js";
 import { dismiss, refresh, state } from "./state.js";
+import { steps } from "./steps.js";
 import { verdict } from "./verdict.js";
 
 /** The stages of every gate, shown in advance. */
@@ -36,6 +37,7 @@ export function progress() {
       ${state.interrupted ? html`<p class="alert" role="status">${t.progress.lost}</p>` : nothing}
       ${ended ? nothing : undo(followed, deployment)}
       ${ended || deployment?.stage !== "probation" ? nothing : verdict()}
+      ${steps(deployment)}
       ${stageList(followed.events, { ended: Boolean(ended), isAhead: !ended && deployment?.kind !== "rollback" })}
       <p class="away" role="status">${announcement(followed)}</p>
       ${ended ? outcome(followed.deployment) : actions(followed)}

@@ -4,6 +4,7 @@ import { html, nothing } from "./lit-html.js";
 import { candidate, describeTrial } from "./candidate.js";
 import { verdict } from "./verdict.js";
 import { digest, number, time } from "./format.js";
+import { hosts } from "./hosts.js";
 import { t } from "./messages.js";
 import { confirmAction } from "./question.js";
 import { startDeployment, state } from "./state.js";
@@ -29,7 +30,7 @@ export function revisions(redraw) {
           ? status.replicas.length : t.revisions.oneReplica(status.host_version)}</span>
         <span>${t.revisions.epoch(status.epoch)}</span>
       </p>
-      ${status.replicas.length > 0 ? replicaList(status) : nothing}
+      ${hosts()}
     </section>`;
 }
 
@@ -48,21 +49,6 @@ function card(role, label, revision, note, content = nothing) {
       </dl>
       ${content}
     </article>`;
-}
-
-/** The hosts on this database, each with its state and revision. */
-function replicaList({ replicas, active }) {
-  return html`
-    <ul class="hosts" aria-label=${t.revisions.replicas}>
-      ${replicas.map((host) => html`
-        <li class=${host.state === "serving" && host.digest === active.digest ? "" : "bad"}>
-          <b>${host.name}</b> ${host.this ? t.revisions.this : nothing}
-          <span>${t.revisions.states[host.state] ?? host.state}</span>
-          ${host.digest ? html`<code title=${host.digest}>${digest(host.digest)}</code>` : nothing}
-          <span class="hint">task-host ${host.host_version}</span>
-          ${host.problem ? html`<span>${host.problem}</span>` : nothing}
-        </li>`)}
-    </ul>`;
 }
 
 /** When a revision became active and by whom, according to the deployments shown. */

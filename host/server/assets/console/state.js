@@ -27,6 +27,10 @@ export const state = {
   /** The digests of the components that the host has stored. Null until they are read. */
   components: null,
   failures: [],
+  /** All failed requests, counted in groups. */
+  failureGroups: { groups: [], others: 0 },
+  /** How much of its limits the host uses. */
+  gauges: [],
   /** The slow statements of the logic. */
   statements: [],
   figures: [],
@@ -86,7 +90,7 @@ export function logOut() {
   stopFollowing();
   Object.assign(state, {
     phase: "login", refusal: null, status: null, deployments: [], components: null, failures: [], statements: [], figures: [],
-    followed: null,
+    failureGroups: { groups: [], others: 0 }, gauges: [], followed: null,
   });
   onChange();
 }
@@ -134,9 +138,11 @@ async function update() {
   // The first request runs alone, so that without a valid token only one request is refused.
   const status = await read("admin/status");
   const figures = await read(`admin/figures?after=${last}`);
+  const gauges = await read("admin/gauges");
   const before = state.status;
   addFigures(figures);
   state.status = status;
+  state.gauges = gauges;
   const running = status.deployment?.id;
   const hasMoved = before?.epoch !== status.epoch || before?.deployment?.id !== running;
   if (hasMoved || pollCount % RARE_POLLS === 0) {
@@ -144,7 +150,10 @@ async function update() {
     state.components = new Set((await read("admin/components")).map(({ digest }) => digest));
   }
   const hasFailures = figures.seconds.some((second) => second.failures > 0);
-  if (hasFailures || pollCount % RARE_POLLS === 0) state.failures = await read("admin/failures");
+  if (hasFailures || pollCount % RARE_POLLS === 0) {
+    state.failures = await read("admin/failures");
+    state.failureGroups = await read("admin/failures/groups");
+  }
   if (pollCount % RARE_POLLS === 0) state.statements = await read("admin/statements");
   pollCount += 1;
   if (running !== undefined && following?.id !== running) follow(running);

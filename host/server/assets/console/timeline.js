@@ -1,25 +1,31 @@
-// The history of deployments, the latest first, each with its stages.
+// The history of deployments, the latest first, each with its stages. `history.js` says which are shown.
 
 import { html, nothing } from "./lit-html.js";
 import { between, digest, number, time } from "./format.js";
+import { filterFields, pager, shownDeployments } from "./history.js";
 import { expandableList } from "./list.js";
 import { t } from "./messages.js";
 import { stageList } from "./progress.js";
 import { rollBack } from "./revisions.js";
 import { state } from "./state.js";
+import { steps } from "./steps.js";
 
 const COLLAPSED_COUNT = 6;
 
 export function timeline(redraw) {
-  const { deployments } = state;
+  const { list, isFiltered } = shownDeployments(redraw);
+  const entries = (shown) => html`<ol class="timeline">${shown.map(entry)}</ol>`;
   return html`
     <section aria-labelledby="timeline-heading">
       <h2 id="timeline-heading">${t.timeline.heading}</h2>
-      ${deployments.length === 0 ? html`<p class="card empty">${t.timeline.none}</p>` : html`
-        <div class="card">
-          ${expandableList("timeline", deployments, COLLAPSED_COUNT, t.timeline, (shown) => html`
-            <ol class="timeline">${shown.map(entry)}</ol>`, redraw)}
-        </div>`}
+      <div class="card">
+        ${filterFields(redraw)}
+        ${list.length === 0 ? html`
+            <p class="empty" role="status">${isFiltered ? t.history.noMatch : t.timeline.none}</p>`
+          : isFiltered ? entries(list)
+            : expandableList("timeline", list, COLLAPSED_COUNT, t.timeline, entries, redraw)}
+        ${pager(redraw)}
+      </div>
     </section>`;
 }
 
@@ -37,6 +43,7 @@ function entry(deployment) {
           ended ? `, ${t.timeline.took(between(began, ended))}` : nothing}</p>
       ${deployment.message ? html`<p class="message" dir="auto">${deployment.message}</p>` : nothing}
       ${facts(deployment)}
+      ${ended ? steps(deployment) : nothing}
       ${reason(deployment)}
       ${events.length === 0 ? nothing : html`
         <details><summary>${t.timeline.stages}<span class="away"> #${id}</span></summary>
@@ -45,12 +52,20 @@ function entry(deployment) {
     </li>`;
 }
 
-/** What it was built from, and how it began. */
-function facts({ git_revision: revision, canary_percent: percent, shadow }) {
-  const trial = percent ? t.timeline.canary(number(percent)) : shadow ? t.timeline.shadow : null;
+/** What it was built from, how it began, and which share a canary reached. */
+function facts(deployment) {
+  const { git_revision: revision } = deployment;
+  const trial = mode(deployment);
   if (!revision && !trial) return nothing;
   return html`<p class="hint">${revision ? html`<code>${revision}</code>` : nothing}${
     revision && trial ? ", " : nothing}${trial}</p>`;
+}
+
+function mode({ canary_percent: percent, canary_reached_percent: reached, shadow }) {
+  if (shadow) return t.timeline.shadow;
+  if (!percent) return null;
+  const began = t.timeline.canary(number(percent));
+  return reached && reached !== percent ? `${began}, ${t.timeline.reached(number(reached))}` : began;
 }
 
 /** The button that goes back to a component that was active, or why that is not possible. */

@@ -9,18 +9,24 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use url::form_urlencoded;
 
 use super::audit::Action;
 use super::body;
 use super::respond::{ProblemResponse, invalid, json, located};
 use super::shared::Shared;
-use contract::digest;
-use deployment::AdminError;
+use contract::{Vocabulary, digest};
 use deployment::model::Order;
+use deployment::{AdminError, Filter};
 
 /// How many deployments a list has by default, and at most.
 const LIMIT: u32 = 50;
 const HIGHEST_LIMIT: u32 = 1000;
+
+/// How many shares of a canary may follow the first one.
+const MOST_STEPS: usize = 20;
+/// How long a step of a canary may take at least.
+const LONGEST_STEP_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
 /// `POST /admin/deployments`.
 pub(super) async fn start(
@@ -33,6 +39,7 @@ pub(super) async fn start(
     order.digest = valid_digest(&order.digest)?;
     action.set_component(&order.digest);
     check_percent(order.canary_percent)?;
+    check_steps(&order)?;
     let actor = action.actor.clone();
     let id = shared
         .call(|admin| async move { admin.deploy(order, &actor).await })
@@ -75,6 +82,44 @@ fn check_percent(percent: Option<f64>) -> Result<(), ProblemResponse> {
         }
         _ => Ok(()),
     }
+}
+
+/// Checks the steps of a canary: each has a larger share than the one before it, and takes a time.
+fn check_steps(order: &Order) -> Result<(), ProblemResponse> {
+    let steps = &order.canary_steps;
+    let by_itself = !steps.is_empty() || order.promote_by_itself;
+    let Some(first) = order.canary_percent else {
+        return match by_itself || order.canary_step_ms.is_some() {
+            true => Err(invalid(
+                "#/canary_percent",
+                "is needed for a canary in steps: the share to begin with",
+            )),
+            false => Ok(()),
+        };
+    };
+    if steps.len() > MOST_STEPS {
+        let detail = format!("must be at most {MOST_STEPS} shares");
+        return Err(invalid("#/canary_steps", detail));
+    }
+    let mut before = first;
+    for (index, &share) in steps.iter().enumerate() {
+        if !(share > before && share < 100.0) {
+            return Err(invalid(
+                format!("#/canary_steps/{index}"),
+                format!("must be above {before}, the share before it, and below 100"),
+            ));
+        }
+        before = share;
+    }
+    let fault = match (order.canary_step_ms, by_itself) {
+        (None, true) => "is needed: how long the canary keeps each share at least",
+        (Some(_), false) => "has no effect without canary_steps or promote_by_itself",
+        (Some(least), true) if !(1..=LONGEST_STEP_MS).contains(&least) => {
+            "must be from 1 to 2592000000, which is 30 days"
+        }
+        _ => return Ok(()),
+    };
+    Err(invalid("#/canary_step_ms", fault))
 }
 
 /// The share of clients that a canary gets.
@@ -125,9 +170,9 @@ pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     uri: Uri,
 ) -> Result<Response, ProblemResponse> {
-    let limit = limit(uri.query().unwrap_or_default())?;
+    let filter = filter(uri.query().unwrap_or_default())?;
     let deployments = shared
-        .call(move |admin| async move { admin.history(limit).await })
+        .call(move |admin| async move { admin.history(&filter).await })
         .await?;
     Ok(json(StatusCode::OK, &deployments))
 }
@@ -190,19 +235,33 @@ fn valid_digest(text: &str) -> Result<String, ProblemResponse> {
     digest::parse(text).ok_or_else(|| invalid("#/digest", "must be a SHA-256: 64 hex digits"))
 }
 
-fn limit(query: &str) -> Result<u32, ProblemResponse> {
-    let given = query
-        .split('&')
-        .find_map(|pair| pair.strip_prefix("limit="));
-    let Some(given) = given else {
-        return Ok(LIMIT);
-    };
-    given
-        .parse()
-        .ok()
-        .filter(|limit| (1..=HIGHEST_LIMIT).contains(limit))
-        .ok_or_else(|| {
-            let detail = format!("must be a number from 1 to {HIGHEST_LIMIT}");
-            invalid("#/query/limit", detail)
-        })
+/// Reads which deployments a list is to have. Parameters that are not known are ignored.
+fn filter(query: &str) -> Result<Filter, ProblemResponse> {
+    let mut filter = Filter::latest(LIMIT);
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let fault = |detail: String| invalid(format!("#/query/{name}"), detail);
+        match &*name {
+            "limit" => {
+                let limit = value.parse().ok();
+                let limit = limit.filter(|limit| (1..=HIGHEST_LIMIT).contains(limit));
+                filter.limit = limit
+                    .ok_or_else(|| fault(format!("must be a number from 1 to {HIGHEST_LIMIT}")))?;
+            }
+            "before" => {
+                let before = value.parse().ok();
+                let detail = || "must be the id of a deployment".to_owned();
+                filter.before = Some(before.ok_or_else(|| fault(detail()))?);
+            }
+            "kind" => filter.kind = Some(word(&value).map_err(fault)?),
+            "outcome" => filter.outcome = Some(word(&value).map_err(fault)?),
+            "search" if !value.trim().is_empty() => filter.search = Some(value.into_owned()),
+            _ => {}
+        }
+    }
+    Ok(filter)
+}
+
+/// Reads a word of this version.
+fn word<T: Vocabulary>(text: &str) -> Result<T, String> {
+    T::from_text(text).ok_or_else(|| format!("must be one of {}", T::texts().join(", ")))
 }

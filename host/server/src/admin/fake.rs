@@ -12,10 +12,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::fake::{self, Fake};
 use contract::deployment::{EventStatus, Kind, Outcome, Progress, Stage};
 use deployment::model::{
-    ComponentDetails, ComponentInterface, ComponentSummary, Deployment, Event, Order,
-    RevisionStatus, ShadowReport, ShadowSample, Status, VerdictStatus,
+    CanaryStep, ComponentDetails, ComponentInterface, ComponentSummary, Deployment, Event, Order,
+    RevisionStatus, ShadowReport, ShadowSample, Status, StepStatus, VerdictStatus,
 };
-use deployment::{Admin, AdminError, Attempt};
+use deployment::{Admin, AdminError, Attempt, Filter};
 
 pub(super) const DIGEST: &str = fake::DIGEST;
 
@@ -107,6 +107,7 @@ pub(super) fn event(number: u64, stage: Stage, status: EventStatus) -> Event {
         status: status.into(),
         detail: Some("two\nlines".to_owned()),
         duration_ms: None,
+        canary_percent: None,
         breaking: Vec::new(),
         log: Vec::new(),
         rejections: Vec::new(),
@@ -136,6 +137,13 @@ pub(super) fn deployment(events: Vec<Event>) -> Deployment {
         message: Some("Sort by urgency".to_owned()),
         git_revision: Some("3f2a1b".to_owned()),
         canary_percent: Some(10.0),
+        canary_reached_percent: None,
+        canary_steps: vec![CanaryStep {
+            percent: 10.0,
+            state: "ahead".to_owned(),
+            began_at: None,
+        }],
+        canary_step_ms: Some(60_000),
         shadow: false,
         stage: Progress::At(Stage::Verify).into(),
         outcome: match ended {
@@ -186,6 +194,14 @@ pub(super) fn status() -> Status {
             other_failures: 4,
             limit_percent: 5.1,
             minimum_requests: 20,
+            step: Some(StepStatus {
+                percent: 10.0,
+                elapsed_ms: 23_000,
+                least_ms: 60_000,
+                requests: 412,
+                next_percent: Some(100.0),
+                waits_for: None,
+            }),
         }),
         kept: vec![revision],
         warning: None,
@@ -276,9 +292,12 @@ impl Admin for FakeAdmin {
         Ok((id == ID).then(|| deployment(events)))
     }
 
-    async fn history(&self, limit: u32) -> Result<Vec<Deployment>, AdminError> {
+    async fn history(&self, filter: &Filter) -> Result<Vec<Deployment>, AdminError> {
         self.read()?;
-        let count = limit.min(60) as usize;
+        if *filter != Filter::latest(filter.limit) {
+            self.asked.lock().unwrap().push(format!("{filter:?}"));
+        }
+        let count = filter.limit.min(60) as usize;
         Ok(vec![deployment(Vec::new()); count])
     }
 

@@ -10,6 +10,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
+use contract::Vocabulary as _;
+use contract::deployment::{Kind, Outcome};
+
 /// `GET /admin/openapi.json`.
 pub(super) async fn document() -> Response {
     super::respond::json(StatusCode::OK, &description())
@@ -100,10 +103,19 @@ fn paths() -> Value {
             "get": with(
                 operation("deployments.list", "deployments", "List deployments, the latest first",
                     &["422", "503"], ("200", ok("The deployments.", list_of("Deployment")))),
-                json!({"parameters": [{
-                    "name": "limit", "in": "query", "description": "The maximum number of deployments.",
-                    "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50}
-                }]}),
+                json!({"parameters": [
+                    query("limit", "The maximum number of deployments.",
+                        json!({"type": "integer", "minimum": 1, "maximum": 1000, "default": 50})),
+                    query("before", "Only deployments with a smaller id: for the next page, the id of \
+                        the last one of this page.", json!({"type": "integer", "minimum": 1})),
+                    query("kind", "Only deployments of this kind.",
+                        json!({"type": "string", "enum": Kind::texts()})),
+                    query("outcome", "Only deployments that ended like this, or run.",
+                        json!({"type": "string", "enum": Outcome::texts()})),
+                    query("search", "Only deployments with this text in the id (`#7`), the digest, the \
+                        message, the Git revision, the actor, or the reason and its code.",
+                        json!({"type": "string"}))
+                ]}),
             ),
         },
         "/admin/deployments/{id}": {
@@ -173,9 +185,38 @@ fn paths() -> Value {
                 }]}),
             ),
         },
+        "/admin/gauges": {
+            "get": operation("gauges", "host", "Say how much of its limits the host uses now",
+                &[], ("200", ok("The gauges.", list_of("Gauge")))),
+        },
+        "/admin/log": {
+            "get": with(
+                operation("log", "host", "List the last log lines",
+                    &["422"], ("200", ok("The lines, the latest first.", list_of("LogLine")))),
+                json!({
+                    "description": "The host keeps the last 1 MiB of lines in memory, and 256 KiB of \
+                        warnings and errors, until it stops.",
+                    "parameters": [
+                        query("level", "Only lines that are at least this severe.", json!({"type": "string",
+                            "enum": ["error", "warn", "info", "debug", "trace"]})),
+                        query("request", "Only lines of the request with this id.", json!({"type": "string"})),
+                        query("limit", "The maximum number of lines.",
+                            json!({"type": "integer", "minimum": 1, "maximum": 1000, "default": 200}))
+                    ]
+                }),
+            ),
+        },
         "/admin/failures": {
             "get": operation("failures", "host", "List the last requests that failed",
                 &[], ("200", ok("At most 100, the latest first.", list_of("Failure")))),
+        },
+        "/admin/failures/groups": {
+            "get": with(
+                operation("failures.groups", "host", "Count the requests that failed, in groups",
+                    &[], ("200", ok("The groups of at most 200 kinds of failures.", schema("FailureGroups")))),
+                json!({"description": "A group has the requests of one route that failed with the same problem \
+                    at the same place of the logic, since the host started."}),
+            ),
         },
         "/admin/statements": {
             "get": operation("statements", "host", "List the statements of the logic that were slow",
@@ -285,6 +326,10 @@ fn id() -> Value {
 fn path(name: &str, description: &str, schema: Value) -> Value {
     json!({"name": name, "in": "path", "required": true, "description": description,
         "schema": schema})
+}
+
+fn query(name: &str, description: &str, schema: Value) -> Value {
+    json!({"name": name, "in": "query", "description": description, "schema": schema})
 }
 
 fn header(name: &str, description: &str, schema: Value) -> Value {

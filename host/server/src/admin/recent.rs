@@ -27,3 +27,15 @@ pub(super) async fn figures(
 pub(super) async fn failures(State(shared): State<Arc<Shared>>) -> Response {
     json(StatusCode::OK, &shared.app.recent.failures())
 }
+
+/// `GET /admin/failures/groups`.
+pub(super) async fn failure_groups(State(shared): State<Arc<Shared>>) -> Response {
+    let mut found = shared.app.recent.failure_groups();
+    if let Some(recordings) = shared.app.api.recordings() {
+        let recorded = recordings.ids();
+        for group in &mut found.groups {
+            group.recorded = recorded.contains(&group.request_id);
+        }
+    }
+    json(StatusCode::OK, &found)
+}

@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod console;
 mod documentation;
+mod log;
 mod orders;
 mod recent;
 mod socket;

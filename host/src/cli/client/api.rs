@@ -17,7 +17,7 @@ use crate::cli::call::encode;
 use crate::failure::Failure;
 use crate::tls;
 use deployment::model::{ComponentSummary, Deployment, Order, Status};
-use server::{Failure as FailedRequest, Figures};
+use server::{Failure as FailedRequest, FailureGroups, Figures};
 
 /// Time limit for opening a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -195,6 +195,19 @@ impl Client {
         self.read(self.request(Method::GET, &path)).await
     }
 
+    /// Returns the deployments that a query asks for, newest first.
+    pub(in crate::cli) async fn history(
+        &self,
+        query: &[(&str, String)],
+    ) -> Result<Vec<Deployment>, Error> {
+        let query = query.iter();
+        let query: Vec<String> = query
+            .map(|(name, value)| format!("{name}={}", encode(value)))
+            .collect();
+        let path = format!("admin/deployments?{}", query.join("&"));
+        self.read(self.request(Method::GET, &path)).await
+    }
+
     /// Returns the current state of the host.
     pub(in crate::cli) async fn status(&self) -> Result<Status, Error> {
         self.read(self.request(Method::GET, "admin/status")).await
@@ -208,6 +221,12 @@ impl Client {
     /// Returns the host's latest failed requests, newest first.
     pub(in crate::cli) async fn failures(&self) -> Result<Vec<FailedRequest>, Error> {
         self.read(self.request(Method::GET, "admin/failures")).await
+    }
+
+    /// Returns the host's failed requests in groups, the group that occurred last first.
+    pub(in crate::cli) async fn failure_groups(&self) -> Result<FailureGroups, Error> {
+        self.read(self.request(Method::GET, "admin/failures/groups"))
+            .await
     }
 
     /// Completes the first digits of a digest to the full digest of a component that the host has. A

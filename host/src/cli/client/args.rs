@@ -1,4 +1,4 @@
-//! The flags that several commands of the admin API share: the host, the token, and the share of a
+//! The flags that several commands of the admin API share: the host, the token, and the shares of a
 //! canary.
 
 use std::fmt;
@@ -111,6 +111,7 @@ pub(in crate::cli) fn base(text: &str) -> Result<Url, String> {
 
 /// Parses a canary's share of the clients, in percent: `10%` or `10`, above 0 and below 100.
 pub(in crate::cli) fn canary_percent(text: &str) -> Result<f64, String> {
+    let text = text.trim();
     text.strip_suffix('%')
         .unwrap_or(text)
         .trim()
@@ -118,6 +119,34 @@ pub(in crate::cli) fn canary_percent(text: &str) -> Result<f64, String> {
         .ok()
         .filter(|percent| *percent > 0.0 && *percent < 100.0)
         .ok_or_else(|| "give a percentage above 0 and below 100, such as 10%".to_owned())
+}
+
+/// The shares of a canary, in percent, in the order in which it gets them: one or more.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::cli) struct Shares {
+    /// The share that it begins with.
+    pub(in crate::cli) first: f64,
+    /// The shares that follow, each larger than the one before it.
+    pub(in crate::cli) later: Vec<f64>,
+}
+
+impl FromStr for Shares {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let shares: Vec<f64> = text
+            .split(',')
+            .map(canary_percent)
+            .collect::<Result<_, _>>()?;
+        if !shares.is_sorted_by(|before, share| before < share) {
+            return Err("give each step a larger share than the one before it".to_owned());
+        }
+        let first = shares[0];
+        Ok(Shares {
+            first,
+            later: shares[1..].to_vec(),
+        })
+    }
 }
 
 impl FromStr for Token {

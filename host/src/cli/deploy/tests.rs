@@ -186,6 +186,14 @@ fn the_order_has_the_values_of_the_flags() {
             json!({"allow_breaking": true, "retry_refused": true}),
         ),
         (vec!["--canary", "12.5%"], json!({"canary_percent": 12.5})),
+        (
+            vec!["--canary", "10%, 25,50%", "--every", "2m"],
+            json!({"canary_percent": 10.0, "canary_steps": [25.0, 50.0], "canary_step_ms": 120_000}),
+        ),
+        (
+            vec!["--canary", "10%", "--every", "90s", "--promote-by-itself"],
+            json!({"canary_percent": 10.0, "canary_step_ms": 90_000, "promote_by_itself": true}),
+        ),
         (vec!["--shadow"], json!({"shadow": true})),
     ];
     for (flags, expected) in orders {
@@ -208,6 +216,43 @@ fn the_order_has_the_values_of_the_flags() {
         }
         assert_eq!(fake.received()[1].json(), order);
     }
+}
+
+#[test]
+fn steps_need_a_time_and_a_time_needs_steps() {
+    for (flags, expected) in [
+        (vec!["--canary", "10%,25%"], "such as --every 2m"),
+        (vec!["--canary", "10%", "--every", "2m"], "several shares"),
+    ] {
+        let done = deploy_to(&Fake::answers([]), &flags, Style::Plain, None);
+        let Err(Failure::Setting(error)) = done.result else {
+            panic!("accepted: {flags:?}")
+        };
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    for wrong in ["10%,10%", "25%,10%", "10%,", "10%,100%", "x"] {
+        let line = ["task-host", "deploy", "FILE", "--every", "1m", "--canary"];
+        let parsed = Cli::try_parse_from(line.into_iter().chain([wrong]));
+        assert!(parsed.is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_canary_that_is_promoted_by_itself_is_followed_to_its_end() {
+    let fake = Fake::answers([
+        ok(&component(DIGEST, false)),
+        started(7),
+        events(&[
+            event(0, "canary", "began"),
+            event(1, "canary", "noted"),
+            event(2, "canary", "passed"),
+            event(3, "end", "noted"),
+        ]),
+        ok(&deployment("rolled-back")),
+    ]);
+    let flags = ["--canary", "10%", "--every", "1m", "--promote-by-itself"];
+    let done = deploy_to(&fake, &flags, Style::Plain, None);
+    assert!(reason(&done).contains("was rolled back"), "{}", done.output);
 }
 
 #[test]

@@ -12,6 +12,15 @@ const REASON: usize = 220;
 /// Returns the lines of a table of deployments, in the given order. If a deployment has a reason, it is below
 /// the deployment's row.
 pub(in crate::cli) fn table(deployments: &[Deployment]) -> Vec<String> {
+    render(deployments, |_| None)
+}
+
+/// Returns the lines of the same table, with the duration of each stage below its deployment.
+pub(in crate::cli) fn table_with_stages(deployments: &[Deployment]) -> Vec<String> {
+    render(deployments, stages)
+}
+
+fn render(deployments: &[Deployment], more: impl Fn(&Deployment) -> Option<String>) -> Vec<String> {
     let mut table = Table::new([
         ("ID", Align::Right),
         ("DIGEST", Align::Left),
@@ -34,10 +43,8 @@ pub(in crate::cli) fn table(deployments: &[Deployment]) -> Vec<String> {
         };
         let words = words(deployment).map(|words| format::truncate(&words, REASON));
         let note = note.map(|note| format::truncate(&note, REASON));
-        let note = match (words, note) {
-            (Some(words), Some(note)) => Some(format!("{words}\n{note}")),
-            (words, note) => words.or(note),
-        };
+        let notes = [words, note, more(deployment)];
+        let notes: Vec<String> = notes.into_iter().flatten().collect();
         let cells = [
             deployment.id.to_string(),
             format::digest(&deployment.digest).to_owned(),
@@ -47,9 +54,19 @@ pub(in crate::cli) fn table(deployments: &[Deployment]) -> Vec<String> {
             took.unwrap_or_else(|| "-".to_owned()),
             format::truncate(&deployment.actor, ACTOR),
         ];
-        table.add(cells, note);
+        table.add(cells, Some(notes.join("\n")));
     }
     table.render()
+}
+
+/// How long each stage took: `verify 0.2 ms, compile 231 ms`. `None` if no stage has ended.
+fn stages(deployment: &Deployment) -> Option<String> {
+    let ended = deployment.events.iter().filter_map(|event| {
+        let took = format::duration(event.duration_ms?);
+        Some(format!("{} {took}", event.stage))
+    });
+    let ended: Vec<String> = ended.collect();
+    (!ended.is_empty()).then(|| ended.join(", "))
 }
 
 /// What a deployment was for, and what it was built from and how it began: `"Sort by urgency" (3f2a1b,
@@ -60,7 +77,7 @@ fn words(deployment: &Deployment) -> Option<String> {
         .as_ref()
         .map(|message| format!("\"{message}\""));
     let trial = match (deployment.canary_percent, deployment.shadow) {
-        (Some(percent), _) => Some(format!("canary {percent} %")),
+        (Some(percent), _) => Some(canary(deployment, percent)),
         (None, true) => Some("shadow".to_owned()),
         (None, false) => None,
     };
@@ -75,6 +92,22 @@ fn words(deployment: &Deployment) -> Option<String> {
         (None, false) => Some(facts.join(", ")),
         (Some(message), false) => Some(format!("{message} ({})", facts.join(", "))),
     }
+}
+
+/// The shares of a canary, and how far it came: `canary 10 %, 25 %, 50 %, reached 25 %`.
+fn canary(deployment: &Deployment, percent: f64) -> String {
+    let steps = deployment.canary_steps.iter().map(|step| step.percent);
+    let mut shares: Vec<f64> = steps.collect();
+    if shares.is_empty() {
+        shares.push(percent);
+    }
+    let reached = deployment.canary_reached_percent;
+    let reached = reached.filter(|reached| [*reached] != shares[..]);
+    let shares: Vec<String> = shares.iter().map(|share| format!("{share} %")).collect();
+    let reached = reached
+        .map(|reached| format!(", reached {reached} %"))
+        .unwrap_or_default();
+    format!("canary {}{reached}", shares.join(", "))
 }
 
 #[cfg(test)]
@@ -123,6 +156,10 @@ ID  DIGEST        KIND      OUTCOME      BEGAN (UTC)        TOOK  BY
         assert_eq!(words(&deployment), None);
         deployment.canary_percent = Some(10.0);
         assert_eq!(words(&deployment).unwrap(), "canary 10 %");
+        deployment.canary_reached_percent = Some(100.0);
+        let all = "canary 10 %, reached 100 %";
+        assert_eq!(words(&deployment).unwrap(), all);
+        deployment.canary_reached_percent = Some(10.0);
         deployment.git_revision = Some("3f2a1b".to_owned());
         deployment.message = Some("Sort by urgency".to_owned());
         let expected = "\"Sort by urgency\" (3f2a1b, canary 10 %)";
@@ -132,6 +169,17 @@ ID  DIGEST        KIND      OUTCOME      BEGAN (UTC)        TOOK  BY
             lines.iter().any(|line| line.trim() == expected),
             "{lines:#?}"
         );
+    }
+
+    #[test]
+    fn each_stage_says_how_long_it_took_on_request() {
+        let mut deployment = deployment("active");
+        let mut probation = deployment.events[1].clone();
+        probation.stage = "probation".into();
+        probation.duration_ms = Some(60_004.0);
+        deployment.events.push(probation);
+        let lines = table_with_stages(&[deployment]);
+        assert_eq!(lines[2].trim(), "verify 12 ms, probation 1 min 0 s");
     }
 
     #[test]

@@ -7,7 +7,8 @@ use crate::cli::output::format;
 use crate::stdout::Stdout;
 use contract::deployment::Stage;
 use deployment::model::{
-    ReplicaStatus, RevisionStatus, ShadowReport, ShadowSample, Status, VerdictStatus,
+    CanaryStep, ReplicaStatus, RevisionStatus, ShadowReport, ShadowSample, Status, StepStatus,
+    VerdictStatus,
 };
 use server::{Failure as FailedRequest, Figures, RevisionSecond};
 
@@ -49,6 +50,7 @@ fn replicas_are_listed_with_their_problems() {
         heartbeat_ms: 210,
         host_version: "0.1.0".to_owned(),
         problem: (state == "failed").then(|| "it does not compile".to_owned()),
+        serving_since: this.then(|| "2026-01-02T03:04:05Z".to_owned()),
     };
     let replicas = vec![
         replica("task-api-0", true, "serving"),
@@ -62,10 +64,10 @@ fn replicas_are_listed_with_their_problems() {
     let digest = format::digest(BEFORE);
     let expected = format!(
         "
-REPLICA            STATE     DIGEST        EPOCH  HEARTBEAT
-task-api-0 (this)  serving   {digest}      3     210 ms
-task-api-1         starting  -                 3     210 ms
-task-api-2         failed    {digest}      3     210 ms
+REPLICA            STATE     DIGEST        EPOCH  HEARTBEAT  SINCE (UTC)
+task-api-0 (this)  serving   {digest}      3     210 ms  2026-01-02 03:04
+task-api-1         starting  -                 3     210 ms  -
+task-api-2         failed    {digest}      3     210 ms  -
       it does not compile
 "
     );
@@ -281,6 +283,7 @@ fn a_verdict_says_how_far_it_is() {
         other_failures: 4,
         limit_percent: 5.1,
         minimum_requests: 20,
+        step: None,
     });
     let expected = "\
 probation: 23.0 s of 1 min 0 s, 12 requests, 0 failed (0.0 % against 0.1 %,
@@ -288,6 +291,76 @@ limit 5.1 %); too few to judge, 20 are needed
 ";
     let shown = text(&snapshot);
     assert!(shown.contains(expected), "{shown}");
+}
+
+#[test]
+fn the_steps_of_a_canary_have_a_mark_each() {
+    let mut snapshot = idle(status());
+    let mut running = deployment("running");
+    let states = [
+        (10.0, "passed"),
+        (25.0, "running"),
+        (50.0, "ahead"),
+        (100.0, "ahead"),
+    ];
+    running.canary_steps = states
+        .map(|(percent, state)| CanaryStep {
+            percent,
+            state: state.to_owned(),
+            began_at: None,
+        })
+        .to_vec();
+    snapshot.status.deployment = Some(running);
+    let mut verdict = VerdictStatus {
+        stage: Stage::Canary.into(),
+        elapsed_ms: 150_000,
+        window_ms: None,
+        requests: 300,
+        failures: 3,
+        other_requests: 900,
+        other_failures: 9,
+        limit_percent: 6.0,
+        minimum_requests: 20,
+        step: Some(StepStatus {
+            percent: 25.0,
+            elapsed_ms: 30_000,
+            least_ms: 120_000,
+            requests: 7,
+            next_percent: Some(50.0),
+            waits_for: None,
+        }),
+    };
+    for (next_percent, waits_for, expected) in [
+        (Some(50.0), None, "at 25 %: 30.0 s of 2 min 0 s, then 50 %"),
+        (
+            Some(100.0),
+            None,
+            "at 25 %: 30.0 s of 2 min 0 s, then all clients",
+        ),
+        (
+            Some(50.0),
+            Some("too-few-requests"),
+            "at 25 %: it waits for requests, after 7 in this step",
+        ),
+        (
+            Some(50.0),
+            Some("too-many-failures"),
+            "at 25 %: it waits until its failures are within the limit",
+        ),
+        (None, None, "at 25 %: then an operator promotes it"),
+    ] {
+        if let Some(step) = &mut verdict.step {
+            step.next_percent = next_percent;
+            step.waits_for = waits_for.map(str::to_owned);
+        }
+        snapshot.status.verdict = Some(verdict.clone());
+        let shown = text(&snapshot);
+        let flat = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains(expected), "{shown}");
+        let steps = "\nsteps: ✓ 10 %  … 25 %  ○ 50 %  ○ 100 %\n";
+        // A sentence is wrapped at its words.
+        assert!(shown.contains(&steps.replace("  ", " ")), "{shown}");
+    }
 }
 
 /// Returns a page as one text.

@@ -11,12 +11,12 @@ use crate::cli::output::{deployments, format};
 use crate::stdout::Stdout;
 use contract::deployment::{EventStatus, Outcome, Stage};
 use deployment::model::{
-    Deployment, ReplicaStatus, RevisionStatus, ShadowReport, Status, VerdictStatus,
+    Deployment, ReplicaStatus, RevisionStatus, ShadowReport, Status, StepStatus, VerdictStatus,
 };
 use server::Failure as FailedRequest;
 
 /// Width of a replica's name, in columns.
-const REPLICA: usize = 32;
+const REPLICA: usize = 20;
 /// Width of a service's name and version, in columns.
 const SERVICE: usize = 27;
 /// Width of a request's method and route, in columns.
@@ -51,7 +51,9 @@ pub(super) fn page(snapshot: &Snapshot) -> Vec<String> {
         )
     });
     let verdict = snapshot.status.verdict.as_ref().map(verdict);
-    let sentences = verdict.into_iter().chain(sentences(&snapshot.status));
+    let steps = snapshot.status.deployment.as_ref().and_then(steps);
+    let sentences = sentences(&snapshot.status);
+    let sentences = verdict.into_iter().chain(steps).chain(sentences);
     for sentence in warning.chain(risk).chain(sentences) {
         lines.extend(format::wrap(&sentence, 0));
     }
@@ -238,8 +240,9 @@ fn verdict(verdict: &VerdictStatus) -> String {
         ),
         false => String::new(),
     };
+    let step = verdict.step.as_ref().map(step).unwrap_or_default();
     format!(
-        "{}: {time}, {} requests, {} failed ({:.1} % against {:.1} %, limit {:.1} %){enough}",
+        "{}: {time}, {} requests, {} failed ({:.1} % against {:.1} %, limit {:.1} %){enough}{step}",
         verdict.stage,
         verdict.requests,
         verdict.failures,
@@ -247,6 +250,49 @@ fn verdict(verdict: &VerdictStatus) -> String {
         percent(verdict.other_failures, verdict.other_requests),
         verdict.limit_percent
     )
+}
+
+/// Returns how far the current step of a canary is, to be appended to the verdict.
+fn step(step: &StepStatus) -> String {
+    let time = format!(
+        "{} of {}",
+        format::duration(step.elapsed_ms as f64),
+        format::duration(step.least_ms as f64)
+    );
+    let next = match (step.next_percent, step.waits_for.as_deref()) {
+        (None, _) => "then an operator promotes it".to_owned(),
+        (Some(_), Some("too-few-requests")) => {
+            format!(
+                "it waits for requests, after {} in this step",
+                step.requests
+            )
+        }
+        (Some(_), Some("too-many-failures")) => {
+            "it waits until its failures are within the limit".to_owned()
+        }
+        (Some(100.0), _) => format!("{time}, then all clients"),
+        (Some(percent), _) => format!("{time}, then {percent} %"),
+    };
+    format!("; at {} %: {next}", step.percent)
+}
+
+/// Returns the steps of a canary with a mark each. `None` if it has none.
+fn steps(deployment: &Deployment) -> Option<String> {
+    if deployment.canary_steps.is_empty() {
+        return None;
+    }
+    let steps = deployment.canary_steps.iter().map(|step| {
+        let mark = match step.state.as_str() {
+            "passed" => '✓',
+            "running" => '…',
+            "failed" => '✗',
+            "stopped" => '■',
+            "skipped" => '-',
+            _ => '○',
+        };
+        format!("{mark} {} %", step.percent)
+    });
+    Some(format!("steps: {}", steps.collect::<Vec<_>>().join("  ")))
 }
 
 fn sentences(status: &Status) -> [String; 3] {
@@ -287,9 +333,14 @@ fn replicas(replicas: &[ReplicaStatus]) -> Vec<String> {
         ("DIGEST", Align::Left),
         ("EPOCH", Align::Right),
         ("HEARTBEAT", Align::Right),
+        ("SINCE (UTC)", Align::Left),
     ]);
     for replica in replicas {
         let this = if replica.this { " (this)" } else { "" };
+        let since = replica.serving_since.as_deref().map(format::time);
+        let mut since = since.unwrap_or_else(|| "-".to_owned());
+        // Seconds do not fit into 80 columns.
+        since.truncate(16);
         let cells = [
             format!("{}{this}", format::truncate(&replica.name, REPLICA)),
             replica.state.clone(),
@@ -300,6 +351,7 @@ fn replicas(replicas: &[ReplicaStatus]) -> Vec<String> {
                 .to_owned(),
             replica.epoch.to_string(),
             format::duration(replica.heartbeat_ms as f64),
+            since,
         ];
         table.add(cells, replica.problem.clone());
     }

@@ -148,6 +148,7 @@ impl Drop for Drain {
 /// Writes one line.
 pub(super) struct Line<'a> {
     shared: &'a Shared,
+    level: Level,
     at_once: bool,
 }
 
@@ -157,6 +158,7 @@ impl<'a> MakeWriter<'a> for Batches {
     fn make_writer(&'a self) -> Line<'a> {
         Line {
             shared: &self.shared,
+            level: Level::ERROR,
             at_once: true,
         }
     }
@@ -164,6 +166,7 @@ impl<'a> MakeWriter<'a> for Batches {
     fn make_writer_for(&'a self, line: &Metadata<'_>) -> Line<'a> {
         Line {
             shared: &self.shared,
+            level: *line.level(),
             at_once: *line.level() <= Level::WARN || line.target() == "audit",
         }
     }
@@ -172,6 +175,7 @@ impl<'a> MakeWriter<'a> for Batches {
 impl Write for Line<'_> {
     /// `line` is a whole line: the subscriber writes it at once.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        telemetry::lines::recent().add(self.level, line);
         self.shared.add(line, self.at_once);
         Ok(line.len())
     }

@@ -17,7 +17,7 @@ use crate::{Error, Replicas};
 const HEARTBEAT: &str = "SELECT task_host.beat($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 
 const ALL: &str = "SELECT id, protocol, name, host_version, state, epoch, digest, staged, problem, \
-     counts, now - beat_at, lease_until > now, lease_until - beat_at \
+     counts, now - beat_at, lease_until > now, lease_until - beat_at, serving_since \
      FROM task_host.replicas, task_host.now_micros() AS now \
      WHERE lease_until > now - 60000000 ORDER BY began_at, id";
 
@@ -185,5 +185,6 @@ fn replica(row: &Row) -> Result<Replica, Error> {
         },
         age: duration(10)?,
         has_lease: column(row, 11)?,
+        serving_since: column(row, 13)?,
     })
 }

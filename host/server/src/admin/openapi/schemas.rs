@@ -8,8 +8,10 @@ use serde_json::{Map, Value, json};
 
 use crate::admin::SlowStatement;
 use crate::admin::deployments::{Begun, Promotion, Rollback};
+use crate::admin::gauges::Gauge;
+use crate::admin::log::LogLine;
 use crate::admin::recordings::RecordingSummary;
-use crate::{Failure, Figures};
+use crate::{Failure, FailureGroups, Figures};
 use deployment::model::{ComponentSummary, Deployment, Order, Status};
 
 /// Returns all schemas, by name.
@@ -25,6 +27,9 @@ pub(super) fn schemas() -> Map<String, Value> {
     sent.subschema_for::<Status>();
     sent.subschema_for::<Figures>();
     sent.subschema_for::<Failure>();
+    sent.subschema_for::<FailureGroups>();
+    sent.subschema_for::<Gauge>();
+    sent.subschema_for::<LogLine>();
     sent.subschema_for::<SlowStatement>();
     sent.subschema_for::<RecordingSummary>();
     let mut schemas = received.take_definitions(true);

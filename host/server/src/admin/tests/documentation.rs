@@ -92,6 +92,7 @@ fn the_schemas_have_the_members_that_are_sent() {
     let mut breaking = event(0, Stage::Compare, EventStatus::Noted);
     breaking.breaking.push("GET /things is gone".to_owned());
     breaking.log.push("info: hello".to_owned());
+    breaking.canary_percent = Some(10.0);
     let rejection = StageRejection {
         code: Reason::PathReserved.into(),
         reason: "/livez is a path that the host keeps for itself".to_owned(),
@@ -101,9 +102,12 @@ fn the_schemas_have_the_members_that_are_sent() {
     compare("Event", &breaking);
     compare("ComponentSummary", &component());
     compare("Deployment", &deployment(Vec::new()));
+    compare("CanaryStep", &deployment(Vec::new()).canary_steps[0]);
     compare("Status", &status());
     compare("RevisionStatus", &status().active);
-    compare("VerdictStatus", &status().verdict.unwrap());
+    let verdict = status().verdict.unwrap();
+    compare("StepStatus", &verdict.step);
+    compare("VerdictStatus", &verdict);
     let second = RevisionSecond {
         at: 0,
         revision: String::new(),
@@ -118,7 +122,8 @@ fn the_schemas_have_the_members_that_are_sent() {
     let (now, seconds) = (1, vec![second]);
     compare("Figures", &Figures { now, seconds });
     let order = json!({
-        "digest": "", "message": "", "git_revision": "", "rehearse": 1, "rehearse_strict": true
+        "digest": "", "message": "", "git_revision": "", "rehearse": 1, "rehearse_strict": true,
+        "canary_steps": [25], "canary_step_ms": 1, "promote_by_itself": true
     });
     compare("Order", &serde_json::from_value::<Order>(order).unwrap());
 }

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use crate::admin::fake::{DIGEST, FakeAdmin, deployment, event, status};
 use crate::admin::tests::{ask, code, order};
-use contract::deployment::{EventStatus, Reason, Stage};
-use deployment::AdminError;
+use contract::deployment::{EventStatus, Kind, Outcome, Reason, Stage};
 use deployment::model::Order;
+use deployment::{AdminError, Filter};
 
 #[tokio::test]
 async fn an_order_becomes_a_deployment_with_a_location() {
@@ -45,6 +45,19 @@ async fn an_invalid_order_gets_a_pointer_to_its_fault() {
         (with(", \"a/b\": 1"), "#/a~1b"),
         (with(", \"canary_percent\": 0"), "#/canary_percent"),
         (with(", \"canary_percent\": 100"), "#/canary_percent"),
+        (
+            with(", \"canary_steps\": [25], \"canary_step_ms\": 1"),
+            "#/canary_percent",
+        ),
+        (with(", \"promote_by_itself\": true"), "#/canary_percent"),
+        (
+            with(", \"canary_percent\": 10, \"canary_steps\": [25]"),
+            "#/canary_step_ms",
+        ),
+        (
+            with(", \"canary_percent\": 10, \"canary_step_ms\": 1"),
+            "#/canary_step_ms",
+        ),
     ] {
         let reply = order(&router, "POST /admin/deployments", &body).await;
         assert_eq!(
@@ -70,6 +83,45 @@ async fn an_invalid_order_gets_a_pointer_to_its_fault() {
         (415, "unsupported-media-type")
     );
     assert_eq!(fake.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn the_steps_of_a_canary_rise_and_take_a_time() {
+    let fake = FakeAdmin::new();
+    let router = fake.router(&[]);
+    let steps = |steps: Value, least: Value| {
+        let order = json!({"digest": DIGEST, "canary_percent": 10, "canary_steps": steps,
+            "canary_step_ms": least});
+        order.to_string()
+    };
+    for (body, pointer) in [
+        (steps(json!([10]), json!(1)), "#/canary_steps/0"),
+        (steps(json!([25, 50, 50]), json!(1)), "#/canary_steps/2"),
+        (steps(json!([25, 100]), json!(1)), "#/canary_steps/1"),
+        (
+            steps((11..32).collect::<Vec<_>>().into(), json!(1)),
+            "#/canary_steps",
+        ),
+        (steps(json!([25]), json!(0)), "#/canary_step_ms"),
+        (
+            steps(json!([25]), json!(2_592_000_001_u64)),
+            "#/canary_step_ms",
+        ),
+    ] {
+        let reply = order(&router, "POST /admin/deployments", &body).await;
+        assert_eq!(reply.json()["errors"][0]["pointer"], pointer, "{body}");
+    }
+    assert_eq!(fake.asked(), [""; 0]);
+    let body = steps(
+        (11..31).collect::<Vec<_>>().into(),
+        json!(2_592_000_000_u64),
+    );
+    let reply = order(&router, "POST /admin/deployments", &body).await;
+    assert_eq!(reply.status, 202);
+    let body = json!({"digest": DIGEST, "canary_percent": 10, "canary_step_ms": 1,
+        "promote_by_itself": true});
+    let reply = order(&router, "POST /admin/deployments", &body.to_string()).await;
+    assert_eq!(reply.status, 202, "one share may be promoted by itself");
 }
 
 #[tokio::test]
@@ -115,6 +167,35 @@ async fn every_error_has_its_status_and_code() {
         let wait = if status == 503 { "5" } else { "" };
         assert_eq!(reply.header("retry-after"), wait);
         assert!(!body.to_string().contains("/var/lib"));
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_deployments_has_filters() {
+    let fake = FakeAdmin::new();
+    let router = fake.router(&[]);
+    let query = "limit=7&before=40&kind=rollback&outcome=active&search=sort%20by&later=1";
+    let reply = ask(&router, &format!("GET /admin/deployments?{query}"), &[], "").await;
+    assert_eq!(reply.status, 200);
+    let expected = Filter {
+        limit: 7,
+        before: Some(40),
+        kind: Some(Kind::Rollback),
+        outcome: Some(Outcome::Active),
+        search: Some("sort by".to_owned()),
+    };
+    assert_eq!(fake.asked(), [format!("{expected:?}")]);
+    for (query, name) in [
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("before=x", "before"),
+        ("kind=none", "kind"),
+        ("outcome=", "outcome"),
+    ] {
+        let reply = ask(&router, &format!("GET /admin/deployments?{query}"), &[], "").await;
+        assert_eq!(reply.status, 422, "{query}");
+        let pointer = format!("#/query/{name}");
+        assert_eq!(reply.json()["errors"][0]["pointer"], pointer, "{query}");
     }
 }
 

@@ -53,6 +53,14 @@ async fn a_trap_is_counted_by_revision_and_listed_with_details_that_its_client_d
     assert_eq!(failure["status"], 500);
     assert!(!failures.to_string().contains("secret"), "{failures}");
 
+    let groups = ask(&operators, "GET /admin/failures/groups", &[], "").await;
+    let groups = groups.json();
+    let group = &groups["groups"][0];
+    assert_eq!([&group["route"], &group["place"]], ["/things/{id}", "f"]);
+    assert_eq!([&group["count"], &groups["others"]], [1, 0]);
+    assert_eq!(group["request_id"], "mine");
+    assert_eq!(group["recorded"], false, "nothing was recorded");
+
     let figures = timeout(Duration::from_secs(5), ended_seconds(&operators)).await;
     let figures = figures.expect("the second ends");
     let second = &figures["seconds"][0];
