@@ -51,3 +51,8 @@ def expect_counts(page: Page, **counts):
 def expect_notice(page: Page, text: str):
     """Waits for a notice with this text."""
     expect(page.get_by_role("log").get_by_text(text)).to_be_visible()
+
+
+def is_check(request) -> bool:
+    """Whether a request is a dry run, by which the page checks a form."""
+    return request.headers.get("prefer") == "tx=rollback"

@@ -67,7 +67,9 @@ def test_errors_appear_at_their_fields(page, host):
     find.fill("#2")
     dialog.get_by_role("option", name="#2 Two tasks").click()
     dialog.get_by_role("button", name="Save").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("would depend on itself")
+    expect(dialog.get_by_role("group", name="Depends on")).to_have_accessible_description(
+        "Task 1 would depend on itself."
+    )
 
 
 def test_changes_to_different_members_are_both_kept(page, host):

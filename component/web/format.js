@@ -25,8 +25,15 @@ export function toInput(text) {
   return local.toISOString().slice(0, 16);
 }
 
-/** Converts the value of an `<input type="datetime-local">` to RFC 3339. Returns null if it is empty. */
-export const fromInput = (text) => (text ? new Date(text).toISOString() : null);
+/**
+ * Converts the value of an `<input type="datetime-local">` to RFC 3339. Returns null if it is empty. A time
+ * after the year 9999 stays as it is, and the service says what is wrong with it.
+ */
+export function fromInput(text) {
+  if (!text) return null;
+  const date = new Date(text);
+  return Number.isNaN(date.getTime()) ? text : date.toISOString();
+}
 
 /** Returns whether a task is open and its due time has passed. */
 export function isOverdue(task, now = Date.now()) {

@@ -109,6 +109,30 @@ export async function update(id, members, checksum) {
   return body;
 }
 
+/** The service keeps nothing of a request with this header, and answers it as usual. */
+const DRY_RUN = { prefer: "tx=rollback" };
+/** Ids start at 1. */
+const NO_TASK = 0;
+
+/**
+ * Checks a new task. It depends on a task that does not exist, which is the last thing that the service
+ * checks: no id is given out, not even one that is never used.
+ */
+export async function tryCreate(draft, signal) {
+  const body = { ...draft, dependencies: [NO_TASK] };
+  try {
+    await request("POST", "tasks", { body, headers: DRY_RUN, signal });
+  } catch (error) {
+    if (error.code !== "dependency-not-found") throw error;
+  }
+}
+
+/** Checks a change of a task that has this checksum. */
+export function tryUpdate(id, members, checksum, signal) {
+  const headers = { ...DRY_RUN, "if-match": `"${checksum}"` };
+  return request("PATCH", `tasks/${id}`, { body: members, headers, signal });
+}
+
 /** The latest move of each task that is still in progress, by task id. */
 const lastMoves = new Map();
 

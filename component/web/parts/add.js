@@ -3,12 +3,13 @@
 
 import { address, matches, openTask } from "../address.js";
 import { idempotencyKey, Unreachable } from "../api.js";
+import { useCheck } from "../check.js";
 import { keepDraft, readDraft } from "../drafts.js";
 import { fromInput } from "../format.js";
 import { messages } from "../messages.js";
 import { notify } from "../notices.js";
 import { parseLine } from "../parse.js";
-import { create, people } from "../tasks.js";
+import { create, people, tryCreate } from "../tasks.js";
 import { html, useMemo, useRef, useState } from "../ui.js";
 import { Bulk } from "./bulk.js";
 import { openDialog } from "./dialog.js";
@@ -17,6 +18,9 @@ import { Choice, Field, focusFirstError, FormError, sortErrors, submitOnCtrlEnte
 const { add: texts, fields: labels } = messages;
 const BLANK = { title: "", description: "", priority: "medium", category: "feature", due_at: "" };
 const NO_ERRORS = { fields: {}, rest: "" };
+
+/** The end of the title gives other members, too, so their errors are shown at the title. */
+const toErrors = (error) => sortErrors(error, Object.keys(BLANK), "title");
 
 export function Add() {
   const [values, setValues] = useState(() => ({ ...BLANK, ...readDraft("add") }));
@@ -27,10 +31,20 @@ export function Add() {
   /** Parts at the end of the title that the user wants to keep there. */
   const [kept, setKept] = useState([]);
   const key = useRef(null);
-  const form = useRef(null);
   const parsed = useMemo(() => parseLine(values.title, { people: people(), kept }), [values.title, kept]);
+  const draft = useMemo(() => toDraft(values, parsed), [values, parsed]);
+  const isBlank = !values.title.trim() && !values.description.trim();
+  const check = useCheck({
+    draft: isBlank ? null : draft,
+    send: tryCreate,
+    toFields: (error) => toErrors(error).fields,
+    errors,
+    setErrors,
+  });
+  const form = check.form.ref;
 
   const set = (name) => (value) => {
+    check.edited(name);
     const next = { ...values, [name]: value };
     setValues(next);
     keepDraft("add", next);
@@ -63,12 +77,11 @@ export function Add() {
       return;
     }
     setBusy(true);
+    check.stop();
     key.current ??= idempotencyKey();
     try {
-      const { priority, category, due_at } = values;
-      const description = values.description.trim() || null;
-      const draft = { description, priority, category, due_at: fromInput(due_at), ...parsed.task };
       const task = await create(draft, key.current);
+      const { priority, category } = values;
       setValues({ ...BLANK, priority, category });
       setKept([]);
       keepDraft("add", null);
@@ -81,7 +94,7 @@ export function Add() {
     } catch (error) {
       // If no response arrived, the service may have created the task: a repetition needs the same key.
       if (!(error instanceof Unreachable)) key.current = null;
-      const errors = sortErrors(error, Object.keys(BLANK));
+      const errors = toErrors(error);
       setErrors(errors);
       if (Object.keys(errors.fields).some((name) => name !== "title")) setOpen(true);
       focusFirstError(form.current);
@@ -93,7 +106,7 @@ export function Add() {
   const { fields } = errors;
   return html`<form
     class=${isOpen ? "card add open" : "card add"}
-    ref=${form}
+    ...${check.form}
     onSubmit=${submit}
     onKeyDown=${submitOnCtrlEnter}
     novalidate
@@ -141,7 +154,12 @@ export function Add() {
       <//>
     </div>`}
     <${FormError} text=${errors.rest} />
+    ${check.spoken}
   </form>`;
+}
+
+function toDraft({ description, priority, category, due_at }, parsed) {
+  return { description: description.trim() || null, priority, category, due_at: fromInput(due_at), ...parsed.task };
 }
 
 /** The parts of the line that were understood. Pressing one keeps its text in the title. */

@@ -5,12 +5,13 @@
 // changed the same members, the user decides.
 
 import { Problem } from "../api.js";
+import { useCheck } from "../check.js";
 import { keepDraft, readDraft } from "../drafts.js";
 import { formatTime, fromInput, toInput } from "../format.js";
 import { messages } from "../messages.js";
 import { notify } from "../notices.js";
-import { people, read, update } from "../tasks.js";
-import { html, useEffect, useRef, useState } from "../ui.js";
+import { people, read, tryUpdate, update } from "../tasks.js";
+import { html, useEffect, useState } from "../ui.js";
 import { Dependencies } from "./dependencies.js";
 import { Dialog, openDialog } from "./dialog.js";
 import { Choice, Field, focusFirstError, FormError, sortErrors, submitOnCtrlEnter } from "./fields.js";
@@ -18,6 +19,8 @@ import { confirmRemove } from "./remove.js";
 
 const { edit: texts, fields: labels } = messages;
 const NO_ERRORS = { fields: {}, rest: "" };
+
+const toErrors = (error) => sortErrors(error, Object.keys(labels));
 
 /** Opens the dialog. */
 export function openEdit(id) {
@@ -33,7 +36,24 @@ function Edit({ id, close }) {
   /** `theirs` is the task as changed by someone else, `members` the members that both changed. */
   const [conflict, setConflict] = useState(null);
   const [isBusy, setBusy] = useState(false);
-  const form = useRef(null);
+  const check = useCheck({
+    draft: edit && !conflict ? toDraft(edit) : null,
+    send: ({ members, checksum }, signal) => tryUpdate(id, members, checksum, signal).catch(compare(signal)),
+    toFields: (error) => toErrors(error).fields,
+    errors,
+    setErrors,
+  });
+  const form = check.form.ref;
+
+  /** If a check finds that someone else changed the task, both changes are kept, or the user decides. */
+  const compare = (signal) => async (error) => {
+    if (!(error instanceof Problem) || error.status !== 412) throw error;
+    const theirs = await read(id);
+    if (signal.aborted) return;
+    const members = conflictingMembers(edit, theirs);
+    if (members.length) setConflict({ theirs, members });
+    else setEdit((mine) => (conflictingMembers(mine, theirs).length ? mine : rebase(mine, theirs)));
+  };
 
   const load = async () => {
     try {
@@ -51,7 +71,10 @@ function Edit({ id, close }) {
     setEdit(next);
     keepDraft(draftName, Object.keys(difference(next)).length ? next : null);
   };
-  const set = (member) => (value) => keep({ ...edit, values: { ...edit.values, [member]: value } });
+  const set = (member) => (value) => {
+    check.edited(member);
+    keep({ ...edit, values: { ...edit.values, [member]: value } });
+  };
   const discard = () => {
     keepDraft(draftName, null);
     setConflict(null);
@@ -85,13 +108,14 @@ function Edit({ id, close }) {
     event.preventDefault();
     if (isBusy) return;
     setBusy(true);
+    check.stop();
     setErrors(NO_ERRORS);
     setConflict(null);
     try {
       await save(getEdit());
     } catch (error) {
       const isGone = error instanceof Problem && error.status === 404;
-      setErrors(isGone ? { fields: {}, rest: texts.gone } : sortErrors(error, Object.keys(labels)));
+      setErrors(isGone ? { fields: {}, rest: texts.gone } : toErrors(error));
       focusFirstError(form.current);
     } finally {
       setBusy(false);
@@ -114,12 +138,13 @@ function Edit({ id, close }) {
   }
   const { base, values } = edit;
   return html`<${Dialog} heading=${texts.heading(id)} onClose=${close}>
-    <form class="edit" ref=${form} onSubmit=${submit(() => edit)} onKeyDown=${submitOnCtrlEnter} novalidate>
+    <form class="edit" ...${check.form} onSubmit=${submit(() => edit)} onKeyDown=${submitOnCtrlEnter} novalidate>
       ${isRestored &&
       html`<p class="note wide" role="status">${texts.draftRestored}</p>`}
       <${EditFields} values=${values} set=${set} ownId=${id} errors=${errors.fields} />
       <p class="hint wide">${history(base)}</p>
       <${FormError} text=${errors.rest} />
+      ${check.spoken}
       ${conflict &&
       html`<${Conflict} ...${conflict} onTheirs=${acceptTheirs} onMine=${submit(() => rebase(edit, conflict.theirs))} />`}
       <div class="actions wide">
@@ -210,6 +235,12 @@ function difference({ base, values }) {
   return Object.fromEntries(
     names.map((name) => [name, TO_MEMBER[name] ? TO_MEMBER[name](values[name]) : values[name]]),
   );
+}
+
+/** Returns what is checked of an edit: null if nothing is changed. */
+function toDraft(edit) {
+  const members = difference(edit);
+  return Object.keys(members).length ? { members, checksum: edit.base.checksum } : null;
 }
 
 /** Returns the names of the members that the user and someone else changed to different values. */

@@ -42,17 +42,26 @@ export function FormError({ text }) {
   return html`<div role="alert">${shown}</div>`;
 }
 
+/** The problems that concern one field, although the service names none. */
+const FIELDS_OF_CODES = { "dependency-cycle": "dependencies", "too-many-dependencies": "dependencies" };
+
 /**
  * Splits the error of a failed request into `fields`, the errors of the fields in `names`, and `rest`,
- * the text for the whole form.
+ * the text for the whole form. If the members of other fields come from the field `source`, it gets their
+ * errors.
  */
-export function sortErrors(error, names) {
+export function sortErrors(error, names, source) {
   const fields = {};
-  const byField = error.byField ?? {};
+  const ownField = FIELDS_OF_CODES[error.code];
+  const byField = ownField ? { [ownField]: error.message } : (error.byField ?? {});
   let rest = "";
   for (const [name, detail] of Object.entries(byField)) {
     if (names.includes(name)) fields[name] = detail;
     else rest ||= `${messages.fields[name] ?? name}: ${detail}`;
+  }
+  if (source && rest) {
+    fields[source] ??= rest;
+    rest = "";
   }
   if (!Object.keys(fields).length) rest ||= error.message;
   return { fields, rest };

@@ -4,12 +4,14 @@
 
 import { address, follow, link, ownName, toQuery } from "../address.js";
 import { idempotencyKey } from "../api.js";
+import { useCheck } from "../check.js";
 import { useListing } from "../listing.js";
 import { messages } from "../messages.js";
 import { notify } from "../notices.js";
 import { parseLine } from "../parse.js";
 import { Facts } from "../parts/facts.js";
-import { complete, create, isNewer, move, optimistic, people, update, useCount } from "../tasks.js";
+import { Field, FormError, sortErrors } from "../parts/fields.js";
+import { complete, create, isNewer, move, optimistic, people, tryCreate, update, useCount } from "../tasks.js";
 import { html, state, useEffect, useId, useMemo, useRef, useShared, useState } from "../ui.js";
 import { Failure } from "./list.js";
 
@@ -116,31 +118,43 @@ function Column({ status, query: shared, count, isFolded }) {
   </section>`;
 }
 
+const NO_ERRORS = { fields: {}, rest: "" };
+const toErrors = (error) => sortErrors(error, ["title"], "title");
+
 /** A line that adds a task to a column. */
 function AddCard({ status, close }) {
   const [text, setText] = useState("");
-  const [error, setError] = useState("");
+  const [errors, setErrors] = useState(NO_ERRORS);
   const input = useRef(null);
   const key = useRef(null);
-  const id = useId();
+  const { task } = useMemo(() => parseLine(text, { people: people() }), [text]);
+  const draft = { category: "feature", ...task };
+  const check = useCheck({
+    draft: task.title ? draft : null,
+    send: tryCreate,
+    toFields: (error) => toErrors(error).fields,
+    errors,
+    setErrors,
+  });
   useEffect(() => input.current.focus(), []);
   const submit = async (event) => {
     event.preventDefault();
-    const { task } = parseLine(text, { people: people() });
     if (!task.title) return close();
+    check.stop();
     key.current ??= idempotencyKey();
     try {
-      const created = await create({ category: "feature", ...task }, key.current);
+      const created = await create(draft, key.current);
       if (status !== "pending") await update(created.id, { status });
       key.current = null;
       setText("");
-      setError("");
+      setErrors(NO_ERRORS);
       notify(messages.add.added(created.title));
     } catch (error) {
-      setError(error.byField?.title ?? error.message);
+      setErrors(toErrors(error));
     }
   };
   const onInput = (event) => {
+    check.edited("title");
     setText(event.target.value);
     key.current = null;
   };
@@ -149,21 +163,21 @@ function AddCard({ status, close }) {
     event.stopPropagation();
     close();
   };
-  return html`<form class="field" onSubmit=${submit} onKeyDown=${onKeyDown} novalidate>
-    <label class="hidden" for=${id}>${texts.add(messages.status[status])}</label>
-    <input
-      id=${id}
-      ref=${input}
-      value=${text}
-      placeholder=${messages.add.titleHint}
-      dir="auto"
-      maxlength="300"
-      autocomplete="off"
-      aria-invalid=${error ? "true" : null}
-      aria-describedby=${error ? `${id}-fault` : null}
-      onInput=${onInput}
-    />
-    ${error && html`<p class="fault" id=${`${id}-fault`} role="alert">${error}</p>`}
+  return html`<form ...${check.form} onSubmit=${submit} onKeyDown=${onKeyDown} novalidate>
+    <${Field} name="title" label=${texts.add(messages.status[status])} error=${errors.fields.title} isLabelHidden>
+      ${(attributes) => html`<input
+        ...${attributes}
+        ref=${input}
+        value=${text}
+        placeholder=${messages.add.titleHint}
+        dir="auto"
+        maxlength="300"
+        autocomplete="off"
+        onInput=${onInput}
+      />`}
+    <//>
+    <${FormError} text=${errors.rest} />
+    ${check.spoken}
   </form>`;
 }
 

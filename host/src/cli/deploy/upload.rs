@@ -3,11 +3,13 @@
 
 use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use crate::cli::client::{self, Client, Upload};
 use crate::cli::output::format;
@@ -91,53 +93,61 @@ impl Component {
             digest: self.digest.clone(),
             signature: self.signature.clone(),
         };
-        let bar = ProgressBar::new(self.content.len());
-        client.upload(upload, bar.drawer()).await?;
+        let stderr = std::io::stderr();
+        let bar = ProgressBar::new(self.content.len(), stderr.is_terminal().then_some(stderr));
+        let uploaded = client.upload(upload, bar.drawer()).await;
+        // The next message needs an empty line.
+        drop(bar);
+        uploaded?;
         let took = began.elapsed().as_secs_f64() * 1e3;
         report.step("upload", Some(took), &format::size(size));
         Ok(())
     }
 }
 
-/// The progress of an upload, on standard error if that is a terminal. Dropping it clears the line.
-struct ProgressBar {
+/// The progress of an upload, on a terminal if there is one. Dropping it clears the line.
+struct ProgressBar<T: Write> {
     total: usize,
-    visible: bool,
+    /// Shared with the drawer, which the connection may hold for longer. `None` once the line is cleared.
+    terminal: Arc<Mutex<Option<T>>>,
 }
 
-impl ProgressBar {
-    fn new(total: usize) -> Self {
+impl<T: Write + Send + 'static> ProgressBar<T> {
+    fn new(total: usize, terminal: Option<T>) -> Self {
         ProgressBar {
             total,
-            visible: std::io::stderr().is_terminal(),
+            terminal: Arc::new(Mutex::new(terminal)),
         }
     }
 
     /// Returns a function that draws the bar for a number of bytes sent.
-    fn drawer(&self) -> impl FnMut(usize) + Send + 'static {
-        let (total, visible) = (self.total, self.visible);
+    fn drawer(&self) -> impl FnMut(usize) + Send + 'static + use<T> {
+        let (total, terminal) = (self.total, self.terminal.clone());
         let mut drawn: Option<Instant> = None;
         move |sent| {
             let due = drawn.is_none_or(|drawn| drawn.elapsed() >= REDRAW_INTERVAL);
-            if visible && (due || sent == total) {
-                draw(&bar(sent, total));
+            if (due || sent == total)
+                && let Some(terminal) = &mut *terminal.lock()
+            {
+                draw(terminal, &bar(sent, total));
                 drawn = Some(Instant::now());
             }
         }
     }
 }
 
-impl Drop for ProgressBar {
+impl<T: Write> Drop for ProgressBar<T> {
     fn drop(&mut self) {
-        if self.visible {
-            draw("\x1b[2K");
+        if let Some(mut terminal) = self.terminal.lock().take() {
+            draw(&mut terminal, "\x1b[2K\r");
         }
     }
 }
 
 /// Writes to the start of the terminal's line. If the terminal is gone, the upload goes on.
-fn draw(text: &str) {
-    let _ = write!(std::io::stderr(), "\r{text}");
+fn draw(terminal: &mut impl Write, text: &str) {
+    let _ = write!(terminal, "\r{text}");
+    let _ = terminal.flush();
 }
 
 fn bar(sent: usize, total: usize) -> String {
@@ -151,6 +161,35 @@ fn bar(sent: usize, total: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A terminal that keeps what is written to it.
+    #[derive(Clone, Default)]
+    struct Screen(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Screen {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_line_of_the_bar_is_empty_afterwards_and_stays_so() {
+        let screen = Screen::default();
+        let bar = ProgressBar::new(10, Some(screen.clone()));
+        let mut draw = bar.drawer();
+        draw(5);
+        drop(bar);
+        // The connection sends the rest although the host has answered.
+        draw(10);
+        let text = String::from_utf8(screen.0.lock().clone()).unwrap();
+        assert!(text.contains(" 50 %"), "{text:?}");
+        assert!(!text.contains("100 %"), "{text:?}");
+        assert!(text.ends_with("\r\x1b[2K\r"), "{text:?}");
+    }
 
     #[test]
     fn the_bar_is_full_when_everything_is_sent() {
