@@ -530,6 +530,19 @@ impl Transaction for SqliteTransaction {
         engine.flusher.wait_durable(seen).await
     }
 
+    fn can_begin_again(&self) -> bool {
+        self.state.access == Access::Read && !self.state.has_ended()
+    }
+
+    fn begin_again(&mut self, before: Usage) {
+        self.state.meter.set_usage(before);
+        self.state.slow.clear();
+        // A statement that fails leaves a read transaction open, in the same snapshot.
+        if self.lease.connection().in_transaction() {
+            self.state.forget_failure();
+        }
+    }
+
     fn take_slow(&mut self) -> Vec<SlowStatement> {
         std::mem::take(&mut self.state.slow)
     }
