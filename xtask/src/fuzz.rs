@@ -54,6 +54,11 @@ const PACKAGES: &[Package] = &[
         ],
     },
     Package {
+        name: "task-host-runtime",
+        folder: "host/runtime/src/compiler",
+        targets: &["compiler::fuzz::any_component_is_changed_into_a_valid_one_or_left_alone"],
+    },
+    Package {
         name: "task-host-server",
         folder: "host/server/src/listen/gate",
         targets: &["listen::gate::tests::any_bytes_pass_unchanged_or_are_refused"],

@@ -122,7 +122,7 @@ impl Invocation for ComponentCall {
         };
         let returned = self
             .runtime
-            .call(&self.program, *export, &self.arguments, call, write)
+            .call(&self.program, export, &self.arguments, call, write)
             .await;
         Finished {
             transaction: returned.transaction,

@@ -350,6 +350,9 @@ fn end_with_the_reader() {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::super::cgroup::tests::machine;
     use super::*;

@@ -12,6 +12,15 @@ use wasmtime::component::{HasSelf, Linker};
 use super::bindings::task_host::platform;
 use super::state::State;
 
+/// Defines the imports of calls that run without a fiber: those of the platform, and a part of WASI. A
+/// component that imports more always runs on a fiber.
+pub(super) fn define_without_fiber(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    sql::define_without_fiber(linker)?;
+    platform::log::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    platform::events::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    wasi::define_without_fiber(linker)
+}
+
 /// Defines every import that the platform offers.
 pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     platform::sql::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;

@@ -52,7 +52,7 @@ mod state;
 use std::time::{Duration, Instant};
 
 use wasmtime::Engine;
-use wasmtime::component::{Linker, Val};
+use wasmtime::component::Val;
 
 pub use self::cache::CodeCache;
 pub use self::clearing::{ClearMemory, Clearing, ClearingMode};
@@ -79,7 +79,7 @@ const TICKER_GRACE: Duration = Duration::from_secs(2);
 /// The engine, its instance pool and its ticker. A process has one.
 pub struct Runtime {
     engine: Engine,
-    linker: Linker<State>,
+    linkers: load::Linkers,
     limits: Limits,
     clearing: Clearing,
     ticker: engine::Ticker,
@@ -108,12 +108,10 @@ impl Runtime {
     pub fn new(limits: Limits, clear_memory: ClearMemory) -> anyhow::Result<Self> {
         let clearing = Clearing::choose(clear_memory);
         let engine = engine::running(&limits, clearing.mode)?;
-        let mut linker = Linker::new(&engine);
-        imports::define(&mut linker)?;
         Ok(Runtime {
             ticker: engine::Ticker::start(&engine)?,
+            linkers: load::Linkers::new(&engine)?,
             engine,
-            linker,
             limits,
             clearing,
         })
@@ -145,7 +143,7 @@ impl Runtime {
     /// # Errors
     /// Returns a [`LoadError`] with the reason. Nothing stays loaded then.
     pub fn load(&self, code: &CompiledCode) -> Result<Program, LoadError> {
-        load::load(&self.engine, &self.linker, code)
+        load::load(&self.engine, &self.linkers, code)
     }
 
     /// Calls an export of a program on a fresh instance and passes its return value to `read`.
@@ -156,7 +154,7 @@ impl Runtime {
     pub async fn call<T>(
         &self,
         program: &Program,
-        export: Export,
+        export: &Export,
         arguments: &[Val],
         call: Call,
         read: impl FnOnce(ReturnValue<'_>) -> T + Send,
@@ -243,7 +241,7 @@ impl Runtime {
         call: Call,
     ) -> Result<Val, ServiceError> {
         let export = service_export(program, function)?;
-        let returned = self.call(program, export, &[], call, value_of).await;
+        let returned = self.call(program, &export, &[], call, value_of).await;
         drop(returned.transaction);
         service_value(function, returned.result)
     }
@@ -259,7 +257,7 @@ impl Runtime {
         let export = service_export(program, function)?;
         let state = State::pure(deadline, lines, &self.limits, self.ticker.call_started());
         let ended = program
-            .call(&self.engine, &self.limits, state, export, &[], value_of)
+            .call(&self.engine, &self.limits, state, &export, &[], value_of)
             .await;
         service_value(function, ended.result)
     }

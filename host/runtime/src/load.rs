@@ -51,9 +51,29 @@ pub enum LoadError {
     Function(String),
 }
 
+/// What components are linked with.
+pub(super) struct Linkers {
+    /// Everything that the platform offers.
+    pub(super) linker: Linker<State>,
+    /// What it offers to calls without a fiber.
+    pub(super) without_fiber: Linker<State>,
+}
+
+impl Linkers {
+    pub(super) fn new(engine: &Engine) -> wasmtime::Result<Self> {
+        let mut linkers = Linkers {
+            linker: Linker::new(engine),
+            without_fiber: Linker::new(engine),
+        };
+        imports::define(&mut linkers.linker)?;
+        imports::define_without_fiber(&mut linkers.without_fiber)?;
+        Ok(linkers)
+    }
+}
+
 pub(super) fn load(
     engine: &Engine,
-    linker: &Linker<State>,
+    linkers: &Linkers,
     code: &CompiledCode,
 ) -> Result<Program, LoadError> {
     // SAFETY: `deserialize` requires bytes that `Engine::precompile_component` made and that
@@ -62,6 +82,7 @@ pub(super) fn load(
     // cannot read. wasmtime checks version and configuration.
     let component = unsafe { Component::deserialize(engine, code.bytes()) }.map_err(unusable)?;
 
+    let linker = &linkers.linker;
     let instance = imports::http::define(linker, &component, engine)
         .and_then(|extended| {
             extended
@@ -71,7 +92,9 @@ pub(super) fn load(
         })
         .map_err(|error| link_error(&component, engine, &error))?;
     let component_type = component.component_type();
-    let program = Program::new(instance, component);
+    // It fails if the component imports more than these calls offer.
+    let without_fiber = linkers.without_fiber.instantiate_pre(&component).ok();
+    let program = Program::new(instance, without_fiber, component);
     match missing(|function| program.export(SERVICE, function).is_some()) {
         None => Ok(program),
         Some(missing) => {
@@ -214,8 +237,11 @@ mod tests {
             ..Limits::default()
         };
         let engine = engine::running(&limits, ClearingMode::Exact).unwrap();
-        let linker = Linker::new(&engine);
-        load(&engine, &linker, &code)
+        let linkers = Linkers {
+            linker: Linker::new(&engine),
+            without_fiber: Linker::new(&engine),
+        };
+        load(&engine, &linkers, &code)
             .err()
             .expect("it has no service")
     }

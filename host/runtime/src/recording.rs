@@ -104,6 +104,15 @@ impl Recording {
         })
     }
 
+    /// Forgets what the call has asked for. It begins again.
+    pub(super) fn begin_again(&mut self) {
+        *self = Recording {
+            now: self.now,
+            record: self.record,
+            ..Recording::default()
+        };
+    }
+
     /// Returns the statements with the digests of their results, if the call's result depends on nothing
     /// but arguments and statements, and the call left no trace. Then its answer holds while its
     /// statements have these results.

@@ -15,7 +15,7 @@ use super::lines::Lines;
 use super::log_lines::Log;
 use super::meters::{CpuMeter, MemoryMeter};
 use super::recording::{Record, Recording};
-use storage::{Dialect, Transaction};
+use storage::{Dialect, Transaction, Usage};
 
 /// The seed of the random numbers of pure calls. Runtimes of languages do not start without any.
 const PURE_SEED: [u8; 32] = [0; 32];
@@ -23,6 +23,11 @@ const PURE_SEED: [u8; 32] = [0; 32];
 /// Failed statements that one call logs. The first one ends the transaction, so those after it say
 /// little.
 const FAILED_STATEMENTS: u32 = 3;
+
+/// Ends a run without a fiber that only a fiber can complete, see `program.rs`.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the call begins again on a fiber")]
+pub(super) struct BeginAgain;
 
 /// One call to the logic, as the request layer orders it.
 pub struct Call {
@@ -69,6 +74,8 @@ pub(super) struct State {
     pub(super) lines: Option<Lines>,
     /// `None`: the call is not recorded.
     pub(super) recording: Option<Box<Recording>>,
+    /// Whether the call runs on a fiber, so that it can be suspended.
+    on_fiber: bool,
     _running: RunningCall,
 }
 
@@ -78,12 +85,15 @@ pub(super) struct Context {
     pub(super) dialect: Dialect,
     now: Duration,
     pub(super) events_left: u32,
+    /// What the transaction had used when the call began.
+    used_before: Usage,
 }
 
 impl State {
     /// The state of a call with a transaction.
     pub(super) fn new(call: Call, limits: &Limits, running: RunningCall) -> Self {
         let context = Context {
+            used_before: call.transaction.usage(),
             transaction: call.transaction,
             dialect: call.dialect,
             now: call.now,
@@ -134,7 +144,55 @@ impl State {
             failed_statements_left: FAILED_STATEMENTS,
             lines,
             recording: None,
+            on_fiber: true,
             _running: running,
+        }
+    }
+
+    /// Returns whether the call may run without a fiber first: if it has to begin again then, nobody can
+    /// tell.
+    pub(super) fn can_begin_again(&self) -> bool {
+        let context = self.context.as_ref();
+        context.is_some_and(|context| context.transaction.can_begin_again())
+    }
+
+    /// The call runs without a fiber.
+    pub(super) fn without_fiber(self) -> Self {
+        State {
+            on_fiber: false,
+            ..self
+        }
+    }
+
+    /// Takes back what a run without a fiber has done. The call begins again on one.
+    pub(super) fn begin_again(mut self, limits: &Limits) -> Self {
+        if let Some(context) = &mut self.context {
+            context.transaction.begin_again(context.used_before);
+            context.events_left = limits.events;
+        }
+        if let Some(recording) = &mut self.recording {
+            recording.begin_again();
+        }
+        State {
+            random: None,
+            memory: MemoryMeter::new(limits.memory_bytes),
+            cpu: CpuMeter::new(limits.cpu),
+            handover_left: limits.handover_bytes,
+            wasi: None,
+            failed_statements_left: FAILED_STATEMENTS,
+            on_fiber: true,
+            ..self
+        }
+    }
+
+    /// Checks that the call runs on a fiber, before it does what others can see.
+    ///
+    /// # Errors
+    /// Ends a run without a fiber. The call begins again on one.
+    pub(super) fn expect_fiber(&self) -> wasmtime::Result<()> {
+        match self.on_fiber {
+            true => Ok(()),
+            false => Err(BeginAgain.into()),
         }
     }
 
@@ -188,6 +246,7 @@ impl State {
             return Err(Interruption::from(Fault::Deadline(TimeLimit::Call)).into());
         }
         self.cpu.measure().map_err(Interruption::from)?;
+        self.expect_fiber()?;
         Ok(UpdateDeadline::YieldCustom(1, self.cpu.yield_now()))
     }
 

@@ -121,6 +121,11 @@ impl Meter {
         self.usage
     }
 
+    /// Charges as if only this had been used so far.
+    pub(crate) fn set_usage(&mut self, usage: Usage) {
+        self.usage = usage;
+    }
+
     pub(crate) fn deadline(&self) -> Instant {
         self.budget.deadline
     }

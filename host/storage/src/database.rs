@@ -242,6 +242,18 @@ pub trait Transaction: Send {
     /// may be lost.
     async fn rollback(self: Box<Self>) -> Result<(), Error>;
 
+    /// Returns whether the logic may begin again in this transaction later, and nobody can tell: it only
+    /// reads, it has not ended, and each of its statements runs within a single poll, so that the caller
+    /// need not wait.
+    fn can_begin_again(&self) -> bool {
+        false
+    }
+
+    /// Forgets what the logic's statements have used and noted since the usage was `before`, and that one
+    /// has failed, because the logic begins again. Only if [`Transaction::can_begin_again`] returned true
+    /// before these statements.
+    fn begin_again(&mut self, _before: Usage) {}
+
     /// Returns whether a failed statement or an [`Error`] ended the transaction. Then it cannot be
     /// committed, even if the logic returns success.
     fn spent(&self) -> bool;

@@ -121,6 +121,13 @@ impl TransactionState {
         Ok(())
     }
 
+    /// Forgets that a statement of the logic has failed.
+    pub(crate) fn forget_failure(&mut self) {
+        if let Some(Ended::Failed(_)) = self.ended {
+            self.ended = None;
+        }
+    }
+
     /// Whether the transaction has ended.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.is_some()

@@ -126,6 +126,7 @@ mod tests {
             breaking: Vec::new(),
             log: Vec::new(),
             rejections: Vec::new(),
+            rehearsal: None,
         }
     }
 

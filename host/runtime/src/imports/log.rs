@@ -11,6 +11,7 @@ impl log::Host for State {
         fields: Vec<(String, String)>,
     ) -> wasmtime::Result<()> {
         let size = message.len() + fields.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
+        self.expect_fiber()?;
         self.hand_over(size)?;
         self.log.write(level, &message, &fields);
         Ok(())

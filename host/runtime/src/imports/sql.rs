@@ -3,9 +3,13 @@
 
 mod failed;
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use tracing::{Instrument as _, trace_span};
+use wasmtime::StoreContextMut;
+use wasmtime::component::Linker;
 
 use crate::bindings::task_host::platform::sql;
 use crate::fault::Interruption;
@@ -89,6 +93,10 @@ impl sql::Host for State {
             .query(&statement, &params)
             .instrument(span)
             .await;
+        if let Ok(Err(_)) = &result {
+            // It is logged.
+            self.expect_fiber()?;
+        }
         let answered = match &result {
             Ok(Ok(rows)) => Answered::Rows(rows),
             Ok(Err(failure)) => Answered::Failed(failure),
@@ -118,6 +126,10 @@ impl sql::Host for State {
             .execute(&statement, &params)
             .instrument(span)
             .await;
+        if let Ok(Err(_)) = &result {
+            // It is logged.
+            self.expect_fiber()?;
+        }
         let answered = match &result {
             Ok(Ok(changed)) => Answered::Changed(*changed),
             Ok(Err(failure)) => Answered::Failed(failure),
@@ -126,6 +138,46 @@ impl sql::Host for State {
         self.end_statement(began, statement, params, answered).await;
         let result = result.map_err(Interruption::from)?;
         Ok(result.map_err(sql::Failure::from))
+    }
+}
+
+/// Defines the interface for calls that run without a fiber, in which each statement is done at once.
+pub(super) fn define_without_fiber(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    type Store<'a> = StoreContextMut<'a, State>;
+    type Statement = (String, Vec<sql::Value>);
+    let mut interface = linker.instance("task-host:platform/sql@1.0.0")?;
+    interface.func_wrap("engine", |mut store: Store<'_>, ()| {
+        Ok((sql::Host::engine(store.data_mut())?,))
+    })?;
+    interface.func_wrap("query", |mut store: Store<'_>, statement: Statement| {
+        let (statement, params) = statement;
+        Ok((at_once(sql::Host::query(
+            store.data_mut(),
+            statement,
+            params,
+        ))?,))
+    })?;
+    interface.func_wrap("execute", |mut store: Store<'_>, statement: Statement| {
+        let (statement, params) = statement;
+        Ok((at_once(sql::Host::execute(
+            store.data_mut(),
+            statement,
+            params,
+        ))?,))
+    })
+}
+
+/// Polls once.
+///
+/// # Errors
+/// The database did not answer at once, against what its transaction said.
+fn at_once<T>(work: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
+    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(done) => done,
+        Poll::Pending => {
+            let reason = "a statement waited in a call without a fiber".to_owned();
+            Err(Interruption::Database(storage::Error::Unavailable(reason)).into())
+        }
     }
 }
 

@@ -78,16 +78,23 @@ pub(crate) const INTERFACES: [&str; 27] = [
 /// The version of all of [`INTERFACES`].
 pub(crate) const VERSION: &str = "0.2.12";
 
-/// Defines all of WASI.
-pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+/// Defines the interfaces that logic uses on purpose: the time, random numbers, and the exit. None of
+/// their functions waits, and none does what others can see.
+pub(super) fn define_without_fiber(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     type Own = HasSelf<State>;
     clocks::wall_clock::add_to_linker::<_, Own>(linker, |state| state)?;
-    clocks::monotonic_clock::add_to_linker::<_, Own>(linker, |state| state)?;
     random::random::add_to_linker::<_, Own>(linker, |state| state)?;
     random::insecure::add_to_linker::<_, Own>(linker, |state| state)?;
     random::insecure_seed::add_to_linker::<_, Own>(linker, |state| state)?;
+    cli::exit::add_to_linker::<_, Own>(linker, |state| state)
+}
+
+/// Defines all of WASI.
+pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    type Own = HasSelf<State>;
+    define_without_fiber(linker)?;
+    clocks::monotonic_clock::add_to_linker::<_, Own>(linker, |state| state)?;
     io::poll::add_to_linker::<_, Own>(linker, |state| state)?;
-    cli::exit::add_to_linker::<_, Own>(linker, |state| state)?;
 
     let l = linker;
     io::error::add_to_linker::<_, Table>(l, |state| state.ctx().table)?;

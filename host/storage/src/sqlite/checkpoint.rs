@@ -53,11 +53,13 @@ pub(super) fn channel() -> (Wake, Receiver<()>) {
 }
 
 impl Checkpointer {
-    /// Starts a thread that makes a checkpoint on this connection whenever it is woken.
+    /// Starts a thread that makes a checkpoint on this connection whenever it is woken, and then calls
+    /// `end_snapshots`. The next commit starts the log over only if no snapshot still needs it.
     pub(super) fn start(
         sqlite: Connection,
         woken: Receiver<()>,
         stats: Arc<Stats>,
+        end_snapshots: impl Fn() + Send + 'static,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             turn: Mutex::new(()),
@@ -68,6 +70,7 @@ impl Checkpointer {
             for () in woken {
                 let turn = background.turn.lock();
                 background.checkpoint(&sqlite, CheckpointMode::PASSIVE, turn);
+                end_snapshots();
             }
         };
         let thread = thread::Builder::new()

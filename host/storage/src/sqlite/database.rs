@@ -179,6 +179,8 @@ impl Database for Sqlite {
             Error::Busy => Error::Unavailable("all readers are in use".into()),
             error => error,
         })?;
+        // The probe takes the locks that a transaction takes.
+        lease.end_snapshot()?;
         let probed = lease.connection().host_with_memory(schema::probe);
         probed.map_err(|stop| {
             let error = stop.into_error();
@@ -188,6 +190,7 @@ impl Database for Sqlite {
     }
 
     async fn watch(&self) {
+        self.engine.readers.end_unused_snapshots();
         // Faults are noted and logged where they are found.
         let _ = self.ping().await;
         if let Some(StorageFault::Full(_)) = self.fault() {

@@ -99,12 +99,19 @@ impl Engine {
             stats.clone(),
         );
         let condition = Arc::new(Condition::new(file.names()?, stats.clone()));
+        let readers = Arc::new(readers.map_err(refused)?);
+        let kept = Arc::downgrade(&readers);
+        let end_snapshots = move || {
+            if let Some(readers) = kept.upgrade() {
+                readers.end_snapshots();
+            }
+        };
         Ok(Self {
-            readers: Arc::new(readers.map_err(refused)?),
+            readers,
             writer: Arc::new(writer.map_err(refused)?),
             flusher: Flusher::start(log, condition.clone(), stats.clone()).map_err(no_thread)?,
             condition,
-            checkpointer: Checkpointer::start(checkpoints, woken, stats.clone())
+            checkpointer: Checkpointer::start(checkpoints, woken, stats.clone(), end_snapshots)
                 .map_err(no_thread)?,
             tables,
             last_event: watch::Sender::new(last_event),

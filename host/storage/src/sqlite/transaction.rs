@@ -39,6 +39,9 @@ pub(super) struct SqliteTransaction {
     /// Every commit that the snapshot shows has this number or a lower one. `None` before the first
     /// statement that reads a table, which takes the snapshot.
     seen: Option<u64>,
+    /// Whether the transaction goes on in a kept snapshot, which shows every commit up to
+    /// `over_before`, and no later one.
+    resumed: bool,
     /// How many rows had changed on the connection when the transaction began.
     changes_before: u64,
     /// Every commit up to this number was over before the snapshot was taken.
@@ -57,16 +60,23 @@ impl SqliteTransaction {
         budget: Budget,
     ) -> Result<Self, Error> {
         let begun = Instant::now();
-        let over_before = engine.flusher.settled();
+        let issued = engine.flusher.issued();
+        let resumed = lease.take_snapshot(issued)?;
+        let over_before = match resumed {
+            true => issued,
+            false => engine.flusher.settled(),
+        };
         let connection = lease.connection();
-        connection
-            .host_with_memory(|sqlite| begin_statement(sqlite, access))
-            .map_err(|stop| match stop.into_error() {
-                // Somebody's tool holds the write lock.
-                Error::Conflict => Error::Busy,
-                error => error,
-            })
-            .inspect_err(|error| engine.condition.observe(error))?;
+        if !resumed {
+            connection
+                .host_with_memory(|sqlite| begin_statement(sqlite, access))
+                .map_err(|stop| match stop.into_error() {
+                    // Somebody's tool holds the write lock.
+                    Error::Conflict => Error::Busy,
+                    error => error,
+                })
+                .inspect_err(|error| engine.condition.observe(error))?;
+        }
         let mut state = TransactionState::new(access, migrates, budget);
         connection
             .guard()
@@ -76,6 +86,7 @@ impl SqliteTransaction {
         Ok(Self {
             // A write transaction takes its snapshot when it begins.
             seen: (access == Access::Write).then(|| engine.flusher.issued()),
+            resumed,
             lease,
             engine,
             state,
@@ -113,7 +124,10 @@ impl SqliteTransaction {
         }
         // This must come after the snapshot was taken: everything that it shows was issued by now.
         if self.seen.is_none() && self.lease.connection().has_snapshot() {
-            self.seen = Some(self.engine.flusher.issued());
+            self.seen = Some(match self.resumed {
+                true => self.over_before,
+                false => self.engine.flusher.issued(),
+            });
         }
         self.state.busy += begun.elapsed();
         outcome.map_err(|stop| {
@@ -147,6 +161,7 @@ impl SqliteTransaction {
         let intact = intact || connection.in_transaction();
         if !connection.in_transaction() {
             let access = self.state.access;
+            self.resumed = false;
             connection.host(|sqlite| begin_statement(sqlite, access))?;
         } else if author == Mode::Migration {
             // Its statements before the one that failed must not run twice.
@@ -248,12 +263,16 @@ impl SqliteTransaction {
             let number = ticket.number();
             // Dropped here so that the sync may begin while the log is shortened.
             drop(ticket);
+            engine.readers.committed(number);
             if let Some((sqlite, pages)) = connection.with_large_log() {
+                let _none = engine.readers.refuse_snapshots();
                 run_blocking(|| engine.checkpointer.restart_log(sqlite, pages));
             }
             number
         } else {
-            commit(connection)?;
+            if !self.keep_snapshot() {
+                commit(self.lease.connection())?;
+            }
             self.seen.unwrap_or(0)
         };
         Stats::count(&engine.stats.commits);
@@ -265,6 +284,20 @@ impl SqliteTransaction {
             engine.last_event.send_replace(id);
         }
         Ok(number)
+    }
+
+    /// Leaves the snapshot of a read transaction to the next one, if it still shows every commit.
+    fn keep_snapshot(&mut self) -> bool {
+        // What was over before the snapshot was taken is in it. If no later number was issued until
+        // now, no commit has become visible meanwhile, and none is about to.
+        let keeps = self.state.access == Access::Read
+            && !self.state.has_ended()
+            && self.engine.flusher.issued() == self.over_before
+            && self.lease.connection().has_snapshot();
+        if keeps {
+            self.lease.keep_snapshot(self.over_before);
+        }
+        keeps
     }
 
     fn apply(
@@ -507,11 +540,27 @@ impl Transaction for SqliteTransaction {
         self.rollback().await
     }
 
-    async fn rollback(self: Box<Self>) -> Result<(), Error> {
+    async fn rollback(mut self: Box<Self>) -> Result<(), Error> {
         let engine = self.engine.clone();
         let seen = self.seen.unwrap_or(0);
+        if self.keep_snapshot() {
+            Stats::count(&engine.stats.rollbacks);
+        }
         drop(self);
         engine.flusher.wait_durable(seen).await
+    }
+
+    fn can_begin_again(&self) -> bool {
+        self.state.access == Access::Read && !self.state.has_ended()
+    }
+
+    fn begin_again(&mut self, before: Usage) {
+        self.state.meter.set_usage(before);
+        self.state.slow.clear();
+        // A statement that fails leaves a read transaction open, in the same snapshot.
+        if self.lease.connection().in_transaction() {
+            self.state.forget_failure();
+        }
     }
 
     fn take_slow(&mut self) -> Vec<SlowStatement> {

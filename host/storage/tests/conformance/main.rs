@@ -38,6 +38,7 @@ mod migrations;
 mod postgres;
 mod proofs;
 mod registry;
+mod snapshots;
 mod statements;
 mod statistics;
 mod transactions;

@@ -138,6 +138,16 @@ fn too_many_statements_are_500() {
 }
 
 #[test]
+fn what_a_read_uses_is_charged_once_however_long_it_takes() {
+    let host = setup().flag("--statement-limit", "16").start();
+    // Long enough for a tick, after which a read begins again. It uses more than half of what it may.
+    let path = "/naughty/parameters?bytes=600000&times=16";
+    for _ in 0..3 {
+        assert_eq!(host.get(path).expect(200).json(), 9_600_000);
+    }
+}
+
+#[test]
 fn too_many_rows_are_500() {
     let host = setup().flag("--row-limit", "50").start();
     assert_eq!(host.get("/naughty/rows?count=50").expect(200).json(), 50);

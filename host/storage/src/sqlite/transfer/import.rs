@@ -122,7 +122,9 @@ impl SqliteImport {
         }
         let ticket = self.engine.flusher.issue();
         self.engine.tables.whole().changes(ticket.number());
-        self.sqlite.execute_batch(host!("COMMIT")).map_err(failed)
+        self.sqlite.execute_batch(host!("COMMIT")).map_err(failed)?;
+        self.engine.readers.committed(ticket.number());
+        Ok(())
     }
 }
 
