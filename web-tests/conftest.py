@@ -16,6 +16,8 @@ SIZES = {
     "desktop": {"viewport": {"width": 1280, "height": 900}},
     "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
     "narrow": {"viewport": {"width": 320, "height": 640}},
+    # What zooming to 200 % makes of the desktop.
+    "zoomed": {"viewport": {"width": 640, "height": 450}, "device_scale_factor": 2},
 }
 
 # Generous, because two cores may be busy with other work.

@@ -114,8 +114,11 @@ def test_selected_tasks_are_changed_together_and_the_change_is_undone(page, host
     expect(row(page, "Two tasks")).not_to_contain_text("In progress")
     assert [task["status"] for task in host.tasks()] == ["pending"] * 3
     bar.get_by_role("button", name="Delete").click()
-    page.get_by_role("dialog", name="Delete 2 tasks?").get_by_role("button", name="Delete").click()
+    expect_notice(page, "Deleted 2 tasks.")
     expect(page.get_by_text("1 task", exact=True)).to_be_visible()
+    page.keyboard.press("Control+z")
+    expect_notice(page, "Restored 2 tasks.")
+    assert sorted(task["id"] for task in host.tasks()) == [1, 2, 3]
 
 
 def test_the_list_is_exported_and_filters_are_saved(page, host):

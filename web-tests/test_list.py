@@ -42,11 +42,6 @@ def test_a_task_is_added_completed_reopened_edited_and_deleted(page, host):
     expect(dialog).to_be_hidden()
 
     page.get_by_role("button", name="Delete: Write the long report").click()
-    question = page.get_by_role("dialog", name="Delete this task?")
-    question.get_by_role("button", name="Cancel").click()
-    expect(row(page, "Write the long report")).to_be_visible()
-    page.get_by_role("button", name="Delete: Write the long report").click()
-    question.get_by_role("button", name="Delete").click()
     expect(page.get_by_text("No tasks yet")).to_be_visible()
     expect_counts(page, total=0)
     assert host.tasks() == []
@@ -89,23 +84,37 @@ def test_search_and_filters_narrow_the_list_and_are_kept_in_the_address(page, ho
     expect(page.get_by_text("No matching tasks")).to_be_visible()
 
 
-def test_undo_restores_a_deleted_task(page, host):
+def test_undo_restores_a_deleted_task_with_its_number(page, host):
     first = host.create("First", tags=["a", "b"], estimated_hours=2, assignee="Ada", priority="high")
     host.update(first["id"], status="in_progress", actual_hours=1.5)
     host.create("Second", dependencies=[first["id"]])
     expect(row(page, "Second")).to_contain_text(f"Depends on #{first['id']}")
 
+    before = host.api("GET", "/tasks/1")
     page.get_by_role("button", name="Delete: First").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect_notice(page, "Deleted “First”. 1 task no longer depends on it: #2 Second.")
     expect(row(page, "First")).to_be_hidden()
+    assert host.api("GET", "/tasks/2")["dependencies"] == []
     page.get_by_role("button", name="Undo").click()
-    expect_notice(page, "Restored “First” as #3.")
+    expect_notice(page, "Restored “First”.")
     expect(row(page, "First")).to_contain_text("In progress")
-    back = host.api("GET", "/tasks/3")
-    before = host.api("GET", "/tasks/2")
-    assert before["dependencies"] == [3]
-    for member in ("title", "tags", "estimated_hours", "actual_hours", "assignee", "priority"):
-        assert back[member] == {**first, "actual_hours": 1.5}[member], member
+    back = host.api("GET", "/tasks/1")
+    assert back == {**before, "updated_at": back["updated_at"], "checksum": back["checksum"]}
+    assert host.api("GET", "/tasks/2")["dependencies"] == [1]
+
+
+def test_a_double_click_deletes_one_task_and_undo_brings_back_all_that_were_deleted(page, host):
+    for title in ("First", "Second", "Third"):
+        host.create(title)
+    expect(row(page, "Third")).to_be_visible()
+    page.get_by_role("button", name="Delete: Third").dblclick()
+    expect_notice(page, "Deleted “Third”.")
+    assert [task["id"] for task in host.tasks()] == [2, 1]
+    page.get_by_role("button", name="Delete: First").click()
+    expect_notice(page, "Deleted 2 tasks.")
+    page.get_by_role("button", name="Undo").click()
+    expect_notice(page, "Restored 2 tasks.")
+    expect(page.locator(".tasks .name")).to_have_text(["Third", "Second", "First"])
 
 
 def test_lines_become_tasks(page, host):

@@ -15,14 +15,18 @@ TASKS = 10_000
 LIMIT_MS = 100
 
 
-@pytest.fixture
-def page(open_page, host):
+def seed(host):
     for start in range(0, TASKS, 100):
         drafts = [
             {"title": f"Task number {n} of many", "category": "feature", "description": "Some words", "tags": [f"t{n % 7}"]}
             for n in range(start, start + 100)
         ]
         host.api("POST", "/tasks/bulk", drafts)
+
+
+@pytest.fixture
+def page(open_page, host):
+    seed(host)
     return open_page()
 
 

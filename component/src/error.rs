@@ -16,6 +16,8 @@ pub enum Error {
     Invalid(Vec<FieldError>),
     /// No task has this id.
     TaskNotFound(String),
+    /// No task has this id, and none that was deleted is kept.
+    NotRestorable(i64),
     /// Tasks that were named as dependencies do not exist.
     MissingDependencies(Vec<FieldError>),
     /// The task with this id would depend on itself, directly or through other tasks.
@@ -53,6 +55,13 @@ impl Error {
             },
             Error::TaskNotFound(id) => Problem {
                 detail: Some(format!("There is no task {id}.")),
+                ..Problem::new(404, "task-not-found", "Task not found")
+            },
+            Error::NotRestorable(id) => Problem {
+                detail: Some(format!(
+                    "There is no task {id}, and none that can be restored: a deleted task is kept for \
+                     30 days, and of more than 10,000 only the latest are kept."
+                )),
                 ..Problem::new(404, "task-not-found", "Task not found")
             },
             Error::MissingDependencies(errors) => Problem {

@@ -7,8 +7,8 @@ use crate::contract::simple_tasks::{
     SimpleDeletion, SimpleDraft, SimplePage, SimpleTask, SimpleUpdate,
 };
 use crate::contract::tasks::{
-    BulkOutcome, Deletion, Productivity, RecountProgress, Summary, Task, TaskCount, TaskDraft,
-    TaskFilter, TaskPage, TaskUpdate,
+    BulkOutcome, Deletion, Productivity, RecountProgress, Summary, Task, TaskChange, TaskCount,
+    TaskDraft, TaskFilter, TaskPage, TaskUpdate,
 };
 use crate::contract::types::Problem;
 use crate::error::Error;
@@ -76,6 +76,14 @@ impl tasks::Guest for Logic {
 
     fn delete(id: i64) -> Result<Deletion, Problem> {
         operations::delete(&mut Host, id).map_err(problem)
+    }
+
+    fn restore(id: i64) -> Result<Task, Problem> {
+        operations::restore(&mut Host, id).map_err(problem)
+    }
+
+    fn list_changes(id: i64) -> Result<Vec<TaskChange>, Problem> {
+        operations::changes(&mut Host, id).map_err(problem)
     }
 
     fn summarize() -> Result<Summary, Problem> {

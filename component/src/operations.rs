@@ -5,6 +5,7 @@
 //! [`Error::Corrupt`]; the `# Errors` sections list only the others.
 
 mod announce;
+mod changes;
 mod create;
 mod cursor;
 mod delete;
@@ -12,16 +13,20 @@ mod list;
 mod page;
 mod productivity;
 mod recount;
+mod restore;
 mod rounding;
 mod summary;
 mod update;
+mod upkeep;
 
+pub use self::changes::changes;
 pub use self::create::{BULK_LIMIT, create, create_bulk};
 pub use self::delete::{DEPENDENTS_BYTES_MAX, DEPENDENTS_MAX, delete};
 pub use self::list::{MAX_LIMIT, count, list};
 pub use self::page::PAGE_BYTES;
 pub use self::productivity::measure_productivity;
 pub use self::recount::{RECOUNT_IDS, recount};
+pub use self::restore::restore;
 pub use self::summary::summarize;
 pub use self::update::{NEEDED_MAX, update};
 

@@ -9,8 +9,10 @@
 //! fixed, whatever clients ask for.
 
 mod arrays;
+pub mod deleted;
 pub mod dependencies;
 pub mod figures;
+pub mod history;
 pub mod list;
 mod lists;
 pub mod tasks;

@@ -207,19 +207,13 @@ export const messages = {
   },
 
   remove: {
-    question: "Delete this task?",
-    text: (title) => `“${title}” will be deleted.`,
-    dependents: (count) =>
-      count === 1 ? "One task depends on it, and will no longer:" : `${count} tasks depend on it, and will no longer:`,
+    done: (title, affected, names) =>
+      `Deleted “${title}”.` +
+      (affected ? ` ${plural(affected, "task no longer depends", "tasks no longer depend")} on it${names && `: ${names}`}.` : ""),
     moreDependents: (count) => `and ${count} more`,
-    confirm: "Delete",
-    cancel: "Cancel",
-    done: (title) => `Deleted “${title}”.`,
     undo: "Undo",
-    undone: (title, id) => `Restored “${title}” as #${id}.`,
+    undone: (title) => `Restored “${title}”.`,
     undoneChange: (title) => `Undid the change of “${title}”.`,
-    unlinked: (count) =>
-      ` ${plural(count, "task no longer depends", "tasks no longer depend")} on it.`,
   },
 
   statistics: {
@@ -252,6 +246,8 @@ export const messages = {
     noDescription: "No description",
     dependents: "Needed by",
     history: "History",
+    to: "to",
+    moreChanges: (count) => `Show ${count} earlier ${count === 1 ? "change" : "changes"}`,
     created: "Added",
     updated: "Changed",
     completed: "Completed",
@@ -270,9 +266,9 @@ export const messages = {
     clear: "Clear selection",
     changed: (count) => `Changed ${plural(count, "task", "tasks")}.`,
     failed: (count, reason) => `${plural(count, "task was", "tasks were")} not changed: ${reason}`,
-    question: (count) => `Delete ${plural(count, "task", "tasks")}?`,
-    questionText: "Tasks that depend on them no longer will.",
     removed: (count) => `Deleted ${plural(count, "task", "tasks")}.`,
+    restored: (count) => `Restored ${plural(count, "task", "tasks")}.`,
+    notRestored: (count, reason) => `${plural(count, "task was", "tasks were")} not restored: ${reason}`,
   },
 
   keys: {

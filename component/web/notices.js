@@ -16,14 +16,17 @@ let count = 0;
 
 /**
  * Shows a notice in place of the previous one. `undo`, `retry` or `open` is called if the user presses the
- * notice's button. The latest notice with a button stays when a notice without one follows.
+ * notice's button. The latest notice with a button stays when a notice without one follows. Returns a
+ * function that says whether the notice is still shown.
  */
 export function notify(text, { undo, retry, open, isUnreachable = false } = {}) {
   const act = undo ?? retry ?? open;
   const label = undo ? messages.remove.undo : retry ? messages.list.retry : messages.add.open;
   count += 1;
   const withAction = current.value.filter((notice) => notice.act).slice(-1);
-  current.value = [...(act ? [] : withAction), { key: count, text, act, label, undo, isUnreachable }];
+  const notice = { key: count, text, act, label, undo, isUnreachable };
+  current.value = [...(act ? [] : withAction), notice];
+  return () => current.value.includes(notice);
 }
 
 /** Undoes the last change, if its notice is still shown. Returns whether there was one. */

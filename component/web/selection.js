@@ -3,7 +3,7 @@
 import { address, toQuery } from "./address.js";
 import { messages } from "./messages.js";
 import { notify } from "./notices.js";
-import { dependents, erase, update } from "./tasks.js";
+import { erase, restore, update } from "./tasks.js";
 import { state } from "./ui.js";
 
 const texts = messages.selection;
@@ -62,13 +62,16 @@ export async function changeSelected(toMembers) {
   if (error) notify(texts.failed(failed, error.message));
 }
 
-/** Deletes all selected tasks, and offers to undo it. */
+/** Deletes all selected tasks at once, and offers to undo it. */
 export async function removeSelected() {
   const tasks = [...selection.value.values()];
   selection.value = null;
-  const { results, failed, error } = await forEach(tasks, async (task) => erase(task, await dependents(task.id)));
-  const undos = results.filter(Boolean);
-  const undo = () => forEach(undos, (restore) => restore());
+  const { results, failed, error } = await forEach(tasks, async ({ id }) => ((await erase(id)) === null ? null : id));
+  const ids = results.filter((id) => id !== null);
+  const undo = async () => {
+    const restored = await forEach(ids, restore);
+    notify(restored.error ? texts.notRestored(restored.failed, restored.error.message) : texts.restored(ids.length));
+  };
   if (results.length) notify(texts.removed(results.length), { undo });
   if (error) notify(texts.failed(failed, error.message));
 }

@@ -1,6 +1,6 @@
 // The operations on tasks, and the shared state that tells the views about their effects.
 
-import { idempotencyKey, Problem, request, Unreachable } from "./api.js";
+import { Problem, request, Unreachable } from "./api.js";
 import { messages } from "./messages.js";
 import { notify } from "./notices.js";
 import { state, useEffect, useShared, useState } from "./ui.js";
@@ -101,6 +101,11 @@ export async function read(id) {
   return (await request("GET", `tasks/${id}`)).body;
 }
 
+/** Returns the latest changes of a task, the latest first. */
+export async function readChanges(id) {
+  return (await request("GET", `tasks/${id}/changes`)).body;
+}
+
 /** Changes members of a task. If a checksum is given and the task no longer has it, fails with 412. */
 export async function update(id, members, checksum) {
   const headers = checksum ? { "if-match": `"${checksum}"` } : {};
@@ -199,27 +204,52 @@ async function openDependencies({ dependencies }) {
 
 const MAX_NAMED = 5;
 
-/** Returns the tasks that depend on a task: at most a thousand. */
-export async function dependents(id) {
-  const query = { depends_on: id, limit: 1_000, order: "asc" };
+/** Returns the first tasks that depend on a task. */
+export async function dependents(id, limit) {
+  const query = { depends_on: id, limit, order: "asc" };
   return (await request("GET", "tasks", { query })).body;
 }
 
-/** Deletes a task and offers to undo it. The undo also restores the dependencies of these tasks on it. */
-export async function remove(task, dependants) {
+/** The tasks that can be brought back by the notice that is shown. */
+let removed = { tasks: [], isShown: () => false };
+
+/**
+ * Deletes a task at once, and offers to undo it. The notice names the tasks that depended on it. If the notice
+ * of an earlier deletion is still there, the new one undoes both.
+ */
+export async function remove(task) {
+  // Without an answer, the notice has no names.
+  const dependants = await dependents(task.id, MAX_NAMED).catch(() => []);
   try {
-    const undo = await erase(task, dependants);
-    if (undo) notify(messages.remove.done(task.title), { undo });
+    const affected = await erase(task.id);
+    if (affected === null) return;
+    const names = dependants.map(messages.task.name).join(", ");
+    const tasks = removed.isShown() ? [...removed.tasks, task] : [task];
+    const text = tasks.length > 1 ? messages.selection.removed(tasks.length) : messages.remove.done(task.title, affected, names);
+    removed = { tasks, isShown: notify(text, { undo: () => restoreAll(tasks) }) };
   } catch (error) {
-    notify(error.message, { retry: () => remove(task, dependants), isUnreachable: error instanceof Unreachable });
+    notify(error.message, { retry: () => remove(task), isUnreachable: error instanceof Unreachable });
   }
 }
 
-/** Deletes a task. Returns the function that undoes it, or null if somebody else had deleted the task. */
-export async function erase(task, dependants) {
+/** Restores tasks. A retry does no harm to those that are there again. */
+async function restoreAll(tasks) {
   try {
-    const { body } = await request("DELETE", `tasks/${task.id}`);
-    return () => restore(task, dependants, body.affected_tasks);
+    for (const { id } of tasks) await restore(id);
+    notify(tasks.length > 1 ? messages.selection.restored(tasks.length) : messages.remove.undone(tasks[0].title));
+  } catch (error) {
+    notify(error.message, { retry: () => restoreAll(tasks), isUnreachable: error instanceof Unreachable });
+  }
+}
+
+/**
+ * Deletes a task. Returns the number of tasks that depended on it, or null if somebody else had deleted
+ * it.
+ */
+export async function erase(id) {
+  try {
+    const { body } = await request("DELETE", `tasks/${id}`);
+    return body.affected_tasks;
   } catch (error) {
     if (error instanceof Problem && error.status === 404) return null;
     throw error;
@@ -228,33 +258,11 @@ export async function erase(task, dependants) {
   }
 }
 
-/**
- * Creates a deleted task again with the same members. It gets a new id, because ids are never reused.
- * `dependants` depend on it again. `affected` is how many tasks depended on it; the notice says how
- * many of them no longer do.
- */
-async function restore(task, dependants, affected, key = idempotencyKey()) {
-  const { title, description, priority, category, assignee, estimated_hours, tags, due_at } = task;
-  const draft = { title, description, priority, category, assignee, estimated_hours, tags, due_at };
-  try {
-    const restored = await create(draft, key);
-    const { status, actual_hours, dependencies } = task;
-    await update(restored.id, { status, actual_hours });
-    // Fails if a task that it depended on was deleted as well.
-    await update(restored.id, { dependencies }).catch(() => {});
-    let linked = 0;
-    for (const { id } of dependants) {
-      const dependant = await read(id).catch(() => null);
-      if (dependant === null) continue;
-      await update(id, { dependencies: [...dependant.dependencies, restored.id] });
-      linked += 1;
-    }
-    const unlinked = affected - linked;
-    const note = unlinked > 0 ? messages.remove.unlinked(unlinked) : "";
-    notify(messages.remove.undone(title, restored.id) + note);
-  } catch (error) {
-    notify(error.message, { retry: () => restore(task, dependants, affected, key) });
-  }
+/** Restores a deleted task with its id, and the dependencies of other tasks on it. Repeating it changes nothing. */
+export async function restore(id) {
+  const { body } = await request("POST", `tasks/${id}/restore`);
+  tasksChanged();
+  return body;
 }
 
 function setOptimistic(id, update) {

@@ -14,6 +14,8 @@ use crate::domain::timestamp;
 const ENCODING: &[u8] = b"task/1";
 /// The same for [`after_deletion`].
 const DELETION: &[u8] = b"deletion/1";
+/// The same for [`after_restoration`].
+const RESTORATION: &[u8] = b"restoration/1";
 
 /// Returns the checksum: 16 lower-case hexadecimal digits.
 pub fn of(task: &Task) -> String {
@@ -53,8 +55,17 @@ pub fn of(task: &Task) -> String {
 /// previous checksum and the deletion. Computing it from the content would mean to read all texts of
 /// all tasks that depended on the deleted one, and there can be thousands.
 pub fn after_deletion(checksum: &str, dependency: i64, now: Datetime) -> String {
+    after(DELETION, checksum, dependency, now)
+}
+
+/// Returns the checksum of a task that depends again on a task that was restored.
+pub fn after_restoration(checksum: &str, dependency: i64, now: Datetime) -> String {
+    after(RESTORATION, checksum, dependency, now)
+}
+
+fn after(what: &[u8], checksum: &str, dependency: i64, now: Datetime) -> String {
     let mut content = Content(Vec::with_capacity(64));
-    content.0.extend_from_slice(DELETION);
+    content.0.extend_from_slice(what);
     content.text(checksum);
     content.number(dependency as u64);
     content.number(timestamp::micros(now) as u64);

@@ -5,9 +5,9 @@ use crate::domain::validation::Validator;
 use crate::domain::{draft, terms};
 use crate::error::Error;
 use crate::operations::announce::announce;
+use crate::operations::upkeep;
 use crate::platform::Platform;
 use crate::store;
-use crate::store::figures::sums;
 
 /// Maximum number of tasks in one request.
 pub const BULK_LIMIT: usize = 100;
@@ -81,11 +81,7 @@ fn save(platform: &mut impl Platform, drafts: Vec<TaskDraft>) -> Result<Vec<Task
     let mut tasks: Vec<Task> = drafts.map(|draft| draft::into_task(draft, now)).collect();
     store::tasks::insert(platform, &mut tasks)?;
     if let [task] = tasks.as_slice() {
-        let terms = terms::of(&task.title, task.description.as_deref(), &task.tags);
-        store::terms::add(platform, task.id, &terms)?;
-        let folded = terms::folded(&task.title, task.description.as_deref());
-        store::terms::add_folded(platform, task.id, &folded)?;
-        store::dependencies::add(platform, task.id, &task.dependencies)?;
+        index(platform, task)?;
     } else {
         let mut pairs = Vec::new();
         for task in &tasks {
@@ -102,8 +98,17 @@ fn save(platform: &mut impl Platform, drafts: Vec<TaskDraft>) -> Result<Vec<Task
     for task in &tasks {
         announce(platform, "created", task);
     }
-    sums::fold_sometimes(platform, tasks.len())?;
+    upkeep::sometimes(platform, tasks.len())?;
     Ok(tasks)
+}
+
+/// Writes the index rows of a task that has none.
+pub(super) fn index(platform: &mut impl Platform, task: &Task) -> Result<(), Error> {
+    let terms = terms::of(&task.title, task.description.as_deref(), &task.tags);
+    store::terms::add(platform, task.id, &terms)?;
+    let folded = terms::folded(&task.title, task.description.as_deref());
+    store::terms::add_folded(platform, task.id, &folded)?;
+    store::dependencies::add(platform, task.id, &task.dependencies)
 }
 
 /// Checks that all dependencies exist. `enter` moves the validator to the object in the body that a

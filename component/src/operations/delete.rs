@@ -1,13 +1,13 @@
 //! Deletes a task.
 
 use crate::contract::tasks::Deletion;
-use crate::domain::{checksum, names, terms, timestamp};
+use crate::domain::{checksum, terms, timestamp};
 use crate::error::Error;
-use crate::operations::announce::{announce, announce_many, announce_state};
+use crate::operations::announce::{announce, announce_dependents};
+use crate::operations::upkeep;
 use crate::platform::Platform;
 use crate::store;
 use crate::store::dependencies::Dependent;
-use crate::store::figures::sums;
 
 /// Maximum number of tasks that can depend on a task that is deleted. All of them change in the same
 /// transaction, and other writes wait for it.
@@ -16,11 +16,8 @@ pub const DEPENDENTS_MAX: usize = 20_000;
 /// Maximum size of the texts of these tasks together, in bytes. Changing a task writes them again.
 pub const DEPENDENTS_BYTES_MAX: u64 = 64 << 20;
 
-/// Up to this many dependent tasks have an event of their own.
-const SINGLE_EVENTS_MAX: usize = 100;
-
 /// Deletes a task and removes it from the dependencies of other tasks. This counts as a change to
-/// each of those tasks.
+/// each of those tasks. The task is kept for a time, so that it can be restored.
 ///
 /// # Errors
 /// Returns [`Error::TaskNotFound`] if no task has this id, and [`Error::TooManyDependents`] if more
@@ -32,6 +29,8 @@ pub fn delete(platform: &mut impl Platform, id: i64) -> Result<Deletion, Error> 
     if dependents.len() > DEPENDENTS_MAX || bytes > DEPENDENTS_BYTES_MAX {
         return Err(Error::TooManyDependents(id));
     }
+    let ids: Vec<i64> = dependents.iter().map(|dependent| dependent.id).collect();
+    store::deleted::keep(platform, id, timestamp::micros(platform.now()), &ids)?;
     let dependents = remove_from(platform, id, dependents)?;
     store::dependencies::remove(platform, id, &task.dependencies)?;
     let terms = terms::of(&task.title, task.description.as_deref(), &task.tags);
@@ -39,24 +38,10 @@ pub fn delete(platform: &mut impl Platform, id: i64) -> Result<Deletion, Error> 
     let folded = terms::folded(&task.title, task.description.as_deref());
     store::terms::remove_folded(platform, id, &folded)?;
     store::tasks::delete(platform, id)?;
-    sums::fold_sometimes(platform, 1)?;
+    upkeep::sometimes(platform, 1)?;
 
     announce(platform, "deleted", &task);
-    if dependents.len() > SINGLE_EVENTS_MAX {
-        announce_many(platform, id, dependents.len());
-    } else {
-        for dependent in &dependents {
-            let status = names::case_at(&names::STATUSES, dependent.status)
-                .ok_or(Error::Corrupt("an enum has no such case"))?;
-            announce_state(
-                platform,
-                "updated",
-                dependent.id,
-                status,
-                &dependent.checksum,
-            );
-        }
-    }
+    announce_dependents(platform, id, &dependents)?;
     Ok(Deletion {
         message: format!("Task {id} deleted successfully"),
         affected_tasks: dependents.len() as u64,

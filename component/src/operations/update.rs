@@ -6,10 +6,10 @@ use crate::domain::{change, terms};
 use crate::error::Error;
 use crate::operations::announce::announce;
 use crate::operations::create::require_dependencies;
+use crate::operations::upkeep;
 use crate::platform::Platform;
 use crate::store;
 use crate::store::dependencies::Needs;
-use crate::store::figures::sums;
 
 /// Maximum number of tasks that a task can depend on, directly or through other tasks, when its
 /// dependencies change. It limits the work of looking for a cycle.
@@ -52,7 +52,8 @@ pub(crate) fn update_valid(
     store::tasks::update(platform, &old, &new)?;
     index_terms(platform, &old, &new)?;
     index_dependencies(platform, &old, &new)?;
-    sums::fold_sometimes(platform, 2)?;
+    store::history::prune_sometimes(platform, &new)?;
+    upkeep::sometimes(platform, 2)?;
     announce(platform, "updated", &new);
     Ok(new)
 }

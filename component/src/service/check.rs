@@ -6,10 +6,12 @@
 //! sums follow the tasks, and, on a sample, that they agree with the tasks that exist. The rules have
 //! their own tests.
 
-use crate::contract::tasks::{Category, Priority, Status, TaskDraft, TaskFilter, TaskUpdate};
+use crate::contract::tasks::{Category, Priority, Status, Task, TaskDraft, TaskFilter, TaskUpdate};
+use crate::domain::timestamp;
 use crate::error::Error;
 use crate::operations;
 use crate::platform::Platform;
+use crate::store;
 use crate::store::figures::{Group, Source, counted, sums};
 
 /// A word and a tag that no other task has.
@@ -105,6 +107,46 @@ pub fn check(platform: &mut impl Platform) -> Result<(), String> {
     require(
         matches!(gone, Err(Error::TaskNotFound(_))),
         "a deleted task can still be read",
+    )?;
+    restores(platform, &updated, &bulk.task_ids)
+}
+
+/// Checks that a deleted task can be restored with the tasks that depended on it, and that the changes of all
+/// of them are kept until the task is removed for good.
+fn restores(
+    platform: &mut impl Platform,
+    deleted: &Task,
+    dependents: &[i64],
+) -> Result<(), String> {
+    let id = deleted.id;
+    let restored = step("restore", operations::restore(platform, id))?;
+    require(
+        (&restored.title, restored.status) == (&deleted.title, deleted.status),
+        "a restored task differs from the task that was deleted",
+    )?;
+    for dependent in dependents {
+        let dependent = step("get", operations::get(platform, *dependent))?;
+        require(
+            dependent.dependencies == [id],
+            "restoring a task did not add it to the dependencies of others",
+        )?;
+    }
+    step("prune", store::history::prune(platform, id))?;
+    let changes = step("changes", operations::changes(platform, id))?;
+    require(
+        changes
+            .iter()
+            .any(|change| change.after.status == Some(Some(Status::Completed))),
+        "completing a task is not among its changes",
+    )?;
+    step("delete", operations::delete(platform, id))?;
+    let now = timestamp::micros(platform.now());
+    step("purge", store::deleted::purge(platform, now))?;
+    step("purge", store::deleted::remove_for_good(platform, &[id]))?;
+    let gone = operations::restore(platform, id);
+    require(
+        matches!(gone, Err(Error::NotRestorable(_))),
+        "a task that was removed for good can be restored",
     )
 }
 

@@ -26,6 +26,8 @@ pub fn all() -> Vec<Route> {
         tasks(Put, "/tasks/{id}", "update", Write).etag("checksum"),
         tasks(Patch, "/tasks/{id}", "update", Write).etag("checksum"),
         tasks(Delete, "/tasks/{id}", "delete", Write),
+        tasks(Post, "/tasks/{id}/restore", "restore", Write).etag("checksum"),
+        tasks(Get, "/tasks/{id}/changes", "list-changes", Read),
         simple(Get, "/api/tasks", "list", Read).paged("tasks", "next"),
         simple(Post, "/api/tasks", "create", Write).created("/api/tasks/{id}"),
         simple(Get, "/api/tasks/{id}", "get", Read),

@@ -1,6 +1,6 @@
 //! The dependencies between tasks (`task_dependencies`).
 
-use crate::contract::sql::Value;
+use crate::contract::sql::{Rows, Value};
 use crate::error::Error;
 use crate::platform::Platform;
 use crate::store::arrays::{self, Array};
@@ -122,6 +122,10 @@ pub struct Dependent {
     pub bytes: u64,
 }
 
+/// The columns of a [`Dependent`].
+const DEPENDENT: &str = "id, status, checksum, octet_length(title) + \
+     coalesce(octet_length(description), 0) + octet_length(tags) + octet_length(dependencies)";
+
 /// Returns the tasks that depend on this one, sorted by id, at most `limit`.
 ///
 /// # Errors
@@ -131,13 +135,43 @@ pub fn dependents(
     id: i64,
     limit: usize,
 ) -> Result<Vec<Dependent>, Error> {
-    let statement = "select id, status, checksum, octet_length(title) + \
-         coalesce(octet_length(description), 0) + octet_length(tags) + octet_length(dependencies) \
-         from tasks where id in \
-         (select task_id from task_dependencies where dependency_id = $1) order by id limit $2";
+    let statement = format!(
+        "select {DEPENDENT} from tasks where id in \
+         (select task_id from task_dependencies where dependency_id = $1) order by id limit $2"
+    );
     let params = [Value::Integer(id), Value::Integer(limit as i64)];
-    let rows = platform.query(statement, &params)?;
-    let rows = Table::new(&rows)?.rows();
+    read_dependents(&platform.query(&statement, &params)?)
+}
+
+/// Returns those of these tasks that exist and can depend on this one: it does not need them, directly or
+/// through other tasks, and they have fewer than `limit` dependencies. Sorted by id. None of them may
+/// depend on it already.
+///
+/// # Errors
+/// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if a row has other cells.
+pub fn former_dependents(
+    platform: &mut impl Platform,
+    id: i64,
+    former: &[i64],
+    limit: i64,
+) -> Result<Vec<Dependent>, Error> {
+    let statement = format!(
+        "with recursive {NEEDED} select {DEPENDENT} from tasks \
+         where id in (select cast(v.value as bigint) from {}) \
+         and id not in (select n.id from needed as n) and (select count(*) from \
+         task_dependencies as d where d.task_id = tasks.id) < $3 order by id",
+        arrays::elements(platform.dialect(), "$2")
+    );
+    let params = [
+        Value::Integer(id),
+        Array::of_integers(former).into_value(),
+        Value::Integer(limit),
+    ];
+    read_dependents(&platform.query(&statement, &params)?)
+}
+
+fn read_dependents(rows: &Rows) -> Result<Vec<Dependent>, Error> {
+    let rows = Table::new(rows)?.rows();
     let mut dependents = Vec::with_capacity(rows.len());
     for mut row in rows {
         dependents.push(Dependent {
@@ -150,6 +184,13 @@ pub fn dependents(
     Ok(dependents)
 }
 
+/// The tasks that the task `$1` depends on, directly or through other tasks. Each of them is visited once,
+/// because UNION drops rows that it has already found.
+const NEEDED: &str = "needed (id) as (\
+     select dependency_id from task_dependencies where task_id = $1 \
+     union \
+     select d.dependency_id from task_dependencies d join needed n on d.task_id = n.id)";
+
 /// What a task depends on, directly or through other tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
@@ -161,22 +202,19 @@ pub enum Needs {
     TooMany,
 }
 
-/// Looks for a task among the tasks that it depends on, directly or through other tasks. Each of them
-/// is visited once, because UNION drops rows that it has already found. More than `limit` are not
-/// visited.
+/// Looks for a task among the tasks that it depends on, directly or through other tasks. More than
+/// `limit` are not visited.
 ///
 /// # Errors
 /// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if the result is not a
 /// row of counts.
 pub fn needs(platform: &mut impl Platform, id: i64, limit: usize) -> Result<Needs, Error> {
-    let statement = "with recursive needed (id) as (\
-         select dependency_id from task_dependencies where task_id = $1 \
-         union \
-         select d.dependency_id from task_dependencies d join needed n on d.task_id = n.id\
-         ) select count(*), count(case when id = $1 then 1 end) \
-         from (select id from needed limit $2) as v";
+    let statement = format!(
+        "with recursive {NEEDED} select count(*), count(case when id = $1 then 1 end) \
+         from (select id from needed limit $2) as v"
+    );
     let params = [Value::Integer(id), Value::Integer(limit as i64 + 1)];
-    let rows = platform.query(statement, &params)?;
+    let rows = platform.query(&statement, &params)?;
     let mut row = Table::new(&rows)?.only()?;
     let (visited, found) = (row.count()?, row.count()?);
     Ok(match found {

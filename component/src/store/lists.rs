@@ -22,17 +22,19 @@ pub fn write_tags(tags: &[String]) -> String {
 pub fn read_tags(mut text: &str) -> Result<Vec<String>, Error> {
     let mut tags = Vec::new();
     while !text.is_empty() {
-        let (tag, rest) = next_tag(text).ok_or(Error::Corrupt("the tags are not netstrings"))?;
+        let (tag, rest) =
+            next_netstring(text).ok_or(Error::Corrupt("the tags are not netstrings"))?;
         tags.push(tag.to_owned());
         text = rest;
     }
     Ok(tags)
 }
 
-fn next_tag(text: &str) -> Option<(&str, &str)> {
+/// Reads the netstring at the beginning of a text. Returns its content and the rest of the text.
+pub fn next_netstring(text: &str) -> Option<(&str, &str)> {
     let (length, rest) = text.split_once(':')?;
-    let (tag, rest) = rest.split_at_checked(length.parse().ok()?)?;
-    Some((tag, rest.strip_prefix(',')?))
+    let (content, rest) = rest.split_at_checked(length.parse().ok()?)?;
+    Some((content, rest.strip_prefix(',')?))
 }
 
 /// Encodes ids as `1 2 3`.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::contract::sql::{Rows, Value};
+use crate::contract::sql::{Dialect, Rows, Value};
 use crate::contract::tasks::Task;
 use crate::domain::{names, timestamp};
 use crate::error::Error;
@@ -133,6 +133,29 @@ fn insert_rows(platform: &mut impl Platform, tasks: &mut [Task]) -> Result<(), E
     Ok(())
 }
 
+/// Inserts a task that was deleted, under its id.
+///
+/// # Errors
+/// Returns [`Error::Database`] if the statement fails.
+pub fn insert_again(platform: &mut impl Platform, task: &Task) -> Result<(), Error> {
+    // PostgreSQL assigns ids itself unless a statement says otherwise.
+    let overriding = match platform.dialect() {
+        Dialect::Sqlite => "",
+        Dialect::Postgres => "overriding system value ",
+    };
+    let columns = columns!();
+    let mut statement = format!("insert into tasks ({columns}) {overriding}values ($1");
+    for column in 2..=COLUMNS + 1 {
+        // Writing to a string cannot fail.
+        let _ = write!(statement, ", ${column}");
+    }
+    statement.push(')');
+    let mut params = vec![Value::Integer(task.id)];
+    params.extend(values(task));
+    platform.execute(&statement, &params)?;
+    Ok(())
+}
+
 /// Number of columns that [`values`] returns: all but the id.
 const COLUMNS: usize = 15;
 
@@ -225,6 +248,33 @@ pub fn remove_dependency<'a>(
     now: i64,
     tasks: impl Iterator<Item = (i64, &'a str)>,
 ) -> Result<(), Error> {
+    let without = "trim(replace(' ' || dependencies || ' ', $2, ' '))";
+    set_dependencies(platform, without, format!(" {dependency} "), now, tasks)
+}
+
+/// Adds one dependency to the texts of many tasks. Each task has its id and its new checksum.
+///
+/// # Errors
+/// Returns [`Error::Database`] if the statement fails.
+pub fn add_dependency<'a>(
+    platform: &mut impl Platform,
+    dependency: i64,
+    now: i64,
+    tasks: impl Iterator<Item = (i64, &'a str)>,
+) -> Result<(), Error> {
+    let with = "trim(dependencies || $2)";
+    set_dependencies(platform, with, format!(" {dependency}"), now, tasks)
+}
+
+/// Sets the texts of the dependencies of many tasks to the value of an expression, in which `$2` is
+/// `dependency`.
+fn set_dependencies<'a>(
+    platform: &mut impl Platform,
+    expression: &str,
+    dependency: String,
+    now: i64,
+    tasks: impl Iterator<Item = (i64, &'a str)>,
+) -> Result<(), Error> {
     let mut changes = Array::new();
     for (id, checksum) in tasks {
         let mut change = Array::of_integers(&[id]);
@@ -232,14 +282,13 @@ pub fn remove_dependency<'a>(
         changes.array(change);
     }
     let statement = format!(
-        "update tasks set dependencies = trim(replace(' ' || dependencies || ' ', $2, ' ')), \
-         updated_at = $3, checksum = w.value ->> 1 from {} \
+        "update tasks set dependencies = {expression}, updated_at = $3, checksum = w.value ->> 1 from {} \
          where tasks.id = cast(w.value ->> 0 as bigint)",
         arrays::rows(platform.dialect(), "$1")
     );
     let params = [
         changes.into_value(),
-        Value::Text(format!(" {dependency} ")),
+        Value::Text(dependency),
         Value::Integer(now),
     ];
     platform.execute(&statement, &params)?;

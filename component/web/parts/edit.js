@@ -10,12 +10,11 @@ import { keepDraft, readDraft } from "../drafts.js";
 import { formatTime, fromInput, toInput } from "../format.js";
 import { messages } from "../messages.js";
 import { notify } from "../notices.js";
-import { people, read, tryUpdate, update } from "../tasks.js";
+import { people, read, remove, tryUpdate, update } from "../tasks.js";
 import { html, useEffect, useState } from "../ui.js";
 import { Dependencies } from "./dependencies.js";
 import { Dialog, openDialog } from "./dialog.js";
 import { Choice, Field, focusFirstError, FormError, sortErrors, submitOnCtrlEnter } from "./fields.js";
-import { confirmRemove } from "./remove.js";
 
 const { edit: texts, fields: labels } = messages;
 const NO_ERRORS = { fields: {}, rest: "" };
@@ -121,6 +120,10 @@ function Edit({ id, close }) {
       setBusy(false);
     }
   };
+  const removeTask = () => {
+    close();
+    remove(edit.base);
+  };
   const acceptTheirs = () => {
     const next = rebase(edit, conflict.theirs);
     const theirs = toForm(conflict.theirs);
@@ -151,9 +154,7 @@ function Edit({ id, close }) {
         <button class="primary" disabled=${isBusy}>${texts.save}</button>
         <button type="button" onClick=${close}>${texts.cancel}</button>
         ${isRestored && html`<button type="button" class="plain" onClick=${discard}>${texts.discard}</button>`}
-        <button type="button" class="plain quiet last" onClick=${() => confirmRemove(base)}>
-          ${messages.task.remove}
-        </button>
+        <button type="button" class="plain quiet last" onClick=${removeTask}>${messages.task.remove}</button>
       </div>
     </form>
   <//>`;

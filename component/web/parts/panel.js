@@ -4,20 +4,23 @@
 // rest.
 
 import { address, closeTask, follow, link } from "../address.js";
-import { formatTime, fromInput, toInput } from "../format.js";
+import { formatNumber, formatTime, fromInput, toInput } from "../format.js";
 import { messages } from "../messages.js";
 import { notify } from "../notices.js";
-import { change, complete, dependents, people, read, useData } from "../tasks.js";
+import { change, complete, dependents, people, read, readChanges, remove, useData } from "../tasks.js";
 import { html, useEffect, useLayoutEffect, useRef, useShared, useState } from "../ui.js";
 import { openEdit } from "./edit.js";
 import { Facts } from "./facts.js";
 import { Choice, Field } from "./fields.js";
-import { confirmRemove } from "./remove.js";
 
 const { panel: texts, fields: labels } = messages;
 
 /** Number of tasks that are named in each list. */
 const MAX_NAMED = 20;
+/** Number of tasks that are counted. */
+const MAX_COUNTED = 1_000;
+/** Number of changes that are shown at first. */
+const MAX_CHANGES = 10;
 /** From this width on, the panel is beside the page. */
 const WIDE = matchMedia("(width >= 64rem)");
 
@@ -30,6 +33,7 @@ export function Panel() {
 function OpenTask({ id }) {
   const [task, setTask] = useState(null);
   const [needed, setNeeded] = useState({ before: [], after: [] });
+  const [changes, setChanges] = useState([]);
   const [fault, setFault] = useState(null);
   const [errors, setErrors] = useState({});
   const heading = useRef(null);
@@ -41,9 +45,13 @@ function OpenTask({ id }) {
       const task = await read(id);
       setTask(task);
       setFault(null);
-      const before = await Promise.allSettled(task.dependencies.slice(0, MAX_NAMED).map(read));
-      const after = await dependents(id).catch(() => []);
-      setNeeded({ before: before.map(({ value }) => value).filter(Boolean), after });
+      const [changes, after, ...before] = await Promise.allSettled([
+        readChanges(id),
+        dependents(id, MAX_COUNTED),
+        ...task.dependencies.slice(0, MAX_NAMED).map(read),
+      ]);
+      setChanges(changes.value ?? []);
+      setNeeded({ before: before.map(({ value }) => value).filter(Boolean), after: after.value ?? [] });
     } catch (error) {
       setFault(error.status === 404 ? texts.gone : error.message);
     }
@@ -81,6 +89,10 @@ function OpenTask({ id }) {
       setErrors({ [name]: error.byField?.[name] ?? error.message });
     }
   };
+  const removeTask = () => {
+    closeTask();
+    remove(task);
+  };
   const copy = async () => {
     await navigator.clipboard.writeText(new URL(`?task=${id}`, location.href).href);
     notify(texts.copied);
@@ -102,11 +114,11 @@ function OpenTask({ id }) {
       <${Facts} task=${{ ...task, due_at: null, assignee: null, dependencies: [] }} withStatus=${false} withPriority=${false} />
       <${Tasks} title=${labels.dependencies} tasks=${needed.before} count=${task.dependencies.length} />
       <${Tasks} title=${texts.dependents} tasks=${needed.after} count=${needed.after.length} />
-      <${History} task=${task} />
+      <${History} task=${task} changes=${changes} />
       <div class="actions">
         <button onClick=${() => openEdit(id)}>${texts.edit}</button>
         ${navigator.clipboard && html`<button class="plain" onClick=${copy}>${texts.copy}</button>`}
-        <button class="plain quiet last" onClick=${() => confirmRemove(task, closeTask)}>${messages.task.remove}</button>
+        <button class="plain quiet last" onClick=${removeTask}>${messages.task.remove}</button>
       </div>`}
   </div>`;
 }
@@ -152,19 +164,43 @@ function Tasks({ title, tasks, count }) {
   </section>`;
 }
 
-/** What is known of the task's past. */
-function History({ task }) {
+/** What changed in the task, the latest change first. */
+function History({ task, changes }) {
+  const [isLong, setLong] = useState(false);
+  const shown = isLong ? changes : changes.slice(0, MAX_CHANGES);
+  // Changes from before the service kept them are not listed.
   const steps = [
+    !changes.length && [task.updated_at, texts.updated],
+    !changes.length && [task.completed_at, texts.completed],
     [task.created_at, texts.created],
-    [task.completed_at, texts.completed],
-    [task.updated_at, texts.updated],
   ];
   return html`<section>
     <h3>${texts.history}</h3>
     <ol class="history">
-      ${steps.map(([time, what]) => time && html`<li key=${what}>${what} <time datetime=${time}>${formatTime(time)}</time></li>`)}
+      ${shown.map(
+        ({ changed_at, checksum, before, after }) => html`<li key=${checksum}>
+          <time datetime=${changed_at}>${formatTime(changed_at)}</time>
+          <ul>${Object.keys(after).map((name) => html`<li key=${name}><${Difference} name=${name} before=${before[name]} after=${after[name]} /></li>`)}</ul>
+        </li>`,
+      )}
+      ${changes.length > shown.length &&
+      html`<li><button class="plain" onClick=${() => setLong(true)}>${texts.moreChanges(changes.length - shown.length)}</button></li>`}
+      ${steps.map((step) => step?.[0] && html`<li key=${step[1]}><time datetime=${step[0]}>${formatTime(step[0])}</time> ${step[1]}</li>`)}
     </ol>
   </section>`;
+}
+
+function Difference({ name, before, after }) {
+  if (name === "description") {
+    const text = (value) => value || messages.edit.empty;
+    return html`<details>
+      <summary>${labels[name]}</summary>
+      <p dir="auto"><del>${text(before)}</del></p>
+      <p dir="auto"><ins>${text(after)}</ins></p>
+    </details>`;
+  }
+  const [from, to] = [before, after].map((value) => displayValue(name, value));
+  return html`${labels[name]}: <del><bdi>${from}</bdi></del> <span aria-hidden="true">→</span><span class="hidden">${texts.to}</span> <ins><bdi>${to}</bdi></ins>`;
 }
 
 function useIsWide() {
@@ -180,5 +216,9 @@ function useIsWide() {
 function displayValue(name, value) {
   if (name === "assignee") return value ?? texts.nobody;
   if (name === "due_at") return value ? formatTime(value) : texts.never;
-  return messages[name][value];
+  if (["status", "priority", "category"].includes(name)) return messages[name][value];
+  if (name === "dependencies") return value.map((id) => `#${id}`).join(", ") || messages.edit.empty;
+  if (name === "tags") return value.join(", ") || messages.edit.empty;
+  if (name.endsWith("hours")) return value === null ? messages.edit.empty : formatNumber(value);
+  return value;
 }

@@ -4,7 +4,6 @@ import { messages } from "../messages.js";
 import { changeSelected, removeSelected, selection } from "../selection.js";
 import { people } from "../tasks.js";
 import { html, useShared, useState } from "../ui.js";
-import { Dialog, openDialog } from "./dialog.js";
 import { Choice, Field } from "./fields.js";
 
 const texts = messages.selection;
@@ -34,20 +33,6 @@ export function SelectionBar() {
       }}
     />`}
   <//>`;
-  const question = () =>
-    openDialog((close) => html`<${Dialog} heading=${texts.question(selected.size)} onClose=${close} narrow>
-      <p>${texts.questionText}</p>
-      <div class="actions">
-        <button
-          class="danger"
-          onClick=${() => {
-            close();
-            run(removeSelected);
-          }}
-        >${messages.remove.confirm}</button>
-        <button onClick=${close}>${messages.remove.cancel}</button>
-      </div>
-    <//>`);
   const isDisabled = isBusy || !selected.size;
   return html`<section class="selection" aria-label=${texts.label} aria-busy=${isBusy}>
     <p role="status">${texts.count(selected.size)}</p>
@@ -63,7 +48,7 @@ export function SelectionBar() {
       <//>
       ${entry("selected-assignee", texts.assignee, (assignee) => ({ assignee }), "people-selected")}
       ${entry("selected-tag", texts.tag, (tag, task) => ({ tags: [...new Set([...task.tags, tag])] }))}
-      <button type="button" onClick=${question}>${texts.remove}</button>
+      <button type="button" onClick=${() => run(removeSelected)}>${texts.remove}</button>
     </fieldset>
     <button type="button" class="plain" onClick=${() => (selection.value = null)}>${texts.clear}</button>
     <datalist id="people-selected">${people().map((name) => html`<option key=${name} value=${name} />`)}</datalist>

@@ -10,10 +10,9 @@ import { useListing } from "../listing.js";
 import { messages } from "../messages.js";
 import { Facts } from "../parts/facts.js";
 import { openEdit } from "../parts/edit.js";
-import { confirmRemove } from "../parts/remove.js";
 import { SelectionBar } from "../parts/selection.js";
 import { selection, toggleSelected } from "../selection.js";
-import { complete, isNewer, optimistic, reopen, summary, useCount } from "../tasks.js";
+import { complete, isNewer, optimistic, remove, reopen, summary, useCount } from "../tasks.js";
 import { html, state, useEffect, useLayoutEffect, useMemo, useRef, useShared, useState } from "../ui.js";
 
 const texts = messages.list;
@@ -40,8 +39,9 @@ export function ListView() {
   const chunks = useChunks(tasks);
   const status = useRef(null);
   const removeTask = (task) => {
-    confirmRemove(task, () => listing.drop(task.id));
-    // The row will be removed, so the dialog returns the focus to an element that stays.
+    listing.drop(task.id);
+    remove(task);
+    // The row will be removed.
     status.current.focus({ preventScroll: true });
   };
   const toggleTask = async (task) => {
@@ -188,7 +188,14 @@ function Row({ task, position, total, isSelecting, isSelected, onToggle, onRemov
       <button class="plain" aria-label=${messages.task.editLabel(title)} onClick=${() => openEdit(id)}>
         ${messages.task.edit}
       </button>
-      <button class="plain quiet" aria-label=${messages.task.removeLabel(title)} onClick=${() => onRemove(task)}>
+      <button
+        class="plain quiet"
+        aria-label=${messages.task.removeLabel(title)}
+        onClick=${({ detail }) => {
+          // After the first click of a double click, the button of the next task is under the pointer.
+          if (detail < 2) onRemove(task);
+        }}
+      >
         ${messages.task.remove}
       </button>
     </div>

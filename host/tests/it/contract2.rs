@@ -8,6 +8,7 @@ mod idempotency;
 mod largest;
 mod list;
 mod pages;
+mod restore;
 mod search;
 
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ use serde_json::json;
 use self::agent::{Agent, V2025, V2026};
 use crate::harness::Setup;
 
-const TASK_TOOLS: [&str; 15] = [
+const TASK_TOOLS: [&str; 17] = [
     "simple_tasks_create",
     "simple_tasks_delete",
     "simple_tasks_get",
@@ -22,8 +22,10 @@ const TASK_TOOLS: [&str; 15] = [
     "tasks_delete",
     "tasks_get",
     "tasks_list",
+    "tasks_list_changes",
     "tasks_measure_productivity",
     "tasks_recount",
+    "tasks_restore",
     "tasks_summarize",
     "tasks_update",
 ];
