@@ -12,6 +12,7 @@ mod list;
 mod page;
 mod productivity;
 mod recount;
+mod reindex;
 mod rounding;
 mod summary;
 mod update;
@@ -22,6 +23,7 @@ pub use self::list::{MAX_LIMIT, count, list};
 pub use self::page::PAGE_BYTES;
 pub use self::productivity::measure_productivity;
 pub use self::recount::{RECOUNT_IDS, recount};
+pub use self::reindex::{REINDEX_IDS, reindex};
 pub use self::summary::summarize;
 pub use self::update::{NEEDED_MAX, update};
 

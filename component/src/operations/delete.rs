@@ -1,7 +1,7 @@
 //! Deletes a task.
 
 use crate::contract::tasks::Deletion;
-use crate::domain::{checksum, names, terms, timestamp};
+use crate::domain::{checksum, names, timestamp};
 use crate::error::Error;
 use crate::operations::announce::{announce, announce_many, announce_state};
 use crate::platform::Platform;
@@ -34,10 +34,7 @@ pub fn delete(platform: &mut impl Platform, id: i64) -> Result<Deletion, Error> 
     }
     let dependents = remove_from(platform, id, dependents)?;
     store::dependencies::remove(platform, id, &task.dependencies)?;
-    let terms = terms::of(&task.title, task.description.as_deref(), &task.tags);
-    store::terms::remove(platform, id, &terms)?;
-    let folded = terms::folded(&task.title, task.description.as_deref());
-    store::terms::remove_folded(platform, id, &folded)?;
+    store::terms::remove(platform, &task)?;
     store::tasks::delete(platform, id)?;
     sums::fold_sometimes(platform, 1)?;
 

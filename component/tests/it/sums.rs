@@ -157,8 +157,9 @@ fn upgraded() -> (Database, Numbers) {
                  iif({status} < 2, {START} * 1000000, null), 1, 0, iif({status} = 2, 86400000000, null), '')"
         ));
     }
-    let sums = &service::describe().migrations[1].sqlite;
-    database.run(sums);
+    for migration in &service::describe().migrations[1..] {
+        database.run(&migration.sqlite);
+    }
     (database, numbers)
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 use self::agent::{Agent, V2025, V2026};
 use crate::harness::Setup;
 
-const TASK_TOOLS: [&str; 15] = [
+const TASK_TOOLS: [&str; 16] = [
     "simple_tasks_create",
     "simple_tasks_delete",
     "simple_tasks_get",
@@ -24,6 +24,7 @@ const TASK_TOOLS: [&str; 15] = [
     "tasks_list",
     "tasks_measure_productivity",
     "tasks_recount",
+    "tasks_reindex",
     "tasks_summarize",
     "tasks_update",
 ];
