@@ -7,8 +7,8 @@ use crate::contract::simple_tasks::{
     SimpleDeletion, SimpleDraft, SimplePage, SimpleTask, SimpleUpdate,
 };
 use crate::contract::tasks::{
-    BulkOutcome, Deletion, Productivity, RecountProgress, Summary, Task, TaskChange, TaskCount,
-    TaskDraft, TaskFilter, TaskPage, TaskUpdate,
+    BulkOutcome, Deletion, Productivity, RecountProgress, ReindexProgress, Summary, Task,
+    TaskChange, TaskCount, TaskDraft, TaskFilter, TaskPage, TaskUpdate,
 };
 use crate::contract::types::Problem;
 use crate::error::Error;
@@ -92,6 +92,10 @@ impl tasks::Guest for Logic {
 
     fn recount() -> Result<RecountProgress, Problem> {
         operations::recount(&mut Host).map_err(problem)
+    }
+
+    fn reindex() -> Result<ReindexProgress, Problem> {
+        operations::reindex(&mut Host).map_err(problem)
     }
 
     fn measure_productivity() -> Result<Productivity, Problem> {

@@ -24,8 +24,8 @@ SCENARIOS = ["server-initialize", "ping", "tools-list", "server-sse-multiple-str
 TOOLS = [
     "simple_tasks_create", "simple_tasks_delete", "simple_tasks_get", "simple_tasks_list", "simple_tasks_update",
     "tasks_count", "tasks_create", "tasks_create_bulk", "tasks_delete", "tasks_get", "tasks_list",
-    "tasks_list_changes", "tasks_measure_productivity", "tasks_recount", "tasks_restore", "tasks_summarize",
-    "tasks_update",
+    "tasks_list_changes", "tasks_measure_productivity", "tasks_recount", "tasks_reindex", "tasks_restore",
+    "tasks_summarize", "tasks_update",
 ]
 
 

@@ -1,17 +1,15 @@
 //! The terms that find a task in the index: the words of its title and description, and its tags.
 //!
-//! A plain word is a run of Unicode letters and digits, in lower case and truncated to [`WORD_LENGTH`]
-//! characters. The term of a tag is `#` followed by the unchanged tag. No word contains a `#`, so
-//! both kinds of terms share one index.
-//!
-//! A folded word compares as Unicode's canonical caseless matching does (D145 in chapter 3 of the
-//! standard): `Straße` is `strasse`. It includes combining marks. `İ` is `i`, as people who search for
-//! `istanbul` expect. Most folded words are equal to the plain word. The index has an additional row
-//! only for those that are not.
+//! A word is a run of Unicode letters and digits with the marks that follow them. It is *folded*, so that
+//! words are equal if they differ only in case, in accents, or in the encoding of a letter: `Überprüfung`
+//! is `uberprufung`, `Straße` is `strasse`, `Łódź` is `lodz`. It is truncated to [`WORD_LENGTH`]
+//! characters. The term of a tag is `#` followed by the unchanged tag. No word contains a `#`, so both
+//! kinds of terms share one index.
 //!
 //! Rows of the index are removed by computing their terms again. This file is therefore part of the
-//! schema. Earlier logic wrote plain words only, also for texts that are not in normalisation form C.
-//! A search therefore looks for both kinds of words.
+//! schema. The rows of earlier logic are in [`earlier`].
+
+pub mod earlier;
 
 use std::cmp::Ordering;
 
@@ -23,14 +21,24 @@ use unicode_normalization::char::is_combining_mark;
 /// Longer words are equal if these characters are equal.
 const WORD_LENGTH: usize = 64;
 
-/// Returns the terms of a task with plain words, sorted, without duplicates.
+/// Returns the terms of a task, sorted, without duplicates. A tag with accents has its folded words, too,
+/// because the term of a tag is not folded.
 pub fn of(title: &str, description: Option<&str>, tags: &[String]) -> Vec<String> {
     let mut terms: Vec<String> = tags.iter().map(|tag| tag_term(tag)).collect();
-    terms.extend(words(title));
-    terms.extend(words(description.unwrap_or_default()));
+    let accented = tags.iter().filter(|tag| !tag.is_ascii());
+    let texts = [title, description.unwrap_or_default()].into_iter();
+    let texts = texts.chain(accented.map(String::as_str));
+    terms.extend(texts.flat_map(tokens).map(fold));
     terms.sort_unstable();
     terms.dedup();
     terms
+}
+
+/// Whether earlier logic has the same terms for a task.
+pub fn is_same_as_earlier(title: &str, description: Option<&str>, tags: &[String]) -> bool {
+    title.is_ascii()
+        && description.is_none_or(str::is_ascii)
+        && tags.iter().all(|tag| tag.is_ascii())
 }
 
 /// Returns the term of a tag.
@@ -41,37 +49,28 @@ pub fn tag_term(tag: &str) -> String {
     term
 }
 
-/// Returns the folded words of a task that are not among its plain words, sorted, without duplicates.
-pub fn folded(title: &str, description: Option<&str>) -> Vec<String> {
-    let description = description.unwrap_or_default();
-    if title.is_ascii() && description.is_ascii() {
-        return Vec::new();
-    }
-    let mut terms: Vec<String> = tokens(title).chain(tokens(description)).map(fold).collect();
-    terms.sort_unstable();
-    terms.dedup();
-    let plain = of(title, Some(description), &[]);
-    terms.retain(|term| plain.binary_search(term).is_err());
-    terms
-}
-
 /// Returns what a search looks for: a task must have a word or a tag with one of the prefixes of each list.
 /// Characters other than letters, digits and their marks only separate words; they are never query
 /// syntax. Prefixes that a longer one implies are left out.
-pub fn prefixes(search: &str) -> Vec<Vec<String>> {
+///
+/// `is_mixed`: tasks may have the terms of earlier logic.
+pub fn prefixes(search: &str, is_mixed: bool) -> Vec<Vec<String>> {
     let (mut single, mut several) = (Vec::new(), Vec::new());
     for token in tokens(search) {
         let folded = fold(token);
-        let mut plain = words(token).peekable();
-        if plain.peek().is_none() {
-            single.push((folded.clone(), token));
+        if token.is_ascii() || !is_mixed {
+            single.push((folded, token));
+            continue;
         }
-        // A task has the folded word, or every plain word that the token consists of.
+        // A task has the word as this or as earlier logic folds it, or every plain word that it consists of.
+        let whole = [folded, earlier::fold(token)];
+        let mut plain = earlier::words(token).peekable();
+        if plain.peek().is_none() {
+            several.push(with_tags(whole.to_vec(), token));
+        }
         for word in plain {
-            match word == folded {
-                true => single.push((word, token)),
-                false => several.push(with_tags(vec![folded.clone(), word], token)),
-            }
+            let [folded, earlier] = whole.clone();
+            several.push(with_tags(vec![folded, earlier, word], token));
         }
     }
     single.sort_unstable();
@@ -136,20 +135,6 @@ pub fn difference(old: Vec<String>, new: Vec<String>) -> (Vec<String>, Vec<Strin
     }
 }
 
-fn words(text: &str) -> impl Iterator<Item = String> {
-    text.split(|character: char| !character.is_alphanumeric())
-        .filter(|run| !run.is_empty())
-        .map(|run| {
-            // Letter by letter, unlike `str::to_lowercase`, where the form of a sigma depends on the
-            // next letter. This way the prefix of a word is always the prefix of its term.
-            run.chars()
-                .flat_map(char::to_lowercase)
-                .map(|letter| if letter == 'ς' { 'σ' } else { letter })
-                .take(WORD_LENGTH)
-                .collect()
-        })
-}
-
 /// Returns the runs of letters, digits and the marks that follow them.
 fn tokens(text: &str) -> impl Iterator<Item = &str> {
     text.split(|character: char| !(character.is_alphanumeric() || is_mark(character)))
@@ -169,10 +154,53 @@ fn fold(token: &str) -> String {
     let decomposed: String = token.nfd().collect();
     let folded = UniCase::unicode(decomposed).to_folded_case();
     folded
-        .replace("i\u{307}", "i")
+        .nfd()
+        .filter(|letter| !is_accent(*letter))
+        .flat_map(|letter| base(letter).into_iter().flatten())
         .nfc()
         .take(WORD_LENGTH)
         .collect()
+}
+
+/// Whether a mark can be left out, as people do who do not have it on their keyboard: the accents of
+/// Latin, Greek and Cyrillic letters, and the vowel points of Hebrew and Arabic. The marks of other
+/// scripts make another letter or syllable, as in Hindi, Thai and Japanese, and stay.
+fn is_accent(mark: char) -> bool {
+    matches!(
+        mark,
+        '\u{300}'..='\u{36f}'
+            | '\u{483}'..='\u{487}'
+            | '\u{591}'..='\u{5bd}'
+            | '\u{5bf}'
+            | '\u{5c1}'..='\u{5c2}'
+            | '\u{5c4}'..='\u{5c5}'
+            | '\u{5c7}'
+            | '\u{64b}'..='\u{65f}'
+            | '\u{670}'
+            | '\u{1ab0}'..='\u{1aff}'
+            | '\u{1dc0}'..='\u{1dff}'
+            | '\u{20d0}'..='\u{20ff}'
+            | '\u{fe20}'..='\u{fe2f}'
+    )
+}
+
+/// Returns the letters that a Latin letter stands for if it has no accent that could be left out.
+/// Case folding has already made `ss` of `ß`.
+fn base(letter: char) -> [Option<char>; 2] {
+    let (first, second) = match letter {
+        'æ' => ('a', Some('e')),
+        'œ' => ('o', Some('e')),
+        'þ' => ('t', Some('h')),
+        'đ' | 'ð' => ('d', None),
+        'ħ' => ('h', None),
+        'ı' => ('i', None),
+        'ł' => ('l', None),
+        'ŋ' => ('n', None),
+        'ø' => ('o', None),
+        'ŧ' => ('t', None),
+        other => (other, None),
+    };
+    [Some(first), second]
 }
 
 #[cfg(test)]
@@ -180,9 +208,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_runs_of_letters_and_digits_in_lower_case() {
+    fn words_are_runs_of_letters_and_digits_in_lower_case_without_accents() {
         let terms = of("Fix HTTP/2 bug", Some("naïve Ünïcode, fix_it"), &[]);
-        assert_eq!(terms, ["2", "bug", "fix", "http", "it", "naïve", "ünïcode"]);
+        assert_eq!(terms, ["2", "bug", "fix", "http", "it", "naive", "unicode"]);
     }
 
     #[test]
@@ -192,46 +220,44 @@ mod tests {
     }
 
     #[test]
-    fn a_sigma_at_the_end_of_a_word_is_like_any_other() {
-        assert_eq!(prefixes("ΟΔΟΣ")[0][0], prefixes("οδος")[0][0]);
-        assert!(of("ΟΔΟΣΑ", None, &[])[0].starts_with(&prefixes("οδος")[0][0]));
-        assert!(folded("ΟΔΟΣΑ", None).is_empty());
+    fn a_tag_with_accents_has_its_words_too() {
+        let terms = of("api", None, &["Für später".into()]);
+        assert_eq!(terms, ["#Für später", "api", "fur", "spater"]);
     }
 
     #[test]
-    fn long_words_are_truncated_to_the_size_of_a_key() {
-        assert_eq!(of(&"Ä".repeat(200), None, &[]), ["ä".repeat(64)]);
-    }
-
-    #[test]
-    fn a_search_keeps_only_the_longest_prefixes() {
-        let words = |search: &str| -> Vec<String> {
-            let sets = prefixes(search).into_iter();
-            sets.map(|set| set.into_iter().next().unwrap()).collect()
-        };
-        assert_eq!(words("al alpha be Alp \"OR\" al"), ["alpha", "be", "or"]);
-        assert!(prefixes(" -- % * \u{301}").is_empty());
-    }
-
-    #[test]
-    fn only_words_that_fold_differently_have_an_additional_term() {
-        assert!(folded("Naïve Größe".split(' ').next().unwrap(), Some("ÜBER")).is_empty());
-        assert_eq!(
-            folded("Große Straße", Some("İstanbul ﬁx")),
-            ["fix", "grosse", "istanbul", "strasse"]
-        );
-        assert_eq!(folded("Strasse", Some("STRASSE Straße")), [""; 0]);
-    }
-
-    #[test]
-    fn words_that_differ_in_case_or_encoding_fold_to_the_same() {
+    fn words_that_differ_in_case_accents_or_encoding_fold_to_the_same() {
         for words in [
-            ["İstanbul", "I\u{307}STANBUL", "i\u{307}stanbul", "ISTANBUL"],
+            [
+                "Überprüfung",
+                "U\u{308}berpru\u{308}fung",
+                "ÜBERPRÜFUNG",
+                "uberprufung",
+            ],
+            ["İstanbul", "I\u{307}STANBUL", "ıstanbul", "ISTANBUL"],
             ["Straße", "STRASSE", "STRAẞE", "strasse"],
-            ["Οδός", "ΟΔΌΣ", "οδόσ", "ΟΔΟ\u{301}Σ"],
-            ["café", "cafe\u{301}", "CAFÉ", "CAFE\u{301}"],
+            ["Οδός", "ΟΔΌΣ", "οδοσ", "ΟΔΟ\u{301}Σ"],
+            ["café", "cafe\u{301}", "CAFÉ", "cafe"],
             ["ﬃ", "FFI", "ﬀi", "ffi"],
             ["ᾳ", "αι", "ΑΙ", "α\u{345}"],
+            ["Łódź", "łódz", "LODZ", "lo\u{301}dz"],
+            ["Smørrebrød", "SMØRREBRØD", "smorrebrod", "SMORREBROD"],
+            [
+                "Ångström",
+                "\u{212b}ngstro\u{308}m",
+                "ANGSTROM",
+                "a\u{30a}ngstrom",
+            ],
+            [
+                "Encyclopædia",
+                "ENCYCLOPÆDIA",
+                "encyclopaedia",
+                "Encyclopaedia",
+            ],
+            ["Việt", "Vie\u{323}\u{302}t", "Vie\u{302}\u{323}t", "viet"],
+            ["Йод", "И\u{306}ОД", "йод", "иод"],
+            ["שָׁלוֹם", "שלום", "שׁלום", "שָלום"],
+            ["مُحَمَّد", "محمد", "مُحمد", "محمّد"],
         ] {
             let [first, rest @ ..] = words.map(fold);
             assert!(rest.iter().all(|word| *word == first), "{words:?}");
@@ -239,22 +265,67 @@ mod tests {
     }
 
     #[test]
+    fn marks_that_make_another_letter_or_syllable_stay() {
+        for word in ["हिन्दी", "กำลัง", "が", "한국"] {
+            assert_eq!(fold(word), word);
+        }
+        assert_ne!(fold("が"), fold("か"));
+    }
+
+    #[test]
+    fn a_word_that_begins_with_another_begins_with_it_when_folded() {
+        let word = "Ǆørðœḱ\u{323}ſßŉΐ";
+        for (end, _) in word.char_indices() {
+            assert!(
+                fold(word).starts_with(&fold(&word[..end])),
+                "{}",
+                &word[..end]
+            );
+        }
+        assert!(of("ΟΔΟΣΑ", None, &[])[0].starts_with(&prefixes("οδος", false)[0][0]));
+    }
+
+    #[test]
+    fn long_words_are_truncated_to_the_size_of_a_key() {
+        assert_eq!(of(&"Ä".repeat(200), None, &[]), ["a".repeat(64)]);
+    }
+
+    #[test]
+    fn a_search_keeps_only_the_longest_prefixes() {
+        let words = |search: &str| -> Vec<String> {
+            let sets = prefixes(search, false).into_iter();
+            sets.map(|set| set.into_iter().next().unwrap()).collect()
+        };
+        assert_eq!(words("al alpha be Alp \"OR\" al"), ["alpha", "be", "or"]);
+        assert!(prefixes(" -- % * \u{301}", false).is_empty());
+    }
+
+    #[test]
     fn a_mark_does_not_end_a_word() {
-        assert_eq!(fold("हिन्दी"), "हिन्दी");
         assert_eq!(
             tokens("e\u{301}a \u{301}b").collect::<Vec<_>>(),
             ["e\u{301}a", "b"]
         );
-        let sets = prefixes("x\u{301}y");
-        assert_eq!(sets[0][..2], ["x\u{301}y", "x"]);
-        assert_eq!(sets[1][..2], ["x\u{301}y", "y"]);
+    }
+
+    #[test]
+    fn a_search_among_the_terms_of_earlier_logic_looks_for_these_too() {
+        assert_eq!(prefixes("Größ", true)[0][..3], ["gross", "gröss", "größ"]);
+        assert_eq!(prefixes("Größ", false)[0][0], "gross");
+        let sets = prefixes("x\u{301}y", true);
+        assert_eq!(sets[0][..3], ["xy", "x\u{301}y", "x"]);
+        assert_eq!(sets[1][..3], ["xy", "x\u{301}y", "y"]);
+        assert_eq!(prefixes("plain", true), prefixes("plain", false));
     }
 
     #[test]
     fn a_word_is_also_the_beginning_of_a_tag_in_any_usual_case() {
-        assert_eq!(prefixes("#gar"), [["gar", "#GAR", "#Gar", "#gar"]]);
-        assert_eq!(prefixes("iOS")[0], ["ios", "#IOS", "#Ios", "#iOS", "#ios"]);
-        assert_eq!(prefixes("42"), [["42", "#42"]]);
+        assert_eq!(prefixes("#gar", false), [["gar", "#GAR", "#Gar", "#gar"]]);
+        assert_eq!(
+            prefixes("iOS", false)[0],
+            ["ios", "#IOS", "#Ios", "#iOS", "#ios"]
+        );
+        assert_eq!(prefixes("42", false), [["42", "#42"]]);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Creates one task or many.
 
 use crate::contract::tasks::{BulkOutcome, Task, TaskDraft};
+use crate::domain::draft;
 use crate::domain::validation::Validator;
-use crate::domain::{draft, terms};
 use crate::error::Error;
 use crate::operations::announce::announce;
 use crate::operations::upkeep;
@@ -80,35 +80,14 @@ fn save(platform: &mut impl Platform, drafts: Vec<TaskDraft>) -> Result<Vec<Task
     let drafts = drafts.into_iter();
     let mut tasks: Vec<Task> = drafts.map(|draft| draft::into_task(draft, now)).collect();
     store::tasks::insert(platform, &mut tasks)?;
-    if let [task] = tasks.as_slice() {
-        index(platform, task)?;
-    } else {
-        let mut pairs = Vec::new();
-        for task in &tasks {
-            let description = task.description.as_deref();
-            let plain = terms::of(&task.title, description, &task.tags).into_iter();
-            pairs.extend(plain.map(|term| (term, task.id)));
-            let folded = terms::folded(&task.title, description).into_iter();
-            pairs.extend(folded.map(|term| (term, -task.id)));
-        }
-        store::terms::add_all(platform, pairs)?;
-        let dependencies = tasks.iter().map(|task| (task.id, &*task.dependencies));
-        store::dependencies::add_all(platform, dependencies)?;
-    }
+    store::terms::add(platform, &tasks)?;
+    let dependencies = tasks.iter().map(|task| (task.id, &*task.dependencies));
+    store::dependencies::add_all(platform, dependencies)?;
     for task in &tasks {
         announce(platform, "created", task);
     }
     upkeep::sometimes(platform, tasks.len())?;
     Ok(tasks)
-}
-
-/// Writes the index rows of a task that has none.
-pub(super) fn index(platform: &mut impl Platform, task: &Task) -> Result<(), Error> {
-    let terms = terms::of(&task.title, task.description.as_deref(), &task.tags);
-    store::terms::add(platform, task.id, &terms)?;
-    let folded = terms::folded(&task.title, task.description.as_deref());
-    store::terms::add_folded(platform, task.id, &folded)?;
-    store::dependencies::add(platform, task.id, &task.dependencies)
 }
 
 /// Checks that all dependencies exist. `enter` moves the validator to the object in the body that a

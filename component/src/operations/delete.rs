@@ -1,7 +1,7 @@
 //! Deletes a task.
 
 use crate::contract::tasks::Deletion;
-use crate::domain::{checksum, terms, timestamp};
+use crate::domain::{checksum, timestamp};
 use crate::error::Error;
 use crate::operations::announce::{announce, announce_dependents};
 use crate::operations::upkeep;
@@ -33,10 +33,7 @@ pub fn delete(platform: &mut impl Platform, id: i64) -> Result<Deletion, Error> 
     store::deleted::keep(platform, id, timestamp::micros(platform.now()), &ids)?;
     let dependents = remove_from(platform, id, dependents)?;
     store::dependencies::remove(platform, id, &task.dependencies)?;
-    let terms = terms::of(&task.title, task.description.as_deref(), &task.tags);
-    store::terms::remove(platform, id, &terms)?;
-    let folded = terms::folded(&task.title, task.description.as_deref());
-    store::terms::remove_folded(platform, id, &folded)?;
+    store::terms::remove(platform, &task)?;
     store::tasks::delete(platform, id)?;
     upkeep::sometimes(platform, 1)?;
 

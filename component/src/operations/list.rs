@@ -9,7 +9,7 @@ use crate::operations::page::{self, Bounds, Page};
 use crate::platform::Platform;
 use crate::store;
 use crate::store::figures::Source;
-use crate::store::list::{Filters, Order, Position, Terms};
+use crate::store::list::{Filters, Order, Position, Search, Terms};
 
 /// Number of tasks on a page if the request does not set a limit.
 const DEFAULT_LIMIT: i64 = 100;
@@ -32,11 +32,11 @@ pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage
     let order = order(&filter);
     let mut validator = Validator::in_query();
     let (offset, limit) = numbers(&filter, &mut validator);
-    let sets = sets(&filter, &mut validator);
+    check(&filter, &mut validator);
     let start = start(&filter, order, &mut validator);
     validator.finish()?;
 
-    let filters = filters(platform, filter, sets)?;
+    let filters = filters(platform, filter)?;
     let bounds = Bounds {
         start,
         offset,
@@ -57,10 +57,10 @@ pub fn list(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskPage
 pub fn count(platform: &mut impl Platform, filter: TaskFilter) -> Result<TaskCount, Error> {
     let mut validator = Validator::in_query();
     numbers(&filter, &mut validator);
-    let sets = sets(&filter, &mut validator);
+    check(&filter, &mut validator);
     start(&filter, order(&filter), &mut validator);
     validator.finish()?;
-    let filters = filters(platform, filter, sets)?;
+    let filters = filters(platform, filter)?;
     let of_groups = filters.are_of_groups() && Source::of_all(platform)? == Source::Sums;
     let counts = match of_groups {
         true => filters.count_in(&Source::Sums.groups(platform)?),
@@ -99,25 +99,18 @@ fn numbers(filter: &TaskFilter, validator: &mut Validator) -> (i64, usize) {
     (offset, limit as usize)
 }
 
-/// Checks the parts of a filter that choose tasks. Returns the terms that a task must have.
-fn sets(filter: &TaskFilter, validator: &mut Validator) -> Vec<Terms> {
-    let tags: Vec<&String> = filter
-        .tags
-        .iter()
-        .flatten()
-        .filter(|tag| !tag.is_empty())
-        .collect();
-    let words = terms::prefixes(filter.q.as_deref().unwrap_or_default());
+/// Checks the parts of a filter that choose tasks.
+fn check(filter: &TaskFilter, validator: &mut Validator) {
     if filter.status.as_ref().is_some_and(Vec::is_empty) {
         validator.add("status", "A status is missing.");
     }
-    if tags.len() > MAX_TAGS {
+    if tags(filter).count() > MAX_TAGS {
         validator.add(
             "tags",
             format!("A filter can have at most {MAX_TAGS} tags."),
         );
     }
-    if words.len() > MAX_WORDS {
+    if words(filter, false).len() > MAX_WORDS {
         validator.add("q", format!("A search can have at most {MAX_WORDS} words."));
     }
     if let Some(before) = filter.due_before {
@@ -126,21 +119,37 @@ fn sets(filter: &TaskFilter, validator: &mut Validator) -> Vec<Terms> {
     if let Some(after) = filter.due_after {
         validator.timestamp("due_after", after);
     }
+}
+
+fn tags(filter: &TaskFilter) -> impl Iterator<Item = &String> {
+    let tags = filter.tags.iter().flatten();
+    tags.filter(|tag| !tag.is_empty())
+}
+
+fn words(filter: &TaskFilter, is_mixed: bool) -> Vec<Vec<String>> {
+    terms::prefixes(filter.q.as_deref().unwrap_or_default(), is_mixed)
+}
+
+/// Returns the search for the terms that a task must have.
+fn search(platform: &mut impl Platform, filter: &TaskFilter) -> Result<Search, Error> {
+    let tags: Vec<String> = tags(filter).flat_map(spellings).collect();
+    if tags.is_empty() && words(filter, false).is_empty() {
+        return Ok(Search::default());
+    }
+    let waiting = store::terms::waiting(platform)?;
+    let words = words(filter, waiting.is_mixed);
     let mut sets = Vec::with_capacity(words.len() + 1);
     if !tags.is_empty() {
-        sets.push(Terms::Any(tags.into_iter().flat_map(spellings).collect()));
+        sets.push(Terms::Any(tags));
     }
     sets.extend(words.into_iter().map(Terms::Prefixes));
-    sets
+    store::list::plan_search(platform, sets, &waiting)
 }
 
 /// Converts a filter that was checked.
-fn filters(
-    platform: &mut impl Platform,
-    filter: TaskFilter,
-    sets: Vec<Terms>,
-) -> Result<Filters, Error> {
+fn filters(platform: &mut impl Platform, filter: TaskFilter) -> Result<Filters, Error> {
     let mut filters = Filters {
+        search: search(platform, &filter)?,
         priority: filter.priority.map(|priority| priority as i64),
         category: filter.category.map(|category| category as i64),
         assignee: filter.assignee.filter(|name| !name.is_empty()).map(|name| {
@@ -150,7 +159,6 @@ fn filters(
         }),
         unassigned: filter.unassigned == Some(true),
         depends_on: filter.depends_on,
-        search: store::list::plan_search(platform, sets)?,
         ..Filters::default()
     };
     let wanted = filter.status.unwrap_or_default();

@@ -6,7 +6,6 @@ use crate::domain::validation::DEPENDENCIES_MAX;
 use crate::domain::{checksum, timestamp};
 use crate::error::Error;
 use crate::operations::announce::{announce_dependents, announce_restored};
-use crate::operations::create::index;
 use crate::operations::delete::DEPENDENTS_BYTES_MAX;
 use crate::operations::update::NEEDED_MAX;
 use crate::operations::upkeep;
@@ -48,7 +47,8 @@ pub fn restore(platform: &mut impl Platform, id: i64) -> Result<Task, Error> {
     task.checksum = checksum::of(&task);
 
     store::tasks::insert_again(platform, &task)?;
-    index(platform, &task)?;
+    store::terms::add(platform, std::slice::from_ref(&task))?;
+    store::dependencies::add(platform, id, &task.dependencies)?;
     if store::dependencies::needs(platform, id, NEEDED_MAX)? == Needs::TooMany {
         return Err(Error::TooManyNeeded {
             id,

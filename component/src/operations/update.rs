@@ -1,8 +1,8 @@
 //! Changes a task (PUT or PATCH). With both methods, absent fields keep their values.
 
 use crate::contract::tasks::{Task, TaskUpdate};
+use crate::domain::change;
 use crate::domain::validation::Validator;
-use crate::domain::{change, terms};
 use crate::error::Error;
 use crate::operations::announce::announce;
 use crate::operations::create::require_dependencies;
@@ -63,17 +63,7 @@ fn index_terms(platform: &mut impl Platform, old: &Task, new: &Task) -> Result<(
     if same {
         return Ok(());
     }
-    let terms = |task: &Task| terms::of(&task.title, task.description.as_deref(), &task.tags);
-    let (added, removed) = terms::difference(terms(old), terms(new));
-    store::terms::remove(platform, new.id, &removed)?;
-    store::terms::add(platform, new.id, &added)?;
-
-    // Earlier logic wrote no folded terms, so the old ones may be missing: all of the new ones are added.
-    let folded = |task: &Task| terms::folded(&task.title, task.description.as_deref());
-    let new_terms = folded(new);
-    store::terms::add_folded(platform, new.id, &new_terms)?;
-    let (_, removed) = terms::difference(folded(old), new_terms);
-    store::terms::remove_folded(platform, new.id, &removed)
+    store::terms::change(platform, old, new)
 }
 
 fn index_dependencies(platform: &mut impl Platform, old: &Task, new: &Task) -> Result<(), Error> {

@@ -13,6 +13,7 @@ use crate::operations;
 use crate::platform::Platform;
 use crate::store;
 use crate::store::figures::{Group, Source, counted, sums};
+use crate::store::terms;
 
 /// A word and a tag that no other task has.
 const MARK: &str = "selftest7f3a9c51";
@@ -50,6 +51,14 @@ pub fn check(platform: &mut impl Platform) -> Result<(), String> {
     require(
         rest.tasks.len() == 2,
         "search and filters do not find the tasks that were created",
+    )?;
+
+    step("merge the terms", terms::merge(platform))?;
+    step("index earlier tasks", terms::reindex(platform, 1))?;
+    let found = step("search", operations::list(platform, filter(10, None)))?;
+    require(
+        found.tasks.len() == 3,
+        "search does not find the tasks after their terms were moved into the index",
     )?;
 
     let needed = TaskFilter {

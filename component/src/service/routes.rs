@@ -22,6 +22,7 @@ pub fn all() -> Vec<Route> {
             Read,
         ),
         tasks(Post, "/tasks/stats/recount", "recount", Write),
+        tasks(Post, "/tasks/search/reindex", "reindex", Write),
         tasks(Get, "/tasks/{id}", "get", Read).etag("checksum"),
         tasks(Put, "/tasks/{id}", "update", Write).etag("checksum"),
         tasks(Patch, "/tasks/{id}", "update", Write).etag("checksum"),

@@ -15,7 +15,7 @@
 use std::fmt::Write;
 
 use crate::contract::sql::{Dialect, Value};
-use crate::contract::tasks::{Direction, SortKey, Task};
+use crate::contract::tasks::{Direction, SortKey, Status, Task};
 use crate::domain::terms::range_end;
 use crate::domain::{names, timestamp};
 use crate::error::Error;
@@ -23,6 +23,7 @@ use crate::platform::Platform;
 use crate::store::arrays::{self, Array};
 use crate::store::figures::Group;
 use crate::store::tasks;
+use crate::store::terms::Waiting;
 use task_host_sdk::rows::Table;
 
 /// The order of a list. `created_at` and `id` break ties, in the same direction.
@@ -102,6 +103,20 @@ impl Terms {
                 .for_each(|prefix| write(prefix, &range_end(prefix))),
         }
     }
+
+    /// Returns what a JSON array of terms has after the bracket or the comma before each term of this set.
+    fn beginnings(&self) -> Vec<String> {
+        let (Terms::Any(terms) | Terms::Prefixes(terms)) = self;
+        let quoted = terms.iter().map(|term| arrays::quoted(term));
+        quoted
+            .map(|mut text| {
+                if let Terms::Prefixes(_) = self {
+                    text.pop();
+                }
+                text
+            })
+            .collect()
+    }
 }
 
 /// The terms that the tasks of a list must have: at least one of each set. The sets are in the form in
@@ -116,6 +131,8 @@ pub struct Search {
     listed: Vec<Vec<String>>,
     /// All other sets. The tasks that have them are read completely.
     others: Vec<Terms>,
+    /// The tasks that have all sets and are not in the index yet.
+    waiting: Vec<i64>,
 }
 
 impl Search {
@@ -129,12 +146,19 @@ impl Search {
 const COMMON_ROWS: u64 = 5_000;
 
 /// Finds out how to search for these sets. One statement counts the rows of each range, up to
-/// [`COMMON_ROWS`].
+/// [`COMMON_ROWS`]. `waiting` has the tasks that are not in the index.
 ///
 /// # Errors
 /// Returns [`Error::Database`] if a statement fails, and [`Error::Corrupt`] if a result has other cells.
-pub fn plan_search(platform: &mut impl Platform, sets: Vec<Terms>) -> Result<Search, Error> {
-    let mut search = Search::default();
+pub fn plan_search(
+    platform: &mut impl Platform,
+    sets: Vec<Terms>,
+    waiting: &Waiting,
+) -> Result<Search, Error> {
+    let mut search = Search {
+        waiting: find_waiting(&sets, waiting),
+        ..Search::default()
+    };
     if sets.is_empty() {
         return Ok(search);
     }
@@ -155,6 +179,27 @@ pub fn plan_search(platform: &mut impl Platform, sets: Vec<Terms>) -> Result<Sea
     }
     search.rarest = rarest.map(|(terms, _)| terms);
     Ok(search)
+}
+
+/// Returns the waiting tasks that have at least one term of each set.
+fn find_waiting(sets: &[Terms], waiting: &Waiting) -> Vec<i64> {
+    let beginnings: Vec<Vec<String>> = sets.iter().map(Terms::beginnings).collect();
+    let mut found = Vec::new();
+    for (id, terms) in &waiting.tasks {
+        let mut missing: Vec<&Vec<String>> = beginnings.iter().collect();
+        let terms = terms.as_bytes();
+        for (before, pair) in terms.windows(2).enumerate() {
+            // Within a text, there is a backslash before every quote.
+            if let [b'[' | b',', b'"'] = pair {
+                let rest = &terms[before + 1..];
+                missing.retain(|set| !set.iter().any(|text| rest.starts_with(text.as_bytes())));
+            }
+        }
+        if missing.is_empty() {
+            found.push(*id);
+        }
+    }
+    found
 }
 
 fn count_rows(platform: &mut impl Platform, sets: &[Terms]) -> Result<Vec<u64>, Error> {
@@ -360,7 +405,12 @@ pub fn read(
         platform.dialect(),
         concat!("select ", tasks::columns!(), " from tasks where "),
     );
-    sql.after(start, order, sorts);
+    let columns: &[&str] = match &driver {
+        // Every task that matches has a due time.
+        Some(Driver::OpenDue(..)) if order.key == SortKey::DueAt => &["due_at", "created_at", "id"],
+        _ => columns(order.key),
+    };
+    sql.after(start, order, columns, sorts);
     let statuses = match order.key {
         SortKey::CreatedAt => filters.only_statuses(),
         _ => None,
@@ -369,7 +419,7 @@ pub fn read(
         Some(statuses) => sql.statuses(&statuses, &page),
         None => sql.filters(filters, driver.as_ref()),
     }
-    sql.order(order, sorts);
+    sql.order(order, columns, sorts);
     sql.push(" limit ");
     sql.bind(Value::Integer(limit as i64));
     sql.push(" offset ");
@@ -388,14 +438,16 @@ struct Page {
 
 /// The condition that an index serves.
 enum Driver<'a> {
-    /// The rarest terms.
-    Rarest(&'a Terms),
+    /// The rarest terms, and the tasks that are not in the index.
+    Rarest(&'a Terms, &'a [i64]),
     /// The task that they depend on.
     DependsOn(i64),
     /// An assignee, and another spelling.
     Assignee(&'a str, Option<&'a str>),
     /// The due time is after and before these.
     Due(i64, i64),
+    /// The same, and the task is neither completed nor cancelled.
+    OpenDue(i64, i64),
     /// One of the columns with few values, and its value.
     Case(&'static str, i64),
 }
@@ -407,7 +459,7 @@ impl<'a> Driver<'a> {
     /// driver is another set of statements.
     fn of(filters: &'a Filters) -> Option<Self> {
         if let Some(terms) = &filters.search.rarest {
-            return Some(Driver::Rarest(terms));
+            return Some(Driver::Rarest(terms, &filters.search.waiting));
         }
         if let Some(id) = filters.depends_on {
             return Some(Driver::DependsOn(id));
@@ -416,7 +468,13 @@ impl<'a> Driver<'a> {
             return Some(Driver::Assignee(name, other.as_deref()));
         }
         if let Some((after, before)) = filters.due {
-            return Some(Driver::Due(after, before));
+            let is_open = CLOSED
+                .iter()
+                .all(|status| filters.excluded.contains(status));
+            return Some(match is_open {
+                true => Driver::OpenDue(after, before),
+                false => Driver::Due(after, before),
+            });
         }
         let cases = [
             ("category", filters.category),
@@ -433,19 +491,20 @@ impl<'a> Driver<'a> {
     /// Whether it is the filter of a column.
     fn is_column(&self) -> bool {
         match self {
-            Driver::Rarest(_) | Driver::DependsOn(_) => false,
-            Driver::Assignee(..) | Driver::Due(..) | Driver::Case(..) => true,
+            Driver::Rarest(..) | Driver::DependsOn(_) => false,
+            Driver::Assignee(..) | Driver::Due(..) | Driver::OpenDue(..) | Driver::Case(..) => true,
         }
     }
 
     /// Whether its index has the tasks in this order.
     fn is_in(&self, order: Order) -> bool {
         match self {
-            Driver::Rarest(_)
+            Driver::Rarest(..)
             | Driver::DependsOn(_)
             | Driver::Assignee(_, Some(_))
             | Driver::Due(..) => false,
             Driver::Assignee(_, None) => order.key == SortKey::CreatedAt,
+            Driver::OpenDue(..) => order.key == SortKey::DueAt,
             Driver::Case(column, _) => {
                 order.key == SortKey::CreatedAt || columns(order.key)[0] == *column
             }
@@ -483,13 +542,14 @@ fn is_dense(platform: &mut impl Platform, filters: &Filters, page: &Page) -> Res
     if wanted > WALKED_ROWS {
         return Ok(false);
     }
+    let columns = columns(page.order.key);
     let mut sql = Sql::new(
         platform.dialect(),
         "select count(*) from (select 1 from (\
          select status, priority, category, assignee, due_at from tasks where ",
     );
-    sql.after(page.start, page.order, false);
-    sql.order(page.order, false);
+    sql.after(page.start, page.order, columns, false);
+    sql.order(page.order, columns, false);
     sql.push(" limit ");
     sql.bind(Value::Integer(WALKED_ROWS));
     sql.push(") as tasks where true");
@@ -505,7 +565,7 @@ fn is_dense(platform: &mut impl Platform, filters: &Filters, page: &Page) -> Res
         platform.dialect(),
         "select count(*) from (select 1 from tasks where ",
     );
-    sql.after(page.start, page.order, false);
+    sql.after(page.start, page.order, columns, false);
     sql.push(" limit ");
     sql.bind(Value::Integer(WALKED_ROWS));
     sql.push(") as t");
@@ -547,9 +607,9 @@ impl Sql {
 
     /// Keeps only tasks after this position. `sorts`: the index of the order is not used for it. The
     /// unary plus sees to that, whatever statistics SQLite has.
-    fn after(&mut self, position: Position, order: Order, sorts: bool) {
+    fn after(&mut self, position: Position, order: Order, columns: &[&str], sorts: bool) {
         self.push(if sorts { "(+" } else { "(" });
-        self.push(&columns(order.key).join(", "));
+        self.push(&columns.join(", "));
         self.push(match order.direction {
             Direction::Asc => ") > (",
             Direction::Desc => ") < (",
@@ -565,14 +625,14 @@ impl Sql {
     }
 
     /// Sorts the tasks, see [`Sql::after`].
-    fn order(&mut self, order: Order, sorts: bool) {
+    fn order(&mut self, order: Order, columns: &[&str], sorts: bool) {
         let direction = match order.direction {
             Direction::Asc => "",
             Direction::Desc => " desc",
         };
         self.push(" order by ");
         self.push(if sorts { "+" } else { "" });
-        for (index, column) in columns(order.key).iter().enumerate() {
+        for (index, column) in columns.iter().enumerate() {
             self.push(if index == 0 { "" } else { ", " });
             self.push(column);
             self.push(direction);
@@ -608,8 +668,9 @@ impl Sql {
             // No status is negative.
             self.bind(Value::Integer(*statuses.get(branch).unwrap_or(&-1)));
             self.push(" and ");
-            self.after(page.start, page.order, false);
-            self.order(page.order, false);
+            let columns = columns(page.order.key);
+            self.after(page.start, page.order, columns, false);
+            self.order(page.order, columns, false);
             self.push(" limit ");
             self.bind(Value::Integer(rows));
             let _ = write!(self.text, ") as s{branch}");
@@ -620,7 +681,7 @@ impl Sql {
     /// Adds the condition that an index serves.
     fn driver(&mut self, driver: &Driver<'_>) {
         match driver {
-            Driver::Rarest(terms) => self.rarest(terms),
+            Driver::Rarest(terms, waiting) => self.rarest(terms, waiting),
             Driver::DependsOn(id) => {
                 self.push("id in (select task_id from task_dependencies where dependency_id = ");
                 self.bind(Value::Integer(*id));
@@ -637,7 +698,13 @@ impl Sql {
                 self.bind(Value::Text((*other).to_owned()));
                 self.push(")");
             }
-            Driver::Due(after, before) => {
+            Driver::Due(after, before) | Driver::OpenDue(after, before) => {
+                if let Driver::OpenDue(..) = driver {
+                    // As in the condition of the index.
+                    for status in CLOSED {
+                        let _ = write!(self.text, "status <> {status} and ");
+                    }
+                }
                 self.push("due_at > ");
                 self.bind(Value::Integer(*after));
                 self.push(" and due_at < ");
@@ -694,7 +761,7 @@ impl Sql {
         self.push(" as bigint) = 0)");
     }
 
-    fn rarest(&mut self, terms: &Terms) {
+    fn rarest(&mut self, terms: &Terms, waiting: &[i64]) {
         self.push("id in (select abs(");
         match terms {
             Terms::Any(terms) => {
@@ -717,36 +784,23 @@ impl Sql {
                 self.ranges(&ranges);
             }
         }
+        self.or_waiting(waiting);
         self.push(")");
     }
 
+    /// Adds the waiting tasks to a subquery of ids.
+    fn or_waiting(&mut self, waiting: &[i64]) {
+        let waiting = self.named(Array::of_integers(waiting).into_value());
+        let _ = write!(
+            self.text,
+            " union all select cast(v.value as bigint) from {}",
+            arrays::elements(self.dialect, &waiting)
+        );
+    }
+
     fn other_terms(&mut self, search: &Search) {
-        match search.listed.as_slice() {
-            [] => {}
-            [terms] => {
-                let array = Array::of_texts(terms.iter().map(String::as_str));
-                let array = self.named(array.into_value());
-                let has_term = arrays::is_in(self.dialect, "term", &array);
-                let _ = write!(
-                    self.text,
-                    " and (exists (select 1 from task_terms where task_id = tasks.id and {has_term}) \
-                     or exists (select 1 from task_terms where task_id = -tasks.id and {has_term}))"
-                );
-            }
-            sets => {
-                let mut array = Array::new();
-                for terms in sets {
-                    array.array(Array::of_texts(terms.iter().map(String::as_str)));
-                }
-                let array = self.named(array.into_value());
-                let sets = arrays::rows(self.dialect, &array);
-                let has_term = arrays::is_in(self.dialect, "term", "w.value");
-                let _ = write!(
-                    self.text,
-                    " and not exists (select 1 from {sets} where not exists (select 1 \
-                     from task_terms where task_id in (tasks.id, -tasks.id) and {has_term}))"
-                );
-            }
+        if !search.listed.is_empty() {
+            self.listed(search);
         }
         if !search.others.is_empty() {
             let mut ranges = Array::new();
@@ -759,7 +813,41 @@ impl Sql {
             self.ranges(&ranges);
             self.push(" group by abs(t.task_id) having count(distinct w.value ->> 0) = ");
             self.bind(Value::Integer(search.others.len() as i64));
+            self.or_waiting(&search.waiting);
             self.push(")");
+        }
+    }
+
+    fn listed(&mut self, search: &Search) {
+        let waiting = self.named(Array::of_integers(&search.waiting).into_value());
+        let waiting = arrays::is_among(self.dialect, "tasks.id", &waiting);
+        match search.listed.as_slice() {
+            [terms] => {
+                let array = Array::of_texts(terms.iter().map(String::as_str));
+                let array = self.named(array.into_value());
+                let has_term = arrays::is_in(self.dialect, "term", &array);
+                let _ = write!(
+                    self.text,
+                    " and (exists (select 1 from task_terms where task_id = tasks.id and {has_term}) \
+                     or exists (select 1 from task_terms where task_id = -tasks.id and {has_term}) \
+                     or {waiting})"
+                );
+            }
+            sets => {
+                let mut array = Array::new();
+                for terms in sets {
+                    array.array(Array::of_texts(terms.iter().map(String::as_str)));
+                }
+                let array = self.named(array.into_value());
+                let sets = arrays::rows(self.dialect, &array);
+                let has_term = arrays::is_in(self.dialect, "term", "w.value");
+                let _ = write!(
+                    self.text,
+                    " and (not exists (select 1 from {sets} where not exists (select 1 \
+                     from task_terms where task_id in (tasks.id, -tasks.id) and {has_term})) \
+                     or {waiting})"
+                );
+            }
         }
     }
 
@@ -775,8 +863,12 @@ impl Sql {
     }
 }
 
+/// The statuses of tasks that nobody works on any more, as stored.
+const CLOSED: [i64; 2] = [Status::Completed as i64, Status::Cancelled as i64];
+
 /// Returns the columns that a list is sorted by. The migrations have an index for each, except for the due
-/// time: such a list reads every task that matches.
+/// time: such a list reads every task that matches. Only open tasks with a due time have an index in that
+/// order ([`Driver::OpenDue`]).
 fn columns(key: SortKey) -> &'static [&'static str] {
     match key {
         SortKey::CreatedAt => &["created_at", "id"],

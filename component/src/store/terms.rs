@@ -1,40 +1,178 @@
-//! The index of the terms that find tasks (`task_terms`). See `domain::terms`.
+//! The terms that find tasks. See `domain::terms`.
 //!
-//! A row is a term and the id of its task. Rows of folded terms have the negative id. So the logic
-//! before them, which may serve beside this one or after a rollback, neither finds these rows nor
-//! inserts one that exists.
+//! The index (`task_terms`) has a row for each term of each task. The terms of one task are spread over
+//! the whole index, so adding them changes about as many pages as there are terms. Therefore a new task
+//! *waits*: `task_terms_new` has all its terms in one row, and every [`GATHERED`]th task moves the terms
+//! of all waiting tasks into the index. A search reads the waiting tasks, too ([`waiting`]). A task has
+//! its terms in one of the tables, never in both.
+//!
+//! While a database has the terms of earlier logic ([`State`]), no task waits, and both kinds of logic
+//! write the same rows. In these, a folded term has the negative id of its task, and every other term
+//! the positive id.
 
-use crate::contract::sql::Value;
+use std::ops::Range;
+
+use crate::contract::sql::{Dialect, Value};
+use crate::contract::tasks::Task;
+use crate::domain::terms::{self, earlier, is_same_as_earlier};
 use crate::error::Error;
 use crate::platform::Platform;
 use crate::store::arrays::{self, Array};
+use crate::store::lists;
+use task_host_sdk::rows::Table;
 
-/// Adds terms of one task. None may be in the index already or appear twice.
+/// A task whose id is a multiple of this moves the waiting terms into the index. A search reads the
+/// waiting tasks, so a higher number makes searches slower, and a lower one changes more pages.
+pub const GATHERED: i64 = 256;
+
+/// Maximum size of the terms of a waiting task, in bytes. Larger tasks go to the index at once, because
+/// every search reads what waits.
+const WAITING_BYTES: usize = 1_000;
+
+/// Number of terms that one statement adds: their text stays well below the host's limits.
+const ROWS: usize = 5_000;
+
+/// What stands for "not begun" in [`State::indexing_to`].
+const NOT_BEGUN: i64 = i64::MAX;
+
+/// Adds the terms of new tasks.
 ///
 /// # Errors
-/// Returns [`Error::Database`] if a statement fails.
-pub fn add(platform: &mut impl Platform, id: i64, terms: &[String]) -> Result<(), Error> {
-    if terms.is_empty() {
-        return Ok(());
+/// Returns [`Error::Database`] if a statement fails, and [`Error::Corrupt`] if a result is not a state.
+pub fn add(platform: &mut impl Platform, tasks: &[Task]) -> Result<(), Error> {
+    if let [task] = tasks {
+        let terms = Array::of_texts(of(task).iter().map(String::as_str)).into_value();
+        if wait(platform, task.id, terms)? {
+            if task.id % GATHERED == 0 {
+                merge(platform)?;
+            }
+            return Ok(());
+        }
     }
-    let statement = format!(
-        "insert into task_terms (term, task_id) select v.value, $1 from {}",
-        arrays::elements(platform.dialect(), "$2")
-    );
-    platform.execute(&statement, &params(id, terms))?;
+    // Many tasks have neighbours in the index, so gathering them would save little.
+    let are_earlier = state(platform)?.is_some_and(|state| !state.has_begun());
+    let mut pairs = Vec::new();
+    for task in tasks {
+        if are_earlier {
+            let terms = of_earlier(task);
+            pairs.extend(terms.plain.into_iter().map(|term| (term, task.id)));
+            pairs.extend(terms.folded.into_iter().map(|term| (term, -task.id)));
+        } else {
+            pairs.extend(of(task).into_iter().map(|term| (term, task.id)));
+        }
+    }
+    add_all(platform, pairs)?;
+    if tasks.iter().any(|task| task.id % GATHERED == 0) {
+        merge(platform)?;
+    }
     Ok(())
 }
 
-/// Adds terms of new tasks, each with its id, or with the negative id if it is a folded term. In the
-/// order of the key, neighbours are on the same pages.
+/// Makes a new task wait. Returns whether it does: not if its terms are large, or if earlier logic may
+/// have to find it.
+fn wait(platform: &mut impl Platform, id: i64, terms: Value) -> Result<bool, Error> {
+    if matches!(&terms, Value::Text(text) if text.len() > WAITING_BYTES) {
+        return Ok(false);
+    }
+    let statement = format!(
+        "insert into task_terms_new (task_id, terms) select $1, $2 where not exists \
+         (select 1 from task_terms_state where indexing_to = {NOT_BEGUN})"
+    );
+    let waits = platform.execute(&statement, &[Value::Integer(id), terms])?;
+    Ok(waits == 1)
+}
+
+/// Moves the terms of all waiting tasks into the index.
 ///
 /// # Errors
 /// Returns [`Error::Database`] if a statement fails.
-pub fn add_all(platform: &mut impl Platform, mut terms: Vec<(String, i64)>) -> Result<(), Error> {
+pub fn merge(platform: &mut impl Platform) -> Result<(), Error> {
+    // In the order of the key, neighbours are on the same pages.
+    let statement = format!(
+        "insert into task_terms (term, task_id) select v.value, n.task_id \
+         from task_terms_new as n cross join {} where true order by 1, 2 on conflict do nothing",
+        arrays::elements(platform.dialect(), "n.terms")
+    );
+    platform.execute(&statement, &[])?;
+    // Exactly the rows that were read: a transaction sees no others.
+    platform.execute("delete from task_terms_new", &[])?;
+    Ok(())
+}
+
+/// Changes the terms of a task whose texts have changed.
+///
+/// # Errors
+/// Returns [`Error::Database`] if a statement fails, and [`Error::Corrupt`] if a result is not a state.
+pub fn change(platform: &mut impl Platform, old: &Task, new: &Task) -> Result<(), Error> {
+    let id = new.id;
+    if remove_waiting(platform, id)? {
+        let terms = Array::of_texts(of(new).iter().map(String::as_str)).into_value();
+        if wait(platform, id, terms)? {
+            return Ok(());
+        }
+        return insert(platform, id, &of(new));
+    }
+    match state(platform)? {
+        Some(state) if !state.has_begun() => change_earlier(platform, old, new),
+        _ if is_same(old) => {
+            let (added, removed) = terms::difference(of(old), of(new));
+            delete(platform, id, &removed)?;
+            insert(platform, id, &added)
+        }
+        _ => {
+            // The task may have the terms of earlier logic, of this one, or both.
+            remove_all(platform, old)?;
+            insert(platform, id, &of(new))
+        }
+    }
+}
+
+fn change_earlier(platform: &mut impl Platform, old: &Task, new: &Task) -> Result<(), Error> {
+    let (old, new, id) = (of_earlier(old), of_earlier(new), new.id);
+    let (added, removed) = terms::difference(old.plain, new.plain);
+    delete(platform, id, &removed)?;
+    insert(platform, id, &added)?;
+    // The logic before folded terms did not write them, so the old ones may be missing.
+    insert(platform, -id, &new.folded)?;
+    let (_, removed) = terms::difference(old.folded, new.folded);
+    delete(platform, -id, &removed)
+}
+
+/// Removes the terms of a task.
+///
+/// # Errors
+/// Returns [`Error::Database`] if a statement fails.
+pub fn remove(platform: &mut impl Platform, task: &Task) -> Result<(), Error> {
+    match remove_waiting(platform, task.id)? {
+        true => Ok(()),
+        false => remove_all(platform, task),
+    }
+}
+
+fn remove_waiting(platform: &mut impl Platform, id: i64) -> Result<bool, Error> {
+    let statement = "delete from task_terms_new where task_id = $1";
+    Ok(platform.execute(statement, &[Value::Integer(id)])? == 1)
+}
+
+/// Removes the rows of a task, whichever logic wrote them.
+fn remove_all(platform: &mut impl Platform, task: &Task) -> Result<(), Error> {
+    let mut terms = of(task);
+    if is_same(task) {
+        return delete(platform, task.id, &terms);
+    }
+    let earlier = of_earlier(task);
+    terms.extend(earlier.plain);
+    delete(platform, task.id, &terms)?;
+    delete(platform, -task.id, &earlier.folded)
+}
+
+/// Adds rows to the index, except for those that it has.
+fn add_all(platform: &mut impl Platform, mut terms: Vec<(String, i64)>) -> Result<(), Error> {
     terms.sort_unstable();
     let statement = format!(
         "insert into task_terms (term, task_id) \
-         select w.value ->> 0, cast(w.value ->> 1 as bigint) from {}",
+         select w.value ->> 0, cast(w.value ->> 1 as bigint) from {} where true \
+         on conflict do nothing",
         arrays::rows(platform.dialect(), "$1")
     );
     for part in terms.chunks(ROWS) {
@@ -49,15 +187,8 @@ pub fn add_all(platform: &mut impl Platform, mut terms: Vec<(String, i64)>) -> R
     Ok(())
 }
 
-/// Number of terms that one statement adds: their text stays well below the host's limits.
-const ROWS: usize = 5_000;
-
-/// Adds folded terms of one task. Those that are in the index already are left out: the logic before
-/// folded terms leaves them when it changes a task.
-///
-/// # Errors
-/// Returns [`Error::Database`] if a statement fails.
-pub fn add_folded(platform: &mut impl Platform, id: i64, terms: &[String]) -> Result<(), Error> {
+/// Adds rows of one task, except for those that the index has.
+fn insert(platform: &mut impl Platform, id: i64, terms: &[String]) -> Result<(), Error> {
     if terms.is_empty() {
         return Ok(());
     }
@@ -66,15 +197,12 @@ pub fn add_folded(platform: &mut impl Platform, id: i64, terms: &[String]) -> Re
          on conflict do nothing",
         arrays::elements(platform.dialect(), "$2")
     );
-    platform.execute(&statement, &params(-id, terms))?;
+    platform.execute(&statement, &params(id, terms))?;
     Ok(())
 }
 
-/// Removes terms of one task. Terms that are not in the index are ignored.
-///
-/// # Errors
-/// Returns [`Error::Database`] if a statement fails.
-pub fn remove(platform: &mut impl Platform, id: i64, terms: &[String]) -> Result<(), Error> {
+/// Deletes rows of one task. Terms that the index does not have are ignored.
+fn delete(platform: &mut impl Platform, id: i64, terms: &[String]) -> Result<(), Error> {
     if terms.is_empty() {
         return Ok(());
     }
@@ -86,15 +214,149 @@ pub fn remove(platform: &mut impl Platform, id: i64, terms: &[String]) -> Result
     Ok(())
 }
 
-/// Removes folded terms of one task. Terms that are not in the index are ignored.
-///
-/// # Errors
-/// Returns [`Error::Database`] if a statement fails.
-pub fn remove_folded(platform: &mut impl Platform, id: i64, terms: &[String]) -> Result<(), Error> {
-    remove(platform, -id, terms)
-}
-
 fn params(id: i64, terms: &[String]) -> [Value; 2] {
     let terms = Array::of_texts(terms.iter().map(String::as_str));
     [Value::Integer(id), terms.into_value()]
+}
+
+fn of(task: &Task) -> Vec<String> {
+    terms::of(&task.title, task.description.as_deref(), &task.tags)
+}
+
+fn of_earlier(task: &Task) -> earlier::Terms {
+    earlier::of(&task.title, task.description.as_deref(), &task.tags)
+}
+
+fn is_same(task: &Task) -> bool {
+    is_same_as_earlier(&task.title, task.description.as_deref(), &task.tags)
+}
+
+/// What a search needs besides the index.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    /// The waiting tasks, each with the JSON array of its terms.
+    pub tasks: Vec<(i64, String)>,
+    /// Whether tasks may have the terms of earlier logic.
+    pub is_mixed: bool,
+}
+
+/// Reads what waits.
+///
+/// # Errors
+/// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if a row is not a task.
+pub fn waiting(platform: &mut impl Platform) -> Result<Waiting, Error> {
+    // No task has the id 0.
+    let statement = "select task_id, terms from task_terms_new \
+                     union all select 0, '' from task_terms_state";
+    let rows = platform.query(statement, &[])?;
+    let rows = Table::new(&rows)?.rows();
+    let mut waiting = Waiting {
+        tasks: Vec::with_capacity(rows.len()),
+        is_mixed: false,
+    };
+    for mut row in rows {
+        match (row.integer()?, row.text()?) {
+            (0, _) => waiting.is_mixed = true,
+            (id, terms) => waiting.tasks.push((id, terms.to_owned())),
+        }
+    }
+    Ok(waiting)
+}
+
+/// How far the terms of this logic were added to the tasks of earlier logic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State {
+    indexed_to: i64,
+    indexing_to: i64,
+}
+
+impl State {
+    /// Whether it has begun, so that earlier logic must not serve any more.
+    pub fn has_begun(self) -> bool {
+        self.indexing_to < NOT_BEGUN
+    }
+
+    /// Returns how many ids have not been reached. Some of them may have no task any more.
+    pub fn remaining(self) -> u64 {
+        self.indexing_to.abs_diff(self.indexed_to)
+    }
+}
+
+/// Returns the state. `None`: no task has only the terms of earlier logic.
+fn state(platform: &mut impl Platform) -> Result<Option<State>, Error> {
+    let statement = "select indexed_to, indexing_to from task_terms_state";
+    let rows = platform.query(statement, &[])?;
+    let Some(mut row) = Table::new(&rows)?.rows().next() else {
+        return Ok(None);
+    };
+    Ok(Some(State {
+        indexed_to: row.integer()?,
+        indexing_to: row.integer()?,
+    }))
+}
+
+/// Number of ids whose tasks one statement reads: the largest tasks stay below the host's limits.
+const IDS_READ: i64 = 500;
+
+/// After this many bytes of text, a call ends before it has reached all of its ids.
+const REINDEXED_BYTES: usize = 2 << 20;
+
+/// Adds the terms of this logic to the tasks of earlier logic with the next `ids` ids. Returns the state
+/// afterwards, or `None` if no such task is left. From the first call on, new tasks have the terms of
+/// this logic only.
+///
+/// # Errors
+/// Returns [`Error::Database`] if a statement fails, and [`Error::Corrupt`] if a row is not a task.
+pub fn reindex(platform: &mut impl Platform, ids: i64) -> Result<Option<State>, Error> {
+    let Some(mut state) = state(platform)? else {
+        return Ok(None);
+    };
+    if !state.has_begun() {
+        let rows = platform.query("select coalesce(max(id), 0) from tasks", &[])?;
+        state.indexing_to = Table::new(&rows)?.only()?.integer()?;
+    }
+    let end = state.indexed_to.saturating_add(ids).min(state.indexing_to);
+    let (mut pairs, mut bytes) = (Vec::new(), 0);
+    while state.indexed_to < end && bytes < REINDEXED_BYTES {
+        let next = (state.indexed_to + IDS_READ).min(end);
+        bytes += accented(platform, state.indexed_to..next, &mut pairs)?;
+        state.indexed_to = next;
+    }
+    add_all(platform, pairs)?;
+    if state.indexed_to >= state.indexing_to {
+        platform.execute("delete from task_terms_state", &[])?;
+        return Ok(None);
+    }
+    let statement = "update task_terms_state set indexed_to = $1, indexing_to = $2";
+    let params = [state.indexed_to, state.indexing_to].map(Value::Integer);
+    platform.execute(statement, &params)?;
+    Ok(Some(state))
+}
+
+/// Collects the terms of the tasks whose texts are not ASCII: the terms of all others are the same for
+/// earlier logic. The ids are those after the start of the range, up to its end. Returns the bytes of the
+/// texts.
+fn accented(
+    platform: &mut impl Platform,
+    ids: Range<i64>,
+    pairs: &mut Vec<(String, i64)>,
+) -> Result<usize, Error> {
+    let texts = "title || coalesce(description, '') || tags";
+    let octets = match platform.dialect() {
+        Dialect::Sqlite => format!("length(cast({texts} as blob))"),
+        Dialect::Postgres => format!("octet_length({texts})"),
+    };
+    let statement = format!(
+        "select id, title, description, tags from tasks where id > $1 and id <= $2 \
+         and {octets} <> length({texts})"
+    );
+    let rows = platform.query(&statement, &[ids.start, ids.end].map(Value::Integer))?;
+    for mut row in Table::new(&rows)?.rows() {
+        let id = row.integer()?;
+        let (title, description) = (row.text()?, row.optional_text()?);
+        let tags = lists::read_tags(row.text()?)?;
+        let terms = terms::of(title, description, &tags);
+        pairs.extend(terms.into_iter().map(|term| (term, id)));
+    }
+    Ok(rows.heap.len())
 }

@@ -43,6 +43,30 @@ impl Database {
         Self::with(&tasks::service::describe().migrations[..1])
     }
 
+    /// A database whose tasks were created before the search ignored accents: `earlier` has a title for each,
+    /// and the rows that earlier logic wrote for it.
+    pub fn before_search(earlier: &[(&str, &[&str])]) -> Self {
+        let migrations = tasks::service::describe().migrations;
+        let mut database = Self::with(&migrations[..2]);
+        for (title, terms) in earlier {
+            database.run(&format!(
+                "insert into tasks (title, status, priority, category, tags, dependencies, created_at,
+                     updated_at, checksum) values ('{title}', 0, 1, 0, '', '', 1, 0, 'x')"
+            ));
+            for term in *terms {
+                let (term, sign) = match term.strip_prefix('-') {
+                    Some(term) => (term, "-"),
+                    None => (*term, ""),
+                };
+                database.run(&format!(
+                    "insert into task_terms select '{term}', {sign}max(id) from tasks"
+                ));
+            }
+        }
+        database.run(&migrations[2].sqlite);
+        database
+    }
+
     fn with(migrations: &[Migration]) -> Self {
         // The tests look at SQLite's plans.
         let inner = testing::Database::in_memory(migrations);
@@ -83,6 +107,14 @@ impl Database {
             [Cell::Integer(value)] => value,
             ref other => panic!("{statement} returns {other:?}"),
         }
+    }
+
+    /// Counts the terms of all tasks, in the index and waiting.
+    pub fn terms(&mut self) -> i64 {
+        self.integer(
+            "select (select count(*) from task_terms) \
+             + (select count(*) from task_terms_new, json_each(terms))",
+        )
     }
 
     /// Runs a statement on the database directly, not through the logic.

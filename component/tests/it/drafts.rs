@@ -141,7 +141,7 @@ fn the_log_has_the_id_of_the_task_and_no_text_from_users() {
 #[test]
 fn a_defect_is_logged_and_hidden_from_the_client() {
     let mut database = Database::new();
-    database.run("drop table task_terms");
+    database.run("drop table task_terms_new");
     let error = operations::create(&mut database, draft("Write the parser")).unwrap_err();
     database.lines.clear();
     let problem = error.into_problem(&mut database);
@@ -151,7 +151,7 @@ fn a_defect_is_logged_and_hidden_from_the_client() {
     );
     assert_eq!(problem.detail, None);
     assert!(
-        database.lines[0].contains("no such table: task_terms"),
+        database.lines[0].contains("no such table: task_terms_new"),
         "{:?}",
         database.lines
     );

@@ -1,10 +1,11 @@
 //! Tests the search: every word must be the beginning of a word in the title or the description, or of a
 //! tag.
 
-use tasks::contract::tasks::{TaskDraft, TaskFilter};
+use tasks::contract::tasks::{TaskDraft, TaskFilter, TaskUpdate};
 use tasks::operations;
 
-use crate::database::{Database, all, draft, pointers};
+use crate::database::{Database, all, change, draft, pointers};
+use crate::numbers::Numbers;
 
 fn library() -> Database {
     let mut database = Database::new();
@@ -132,4 +133,170 @@ fn common_words_and_tags_find_the_same_tasks_as_rare_ones() {
         ["Common 59 99x", "Common 59 98x"]
     );
     assert_eq!(titles("comm rar", &[]), [""; 0]);
+}
+
+#[test]
+fn accents_are_ignored() {
+    let mut database = Database::new();
+    let tagged = TaskDraft {
+        tags: Some(vec!["Später".to_owned()]),
+        ..draft("Überprüfung der Straße")
+    };
+    database.create(tagged);
+    database.create(draft("Łódź, København"));
+    for q in [
+        "uberprufung",
+        "ÜBERPRÜFUNG",
+        "u\u{308}berpru\u{308}f",
+        "Úber strasse",
+        "straße",
+        "spater",
+        "SPÄT",
+    ] {
+        assert_eq!(find(&mut database, q), ["Überprüfung der Straße"], "{q}");
+    }
+    for q in ["lodz kobenhavn", "Łódź", "łodz KØBEN"] {
+        assert_eq!(find(&mut database, q), ["Łódź, København"], "{q}");
+    }
+    // A tag as a filter is compared exactly.
+    for (tag, found) in [("Später", 1), ("spater", 0)] {
+        let tags = Some(vec![tag.to_owned()]);
+        assert_eq!(database.titles(TaskFilter { tags, ..all() }).len(), found);
+    }
+}
+
+const WORDS: [&str; 14] = [
+    "ab",
+    "abc",
+    "ABD",
+    "äb",
+    "Ábc",
+    "b",
+    "straße",
+    "STRASSE",
+    "łódź",
+    "lodz",
+    "x1",
+    "é",
+    "E\u{301}t",
+    "हिन्दी",
+];
+/// The same words without case and accents.
+const FOLDED: [&str; 14] = [
+    "ab",
+    "abc",
+    "abd",
+    "ab",
+    "abc",
+    "b",
+    "strasse",
+    "strasse",
+    "lodz",
+    "lodz",
+    "x1",
+    "e",
+    "et",
+    "हिन्दी",
+];
+
+/// A task of the model: the numbers of its words.
+type Model = std::collections::BTreeMap<i64, Vec<usize>>;
+
+fn some_words(numbers: &mut Numbers, up_to: u64) -> Vec<usize> {
+    let count = numbers.below(up_to) + 1;
+    let words = (0..count).map(|_| numbers.below(WORDS.len() as u64) as usize);
+    words.collect()
+}
+
+fn text(words: &[usize]) -> String {
+    let words: Vec<&str> = words.iter().map(|word| WORDS[*word]).collect();
+    words.join(", ")
+}
+
+#[test]
+fn a_search_finds_what_a_simple_model_finds_wherever_the_terms_are() {
+    let (mut database, mut numbers) = (Database::new(), Numbers(17));
+    let mut model = Model::new();
+    for round in 0..900_u64 {
+        let words = some_words(&mut numbers, 4);
+        let id = numbers.below(round + 1) as i64;
+        let retitled = TaskDraft {
+            description: Some(text(&words[1..])),
+            ..draft(&format!("{} titled", WORDS[words[0]]))
+        };
+        match numbers.below(8) {
+            0 if model.remove(&id).is_some() => {
+                operations::delete(&mut database, id).unwrap();
+            }
+            1 | 2 if model.contains_key(&id) => {
+                let change = TaskUpdate {
+                    title: Some(Some(retitled.title)),
+                    description: Some(retitled.description),
+                    ..change()
+                };
+                operations::update(&mut database, id, change).unwrap();
+                model.insert(id, words);
+            }
+            3 => {
+                let bulk = vec![retitled.clone(), retitled];
+                let created = operations::create_bulk(&mut database, bulk).unwrap();
+                for id in created.task_ids {
+                    model.insert(id, words.clone());
+                }
+            }
+            _ => {
+                let task = operations::create(&mut database, retitled).unwrap();
+                model.insert(task.id, words);
+            }
+        }
+        if round % 5 > 0 {
+            continue;
+        }
+        let sought = some_words(&mut numbers, 2);
+        let filter = TaskFilter {
+            q: Some(text(&sought)),
+            limit: Some(1_000),
+            ..all()
+        };
+        let begins = |sought: &usize, words: &[usize]| {
+            let mut words = words.iter().map(|word| FOLDED[*word]);
+            words.any(|word| word.starts_with(FOLDED[*sought]))
+        };
+        let expected: Vec<i64> = model
+            .iter()
+            .filter(|(_, words)| sought.iter().all(|sought| begins(sought, words)))
+            .map(|(id, _)| *id)
+            .collect();
+        let count = operations::count(&mut database, filter.clone()).unwrap();
+        let page = operations::list(&mut database, filter).unwrap();
+        let mut found: Vec<i64> = page.tasks.iter().map(|task| task.id).collect();
+        found.sort_unstable();
+        assert_eq!(found, expected, "round {round}, {}", text(&sought));
+        assert_eq!(count.total, expected.len() as u64);
+    }
+    let waiting = database.integer("select count(*) from task_terms_new");
+    let rows = database.integer("select count(*) from task_terms");
+    assert!(
+        waiting > 0 && waiting < 300 && rows > 300,
+        "{waiting}, {rows}"
+    );
+}
+
+#[test]
+fn common_words_find_tasks_that_are_not_in_the_index_yet() {
+    let mut database = Database::new();
+    for _ in 0..55 {
+        let drafts = (0..100).map(|number| draft(&format!("Common often {number}x")));
+        operations::create_bulk(&mut database, drafts.collect()).unwrap();
+    }
+    database.create(draft("Common often new"));
+    assert_eq!(database.integer("select count(*) from task_terms_new"), 1);
+    for q in ["comm", "comm oft", "new", "comm new", "often"] {
+        let filter = TaskFilter {
+            q: Some(q.to_owned()),
+            limit: Some(1),
+            ..all()
+        };
+        assert_eq!(database.titles(filter), ["Common often new"], "{q}");
+    }
 }

@@ -15,7 +15,7 @@ use crate::database::{Database, draft};
 fn both_contracts_have_routes() {
     let description = service::describe();
     assert_eq!(description.name, "Task Management API");
-    assert_eq!(description.routes.len(), 18);
+    assert_eq!(description.routes.len(), 19);
     for route in &description.routes {
         assert_eq!(
             route.access == Access::Read,
@@ -24,7 +24,7 @@ fn both_contracts_have_routes() {
             route.path
         );
         let created = route.method == Method::Post
-            && !["/bulk", "/recount", "/restore"]
+            && !["/bulk", "/recount", "/reindex", "/restore"]
                 .iter()
                 .any(|end| route.path.ends_with(end));
         assert_eq!(

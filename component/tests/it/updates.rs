@@ -55,7 +55,7 @@ fn null_clears_optional_fields() {
     assert_eq!((after.estimated_hours, after.due_at), (None, None));
     assert!(after.tags.is_empty());
     assert_eq!(operations::get(&mut database, id), Ok(after));
-    assert_eq!(database.integer("select count(*) from task_terms"), 3);
+    assert_eq!(database.terms(), 3);
 }
 
 #[test]
@@ -152,5 +152,5 @@ fn search_and_filters_follow_a_change() {
         ..all()
     };
     assert_eq!(database.titles(found), ["Test the lexer"]);
-    assert_eq!(database.integer("select count(*) from task_terms"), 5);
+    assert_eq!(database.terms(), 5);
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use self::agent::{Agent, V2025, V2026};
 use crate::harness::Setup;
 
-const TASK_TOOLS: [&str; 17] = [
+const TASK_TOOLS: [&str; 18] = [
     "simple_tasks_create",
     "simple_tasks_delete",
     "simple_tasks_get",
@@ -25,6 +25,7 @@ const TASK_TOOLS: [&str; 17] = [
     "tasks_list_changes",
     "tasks_measure_productivity",
     "tasks_recount",
+    "tasks_reindex",
     "tasks_restore",
     "tasks_summarize",
     "tasks_update",

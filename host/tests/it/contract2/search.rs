@@ -75,6 +75,50 @@ fn search_ignores_case_beyond_ascii_too() {
 }
 
 #[test]
+fn search_ignores_accents() {
+    let host = host_with_tasks();
+    create(&host, &draft("Überprüfung in Łódź"));
+    for words in ["uberprufung", "ÜBERPRÜFUNG lodz", "U\u{308}ber", "łódz"] {
+        assert_eq!(found(&host, words), ["Überprüfung in Łódź"], "{words:?}");
+    }
+    assert_eq!(found(&host, "apfel ol"), ["ÄPFEL und Öl kaufen"]);
+    // There are no tasks of earlier logic to index.
+    let progress = host.request("POST", "/tasks/search/reindex").send();
+    assert_eq!(
+        progress.expect(200).json(),
+        json!({"complete": true, "remaining_ids": 0})
+    );
+}
+
+#[test]
+fn a_task_is_found_wherever_its_words_are_stored() {
+    let host = Setup::tasks().start();
+    create(&host, &draft("Garden shed"));
+    create(&host, &draft("Garden fence"));
+    let all = ["Garden shed", "Garden fence"];
+    assert_eq!(found(&host, "gard"), all);
+    host.put("/tasks/2", &json!({"title": "Garden wall"}))
+        .expect(200);
+    assert_eq!(found(&host, "fence"), Vec::<String>::new());
+    // The task with the id 256 moves the words of the tasks that were created singly.
+    let hundred: Vec<_> = (0..100).map(|n| draft(&format!("Other {n}"))).collect();
+    for _ in 0..3 {
+        host.post("/tasks/bulk", &json!(hundred)).expect(200);
+    }
+    create(&host, &draft("Garden bench"));
+    assert_eq!(
+        found(&host, "gard"),
+        ["Garden shed", "Garden wall", "Garden bench"]
+    );
+    assert_eq!(found(&host, "gard wall"), ["Garden wall"]);
+    host.put("/tasks/2", &json!({"title": "Garden gate"}))
+        .expect(200);
+    host.delete("/tasks/1").expect(200);
+    assert_eq!(found(&host, "gard"), ["Garden gate", "Garden bench"]);
+    assert_eq!(found(&host, "wall"), Vec::<String>::new());
+}
+
+#[test]
 fn a_search_has_no_query_syntax() {
     let host = host_with_tasks();
     // Operators of full-text engines, wildcards of LIKE and quotes of SQL.
