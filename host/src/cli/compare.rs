@@ -93,7 +93,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         Ok(follow.await?)
     })?;
     let findings = Findings::of(&deployment);
-    print([findings.markdown(&deployment)])?;
+    print(findings.markdown(&deployment).lines())?;
     let judged = Goal::CHECKED.judge(&deployment, &mut report);
     report.finish(judged.and_then(|()| findings.judge(args)))
 }

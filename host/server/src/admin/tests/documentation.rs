@@ -11,7 +11,7 @@ use crate::admin::routes;
 use crate::admin::tests::ask;
 use crate::{Figures, RevisionSecond};
 use contract::deployment::{EventStatus, Reason, Stage};
-use deployment::model::{Order, StageRejection};
+use deployment::model::{Order, Rehearsal, StageRejection};
 
 type Operations = BTreeSet<(String, String, String)>;
 
@@ -99,6 +99,8 @@ fn the_schemas_have_the_members_that_are_sent() {
     };
     compare("StageRejection", &rejection);
     breaking.rejections.push(rejection);
+    compare("Rehearsal", &Rehearsal::default());
+    breaking.rehearsal = Some(Rehearsal::default());
     compare("Event", &breaking);
     compare("ComponentSummary", &component());
     compare("Deployment", &deployment(Vec::new()));
