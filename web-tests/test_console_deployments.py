@@ -249,7 +249,8 @@ def test_the_history_is_filtered_and_says_how_long_each_stage_took(
     page, host, tmp_path, assert_accessible
 ):
     number = host.deploy_as_other(variant(tmp_path, "findable"), message="Found by its words")
-    expect(progress(page)).to_contain_text("Active")
+    # It is compiled first.
+    expect(progress(page)).to_contain_text("Active", timeout=30_000)
     region = page.get_by_role("region", name="Deployments")
     entries = region.locator(".timeline > li")
     page.get_by_label("Search message").fill("by its WORDS")
