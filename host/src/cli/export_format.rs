@@ -10,9 +10,12 @@
 //! | real | number with a fraction or an exponent; `{"real": "…"}` if a number would not be exact |
 //! | blob | `{"blob": "…"}`, base64 |
 
+use std::fmt;
+
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::de::{self, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
@@ -154,43 +157,129 @@ fn real(value: f64) -> Json {
 /// # Errors
 /// The line is not a row, or the row does not have one value for each column of its table.
 pub(super) fn read_row(line: &str, tables: &[Table]) -> anyhow::Result<(usize, Row)> {
-    let line: Vec<Json> = serde_json::from_str(line).context("this is not a row")?;
-    let mut values = line.into_iter();
-    let Some(Json::String(name)) = values.next() else {
-        bail!("a row must begin with the name of its table");
-    };
-    let index = tables.iter().position(|table| table.name == name);
-    let index = index.with_context(|| format!("the header has no table {name}"))?;
-    let row: Row = values.map(value).collect::<anyhow::Result<_>>()?;
-    let columns = tables[index].columns.len();
-    if row.len() != columns {
-        let count = row.len();
+    let mut json = serde_json::Deserializer::from_str(line);
+    let (index, row) = json
+        .deserialize_seq(RowVisitor(tables))
+        .context("this is not a row")?;
+    json.end().context("this is not a row")?;
+    let Table { name, columns, .. } = &tables[index];
+    if row.len() != columns.len() {
+        let (count, columns) = (row.len(), columns.len());
         bail!("a row of {name} has {count} values, but the table has {columns} columns");
     }
     Ok((index, row))
 }
 
-fn value(json: Json) -> anyhow::Result<Value> {
-    Ok(match json {
-        Json::Null => Value::Null,
-        Json::Bool(value) => Value::Boolean(value),
-        Json::String(text) => Value::Text(text),
-        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(integer), _) => Value::Integer(integer),
-            (None, Some(real)) if number.is_f64() => Value::Real(real),
-            _ => bail!("{number} does not fit into 64 bits"),
-        },
-        Json::Object(members) => match members.iter().next() {
-            Some((name, Json::String(text))) if name == "blob" => {
-                Value::Blob(STANDARD.decode(text).context("a blob is not base64")?)
+/// Reads a row straight from its text: an import has tens of millions of them.
+struct RowVisitor<'a>(&'a [Table]);
+
+impl<'de> Visitor<'de> for RowVisitor<'_> {
+    type Value = (usize, Row);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array that begins with the name of a table")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut cells: A) -> Result<Self::Value, A::Error> {
+        let Some(index) = cells.next_element_seed(TableName(self.0))? else {
+            return Err(A::Error::custom(
+                "a row must begin with the name of its table",
+            ));
+        };
+        let mut row = Row::with_capacity(self.0[index].columns.len());
+        while let Some(cell) = cells.next_element_seed(Cell)? {
+            row.push(cell);
+        }
+        Ok((index, row))
+    }
+}
+
+/// Reads the name of a table as its index.
+struct TableName<'a>(&'a [Table]);
+
+impl<'de> DeserializeSeed<'de> for TableName<'_> {
+    type Value = usize;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<usize, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for TableName<'_> {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a table")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<usize, E> {
+        let index = self.0.iter().position(|table| table.name == name);
+        index.ok_or_else(|| E::custom(format_args!("the header has no table {name}")))
+    }
+}
+
+/// Reads one value.
+struct Cell;
+
+impl<'de> DeserializeSeed<'de> for Cell {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Value, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Cell {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value: an array is not a value")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Boolean(value))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Integer(value))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
+        let integer = i64::try_from(value).map(Value::Integer);
+        integer.map_err(|_| E::custom(format_args!("{value} does not fit into 64 bits")))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        Ok(Value::Real(value))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let wrong = || A::Error::custom("an object must be {\"blob\": …} or {\"real\": …}");
+        let name: String = members.next_key()?.ok_or_else(wrong)?;
+        let value = match name.as_str() {
+            "blob" => {
+                let bytes = STANDARD.decode(members.next_value::<String>()?);
+                Value::Blob(bytes.map_err(|_| A::Error::custom("a blob is not base64"))?)
             }
-            Some((name, Json::String(text))) if name == "real" => {
-                Value::Real(text.parse().context("a real is not a number")?)
+            "real" => {
+                let real = members.next_value::<String>()?.parse();
+                Value::Real(real.map_err(|_| A::Error::custom("a real is not a number"))?)
             }
-            _ => bail!("an object must be {{\"blob\": …}} or {{\"real\": …}}"),
-        },
-        Json::Array(_) => bail!("an array is not a value"),
-    })
+            _ => return Err(wrong()),
+        };
+        match members.next_key::<String>()? {
+            None => Ok(value),
+            Some(_) => Err(wrong()),
+        }
+    }
 }
 
 #[cfg(test)]

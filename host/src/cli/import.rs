@@ -150,11 +150,15 @@ async fn import(database: &dyn Database, header: Header, input: Input) -> anyhow
 }
 
 /// Sends the rows of each table in batches, with the index of the table.
-fn read(input: Input, tables: &[Table], sender: &Batches) -> anyhow::Result<()> {
+fn read(mut input: Input, tables: &[Table], sender: &Batches) -> anyhow::Result<()> {
     let (mut table, mut batch): (usize, Vec<Row>) = (0, Vec::new());
-    for (number, line) in input.lines().enumerate() {
-        let place = || format!("line {}", number + 2);
-        let line = line.with_context(place)?;
+    let mut line = String::new();
+    for number in 2_u64.. {
+        let place = || format!("line {number}");
+        line.clear();
+        if input.read_line(&mut line).with_context(place)? == 0 {
+            break;
+        }
         let (row_table, row) = read_row(&line, tables).with_context(place)?;
         if row_table != table || batch.len() == BATCH {
             let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
