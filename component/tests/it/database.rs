@@ -63,7 +63,9 @@ impl Database {
                 ));
             }
         }
-        database.run(&migrations[2].sqlite);
+        for later in &migrations[2..] {
+            database.run(&later.sqlite);
+        }
         database
     }
 

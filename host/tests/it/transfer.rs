@@ -91,7 +91,7 @@ fn an_imported_export_has_the_same_data() {
     let lines = exported(&url_of(&database(&from)));
     let header: Value =
         serde_json::from_str(lines.lines().next().expect("a header")).expect("JSON");
-    assert_eq!(header["tables"][0]["name"], "task_changes");
+    assert_eq!(header["tables"][0]["name"], "deleted_tasks");
     assert_eq!(header["dialect"], "sqlite");
 
     let to = Setup::tasks();

@@ -86,7 +86,8 @@ fn a_canary_that_fails_in_a_step_is_undone() {
     let old = revision(&host.get("/things/1")).to_owned();
     let trapping = new().at("get", "(unreachable)");
     let component = write_component(&setup, &trapping.build());
-    let flags = ["--canary", "30%,60%", "--every", "1ms"];
+    // A rehearsal would refuse it.
+    let flags = ["--canary", "30%,60%", "--every", "1ms", "--no-rehearsal"];
     deploy(&host, &component, &flags).says(0, &["canary"]);
     let ended = eventually("it is undone", || {
         send_requests(&host);
