@@ -60,14 +60,19 @@ def test_only_rows_near_the_viewport_are_rendered(page):
     expect(row(page, f"Task number {TASKS - 1} of many")).to_be_visible()
 
 
-def longest_task_ms(trace):
-    """Returns the CPU time of the longest task on the page's main thread, and the number of tasks."""
-    events = trace["traceEvents"]
-    mains = {
+def main_threads(events):
+    """Returns the main threads of pages in a trace, each as the ids of its process and of itself."""
+    return {
         (event["pid"], event["tid"])
         for event in events
         if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
     }
+
+
+def longest_task_ms(trace):
+    """Returns the CPU time of the longest task on the page's main thread, and the number of tasks."""
+    events = trace["traceEvents"]
+    mains = main_threads(events)
     tasks = [
         event["tdur"] / 1000
         for event in events

@@ -9,8 +9,9 @@ use crate::store::arrays::{self, Array};
 use crate::store::lists;
 use task_host_sdk::rows::{Reader, Table};
 
-/// Maximum number of changes of a task that are kept and listed: the latest ones.
-pub const CHANGES_MAX: i64 = 100;
+/// Maximum number of changes of a task that are kept and listed: the latest ones. The largest fit into 4 MiB
+/// of JSON.
+pub const CHANGES_MAX: i64 = 50;
 
 /// Of many changes, one in this many removes those of the same task that are too many.
 const PRUNE_AFTER: i64 = 16;

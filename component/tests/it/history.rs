@@ -104,7 +104,7 @@ fn losing_a_dependency_is_a_change_and_a_restored_task_has_its_history() {
 }
 
 #[test]
-fn the_last_hundred_changes_are_kept() {
+fn the_last_fifty_changes_are_kept() {
     let mut database = Database::new();
     database.create(draft("One"));
     for number in 0..400 {
@@ -116,9 +116,9 @@ fn the_last_hundred_changes_are_kept() {
         database.update(1, update);
     }
     let changes = changes(&mut database, 1);
-    assert_eq!(changes.len(), 100);
+    assert_eq!(changes.len(), 50);
     assert_eq!(changes[0].after.assignee, Some(Some("Person 399".into())));
-    assert_eq!(changes[99].after.assignee, Some(Some("Person 300".into())));
+    assert_eq!(changes[49].after.assignee, Some(Some("Person 350".into())));
     let kept = database.integer("select count(*) from task_history");
-    assert!((100..200).contains(&kept), "{kept}");
+    assert!((50..150).contains(&kept), "{kept}");
 }
