@@ -14,7 +14,7 @@ use request::rehearsal::{Difference, Part, Report};
 /// Requests that are rehearsed if the order does not say how many.
 const REQUESTS: u32 = 200;
 /// After this time no further request is rehearsed.
-const TIME: Duration = Duration::from_secs(10);
+const TIME: Duration = Duration::from_secs(5);
 
 /// Rehearses the deployment. If the order does not want it, or this host has sampled no requests, skips the
 /// stage.
