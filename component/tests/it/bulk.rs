@@ -139,5 +139,5 @@ fn a_bulk_request_writes_all_tasks_with_a_few_statements() {
     }
     let deletion = operations::delete(&mut database, 1).unwrap();
     assert_eq!(deletion.affected_tasks, 45);
-    assert_eq!(database.terms(), 45 * 4);
+    assert_eq!(database.terms(), 45 * 3);
 }
