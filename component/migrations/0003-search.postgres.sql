@@ -3,7 +3,7 @@
 -- A task has its terms either here or in task_terms.
 create table task_terms_new (
     task_id bigint primary key,
-    -- A JSON array of texts.
+    -- Netstrings, as in tasks.tags.
     terms text collate "C" not null
 );
 

@@ -47,13 +47,6 @@ pub fn is_among(dialect: Dialect, column: &str, array: &str) -> String {
     }
 }
 
-/// Returns a text as it is in an array, with its quotes.
-pub fn quoted(text: &str) -> String {
-    let mut array = Array(String::new());
-    array.text(text);
-    array.0
-}
-
 /// A JSON array under construction.
 pub struct Array(String);
 
@@ -138,11 +131,6 @@ mod tests {
         let array = Array::of_texts(["a\"b\\c", "\u{1}\u{1f}\n", "ü🦀\u{7f}", ""]);
         let expected = "[\"a\\\"b\\\\c\",\"\\u0001\\u001f\\u000a\",\"ü🦀\u{7f}\",\"\"]";
         assert_eq!(array.into_value(), Value::Text(expected.to_owned()));
-    }
-
-    #[test]
-    fn a_quoted_text_is_what_an_array_has() {
-        assert_eq!(quoted("a\"b"), "\"a\\\"b\"");
     }
 
     #[test]

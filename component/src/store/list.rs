@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::platform::Platform;
 use crate::store::arrays::{self, Array};
 use crate::store::figures::Group;
+use crate::store::lists;
 use crate::store::tasks;
 use crate::store::terms::Waiting;
 use task_host_sdk::rows::Table;
@@ -104,18 +105,17 @@ impl Terms {
         }
     }
 
-    /// Returns what a JSON array of terms has after the bracket or the comma before each term of this set.
-    fn beginnings(&self) -> Vec<String> {
-        let (Terms::Any(terms) | Terms::Prefixes(terms)) = self;
-        let quoted = terms.iter().map(|term| arrays::quoted(term));
-        quoted
-            .map(|mut text| {
-                if let Terms::Prefixes(_) = self {
-                    text.pop();
-                }
-                text
-            })
-            .collect()
+    /// Whether a term is one of these.
+    fn has(&self, term: &str) -> bool {
+        // Most terms differ in their first byte, which is compared without a call.
+        let begins = |one: &&String| one.as_bytes().first() == term.as_bytes().first();
+        match self {
+            Terms::Any(terms) => terms.iter().filter(begins).any(|one| one == term),
+            Terms::Prefixes(prefixes) => prefixes
+                .iter()
+                .filter(begins)
+                .any(|prefix| term.starts_with(prefix.as_str())),
+        }
     }
 }
 
@@ -183,23 +183,15 @@ pub fn plan_search(
 
 /// Returns the waiting tasks that have at least one term of each set.
 fn find_waiting(sets: &[Terms], waiting: &Waiting) -> Vec<i64> {
-    let beginnings: Vec<Vec<String>> = sets.iter().map(Terms::beginnings).collect();
-    let mut found = Vec::new();
-    for (id, terms) in &waiting.tasks {
-        let mut missing: Vec<&Vec<String>> = beginnings.iter().collect();
-        let terms = terms.as_bytes();
-        for (before, pair) in terms.windows(2).enumerate() {
-            // Within a text, there is a backslash before every quote.
-            if let [b'[' | b',', b'"'] = pair {
-                let rest = &terms[before + 1..];
-                missing.retain(|set| !set.iter().any(|text| rest.starts_with(text.as_bytes())));
-            }
-        }
-        if missing.is_empty() {
-            found.push(*id);
-        }
-    }
-    found
+    let has_all = |terms: &str| {
+        sets.iter()
+            .all(|set| lists::members(terms).any(|term| set.has(term)))
+    };
+    let tasks = waiting.tasks.iter();
+    tasks
+        .filter(|(_, terms)| has_all(terms))
+        .map(|(id, _)| *id)
+        .collect()
 }
 
 fn count_rows(platform: &mut impl Platform, sets: &[Terms]) -> Result<Vec<u64>, Error> {

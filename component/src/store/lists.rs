@@ -1,10 +1,10 @@
-//! Lists in one text column: tags as netstrings, ids in decimal.
+//! Lists in one text column: tags and terms as netstrings, ids in decimal.
 
 use std::fmt::Write;
 
 use crate::error::Error;
 
-/// Encodes tags as `3:api,2:db,`: the length in bytes before each, so that a tag can contain any
+/// Encodes texts as `3:api,2:db,`: the length in bytes before each, so that a tag can contain any
 /// text.
 pub fn write_tags(tags: &[String]) -> String {
     let mut text = String::new();
@@ -30,11 +30,29 @@ pub fn read_tags(mut text: &str) -> Result<Vec<String>, Error> {
     Ok(tags)
 }
 
-/// Reads the netstring at the beginning of a text. Returns its content and the rest of the text.
+/// Returns the texts that [`write_tags`] encoded, up to the first that is damaged.
+pub fn members(mut text: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let (member, rest) = next_netstring(text)?;
+        text = rest;
+        Some(member)
+    })
+}
+
+/// Reads the netstring at the beginning of a text. Returns its content and the rest of the text. A search reads
+/// thousands of them, so this makes no call for each.
 pub fn next_netstring(text: &str) -> Option<(&str, &str)> {
-    let (length, rest) = text.split_once(':')?;
-    let (content, rest) = rest.split_at_checked(length.parse().ok()?)?;
+    let (mut length, mut digits) = (0_usize, 0);
+    for byte in text.bytes().take_while(u8::is_ascii_digit) {
+        length = length
+            .checked_mul(10)?
+            .checked_add(usize::from(byte - b'0'))?;
+        digits += 1;
+    }
+    let rest = text.get(digits..)?.strip_prefix(':')?;
+    let (content, rest) = rest.split_at_checked(length).filter(|_| digits > 0)?;
     Some((content, rest.strip_prefix(',')?))
+}
 }
 
 /// Encodes ids as `1 2 3`.
@@ -70,12 +88,13 @@ mod tests {
         let text = write_tags(&tags);
         assert_eq!(text, "1:a,4:3:x,,1:,,9:ünïcode,9:two words,");
         assert_eq!(read_tags(&text), Ok(tags.to_vec()));
+        assert_eq!(members(&text).collect::<Vec<_>>(), tags);
         assert_eq!(read_tags(""), Ok(Vec::new()));
     }
 
     #[test]
     fn damaged_tags_are_rejected() {
-        for text in ["3:ab,", "x", "2:äö,", "1:a", "1:a;"] {
+        for text in ["3:ab,", "x", "2:äö,", "1:a", "1:a;", ":,", "9"] {
             assert!(matches!(read_tags(text), Err(Error::Corrupt(_))), "{text}");
         }
     }

@@ -41,8 +41,7 @@ const NOT_BEGUN: i64 = i64::MAX;
 /// Returns [`Error::Database`] if a statement fails, and [`Error::Corrupt`] if a result is not a state.
 pub fn add(platform: &mut impl Platform, tasks: &[Task]) -> Result<(), Error> {
     if let [task] = tasks {
-        let terms = Array::of_texts(of(task).iter().map(String::as_str)).into_value();
-        if wait(platform, task.id, terms)? {
+        if wait(platform, task.id, &of(task))? {
             if task.id % GATHERED == 0 {
                 merge(platform)?;
             }
@@ -70,30 +69,30 @@ pub fn add(platform: &mut impl Platform, tasks: &[Task]) -> Result<(), Error> {
 
 /// Makes a new task wait. Returns whether it does: not if its terms are large, or if earlier logic may
 /// have to find it.
-fn wait(platform: &mut impl Platform, id: i64, terms: Value) -> Result<bool, Error> {
-    if matches!(&terms, Value::Text(text) if text.len() > WAITING_BYTES) {
+fn wait(platform: &mut impl Platform, id: i64, terms: &[String]) -> Result<bool, Error> {
+    let terms = lists::write_tags(terms);
+    if terms.len() > WAITING_BYTES {
         return Ok(false);
     }
     let statement = format!(
         "insert into task_terms_new (task_id, terms) select $1, $2 where not exists \
          (select 1 from task_terms_state where indexing_to = {NOT_BEGUN})"
     );
-    let waits = platform.execute(&statement, &[Value::Integer(id), terms])?;
+    let params = [Value::Integer(id), Value::Text(terms)];
+    let waits = platform.execute(&statement, &params)?;
     Ok(waits == 1)
 }
 
 /// Moves the terms of all waiting tasks into the index.
 ///
 /// # Errors
-/// Returns [`Error::Database`] if a statement fails.
+/// Returns [`Error::Database`] if a statement fails, and [`Error::Corrupt`] if a row is not a task.
 pub fn merge(platform: &mut impl Platform) -> Result<(), Error> {
-    // In the order of the key, neighbours are on the same pages.
-    let statement = format!(
-        "insert into task_terms (term, task_id) select v.value, n.task_id \
-         from task_terms_new as n cross join {} where true order by 1, 2 on conflict do nothing",
-        arrays::elements(platform.dialect(), "n.terms")
-    );
-    platform.execute(&statement, &[])?;
+    let mut pairs = Vec::new();
+    for (id, terms) in waiting(platform)?.tasks {
+        pairs.extend(lists::members(&terms).map(|term| (term.to_owned(), id)));
+    }
+    add_all(platform, pairs)?;
     // Exactly the rows that were read: a transaction sees no others.
     platform.execute("delete from task_terms_new", &[])?;
     Ok(())
@@ -106,11 +105,11 @@ pub fn merge(platform: &mut impl Platform) -> Result<(), Error> {
 pub fn change(platform: &mut impl Platform, old: &Task, new: &Task) -> Result<(), Error> {
     let id = new.id;
     if remove_waiting(platform, id)? {
-        let terms = Array::of_texts(of(new).iter().map(String::as_str)).into_value();
-        if wait(platform, id, terms)? {
-            return Ok(());
-        }
-        return insert(platform, id, &of(new));
+        let terms = of(new);
+        return match wait(platform, id, &terms)? {
+            true => Ok(()),
+            false => insert(platform, id, &terms),
+        };
     }
     match state(platform)? {
         Some(state) if !state.has_begun() => change_earlier(platform, old, new),
@@ -166,7 +165,8 @@ fn remove_all(platform: &mut impl Platform, task: &Task) -> Result<(), Error> {
     delete(platform, -task.id, &earlier.folded)
 }
 
-/// Adds rows to the index, except for those that it has.
+/// Adds rows to the index, except for those that it has. In the order of the key, neighbours are on the
+/// same pages.
 fn add_all(platform: &mut impl Platform, mut terms: Vec<(String, i64)>) -> Result<(), Error> {
     terms.sort_unstable();
     let statement = format!(
@@ -234,7 +234,7 @@ fn is_same(task: &Task) -> bool {
 /// What a search needs besides the index.
 #[derive(Debug, Default)]
 pub struct Waiting {
-    /// The waiting tasks, each with the JSON array of its terms.
+    /// The waiting tasks, each with its terms as [`lists::write_tags`] encodes them.
     pub tasks: Vec<(i64, String)>,
     /// Whether tasks may have the terms of earlier logic.
     pub is_mixed: bool,

@@ -115,7 +115,8 @@ impl Database {
     pub fn terms(&mut self) -> i64 {
         self.integer(
             "select (select count(*) from task_terms) \
-             + (select count(*) from task_terms_new, json_each(terms))",
+             + (select coalesce(sum(length(terms) - length(replace(terms, ':', ''))), 0)
+             from task_terms_new)",
         )
     }
 
