@@ -53,7 +53,6 @@ pub fn next_netstring(text: &str) -> Option<(&str, &str)> {
     let (content, rest) = rest.split_at_checked(length).filter(|_| digits > 0)?;
     Some((content, rest.strip_prefix(',')?))
 }
-}
 
 /// Encodes ids as `1 2 3`.
 pub fn write_ids(ids: &[i64]) -> String {
