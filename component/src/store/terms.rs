@@ -40,13 +40,13 @@ const NOT_BEGUN: i64 = i64::MAX;
 /// # Errors
 /// Returns [`Error::Database`] if a statement fails, and [`Error::Corrupt`] if a result is not a state.
 pub fn add(platform: &mut impl Platform, tasks: &[Task]) -> Result<(), Error> {
-    if let [task] = tasks {
-        if wait(platform, task.id, &of(task))? {
-            if task.id % GATHERED == 0 {
-                merge(platform)?;
-            }
-            return Ok(());
+    if let [task] = tasks
+        && wait(platform, task.id, &of(task))?
+    {
+        if task.id % GATHERED == 0 {
+            merge(platform)?;
         }
+        return Ok(());
     }
     // Many tasks have neighbours in the index, so gathering them would save little.
     let are_earlier = state(platform)?.is_some_and(|state| !state.has_begun());
