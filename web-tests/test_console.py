@@ -66,6 +66,36 @@ def test_requests_are_charted_by_revision_and_failed_ones_are_listed(
     assert_accessible(page)
 
 
+def test_a_second_of_a_chart_is_read_with_the_pointer_and_with_the_arrow_keys(
+    page, host, assert_accessible
+):
+    for _ in range(20):
+        host.get("/counters")
+    revision = host.revision()
+    expect(page.get_by_role("row").filter(has_text=revision)).to_be_visible()
+    chart = page.get_by_role("figure").filter(has_text="Requests per second")
+    slider = chart.get_by_role("slider", name="Requests per second")
+    page.keyboard.press("Tab")
+    slider.focus()
+    slider.press("End")
+    last = int(slider.get_attribute("aria-valuenow"))
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(f"^[0-9:]+, {revision} [0-9.]+"))
+    slider.press("ArrowLeft")
+    # The window may have moved on by a second meanwhile.
+    expect(slider).to_have_attribute("aria-valuenow", re.compile(f"^({last - 1}|{last - 2})$"))
+    expect(chart.locator("path.cursor")).to_have_count(1)
+    # The other charts show the same second.
+    expect(page.locator("path.cursor")).to_have_count(4)
+    latency = page.get_by_role("figure").filter(has_text="Latency")
+    expect(latency.locator(".readout")).to_contain_text("p50")
+    expect(latency.locator(".readout")).to_contain_text("p99")
+    assert_accessible(page)
+    slider.press("Escape")
+    expect(page.locator("path.cursor")).to_have_count(0)
+    latency.get_by_role("slider").hover()
+    expect(chart.locator(".readout")).to_contain_text(re.compile("[0-9]"))
+
+
 def test_failures_of_one_route_and_place_are_counted_together(page, host, assert_accessible):
     groups = page.get_by_role("region", name="Failures by place").locator(".failures > li")
     for _ in range(3):

@@ -50,6 +50,7 @@ static FILES: LazyLock<Vec<(&'static str, File)>> = LazyLock::new(|| {
         file!("app.js", SCRIPT),
         file!("canary_form.js", SCRIPT),
         file!("candidate.js", SCRIPT),
+        file!("chart.js", SCRIPT),
         file!("charts.js", SCRIPT),
         file!("deploy.js", SCRIPT),
         file!("failures.js", SCRIPT),

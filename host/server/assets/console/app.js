@@ -47,7 +47,7 @@ function page() {
       ${revisions(redraw)}
       <div class="columns narrow-first">
         <div>${progress()}${deploy(redraw)}</div>
-        ${charts()}
+        ${charts(redraw)}
       </div>
       <div class="columns">
         ${timeline(redraw)}

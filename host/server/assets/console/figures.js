@@ -1,5 +1,7 @@
 // Turns the host's figures, one row per revision and second, into the values that the charts show.
 
+import { t } from "./messages.js";
+
 /** Number of seconds that the table covers. */
 const TABLE_SECONDS = 60;
 /** Maximum number of minutes that the charts cover. */
@@ -64,26 +66,25 @@ function medianP50(rows, requests) {
   return sorted.find((row) => (seen += row.requests) * 2 >= requests)?.p50_ms ?? null;
 }
 
-/** Returns when traffic moved to another revision within the window, according to `deployments`. */
+/** Returns when traffic moved to another revision within the window, each with a label, according to `deployments`. */
 export function trafficMoves(deployments, { now, seconds }) {
   const moves = [];
   for (const { id, events } of deployments) {
-    for (const { stage, status, at } of events) {
-      const isMove = (stage === "switch" && status === "passed")
-        || ((stage === "canary" || stage === "shadow") && status === "began")
-        // Another share of a canary.
-        || (stage === "canary" && status === "noted")
-        || (stage === "probation" && status === "failed");
-      const second = Date.parse(at) / 1000;
-      if (isMove && second > now - seconds) moves.push({ id, second });
+    for (const event of events) {
+      const label = moveLabel(id, event);
+      const second = Date.parse(event.at) / 1000;
+      if (label !== null && second > now - seconds) moves.push({ label, second });
     }
   }
   return moves;
 }
 
-/** Rounds up to the next 1, 2 or 5 times a power of ten. */
-export function roundUp(value) {
-  if (value <= 0) return 1;
-  const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].find((step) => step * power >= value) * power;
+/** Says how an event moved traffic, or returns null. */
+function moveLabel(id, { stage, status, canary_percent: percent }) {
+  if (stage === "switch" && status === "passed") return t.charts.moves.switched(id);
+  if (stage === "shadow" && status === "began") return t.charts.moves.shadow(id);
+  // Also another share of a canary. An older host does not say which.
+  if (stage === "canary" && (percent || status === "began")) return t.charts.moves.canary(id, percent ?? null);
+  if ((stage === "probation" || stage === "canary") && status === "failed") return t.charts.moves.undone(id);
+  return null;
 }
