@@ -268,22 +268,6 @@ def test_the_history_is_filtered_and_says_how_long_each_stage_took(
     expect(entries.first).to_contain_text(f"#{number} Deploy")
 
 
-def test_the_history_has_pages(page, host, tmp_path, assert_accessible):
-    component = variant(tmp_path, "many")
-    digest_of = host.upload_as_other(component)
-    for _ in range(25):
-        host.check_as_other(digest_of)
-    page.get_by_label("Kind").select_option("Check only")
-    entries = page.get_by_role("region", name="Deployments").locator(".timeline > li")
-    expect(entries).to_have_count(20)
-    first = entries.first.inner_text()
-    press(page, "Older")
-    expect(entries.first).not_to_have_text(first)
-    assert_accessible(page)
-    press(page, "Newer")
-    expect(entries.first).to_contain_text(first.splitlines()[0])
-
-
 def test_a_shadow_reports_what_it_compared_and_never_answers_clients(
     page, host, tmp_path, assert_accessible
 ):
@@ -324,3 +308,19 @@ def test_a_deployment_says_what_it_was_for_and_can_be_gone_back_to_from_the_hist
     confirm(page, "Roll back")
     expect(revision(page, "Active")).to_contain_text(before)
     assert host.revision() == before
+
+
+def test_the_history_has_pages(page, host, tmp_path, assert_accessible):
+    component = variant(tmp_path, "many")
+    digest_of = host.upload_as_other(component)
+    for _ in range(25):
+        host.check_as_other(digest_of)
+    page.get_by_label("Kind").select_option("Check only")
+    entries = page.get_by_role("region", name="Deployments").locator(".timeline > li")
+    expect(entries).to_have_count(20)
+    first = entries.first.inner_text()
+    press(page, "Older")
+    expect(entries.first).not_to_have_text(first)
+    assert_accessible(page)
+    press(page, "Newer")
+    expect(entries.first).to_contain_text(first.splitlines()[0])
