@@ -113,7 +113,7 @@ def test_failures_of_one_route_and_place_are_counted_together(page, host, assert
 def test_the_log_is_filtered_by_level_and_request(page, host, assert_accessible):
     request_id = host.get("/naughty/trap")[1]["x-request-id"]
     page.get_by_text("Show the log").click()
-    lines = page.get_by_role("region", name="Log", exact=True).locator(".log-list > li")
+    lines = page.get_by_role("region", name="Log the last lines").locator(".log-list > li")
     expect(lines.first).to_be_visible()
     page.get_by_label("Request id").fill(request_id)
     expect(lines.filter(has_not_text=request_id)).to_have_count(0)
