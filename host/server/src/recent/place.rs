@@ -38,8 +38,9 @@ pub(super) fn place(reason: &str) -> Option<String> {
         let first = lines.next()?.trim();
         return Some(short(first));
     }
-    let functions: Vec<&str> = reason.lines().filter_map(function).collect();
-    let is_own = |name: &&&str| !LIBRARIES.iter().any(|prefix| name.starts_with(prefix));
+    let functions = reason.lines().filter_map(function);
+    let functions: Vec<String> = functions.map(without_hashes).collect();
+    let is_own = |name: &&String| !LIBRARIES.iter().any(|prefix| name.starts_with(prefix));
     let found = functions.iter().find(is_own).or(functions.first())?;
     Some(short(found))
 }
@@ -63,6 +64,26 @@ fn function(line: &str) -> Option<&str> {
     Some(without_hash.map_or(name, |(name, _)| name)).filter(|name| !name.is_empty())
 }
 
+/// Removes the hashes of crates, which change with every compiler: `std[a54399e6e7dbf1e]::panicking`.
+fn without_hashes(name: &str) -> String {
+    let mut parts = name.split('[');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(']') {
+            Some((hash, rest)) if is_hash(hash) => plain.push_str(rest),
+            _ => {
+                plain.push('[');
+                plain.push_str(part);
+            }
+        }
+    }
+    plain
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() >= 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 fn short(text: &str) -> String {
     text.chars().take(LONGEST).collect()
 }
@@ -81,6 +102,15 @@ mod tests {
             3:   0x1f2e - counter.wasm!counter::naughty::trap::h0123456789abcdef\n    \
             4:    0xa10 - counter.wasm!exports::trap";
         assert_eq!(place(reason).as_deref(), Some("counter::naughty::trap"));
+    }
+
+    #[test]
+    fn the_hashes_of_crates_are_not_part_of_the_place() {
+        let reason = "x\n  0: 0x1 - c!std[a54399e6e7dbf1e]::panicking::panic_with_hook\n  \
+            1: 0x2 - c!<core[0123456789abcdef]::fmt::Arguments>::new\n  \
+            2: 0x3 - c!counter[fedcba9876543210]::naughty::trap::<[u8]>";
+        let expected = "counter::naughty::trap::<[u8]>";
+        assert_eq!(place(reason).as_deref(), Some(expected));
     }
 
     #[test]
