@@ -55,9 +55,8 @@ export function canaryOrder() {
   if (!(step >= 1)) return { fault: t.canary.badMinutes };
   if (list.length === 1 && !promotesByItself) return { fault: t.canary.oneShare };
   const [first, ...later] = list;
-  return {
-    canary_percent: first, canary_steps: later, canary_step_ms: step, promote_by_itself: promotesByItself,
-  };
+  const steps = { canary_percent: first, canary_steps: later, canary_step_ms: step };
+  return promotesByItself ? { ...steps, promote_by_itself: true } : steps;
 }
 
 /** Returns the number, or NaN. */
