@@ -87,9 +87,10 @@ function indexOf({ now, seconds }) {
 
 /** The values at the cursor, below the title. Its place is reserved, so that nothing moves. */
 function readout(lines, index, { now, seconds }, format) {
-  if (index === null) return html`<p class="readout" aria-hidden="true"></p>`;
+  const kind = lines.some((line) => line.label) ? "readout tall" : "readout";
+  if (index === null) return html`<p class=${kind} aria-hidden="true"></p>`;
   return html`
-    <p class="readout" aria-hidden="true">
+    <p class=${kind} aria-hidden="true">
       <time>${time((now - seconds + index) * 1000)}</time>
       ${shownLines(lines).map((line) => html`
         <span class=${line.style}><svg class="key" viewBox="0 0 24 4"><path d="M0 2H24"/></svg>
@@ -141,7 +142,7 @@ const text = (value, format) => value === null ? t.charts.nothing : format(value
 function differences(lines, index, format) {
   const others = lines.filter((line) => line.role !== "active");
   const other = others.find((line) => line.role === "candidate") ?? others[0];
-  return others.filter((line) => line.name === other.name).flatMap((line) => {
+  return shownLines(others).filter((line) => line.name === other.name).flatMap((line) => {
     const active = lines.find((of) => of.role === "active" && of.label === line.label);
     const [value, base] = [line.values[index], active?.values[index] ?? null];
     if (value === null || base === null || (value === 0 && base === 0)) return [];
