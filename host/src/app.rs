@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 use tokio::time::error::Elapsed;
 
@@ -21,6 +22,7 @@ use self::signals::Signals;
 use crate::config::{Process, Serve};
 use crate::failure::Failure;
 use deployment::{Deployments, Gate, Member, Start};
+use request::recordings::{Keeper, Recordings};
 use request::{Broadcast, Lease, Service};
 use runtime::{Clearing, Runtime};
 use server::admin::Access;
@@ -36,6 +38,8 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(3);
 const STATISTICS_INTERVAL: Duration = Duration::from_secs(60);
 /// How long a stop waits for new statistics.
 const LAST_STATISTICS: Duration = Duration::from_secs(1);
+/// How long a stop waits until the last recordings are stored.
+const LAST_RECORDINGS: Duration = Duration::from_secs(2);
 /// Pause between two deletions of expired answers and events.
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(600);
 /// Pause between two looks whether pages of this process can be swapped out now.
@@ -130,7 +134,7 @@ pub(crate) fn serve(config: &Serve) -> Result<(), Failure> {
             deployments
         }),
     };
-    Ok(run(process, database.clone(), start, Some(replaceable))?)
+    run(process, database.clone(), start, Some(replaceable))
 }
 
 /// How a process replaces its logic.
@@ -149,13 +153,15 @@ type MakeDeployments<'a> = dyn FnOnce(Arc<Service>, Option<Arc<Member>>) -> Arc<
 /// the logic is compiled in and cannot be replaced, and there is no admin API.
 ///
 /// # Errors
-/// Those of `start`, or a port cannot be opened.
+/// [`Failure::Setting`] if recordings cannot be kept as the flags say. Those of `start`, or a port cannot
+/// be opened.
 pub fn run(
     config: &Process,
     database: Arc<dyn Database>,
     start: impl Future<Output = anyhow::Result<Start>>,
     replaceable: Option<Replaceable<'_>>,
-) -> anyhow::Result<()> {
+) -> Result<(), Failure> {
+    let recordings = config.recordings(&*database)?;
     let mut workers = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = config.workers {
         workers.worker_threads(threads.into());
@@ -164,15 +170,17 @@ pub fn run(
         .enable_all()
         .build()
         .context("cannot start the worker threads")?;
-    let served = workers.block_on(run_until_stopped(config, database, start, replaceable));
+    let running = run_until_stopped(config, database, recordings, start, replaceable);
+    let served = workers.block_on(running);
     // Connections that were cut off may still execute a statement, which ends at its deadline.
     workers.shutdown_timeout(Duration::from_secs(1));
-    served
+    Ok(served?)
 }
 
 async fn run_until_stopped(
     config: &Process,
     database: Arc<dyn Database>,
+    recordings: Option<(Recordings, Option<Keeper>)>,
     start: impl Future<Output = anyhow::Result<Start>>,
     replaceable: Option<Replaceable<'_>>,
 ) -> anyhow::Result<()> {
@@ -212,7 +220,14 @@ async fn run_until_stopped(
         metrics.clone(),
         lease,
     );
-    let service = Arc::new(service.with_recordings(config.recordings()));
+    let (recordings, keeper) = recordings.unzip();
+    let service = Arc::new(service.with_recordings(recordings));
+    let (stop_keeping, stopped_keeping) = oneshot::channel::<()>();
+    let keeping = keeper.flatten().map(|keeper| {
+        tokio::spawn(keeper.run(async {
+            let _ = stopped_keeping.await;
+        }))
+    });
 
     let (deployments, access, clearing) = match replaceable {
         Some(replaceable) => (
@@ -271,6 +286,11 @@ async fn run_until_stopped(
     watch.abort();
     explaining.abort();
     statistics.abort();
+    drop(stop_keeping);
+    if let Some(keeping) = keeping {
+        // What cannot be stored in time is lost.
+        let _ = tokio::time::timeout(LAST_RECORDINGS, keeping).await;
+    }
     // No request runs any more. The next start then plans by what the tables have now.
     report_statistics(tokio::time::timeout(LAST_STATISTICS, database.analyze()).await);
     if let Some(clearing) = clearing {

@@ -26,7 +26,7 @@ pub(crate) use self::logs::directives as log_filter;
 use crate::failure::Failure;
 use crate::signature_file;
 use deployment::Bundled;
-use request::recordings::Recordings;
+use request::recordings::{Keeper, Recordings};
 use runtime::CodeCache;
 use server::admin::Access;
 use storage::{Database, Location};
@@ -240,12 +240,19 @@ impl Process {
         logs::init(&self.logs)
     }
 
-    /// Returns the store of recordings. `None`: nothing is recorded.
-    pub(crate) fn recordings(&self) -> Option<Recordings> {
-        self.recordings.store(self.limits.runtime())
+    /// Returns the store of recordings, and what keeps them beyond the memory. `None`: nothing is recorded.
+    ///
+    /// # Errors
+    /// [`Failure::Setting`] names the flag.
+    pub(crate) fn recordings(
+        &self,
+        database: &dyn Database,
+    ) -> Result<Option<(Recordings, Option<Keeper>)>, Failure> {
+        self.recordings.store(self.limits.runtime(), database)
     }
 
-    /// Returns the memory that requests, kept answers and an embedded database may take, in bytes.
+    /// Returns the memory that requests, kept answers, recordings and an embedded database may take, in
+    /// bytes.
     pub(crate) fn memory_bytes(&self) -> u64 {
         let database = match self.database.location {
             Location::Sqlite(_) | Location::Temporary => self.database.sqlite_memory.0 as u64,
@@ -254,6 +261,7 @@ impl Process {
         let requests = self.limits.requests_bytes();
         requests
             .saturating_add(self.limits.answers_bytes())
+            .saturating_add(self.recordings.memory_bytes())
             .saturating_add(database)
     }
 

@@ -6,7 +6,7 @@ import re
 from inventory import containers, hosts, name_of, of_kind, quantity, scale, seconds, size
 
 # Memory that the host needs in addition to the instances of its pool, and memory for compiling.
-HOST_BYTES = 96 << 20
+HOST_BYTES = 80 << 20
 COMPILE_BYTES = 128 << 20
 # Seconds that a process may take to exit after its drain.
 ENDING = 5
@@ -44,15 +44,26 @@ def listens_where_ports_are(objects):
                 yield f"{owner}: {name}={values[name]}, but the port is {ports[port]}"
 
 
+def kept_bytes(values):
+    """Returns the memory for kept answers and recordings."""
+    recordings = size(values.get("TASK_HOST_RECORDINGS") or "16MiB")
+    if values.get("TASK_HOST_RECORDINGS_KEPT"):
+        # Those that wait to be stored.
+        recordings += recordings // 4
+    if values.get("TASK_HOST_NO_RECORDINGS") == "true":
+        recordings = 0
+    return size(values.get("TASK_HOST_ANSWER_CACHE") or "32MiB") + recordings
+
+
 def memory_suffices(objects):
     for owner, _, container, values in hosts(objects):
         calls = int(values["TASK_HOST_MAX_CONCURRENCY"]) * size(values["TASK_HOST_MEMORY_LIMIT"])
         if (values.get("TASK_HOST_DATABASE") or "").startswith("sqlite:"):
             calls += size(values.get("TASK_HOST_SQLITE_MEMORY") or "256MiB")
-        calls += size(values.get("TASK_HOST_ANSWER_CACHE") or "32MiB")
+        calls += kept_bytes(values)
         limit = size(container["resources"]["limits"]["memory"])
         if calls + HOST_BYTES + COMPILE_BYTES > limit:
-            yield f"{owner}: requests, kept answers and SQLite may take {calls >> 20} MiB, too much for a limit of {limit >> 20} MiB"
+            yield f"{owner}: requests, kept answers, recordings and SQLite may take {calls >> 20} MiB, too much for a limit of {limit >> 20} MiB"
 
 
 def memory_is_never_swapped(objects):

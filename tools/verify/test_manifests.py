@@ -316,7 +316,7 @@ def test_the_hosts_of_the_compose_file_have_memory_that_is_never_swapped_and_eno
         assert service["memswap_limit"] == service["mem_limit"], name
         values = service["environment"]
         calls = int(values["TASK_HOST_MAX_CONCURRENCY"]) * inventory.size(values["TASK_HOST_MEMORY_LIMIT"])
-        needed = calls + hosting.HOST_BYTES + hosting.COMPILE_BYTES
+        needed = calls + hosting.kept_bytes(values) + hosting.HOST_BYTES + hosting.COMPILE_BYTES
         assert needed <= int(service["mem_limit"].removesuffix("m")) << 20, name
         assert service["ulimits"]["nofile"]["hard"] > connections, name
 

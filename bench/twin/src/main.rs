@@ -45,5 +45,5 @@ fn run(config: &Process) -> Result<(), Failure> {
     let _logs = config.start_logs()?;
     let database = config.open_database()?;
     let start = async { Ok(Start::of(revision::open(&*database).await?)) };
-    Ok(app::run(config, database.clone(), start, None)?)
+    app::run(config, database.clone(), start, None)
 }

@@ -2,7 +2,10 @@
 //!
 //! Each call is recorded while it runs. After almost every request the recording is dropped; only if
 //! the request failed or was slow it is kept here, as it is. The document is made when somebody asks
-//! for it, and texts are masked then: so a storm of failures costs little more than the failures.
+//! for it, and texts are masked then: so a storm of failures costs little more than the failures. If they are
+//! to outlive the process, a task stores them as documents ([`kept`]).
+
+mod kept;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -10,10 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
+pub use self::kept::Keeper;
+use self::kept::Keeping;
 use crate::recording::{Reason, Recorded, Recording};
 use crate::{Answer, Error};
 use runtime::Record;
+use storage::RecordingStore;
 
 /// Maximum number of recordings. Small ones would otherwise be many.
 const MAX_RECORDINGS: usize = 1000;
@@ -35,6 +42,8 @@ pub struct Settings {
 pub struct Recordings {
     settings: Settings,
     kept: Mutex<Kept>,
+    /// `None`: recordings end with the process.
+    keeping: Option<Keeping>,
 }
 
 #[derive(Default)]
@@ -54,7 +63,7 @@ struct Entry {
 }
 
 /// A recording in a list.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The request's id.
     pub request_id: String,
@@ -63,7 +72,7 @@ pub struct Summary {
     /// Why the recording was kept.
     pub reason: Reason,
     /// The route's method.
-    pub method: &'static str,
+    pub method: String,
     /// The route's path template.
     pub route: String,
     /// The status of the answer.
@@ -86,12 +95,46 @@ impl Recordings {
         (settings.bytes > 0).then(|| Recordings {
             settings,
             kept: Mutex::default(),
+            keeping: None,
         })
     }
 
     /// Whether texts are replaced when recordings are handed out.
     pub(crate) fn masks(&self) -> bool {
         !self.settings.mask.is_empty()
+    }
+
+    /// Keeps recordings in a store, too, each for `age`. The returned keeper stores them while it runs.
+    pub fn keep_in(&mut self, store: Arc<dyn RecordingStore>, age: Duration) -> Keeper {
+        let (keeping, keeper) = Keeping::new(store, age, &self.settings);
+        self.keeping = Some(keeping);
+        keeper
+    }
+
+    /// Returns the recordings in the store, the latest first, also those of earlier processes and, if
+    /// hosts share the database, of other hosts. Empty if none are stored.
+    ///
+    /// # Errors
+    /// Returns the store's error.
+    pub async fn stored(&self) -> Result<Vec<Summary>, storage::Error> {
+        match &self.keeping {
+            Some(keeping) => keeping.summaries().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Returns a recording from the store: JSON, with masked texts. `None` if it is not stored.
+    ///
+    /// # Errors
+    /// Returns the store's error.
+    pub async fn stored_document(
+        &self,
+        request_id: &str,
+    ) -> Result<Option<Vec<u8>>, storage::Error> {
+        match &self.keeping {
+            Some(keeping) => keeping.document(request_id).await,
+            None => Ok(None),
+        }
     }
 
     /// How calls are to be recorded.
@@ -130,11 +173,15 @@ impl Recordings {
             return;
         }
         let group = group(&recorded);
+        let recorded = Arc::new(recorded);
+        if let Some(keeping) = &self.keeping {
+            keeping.offer(&recorded, bytes);
+        }
         let mut kept = self.kept.lock();
         kept.bytes += bytes;
         *kept.groups.entry(group).or_default() += 1;
         kept.recordings.push_back(Entry {
-            recorded: Arc::new(recorded),
+            recorded,
             group,
             bytes,
         });
@@ -218,7 +265,7 @@ impl Summary {
             request_id: recorded.request.id.clone(),
             answered_at: recorded.answered_at,
             reason: recorded.reason,
-            method: recorded.route.method.as_str(),
+            method: recorded.route.method.as_str().to_owned(),
             route: recorded.route.path.clone(),
             status: match &recorded.outcome {
                 Ok(answer) => answer.status,
@@ -237,6 +284,7 @@ impl Summary {
 mod tests {
     use std::time::SystemTime;
 
+    use async_trait::async_trait;
     use bytes::Bytes;
 
     use super::*;
@@ -245,6 +293,7 @@ mod tests {
     use contract::{Access, Method, Route};
     use runtime::{Cost, Limits, Lines};
     use storage::Dialect;
+    use storage::recordings::StoredRecording;
 
     fn store(bytes: usize, slow: Option<Duration>) -> Recordings {
         let settings = Settings {
@@ -388,5 +437,92 @@ mod tests {
             })
             .is_none()
         );
+    }
+
+    /// Stores recordings in memory.
+    #[derive(Default)]
+    struct Stored(Mutex<Vec<StoredRecording>>);
+
+    #[async_trait]
+    impl RecordingStore for Stored {
+        async fn put(&self, batch: Vec<StoredRecording>, _: u64) -> Result<(), storage::Error> {
+            self.0.lock().extend(batch);
+            Ok(())
+        }
+
+        async fn summaries(&self, since: i64) -> Result<Vec<String>, storage::Error> {
+            let all = self.0.lock();
+            let latest = all.iter().rev().filter(|one| one.answered_at >= since);
+            Ok(latest.map(|one| one.summary.clone()).collect())
+        }
+
+        async fn document(&self, id: &str, _: i64) -> Result<Option<Vec<u8>>, storage::Error> {
+            let all = self.0.lock();
+            let found = all.iter().rev().find(|one| one.request_id == id);
+            Ok(found.map(|one| one.document.clone()))
+        }
+
+        async fn forget(&self, before: i64) -> Result<u64, storage::Error> {
+            let mut all = self.0.lock();
+            let count = all.len();
+            all.retain(|one| one.answered_at >= before);
+            Ok((count - all.len()) as u64)
+        }
+    }
+
+    fn now(id: &str) -> Recorded {
+        Recorded {
+            answered_at: SystemTime::now(),
+            ..recorded(id, "get", 10)
+        }
+    }
+
+    #[tokio::test]
+    async fn stored_recordings_are_those_that_were_recorded_until_the_stop() {
+        let day = Duration::from_secs(86_400);
+        let stored = Arc::new(Stored::default());
+        let mut recordings = store(1 << 20, None);
+        let keeper = recordings.keep_in(stored.clone(), day);
+        for number in 0..40 {
+            recordings.add(now(&format!("{number}")));
+        }
+        keeper.run(std::future::ready(())).await;
+        let listed = recordings.stored().await.expect("a list");
+        assert_eq!(listed, recordings.list());
+        let document = recordings.stored_document("7").await.expect("an answer");
+        let document = Recording::parse(&document.expect("a document"));
+        assert_eq!(document.ok(), recordings.get("7"));
+        assert_eq!(recordings.stored_document("other").await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn what_waits_to_be_stored_is_bounded() {
+        let stored = Arc::new(Stored::default());
+        let mut recordings = store(100_000, None);
+        let keeper = recordings.keep_in(stored.clone(), Duration::from_secs(60));
+        for number in 0..20 {
+            let large = now(&format!("{number}"));
+            let body = Bytes::from(vec![b' '; 10_000]);
+            let request = Request {
+                body,
+                ..large.request
+            };
+            recordings.add(Recorded { request, ..large });
+        }
+        keeper.run(std::future::ready(())).await;
+        assert_eq!(stored.0.lock().len(), 2, "a quarter of the memory");
+    }
+
+    #[tokio::test]
+    async fn recordings_that_are_too_old_are_not_listed() {
+        let stored = Arc::new(Stored::default());
+        let mut recordings = store(1 << 20, None);
+        let keeper = recordings.keep_in(stored.clone(), Duration::from_secs(60));
+        recordings.add(recorded("of 1970", "get", 0));
+        recordings.add(now("now"));
+        keeper.run(std::future::ready(())).await;
+        let listed = recordings.stored().await.expect("a list");
+        assert_eq!(listed.len(), 1);
+        assert_eq!(listed[0].request_id, "now");
     }
 }

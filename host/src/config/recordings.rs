@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use humantime::parse_duration;
 
-use request::recordings::{Recordings, Settings};
+use crate::failure::Failure;
+use request::recordings::{Keeper, Recordings, Settings};
 use server::ByteSize;
+use storage::Database;
 
 /// Which requests are recorded
 #[derive(Debug, clap::Args)]
@@ -27,6 +29,13 @@ pub struct Args {
     #[arg(long, env = "TASK_HOST_RECORD_SLOW", value_name = "DURATION", value_parser = parse_duration)]
     record_slow: Option<Duration>,
 
+    /// How long recordings are kept beyond the memory, such as 7d: in a file beside a SQLite database, or in
+    /// the host's tables of a PostgreSQL database, where all hosts find them. All together take as many bytes
+    /// there as --recordings says. Without it they end with the process.
+    #[arg(long, env = "TASK_HOST_RECORDINGS_KEPT", value_name = "DURATION", value_parser = parse_duration,
+        conflicts_with = "no_recordings")]
+    recordings_kept: Option<Duration>,
+
     /// Members whose texts are replaced by as many `x` when a recording is handed out, such as
     /// title,owner.email: in bodies, parameters and columns of these names, and wherever else the same
     /// texts occur. `*` replaces every text.
@@ -36,17 +45,59 @@ pub struct Args {
 }
 
 impl Args {
-    /// Returns a store of recordings for calls with these limits. `None`: nothing is recorded.
-    pub(crate) fn store(&self, limits: runtime::Limits) -> Option<Recordings> {
+    /// Returns a store of recordings for calls with these limits, and what keeps them beyond the memory if
+    /// that was asked for. `None`: nothing is recorded.
+    pub(crate) fn store(
+        &self,
+        limits: runtime::Limits,
+        database: &dyn Database,
+    ) -> Result<Option<(Recordings, Option<Keeper>)>, Failure> {
         if self.no_recordings {
-            return None;
+            return Ok(None);
         }
-        Recordings::new(Settings {
+        let recordings = Recordings::new(Settings {
             bytes: self.recordings.0,
             slow: self.record_slow,
             mask: self.record_mask.clone(),
             limits,
-        })
+        });
+        let wrong = |reason| Err(Failure::setting("--recordings-kept", reason));
+        match (recordings, self.recordings_kept) {
+            (None, Some(_)) => wrong("--recordings 0 records nothing that could be kept"),
+            (None, None) => Ok(None),
+            (Some(recordings), None) => Ok(Some((recordings, None))),
+            (Some(mut recordings), Some(age)) => match database.open_recordings() {
+                Ok(Some(store)) => {
+                    let keeper = recordings.keep_in(store, age);
+                    Ok(Some((recordings, Some(keeper))))
+                }
+                Ok(None) => wrong(
+                    "the database sqlite::memory: keeps nothing; give a --database that outlives \
+                     the process",
+                ),
+                // The service is worth more than its recordings.
+                Err(error) => {
+                    tracing::error!(
+                        "recordings are only in memory (--recordings-kept): {error}; move that \
+                         file away if it is damaged"
+                    );
+                    Ok(Some((recordings, None)))
+                }
+            },
+        }
+    }
+
+    /// Returns the memory that recordings may take, in bytes: also of those that wait to be stored.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let bytes = match self.no_recordings {
+            true => 0,
+            false => self.recordings.0 as u64,
+        };
+        let waiting = match self.recordings_kept {
+            Some(_) => bytes / 4,
+            None => 0,
+        };
+        bytes + waiting
     }
 }
 
@@ -60,7 +111,31 @@ fn member(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::member;
+    use clap::Parser as _;
+
+    use super::{Args, member};
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        recordings: Args,
+    }
+
+    fn memory_bytes(flags: &[&str]) -> u64 {
+        let line = [&["task-host"], flags].concat();
+        Command::parse_from(line).recordings.memory_bytes()
+    }
+
+    #[test]
+    fn recordings_take_memory_while_they_are_on_and_while_they_wait_to_be_stored() {
+        assert_eq!(memory_bytes(&[]), 16 << 20);
+        assert_eq!(memory_bytes(&["--recordings", "64MiB"]), 64 << 20);
+        assert_eq!(memory_bytes(&["--recordings-kept", "7d"]), 20 << 20);
+        assert_eq!(memory_bytes(&["--no-recordings"]), 0);
+        assert_eq!(memory_bytes(&["--recordings", "0"]), 0);
+        let both = ["task-host", "--no-recordings", "--recordings-kept", "7d"];
+        assert!(Command::try_parse_from(both).is_err());
+    }
 
     #[test]
     fn a_member_is_a_name_or_names_joined_by_dots() {

@@ -1,13 +1,15 @@
 //! What an engine provides: a database, and a transaction on it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
 use crate::transfer::{Import, Manifest, TransferError};
 use crate::{
-    Budget, Dialect, Error, Event, Failure, Feed, MigrationError, Recorded, Registry, Replicas,
-    Rows, Seen, SlowStatement, Stats, StorageFault, Usage, Value,
+    Budget, Dialect, Error, Event, Failure, Feed, MigrationError, OpenError, Recorded,
+    RecordingStore, Registry, Replicas, Rows, Seen, SlowStatement, Stats, StorageFault, Usage,
+    Value,
 };
 use contract::{Access, Migration};
 
@@ -94,6 +96,15 @@ pub trait Database: Send + Sync + 'static {
 
     /// Returns the events that committed transactions have published.
     fn feed(&self) -> &dyn Feed;
+
+    /// Opens the place of recordings that outlive this process, and creates it if it is missing.
+    /// Returns `None` if the database does not outlive it either. Blocks for a moment.
+    ///
+    /// # Errors
+    /// Returns [`OpenError`] if the place cannot be used. The database can.
+    fn open_recordings(&self) -> Result<Option<Arc<dyn RecordingStore>>, OpenError> {
+        Ok(None)
+    }
 
     /// Begins to fill the logic's tables with a copy from another database. Nobody else writes
     /// until it ends.

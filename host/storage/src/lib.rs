@@ -15,6 +15,7 @@
 //! | the logic's events | [`Transaction::publish`], [`Feed`] |
 //! | stored components and deployments | [`Registry`] |
 //! | the hosts that share a database | [`Replicas`] |
+//! | recordings that outlive a process | [`RecordingStore`], [`Database::open_recordings`] |
 //! | copies of the logic's data | [`transfer`], [`export`], [`view`], [`backup`], [`Database::import`] |
 //! | which statements were slow, and why | [`Transaction::take_slow`], [`Database::explain`] |
 //! | whether what was read is unchanged | [`Recorded`], [`Transaction::repeats`], [`Seen`], [`Database::unchanged`] |
@@ -54,6 +55,7 @@ mod migration;
 pub mod postgres;
 mod queue;
 mod recorded;
+pub mod recordings;
 pub mod registry;
 pub mod replicas;
 mod rules;
@@ -76,6 +78,7 @@ pub use self::feed::{Cursor, Feed, Published};
 pub use self::location::{Location, LocationError};
 pub use self::migration::continues;
 pub use self::recorded::{Digest, Found, Recorded};
+pub use self::recordings::RecordingStore;
 pub use self::registry::Registry;
 pub use self::replicas::Replicas;
 pub use self::seen::Seen;

@@ -32,6 +32,7 @@ mod migrate;
 mod plan;
 mod policy;
 mod pool;
+mod recordings;
 mod registry;
 mod replicas;
 mod setup;

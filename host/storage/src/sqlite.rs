@@ -29,6 +29,7 @@ mod heap;
 mod place;
 mod policy;
 mod pool;
+mod recordings;
 mod registry;
 mod schema;
 mod statement;

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::client::encode;
-use crate::harness::{Host, Setup, built};
+use crate::harness::{Host, Setup, built, run, task_host};
 
 /// Waits for the first log line of the request with that id for which `wanted` holds.
 #[track_caller]
@@ -206,4 +206,40 @@ fn a_problem_with_a_status_of_500_or_more_is_logged_with_its_title_and_detail() 
         line["span"]["http.route"], "/naughty/wrong-status",
         "{line}"
     );
+}
+
+#[test]
+fn operators_read_the_log_lines_of_a_request_and_how_often_it_failed() {
+    let host = Setup::counter().start();
+    for id in ["first", "second", "third"] {
+        assert_eq!(send(&host, "GET", "/naughty/trap", id), 500);
+    }
+    let path = "/admin/log?request=second&level=error";
+    let lines = host.admin("GET", path).send().expect(200).json();
+    let lines = lines.as_array().expect("a list");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(lines[0]["request_id"], "second");
+    assert_eq!(lines[0]["fields"]["fault.kind"], "logic-trapped");
+    let message = lines[0]["message"].as_str().expect("a message");
+    assert!(message.contains("unreachable"), "{message}");
+
+    let groups = host.admin("GET", "/admin/failures/groups").send();
+    let groups = groups.expect(200).json();
+    let group = &groups["groups"][0];
+    assert_eq!([&group["count"], &groups["others"]], [3, 0], "{groups}");
+    assert_eq!(group["request_id"], "third");
+    assert_eq!(group["recorded"], true);
+    let place = group["place"].as_str().expect("a place");
+    assert!(place.contains("naughty"), "{place}");
+    let mut command = task_host();
+    let admin = format!("http://{}", host.admin_address);
+    command.args(["failures", "--to", &admin]);
+    let listed = run(command);
+    assert_eq!(listed.code, Some(0), "{listed:#?}");
+    let words = listed
+        .stdout
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(words.contains("task-host replay third"), "{words}");
 }

@@ -374,3 +374,39 @@ fn recordings_are_listed_and_bounded_and_can_be_turned_off() {
     let detail = problem["detail"].as_str().unwrap_or_default();
     assert!(detail.contains("--no-recordings"), "{problem}");
 }
+
+#[test]
+fn kept_recordings_survive_a_restart_and_can_be_replayed() {
+    let setup = Setup::counter().variable("TASK_HOST_RECORDINGS_KEPT", "1h");
+    let mut host = setup.start();
+    send(&host, "POST", "/naughty/write-then-trap", "before", 500);
+    let before = recording(&host, "before");
+    host.terminate();
+    assert!(host.wait().success());
+    drop(host);
+
+    let host = setup.start();
+    assert_eq!(recording(&host, "before"), before);
+    let (code, report) = replayed(&recording(&host, "before"), "counter.wasm");
+    assert_eq!(code, Some(0), "{report}");
+    send(&host, "POST", "/naughty/write-then-trap", "after", 500);
+    let ids = || {
+        let list = host.admin("GET", "/admin/recordings").send().expect(200);
+        crate::harness::column(&list.json(), "request_id")
+    };
+    assert_eq!(ids(), ["after", "before"], "each once, the latest first");
+    // A recording that is too old is gone.
+    drop(host);
+    let host = setup.variable("TASK_HOST_RECORDINGS_KEPT", "1us").start();
+    let path = "/admin/recordings/before";
+    host.admin("GET", path).send().problem(404, "not-found");
+}
+
+#[test]
+fn recordings_cannot_be_kept_where_nothing_is_kept() {
+    let kept = || Setup::counter().flag("--recordings-kept", "1h");
+    let refused = kept().database("sqlite::memory:").refused();
+    refused.says(2, &["--recordings-kept", "sqlite::memory:"]);
+    let refused = kept().flag("--recordings", "0").refused();
+    refused.says(2, &["--recordings-kept", "--recordings 0"]);
+}

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use bytes::Bytes;
-use serde::Serialize;
+use schemars::{JsonSchema, schema_for};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -35,8 +35,8 @@ pub(super) async fn component(
 /// Reads an order. Unlike the service's API, this rejects unknown members, because an order with
 /// `dryrun` instead of `dry_run` would change production.
 ///
-/// `T` must serialize every member that it deserializes: that is how unknown members are found.
-pub(super) async fn order<T: DeserializeOwned + Serialize>(
+/// The schema of `T` names the members that are known.
+pub(super) async fn order<T: DeserializeOwned + JsonSchema>(
     shared: &Shared,
     headers: &HeaderMap,
     body: Body,
@@ -46,7 +46,7 @@ pub(super) async fn order<T: DeserializeOwned + Serialize>(
 }
 
 /// Reads an order. An empty body counts as `{}`.
-pub(super) async fn optional_order<T: DeserializeOwned + Serialize>(
+pub(super) async fn optional_order<T: DeserializeOwned + JsonSchema>(
     shared: &Shared,
     headers: &HeaderMap,
     body: Body,
@@ -59,7 +59,7 @@ pub(super) async fn optional_order<T: DeserializeOwned + Serialize>(
     order(shared, headers, body).await
 }
 
-fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, ProblemResponse> {
+fn parse<T: DeserializeOwned + JsonSchema>(bytes: &[u8]) -> Result<T, ProblemResponse> {
     let order = serde_json::from_slice::<T>(bytes).map_err(|error| {
         if error.is_data() {
             invalid("#", error.to_string())
@@ -70,8 +70,10 @@ fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, ProblemResp
     // This also rejects arrays, which serde reads as records.
     let given = serde_json::from_slice::<Map<String, Value>>(bytes)
         .map_err(|_| invalid("#", "an object is expected"))?;
-    let known = serde_json::to_value(&order).unwrap_or_default();
-    if let Some(unknown) = given.keys().find(|name| known.get(name).is_none()) {
+    let schema = schema_for!(T);
+    let known = schema.get("properties");
+    let is_known = |name: &str| known.is_some_and(|known| known.get(name).is_some());
+    if let Some(unknown) = given.keys().find(|name| !is_known(name)) {
         let pointer = unknown.replace('~', "~0").replace('/', "~1");
         return Err(invalid(format!("#/{pointer}"), "there is no such member"));
     }

@@ -224,13 +224,13 @@ fn paths() -> Value {
         },
         "/admin/recordings": {
             "get": operation("recordings.list", "host", "List recordings of requests that failed or were slow",
-                &["404"], ("200", ok("The recordings, the latest first.", list_of("Recording")))),
+                &["404", "503"], ("200", ok("The recordings, the latest first.", list_of("Recording")))),
         },
         "/admin/recordings/{id}": {
             "parameters": [path("id", "A request's id.", json!({"type": "string"}))],
             "get": with(
                 operation("recordings.get", "host", "Return a recording for `task-host replay`",
-                    &["404"], ("200", ok("The recording. Its member `version` is the version of its format.",
+                    &["404", "503"], ("200", ok("The recording. Its member `version` is the version of its format.",
                         json!({"type": "object"})))),
                 json!({"description": "It has what the client sent and what the database returned, with \
                     the texts of the members in `--record-mask` replaced. The audit log has a line for \

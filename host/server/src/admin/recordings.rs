@@ -1,11 +1,15 @@
 //! Recordings of requests that failed or were slow, and the examples of the latest rehearsal. They hold what
 //! clients sent and what the database returned, so each answer that has them leaves an audit line.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
-use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,7 +57,14 @@ pub struct RecordingSummary {
 /// `GET /admin/recordings`.
 pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Result<Response, ProblemResponse> {
     let recordings = shared.app.api.recordings().ok_or_else(off)?;
-    let list: Vec<_> = recordings.list().into_iter().map(summary).collect();
+    let mut list = recordings.list();
+    let stored = recordings.stored().await.map_err(AdminError::from)?;
+    let here: HashSet<_> = list.iter().map(key).collect();
+    let elsewhere = stored.into_iter().filter(|of| !here.contains(&key(of)));
+    let elsewhere: Vec<_> = elsewhere.collect();
+    list.extend(elsewhere);
+    list.sort_by_key(|of| std::cmp::Reverse(of.answered_at));
+    let list: Vec<_> = list.into_iter().map(summary).collect();
     Ok(json(StatusCode::OK, &list))
 }
 
@@ -67,14 +78,27 @@ pub(super) async fn get(
     let id = id.map(|Path(id)| id).unwrap_or_default();
     action.set_recording(&id);
     let recordings = shared.app.api.recordings().ok_or_else(off)?;
-    let recording = recordings.get(&id).ok_or_else(|| {
+    if let Some(recording) = recordings.get(&id) {
+        return Ok(json(StatusCode::OK, &recording));
+    }
+    let stored = recordings.stored_document(&id).await;
+    let stored = stored.map_err(AdminError::from)?.ok_or_else(|| {
         AdminError::NotFound(format!(
             "No recording of the request {id} is kept. Only requests that failed with 5xx in the logic, or \
-             were slow (--record-slow), are kept, in the memory of the host that answered (--recordings), \
-             until it restarts."
+             were slow (--record-slow), are kept, in the memory of the host that answered (--recordings) \
+             until it restarts, or longer with --recordings-kept."
         ))
     })?;
-    Ok(json(StatusCode::OK, &recording))
+    let mut response = Response::new(Body::from(stored));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// What tells recordings apart: clients may use an id twice.
+fn key(of: &Summary) -> (String, SystemTime) {
+    (of.request_id.clone(), of.answered_at)
 }
 
 /// `GET /admin/rehearsal`.
@@ -111,7 +135,7 @@ fn summary(of: Summary) -> RecordingSummary {
             Reason::Slow => "slow",
         }
         .to_owned(),
-        method: of.method.to_owned(),
+        method: of.method,
         route: of.route,
         status: of.status,
         code: of.code,

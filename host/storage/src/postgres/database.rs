@@ -9,12 +9,13 @@ use super::answers;
 use super::config::Config;
 use super::engine::Engine;
 use super::pool::Pool;
+use super::recordings::RecordingTable;
 use super::transaction::{Mode, PostgresTransaction};
 use super::transfer::import::PostgresImport;
 use crate::transfer::{Import, Manifest, TransferError};
 use crate::{
-    Budget, Database, Dialect, Error, Feed, OpenError, Registry, Replicas, Stats, Transaction,
-    Value,
+    Budget, Database, Dialect, Error, Feed, OpenError, RecordingStore, Registry, Replicas, Stats,
+    Transaction, Value,
 };
 use contract::Access;
 
@@ -107,6 +108,12 @@ impl Database for Postgres {
 
     async fn forget_answers(&self, age: Duration) -> Result<u64, Error> {
         answers::forget(&self.engine, age).await
+    }
+
+    fn open_recordings(&self) -> Result<Option<Arc<dyn RecordingStore>>, OpenError> {
+        Ok(Some(Arc::new(RecordingTable {
+            engine: self.engine.clone(),
+        })))
     }
 
     fn registry(&self) -> &dyn Registry {

@@ -9,13 +9,14 @@ use rusqlite::Connection;
 use super::blocking::run_blocking;
 use super::config::Config;
 use super::engine::Engine;
+use super::recordings::RecordingFile;
 use super::schema;
 use super::transaction::SqliteTransaction;
 use super::transfer::import::SqliteImport;
 use crate::transfer::{Import, Manifest, TransferError};
 use crate::{
-    Budget, Database, Dialect, Error, Feed, OpenError, Registry, Replicas, Seen, Stats,
-    StorageFault, Transaction, Value,
+    Budget, Database, Dialect, Error, Feed, OpenError, RecordingStore, Registry, Replicas, Seen,
+    Stats, StorageFault, Transaction, Value,
 };
 use contract::Access;
 
@@ -215,6 +216,14 @@ impl Database for Sqlite {
         let budget = Budget::of_host(EXPLAIN_TIME, EXPLAIN_TIME);
         let mut transaction = self.transaction(Access::Read, false, budget).await?;
         transaction.explain(statement)
+    }
+
+    fn open_recordings(&self) -> Result<Option<Arc<dyn RecordingStore>>, OpenError> {
+        let file = &self.engine.file;
+        if file.is_temporary() {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(RecordingFile::open(file.path())?)))
     }
 
     async fn import(&self, manifest: &Manifest) -> Result<Box<dyn Import>, TransferError> {

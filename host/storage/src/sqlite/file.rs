@@ -135,6 +135,11 @@ impl DatabaseFile {
         &self.path
     }
 
+    /// Returns whether the file is removed when it is closed.
+    pub(super) fn is_temporary(&self) -> bool {
+        self._directory.is_some()
+    }
+
     /// Opens the write-ahead log. It stays the same file while a connection is open.
     ///
     /// # Errors

@@ -37,6 +37,7 @@ mod files;
 mod migrations;
 mod postgres;
 mod proofs;
+mod recordings;
 mod registry;
 mod snapshots;
 mod statements;

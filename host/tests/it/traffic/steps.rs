@@ -110,9 +110,9 @@ fn a_share_that_an_operator_sets_ends_the_steps() {
     let component = write_component(&setup, &new().build());
     let flags = ["--canary", "30%,60%", "--every", "1h"];
     deploy(&host, &component, &flags).says(0, &["step 1 of 2, for 1h at least"]);
-    eventually("the canary is judged", || {
-        let step = &status(&host)["verdict"]["step"];
-        (!step.is_null()).then_some(())
+    eventually("the first step is judged", || {
+        let step = status(&host)["verdict"]["step"].clone();
+        (step["next_percent"] == 60.0).then_some(())
     });
     run_command(&host, &["status"]).says(0, &["… 30 %", "○ 60 %", "then 60 %"]);
     run_successfully(&host, &["promote", "--canary", "45%"]);

@@ -122,6 +122,15 @@ async fn the_steps_of_a_canary_rise_and_take_a_time() {
         "promote_by_itself": true});
     let reply = order(&router, "POST /admin/deployments", &body.to_string()).await;
     assert_eq!(reply.status, 202, "one share may be promoted by itself");
+    let body = json!({"digest": DIGEST, "canary_percent": 10, "canary_steps": [],
+        "canary_step_ms": null, "promote_by_itself": false, "message": null});
+    let reply = order(&router, "POST /admin/deployments", &body.to_string()).await;
+    assert_eq!(
+        reply.status,
+        202,
+        "a default may be given: {}",
+        reply.json()
+    );
 }
 
 #[tokio::test]
