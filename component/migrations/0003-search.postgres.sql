@@ -1,17 +1,7 @@
--- The terms of new tasks, one row for each task. The logic moves them into task_terms, hundreds of tasks
--- at a time: a row of task_terms for each word of one task would change almost as many pages.
--- A task has its terms either here or in task_terms.
-create table task_terms_new (
-    task_id bigint primary key,
-    -- Netstrings, as in tasks.tags.
-    terms text collate "C" not null
-);
-
 -- At most one row. Without a row, all tasks have the terms of this logic. With a row there are tasks of
 -- earlier logic, whose terms have accents. The logic adds the terms without accents to the tasks with an
 -- id up to indexing_to, and has done so up to indexed_to. Until that begins, indexing_to is the largest
--- number, and all logic writes the earlier terms, directly into task_terms: earlier logic may serve, too,
--- and could not find others.
+-- number, and all logic writes the earlier terms: earlier logic may serve, too, and could not find others.
 create table task_terms_state (
     indexed_to bigint not null,
     indexing_to bigint not null
