@@ -1,3 +1,12 @@
+-- The terms of tasks that wait, one row for each task. Only an import from SQLite adds rows, where new tasks
+-- wait: see the migration there. The logic moves them into task_terms. A task has its terms either here or
+-- in task_terms.
+create table task_terms_new (
+    task_id bigint primary key,
+    -- Netstrings, as in tasks.tags.
+    terms text collate "C" not null
+);
+
 -- At most one row. Without a row, all tasks have the terms of this logic. With a row there are tasks of
 -- earlier logic, whose terms have accents. The logic adds the terms without accents to the tasks with an
 -- id up to indexing_to, and has done so up to indexed_to. Until that begins, indexing_to is the largest

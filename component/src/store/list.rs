@@ -818,12 +818,16 @@ impl Sql {
                 let array = Array::of_texts(terms.iter().map(String::as_str));
                 let array = self.named(array.into_value());
                 let has_term = arrays::is_in(self.dialect, "term", &array);
-                let _ = write!(
-                    self.text,
-                    " and (exists (select 1 from task_terms where task_id = tasks.id and {has_term}) \
-                     or exists (select 1 from task_terms where task_id = -tasks.id and {has_term}) \
-                     or {waiting})"
-                );
+                // The offset keeps PostgreSQL from reading all rows with the term into a hash table
+                // first: a page needs few of them.
+                let probe = |id: &str| {
+                    format!(
+                        "exists (select 1 from task_terms where task_id = {id} and {has_term} \
+                         limit 1 offset 0)"
+                    )
+                };
+                let (own, earlier) = (probe("tasks.id"), probe("-tasks.id"));
+                let _ = write!(self.text, " and ({own} or {earlier} or {waiting})");
             }
             sets => {
                 let mut array = Array::new();

@@ -6,8 +6,8 @@
 //! terms of all waiting tasks into the index. A search reads the waiting tasks, too ([`waiting`]). A task has
 //! its terms in one of the tables, never in both.
 //!
-//! On PostgreSQL no task waits: all writes would read and write the same page of that table, and
-//! serializable transactions that do so conflict.
+//! On PostgreSQL no new task waits: all writes would read and write the same page of that table, and
+//! serializable transactions that do so conflict. Only an import from SQLite brings tasks that wait.
 //!
 //! While a database has the terms of earlier logic ([`State`]), no task waits, and both kinds of logic
 //! write the same rows. In these, a folded term has the negative id of its task, and every other term
@@ -70,15 +70,10 @@ pub fn add(platform: &mut impl Platform, tasks: &[Task]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether new tasks wait, at least some.
-fn some_wait(platform: &impl Platform) -> bool {
-    platform.dialect() == Dialect::Sqlite
-}
-
 /// Makes a new task wait. Returns whether it does: not if its terms are large, or if earlier logic may
 /// have to find it.
 fn wait(platform: &mut impl Platform, id: i64, terms: &[String]) -> Result<bool, Error> {
-    if !some_wait(platform) {
+    if platform.dialect() == Dialect::Postgres {
         return Ok(false);
     }
     let terms = lists::write_tags(terms);
@@ -99,9 +94,6 @@ fn wait(platform: &mut impl Platform, id: i64, terms: &[String]) -> Result<bool,
 /// # Errors
 /// Returns [`Error::Database`] if a statement fails, and [`Error::Corrupt`] if a row is not a task.
 pub fn merge(platform: &mut impl Platform) -> Result<(), Error> {
-    if !some_wait(platform) {
-        return Ok(());
-    }
     let mut pairs = Vec::new();
     for (id, terms) in waiting(platform)?.tasks {
         pairs.extend(lists::members(&terms).map(|term| (term.to_owned(), id)));
@@ -163,9 +155,6 @@ pub fn remove(platform: &mut impl Platform, task: &Task) -> Result<(), Error> {
 }
 
 fn remove_waiting(platform: &mut impl Platform, id: i64) -> Result<bool, Error> {
-    if !some_wait(platform) {
-        return Ok(false);
-    }
     let statement = "delete from task_terms_new where task_id = $1";
     Ok(platform.execute(statement, &[Value::Integer(id)])? == 1)
 }
@@ -263,13 +252,8 @@ pub struct Waiting {
 /// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if a row is not a task.
 pub fn waiting(platform: &mut impl Platform) -> Result<Waiting, Error> {
     // No task has the id 0.
-    let statement = match some_wait(platform) {
-        true => {
-            "select task_id, terms from task_terms_new \
-             union all select 0, '' from task_terms_state"
-        }
-        false => "select cast(0 as bigint), '' from task_terms_state",
-    };
+    let statement = "select task_id, terms from task_terms_new \
+                     union all select 0, '' from task_terms_state";
     let rows = platform.query(statement, &[])?;
     let rows = Table::new(&rows)?.rows();
     let mut waiting = Waiting {

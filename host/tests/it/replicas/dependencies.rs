@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::client::{Client, Outcome, RequestSpec};
 
 /// Number of live tasks from which on some are deleted.
-const ENOUGH_TASKS: usize = 8;
+const ENOUGH_TASKS: usize = 4;
 /// Number of tasks in the ring.
 const RING: usize = 4;
 
