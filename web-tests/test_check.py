@@ -52,7 +52,7 @@ def test_an_error_is_shown_when_the_user_leaves_the_field_and_nothing_is_kept(pa
             .filter(({ name }) => new URL(name).pathname === "/tasks" && !new URL(name).search)
             .map(({ startTime }) => startTime)"""
     )
-    assert len(starts) >= 4
+    assert len(starts) >= 2
     assert all(later - earlier > 950 for earlier, later in zip(starts, starts[1:])), starts
 
     assert host.tasks() == []
