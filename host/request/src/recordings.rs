@@ -3,7 +3,7 @@
 //! Each call is recorded while it runs. After almost every request the recording is dropped; only if
 //! the request failed or was slow it is kept here, as it is. The document is made when somebody asks
 //! for it, and texts are masked then: so a storm of failures costs little more than the failures. If they are
-//! to outlive the process, a task stores them as documents ([`kept`]).
+//! to outlive the process, a task stores them as documents (`recordings/kept.rs`).
 
 mod kept;
 
