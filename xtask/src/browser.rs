@@ -55,9 +55,6 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
     pytest
         .current_dir(workspace.root.join("web-tests"))
         .args(["-B", "-m", "pytest"])
-        // Two browsers, since a test mostly waits for one. `-- -n0` runs the tests in this process, for a debugger.
-        .args(["--numprocesses", "auto", "--maxprocesses", "2"])
-        .args(["--dist", "loadfile"])
         .env(VARIABLE, browser)
         .env("TASK_HOST_TEST_BINARY", workspace.host_binary("debug"))
         .env("TASK_HOST_TEST_COMPONENTS", workspace.components());
