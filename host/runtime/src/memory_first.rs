@@ -80,7 +80,7 @@ pub(super) fn with_memory_first(component: &[u8]) -> Option<MemoryFirst> {
 }
 
 /// Returns `None` if the component is not valid. The code of functions is not looked at: nothing here changes it, and
-/// the compiler checks it in any case, on all cores and together with its limit of memory. Alone it can take minutes.
+/// the compiler checks it in any case, on all cores and together with its limit of memory. Alone it took more than ten seconds for a component of 700 KB.
 fn check(component: &[u8]) -> Option<()> {
     let mut parser = Parser::new(0);
     parser.set_features(WasmFeatures::all());
