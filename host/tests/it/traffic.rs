@@ -4,6 +4,7 @@
 //! it.
 
 mod canary;
+mod kept;
 mod load;
 mod schema;
 mod shadow;
