@@ -22,8 +22,7 @@ use crate::rehearsal::{Example, Examples, Found, Observed, Part, Report, Tally};
 use crate::samples::Sample;
 use crate::{Error, Fault, Revision};
 use contract::{Access, Migration, RouteIndex};
-use runtime::Record;
-use storage::Transaction;
+use storage::{Effects, Transaction};
 
 const BUSY: &str = "the host or the database was busy";
 const INTERRUPTED: &str = "the active logic took too long, or another transaction was in the way";
@@ -344,7 +343,10 @@ impl<'a> Rehearsing<'a> {
         let request = &case.sample.request;
         let prepared = match PreparedRequest::read(revision, route, request, begun) {
             Ok(prepared) => prepared,
-            Err(error) => return (Some(stage), Observed::of(&Err(error), None)),
+            Err(error) => {
+                let observed = Observed::of(&Err(error), &Effects::default());
+                return (Some(stage), observed);
+            }
         };
         // The span tells these log lines apart from those of real requests.
         let span = tracing::info_span!(
@@ -354,12 +356,7 @@ impl<'a> Rehearsing<'a> {
         );
         let lives = self.service.metrics.instance_lives();
         let clock_and_seed = Some(case.clock_and_seed);
-        let mut call =
-            span.in_scope(|| self.service.call(stage.transaction, begun, clock_and_seed));
-        call.record = Record {
-            results: true,
-            ..Record::default()
-        };
+        let call = span.in_scope(|| self.service.call(stage.transaction, begun, clock_and_seed));
         let finished = prepared.invocation.run(call).instrument(span).await;
         drop(lives);
         let mut transaction = finished.transaction;
@@ -371,13 +368,14 @@ impl<'a> Rehearsing<'a> {
             Ok(Err(problem)) => Err(problem),
             Err(interruption) => Err(interruption.into()),
         };
-        if case.access == Access::Write
-            && answered.is_ok()
-            && let Err(error) = transaction.check().await
-        {
-            answered = Err(error.into());
+        let mut effects = Effects::default();
+        if case.access == Access::Write && answered.is_ok() {
+            match checked(&mut *transaction).await {
+                Ok(checked) => effects = checked,
+                Err(error) => answered = Err(error.into()),
+            }
         }
-        let observed = Observed::of(&answered, finished.recording.as_deref());
+        let observed = Observed::of(&answered, &effects);
         let stage = match transaction.undo().await {
             Ok(()) => Some(Stage {
                 transaction,
@@ -395,6 +393,12 @@ impl Stage<'_> {
         let deadline = self.transaction.deadline();
         deadline.saturating_duration_since(Instant::now())
     }
+}
+
+/// Checks what a commit would check, and returns what it would keep.
+async fn checked(transaction: &mut dyn Transaction) -> Result<Effects, storage::Error> {
+    transaction.check().await?;
+    transaction.effects().await
 }
 
 /// Lets cases run again, in another transaction.
