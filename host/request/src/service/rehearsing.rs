@@ -67,20 +67,17 @@ struct Stage<'a> {
 impl Service {
     /// Whether there are sampled requests.
     pub fn has_samples(&self) -> bool {
-        let samples = self.samples.as_ref();
-        samples.is_some_and(|samples| !samples.pick(1).is_empty())
+        let recordings = self.recordings();
+        recordings.is_some_and(|recordings| !recordings.samples().pick(1).is_empty())
     }
 
     /// Runs at most `most` sampled requests on the active and on a new revision, and compares them. Begins
     /// no request after `time`. Clients notice nothing: what is written is undone, and no write of others
     /// waits longer than it may wait for another request.
     ///
-    /// `None`: requests are not sampled, or there are none yet.
+    /// `None`: requests are not sampled, or there are none yet to the routes of the active revision.
     pub async fn rehearse(&self, new: &Revision, most: usize, time: Duration) -> Option<Report> {
-        let samples = self.samples.as_ref()?.pick(most);
-        if samples.is_empty() {
-            return None;
-        }
+        let samples = self.recordings()?.samples().pick(usize::MAX);
         let active = self.active();
         let is_new = |migration: &Migration| {
             let mut applied = active.description.migrations.iter();
@@ -95,7 +92,12 @@ impl Service {
             lost: 0,
             tally: Tally::default(),
         };
-        rehearsing.run(&samples, Instant::now() + time).await;
+        let cases = samples.iter().filter_map(|sample| rehearsing.case(sample));
+        let cases: VecDeque<Case> = cases.take(most).collect();
+        if cases.is_empty() {
+            return None;
+        }
+        rehearsing.run(cases, Instant::now() + time).await;
         let (report, examples) = rehearsing.tally.report();
         *self.examples.lock() = Some(Arc::new(Examples {
             active: active.digest.clone(),
@@ -112,9 +114,7 @@ impl Service {
 }
 
 impl<'a> Rehearsing<'a> {
-    async fn run(&mut self, samples: &[Arc<Sample>], until: Instant) {
-        let cases = samples.iter().filter_map(|sample| self.case(sample));
-        let mut waiting: VecDeque<Case> = cases.collect();
+    async fn run(&mut self, mut waiting: VecDeque<Case>, until: Instant) {
         while !waiting.is_empty() {
             let ended = match Instant::now() < until {
                 true => self.round(&mut waiting).await,
