@@ -66,7 +66,7 @@ pub fn svg(outcomes: &[Outcome]) -> String {
 
 fn color(kind: Kind) -> &'static str {
     match kind {
-        Kind::Host | Kind::HostWithoutSync => "#3565b8",
+        Kind::Host | Kind::HostWithoutSync | Kind::HostWithoutRecordings => "#3565b8",
         Kind::Twin => "#7a8aa0",
         Kind::FastApi | Kind::Flask | Kind::WasmtimeServe => "#c4cbd6",
     }

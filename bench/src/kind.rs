@@ -7,6 +7,8 @@ pub enum Kind {
     Host,
     /// task-host that does not wait for the disk.
     HostWithoutSync,
+    /// task-host that neither records nor samples requests.
+    HostWithoutRecordings,
     /// The native twin: the host with the logic compiled in.
     Twin,
     /// FastAPI under uvicorn, on the same tables. It only reads.
@@ -23,6 +25,7 @@ impl Kind {
         match self {
             Kind::Host => "host",
             Kind::HostWithoutSync => "host-without-sync",
+            Kind::HostWithoutRecordings => "host-without-recordings",
             Kind::Twin => "twin",
             Kind::FastApi => "fastapi",
             Kind::Flask => "flask",
@@ -35,6 +38,7 @@ impl Kind {
         match self {
             Kind::Host => "host",
             Kind::HostWithoutSync => "host, syncs off",
+            Kind::HostWithoutRecordings => "host, recordings off",
             Kind::Twin => "native twin",
             Kind::FastApi => "FastAPI",
             Kind::Flask => "Flask",
@@ -47,6 +51,7 @@ impl Kind {
         match self {
             Kind::Host => "host",
             Kind::HostWithoutSync => "without_sync",
+            Kind::HostWithoutRecordings => "without_recordings",
             Kind::Twin => "native",
             Kind::FastApi => "fastapi",
             Kind::Flask => "flask",
@@ -56,6 +61,9 @@ impl Kind {
 
     /// Whether the server is part of this project: the host or the twin.
     pub fn is_own(self) -> bool {
-        matches!(self, Kind::Host | Kind::HostWithoutSync | Kind::Twin)
+        matches!(
+            self,
+            Kind::Host | Kind::HostWithoutSync | Kind::HostWithoutRecordings | Kind::Twin
+        )
     }
 }

@@ -93,7 +93,7 @@ impl Setup {
     /// Whether a server is installed and supports the database.
     pub fn has(&self, kind: Kind, engine: Engine) -> bool {
         match kind {
-            Kind::Host | Kind::HostWithoutSync => true,
+            Kind::Host | Kind::HostWithoutSync | Kind::HostWithoutRecordings => true,
             // Its logic is synchronous, and only SQLite has synchronous statements.
             Kind::Twin => engine == Engine::Sqlite,
             Kind::FastApi | Kind::Flask => self.peers.frameworks.is_some(),
@@ -161,7 +161,7 @@ impl Setup {
                 return Ok(self.peers.wasmtime_serve(wasmtime, api));
             }
             (Kind::Twin, _) => Command::new(&self.twin),
-            (Kind::Host | Kind::HostWithoutSync, _) => {
+            (Kind::Host | Kind::HostWithoutSync | Kind::HostWithoutRecordings, _) => {
                 let mut host = Command::new(&self.host);
                 host.arg("serve");
                 host.arg("--component").arg(&self.component);
@@ -172,9 +172,11 @@ impl Setup {
                 host
             }
         };
-        if kind == Kind::HostWithoutSync {
-            command.arg("--unsafe-no-sync");
-        }
+        command.args(match kind {
+            Kind::HostWithoutSync => Some("--unsafe-no-sync"),
+            Kind::HostWithoutRecordings => Some("--no-recordings"),
+            _ => None,
+        });
         command.args(options.within.flags());
         command
             .args(["--addr", &api.to_string()])

@@ -38,7 +38,7 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(3);
 const STATISTICS_INTERVAL: Duration = Duration::from_secs(60);
 /// How long a stop waits for new statistics.
 const LAST_STATISTICS: Duration = Duration::from_secs(1);
-/// How long a stop waits until the last recordings are stored.
+/// How long a stop waits until the last recordings and samples are stored.
 const LAST_RECORDINGS: Duration = Duration::from_secs(2);
 /// Pause between two deletions of expired answers and events.
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(600);
@@ -221,9 +221,13 @@ async fn run_until_stopped(
         lease,
     );
     let (recordings, keeper) = recordings.unzip();
+    let mut keeper = keeper.flatten();
+    if let Some(keeper) = &mut keeper {
+        keeper.restore_samples().await;
+    }
     let service = Arc::new(service.with_recordings(recordings));
     let (stop_keeping, stopped_keeping) = oneshot::channel::<()>();
-    let keeping = keeper.flatten().map(|keeper| {
+    let keeping = keeper.map(|keeper| {
         tokio::spawn(keeper.run(async {
             let _ = stopped_keeping.await;
         }))

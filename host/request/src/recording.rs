@@ -4,7 +4,7 @@
 //! The document is JSON with a version. Later versions of the host read earlier ones. Values of
 //! statements keep their types and every bit: see [`value`].
 
-mod mask;
+pub(crate) mod mask;
 mod outcome;
 pub mod value;
 
@@ -366,16 +366,20 @@ impl Recording {
     }
 
     pub(crate) fn method(&self) -> Option<Method> {
-        let all = [
-            Method::Get,
-            Method::Post,
-            Method::Put,
-            Method::Patch,
-            Method::Delete,
-        ];
-        all.into_iter()
-            .find(|method| method.as_str() == self.call.method)
+        method(&self.call.method)
     }
+}
+
+/// The method with this name in HTTP.
+pub(crate) fn method(name: &str) -> Option<Method> {
+    let all = [
+        Method::Get,
+        Method::Post,
+        Method::Put,
+        Method::Patch,
+        Method::Delete,
+    ];
+    all.into_iter().find(|method| method.as_str() == name)
 }
 
 impl Recorded {

@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::kept::Keeper;
 use self::kept::Keeping;
+pub(crate) use self::kept::micros;
 use crate::recording::{Reason, Recorded, Recording};
+use crate::samples::Samples;
 use crate::{Answer, Error};
 use runtime::Record;
 use storage::RecordingStore;
@@ -38,10 +40,12 @@ pub struct Settings {
     pub limits: runtime::Limits,
 }
 
-/// The recordings of one process.
+/// The recordings of one process, and its samples of requests, which have the same data.
 pub struct Recordings {
     settings: Settings,
     kept: Mutex<Kept>,
+    /// Shared with the keeper, which stores them.
+    samples: Arc<Samples>,
     /// `None`: recordings end with the process.
     keeping: Option<Keeping>,
 }
@@ -90,13 +94,19 @@ pub struct Summary {
 }
 
 impl Recordings {
-    /// Creates an empty store. `None` if nothing is to be recorded.
+    /// Creates an empty store. `None` if nothing is to be recorded or sampled.
     pub fn new(settings: Settings) -> Option<Self> {
         (settings.bytes > 0).then(|| Recordings {
             settings,
             kept: Mutex::default(),
+            samples: Arc::default(),
             keeping: None,
         })
+    }
+
+    /// The samples of requests, with which deployments are rehearsed.
+    pub(crate) fn samples(&self) -> &Samples {
+        &self.samples
     }
 
     /// Whether texts are replaced when recordings are handed out.
@@ -104,9 +114,11 @@ impl Recordings {
         !self.settings.mask.is_empty()
     }
 
-    /// Keeps recordings in a store, too, each for `age`. The returned keeper stores them while it runs.
+    /// Keeps recordings and samples in a store, too, each for `age`. The returned keeper stores them while
+    /// it runs.
     pub fn keep_in(&mut self, store: Arc<dyn RecordingStore>, age: Duration) -> Keeper {
-        let (keeping, keeper) = Keeping::new(store, age, &self.settings);
+        let samples = self.samples.clone();
+        let (keeping, keeper) = Keeping::new(store, age, &self.settings, samples);
         self.keeping = Some(keeping);
         keeper
     }
@@ -290,10 +302,10 @@ mod tests {
     use super::*;
     use crate::recording::{Component, RecordedCall};
     use crate::{Conditions, Fault, Request};
-    use contract::{Access, Method, Route};
+    use contract::{Access, Method, Route, RouteIndex};
     use runtime::{Cost, Limits, Lines};
     use storage::Dialect;
-    use storage::recordings::StoredRecording;
+    use storage::recordings::{StoredRecording, StoredSample};
 
     fn store(bytes: usize, slow: Option<Duration>) -> Recordings {
         let settings = Settings {
@@ -439,9 +451,9 @@ mod tests {
         );
     }
 
-    /// Stores recordings in memory.
+    /// Stores recordings and samples in memory.
     #[derive(Default)]
-    struct Stored(Mutex<Vec<StoredRecording>>);
+    struct Stored(Mutex<Vec<StoredRecording>>, Mutex<Vec<StoredSample>>);
 
     #[async_trait]
     impl RecordingStore for Stored {
@@ -462,7 +474,19 @@ mod tests {
             Ok(found.map(|one| one.document.clone()))
         }
 
+        async fn replace_samples(&self, samples: Vec<StoredSample>) -> Result<(), storage::Error> {
+            *self.1.lock() = samples;
+            Ok(())
+        }
+
+        async fn samples(&self, since: i64) -> Result<Vec<StoredSample>, storage::Error> {
+            let all = self.1.lock();
+            let recent = all.iter().filter(|one| one.taken_at >= since);
+            Ok(recent.cloned().collect())
+        }
+
         async fn forget(&self, before: i64) -> Result<u64, storage::Error> {
+            self.1.lock().retain(|one| one.taken_at >= before);
             let mut all = self.0.lock();
             let count = all.len();
             all.retain(|one| one.answered_at >= before);
@@ -493,6 +517,42 @@ mod tests {
         let document = Recording::parse(&document.expect("a document"));
         assert_eq!(document.ok(), recordings.get("7"));
         assert_eq!(recordings.stored_document("other").await, Ok(None));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn samples_are_stored_now_and_then_and_at_the_stop_and_read_at_the_start() {
+        let stored = Arc::new(Stored::default());
+        let offer = |recordings: &Recordings, id: &str| {
+            let Recorded { request, route, .. } = recorded(id, "get", 10);
+            recordings
+                .samples()
+                .offer(RouteIndex::new(0), &route, &request);
+        };
+        let day = Duration::from_secs(86_400);
+        let mut first = store(1 << 20, None);
+        let keeper = first.keep_in(stored.clone(), day);
+        offer(&first, "1");
+        let running = tokio::spawn(keeper.run(std::future::pending()));
+        testkit::eventually("the sample is stored without a stop", || {
+            (stored.1.lock().len() == 1).then_some(())
+        });
+        running.abort();
+
+        let mut second = store(1 << 20, None);
+        let mut keeper = second.keep_in(stored.clone(), day);
+        keeper.restore_samples().await;
+        offer(&second, "2");
+        keeper.run(std::future::ready(())).await;
+        let mut third = store(1 << 20, None);
+        third.keep_in(stored.clone(), day).restore_samples().await;
+        let ids = third.samples().pick(10);
+        let ids: Vec<&str> = ids.iter().map(|sample| &*sample.request.id).collect();
+        assert_eq!(ids, ["2", "1"]);
+
+        let mut late = store(1 << 20, None);
+        let mut keeper = late.keep_in(stored, Duration::ZERO);
+        keeper.restore_samples().await;
+        assert!(late.samples().pick(10).is_empty(), "they are too old");
     }
 
     #[tokio::test]

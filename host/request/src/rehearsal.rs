@@ -52,8 +52,8 @@ pub struct Difference {
     pub route: String,
     /// What differs.
     pub part: Part,
-    /// Where: a JSON pointer, in which `*` is any position in an array, or a kind of statement and its
-    /// table. Empty: the whole.
+    /// Where: a JSON pointer, in which `*` is any position in an array, or a kind of change and its table.
+    /// Empty: the whole.
     pub place: String,
     /// What became of it, in the first example.
     pub detail: String,

@@ -19,8 +19,8 @@ use crate::{Conditions, Error, Fault, Request, Revision};
 use contract::{Migration, RouteIndex};
 use runtime::{Call, Cost, Heard, Lines, Record};
 use storage::{
-    Event, Failure, MigrationError, RecordedAnswer, Rows, Seen, SlowStatement, Transaction, Usage,
-    Value,
+    Effects, Event, Failure, MigrationError, RecordedAnswer, Rows, Seen, SlowStatement,
+    Transaction, Usage, Value,
 };
 
 /// The code of the fault of a success in a transaction that cannot be committed.
@@ -334,6 +334,10 @@ impl Transaction for ReplayedTransaction {
     }
 
     async fn undo(&mut self) -> Result<(), storage::Error> {
+        Err(unknown())
+    }
+
+    async fn effects(&mut self) -> Result<Effects, storage::Error> {
         Err(unknown())
     }
 

@@ -4,10 +4,15 @@
 //! The first requests to a route are all taken. Once a route has its share, one of many takes the place
 //! of a random earlier one: so the sample follows what clients send now. A request that is not taken
 //! costs one atomic addition.
+//!
+//! Where recordings are kept, samples are kept, too (`samples/stored.rs`): they are back after a restart.
+
+pub(crate) mod stored;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -39,6 +44,7 @@ pub(crate) struct Sample {
     /// The route's path template.
     pub(crate) path: String,
     pub(crate) request: Request,
+    taken_at: SystemTime,
     bytes: usize,
 }
 
@@ -46,6 +52,8 @@ pub(crate) struct Sample {
 struct Kept {
     routes: BTreeMap<(String, &'static str), Vec<Arc<Sample>>>,
     bytes: usize,
+    /// How many samples were added so far.
+    added: u64,
 }
 
 impl Default for Samples {
@@ -81,7 +89,7 @@ impl Samples {
         if bytes > BYTES_OF_ONE {
             return;
         }
-        let sample = Arc::new(Sample {
+        let sample = Sample {
             method: route.method,
             path: route.path.clone(),
             request: Request {
@@ -92,10 +100,18 @@ impl Samples {
                 dry_run: false,
                 ..request.clone()
             },
+            taken_at: SystemTime::now(),
             bytes,
-        });
+        };
+        self.add(chance, sample);
+    }
+
+    fn add(&self, chance: usize, sample: Sample) {
+        let sample = Arc::new(sample);
+        let bytes = sample.bytes;
         let mut kept = self.kept.lock();
-        let key = (route.path.clone(), route.method.as_str());
+        kept.added += 1;
+        let key = (sample.path.clone(), sample.method.as_str());
         let of_route = kept.routes.entry(key).or_default();
         let replaced = match of_route.len() < OF_ROUTE {
             true => {
@@ -108,6 +124,11 @@ impl Samples {
         while kept.bytes > BYTES {
             kept.remove_one(chance);
         }
+    }
+
+    /// Returns how many samples were added so far: a number that changes with the samples.
+    pub(crate) fn added(&self) -> u64 {
+        self.kept.lock().added
     }
 
     /// Returns at most `most` samples, evenly from all routes.
@@ -145,11 +166,11 @@ fn scramble(mut number: u32) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use contract::Access;
 
-    fn route(path: &str) -> Route {
+    pub(crate) fn route(path: &str) -> Route {
         Route {
             method: Method::Get,
             path: path.to_owned(),
@@ -163,7 +184,7 @@ mod tests {
         }
     }
 
-    fn request(id: usize, body_bytes: usize) -> Request {
+    pub(crate) fn request(id: usize, body_bytes: usize) -> Request {
         Request {
             id: id.to_string(),
             trace_id: String::new(),

@@ -28,7 +28,6 @@ use super::prepared::{ClockAndSeed, LastCall, PreparedRequest, since_epoch};
 use super::recording::{Component, Recorded};
 use super::recordings::Recordings;
 use super::rehearsal::Examples;
-use super::samples::Samples;
 use super::shadow::Job;
 use super::slow::{Slow, SlowEntry};
 use super::traffic::Traffic;
@@ -91,10 +90,8 @@ pub struct Service {
     /// Shared with the task that extends it.
     lease: Arc<Lease>,
     slow: Slow,
-    /// `None`: no requests are recorded.
+    /// `None`: no requests are recorded or sampled.
     recordings: Option<Recordings>,
-    /// `None` without recordings: samples have the same data.
-    samples: Option<Samples>,
     /// Those of the latest rehearsal.
     examples: Mutex<Option<Arc<Examples>>>,
 }
@@ -128,7 +125,6 @@ impl Service {
             metrics,
             lease,
             recordings: None,
-            samples: None,
             examples: Mutex::default(),
         }
     }
@@ -136,12 +132,7 @@ impl Service {
     /// Keeps recordings of requests that fail or are slow, and samples of all.
     #[must_use]
     pub fn with_recordings(self, recordings: Option<Recordings>) -> Self {
-        let samples = recordings.as_ref().map(|_| Samples::default());
-        Service {
-            recordings,
-            samples,
-            ..self
-        }
+        Service { recordings, ..self }
     }
 
     /// Returns the limits of each request and of all requests together.
@@ -199,8 +190,8 @@ impl Service {
     /// candidate. Requests in flight end on the revision that they began on.
     pub fn switch(&self, revision: Arc<Revision>) -> Arc<Revision> {
         let previous = self.traffic.switch(revision);
-        if let Some(samples) = &self.samples {
-            samples.restart();
+        if let Some(recordings) = &self.recordings {
+            recordings.samples().restart();
         }
         previous
     }
@@ -244,8 +235,8 @@ impl Service {
         let took = arrived.elapsed();
         self.record(revision, route, &request, &answered, last_call, took);
         let described = revision.description.route(route);
-        if let Some(samples) = &self.samples {
-            samples.offer(route, described, &request);
+        if let Some(recordings) = &self.recordings {
+            recordings.samples().offer(route, described, &request);
         }
         let is_read = described.access == Access::Read;
         if is_read && matches!(answered, Ok(_) | Err(Error::Problem(_))) {

@@ -107,7 +107,9 @@ async fn post(change: Change, on: &mut dyn Transaction, recording: &mut Recordin
             }));
         }
         Change::ChangesMore => {
-            ask(on, recording, "UPDATE things SET name = 'b'").await?;
+            let update = "WITH every AS (SELECT id FROM things) \
+                 UPDATE things SET name = 'b' WHERE id IN (SELECT id FROM every)";
+            ask(on, recording, update).await?;
         }
         Change::BreaksAtCommit => {
             ask(on, recording, "INSERT INTO promises (thing) VALUES (99)").await?;

@@ -231,7 +231,7 @@ impl Args {
 
     async fn replay_changes(&self, source: &Source, bench: &mut Bench) -> anyhow::Result<()> {
         let mut watched = match &self.component {
-            Some(file) => Watched::File(file),
+            Some(file) => Watched::File { file, seen: None },
             None => {
                 let project = Project::require(Path::new(".")).map_err(|_| {
                     anyhow!(
@@ -262,42 +262,45 @@ impl Args {
 
 /// What is replayed again after each change.
 enum Watched<'a> {
-    /// A component's file.
-    File(&'a Path),
+    /// A component's file, and the digest of what was last read from it.
+    File {
+        file: &'a Path,
+        seen: Option<String>,
+    },
     /// A project, which is built.
     Project(Box<(Project, Sources)>),
 }
 
 impl Watched<'_> {
-    async fn component(&self) -> anyhow::Result<Vec<u8>> {
+    async fn component(&mut self) -> anyhow::Result<Vec<u8>> {
         let file = match self {
-            Watched::File(file) => file.to_path_buf(),
+            Watched::File { file, .. } => file.to_path_buf(),
             Watched::Project(project) => project.0.build(Purpose::Development).await?,
         };
-        std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))
+        let content = std::fs::read(&file);
+        if let Watched::File { seen, .. } = self {
+            *seen = content.as_ref().ok().map(|content| digest::sha256(content));
+        }
+        content.with_context(|| format!("cannot read {}", file.display()))
     }
 
     async fn changed(&mut self) -> anyhow::Result<()> {
         match self {
-            Watched::File(file) => changed(file).await,
+            Watched::File { file, seen } => changed(file, seen.as_deref()).await,
             Watched::Project(project) => drop(project.1.changed().await?),
         }
         Ok(())
     }
 }
 
-/// Waits until a file is another one, and is there. Builds remove it for a moment.
-async fn changed(file: &Path) {
-    let look = || {
-        std::fs::read(file)
-            .ok()
-            .map(|content| digest::sha256(&content))
-    };
-    let before = look();
+/// Waits until a file has another content than was seen, and is there. Builds remove it for a moment. A
+/// change since it was seen counts, too.
+async fn changed(file: &Path, seen: Option<&str>) {
     loop {
         tokio::time::sleep(LOOK).await;
-        let now = look();
-        if now.is_some() && now != before {
+        let content = std::fs::read(file).ok();
+        let now = content.map(|content| digest::sha256(&content));
+        if now.is_some() && now.as_deref() != seen {
             return;
         }
     }

@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(long, env = "TASK_HOST_RECORDINGS", default_value = "16MiB")]
     recordings: ByteSize,
 
-    /// Record no requests.
+    /// Record and sample no requests.
     #[arg(long, env = "TASK_HOST_NO_RECORDINGS")]
     no_recordings: bool,
 
@@ -31,12 +31,13 @@ pub struct Args {
 
     /// How long recordings are kept beyond the memory, such as 7d: in a file beside a SQLite database, or in
     /// the host's tables of a PostgreSQL database, where all hosts find them. All together take as many bytes
-    /// there as --recordings says. Without it they end with the process.
+    /// there as --recordings says. Samples of requests, with which deployments are rehearsed, are kept there,
+    /// too, in at most 4 MiB. Without it both end with the process.
     #[arg(long, env = "TASK_HOST_RECORDINGS_KEPT", value_name = "DURATION", value_parser = parse_duration,
         conflicts_with = "no_recordings")]
     recordings_kept: Option<Duration>,
 
-    /// Members whose texts are replaced by as many `x` when a recording is handed out, such as
+    /// Members whose texts are replaced by as many `x` when a recording is handed out or kept, such as
     /// title,owner.email: in bodies, parameters and columns of these names, and wherever else the same
     /// texts occur. `*` replaces every text.
     #[arg(long, env = "TASK_HOST_RECORD_MASK", value_name = "MEMBERS", value_delimiter = ',',

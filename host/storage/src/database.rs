@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::transfer::{Import, Manifest, TransferError};
 use crate::{
-    Budget, Dialect, Error, Event, Failure, Feed, MigrationError, OpenError, Recorded,
+    Budget, Dialect, Effects, Error, Event, Failure, Feed, MigrationError, OpenError, Recorded,
     RecordingStore, Registry, Replicas, Rows, Seen, SlowStatement, Stats, StorageFault, Usage,
     Value,
 };
@@ -217,6 +217,17 @@ pub trait Transaction: Send {
     /// # Errors
     /// Returns [`Error`] if the transaction was ended otherwise, or the engine has rolled it back.
     async fn undo(&mut self) -> Result<(), Error>;
+
+    /// Returns what the logic has done since the latest mark, without what was undone. Rows are counted
+    /// only after a mark.
+    ///
+    /// PostgreSQL counts the changed rows of each table, also those that rules and foreign keys change.
+    /// SQLite counts the rows that a statement changes, with its triggers and the actions of foreign keys,
+    /// at the table that the statement names. It does not count what REPLACE deletes.
+    ///
+    /// # Errors
+    /// As [`Transaction::recall`].
+    async fn effects(&mut self) -> Result<Effects, Error>;
 
     /// Checks what a commit would check.
     ///

@@ -15,7 +15,7 @@
 //! | the logic's events | [`Transaction::publish`], [`Feed`] |
 //! | stored components and deployments | [`Registry`] |
 //! | the hosts that share a database | [`Replicas`] |
-//! | recordings that outlive a process | [`RecordingStore`], [`Database::open_recordings`] |
+//! | recordings and samples that outlive a process | [`RecordingStore`], [`Database::open_recordings`] |
 //! | copies of the logic's data | [`transfer`], [`export`], [`view`], [`backup`], [`Database::import`] |
 //! | which statements were slow, and why | [`Transaction::take_slow`], [`Database::explain`] |
 //! | whether what was read is unchanged | [`Recorded`], [`Transaction::repeats`], [`Seen`], [`Database::unchanged`] |
@@ -47,6 +47,7 @@ mod budget;
 mod connect;
 mod database;
 mod dialect;
+mod effects;
 mod error;
 mod event;
 mod feed;
@@ -72,6 +73,7 @@ pub use self::budget::{Budget, Usage};
 pub use self::connect::{Options, backup, check_place, connect, export, view};
 pub use self::database::{Database, RecordedAnswer, Transaction};
 pub use self::dialect::Dialect;
+pub use self::effects::{Change, ChangedRows, Effects};
 pub use self::error::{Cause, Error, Failure, Limit, MigrationError, OpenError, StorageFault};
 pub use self::event::{Event, InvalidEvent};
 pub use self::feed::{Cursor, Feed, Published};

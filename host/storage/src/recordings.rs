@@ -1,8 +1,9 @@
-//! Recordings of requests that outlive the host's process: in a file beside a SQLite database, or in the
-//! host's tables of a PostgreSQL database, where every host of the database finds them.
+//! Recordings and samples of requests that outlive the host's process: in a file beside a SQLite database,
+//! or in the host's tables of a PostgreSQL database, where every host of the database finds them.
 //!
-//! What a recording contains is the business of the layer above. Here it is a document with a summary,
-//! both JSON, and the kind of its request: those of one kind fail in the same way on the same route.
+//! What they contain is the business of the layer above. Here a recording is a document with a summary, both
+//! JSON, and the kind of its request: those of one kind fail in the same way on the same route. A sample is a
+//! document.
 
 use async_trait::async_trait;
 
@@ -14,7 +15,7 @@ pub const LARGEST_DOCUMENT: usize = 4 << 20;
 /// How many recordings are stored at most. Small ones would otherwise be many.
 pub const MOST_RECORDINGS: u32 = 10_000;
 
-/// Stores recordings.
+/// Stores recordings and samples.
 #[async_trait]
 pub trait RecordingStore: Send + Sync {
     /// Stores recordings. If all together take more than `limit_bytes`, or there are too many, older
@@ -40,11 +41,34 @@ pub trait RecordingStore: Send + Sync {
     /// Returns [`Error`] if it cannot be read.
     async fn document(&self, request_id: &str, since: i64) -> Result<Option<Vec<u8>>, Error>;
 
-    /// Deletes the recordings that were answered before a time, and returns how many.
+    /// Stores samples in place of those that were stored before. If hosts that share a database do so at
+    /// the same time, the samples of both may stay until the next time.
+    ///
+    /// # Errors
+    /// Returns [`Error`] if the samples that were stored before are still there.
+    async fn replace_samples(&self, samples: Vec<StoredSample>) -> Result<(), Error>;
+
+    /// Returns the samples that were taken at `since` or later, in the order in which they were stored.
+    ///
+    /// # Errors
+    /// Returns [`Error`] if they cannot be read.
+    async fn samples(&self, since: i64) -> Result<Vec<StoredSample>, Error>;
+
+    /// Deletes the recordings that were answered before a time and the samples that were taken before it,
+    /// and returns how many recordings they were.
     ///
     /// # Errors
     /// Returns [`Error`] if nothing was deleted.
     async fn forget(&self, before: i64) -> Result<u64, Error>;
+}
+
+/// A sampled request to store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredSample {
+    /// When it was taken, in microseconds since the Unix epoch.
+    pub taken_at: i64,
+    /// All of it: JSON.
+    pub document: String,
 }
 
 /// A recording to store.

@@ -107,6 +107,12 @@ impl TransactionState {
         self.events_at_mark = self.events.len();
     }
 
+    /// Returns what was published since the latest mark.
+    pub(crate) fn published(&self) -> Vec<Event> {
+        let since = self.events.get(self.events_at_mark..);
+        since.unwrap_or_default().to_vec()
+    }
+
     /// Goes back to the latest mark. The engine does so next.
     ///
     /// # Errors

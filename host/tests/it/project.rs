@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use testkit::Process;
 
 use crate::client::{Request, encode};
-use crate::harness::{DEADLINE, Refused, built, run, task_host};
+use crate::harness::{DEADLINE, Refused, built, eventually, run, task_host};
 use crate::hostile::probe::Probe;
 
 /// A folder in which commands run.
@@ -415,6 +415,49 @@ fn copying(component: &str) -> Folder {
          watch = [\"source.bin\"]\n[dev]\nseed = \"seed.hurl\"\n",
     );
     folder
+}
+
+#[test]
+fn a_replay_that_watches_runs_again_after_each_save() {
+    let host = Probe::good().setup().flag("--record-slow", "0ms").start();
+    let request = host
+        .request("GET", "/things/1")
+        .header("x-request-id", "saved");
+    request.send().expect(200);
+    let recording = host.admin("GET", "/admin/recordings/saved").send();
+    let recording = recording.expect(200).text();
+    drop(host);
+    let folder = copying("tasks.wasm");
+    folder.write("recording.json", recording);
+    let good = Probe::good().build();
+    // The project is built after a save of its source; a component's file is only read.
+    let project = ["replay", "--file", "recording.json", "--watch"];
+    let file = [&project[..], &["--component", "logic.wasm"]].concat();
+    for (arguments, saved) in [(&project[..], "source.bin"), (&file, "logic.wasm")] {
+        folder.write(saved, &good);
+        let mut command = folder.command("", arguments);
+        let output = folder.path("replay.out");
+        command.stdout(File::create(&output).unwrap());
+        let _replay = Process::start(&mut command).unwrap();
+        let says = |words: &str| {
+            eventually(words, || {
+                let output = fs::read_to_string(&output).unwrap();
+                output.contains(words).then_some(())
+            });
+        };
+        says("answers 200, as recorded");
+        folder.write(saved, Probe::good().returning("other").build());
+        says("answers 200 with another body now");
+        folder.write(saved, Probe::good().at("get", "unreachable").build());
+        says("answers 500 logic-trapped now, was 200");
+        folder.write(saved, &good);
+        eventually("the first result again", || {
+            let output = fs::read_to_string(&output).unwrap();
+            let results = output.lines().filter(|line| line.starts_with("answers "));
+            let last = results.last().unwrap_or_default();
+            last.starts_with("answers 200, as recorded").then_some(())
+        });
+    }
 }
 
 #[test]

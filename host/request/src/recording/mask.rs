@@ -2,19 +2,19 @@
 //!
 //! A member is named by its path, such as `title` or `owner.email`: the last names of the path to it, in
 //! bodies at any depth. A query parameter, a path parameter, a column of a result and an attribute of an
-//! event match the last name. A text that was found so is replaced wherever else it occurs: in parameters
-//! of statements, results, log lines and messages. There its words are replaced, too, in any case, because
-//! logic makes search terms of texts. The path `*` means every text.
+//! event match the last name. A text that was found so is replaced wherever else it occurs: in the query,
+//! parameters of statements, results, log lines and messages. There its words are replaced, too, in any
+//! case, because logic makes search terms of texts. The path `*` means every text.
 //!
 //! Each character becomes an `x`, so that lengths stay. Numbers and booleans stay.
 
 use std::collections::{BTreeSet, HashSet};
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
 
 use super::value::{Tagged, Text, Typed};
-use super::{Recording, StatementResult};
+use super::{Call, Recording, StatementResult};
 
 /// The path that means every text.
 const ALL: &str = "*";
@@ -23,35 +23,45 @@ const SHORTEST_PART: usize = 3;
 
 /// Masks members of a recording, and notes in it which.
 pub(super) fn apply(recording: &mut Recording, paths: &[String]) {
-    let mut mask = Mask {
-        all: paths.iter().any(|path| path == ALL),
-        paths: paths.iter().map(|path| path.split('.').collect()).collect(),
-        found: BTreeSet::new(),
-        parts: Vec::new(),
-        words: HashSet::new(),
-    };
+    let mut mask = Mask::new(paths);
     let parameters = recording.call.parameters.clone();
-    mask.find(recording);
-    mask.parts = mask.found.iter().cloned().collect();
-    mask.parts
-        .retain(|part| part.chars().count() >= SHORTEST_PART);
-    mask.words = mask
-        .found
-        .iter()
-        .flat_map(|text| words(text))
-        .filter(|word| word.chars().count() >= SHORTEST_PART)
-        .map(str::to_lowercase)
-        .collect();
-    mask.parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
-    mask.replace(recording);
-    if recording.call.parameters != parameters {
-        let filled = recording.call.parameters.iter();
-        let path = filled.fold(recording.call.route.clone(), |path, (name, value)| {
-            path.replace(&format!("{{{name}}}"), value)
-        });
-        recording.call.path = path;
-    }
+    mask.find_in_arguments(&mut recording.call.arguments());
+    mask.find_in_results(recording);
+    mask.complete();
+    mask.replace_in_arguments(&mut recording.call.arguments(), &parameters);
+    mask.replace_in_results(recording);
     recording.masked = paths.to_vec();
+}
+
+/// Masks members of arguments.
+pub(crate) fn apply_to_arguments(mut arguments: Arguments<'_>, paths: &[String]) {
+    let mut mask = Mask::new(paths);
+    let parameters = arguments.parameters.to_vec();
+    mask.find_in_arguments(&mut arguments);
+    mask.complete();
+    mask.replace_in_arguments(&mut arguments, &parameters);
+}
+
+/// What a client sent.
+pub(crate) struct Arguments<'a> {
+    /// The path template of the route.
+    pub(crate) route: &'a str,
+    pub(crate) path: &'a mut String,
+    pub(crate) parameters: &'a mut [(String, String)],
+    pub(crate) query: &'a mut Option<String>,
+    pub(crate) body: &'a mut Option<Text>,
+}
+
+impl Call {
+    fn arguments(&mut self) -> Arguments<'_> {
+        Arguments {
+            route: &self.route,
+            path: &mut self.path,
+            parameters: &mut self.parameters,
+            query: &mut self.query,
+            body: &mut self.body,
+        }
+    }
 }
 
 struct Mask<'a> {
@@ -65,35 +75,39 @@ struct Mask<'a> {
     words: HashSet<String>,
 }
 
-impl Mask<'_> {
+impl<'a> Mask<'a> {
+    fn new(paths: &'a [String]) -> Self {
+        Mask {
+            all: paths.iter().any(|path| path == ALL),
+            paths: paths.iter().map(|path| path.split('.').collect()).collect(),
+            found: BTreeSet::new(),
+            parts: Vec::new(),
+            words: HashSet::new(),
+        }
+    }
+
     /// Masks what has a name, and collects its texts.
-    fn find(&mut self, recording: &mut Recording) {
-        let call = &mut recording.call;
-        for (name, value) in &mut call.parameters {
+    fn find_in_arguments(&mut self, arguments: &mut Arguments<'_>) {
+        for (name, value) in &mut *arguments.parameters {
             if self.names(name) {
                 self.take(value);
             }
         }
-        if let Some(query) = &mut call.query {
-            let pairs = query.split('&').map(|pair| {
-                let Some((name, value)) = pair.split_once('=') else {
-                    return pair.to_owned();
-                };
-                let decoded = percent_decode_str(name).decode_utf8_lossy();
-                if !self.names(&decoded) {
-                    return pair.to_owned();
+        if let Some(query) = arguments.query {
+            change_values(query, |name, value| {
+                if self.names(name) {
+                    self.take(value);
                 }
-                let value = value.replace('+', " ");
-                let mut value = percent_decode_str(&value).decode_utf8_lossy().into_owned();
-                self.take(&mut value);
-                format!("{name}={value}")
             });
-            *query = pairs.collect::<Vec<_>>().join("&");
         }
-        for body in [&mut call.body, &mut recording.outcome.body]
-            .into_iter()
-            .flatten()
-        {
+        if let Some(body) = arguments.body {
+            self.body(body);
+        }
+    }
+
+    /// As [`Mask::find_in_arguments`], for everything else.
+    fn find_in_results(&mut self, recording: &mut Recording) {
+        if let Some(body) = &mut recording.outcome.body {
             self.body(body);
         }
         for statement in &mut recording.statements {
@@ -119,6 +133,17 @@ impl Mask<'_> {
                 }
             }
         }
+    }
+
+    /// Prepares to replace the collected texts.
+    fn complete(&mut self) {
+        let is_long = |text: &str| text.chars().count() >= SHORTEST_PART;
+        let found = self.found.iter();
+        self.parts = found.filter(|text| is_long(text)).cloned().collect();
+        self.parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
+        let words = self.found.iter().flat_map(|text| words(text));
+        let words = words.filter(|word| is_long(word));
+        self.words = words.map(str::to_lowercase).collect();
     }
 
     /// Whether the last name of a path is this one.
@@ -181,19 +206,40 @@ impl Mask<'_> {
         }
     }
 
+    /// Replaces the collected texts in the rest of the arguments. If that has changed the path's parameters,
+    /// fills them into the path.
+    fn replace_in_arguments(
+        &self,
+        arguments: &mut Arguments<'_>,
+        original_parameters: &[(String, String)],
+    ) {
+        for (_, value) in &mut *arguments.parameters {
+            self.text(value);
+        }
+        if let Some(query) = arguments.query {
+            change_values(query, |_, value| self.text_and_words(value));
+        }
+        if let Some(body) = arguments.body {
+            self.body_elsewhere(body);
+        }
+        if arguments.parameters != original_parameters {
+            let filled = arguments.parameters.iter();
+            let route = arguments.route.to_owned();
+            *arguments.path = filled.fold(route, |path, (name, value)| {
+                path.replace(&format!("{{{name}}}"), value)
+            });
+        }
+    }
+
     /// Replaces the collected texts everywhere else.
-    fn replace(&self, recording: &mut Recording) {
+    fn replace_in_results(&self, recording: &mut Recording) {
         let Recording {
-            call,
             statements,
             log,
             events,
             outcome,
             ..
         } = recording;
-        for (_, value) in &mut call.parameters {
-            self.text(value);
-        }
         for statement in statements {
             for param in &mut statement.params {
                 self.elsewhere(param);
@@ -228,13 +274,17 @@ impl Mask<'_> {
         {
             self.text(text);
         }
-        for body in [&mut call.body, &mut outcome.body].into_iter().flatten() {
-            if let Text::Text(text) = body
-                && let Ok(mut value) = serde_json::from_str(text)
-            {
-                self.json_elsewhere(&mut value);
-                *text = value.to_string();
-            }
+        if let Some(body) = &mut outcome.body {
+            self.body_elsewhere(body);
+        }
+    }
+
+    fn body_elsewhere(&self, body: &mut Text) {
+        if let Text::Text(text) = body
+            && let Ok(mut value) = serde_json::from_str(text)
+        {
+            self.json_elsewhere(&mut value);
+            *text = value.to_string();
         }
     }
 
@@ -305,6 +355,24 @@ impl Mask<'_> {
     }
 }
 
+/// Changes the values of a query string.
+fn change_values(query: &mut String, mut change: impl FnMut(&str, &mut String)) {
+    let pairs = query.split('&').map(|pair| {
+        let Some((name, encoded)) = pair.split_once('=') else {
+            return pair.to_owned();
+        };
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let before = decoded(&encoded.replace('+', " "));
+        let mut value = before.clone();
+        change(&decoded(name), &mut value);
+        match value == before {
+            true => pair.to_owned(),
+            false => format!("{name}={}", utf8_percent_encode(&value, NON_ALPHANUMERIC)),
+        }
+    });
+    *query = pairs.collect::<Vec<_>>().join("&");
+}
+
 fn ends_with(path: &[String], wanted: &[&str]) -> bool {
     let skipped = path.len().checked_sub(wanted.len());
     skipped.is_some_and(|skipped| path[skipped..].iter().eq(wanted.iter()))
@@ -335,7 +403,7 @@ mod tests {
             "call": {
                 "operation": "", "method": "PUT", "route": "/people/{name}", "writes": true,
                 "path": "/people/Ada", "parameters": [["name", "Ada"]],
-                "query": "name=Ada%20L&page=2", "media_type": null,
+                "query": "name=Ada%20L&q=ada+%26%20co&page=2", "media_type": null,
                 "body": "{\"name\":\"Ada\",\"owner\":{\"email\":\"a@b.c\"},\"email\":\"public\",\"age\":36}",
                 "strict": false, "dry_run": false, "clock": "1970-01-01T00:00:00Z", "seed": null,
                 "time_left_ms": 0.0
@@ -369,7 +437,7 @@ mod tests {
         let call = &masked["call"];
         assert_eq!(call["path"], "/people/xxx");
         assert_eq!(call["parameters"], json!([["name", "xxx"]]));
-        assert_eq!(call["query"], "name=xxxxx&page=2");
+        assert_eq!(call["query"], "name=xxxxx&q=xxx%20%26%20co&page=2");
         assert_eq!(
             call["body"],
             "{\"name\":\"xxx\",\"owner\":{\"email\":\"xxxxx\"},\"email\":\"public\",\"age\":36}"

@@ -1,8 +1,10 @@
-//! Recordings that outlive the process: a task makes documents of them and stores them.
+//! Recordings and samples that outlive the process: a task makes documents of them and stores them.
 //!
 //! It never holds up a request. Recordings wait for it in a short queue, whose memory is bounded; what does
 //! not fit stays in memory only. After each batch the task rests for several times as long as the batch
 //! took, so that a storm of failures leaves most of a processor to requests.
+//!
+//! Samples change with every few requests, so all of them are stored now and then, and at the end.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use tokio::task::spawn_blocking;
 
 use super::{Settings, Summary};
 use crate::recording::{Recorded, Recording};
+use crate::samples::Samples;
+use crate::samples::stored::documents;
 use storage::recordings::{RecordingStore, StoredRecording};
 
 /// How many recordings wait at most.
@@ -22,8 +26,12 @@ const QUEUE: usize = 64;
 const BATCH: usize = 16;
 /// How much longer than it works the task rests.
 const REST: u32 = 4;
-/// How often recordings that are too old are deleted.
+/// How often what is too old is deleted.
 const CLEANUP: Duration = Duration::from_secs(600);
+/// The pause until the samples are stored for the first time. Pauses double up to the longest: a sample that
+/// has just begun changes much.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
 /// Where recordings are stored, and the queue to there.
 pub(super) struct Keeping {
@@ -42,14 +50,18 @@ struct Waiting {
     bytes: usize,
 }
 
-/// Stores recordings while it [runs](Keeper::run).
+/// Stores recordings and samples while it [runs](Keeper::run).
 pub struct Keeper {
     store: Arc<dyn RecordingStore>,
     age: Duration,
     queue: mpsc::Receiver<Waiting>,
     waiting_bytes: Arc<AtomicUsize>,
     settings: Settings,
-    /// Whether the last batch could not be stored. Only the first one of several is logged.
+    /// Shared with the service, which adds to them.
+    samples: Arc<Samples>,
+    /// How many samples had been added when they were stored last.
+    samples_stored: u64,
+    /// Whether the last attempt to store something failed. Only the first one of several is logged.
     fails: bool,
 }
 
@@ -58,6 +70,7 @@ impl Keeping {
         store: Arc<dyn RecordingStore>,
         age: Duration,
         settings: &Settings,
+        samples: Arc<Samples>,
     ) -> (Self, Keeper) {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let waiting_bytes = Arc::new(AtomicUsize::new(0));
@@ -67,6 +80,8 @@ impl Keeping {
             queue: receiver,
             waiting_bytes: waiting_bytes.clone(),
             settings: settings.clone(),
+            samples,
+            samples_stored: 0,
             fails: false,
         };
         let keeping = Keeping {
@@ -108,11 +123,29 @@ impl Keeping {
 }
 
 impl Keeper {
-    /// Stores recordings, and deletes those that are too old, until `stop` is ready. Then it stores what
-    /// waits, and returns.
+    /// Adds the samples that earlier processes stored to those of this one. If they cannot be read, this
+    /// is logged, and the process begins without samples.
+    pub async fn restore_samples(&mut self) {
+        match self.store.samples(oldest(self.age)).await {
+            Ok(stored) => {
+                let count = self.samples.restore(&stored);
+                self.samples_stored = self.samples.added();
+                tracing::debug!(count, "read {count} stored samples of requests");
+            }
+            Err(error) => tracing::warn!(
+                "samples of requests, with which deployments are rehearsed, cannot be read \
+                 (--recordings-kept): {error}"
+            ),
+        }
+    }
+
+    /// Stores recordings and samples, and deletes those that are too old, until `stop` is ready. Then it
+    /// stores what has not been stored yet, and returns.
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
         let mut cleanup = tokio::time::interval(CLEANUP);
+        let mut pause = FIRST_PAUSE;
+        let mut samples_due = tokio::time::Instant::now() + pause;
         loop {
             let first = tokio::select! {
                 () = &mut stop => break,
@@ -120,9 +153,16 @@ impl Keeper {
                     self.forget().await;
                     continue;
                 }
+                () = tokio::time::sleep_until(samples_due) => {
+                    if self.store_samples().await {
+                        pause = (pause * 2).min(LONGEST_PAUSE);
+                    }
+                    samples_due = tokio::time::Instant::now() + pause;
+                    continue;
+                }
                 first = self.queue.recv() => first,
             };
-            let Some(first) = first else { return };
+            let Some(first) = first else { break };
             let began = Instant::now();
             self.store_batch(first).await;
             tokio::select! {
@@ -133,6 +173,7 @@ impl Keeper {
         while let Ok(first) = self.queue.try_recv() {
             self.store_batch(first).await;
         }
+        self.store_samples().await;
     }
 
     async fn store_batch(&mut self, first: Waiting) {
@@ -152,17 +193,41 @@ impl Keeper {
         let made = made.await.unwrap_or_default();
         let stored = self.store.put(made, self.settings.bytes as u64).await;
         self.waiting_bytes.fetch_sub(bytes, Relaxed);
-        match stored {
-            Ok(()) => self.fails = false,
-            Err(_) if self.fails => {}
-            Err(error) => {
-                self.fails = true;
-                tracing::warn!(
-                    "recordings cannot be stored (--recordings-kept), so they are only in memory: \
-                     {error}"
-                );
-            }
+        self.succeeded(stored);
+    }
+
+    /// Stores all samples, unless they have not changed. Returns whether they were stored.
+    async fn store_samples(&mut self) -> bool {
+        let added = self.samples.added();
+        if added == self.samples_stored {
+            return false;
         }
+        let samples = self.samples.pick(usize::MAX);
+        let (mask, since) = (self.settings.mask.clone(), oldest(self.age));
+        let made = spawn_blocking(move || documents(&samples, &mask, since)).await;
+        let Ok(made) = made else { return false };
+        let count = made.len();
+        let stored = self.store.replace_samples(made).await;
+        let stored = self.succeeded(stored);
+        if stored {
+            self.samples_stored = added;
+            tracing::debug!(count, "stored {count} samples of requests");
+        }
+        stored
+    }
+
+    /// Returns whether something was stored. Logs the first failure of several.
+    fn succeeded(&mut self, stored: Result<(), storage::Error>) -> bool {
+        if let Err(error) = &stored
+            && !self.fails
+        {
+            tracing::warn!(
+                "recordings and samples cannot be stored (--recordings-kept), so they are only in \
+                 memory: {error}"
+            );
+        }
+        self.fails = stored.is_err();
+        stored.is_ok()
     }
 
     async fn forget(&self) {
@@ -194,7 +259,8 @@ fn oldest(age: Duration) -> i64 {
     micros(SystemTime::now()).saturating_sub(age)
 }
 
-fn micros(at: SystemTime) -> i64 {
+/// Returns a time in microseconds since the Unix epoch.
+pub(crate) fn micros(at: SystemTime) -> i64 {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

@@ -1,6 +1,6 @@
 //! What can be seen of one run of a request.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -8,8 +8,7 @@ use super::places::differences;
 use super::{Found, Part};
 use crate::{Answer, Error, Fault};
 use contract::Problem;
-use runtime::{Heard, Recording};
-use storage::{Event, Rows};
+use storage::{Change, Effects, Event};
 
 /// Maximum size of a body that is compared as a JSON value, in bytes. Of larger ones only the size is
 /// compared.
@@ -28,16 +27,14 @@ pub(crate) struct Observed {
     header: Value,
     /// What a success has published.
     events: Value,
-    /// How many rows a success has changed, by kind of statement and table. `None`: not all is known.
-    rows: Option<BTreeMap<String, u64>>,
+    /// How many rows a success has changed, by kind of change and table, such as `update tasks`.
+    rows: BTreeMap<String, u64>,
 }
 
 impl Observed {
-    /// What can be seen of a run. `None` if its end says more about the host's load than about the logic.
-    pub(crate) fn of(
-        answered: &Result<Answer, Error>,
-        recording: Option<&Recording>,
-    ) -> Option<Self> {
+    /// What can be seen of a run with these effects. `None` if its end says more about the host's load than
+    /// about the logic.
+    pub(crate) fn of(answered: &Result<Answer, Error>, effects: &Effects) -> Option<Self> {
         let (outcome, body) = match answered {
             Ok(answer) => (answer.status.to_string(), body_of(answer)),
             Err(
@@ -54,7 +51,6 @@ impl Observed {
                 (outcome, members_of(error))
             }
         };
-        let kept = recording.filter(|_| answered.is_ok());
         Some(Observed {
             outcome,
             fault: match answered {
@@ -66,14 +62,8 @@ impl Observed {
                 Ok(answer) => json!({"location": answer.location, "next": answer.next}),
                 Err(_) => Value::Null,
             },
-            events: kept.map_or(Value::Null, |recording| {
-                recording.events.iter().map(event).collect()
-            }),
-            rows: match kept {
-                Some(recording) if recording.left_out > 0 => None,
-                Some(recording) => Some(changed_rows(recording)),
-                None => Some(BTreeMap::new()),
-            },
+            events: effects.events.iter().map(event).collect(),
+            rows: effects.rows.iter().map(named).collect(),
         })
     }
 
@@ -145,25 +135,24 @@ impl Observed {
                 reason: None,
             }));
         }
-        if let (Some(active), Some(new)) = (&self.rows, &new.rows) {
-            let places = active.keys().chain(new.keys());
-            let mut places: Vec<&String> = places.collect();
-            places.sort_unstable();
-            places.dedup();
-            for place in places {
-                let [before, now] = [active, new].map(|rows| rows.get(place).unwrap_or(&0));
-                if before != now {
-                    found.push(Found {
-                        part: Part::Rows,
-                        place: place.clone(),
-                        detail: format!("{before} became {now}"),
-                        reason: None,
-                    });
-                }
+        let places: BTreeSet<&String> = self.rows.keys().chain(new.rows.keys()).collect();
+        for place in places {
+            let [before, now] = [self, new].map(|run| run.rows.get(place).unwrap_or(&0));
+            if before != now {
+                found.push(Found {
+                    part: Part::Rows,
+                    place: place.clone(),
+                    detail: format!("{before} became {now}"),
+                    reason: None,
+                });
             }
         }
         found
     }
+}
+
+fn named(((change, table), count): (&(Change, String), &u64)) -> (String, u64) {
+    (format!("{change} {table}"), *count)
 }
 
 fn body_of(answer: &Answer) -> Value {
@@ -203,57 +192,6 @@ fn event(event: &Event) -> Value {
     })
 }
 
-/// The number of changed rows by kind of statement and table, such as `update tasks`.
-fn changed_rows(recording: &Recording) -> BTreeMap<String, u64> {
-    let mut rows = BTreeMap::new();
-    for asked in &recording.statements {
-        let count = match &asked.result {
-            Heard::Changed(count) => *count,
-            Heard::Rows(rows) => row_count(rows),
-            Heard::NotKept | Heard::Failed(_) | Heard::Ended(_) => 0,
-        };
-        if count > 0
-            && let Some(change) = change(&asked.statement)
-        {
-            *rows.entry(change).or_default() += count;
-        }
-    }
-    rows
-}
-
-fn row_count(rows: &Rows) -> u64 {
-    match rows.width {
-        0 => 0,
-        width => rows.cells.len() as u64 / u64::from(width),
-    }
-}
-
-/// What a statement changes: `insert`, `update` or `delete` and the table. `None`: it only reads, or
-/// begins with WITH and is not understood here.
-fn change(statement: &str) -> Option<String> {
-    let mut words = statement
-        .split(|character: char| character.is_whitespace() || character == '(')
-        .filter(|word| !word.is_empty())
-        .map(|word| word.trim_matches(['"', '`', '[', ']']).to_lowercase());
-    let (verb, before) = match words.next()?.as_str() {
-        "insert" | "replace" => ("insert", "into"),
-        "delete" => ("delete", "from"),
-        "update" => {
-            let table = match words.next()?.as_str() {
-                // SQLite: UPDATE OR REPLACE.
-                "or" => words.nth(1)?,
-                // PostgreSQL: UPDATE ONLY.
-                "only" => words.next()?,
-                table => table.to_owned(),
-            };
-            return Some(format!("update {table}"));
-        }
-        _ => return None,
-    };
-    let table = words.skip_while(|word| word != before).nth(1)?;
-    Some(format!("{verb} {table}"))
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
@@ -269,11 +207,11 @@ mod tests {
             next: None,
             replayed: false,
         };
-        Observed::of(&Ok(answer), None).expect("it can be compared")
+        Observed::of(&Ok(answer), &Effects::default()).expect("it can be compared")
     }
 
     fn failure(error: Error) -> Observed {
-        Observed::of(&Err(error), None).expect("it can be compared")
+        Observed::of(&Err(error), &Effects::default()).expect("it can be compared")
     }
 
     #[test]
@@ -292,10 +230,8 @@ mod tests {
         // The active revision fails as well: that is no trap of the new one.
         let found = failure(Fault::Memory.into()).compare(&failure(Fault::Handover.into()), None);
         assert_eq!((found[0].part, &found[0].reason), (Part::Status, &None));
-        assert_eq!(
-            Observed::of(&Err(Error::Unavailable(String::new())), None),
-            None
-        );
+        let unavailable = Err(Error::Unavailable(String::new()));
+        assert_eq!(Observed::of(&unavailable, &Effects::default()), None);
     }
 
     #[test]
@@ -308,28 +244,5 @@ mod tests {
         let found = first.compare(&other, Some(&again));
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].place, "/title");
-    }
-
-    #[test]
-    fn a_statement_is_named_by_what_it_changes() {
-        for (statement, expected) in [
-            ("INSERT INTO tasks (a) VALUES (1)", Some("insert tasks")),
-            (
-                "insert into tasks(a) values (1) returning id",
-                Some("insert tasks"),
-            ),
-            (
-                "INSERT OR REPLACE INTO \"tasks\" VALUES (1)",
-                Some("insert tasks"),
-            ),
-            ("replace into tasks values (1)", Some("insert tasks")),
-            ("\n  update tasks\n set a = 1", Some("update tasks")),
-            ("UPDATE OR IGNORE tasks SET a = 1", Some("update tasks")),
-            ("delete from tasks where id = 1", Some("delete tasks")),
-            ("select 'insert into tasks'", None),
-            ("", None),
-        ] {
-            assert_eq!(change(statement).as_deref(), expected, "{statement}");
-        }
     }
 }

@@ -22,8 +22,7 @@ use crate::rehearsal::{Example, Examples, Found, Observed, Part, Report, Tally};
 use crate::samples::Sample;
 use crate::{Error, Fault, Revision};
 use contract::{Access, Migration, RouteIndex};
-use runtime::Record;
-use storage::Transaction;
+use storage::{Effects, Transaction};
 
 const BUSY: &str = "the host or the database was busy";
 const INTERRUPTED: &str = "the active logic took too long, or another transaction was in the way";
@@ -68,20 +67,17 @@ struct Stage<'a> {
 impl Service {
     /// Whether there are sampled requests.
     pub fn has_samples(&self) -> bool {
-        let samples = self.samples.as_ref();
-        samples.is_some_and(|samples| !samples.pick(1).is_empty())
+        let recordings = self.recordings();
+        recordings.is_some_and(|recordings| !recordings.samples().pick(1).is_empty())
     }
 
     /// Runs at most `most` sampled requests on the active and on a new revision, and compares them. Begins
     /// no request after `time`. Clients notice nothing: what is written is undone, and no write of others
     /// waits longer than it may wait for another request.
     ///
-    /// `None`: requests are not sampled, or there are none yet.
+    /// `None`: requests are not sampled, or there are none yet to the routes of the active revision.
     pub async fn rehearse(&self, new: &Revision, most: usize, time: Duration) -> Option<Report> {
-        let samples = self.samples.as_ref()?.pick(most);
-        if samples.is_empty() {
-            return None;
-        }
+        let samples = self.recordings()?.samples().pick(usize::MAX);
         let active = self.active();
         let is_new = |migration: &Migration| {
             let mut applied = active.description.migrations.iter();
@@ -96,7 +92,12 @@ impl Service {
             lost: 0,
             tally: Tally::default(),
         };
-        rehearsing.run(&samples, Instant::now() + time).await;
+        let cases = samples.iter().filter_map(|sample| rehearsing.case(sample));
+        let cases: VecDeque<Case> = cases.take(most).collect();
+        if cases.is_empty() {
+            return None;
+        }
+        rehearsing.run(cases, Instant::now() + time).await;
         let (report, examples) = rehearsing.tally.report();
         *self.examples.lock() = Some(Arc::new(Examples {
             active: active.digest.clone(),
@@ -113,9 +114,7 @@ impl Service {
 }
 
 impl<'a> Rehearsing<'a> {
-    async fn run(&mut self, samples: &[Arc<Sample>], until: Instant) {
-        let cases = samples.iter().filter_map(|sample| self.case(sample));
-        let mut waiting: VecDeque<Case> = cases.collect();
+    async fn run(&mut self, mut waiting: VecDeque<Case>, until: Instant) {
         while !waiting.is_empty() {
             let ended = match Instant::now() < until {
                 true => self.round(&mut waiting).await,
@@ -344,7 +343,10 @@ impl<'a> Rehearsing<'a> {
         let request = &case.sample.request;
         let prepared = match PreparedRequest::read(revision, route, request, begun) {
             Ok(prepared) => prepared,
-            Err(error) => return (Some(stage), Observed::of(&Err(error), None)),
+            Err(error) => {
+                let observed = Observed::of(&Err(error), &Effects::default());
+                return (Some(stage), observed);
+            }
         };
         // The span tells these log lines apart from those of real requests.
         let span = tracing::info_span!(
@@ -354,12 +356,7 @@ impl<'a> Rehearsing<'a> {
         );
         let lives = self.service.metrics.instance_lives();
         let clock_and_seed = Some(case.clock_and_seed);
-        let mut call =
-            span.in_scope(|| self.service.call(stage.transaction, begun, clock_and_seed));
-        call.record = Record {
-            results: true,
-            ..Record::default()
-        };
+        let call = span.in_scope(|| self.service.call(stage.transaction, begun, clock_and_seed));
         let finished = prepared.invocation.run(call).instrument(span).await;
         drop(lives);
         let mut transaction = finished.transaction;
@@ -371,13 +368,14 @@ impl<'a> Rehearsing<'a> {
             Ok(Err(problem)) => Err(problem),
             Err(interruption) => Err(interruption.into()),
         };
-        if case.access == Access::Write
-            && answered.is_ok()
-            && let Err(error) = transaction.check().await
-        {
-            answered = Err(error.into());
+        let mut effects = Effects::default();
+        if case.access == Access::Write && answered.is_ok() {
+            match checked(&mut *transaction).await {
+                Ok(checked) => effects = checked,
+                Err(error) => answered = Err(error.into()),
+            }
         }
-        let observed = Observed::of(&answered, finished.recording.as_deref());
+        let observed = Observed::of(&answered, &effects);
         let stage = match transaction.undo().await {
             Ok(()) => Some(Stage {
                 transaction,
@@ -395,6 +393,12 @@ impl Stage<'_> {
         let deadline = self.transaction.deadline();
         deadline.saturating_duration_since(Instant::now())
     }
+}
+
+/// Checks what a commit would check, and returns what it would keep.
+async fn checked(transaction: &mut dyn Transaction) -> Result<Effects, storage::Error> {
+    transaction.check().await?;
+    transaction.effects().await
 }
 
 /// Lets cases run again, in another transaction.

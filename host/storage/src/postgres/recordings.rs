@@ -1,4 +1,5 @@
-//! Recordings in the host's tables (`schema/0005.sql`), for all hosts of the database.
+//! Recordings and samples in the host's tables (`schema/0005.sql`, `schema/0006.sql`), for all hosts of the
+//! database.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use tokio_postgres::types::ToSql;
 
 use super::engine::{Engine, column};
 use crate::Error;
-use crate::recordings::{MOST_RECORDINGS, RecordingStore, StoredRecording};
+use crate::recordings::{MOST_RECORDINGS, RecordingStore, StoredRecording, StoredSample};
 
 const INSERT: &str = "INSERT INTO task_host.recordings \
      (request_id, answered_at, kind, summary, document) VALUES ($1, $2, $3, $4, $5) \
@@ -32,12 +33,21 @@ const DOCUMENT: &str = "SELECT document FROM task_host.recordings \
      WHERE request_id = $1 AND answered_at >= $2 ORDER BY number DESC LIMIT 1";
 
 const FORGET: &str = "WITH gone AS (DELETE FROM task_host.recordings WHERE answered_at < $1 \
-     RETURNING 1) SELECT count(*) FROM gone";
+     RETURNING 1), gone_samples AS (DELETE FROM task_host.samples WHERE taken_at < $1) \
+     SELECT count(*) FROM gone";
+
+const REPLACE_SAMPLES: &str = "WITH gone AS (DELETE FROM task_host.samples) \
+     INSERT INTO task_host.samples (taken_at, document) \
+     SELECT new.taken_at, new.document FROM unnest($1::bigint[], $2::text[]) \
+     WITH ORDINALITY AS new (taken_at, document, place) ORDER BY new.place";
+
+const SAMPLES: &str = "SELECT taken_at, document FROM task_host.samples WHERE taken_at >= $1 \
+     ORDER BY number";
 
 /// How long a statement may take, including the wait for a connection.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Recordings in the host's tables.
+/// Recordings and samples in the host's tables.
 pub(super) struct RecordingTable {
     pub(super) engine: Arc<Engine>,
 }
@@ -90,6 +100,25 @@ impl RecordingStore for RecordingTable {
     async fn document(&self, request_id: &str, since: i64) -> Result<Option<Vec<u8>>, Error> {
         let rows = self.rows(DOCUMENT, &[&request_id, &since]).await?;
         rows.first().map(|row| column(row, 0)).transpose()
+    }
+
+    async fn replace_samples(&self, samples: Vec<StoredSample>) -> Result<(), Error> {
+        let of = |sample: StoredSample| (sample.taken_at, sample.document);
+        let (taken_at, documents): (Vec<i64>, Vec<String>) = samples.into_iter().map(of).unzip();
+        self.rows(REPLACE_SAMPLES, &[&taken_at, &documents])
+            .await
+            .map(drop)
+    }
+
+    async fn samples(&self, since: i64) -> Result<Vec<StoredSample>, Error> {
+        let rows = self.rows(SAMPLES, &[&since]).await?;
+        let sample = |row: &tokio_postgres::Row| {
+            Ok(StoredSample {
+                taken_at: column(row, 0)?,
+                document: column(row, 1)?,
+            })
+        };
+        rows.iter().map(sample).collect()
     }
 
     async fn forget(&self, before: i64) -> Result<u64, Error> {

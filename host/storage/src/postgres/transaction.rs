@@ -14,19 +14,25 @@ use tokio_postgres::types::ToSql;
 
 use super::commit::{self, Token};
 use super::connection::{Done, NotCommitted};
-use super::engine::Engine;
+use super::engine::{Engine, column};
 use super::pool::{Lease, Pool, SILENCE};
 use super::{answers, failure};
 use crate::stop::Stop;
 use crate::transaction_state::TransactionState;
 use crate::{
-    Budget, Error, Event, Failure, Found, MigrationError, Recorded, RecordedAnswer, Rows, Seen,
-    SlowStatement, Stats, Transaction, Usage, Value,
+    Budget, Change, ChangedRows, Effects, Error, Event, Failure, Found, MigrationError, Recorded,
+    RecordedAnswer, Rows, Seen, SlowStatement, Stats, Transaction, Usage, Value,
 };
 use contract::{Access, Migration};
 
 /// Writes the events of the transaction.
 const PUBLISH: &str = "SELECT task_host.publish($1, $2, $3, $4)";
+
+/// The server's counts of the rows that this session has changed in the logic's tables. They include what
+/// was undone, and may include what earlier transactions of the session did: only differences count.
+const CHANGED_ROWS: &str = "SELECT c.relname::text, pg_stat_get_xact_tuples_inserted(c.oid), \
+     pg_stat_get_xact_tuples_updated(c.oid), pg_stat_get_xact_tuples_deleted(c.oid) \
+     FROM pg_class c WHERE c.relnamespace = 'logic'::regnamespace AND c.relkind = 'r'";
 
 /// How long a COMMIT may take before its outcome counts as unknown.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -73,6 +79,9 @@ pub(super) struct PostgresTransaction {
     writes: bool,
     /// Whether a result depends on chance.
     chance: bool,
+    /// The server's counts of changed rows at the mark, or when everything since then was undone. `None`
+    /// without a mark.
+    counted: Option<ChangedRows>,
     /// The answers recorded in this transaction, which other connections do not see yet.
     recorded: HashMap<String, RecordedAnswer>,
 }
@@ -117,6 +126,7 @@ impl PostgresTransaction {
                         state,
                         writes: false,
                         chance: false,
+                        counted: None,
                         recorded: HashMap::new(),
                     });
                 }
@@ -215,6 +225,25 @@ impl PostgresTransaction {
         };
         self.state.busy += begun.elapsed();
         outcome.map_err(|stop| self.state.end(stop).into_error())
+    }
+
+    /// Returns the server's counts of changed rows.
+    async fn count_changed_rows(&mut self) -> Result<ChangedRows, Error> {
+        let mut counts = ChangedRows::new();
+        if self.state.access == Access::Read {
+            return Ok(counts);
+        }
+        for row in self.host(CHANGED_ROWS, &[]).await? {
+            let table: String = column(&row, 0)?;
+            let changes = [Change::Insert, Change::Update, Change::Delete];
+            for (index, change) in changes.into_iter().enumerate() {
+                let count: i64 = column(&row, 1 + index)?;
+                if count > 0 {
+                    counts.insert((change, table.clone()), count.unsigned_abs());
+                }
+            }
+        }
+        Ok(counts)
     }
 
     /// Runs statements of the host around a migration.
@@ -396,13 +425,30 @@ impl Transaction for PostgresTransaction {
         let marked = self.batch("SAVEPOINT task_host_mark").await;
         marked.map_err(|stop| self.state.end(stop).into_error())?;
         self.state.marked();
+        self.counted = Some(self.count_changed_rows().await?);
         Ok(())
     }
 
     async fn undo(&mut self) -> Result<(), Error> {
         self.state.revive()?;
         let undone = self.batch("ROLLBACK TO SAVEPOINT task_host_mark").await;
-        undone.map_err(|stop| self.state.end(stop).into_error())
+        undone.map_err(|stop| self.state.end(stop).into_error())?;
+        self.counted = Some(self.count_changed_rows().await?);
+        Ok(())
+    }
+
+    async fn effects(&mut self) -> Result<Effects, Error> {
+        self.state.check_open()?;
+        let mut rows = ChangedRows::new();
+        if let Some(before) = self.counted.clone() {
+            rows = self.count_changed_rows().await?;
+            rows.retain(|of, count| {
+                *count = count.saturating_sub(before.get(of).copied().unwrap_or(0));
+                *count > 0
+            });
+        }
+        let events = self.state.published();
+        Ok(Effects { rows, events })
     }
 
     async fn check(&mut self) -> Result<(), Error> {

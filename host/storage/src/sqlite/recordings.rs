@@ -1,4 +1,4 @@
-//! Recordings in a file of their own, beside the database. They do not wait for the database's writer,
+//! Recordings and samples in a file of their own, beside the database. They do not wait for the database's writer,
 //! they are not part of a back-up, and the file can be deleted while no host runs.
 
 use std::fs::OpenOptions;
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::task::spawn_blocking;
 
-use crate::recordings::{MOST_RECORDINGS, RecordingStore, StoredRecording};
+use crate::recordings::{MOST_RECORDINGS, RecordingStore, StoredRecording, StoredSample};
 use crate::{Error, OpenError};
 
 /// What is added to the database's name.
@@ -31,6 +31,11 @@ const SETUP: &str = "
     ) STRICT;
     CREATE INDEX IF NOT EXISTS recordings_by_request ON recordings (request_id);
     CREATE INDEX IF NOT EXISTS recordings_by_time ON recordings (answered_at);
+    CREATE TABLE IF NOT EXISTS samples (
+        number INTEGER PRIMARY KEY,
+        taken_at INTEGER NOT NULL,
+        document TEXT NOT NULL
+    ) STRICT;
 ";
 
 const INSERT: &str = "INSERT INTO recordings (request_id, answered_at, kind, summary, document) \
@@ -51,6 +56,12 @@ const DOCUMENT: &str = "SELECT document FROM recordings WHERE request_id = ?1 \
      AND answered_at >= ?2 ORDER BY number DESC LIMIT 1";
 
 const FORGET: &str = "DELETE FROM recordings WHERE answered_at < ?1";
+
+const INSERT_SAMPLE: &str = "INSERT INTO samples (taken_at, document) VALUES (?1, ?2)";
+
+const SAMPLES: &str = "SELECT taken_at, document FROM samples WHERE taken_at >= ?1 ORDER BY number";
+
+const FORGET_SAMPLES: &str = "DELETE FROM samples WHERE taken_at < ?1";
 
 /// Recordings in a file.
 pub(super) struct RecordingFile {
@@ -141,9 +152,39 @@ impl RecordingStore for RecordingFile {
         .await
     }
 
+    async fn replace_samples(&self, samples: Vec<StoredSample>) -> Result<(), Error> {
+        self.run(move |connection| {
+            let transaction = connection.transaction()?;
+            transaction.execute("DELETE FROM samples", [])?;
+            for sample in samples {
+                let mut insert = transaction.prepare_cached(INSERT_SAMPLE)?;
+                insert.execute(params![sample.taken_at, sample.document])?;
+            }
+            transaction.commit()
+        })
+        .await
+    }
+
+    async fn samples(&self, since: i64) -> Result<Vec<StoredSample>, Error> {
+        self.run(move |connection| {
+            let mut statement = connection.prepare_cached(SAMPLES)?;
+            let rows = statement.query_map([since], |row| {
+                Ok(StoredSample {
+                    taken_at: row.get(0)?,
+                    document: row.get(1)?,
+                })
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
     async fn forget(&self, before: i64) -> Result<u64, Error> {
         self.run(move |connection| {
-            let deleted = connection.prepare_cached(FORGET)?.execute([before])?;
+            let transaction = connection.transaction()?;
+            transaction.execute(FORGET_SAMPLES, [before])?;
+            let deleted = transaction.execute(FORGET, [before])?;
+            transaction.commit()?;
             Ok(deleted as u64)
         })
         .await

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rusqlite::hooks::AuthAction;
 
 use super::policy::{Beyond, beyond_arguments};
+use crate::Change;
 use crate::seen::{Seen, Table, Tables};
 
 /// What one statement touches, or all statements of a transaction.
@@ -17,6 +18,9 @@ use crate::seen::{Seen, Table, Tables};
 pub(super) struct Touched {
     reads: Vec<Arc<Table>>,
     writes: Vec<Arc<Table>>,
+    /// The change that the statement itself makes, without its triggers, and the name of its table. Of
+    /// several statements, that of the last one.
+    change: Option<(Change, Arc<str>)>,
     /// Whether a result may depend on the clock.
     clock: bool,
     /// Whether a result depends on chance.
@@ -29,11 +33,9 @@ impl Touched {
         // The names are those of the schema, however the statement writes them.
         match action {
             AuthAction::Read { table_name, .. } => add(&mut self.reads, &tables.table(table_name)),
-            AuthAction::Insert { table_name }
-            | AuthAction::Update { table_name, .. }
-            | AuthAction::Delete { table_name } => {
-                add(&mut self.writes, &tables.table(table_name));
-            }
+            AuthAction::Insert { table_name } => self.write(Change::Insert, table_name, tables),
+            AuthAction::Update { table_name, .. } => self.write(Change::Update, table_name, tables),
+            AuthAction::Delete { table_name } => self.write(Change::Delete, table_name, tables),
             AuthAction::Function { function_name } => match beyond_arguments(function_name) {
                 Beyond::Nothing => {}
                 Beyond::Clock => self.clock = true,
@@ -43,7 +45,13 @@ impl Touched {
         }
     }
 
-    /// Adds what another statement touches.
+    fn write(&mut self, change: Change, table: &str, tables: &Tables) {
+        add(&mut self.writes, &tables.table(table));
+        // SQLite tells the statement's own change before those of its triggers.
+        self.change.get_or_insert_with(|| (change, table.into()));
+    }
+
+    /// Adds what another statement touches, which ran after these.
     pub(super) fn add(&mut self, other: &Touched) {
         for table in &other.reads {
             add(&mut self.reads, table);
@@ -51,6 +59,7 @@ impl Touched {
         for table in &other.writes {
             add(&mut self.writes, table);
         }
+        self.change.clone_from(&other.change);
         self.clock |= other.clock;
         self.chance |= other.chance;
     }
@@ -58,6 +67,11 @@ impl Touched {
     /// Returns the tables that may have changed.
     pub(super) fn writes(&self) -> &[Arc<Table>] {
         &self.writes
+    }
+
+    /// Returns the change that the last statement itself makes, and the name of its table.
+    pub(super) fn change(&self) -> Option<&(Change, Arc<str>)> {
+        self.change.as_ref()
     }
 
     /// Returns what these statements saw, if all commits up to `over` were over before they ran. `None`

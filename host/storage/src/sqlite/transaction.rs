@@ -23,8 +23,9 @@ use crate::migration::{Step, applied_steps};
 use crate::stop::{self, Stop};
 use crate::transaction_state::TransactionState;
 use crate::{
-    Budget, Dialect, Error, Event, Failure, Found, Limit, MigrationError, Recorded, RecordedAnswer,
-    Rows, Seen, SlowStatement, Stats, StorageFault, Transaction, Usage, Value,
+    Budget, ChangedRows, Dialect, Effects, Error, Event, Failure, Found, Limit, MigrationError,
+    Recorded, RecordedAnswer, Rows, Seen, SlowStatement, Stats, StorageFault, Transaction, Usage,
+    Value,
 };
 use contract::{Access, Migration};
 
@@ -48,6 +49,8 @@ pub(super) struct SqliteTransaction {
     over_before: u64,
     /// What the logic's statements touch.
     touched: Touched,
+    /// How many rows have changed since the mark. `None` without a mark.
+    changed: Option<ChangedRows>,
 }
 
 impl SqliteTransaction {
@@ -93,6 +96,7 @@ impl SqliteTransaction {
             changes_before,
             over_before,
             touched: Touched::default(),
+            changed: None,
         })
     }
 
@@ -190,11 +194,21 @@ impl SqliteTransaction {
         }
         let (busy_before, rows_before) = (self.state.busy, self.state.meter.usage().rows);
         let mut touched = std::mem::take(&mut self.touched);
+        let mut rows = 0;
         let outcome = self.work(Mode::Logic, |connection, meter| {
             meter.statement()?;
-            work(connection, meter, &mut touched)
+            let before = connection.total_changes();
+            let done = work(connection, meter, &mut touched)?;
+            rows = connection.total_changes() - before;
+            Ok(done)
         });
         self.touched = touched;
+        if rows > 0
+            && let Some(changed) = &mut self.changed
+            && let Some((change, table)) = self.touched.change()
+        {
+            *changed.entry((*change, table.to_string())).or_default() += rows;
+        }
         let elapsed = self.state.busy - busy_before;
         self.state
             .count_statement(&self.engine.stats, elapsed, rows_before);
@@ -505,6 +519,7 @@ impl Transaction for SqliteTransaction {
     async fn mark(&mut self) -> Result<(), Error> {
         self.host(|sqlite| schema::run(sqlite, schema::MARK))?;
         self.state.marked();
+        self.changed = Some(ChangedRows::new());
         Ok(())
     }
 
@@ -514,7 +529,16 @@ impl Transaction for SqliteTransaction {
         if !self.lease.connection().in_transaction() {
             return Err(self.state.end(Error::Conflict.into()).into_error());
         }
+        self.changed = Some(ChangedRows::new());
         self.host(|sqlite| schema::run(sqlite, schema::UNDO))
+    }
+
+    async fn effects(&mut self) -> Result<Effects, Error> {
+        self.state.check_open()?;
+        Ok(Effects {
+            rows: self.changed.clone().unwrap_or_default(),
+            events: self.state.published(),
+        })
     }
 
     async fn check(&mut self) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use storage::recordings::{RecordingStore, StoredRecording};
+use storage::recordings::{RecordingStore, StoredRecording, StoredSample};
 use storage::{Database, Location, Options, connect};
 
 use super::Engine;
@@ -11,6 +11,7 @@ conformance!(
     the_latest_recording_of_an_id_is_found_again,
     recordings_are_deleted_by_their_age,
     too_many_bytes_leave_the_latest_of_each_kind,
+    samples_are_replaced_as_a_whole_and_deleted_by_their_age,
 );
 
 /// A database that outlives its process, and its directory.
@@ -127,6 +128,34 @@ async fn too_many_bytes_leave_the_latest_of_each_kind(engine: Engine) {
     let large = vec![recording("large", 50, "large", 2_500)];
     store.put(large, 10_000).await.unwrap();
     assert_eq!(store.summaries(0).await, Ok(summaries));
+}
+
+async fn samples_are_replaced_as_a_whole_and_deleted_by_their_age(engine: Engine) {
+    let kept = Kept::new(engine);
+    let samples = |times: &[i64]| -> Vec<StoredSample> {
+        let times = times.iter();
+        let sample = |taken_at: &i64| StoredSample {
+            taken_at: *taken_at,
+            document: format!("{{\"at\": {taken_at}}}"),
+        };
+        times.map(sample).collect()
+    };
+    let store = kept.store();
+    assert_eq!(store.samples(0).await, Ok(Vec::new()));
+    store.replace_samples(samples(&[7, 8])).await.unwrap();
+    store.replace_samples(samples(&[3, 2, 9])).await.unwrap();
+    store
+        .put(vec![recording("a", 2, "x", 1)], NO_LIMIT)
+        .await
+        .unwrap();
+    let kept = kept.reopen();
+    let store = kept.store();
+    assert_eq!(store.samples(0).await, Ok(samples(&[3, 2, 9])));
+    assert_eq!(store.samples(3).await, Ok(samples(&[3, 9])));
+    assert_eq!(store.forget(3).await, Ok(1));
+    assert_eq!(store.samples(0).await, Ok(samples(&[3, 9])));
+    store.replace_samples(Vec::new()).await.unwrap();
+    assert_eq!(store.samples(0).await, Ok(Vec::new()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use contract::Access;
-use storage::{Budget, Cause, Error};
+use storage::{Budget, Cause, Effects, Error};
 use tokio::task::JoinSet;
 
 use super::*;
@@ -18,6 +18,8 @@ conformance! {
     going_back_to_a_mark_undoes_rows_ids_events_and_failures,
     a_read_keeps_its_snapshot_when_it_goes_back_to_a_mark,
     what_has_ended_a_transaction_otherwise_is_not_undone,
+    the_effects_since_a_mark_are_changed_rows_and_events,
+    rows_count_that_a_statement_changes_in_other_tables,
 }
 
 async fn a_commit_keeps_everything_and_a_drop_keeps_nothing(engine: Engine) {
@@ -334,4 +336,151 @@ async fn what_has_ended_a_transaction_otherwise_is_not_undone(engine: Engine) {
         limited.undo().await,
         Err(Error::Limit(storage::Limit::Statements))
     );
+}
+
+/// The changed rows, such as `delete notes 2, insert notes 1`.
+fn rows(effects: &Effects) -> String {
+    let rows = effects.rows.iter();
+    let rows = rows.map(|((change, table), count)| format!("{change} {table} {count}"));
+    rows.collect::<Vec<_>>().join(", ")
+}
+
+async fn the_effects_since_a_mark_are_changed_rows_and_events(engine: Engine) {
+    let database = fresh(engine).await;
+    write(&*database, "INSERT INTO notes (title) VALUES ('a')").await;
+    let mut marked = writer(&*database).await;
+    execute(&mut *marked, "INSERT INTO notes (title) VALUES ('b')")
+        .await
+        .unwrap();
+    marked.mark().await.unwrap();
+    assert_eq!(marked.effects().await, Ok(Effects::default()));
+    let upserted = match engine {
+        Engine::Sqlite => "insert notes 2",
+        Engine::Postgres => "insert notes 1, update notes 1",
+    };
+    let of_both = [
+        (
+            "INSERT INTO notes (title) VALUES ('x'), ('y')",
+            "insert notes 2",
+        ),
+        (
+            "-- one\n /* two */ INSERT INTO notes (title) VALUES ('x')",
+            "insert notes 1",
+        ),
+        (
+            "WITH new AS (SELECT 'x' AS title) INSERT INTO notes (title) SELECT title FROM new",
+            "insert notes 1",
+        ),
+        (
+            "WITH old AS (SELECT 'a' AS title) \
+             UPDATE notes SET rank = 1 WHERE title IN (SELECT title FROM old)",
+            "update notes 1",
+        ),
+        (
+            "WITH old AS (SELECT 'a' AS title) \
+             DELETE FROM notes WHERE title IN (SELECT title FROM old)",
+            "delete notes 1",
+        ),
+        ("UPDATE \"notes\" SET rank = 2", "update notes 2"),
+        ("DELETE FROM notes", "delete notes 2"),
+        ("DELETE FROM notes WHERE title = 'x'", ""),
+        (
+            "INSERT INTO notes (title) VALUES ('a') ON CONFLICT DO NOTHING",
+            "",
+        ),
+        (
+            "INSERT INTO notes (title) VALUES ('a'), ('x') \
+             ON CONFLICT (title) DO UPDATE SET rank = 3",
+            upserted,
+        ),
+        ("SELECT 'INSERT INTO notes'", ""),
+    ];
+    let of_one: [_; 2] = match engine {
+        Engine::Sqlite => [
+            ("REPLACE INTO notes (title) VALUES ('a')", "insert notes 1"),
+            (
+                "INSERT OR REPLACE INTO notes (title) VALUES ('a')",
+                "insert notes 1",
+            ),
+        ],
+        Engine::Postgres => [
+            (
+                "WITH old AS (DELETE FROM notes RETURNING 1) SELECT count(*) FROM old",
+                "delete notes 2",
+            ),
+            (
+                "WITH old AS (DELETE FROM notes RETURNING title) \
+                 INSERT INTO notes (title) SELECT title || '!' FROM old",
+                "insert notes 2, delete notes 2",
+            ),
+        ],
+    };
+    for (statement, expected) in of_both.into_iter().chain(of_one) {
+        execute(&mut *marked, statement).await.unwrap();
+        let effects = marked.effects().await.unwrap();
+        assert_eq!(rows(&effects), expected, "{statement}");
+        marked.undo().await.unwrap();
+    }
+    query(
+        &mut *marked,
+        "INSERT INTO notes (title) VALUES ('x') RETURNING id",
+    )
+    .await
+    .unwrap();
+    execute(&mut *marked, "INSERT INTO marks VALUES (1, 'l')")
+        .await
+        .unwrap();
+    let event = Event::new("note.made".into(), "1".into(), Vec::new()).unwrap();
+    marked.publish(event.clone()).unwrap();
+    let effects = marked.effects().await.unwrap();
+    assert_eq!(rows(&effects), "insert marks 1, insert notes 1");
+    assert_eq!(effects.events, [event]);
+    marked.undo().await.unwrap();
+    assert_eq!(marked.effects().await, Ok(Effects::default()));
+}
+
+async fn rows_count_that_a_statement_changes_in_other_tables(engine: Engine) {
+    let database = fresh(engine).await;
+    let more = "CREATE TABLE labels (note BIGINT REFERENCES notes (id) ON DELETE CASCADE);
+        CREATE VIEW titles AS SELECT title FROM notes;";
+    let of_engine = match engine {
+        Engine::Sqlite => {
+            "CREATE TRIGGER fill INSTEAD OF INSERT ON titles BEGIN
+                 INSERT INTO notes (title) VALUES (new.title);
+             END"
+        }
+        Engine::Postgres => {
+            "CREATE RULE fill AS ON INSERT TO notes DO ALSO INSERT INTO labels VALUES (NULL)"
+        }
+    };
+    let mut migration = database.begin_migration(generous()).await.unwrap();
+    let steps = [
+        tables(engine),
+        step("0002-more", &format!("{more}{of_engine}")),
+    ];
+    migration.migrate(&steps, false).await.unwrap().unwrap();
+    migration.commit().await.unwrap();
+    write(&*database, "INSERT INTO notes (title) VALUES ('a')").await;
+    write(&*database, "INSERT INTO labels SELECT id FROM notes").await;
+    let mut marked = writer(&*database).await;
+    marked.mark().await.unwrap();
+    let cases = match engine {
+        Engine::Sqlite => [
+            ("DELETE FROM notes", "delete notes 2"),
+            ("INSERT INTO titles VALUES ('x')", "insert titles 1"),
+        ],
+        Engine::Postgres => [
+            ("DELETE FROM notes", "delete labels 1, delete notes 1"),
+            (
+                "INSERT INTO titles VALUES ('x')",
+                "insert labels 1, insert notes 1",
+            ),
+        ],
+    };
+    for (statement, expected) in cases {
+        execute(&mut *marked, statement).await.unwrap();
+        let effects = marked.effects().await.unwrap();
+        assert_eq!(rows(&effects), expected, "{statement}");
+        marked.undo().await.unwrap();
+    }
 }

@@ -1,7 +1,11 @@
 //! Deployments are rehearsed on requests that clients sent: differences are shown before the switch, and
 //! nothing of a rehearsal can be seen afterwards.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
 
 use serde_json::{Value, json};
 
@@ -9,8 +13,10 @@ use super::{
     Built, built, built_of, deploy, deploy_successfully, latest, revision, short_probation, status,
     trapping,
 };
-use crate::harness::{self, Host, Setup, run, task_host};
+use crate::feed::follower::Follower;
+use crate::harness::{self, Host, Setup, eventually, run, task_host};
 use crate::hostile::probe::Probe;
+use crate::stop::StopOnDrop;
 
 /// The result of the rehearsal of the latest deployment.
 fn rehearsal(host: &Host) -> Value {
@@ -174,6 +180,109 @@ fn rehearsed_writes_leave_no_row_no_event_and_no_id() {
     if std::env::var_os("TASK_HOST_TEST_ENGINE").is_none() {
         assert_eq!(next["id"], 4);
     }
+}
+
+#[test]
+fn a_rehearsal_under_load_fails_no_request_and_leaves_nothing_that_a_client_could_see() {
+    let setup = Setup::tasks().flag("--probation", "0s");
+    // On a busy machine any write may hold up the others for a second.
+    let setup = setup.flag("--queue-timeout", "30s");
+    let host = setup.flag("--request-timeout", "60s").start();
+    // It is compiled before the load begins.
+    let same = same_with_another_digest("tasks.wasm", 1);
+    deploy_successfully(&host, &same, &["--dry-run"]);
+    let beginning = Follower::begin(&host, "/events", None).begin;
+    let (created, stop) = (Mutex::new(Vec::new()), AtomicBool::new(false));
+    let create = || {
+        let new = json!({"title": "under load", "category": "testing"});
+        let task = host.request("POST", "/tasks").json(&new).send().expect(201);
+        let id = task.json()["id"].as_u64().expect("an id");
+        created.lock().expect("no panic").push(id);
+        id
+    };
+    thread::scope(|scope| {
+        let _stop = StopOnDrop(&stop);
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !stop.load(Relaxed) {
+                    let path = format!("/tasks/{}", create());
+                    let change = json!({"priority": "high"});
+                    let patch = host.request("PATCH", &path).json(&change);
+                    patch.send().expect(200);
+                    host.get("/tasks?limit=10").expect(200);
+                }
+            });
+        }
+        eventually("there are requests to rehearse", || {
+            (created.lock().expect("no panic").len() >= 30).then_some(())
+        });
+        for _ in 0..3 {
+            deploy_successfully(&host, &same, &["--dry-run"]);
+            let rehearsed = rehearsal(&host);
+            assert_eq!(rehearsed["different"], 0, "{rehearsed}");
+            assert!(rehearsed["compared"].as_u64() > Some(0), "{rehearsed}");
+        }
+    });
+    let last = create().to_string();
+    let mut created = created.into_inner().expect("no panic");
+    created.sort_unstable();
+    let count = created.len();
+    if std::env::var_os("TASK_HOST_TEST_ENGINE").is_none() {
+        // Each id was used by a client.
+        assert!(created.iter().copied().eq(1..=count as u64), "{created:?}");
+    }
+    created.dedup();
+    assert_eq!(created.len(), count, "no id was used twice");
+    let counted = host.get("/tasks/stats/count").expect(200).json();
+    assert_eq!(counted["total"], count, "{counted}");
+    // Each event is one of a client's request.
+    let mut events = Follower::begin(&host, "/events", Some(&beginning));
+    let mut kinds = BTreeMap::<String, usize>::new();
+    loop {
+        let event = events.event();
+        *kinds.entry(event.kind.clone()).or_default() += 1;
+        if event.kind == "task.created" && event.data["subject"] == last {
+            break;
+        }
+    }
+    let expected = [("task.created", count), ("task.updated", count - 1)];
+    assert!(
+        kinds
+            .iter()
+            .map(|(kind, count)| (&**kind, *count))
+            .eq(expected),
+        "{kinds:?}, {count} tasks"
+    );
+}
+
+#[test]
+fn requests_from_before_a_restart_are_rehearsed_after_it() {
+    let setup = short_probation().variable("TASK_HOST_RECORDINGS_KEPT", "1h");
+    let setup = setup.flag("--log", "debug");
+    let mut host = setup.start();
+    for id in [1, 2, 3] {
+        host.get(&format!("/things/{id}")).expect(200);
+    }
+    host.terminate();
+    assert!(host.wait().success());
+    drop(host);
+
+    let host = setup.start();
+    let other = built(&Probe::good().returning("other"));
+    let rehearse = |host: &Host| deploy(host, &other, &["--dry-run"]);
+    rehearse(&host).says(0, &["GET /things/{id}: 3 of 3 differ in the body"]);
+    host.get("/things/4").expect(200);
+    let stored = |line: &Value| line["message"] == "stored 4 samples of requests";
+    host.log.find(stored).expect("the samples are stored");
+    host.kill();
+
+    let host = setup.start();
+    rehearse(&host).says(0, &["GET /things/{id}: 4 of 4 differ in the body"]);
+    drop(host);
+    let setup = setup.variable("TASK_HOST_RECORDINGS_KEPT", "1us");
+    let host = setup.start();
+    assert_eq!(rehearse(&host).code, Some(0));
+    assert_eq!(rehearsal(&host), Value::Null, "they are too old");
 }
 
 #[test]
