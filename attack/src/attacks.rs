@@ -26,6 +26,13 @@ pub enum Logic {
     Crafted(fn() -> Result<Vec<u8>>),
 }
 
+impl Logic {
+    /// Whether the light load has writes, too.
+    pub const fn has_writes(self) -> bool {
+        !matches!(self, Logic::Crafted(_))
+    }
+}
+
 /// How an attack runs. It returns what came back, or an error if a bound of its own is broken.
 #[derive(Clone, Copy)]
 pub enum Run {
@@ -49,6 +56,8 @@ pub struct Attack {
     pub settings: fn(Settings) -> Settings,
     /// How many times the usual duration it lasts.
     pub times: u32,
+    /// Whether it holds the writer for as long as it may, so that other writes wait.
+    pub holds_writer: bool,
     /// Whether its memory is bounded only where the host finds a control group.
     pub needs_pod: bool,
     /// The attack itself.
@@ -70,6 +79,7 @@ impl Attack {
             logic,
             settings: |settings| settings,
             times: 1,
+            holds_writer: false,
             needs_pod: false,
             run: Run::Beside(run),
         }
@@ -82,6 +92,11 @@ impl Attack {
 
     const fn lasting(mut self, times: u32) -> Self {
         self.times = times;
+        self
+    }
+
+    const fn holding_the_writer(mut self) -> Self {
+        self.holds_writer = true;
         self
     }
 

@@ -29,8 +29,10 @@ const DOCUMENTED: [&str; 3] = [
 /// What the clients saw.
 #[derive(Default)]
 pub struct Seen {
-    /// How long each answer took, whatever it was.
-    pub times: Vec<Duration>,
+    /// How long each answer to a read took, whatever it was.
+    pub reads: Times,
+    /// How long each answer to a write took.
+    pub writes: Times,
     /// Requests that were refused by a documented limit.
     pub refused: u64,
     /// Requests that failed for another reason.
@@ -39,17 +41,31 @@ pub struct Seen {
     pub failure: Option<String>,
 }
 
-impl Seen {
-    /// Returns the 99th percentile of the times.
-    pub fn p99(&self) -> Duration {
-        let mut times = self.times.clone();
-        times.sort_unstable();
-        let at = (times.len() * 99).div_ceil(100).saturating_sub(1);
-        times.get(at).copied().unwrap_or_default()
+/// How long answers took.
+#[derive(Default)]
+pub struct Times(Vec<Duration>);
+
+impl Times {
+    /// Returns the number of answers.
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
-    fn add(&mut self, took: Duration, outcome: std::io::Result<Answer>) {
-        self.times.push(took);
+    /// Returns the 99th percentile. `None`: nothing was answered.
+    pub fn p99(&self) -> Option<Duration> {
+        let mut times = self.0.clone();
+        times.sort_unstable();
+        let at = (times.len() * 99).div_ceil(100).checked_sub(1)?;
+        times.get(at).copied()
+    }
+}
+
+impl Seen {
+    fn add(&mut self, writes: bool, took: Duration, outcome: std::io::Result<Answer>) {
+        match writes {
+            true => self.writes.0.push(took),
+            false => self.reads.0.push(took),
+        }
         let failure = match outcome {
             Ok(answer) if answer.status < 400 => return,
             Ok(answer) if is_documented(&answer) => {
@@ -116,7 +132,10 @@ impl Light {
                             *open = None;
                         }
                         let took = began.elapsed();
-                        seen.lock().expect("no client panics").add(took, outcome);
+                        let writes = logic.has_writes() && writes(number);
+                        let mut seen = seen.lock().expect("no client panics");
+                        seen.add(writes, took, outcome);
+                        drop(seen);
                         number += 1;
                         thread::park_timeout(PAUSE);
                     }
@@ -135,11 +154,15 @@ impl Light {
     }
 }
 
-/// Four reads, then a write.
+/// Whether the request with this number is a write: after four reads, one write.
+fn writes(number: u64) -> bool {
+    number % 5 == 4
+}
+
 fn request(logic: Logic, address: SocketAddr, number: u64) -> Request {
     let get = |path: &str| Request::new(address, "GET", path);
     let post = |path: &str, body| Request::new(address, "POST", path).json(&body);
-    let writes = number % 5 == 4;
+    let writes = writes(number);
     match logic {
         Logic::Tasks if writes => post(
             "/tasks",
@@ -168,21 +191,16 @@ fn send(
 mod tests {
     use super::*;
 
-    fn seen(milliseconds: impl IntoIterator<Item = u64>) -> Seen {
-        Seen {
-            times: milliseconds
-                .into_iter()
-                .map(Duration::from_millis)
-                .collect(),
-            ..Seen::default()
-        }
+    fn times(milliseconds: impl IntoIterator<Item = u64>) -> Times {
+        let milliseconds = milliseconds.into_iter();
+        Times(milliseconds.map(Duration::from_millis).collect())
     }
 
     #[test]
     fn the_99th_percentile_leaves_out_one_in_a_hundred() {
-        assert_eq!(seen(1..=100).p99(), Duration::from_millis(99));
-        assert_eq!(seen([7]).p99(), Duration::from_millis(7));
-        assert_eq!(seen([]).p99(), Duration::ZERO);
+        assert_eq!(times(1..=100).p99(), Some(Duration::from_millis(99)));
+        assert_eq!(times([7]).p99(), Some(Duration::from_millis(7)));
+        assert_eq!(times([]).p99(), None);
     }
 
     #[test]
@@ -194,10 +212,18 @@ mod tests {
             Answer::parse(raw.as_bytes(), false)
         };
         let mut seen = Seen::default();
-        seen.add(Duration::ZERO, answer("overloaded", "retry-after: 1\r\n"));
+        seen.add(
+            false,
+            Duration::ZERO,
+            answer("overloaded", "retry-after: 1\r\n"),
+        );
         assert_eq!((seen.refused, seen.failed), (1, 0));
-        seen.add(Duration::ZERO, answer("overloaded", ""));
-        seen.add(Duration::ZERO, answer("unavailable", "retry-after: 1\r\n"));
+        seen.add(false, Duration::ZERO, answer("overloaded", ""));
+        seen.add(
+            false,
+            Duration::ZERO,
+            answer("unavailable", "retry-after: 1\r\n"),
+        );
         assert_eq!((seen.refused, seen.failed), (1, 2));
         assert_eq!(seen.failure.as_deref(), Some("503 overloaded"));
     }

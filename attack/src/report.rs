@@ -23,9 +23,10 @@ pub fn list(attacks: &[Attack]) -> String {
 pub fn head(campaign: &Campaign) -> String {
     format!(
         "Memory limit of `dev`: {} MiB, {}.\n\n\
-         | attack | peak memory, MiB | p99 of others, quiet and beside it, ms | refused by a limit | \
-         failed | slowest answer to operators, ms | result | what came back |\n\
-         | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+         | attack | peak memory, MiB | p99 of others' reads, quiet and beside it, ms | p99 of their \
+         writes | refused by a limit | failed | slowest answer to operators, ms | result | what came \
+         back |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
         campaign.manifest.memory_bytes >> 20,
         match campaign.confined {
             true => "set by a control group",
@@ -36,12 +37,12 @@ pub fn head(campaign: &Campaign) -> String {
 
 /// Returns the line of an attack.
 pub fn row(row: &Row) -> String {
-    let [quiet, beside] = row.p99.map(milliseconds);
+    let (reads, writes) = (percentiles(row.reads), percentiles(row.writes));
     let figures = match row.refused {
         // The attack had hosts of its own.
-        [_, 0] => "– | – | – | – | –".to_owned(),
+        [_, 0] => "– | – | – | – | – | –".to_owned(),
         [refused, sent] => format!(
-            "{} | {quiet}, {beside} | {refused} of {sent} | {} | {}",
+            "{} | {reads} | {writes} | {refused} of {sent} | {} | {}",
             row.peak_bytes >> 20,
             row.failed,
             milliseconds(row.slowest),
@@ -52,6 +53,16 @@ pub fn row(row: &Row) -> String {
         broken => ("**broken**", broken.join("; ")),
     };
     format!("| `{}` | {figures} | {result} | {note} |\n", row.name)
+}
+
+/// A percentile of the light load, alone and beside the attack.
+fn percentiles(times: [Option<Duration>; 2]) -> String {
+    match times {
+        [Some(quiet), Some(beside)] => {
+            format!("{}, {}", milliseconds(quiet), milliseconds(beside))
+        }
+        _ => "–".to_owned(),
+    }
 }
 
 fn milliseconds(time: Duration) -> u128 {

@@ -23,13 +23,16 @@ use crate::config::{Process, Serve};
 use crate::failure::Failure;
 use deployment::{Deployments, Gate, Member, Start};
 use request::recordings::{Keeper, Recordings};
-use request::{Broadcast, Lease, Service};
+use request::{Background, Broadcast, Lease, Service};
 use runtime::{Clearing, Runtime};
 use server::admin::Access;
 use server::{Server, listen, operators::OperatorsPort};
 use storage::Database;
 use telemetry::metrics::Metrics;
 
+/// By how much the priority of threads for requests that give way to others is lower. Each gets a tenth of
+/// the processor time of another thread if both want all of it.
+const BACKGROUND_NICENESS: i32 = 10;
 /// Time limit of each call of `describe`, `assets` and `check` of a component.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Pause between two looks at the files of the database.
@@ -170,10 +173,28 @@ pub fn run(
         .enable_all()
         .build()
         .context("cannot start the worker threads")?;
-    let running = run_until_stopped(config, database, recordings, start, replaceable);
+    let background = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers.metrics().num_workers())
+        .thread_name("background")
+        .on_thread_start(|| {
+            // If it fails, the kernel treats these threads like the others.
+            let _ = rustix::process::nice(BACKGROUND_NICENESS);
+        })
+        .enable_time()
+        .build()
+        .context("cannot start the background threads")?;
+    let running = run_until_stopped(
+        config,
+        database,
+        recordings,
+        start,
+        replaceable,
+        Background::new(background.handle().clone()),
+    );
     let served = workers.block_on(running);
     // Connections that were cut off may still execute a statement, which ends at its deadline.
     workers.shutdown_timeout(Duration::from_secs(1));
+    background.shutdown_timeout(Duration::from_secs(1));
     Ok(served?)
 }
 
@@ -183,6 +204,7 @@ async fn run_until_stopped(
     recordings: Option<(Recordings, Option<Keeper>)>,
     start: impl Future<Output = anyhow::Result<Start>>,
     replaceable: Option<Replaceable<'_>>,
+    background: Background,
 ) -> anyhow::Result<()> {
     // From here on a signal drains instead of killing, even while the component compiles.
     let signals = Signals::listen()?;
@@ -225,7 +247,10 @@ async fn run_until_stopped(
     if let Some(keeper) = &mut keeper {
         keeper.restore_samples().await;
     }
-    let service = Arc::new(service.with_recordings(recordings));
+    let service = service
+        .with_recordings(recordings)
+        .with_background(background);
+    let service = Arc::new(service);
     let (stop_keeping, stopped_keeping) = oneshot::channel::<()>();
     let keeping = keeper.map(|keeper| {
         tokio::spawn(keeper.run(async {

@@ -29,6 +29,7 @@ pub fn attacks() -> Vec<Attack> {
             Logic::Counter,
             |target| call(target, &["endless-loop", "endless-calls", "slow-sql", "POST endless-loop"]),
         )
+        .holding_the_writer()
         .lasting(2),
         Attack::new(
             "memory-hogs",

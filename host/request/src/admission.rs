@@ -3,24 +3,52 @@
 //! The pool of instances is larger than the number of slots, so a request that has a slot always
 //! finds a free instance. If the queue is full or the wait is too long, the request fails with 503.
 //!
-//! A route can take three quarters of the slots, so that one route whose requests all take as long as they
-//! may leaves slots to the others.
+//! # Long routes
+//! A route is *long* if its runs compute for a millisecond or more on average: the CPU time of the thread
+//! counts, in the logic and in SQLite, and no time for which the run waits. A request to a long route *gives
+//! way* to others, so that they need not wait until one of the long runs has ended:
+//!
+//! - All requests that give way can take three quarters of the slots together. The others find a slot at once.
+//! - On SQLite, reads that give way run on threads of low priority: see [`Background`](crate::Background).
+//! - On SQLite, of all writes that give way only one at a time has the writer or waits for it. So another
+//!   write waits for one of them at most. The one that has the writer does not give way any more, because
+//!   others would have to wait for everything that it gives way to.
+//!
+//! Until a run of a route has ended, only the first request to it does not give way.
+//!
+//! A single route can take three quarters of what all long routes can take, so that it leaves slots to the
+//! others of its kind.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
+use cpu_time::ThreadTime;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{Error, Revision};
-use contract::RouteIndex;
+use contract::{Access, RouteIndex};
 
 /// How long a rejected client should wait before it tries again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// A route whose runs compute for this long on average is long.
+const LONG: Duration = Duration::from_millis(1);
+/// The maximum that one run counts for in the average. A run has a weight of an eighth, so a single run does
+/// not make a route long.
+const MOST: Duration = Duration::from_millis(7);
+/// The average of a route that nobody has asked for.
+const NEW: u64 = u64::MAX - 1;
+/// The average of a route whose first run has not ended. It counts as long.
+const UNKNOWN: u64 = u64::MAX;
+
 pub(super) struct Admission {
     /// One permit for each request that may run.
     slots: Semaphore,
+    /// One permit for each request that may run and gives way to others.
+    long: Semaphore,
+    /// The same for writes, if the database has only one writer.
+    long_writes: Option<Semaphore>,
     /// The slots that one route may take.
     of_route: usize,
     waiting: AtomicUsize,
@@ -28,25 +56,54 @@ pub(super) struct Admission {
     timeout: Duration,
 }
 
-/// Bounds the requests to each route of a revision, so that one route cannot take every slot. One semaphore
-/// for each route, made with the first request.
+/// What admission knows about each route of a revision: made with the first request.
 #[derive(Debug, Default)]
-pub struct Bulkheads(OnceLock<Box<[Semaphore]>>);
+pub struct Bulkheads(OnceLock<Box<[OfRoute]>>);
+
+/// What admission knows about one route.
+#[derive(Debug)]
+struct OfRoute {
+    /// Bounds the requests to the route, so that it cannot take every slot.
+    bulkhead: Semaphore,
+    /// A moving average of the last runs, in nanoseconds, or [`NEW`] or [`UNKNOWN`].
+    average: AtomicU64,
+}
+
+/// What a request needs before it may wait for a slot.
+pub(super) struct Bulkhead<'a> {
+    _of_route: SemaphorePermit<'a>,
+    /// `None`: the request does not give way.
+    _of_long: Option<SemaphorePermit<'a>>,
+}
+
+/// Measures how long the current thread computes.
+pub(super) struct Stopwatch {
+    time: Instant,
+    cpu: ThreadTime,
+}
 
 /// A slot of a request that may run. Dropping it frees the slot.
 pub(super) struct Slot<'a> {
     _of_all: SemaphorePermit<'a>,
-    _of_route: SemaphorePermit<'a>,
+    _bulkhead: Bulkhead<'a>,
 }
 
 /// A place in the queue. Dropping it leaves the queue.
 pub(super) struct Place<'a>(&'a Admission);
 
 impl Admission {
-    pub(super) fn new(slots: usize, max_waiting: usize, timeout: Duration) -> Self {
+    pub(super) fn new(
+        slots: usize,
+        max_waiting: usize,
+        timeout: Duration,
+        one_writer: bool,
+    ) -> Self {
+        let long = slots - slots / 4;
         Admission {
             slots: Semaphore::new(slots),
-            of_route: slots - slots / 4,
+            long: Semaphore::new(long),
+            of_route: long - long / 4,
+            long_writes: one_writer.then(|| Semaphore::new(1)),
             waiting: AtomicUsize::new(0),
             max_waiting,
             timeout,
@@ -57,7 +114,7 @@ impl Admission {
     /// for both. Returns [`Error::Overloaded`] if the queue is full.
     pub(super) fn enter(&self) -> Result<Place<'_>, Error> {
         let place = Place(self);
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.max_waiting {
+        if self.waiting.fetch_add(1, Relaxed) >= self.max_waiting {
             return Err(overloaded());
         }
         Ok(place)
@@ -68,28 +125,62 @@ impl Admission {
         self.slots.available_permits() > 0
     }
 
-    /// Waits until the route may take another slot, in order of arrival. A write takes this before it
-    /// takes the writer, which it must not hold while it waits for its own route.
+    /// Decides whether the next request to the route gives way to others.
+    pub(super) fn gives_way(&self, revision: &Revision, route: RouteIndex) -> bool {
+        self.of(revision, route).next_is_long()
+    }
+
+    /// Notes how long a run of a route has computed so far, so that the next requests need not wait for its end
+    /// to know that the route is long.
+    pub(super) fn runs(&self, revision: &Revision, route: RouteIndex, so_far: Duration) {
+        if so_far >= LONG {
+            self.ran(revision, route, so_far);
+        }
+    }
+
+    /// Notes how long a run of a route has computed.
+    pub(super) fn ran(&self, revision: &Revision, route: RouteIndex, took: Duration) {
+        self.of(revision, route).ran(took);
+    }
+
+    fn of<'a>(&self, revision: &'a Revision, route: RouteIndex) -> &'a OfRoute {
+        let routes = revision.bulkheads.0.get_or_init(|| {
+            let routes = revision.description.routes.iter();
+            routes.map(|_| OfRoute::new(self.of_route)).collect()
+        });
+        &routes[route.get()]
+    }
+
+    /// Waits until the route may take another slot, in order of arrival, and then until the requests that give
+    /// way may, if this is one of them. A write takes this before it takes the writer, which it must not hold
+    /// while it waits for its own route.
     pub(super) async fn bulkhead<'a>(
-        &self,
+        &'a self,
         revision: &'a Revision,
         route: RouteIndex,
-    ) -> Result<SemaphorePermit<'a>, Error> {
-        let bulkheads = revision.bulkheads.0.get_or_init(|| {
-            let routes = revision.description.routes.iter();
-            routes.map(|_| Semaphore::new(self.of_route)).collect()
-        });
-        self.acquire(&bulkheads[route.get()]).await
+        gives_way: bool,
+    ) -> Result<Bulkhead<'a>, Error> {
+        Ok(Bulkhead {
+            _of_route: self.acquire(&self.of(revision, route).bulkhead).await?,
+            _of_long: match gives_way {
+                true => Some(self.acquire(self.long(revision, route)).await?),
+                false => None,
+            },
+        })
+    }
+
+    fn long(&self, revision: &Revision, route: RouteIndex) -> &Semaphore {
+        match (&self.long_writes, revision.description.route(route).access) {
+            (Some(writes), Access::Write) => writes,
+            _ => &self.long,
+        }
     }
 
     /// Waits for a slot, in order of arrival.
-    pub(super) async fn slot<'a>(
-        &'a self,
-        of_route: SemaphorePermit<'a>,
-    ) -> Result<Slot<'a>, Error> {
+    pub(super) async fn slot<'a>(&'a self, bulkhead: Bulkhead<'a>) -> Result<Slot<'a>, Error> {
         Ok(Slot {
             _of_all: self.acquire(&self.slots).await?,
-            _of_route: of_route,
+            _bulkhead: bulkhead,
         })
     }
 
@@ -105,14 +196,95 @@ impl Admission {
     }
 }
 
+impl OfRoute {
+    fn new(slots: usize) -> Self {
+        OfRoute {
+            bulkhead: Semaphore::new(slots),
+            average: AtomicU64::new(NEW),
+        }
+    }
+
+    fn next_is_long(&self) -> bool {
+        match self.average.load(Relaxed) {
+            NEW => {
+                let first = self
+                    .average
+                    .compare_exchange(NEW, UNKNOWN, Relaxed, Relaxed);
+                first.is_err()
+            }
+            average => average >= nanos(LONG),
+        }
+    }
+
+    fn ran(&self, took: Duration) {
+        let average = match self.average.load(Relaxed) {
+            // If this run was long, the next one decides.
+            NEW | UNKNOWN => nanos(took.min(LONG)),
+            average => average - average / 8 + nanos(took.min(MOST)) / 8,
+        };
+        // Of concurrent runs one may be lost. The average need not be exact.
+        self.average.store(average, Relaxed);
+    }
+}
+
+/// A short time in nanoseconds.
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl Stopwatch {
+    /// Starts to measure.
+    pub(super) fn start() -> Self {
+        Stopwatch {
+            time: Instant::now(),
+            cpu: ThreadTime::now(),
+        }
+    }
+
+    /// Returns how long this thread has computed, or a little more. It must be the thread that has started
+    /// it.
+    pub(super) fn used(&self) -> Duration {
+        match self.time.elapsed() {
+            // The thread may have waited for a processor meanwhile.
+            elapsed if elapsed >= LONG => self.cpu.elapsed(),
+            elapsed => elapsed,
+        }
+    }
+}
+
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.0.waiting.fetch_sub(1, Relaxed);
     }
 }
 
 pub(super) fn overloaded() -> Error {
     Error::Overloaded {
         retry_after: RETRY_AFTER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_is_long_by_the_average_of_its_runs() {
+        let route = OfRoute::new(1);
+        assert!(!route.next_is_long(), "the first request finds out");
+        assert!(route.next_is_long());
+        route.ran(Duration::from_micros(10));
+        assert!(!route.next_is_long());
+        route.ran(Duration::from_secs(1));
+        assert!(
+            !route.next_is_long(),
+            "a single run does not make a route long"
+        );
+        route.ran(Duration::from_secs(1));
+        assert!(route.next_is_long());
+        for _ in 0..64 {
+            route.ran(Duration::from_micros(10));
+        }
+        assert!(!route.next_is_long());
     }
 }

@@ -8,6 +8,7 @@
 //! | lease | a host without a lease answers nothing | `service`, `lease` |
 //! | arguments | path, query, body, idempotency key and conditions are read; nothing has begun | `prepared` |
 //! | proof | the kept answer to a read is returned, if it is proven to hold | `answers`, `service/proof` |
+//! | priority | a read of a route whose runs take long moves to threads of low priority | `admission`, `background` |
 //! | admission | a write **waits for the writer**, then for a slot; a read waits for a slot, then begins its transaction | `service/attempt` (`admit`), `admission` |
 //! | replay | if the idempotency key is recorded, the recorded answer is returned | `idempotency` |
 //! | condition | for a write with a condition, the resource is read in the same transaction | `conditions` |
@@ -34,6 +35,7 @@
 
 mod admission;
 mod answers;
+mod background;
 mod broadcast;
 mod component;
 mod conditions;
@@ -57,6 +59,7 @@ use bytes::Bytes;
 
 pub use self::admission::Bulkheads;
 pub use self::answers::Source;
+pub use self::background::Background;
 pub use self::broadcast::{Broadcast, FeedEvent, FeedItem, Subscription};
 pub use self::component::{Component, MissingExport};
 pub use self::conditions::{Conditions, Current, Verdict, entity_tag_of, gzip_tag};

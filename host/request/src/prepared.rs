@@ -48,6 +48,8 @@ pub(super) struct PreparedRequest<'a> {
     pub(super) revision: &'a Revision,
     pub(super) index: RouteIndex,
     pub(super) route: &'a Route,
+    /// Whether it gives way to others.
+    pub(super) gives_way: bool,
     pub(super) arrived: Instant,
     pub(super) invocation: Box<dyn Invocation>,
     pub(super) key: Option<Key>,
@@ -98,6 +100,7 @@ impl<'a> PreparedRequest<'a> {
             revision,
             index,
             route,
+            gives_way: false,
             arrived,
             invocation,
             key: Key::of(route, request)?,

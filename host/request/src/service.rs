@@ -17,13 +17,14 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::Mutex;
 use rand::Rng as _;
 use tokio::sync::{Semaphore, watch};
-use tracing::trace_span;
+use tracing::{Instrument as _, trace_span};
 
 use self::attempt::AttemptError;
 pub(crate) use self::attempt::judged;
 use self::proof::{Proof, Read};
 use super::admission::{Admission, overloaded};
 use super::answers::Answers;
+use super::background::Background;
 use super::prepared::{ClockAndSeed, LastCall, PreparedRequest, since_epoch};
 use super::recording::{Component, Recorded};
 use super::recordings::Recordings;
@@ -34,7 +35,7 @@ use super::traffic::Traffic;
 use super::{Answer, Answered, Candidate, Client, Error, Fault, Lease, Request, Revision, Source};
 use contract::{Access, DETAIL, RouteIndex};
 use runtime::{Call, Record};
-use storage::{Budget, Database, Transaction};
+use storage::{Budget, Database, Dialect, Transaction};
 use telemetry::metrics::Metrics;
 
 /// Health calls at a time. They have slots of their own, so that health can be asked under full
@@ -82,6 +83,8 @@ pub struct Service {
     traffic: Traffic,
     database: Arc<dyn Database>,
     admission: Admission,
+    /// `None`: every request runs where it arrives.
+    background: Option<Background>,
     /// `None`: no answers are kept.
     answers: Option<Answers>,
     health_calls: Semaphore,
@@ -116,9 +119,15 @@ impl Service {
         metrics.expect_answers(&Source::ALL.map(Source::as_str));
         Service {
             traffic: Traffic::new(revision, metrics.clone()),
-            database,
-            admission: Admission::new(limits.running, limits.waiting, limits.wait),
+            admission: Admission::new(
+                limits.running,
+                limits.waiting,
+                limits.wait,
+                database.dialect() == Dialect::Sqlite,
+            ),
             answers: Answers::new(limits.answer_cache_bytes, metrics.clone()),
+            database,
+            background: None,
             health_calls: Semaphore::new(HEALTH_CALLS),
             limits,
             slow: Slow::new(metrics.clone()),
@@ -133,6 +142,14 @@ impl Service {
     #[must_use]
     pub fn with_recordings(self, recordings: Option<Recordings>) -> Self {
         Service { recordings, ..self }
+    }
+
+    /// Runs reads that give way to others on these threads, if the database is SQLite. PostgreSQL works in a
+    /// process of its own, and the threads that open a connection to it also serve it.
+    #[must_use]
+    pub fn with_background(self, background: Background) -> Self {
+        let background = (self.database.dialect() == Dialect::Sqlite).then_some(background);
+        Service { background, ..self }
     }
 
     /// Returns the limits of each request and of all requests together.
@@ -210,25 +227,52 @@ impl Service {
     /// Answers a request with a route of a revision. Dropping the future before the commit began
     /// rolls everything back.
     pub async fn answer(
-        &self,
+        self: &Arc<Self>,
         revision: &Arc<Revision>,
         route: RouteIndex,
         request: Request,
     ) -> Answered {
         let arrived = Instant::now();
+        let gives_way = self.admission.gives_way(revision, route);
+        let reads = revision.description.route(route).access == Access::Read;
+        match &self.background {
+            Some(background) if gives_way && reads => {
+                let (service, revision) = (self.clone(), revision.clone());
+                let answers = async move {
+                    let answers = service.answer_here(&revision, route, request, true, arrived);
+                    answers.await
+                };
+                background.run(answers.in_current_span()).await
+            }
+            _ => {
+                let answers = self.answer_here(revision, route, request, gives_way, arrived);
+                answers.await
+            }
+        }
+    }
+
+    /// As [`Service::answer`], on this thread.
+    async fn answer_here(
+        &self,
+        revision: &Arc<Revision>,
+        route: RouteIndex,
+        request: Request,
+        gives_way: bool,
+        arrived: Instant,
+    ) -> Answered {
         let _in_flight = revision.stats.began();
         let shadow = self.shadow_of(revision, route, &request);
         let clock_and_seed = shadow.as_ref().map(|_| ClockAndSeed::new());
         let mut course = Course::default();
+        let read = Read {
+            revision,
+            route,
+            request: &request,
+            gives_way,
+            arrived,
+        };
         let answered = self
-            .answer_with_retries(
-                revision,
-                route,
-                &request,
-                arrived,
-                clock_and_seed,
-                &mut course,
-            )
+            .answer_with_retries(read, clock_and_seed, &mut course)
             .await;
         let Course { source, last_call } = course;
         self.count(revision, &answered);
@@ -298,20 +342,11 @@ impl Service {
 
     async fn answer_with_retries(
         &self,
-        revision: &Revision,
-        route: RouteIndex,
-        request: &Request,
-        arrived: Instant,
+        read: Read<'_>,
         clock_and_seed: Option<ClockAndSeed>,
         course: &mut Course,
     ) -> Result<Answer, Error> {
         self.check_lease()?;
-        let read = Read {
-            revision,
-            route,
-            request,
-            arrived,
-        };
         let proof = match &self.answers {
             Some(answers) => self.prove(answers, &read).await?,
             None => Proof::none(),
@@ -327,9 +362,17 @@ impl Service {
                 flight,
             } => (admitted, keep, flight),
         };
+        let Read {
+            revision,
+            route,
+            request,
+            gives_way,
+            arrived,
+        } = read;
         let reads = trace_span!(target: DETAIL, "arguments");
         let mut prepared =
             reads.in_scope(|| PreparedRequest::read(revision, route, request, arrived))?;
+        prepared.gives_way = gives_way;
         prepared.clock_and_seed = clock_and_seed;
         prepared.keep = keep;
         prepared.last_call = self.recordings.as_ref().map(|_| &course.last_call);

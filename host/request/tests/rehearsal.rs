@@ -255,7 +255,7 @@ fn revision(change: Change) -> Arc<Revision> {
 
 /// A service with some things, and requests that were sampled.
 struct Sampled {
-    service: Service,
+    service: Arc<Service>,
     database: Arc<dyn Database>,
     _directory: tempfile::TempDir,
 }
@@ -303,7 +303,7 @@ impl Sampled {
             limits: runtime::Limits::default(),
         });
         let sampled = Sampled {
-            service: service.with_recordings(recordings),
+            service: Arc::new(service.with_recordings(recordings)),
             database,
             _directory: directory,
         };

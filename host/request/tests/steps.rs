@@ -62,7 +62,7 @@ impl Logic for Scripted {
     fn prepare(&self, route: RouteIndex, _: &Input<'_>) -> Result<Box<dyn Invocation>, InputError> {
         Ok(Box::new(Step {
             statement: match route {
-                WRITE => "INSERT INTO marks DEFAULT VALUES",
+                WRITE | OTHER_WRITE => "INSERT INTO marks DEFAULT VALUES",
                 _ => "SELECT count(*) FROM marks",
             },
             begun: self.begun.clone(),
@@ -100,9 +100,10 @@ impl Invocation for Step {
 }
 
 const WRITE: RouteIndex = RouteIndex::new(0);
-const READS: [RouteIndex; 2] = [RouteIndex::new(1), RouteIndex::new(2)];
+const READS: [RouteIndex; 3] = [RouteIndex::new(1), RouteIndex::new(2), RouteIndex::new(3)];
+const OTHER_WRITE: RouteIndex = RouteIndex::new(4);
 
-/// A service with one route that writes and two that read.
+/// A service with two routes that write and three that read.
 struct Held {
     service: Arc<Service>,
     database: Arc<dyn Database>,
@@ -153,6 +154,8 @@ impl Held {
                     route(Method::Post, "/marks", Access::Write),
                     route(Method::Get, "/marks", Access::Read),
                     route(Method::Get, "/others", Access::Read),
+                    route(Method::Get, "/more", Access::Read),
+                    route(Method::Post, "/others", Access::Write),
                 ],
                 migrations: Vec::new(),
                 constraints: Vec::new(),
@@ -247,22 +250,51 @@ fn route(method: Method, path: &str, access: Access) -> Route {
     }
 }
 
+/// Of each route, the first request does not give way to others, and the later ones do: no run has ended.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_route_leaves_a_quarter_of_the_slots_to_others() {
-    let held = Held::new(8, 10).await;
-    let mut requests: Vec<_> = (0..8).map(|_| held.ask(READS[0])).collect();
-    held.begun.acquire_many(6).await.unwrap().forget();
-    requests.extend((0..2).map(|_| held.ask(READS[1])));
-    held.begun.acquire_many(2).await.unwrap().forget();
-    assert_eq!(
-        held.begun.available_permits(),
-        0,
-        "more than 8 requests run"
-    );
+async fn long_routes_leave_slots_to_each_other_and_to_short_ones() {
+    let held = Held::new(16, 100).await;
+    let mut requests = Vec::new();
+    // Of the 16 slots, requests that give way take 12 and one route takes 9.
+    for (route, count, begins) in [
+        (READS[0], 20, 9),
+        (READS[1], 20, 1 + 12 - 8),
+        (READS[2], 2, 1),
+    ] {
+        requests.push(held.ask(route));
+        held.begun.acquire().await.unwrap().forget();
+        requests.extend((1..count).map(|_| held.ask(route)));
+        held.begun.acquire_many(begins - 1).await.unwrap().forget();
+    }
+    assert_eq!(held.begun.available_permits(), 0, "more requests run");
 
-    // The two that wait for their route begin when others of this route end.
-    held.release.add_permits(10);
+    // The others begin when these end.
+    held.release.add_permits(requests.len());
     for request in requests {
+        assert_eq!(request.await.unwrap().unwrap().status, 204);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_waits_for_the_writer_behind_one_long_write_at_most() {
+    let held = Held::new(16, 100).await;
+    let waiting = |count| {
+        eventually("the writes wait", || {
+            let waiting = &held.database.stats().writer_waiting;
+            (waiting.load(SeqCst) == count).then_some(())
+        });
+    };
+    let mut long = vec![held.post()];
+    held.begun.acquire().await.unwrap().forget();
+    long.extend((0..5).map(|_| held.post()));
+    waiting(1);
+    let other = held.ask(OTHER_WRITE);
+    waiting(2);
+    // Two long writes and the other one.
+    held.release.add_permits(3);
+    assert_eq!(other.await.unwrap().unwrap().status, 204);
+    held.release.add_permits(4);
+    for request in long {
         assert_eq!(request.await.unwrap().unwrap().status, 204);
     }
 }
@@ -325,6 +357,10 @@ async fn a_request_that_can_start_at_once_skips_the_queue() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancelled_request_frees_its_slot_the_writer_and_its_place_in_the_queue() {
     let held = Held::new(2, 1).await;
+    // Otherwise the second request would wait for the first one to find out how long the route takes.
+    held.release.add_permits(1);
+    assert_eq!(held.post().await.unwrap().unwrap().status, 204);
+    held.begun.acquire().await.unwrap().forget();
     for _ in 0..20 {
         let running = held.post();
         held.begun.acquire().await.unwrap().forget();

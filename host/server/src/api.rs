@@ -129,7 +129,7 @@ impl Target<'_> {
             dry_run: preferences.dry_run,
             strict: preferences.strict,
         };
-        let answered = app.api.answer(revision, route, request).await;
+        let answered = app.api.clone().answer(revision, route, request).await;
         context.answered(answered.source);
         match answered.result {
             Ok(answer) => {

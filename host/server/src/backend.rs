@@ -28,7 +28,7 @@ pub trait Api: Send + Sync + 'static {
     /// Answers a request with a route of a revision. Dropping the future before the commit began
     /// rolls everything back.
     async fn answer(
-        &self,
+        self: Arc<Self>,
         revision: &Arc<Revision>,
         route: RouteIndex,
         request: Request,
@@ -80,12 +80,12 @@ impl Api for Service {
     }
 
     async fn answer(
-        &self,
+        self: Arc<Self>,
         revision: &Arc<Revision>,
         route: RouteIndex,
         request: Request,
     ) -> Answered {
-        Service::answer(self, revision, route, request).await
+        Service::answer(&self, revision, route, request).await
     }
 
     async fn health(&self) -> Result<Health, Error> {

@@ -228,7 +228,12 @@ impl Api for Fake {
         self.switches.subscribe()
     }
 
-    async fn answer(&self, _: &Arc<Revision>, route: RouteIndex, request: Request) -> Answered {
+    async fn answer(
+        self: Arc<Self>,
+        _: &Arc<Revision>,
+        route: RouteIndex,
+        request: Request,
+    ) -> Answered {
         match ROUTES[route.get()].1 {
             "/panic" => panic!("a defect of the host"),
             "/slow" => {

@@ -5,14 +5,15 @@
 //! waits for the disk. No answer is given before everything that the request wrote, and everything
 //! that it saw, is durable.
 
+use std::future::poll_fn;
 use std::pin::pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use tracing::{Instrument as _, trace_span};
 
 use super::Service;
-use crate::admission::Slot;
+use crate::admission::{Slot, Stopwatch};
 use crate::conditions::{Current, Verdict};
 use crate::prepared::{PreparedRequest, entity_tag};
 use crate::recording::RecordedCall;
@@ -100,8 +101,9 @@ impl Service {
         &'a self,
         revision: &'a Revision,
         route: RouteIndex,
+        gives_way: bool,
     ) -> Result<Slot<'a>, AttemptError> {
-        let bulkhead = self.admission.bulkhead(revision, route).await;
+        let bulkhead = self.admission.bulkhead(revision, route, gives_way).await;
         let slot = async { self.admission.slot(bulkhead?).await };
         slot.await.map_err(|late| self.reject(late))
     }
@@ -113,16 +115,22 @@ impl Service {
         request: &PreparedRequest<'a>,
     ) -> Result<Admitted<'a>, AttemptError> {
         let budget = self.budget(request.arrived);
+        let PreparedRequest {
+            revision,
+            index,
+            gives_way,
+            ..
+        } = *request;
         Ok(match request.route.access {
             Access::Write => {
-                let bulkhead = self.admission.bulkhead(request.revision, request.index);
+                let bulkhead = self.admission.bulkhead(revision, index, gives_way);
                 let bulkhead = bulkhead.await.map_err(|late| self.reject(late))?;
                 let transaction = self.database.begin(Access::Write, budget).await?;
                 let slot = self.admission.slot(bulkhead).await;
                 (transaction, slot.map_err(|late| self.reject(late))?)
             }
             Access::Read => {
-                let slot = self.slot(request.revision, request.index).await?;
+                let slot = self.slot(revision, index, gives_way).await?;
                 (self.database.begin(Access::Read, budget).await?, slot)
             }
         })
@@ -244,8 +252,23 @@ impl Service {
         call.lines = record.map(|_| Lines::default());
         let (lines, deadline) = (call.lines.clone(), call.deadline);
         let time_left = deadline.saturating_duration_since(Instant::now());
-        let finished = invocation.run(call).instrument(runs).await;
+        let (revision, route) = (request.revision, request.index);
+        let mut used = Duration::ZERO;
+        let finished = {
+            let mut run = pin!(invocation.run(call).instrument(runs));
+            let run = poll_fn(|context| {
+                let stopwatch = Stopwatch::start();
+                let polled = run.as_mut().poll(context);
+                used += stopwatch.used();
+                if polled.is_pending() {
+                    self.admission.runs(revision, route, used);
+                }
+                polled
+            });
+            run.await
+        };
         drop(lives);
+        self.admission.ran(revision, route, used);
         let proof = match (&finished.recording, &request.keep) {
             (Some(recording), Some(_)) => recording.proof(),
             _ => None,

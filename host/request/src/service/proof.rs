@@ -7,7 +7,7 @@
 //! answer of the run.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand::Rng as _;
 
@@ -21,11 +21,13 @@ use contract::{Access, RouteIndex};
 use storage::Transaction;
 use telemetry::metrics;
 
-/// A request whose answer may be kept.
+/// A request that has arrived.
 pub(super) struct Read<'a> {
     pub(super) revision: &'a Revision,
     pub(super) route: RouteIndex,
     pub(super) request: &'a Request,
+    /// Whether it gives way to others.
+    pub(super) gives_way: bool,
     pub(super) arrived: Instant,
 }
 
@@ -101,13 +103,17 @@ impl Service {
             Some(Entry::Unrepeatable) => return Ok(Proof::none()),
             Some(Entry::Known(known)) => known,
         };
-        let slot = self.in_turn(self.slot(read.revision, read.route)).await;
+        let slot = self
+            .in_turn(self.slot(read.revision, read.route, read.gives_way))
+            .await;
         let slot = slot.map_err(not_admitted)?;
         let unchanged = self.database.unchanged(&known.seen);
         let share = self.limits.answer_check;
         let check = share > 0.0 && rand::rng().random_bool(share);
         if unchanged && !check {
             drop(slot);
+            self.admission
+                .ran(read.revision, read.route, Duration::ZERO);
             return Ok(Proof::Holds(known.kept.answered.clone(), source));
         }
         if !unchanged && !known.verifiable {

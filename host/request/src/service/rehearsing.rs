@@ -173,7 +173,7 @@ impl<'a> Rehearsing<'a> {
             admission,
             ..
         } = self.service;
-        let bulkhead = admission.bulkhead(self.active, case.active).await?;
+        let bulkhead = admission.bulkhead(self.active, case.active, true).await?;
         let begun = Instant::now();
         let budget = self.service.budget(begun);
         let transaction = match self.migrations {

@@ -197,8 +197,8 @@ impl Connection {
         drop(guard.take_compiled());
         let known = cache.get(text);
         let fast = known.as_ref().is_some_and(|shape| shape.is_fast());
+        let begun = Instant::now();
         let run = || {
-            let begun = Instant::now();
             let mut statement = sqlite
                 .prepare_cached(text)
                 .map_err(|error| failure::classify(&error))?;
@@ -230,7 +230,10 @@ impl Connection {
             }
             outcome
         };
-        let outcome = if fast { run() } else { run_blocking(run) };
+        let outcome = match fast {
+            true => guard.in_place(begun, run),
+            false => run_blocking(run),
+        };
         if self.cache.is_full() {
             self.drop_cache();
         }

@@ -1,17 +1,20 @@
-//! The callbacks that SQLite calls while it works: whether a statement is allowed, and whether it must
-//! end, because its deadline has passed or because the host needs the memory.
+//! The callbacks that SQLite calls while it works: whether a statement is allowed, whether it must end,
+//! because its deadline has passed or because the host needs the memory, and whether other tasks wait too
+//! long for its thread.
 //!
 //! Each connection has one guard for its whole life. Setting another authorizer would expire every
 //! prepared statement, so the callbacks are set once and read what changes from the guard.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::hooks::{AuthContext, Authorization};
 
+use super::blocking::run_blocking;
 use super::heap::HEAP;
 use super::policy::{Mode, Policy};
 use super::touched::Touched;
@@ -25,6 +28,11 @@ use crate::stats::nanos;
 /// deadline.
 const INSTRUCTIONS: i32 = 100;
 
+/// How long a statement that is expected to be fast keeps the other tasks of its thread waiting.
+const IN_PLACE: Duration = Duration::from_millis(20);
+/// How long a statement pauses so that another thread can take over the tasks of its own.
+const HANDOVER: Duration = Duration::from_millis(1);
+
 const NEVER: u64 = u64::MAX;
 
 /// The state that a connection's callbacks read. Only the connection's user writes it, and the
@@ -34,6 +42,8 @@ pub(super) struct Guard {
     mode: AtomicU8,
     /// In nanoseconds after `start`.
     deadline: AtomicU64,
+    /// When a statement has kept other tasks waiting for too long, in nanoseconds after `start`.
+    hand_over: AtomicU64,
     start: Instant,
     /// Why the authorizer refused a statement. SQLite's own message is only "not authorized".
     refusal: Mutex<Option<String>>,
@@ -53,6 +63,7 @@ impl Guard {
         let guard = Arc::new(Self {
             mode: AtomicU8::new(Mode::Logic as u8),
             deadline: AtomicU64::new(NEVER),
+            hand_over: AtomicU64::new(NEVER),
             start: Instant::now(),
             refusal: Mutex::new(None),
             ended: Mutex::new(None),
@@ -106,6 +117,16 @@ impl Guard {
         self.deadline.store(deadline, Relaxed);
     }
 
+    /// Runs a statement that is expected to be fast, from `begun` on. If it is slow for once, the other tasks
+    /// of its thread move to another thread.
+    pub(super) fn in_place<T>(&self, begun: Instant, work: impl FnOnce() -> T) -> T {
+        let since_start = begun.saturating_duration_since(self.start);
+        self.hand_over.store(nanos(since_start + IN_PLACE), Relaxed);
+        let outcome = work();
+        self.hand_over.store(NEVER, Relaxed);
+        outcome
+    }
+
     /// Returns and clears why the authorizer refused the last statement, if it did.
     pub(super) fn take_refusal(&self) -> Option<String> {
         self.refusal.lock().take()
@@ -132,7 +153,16 @@ impl Guard {
 
     fn must_end(&self) -> bool {
         let deadline = self.deadline.load(Relaxed);
-        let error = if deadline != NEVER && nanos(self.start.elapsed()) >= deadline {
+        let now = match deadline {
+            NEVER => 0,
+            _ => nanos(self.start.elapsed()),
+        };
+        if now >= self.hand_over.load(Relaxed) {
+            run_blocking(|| thread::sleep(HANDOVER));
+            // If no thread was ready, it tries again. If one was, nobody waits for this one any more.
+            self.hand_over.store(now + nanos(IN_PLACE), Relaxed);
+        }
+        let error = if now >= deadline {
             Error::Deadline
         } else if HEAP.is_claimed() && self.mode() != Mode::Host {
             Error::Conflict

@@ -234,6 +234,33 @@ async fn a_rehearsal_finds_what_a_commit_would_find_and_keeps_nothing(engine: En
     assert_eq!(notes(&*database).await, 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_statement_that_is_slow_for_once_does_not_keep_other_tasks_waiting() {
+    let database = fresh(Engine::Sqlite).await;
+    let count = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) \
+        SELECT count(*) FROM n";
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let counting = tokio::spawn(async move {
+        let budget = Budget {
+            deadline: Instant::now() + Duration::from_secs(2),
+            ..generous()
+        };
+        let mut reading = database.begin(Access::Read, budget).await.unwrap();
+        // After the first run it is expected to be fast.
+        for _ in 0..2 {
+            let fast = reading.query(count, &[Value::Integer(1)]).await;
+            fast.unwrap().unwrap();
+        }
+        tokio::task::yield_now().await;
+        begun.send(()).unwrap();
+        reading.query(count, &[Value::Integer(i64::MAX)]).await
+    });
+    begins.await.unwrap();
+    tokio::spawn(async {}).await.unwrap();
+    assert!(!counting.is_finished(), "the other task had to wait");
+    assert_eq!(counting.await.unwrap(), Err(Error::Deadline));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_writers_and_readers_lose_no_update() {
     let database = fresh(Engine::Sqlite).await;

@@ -1,5 +1,6 @@
-//! An endless loop in one request does not delay other requests.
+//! Requests that run for long do not delay other requests.
 
+use std::fs;
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::counter_with_long_limits;
-use crate::harness::eventually;
+use crate::harness::{Host, eventually};
 
 /// Whether a request has no answer yet.
 fn is_waiting(stream: &mut TcpStream) -> bool {
@@ -38,6 +39,81 @@ fn other_requests_succeed_while_four_endless_loops_run() {
     host.admin("GET", "/livez").send().expect(200);
     assert!(loops.iter_mut().all(is_waiting), "the loops still run");
     drop(loops);
+}
+
+#[test]
+fn requests_to_short_routes_find_a_slot_while_long_ones_wait_for_theirs() {
+    let host = counter_with_long_limits()
+        .flag("--queue-timeout", "60s")
+        .start();
+    let body = json!({"name": "light"});
+    host.post("/counters", &body).expect(201);
+    // More than all slots.
+    let paths = ["endless-loop", "endless-calls", "slow-sql"];
+    let mut long: Vec<_> = (0..100)
+        .map(|n| {
+            // Equal reads would share a run.
+            let path = format!("/naughty/{}?n={n}", paths[n % paths.len()]);
+            host.request("GET", &path).open().expect("a connection")
+        })
+        .collect();
+    eventually("the long requests have taken what they can", || {
+        let metrics = host.admin("GET", "/metrics").send().text();
+        let mut lines = metrics.lines();
+        let waiting = lines.find_map(|line| line.strip_prefix("task_host_queue_waiting "));
+        // 48 run, and the first one to each route.
+        (waiting?.parse() == Ok(100 - 48 - 3)).then_some(())
+    });
+    for _ in 0..20 {
+        host.get("/counters/light").expect(200);
+        host.post("/counters/light/increment", &json!({}))
+            .expect(200);
+    }
+    assert!(
+        long.iter_mut().all(is_waiting),
+        "the long requests still run"
+    );
+}
+
+/// The niceness of the host's threads of that name, and the sum of their CPU time in clock ticks.
+fn threads(host: &Host, name: &str) -> (Vec<i32>, u64) {
+    let tasks = fs::read_dir(format!("/proc/{}/task", host.id())).expect("the host's threads");
+    let (mut niceness, mut ticks) = (Vec::new(), 0);
+    for task in tasks {
+        // A thread may have ended meanwhile.
+        let stat = task.and_then(|task| fs::read_to_string(task.path().join("stat")));
+        let Ok(stat) = stat else { continue };
+        let (before, after) = stat.rsplit_once(") ").expect("a name in parentheses");
+        if before
+            .split_once('(')
+            .is_some_and(|(_, found)| found == name)
+        {
+            let fields: Vec<_> = after.split(' ').collect();
+            niceness.push(fields[16].parse().expect("a niceness"));
+            ticks += fields[11].parse::<u64>().expect("a time");
+        }
+    }
+    (niceness, ticks)
+}
+
+#[test]
+fn reads_of_long_routes_run_on_threads_of_low_priority() {
+    let host = counter_with_long_limits().start();
+    let (niceness, before) = threads(&host, "background");
+    let (others, _) = threads(&host, "tokio-rt-worker");
+    assert!(!niceness.is_empty() && !others.is_empty());
+    assert!(
+        niceness.iter().min() > others.iter().max(),
+        "{niceness:?} {others:?}"
+    );
+    // The first one finds out how long its route takes.
+    let open = || host.request("GET", "/naughty/endless-loop").open();
+    let _first = open().expect("a connection");
+    eventually("a later request runs in the background", || {
+        let _later = open().expect("a connection");
+        let (_, now) = threads(&host, "background");
+        (now > before + 5).then_some(())
+    });
 }
 
 #[test]
