@@ -136,14 +136,19 @@ fn search(platform: &mut impl Platform, filter: &TaskFilter) -> Result<Search, E
     if tags.is_empty() && words(filter, false).is_empty() {
         return Ok(Search::default());
     }
-    let waiting = store::terms::waiting(platform)?;
-    let words = words(filter, waiting.is_mixed);
-    let mut sets = Vec::with_capacity(words.len() + 1);
-    if !tags.is_empty() {
-        sets.push(Terms::Any(tags));
+    let sets = |is_mixed| -> Vec<Terms> {
+        let words = words(filter, is_mixed).into_iter();
+        let tags = (!tags.is_empty()).then(|| Terms::Any(tags.clone()));
+        tags.into_iter().chain(words.map(Terms::Prefixes)).collect()
+    };
+    let new = sets(false);
+    let waiting = store::terms::waiting(platform, &store::list::needles(&new))?;
+    if !waiting.is_mixed {
+        return store::list::plan_search(platform, new, &waiting);
     }
-    sets.extend(words.into_iter().map(Terms::Prefixes));
-    store::list::plan_search(platform, sets, &waiting)
+    // Tasks with other terms than those may match, too.
+    let waiting = store::terms::waiting(platform, &[])?;
+    store::list::plan_search(platform, sets(true), &waiting)
 }
 
 /// Converts a filter that was checked.

@@ -3,6 +3,8 @@
 //! Engines cache prepared statements by their text. With a placeholder for each value, every length of
 //! a list would be another text, and a client could fill the cache with texts that are used once.
 
+use std::fmt::Write as _;
+
 use crate::contract::sql::{Dialect, Value};
 
 /// Returns the name under which a statement's `from` reads the elements of an array of texts or
@@ -23,6 +25,18 @@ pub fn rows(dialect: Dialect, array: &str) -> String {
     match dialect {
         Dialect::Sqlite => format!("json_each({array}) as w"),
         Dialect::Postgres => format!("jsonb_array_elements(cast({array} as jsonb)) as w (value)"),
+    }
+}
+
+/// Returns the same for an object whose values are integers ([`Pairs`]): a table `p` with the columns `name` and
+/// `value`, both texts on PostgreSQL. Reading a pair takes a third of the time of an array of two.
+pub fn pairs(dialect: Dialect, object: &str) -> String {
+    match dialect {
+        Dialect::Sqlite => format!("(select key as name, value from json_each({object})) as p"),
+        // The type `json` keeps every pair of a repeated name, unlike `jsonb`.
+        Dialect::Postgres => {
+            format!("json_each_text(cast({object} as json)) as p (name, value)")
+        }
     }
 }
 
@@ -73,27 +87,7 @@ impl Array {
     /// Appends a text.
     pub fn text(&mut self, text: &str) {
         self.separate();
-        self.0.reserve(text.len() + 3);
-        self.0.push('"');
-        let mut rest = text;
-        while let Some(at) = rest.find(|c: char| c < ' ' || c == '"' || c == '\\') {
-            let (plain, special) = rest.split_at(at);
-            self.0.push_str(plain);
-            // The special characters have one byte.
-            let byte = special.as_bytes()[0];
-            if byte < b' ' {
-                self.0.push_str("\\u00");
-                self.0.push(char::from(b'0' + (byte >> 4)));
-                self.0
-                    .push(char::from(b"0123456789abcdef"[usize::from(byte & 15)]));
-            } else {
-                self.0.push('\\');
-                self.0.push(char::from(byte));
-            }
-            rest = &special[1..];
-        }
-        self.0.push_str(rest);
-        self.0.push('"');
+        push_text(&mut self.0, text);
     }
 
     /// Appends an integer.
@@ -122,6 +116,55 @@ impl Array {
     }
 }
 
+/// A JSON object. A name can occur more than once.
+pub struct Pairs(String);
+
+impl Pairs {
+    /// Returns an object with these pairs.
+    pub fn of(pairs: &[(impl AsRef<str>, i64)]) -> Self {
+        let mut object = "{".to_owned();
+        for (name, number) in pairs {
+            if object.len() > 1 {
+                object.push(',');
+            }
+            push_text(&mut object, name.as_ref());
+            // Writing to a string cannot fail.
+            let _ = write!(object, ":{number}");
+        }
+        Self(object)
+    }
+
+    /// Returns the object as a parameter.
+    pub fn into_value(mut self) -> Value {
+        self.0.push('}');
+        Value::Text(self.0)
+    }
+}
+
+/// Appends a text as JSON.
+fn push_text(json: &mut String, text: &str) {
+    json.reserve(text.len() + 3);
+    json.push('"');
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c < ' ' || c == '"' || c == '\\') {
+        let (plain, special) = rest.split_at(at);
+        json.push_str(plain);
+        // The special characters have one byte.
+        let byte = special.as_bytes()[0];
+        if byte < b' ' {
+            json.push_str("\\u00");
+            json.push(char::from(b'0' + (byte >> 4)));
+            json.push(char::from(b"0123456789abcdef"[usize::from(byte & 15)]));
+        } else {
+            json.push('\\');
+            json.push(char::from(byte));
+        }
+        rest = &special[1..];
+    }
+    json.push_str(rest);
+    json.push('"');
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,5 +186,14 @@ mod tests {
             Value::Text("[1,-2,[\"a\"],[]]".to_owned())
         );
         assert_eq!(Array::new().into_value(), Value::Text("[]".to_owned()));
+    }
+
+    #[test]
+    fn an_object_keeps_every_pair_of_a_repeated_name() {
+        let pairs = Pairs::of(&[("a", 1), ("a", -2), ("\"", i64::MIN)]);
+        let expected = r#"{"a":1,"a":-2,"\"":-9223372036854775808}"#;
+        assert_eq!(pairs.into_value(), Value::Text(expected.to_owned()));
+        let none: [(&str, i64); 0] = [];
+        assert_eq!(Pairs::of(&none).into_value(), Value::Text("{}".to_owned()));
     }
 }

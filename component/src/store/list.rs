@@ -105,6 +105,21 @@ impl Terms {
         }
     }
 
+    /// Returns the texts of which one is in each of these terms, in lower case and without what marks a tag. Most
+    /// words of a search have one, because the terms of tags repeat it in other case.
+    fn needles(&self) -> Vec<String> {
+        let (Terms::Any(terms) | Terms::Prefixes(terms)) = self;
+        let needles = terms.iter().map(|term| {
+            let text = term.strip_prefix('#').unwrap_or(term).chars();
+            let text = text.take(NEEDLE_LENGTH);
+            text.map(|letter| letter.to_ascii_lowercase()).collect()
+        });
+        let mut needles: Vec<String> = needles.collect();
+        needles.sort_unstable();
+        needles.dedup();
+        needles
+    }
+
     /// Whether a term is one of these.
     fn has(&self, term: &str) -> bool {
         // Most terms differ in their first byte, which is compared without a call.
@@ -118,6 +133,23 @@ impl Terms {
         }
     }
 }
+
+/// Returns a few texts, in lower case, of which each task with at least one term of each set has one in its
+/// terms: those of the set that is likely to be the rarest. An empty list says nothing about the tasks.
+pub fn needles(sets: &[Terms]) -> Vec<String> {
+    let needles = sets.iter().map(Terms::needles);
+    needles
+        .filter(|needles| needles.len() <= NEEDLES_MAX)
+        .max_by_key(|needles| needles.iter().map(String::len).min())
+        .unwrap_or_default()
+}
+
+/// Maximum number of needles. Each number of them is another statement.
+const NEEDLES_MAX: usize = 4;
+
+/// Maximum number of characters of a needle: a client can ask for a tag of any length, and engines look only for
+/// patterns of limited size.
+const NEEDLE_LENGTH: usize = 64;
 
 /// The terms that the tasks of a list must have: at least one of each set. The sets are in the form in
 /// which the database finds them fastest.
@@ -146,7 +178,7 @@ impl Search {
 const COMMON_ROWS: u64 = 5_000;
 
 /// Finds out how to search for these sets. One statement counts the rows of each range, up to
-/// [`COMMON_ROWS`]. `waiting` has the tasks that are not in the index.
+/// [`COMMON_ROWS`]. `waiting` has the tasks that are not in the index, without some that do not match.
 ///
 /// # Errors
 /// Returns [`Error::Database`] if a statement fails, and [`Error::Corrupt`] if a result has other cells.

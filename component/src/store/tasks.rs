@@ -99,10 +99,17 @@ pub fn insert(platform: &mut impl Platform, tasks: &mut [Task]) -> Result<(), Er
 }
 
 fn insert_rows(platform: &mut impl Platform, tasks: &mut [Task]) -> Result<(), Error> {
-    let mut statement = String::from(
-        "insert into tasks (title, description, status, priority, category, \
+    let or_fail = match platform.dialect() {
+        // Keeps SQLite from copying each page that the statement changes, to undo the statement alone if it fails.
+        // A request whose statement fails is undone as a whole. Not for updates: the clause would hold for
+        // what triggers insert, too, and the history ignores conflicts.
+        Dialect::Sqlite => "or fail ",
+        Dialect::Postgres => "",
+    };
+    let mut statement = format!(
+        "insert {or_fail}into tasks (title, description, status, priority, category, \
          assignee, estimated_hours, actual_hours, tags, dependencies, due_at, created_at, \
-         updated_at, completed_at, checksum) values ",
+         updated_at, completed_at, checksum) values "
     );
     let mut params = Vec::with_capacity(tasks.len() * COLUMNS);
     for task in &*tasks {

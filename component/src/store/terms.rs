@@ -2,9 +2,10 @@
 //!
 //! The index (`task_terms`) has a row for each term of each task. The terms of one task are spread over
 //! the whole index, so adding them changes about as many pages as there are terms. Therefore a new task
-//! *waits* on SQLite: `task_terms_new` has all its terms in one row, and every [`GATHERED`]th task moves the
-//! terms of all waiting tasks into the index. A search reads the waiting tasks, too ([`waiting`]). A task has
-//! its terms in one of the tables, never in both.
+//! *waits* on SQLite: `task_terms_new` has all its terms in one row. When [`GATHERED`] tasks wait, their terms
+//! are sorted into parts (`task_terms_moving`), and every [`STEP_AFTER`]th new task *moves* a part into the index,
+//! so that no request changes thousands of pages. A search reads the waiting tasks, too ([`waiting`]). During a
+//! move, a task that waits has all its terms there, and some of them in the index, too.
 //!
 //! On PostgreSQL no new task waits: all writes would read and write the same page of that table, and
 //! serializable transactions that do so conflict. Only an import from SQLite brings tasks that wait.
@@ -13,6 +14,7 @@
 //! write the same rows. In these, a folded term has the negative id of its task, and every other term
 //! the positive id.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use crate::contract::sql::{Dialect, Value};
@@ -20,13 +22,22 @@ use crate::contract::tasks::Task;
 use crate::domain::terms::{self, earlier, is_same_as_earlier};
 use crate::error::Error;
 use crate::platform::Platform;
-use crate::store::arrays::{self, Array};
+use crate::store::arrays::{self, Array, Pairs};
 use crate::store::lists;
 use task_host_sdk::rows::Table;
 
-/// A task whose id is a multiple of this moves the waiting terms into the index. A search reads the
-/// waiting tasks, so a higher number makes searches slower, and a lower one changes more pages.
-pub const GATHERED: i64 = 256;
+/// Number of waiting tasks with which a move begins. A search reads the waiting tasks, so a higher number
+/// makes searches slower, and a lower one changes more pages.
+pub const GATHERED: u64 = 512;
+
+/// A new task whose id is a multiple of this moves a part of the waiting terms.
+pub const STEP_AFTER: i64 = 8;
+
+/// Number of rows in a part.
+const ROWS_A_STEP: usize = 1_000;
+
+/// On PostgreSQL, a new task whose id is a multiple of this moves everything that an import made wait.
+const MERGED_AFTER: i64 = 256;
 
 /// Maximum size of the terms of a waiting task, in bytes. Larger tasks go to the index at once, because
 /// every search reads what waits.
@@ -46,10 +57,7 @@ pub fn add(platform: &mut impl Platform, tasks: &[Task]) -> Result<(), Error> {
     if let [task] = tasks
         && wait(platform, task.id, &of(task))?
     {
-        if task.id % GATHERED == 0 {
-            merge(platform)?;
-        }
-        return Ok(());
+        return move_sometimes(platform, tasks);
     }
     // Many tasks have neighbours in the index, so gathering them would save little.
     let are_earlier = state(platform)?.is_some_and(|state| !state.has_begun());
@@ -63,15 +71,13 @@ pub fn add(platform: &mut impl Platform, tasks: &[Task]) -> Result<(), Error> {
             pairs.extend(of(task).into_iter().map(|term| (term, task.id)));
         }
     }
-    add_all(platform, pairs)?;
-    if tasks.iter().any(|task| task.id % GATHERED == 0) {
-        merge(platform)?;
-    }
-    Ok(())
+    pairs.sort_unstable();
+    add_all(platform, &pairs)?;
+    move_sometimes(platform, tasks)
 }
 
-/// Makes a new task wait. Returns whether it does: not if its terms are large, or if earlier logic may
-/// have to find it.
+/// Makes a new task wait. Returns whether it does: not if its terms are large, if earlier logic may have to
+/// find it, or if a move is under way that would pass over its terms.
 fn wait(platform: &mut impl Platform, id: i64, terms: &[String]) -> Result<bool, Error> {
     if platform.dialect() == Dialect::Postgres {
         return Ok(false);
@@ -82,11 +88,74 @@ fn wait(platform: &mut impl Platform, id: i64, terms: &[String]) -> Result<bool,
     }
     let statement = format!(
         "insert into task_terms_new (task_id, terms) select $1, $2 where not exists \
-         (select 1 from task_terms_state where indexing_to = {NOT_BEGUN})"
+         (select 1 from task_terms_state where indexing_to = {NOT_BEGUN}) \
+         and not exists (select 1 from task_terms_moving where last_task >= $1)"
     );
     let params = [Value::Integer(id), Value::Text(terms)];
     let waits = platform.execute(&statement, &params)?;
     Ok(waits == 1)
+}
+
+/// Moves waiting terms, if one of these new tasks has to.
+fn move_sometimes(platform: &mut impl Platform, tasks: &[Task]) -> Result<(), Error> {
+    let is_due = |after: i64| tasks.iter().any(|task| task.id % after == 0);
+    match platform.dialect() {
+        Dialect::Sqlite if is_due(STEP_AFTER) => step(platform),
+        Dialect::Postgres if is_due(MERGED_AFTER) => merge(platform),
+        _ => Ok(()),
+    }
+}
+
+/// Moves the next part of the waiting terms into the index. If no move is under way and enough tasks wait, it
+/// begins one.
+///
+/// # Errors
+/// Returns [`Error::Database`] if a statement fails, and [`Error::Corrupt`] if a row is not a task.
+fn step(platform: &mut impl Platform) -> Result<(), Error> {
+    let statement = "select part, last_task from task_terms_moving order by part limit 2";
+    let rows = platform.query(statement, &[])?;
+    let mut rows = Table::new(&rows)?.rows();
+    let Some(mut first) = rows.next() else {
+        return begin_move(platform);
+    };
+    let (part, last_task) = (Value::Integer(first.integer()?), first.integer()?);
+    let dialect = platform.dialect();
+    let pairs = arrays::pairs(
+        dialect,
+        "(select terms from task_terms_moving where part = $1)",
+    );
+    let select = format!(
+        "select p.name, cast(p.value as bigint) from {pairs} \
+         where cast(p.value as bigint) in (select task_id from task_terms_new)"
+    );
+    let part = [part];
+    platform.execute(&insertion(dialect, &select), &part)?;
+    platform.execute("delete from task_terms_moving where part = $1", &part)?;
+    if rows.next().is_none() {
+        let statement = "delete from task_terms_new where task_id <= $1";
+        platform.execute(statement, &[Value::Integer(last_task)])?;
+    }
+    Ok(())
+}
+
+/// Sorts the waiting terms into the parts of a move, if enough tasks wait.
+fn begin_move(platform: &mut impl Platform) -> Result<(), Error> {
+    let statement = "select count(*), coalesce(max(task_id), 0) from task_terms_new";
+    let rows = platform.query(statement, &[])?;
+    let mut row = Table::new(&rows)?.only()?;
+    if row.count()? < GATHERED {
+        return Ok(());
+    }
+    let last_task = row.integer()?;
+    let waiting = waiting(platform, &[])?;
+    for (part, rows) in (1..).zip(waiting.pairs().chunks(ROWS_A_STEP)) {
+        let statement =
+            "insert into task_terms_moving (part, last_task, terms) values ($1, $2, $3)";
+        let terms = Pairs::of(rows).into_value();
+        let params = [Value::Integer(part), Value::Integer(last_task), terms];
+        platform.execute(statement, &params)?;
+    }
+    Ok(())
 }
 
 /// Moves the terms of all waiting tasks into the index.
@@ -94,13 +163,11 @@ fn wait(platform: &mut impl Platform, id: i64, terms: &[String]) -> Result<bool,
 /// # Errors
 /// Returns [`Error::Database`] if a statement fails, and [`Error::Corrupt`] if a row is not a task.
 pub fn merge(platform: &mut impl Platform) -> Result<(), Error> {
-    let mut pairs = Vec::new();
-    for (id, terms) in waiting(platform)?.tasks {
-        pairs.extend(lists::members(&terms).map(|term| (term.to_owned(), id)));
-    }
-    add_all(platform, pairs)?;
+    let waiting = waiting(platform, &[])?;
+    add_all(platform, &waiting.pairs())?;
     // Exactly the rows that were read: a transaction sees no others.
     platform.execute("delete from task_terms_new", &[])?;
+    platform.execute("delete from task_terms_moving", &[])?;
     Ok(())
 }
 
@@ -110,7 +177,7 @@ pub fn merge(platform: &mut impl Platform) -> Result<(), Error> {
 /// Returns [`Error::Database`] if a statement fails, and [`Error::Corrupt`] if a result is not a state.
 pub fn change(platform: &mut impl Platform, old: &Task, new: &Task) -> Result<(), Error> {
     let id = new.id;
-    if remove_waiting(platform, id)? {
+    if remove_waiting(platform, old)? {
         let terms = of(new);
         return match wait(platform, id, &terms)? {
             true => Ok(()),
@@ -148,15 +215,21 @@ fn change_earlier(platform: &mut impl Platform, old: &Task, new: &Task) -> Resul
 /// # Errors
 /// Returns [`Error::Database`] if a statement fails.
 pub fn remove(platform: &mut impl Platform, task: &Task) -> Result<(), Error> {
-    match remove_waiting(platform, task.id)? {
+    match remove_waiting(platform, task)? {
         true => Ok(()),
         false => remove_all(platform, task),
     }
 }
 
-fn remove_waiting(platform: &mut impl Platform, id: i64) -> Result<bool, Error> {
+/// Removes the terms of a task that waits. Returns whether it did.
+fn remove_waiting(platform: &mut impl Platform, task: &Task) -> Result<bool, Error> {
     let statement = "delete from task_terms_new where task_id = $1";
-    Ok(platform.execute(statement, &[Value::Integer(id)])? == 1)
+    let waited = platform.execute(statement, &[Value::Integer(task.id)])? == 1;
+    if waited {
+        // Those that were moved already.
+        delete(platform, task.id, &of(task))?;
+    }
+    Ok(waited)
 }
 
 /// Removes the rows of a task, whichever logic wrote them.
@@ -171,24 +244,15 @@ fn remove_all(platform: &mut impl Platform, task: &Task) -> Result<(), Error> {
     delete(platform, -task.id, &earlier.folded)
 }
 
-/// Adds rows to the index, except for those that it has. In the order of the key, neighbours are on the
-/// same pages.
-fn add_all(platform: &mut impl Platform, mut terms: Vec<(String, i64)>) -> Result<(), Error> {
-    terms.sort_unstable();
-    let statement = format!(
-        "insert into task_terms (term, task_id) \
-         select w.value ->> 0, cast(w.value ->> 1 as bigint) from {} where true \
-         on conflict do nothing",
-        arrays::rows(platform.dialect(), "$1")
-    );
-    for part in terms.chunks(ROWS) {
-        let mut pairs = Array::new();
-        for (term, id) in part {
-            let mut pair = Array::of_texts([term.as_str()]);
-            pair.integer(*id);
-            pairs.array(pair);
-        }
-        platform.execute(&statement, &[pairs.into_value()])?;
+/// Adds rows to the index, except for those that it has. They are sorted: in the order of the key,
+/// neighbours are on the same pages.
+fn add_all(platform: &mut impl Platform, pairs: &[(impl AsRef<str>, i64)]) -> Result<(), Error> {
+    let dialect = platform.dialect();
+    let pairs_of = arrays::pairs(dialect, "$1");
+    let select = format!("select p.name, cast(p.value as bigint) from {pairs_of}");
+    let statement = insertion(dialect, &select);
+    for part in pairs.chunks(ROWS) {
+        platform.execute(&statement, &[Pairs::of(part).into_value()])?;
     }
     Ok(())
 }
@@ -198,13 +262,22 @@ fn insert(platform: &mut impl Platform, id: i64, terms: &[String]) -> Result<(),
     if terms.is_empty() {
         return Ok(());
     }
-    let statement = format!(
-        "insert into task_terms (term, task_id) select v.value, $1 from {} where true \
-         on conflict do nothing",
-        arrays::elements(platform.dialect(), "$2")
-    );
+    let dialect = platform.dialect();
+    let elements = arrays::elements(dialect, "$2");
+    let statement = insertion(dialect, &format!("select v.value, $1 from {elements}"));
     platform.execute(&statement, &params(id, terms))?;
     Ok(())
+}
+
+/// Returns the statement that adds the rows of a query to the index, except for those that it has.
+fn insertion(dialect: Dialect, select: &str) -> String {
+    match dialect {
+        // For `on conflict do nothing`, SQLite copies each page before it changes it, in case a column is null.
+        Dialect::Sqlite => format!("insert or ignore into task_terms (term, task_id) {select}"),
+        Dialect::Postgres => {
+            format!("insert into task_terms (term, task_id) {select} on conflict do nothing")
+        }
+    }
 }
 
 /// Deletes rows of one task. Terms that the index does not have are ignored.
@@ -246,15 +319,41 @@ pub struct Waiting {
     pub is_mixed: bool,
 }
 
-/// Reads what waits.
+impl Waiting {
+    /// Returns the rows of the index that these tasks have, sorted.
+    fn pairs(&self) -> Vec<(&str, i64)> {
+        let tasks = self.tasks.iter();
+        let pairs =
+            tasks.flat_map(|(id, terms)| lists::members(terms).map(move |term| (term, *id)));
+        let mut pairs: Vec<_> = pairs.collect();
+        pairs.sort_unstable();
+        pairs
+    }
+}
+
+/// Reads the waiting tasks of which a term contains one of the needles, whatever the case of its ASCII letters,
+/// and perhaps others. Without needles, and on PostgreSQL, where few tasks wait, it reads all.
 ///
 /// # Errors
 /// Returns [`Error::Database`] if the statement fails, and [`Error::Corrupt`] if a row is not a task.
-pub fn waiting(platform: &mut impl Platform) -> Result<Waiting, Error> {
+pub fn waiting(platform: &mut impl Platform, needles: &[String]) -> Result<Waiting, Error> {
+    // The database looks for a text in less time than it takes to hand a row over to the logic.
+    let needles: &[String] = match platform.dialect() {
+        Dialect::Sqlite => needles,
+        Dialect::Postgres => &[],
+    };
+    let mut statement = String::from("select task_id, terms from task_terms_new");
+    for number in 1..=needles.len() {
+        let before = if number == 1 { " where" } else { " or" };
+        // Writing to a string cannot fail.
+        let _ = write!(statement, "{before} terms like ${number}");
+    }
     // No task has the id 0.
-    let statement = "select task_id, terms from task_terms_new \
-                     union all select 0, '' from task_terms_state";
-    let rows = platform.query(statement, &[])?;
+    statement.push_str(" union all select 0, '' from task_terms_state");
+    // `%` and `_` in a needle match more than themselves, which does no harm.
+    let patterns = needles.iter().map(|needle| format!("%{needle}%"));
+    let params: Vec<Value> = patterns.map(Value::Text).collect();
+    let rows = platform.query(&statement, &params)?;
     let rows = Table::new(&rows)?.rows();
     let mut waiting = Waiting {
         tasks: Vec::with_capacity(rows.len()),
@@ -328,7 +427,8 @@ pub fn reindex(platform: &mut impl Platform, ids: i64) -> Result<Option<State>, 
         bytes += accented(platform, state.indexed_to..next, &mut pairs)?;
         state.indexed_to = next;
     }
-    add_all(platform, pairs)?;
+    pairs.sort_unstable();
+    add_all(platform, &pairs)?;
     if state.indexed_to >= state.indexing_to {
         platform.execute("delete from task_terms_state", &[])?;
         return Ok(None);

@@ -217,7 +217,8 @@ fn text(words: &[usize]) -> String {
 fn a_search_finds_what_a_simple_model_finds_wherever_the_terms_are() {
     let (mut database, mut numbers) = (Database::new(), Numbers(17));
     let mut model = Model::new();
-    for round in 0..900_u64 {
+    let mut moving = false;
+    for round in 0..1_800_u64 {
         let words = some_words(&mut numbers, 4);
         let id = numbers.below(round + 1) as i64;
         let retitled = TaskDraft {
@@ -273,13 +274,116 @@ fn a_search_finds_what_a_simple_model_finds_wherever_the_terms_are() {
         found.sort_unstable();
         assert_eq!(found, expected, "round {round}, {}", text(&sought));
         assert_eq!(count.total, expected.len() as u64);
+        moving |= database.integer("select count(*) from task_terms_moving") > 0;
     }
     let waiting = database.integer("select count(*) from task_terms_new");
     let rows = database.integer("select count(*) from task_terms");
     assert!(
-        waiting > 0 && waiting < 300 && rows > 300,
-        "{waiting}, {rows}"
+        moving && waiting > 0 && waiting < 600 && rows > 300,
+        "{moving}, {waiting}, {rows}"
     );
+}
+
+#[test]
+fn waiting_terms_are_moved_in_parts_while_their_tasks_change() {
+    let mut database = Database::new();
+    let letters: Vec<String> = ('a'..='l').map(String::from).collect();
+    let words: Vec<String> = letters.iter().map(|letter| letter.repeat(3)).collect();
+    let (mut rows, mut parts) = (0, 0);
+    while parts < 3 {
+        database.create(draft(&words.join(" ")));
+        let now = database.integer("select count(*) from task_terms");
+        assert!(now - rows < 2_000, "{rows}, {now}");
+        parts += usize::from(now > rows);
+        rows = now;
+    }
+    assert!(database.integer("select count(*) from task_terms_moving") > 0);
+    let all_found = database.integer("select count(*) from tasks");
+    let found = |database: &mut Database, q: &str| {
+        let filter = TaskFilter {
+            q: Some(q.to_owned()),
+            ..all()
+        };
+        operations::count(database, filter).unwrap().total as i64
+    };
+    for word in &words {
+        assert_eq!(found(&mut database, word), all_found, "{word}");
+    }
+
+    // Words of both kinds: those that are in the index, and those that are not yet.
+    let title = |title: &str| TaskUpdate {
+        title: Some(Some(title.to_owned())),
+        ..change()
+    };
+    database.update(1, title("aab lmn"));
+    operations::delete(&mut database, 2).unwrap();
+    operations::delete(&mut database, 3).unwrap();
+    database.seconds += 1;
+    operations::restore(&mut database, 3).unwrap();
+    for (q, count) in [
+        ("aab", 1),
+        ("lmn", 1),
+        ("aaa", all_found - 2),
+        ("lll", all_found - 2),
+    ] {
+        assert_eq!(found(&mut database, q), count, "{q}");
+    }
+    while database.integer("select count(*) from task_terms_moving") > 0 {
+        database.create(draft("later"));
+    }
+    let waiting = database.integer("select count(*) from task_terms_new");
+    assert!(waiting > 0 && waiting < 200, "{waiting}");
+    for (q, count) in [
+        ("aab", 1),
+        ("lmn", 1),
+        ("aaa", all_found - 2),
+        ("lll", all_found - 2),
+    ] {
+        assert_eq!(found(&mut database, q), count, "{q}");
+    }
+    let stale = "select count(*) from task_terms where task_id = 2";
+    assert_eq!(database.integer(stale), 0);
+    let doubled =
+        "select count(*) from task_terms where task_id in (select task_id from task_terms_new)";
+    assert_eq!(database.integer(doubled), 0);
+}
+
+#[test]
+fn waiting_tasks_are_found_by_any_tag() {
+    let mut database = Database::new();
+    let long = "x".repeat(51);
+    for tag in ["50%_off", "5000 off", "Ünique", "#ab", &long[1..]] {
+        database.create(TaskDraft {
+            tags: Some(vec![tag.to_owned()]),
+            ..draft(&format!("Tagged {tag}"))
+        });
+    }
+    for (tags, found) in [
+        (vec!["50%_off"], 1),
+        (vec!["#ab"], 1),
+        (vec!["ab"], 0),
+        (vec!["ünique"], 0),
+        (vec!["Ünique"], 1),
+        (vec![&long[1..]], 1),
+        (vec![&long[..]], 0),
+        (vec!["%", "_"], 0),
+        (vec!["50%_off", "5000 off", "Ünique", "#ab", "none"], 4),
+    ] {
+        let names = tags.iter().map(|tag| (*tag).to_owned());
+        let filter = TaskFilter {
+            tags: Some(names.collect()),
+            ..all()
+        };
+        assert_eq!(database.titles(filter).len(), found, "{tags:?}");
+    }
+    let endless = TaskFilter {
+        tags: Some(vec!["%a".repeat(5_000)]),
+        ..all()
+    };
+    assert_eq!(database.titles(endless).len(), 0);
+    for q in ["TAGGED 5000", "unique", "ÜNIQUE", "xXx"] {
+        assert_eq!(find(&mut database, q).len(), 1, "{q}");
+    }
 }
 
 #[test]

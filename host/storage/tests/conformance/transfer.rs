@@ -169,6 +169,42 @@ async fn a_view_of_large_values_has_fewer_rows_and_shows_what_is_not_utf_8_as_by
 }
 
 #[tokio::test]
+async fn a_batch_of_any_length_is_added_whole_or_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let schema = "CREATE TABLE wide (id INTEGER PRIMARY KEY, a TEXT NOT NULL, b REAL) STRICT";
+    let (from, database) = web(&directory, "from.sqlite", schema).await;
+    let fill = "INSERT INTO wide (a, b) WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL \
+                SELECT x + 1 FROM n WHERE x < 117) SELECT 'row ' || x, x * 0.5 FROM n";
+    write(&*database, fill).await;
+    let mut copy = export(&from).await.unwrap();
+    let rows = all(&mut copy).await;
+    let batch: Vec<Row> = rows.iter().map(|(_, row)| row.clone()).collect();
+    assert_eq!(batch.len(), 117);
+
+    let (to, database) = web(&directory, "to.sqlite", schema).await;
+    // Rows that do not fit, each at another place of a statement, the last on its own.
+    for (place, value) in [
+        (0, Value::Null),
+        (73, Value::Integer(1)),
+        (116, Value::Null),
+    ] {
+        let mut import = database.import(&copy.manifest).await.unwrap();
+        let mut batch = batch.clone();
+        // A key that another row has, or no text.
+        let column = usize::from(value == Value::Null);
+        batch[place][column] = value;
+        let refused = import.add(0, batch).await.unwrap_err();
+        assert!(matches!(refused, TransferError::Row { .. }), "{refused}");
+    }
+    let mut import = database.import(&copy.manifest).await.unwrap();
+    import.add(0, batch).await.unwrap();
+    import.finish().await.unwrap();
+    let mut again = export(&to).await.unwrap();
+    assert_eq!(again.manifest, copy.manifest);
+    assert_eq!(all(&mut again).await, rows);
+}
+
+#[tokio::test]
 async fn an_import_that_is_dropped_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let (from, _database) = filled(&directory).await;
