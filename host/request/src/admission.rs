@@ -4,20 +4,20 @@
 //! finds a free instance. If the queue is full or the wait is too long, the request fails with 503.
 //!
 //! # Long routes
-//! A route is *long* if its runs compute for a millisecond or more on average: the CPU time of the thread
-//! counts, in the logic and in SQLite, and no time for which the run waits. A request to a long route *gives
+//! A route is *long* if its runs compute for a millisecond or more on average, and until the first of them has
+//! ended. The CPU time of the thread counts, in the logic and in SQLite, and no time for which a run waits. A
+//! request to a long route *gives
 //! way* to others, so that they need not wait until one of the long runs has ended:
 //!
 //! - All requests that give way can take three quarters of the slots together. The others find a slot at once.
 //! - On SQLite, reads that give way run on threads of low priority: see [`Background`](crate::Background).
-//! - On SQLite, of all writes that give way only one at a time has the writer or waits for it. So another
-//!   write waits for one of them at most. The one that has the writer does not give way any more, because
-//!   others would have to wait for everything that it gives way to.
-//!
-//! Until a run of a route has ended, only the first request to it does not give way.
+//! - On SQLite, of all writes that give way one at a time has the writer or waits for it. So another write
+//!   need not wait behind all of them. The one that has the writer does not give way any more, because others
+//!   would have to wait for everything that it gives way to.
 //!
 //! A single route can take three quarters of what all long routes can take, so that it leaves slots to the
-//! others of its kind.
+//! others. The only request to a long route need not wait for requests to other long routes. So each route
+//! makes progress, and one that is not long any more, or was never tried, shows it.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -37,9 +37,7 @@ const LONG: Duration = Duration::from_millis(1);
 /// The maximum that one run counts for in the average. A run has a weight of an eighth, so a single run does
 /// not make a route long.
 const MOST: Duration = Duration::from_millis(7);
-/// The average of a route that nobody has asked for.
-const NEW: u64 = u64::MAX - 1;
-/// The average of a route whose first run has not ended. It counts as long.
+/// The average of a route before a run has ended. It counts as long.
 const UNKNOWN: u64 = u64::MAX;
 
 pub(super) struct Admission {
@@ -65,7 +63,7 @@ pub struct Bulkheads(OnceLock<Box<[OfRoute]>>);
 struct OfRoute {
     /// Bounds the requests to the route, so that it cannot take every slot.
     bulkhead: Semaphore,
-    /// A moving average of the last runs, in nanoseconds, or [`NEW`] or [`UNKNOWN`].
+    /// A moving average of the last runs, in nanoseconds, or [`UNKNOWN`].
     average: AtomicU64,
 }
 
@@ -125,9 +123,9 @@ impl Admission {
         self.slots.available_permits() > 0
     }
 
-    /// Decides whether the next request to the route gives way to others.
+    /// Whether a request to the route gives way to others.
     pub(super) fn gives_way(&self, revision: &Revision, route: RouteIndex) -> bool {
-        self.of(revision, route).next_is_long()
+        self.of(revision, route).is_long()
     }
 
     /// Notes how long a run of a route has computed so far, so that the next requests need not wait for its end
@@ -160,13 +158,30 @@ impl Admission {
         route: RouteIndex,
         gives_way: bool,
     ) -> Result<Bulkhead<'a>, Error> {
+        let of_route = self.acquire(&self.of(revision, route).bulkhead).await?;
+        let of_long = match gives_way {
+            true => self.give_way(revision, route).await?,
+            false => None,
+        };
         Ok(Bulkhead {
-            _of_route: self.acquire(&self.of(revision, route).bulkhead).await?,
-            _of_long: match gives_way {
-                true => Some(self.acquire(self.long(revision, route)).await?),
-                false => None,
-            },
+            _of_route: of_route,
+            _of_long: of_long,
         })
+    }
+
+    /// Waits until the requests that give way may take another slot, unless this is the only one of its route.
+    async fn give_way<'a>(
+        &'a self,
+        revision: &Revision,
+        route: RouteIndex,
+    ) -> Result<Option<SemaphorePermit<'a>>, Error> {
+        let others = self.of(revision, route).bulkhead.available_permits() + 1 < self.of_route;
+        let long = self.long(revision, route);
+        match long.try_acquire() {
+            Ok(permit) => Ok(Some(permit)),
+            Err(_) if others => Ok(Some(self.acquire(long).await?)),
+            Err(_) => Ok(None),
+        }
     }
 
     fn long(&self, revision: &Revision, route: RouteIndex) -> &Semaphore {
@@ -200,28 +215,21 @@ impl OfRoute {
     fn new(slots: usize) -> Self {
         OfRoute {
             bulkhead: Semaphore::new(slots),
-            average: AtomicU64::new(NEW),
+            average: AtomicU64::new(UNKNOWN),
         }
     }
 
-    fn next_is_long(&self) -> bool {
-        match self.average.load(Relaxed) {
-            NEW => {
-                let first = self
-                    .average
-                    .compare_exchange(NEW, UNKNOWN, Relaxed, Relaxed);
-                first.is_err()
-            }
-            average => average >= nanos(LONG),
-        }
+    fn is_long(&self) -> bool {
+        self.average.load(Relaxed) >= nanos(LONG)
     }
 
     fn ran(&self, took: Duration) {
         let average = match self.average.load(Relaxed) {
-            // If this run was long, the next one decides.
-            NEW | UNKNOWN => nanos(took.min(LONG)),
-            average => average - average / 8 + nanos(took.min(MOST)) / 8,
+            // The first run prepares what the later ones find prepared.
+            UNKNOWN => 0,
+            average => average - average / 8,
         };
+        let average = average + nanos(took.min(MOST)) / 8;
         // Of concurrent runs one may be lost. The average need not be exact.
         self.average.store(average, Relaxed);
     }
@@ -271,20 +279,14 @@ mod tests {
     #[test]
     fn a_route_is_long_by_the_average_of_its_runs() {
         let route = OfRoute::new(1);
-        assert!(!route.next_is_long(), "the first request finds out");
-        assert!(route.next_is_long());
-        route.ran(Duration::from_micros(10));
-        assert!(!route.next_is_long());
-        route.ran(Duration::from_secs(1));
-        assert!(
-            !route.next_is_long(),
-            "a single run does not make a route long"
-        );
-        route.ran(Duration::from_secs(1));
-        assert!(route.next_is_long());
+        assert!(route.is_long());
+        for long in [false, true] {
+            route.ran(Duration::from_secs(1));
+            assert_eq!(route.is_long(), long, "a single run does not decide");
+        }
         for _ in 0..64 {
             route.ran(Duration::from_micros(10));
         }
-        assert!(!route.next_is_long());
+        assert!(!route.is_long());
     }
 }
