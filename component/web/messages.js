@@ -225,6 +225,7 @@ export const messages = {
     blocked: "Blocked",
     hours: (value) => `${value} h`,
     percent: (value) => `${value}%`,
+    unknown: "–",
     byStatus: "By status",
     byPriority: "By priority",
     byCategory: "By category",
