@@ -69,6 +69,12 @@ def test_every_state_is_accessible(open_page, host, assert_accessible, size, sch
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
     assert_accessible(page)
     page.get_by_role("button", name="Add multiple").click()
+    page.get_by_label("One task per line").fill("ab\nA good line !soon\n")
+    expect(page.get_by_role("button", name="Line 1 (“ab”)")).to_be_visible()
+    assert_accessible(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Mine").click()
+    expect(page.get_by_label("Your name").last).to_be_visible()
     assert_accessible(page)
     page.keyboard.press("Escape")
     for view in ("Board", "Statistics"):

@@ -1,8 +1,10 @@
 """Forms are checked while the user fills them in, by dry runs of the request that they would send."""
 
+import re
+
 from playwright.sync_api import expect
 
-from steps import edit, form, is_check
+from steps import edit, expect_counts, form, is_check
 
 TOO_SHORT = "The title must have at least 3 characters."
 
@@ -97,6 +99,36 @@ def test_an_edit_is_checked_against_the_task_as_it_is(page, host):
     host.update(1, estimated_hours=8)
     dialog.get_by_label("Description").fill("Twice")
     expect(dialog.get_by_role("alert").filter(has_text="Someone else")).to_contain_text("Estimated hours is now: 8")
+
+
+def test_lines_are_checked_and_each_error_leads_to_its_line(page, host):
+    page.get_by_role("button", name="Add multiple").click()
+    dialog = page.get_by_role("dialog")
+    lines = dialog.get_by_label("One task per line")
+    errors = dialog.locator(".fault button")
+    good = "\n".join(f"Task {n}" for n in range(1, 101))
+    with checked(page) as answer:
+        lines.fill(f"ab\n{good}\nxy")
+    assert answer.value.status == 422
+    # The user is in the last line, and has only begun it.
+    expect(errors).to_have_text([f"Line 1 (“ab”): {TOO_SHORT}"])
+    expect(lines).to_have_accessible_description(re.compile("Line 1 "))
+    errors.click()
+    assert page.evaluate("getSelection().toString()") == "ab"
+    page.keyboard.type("Good now")
+    # The second request that would be sent has an error, too.
+    expect(errors).to_have_text([f"Line 102 (“xy”): {TOO_SHORT}"])
+    # A new line moves the others: the error goes with its own.
+    lines.evaluate("(area) => area.setSelectionRange(0, 0)")
+    page.keyboard.type("First of all\n")
+    expect(errors).to_have_text([f"Line 103 (“xy”): {TOO_SHORT}"])
+    errors.click()
+    page.keyboard.type("Good, too")
+    expect(errors).to_have_count(0)
+    assert host.tasks() == []
+    dialog.get_by_role("button", name="Add 103 tasks").click()
+    expect_counts(page, total=103)
+    assert host.tasks("?limit=1")[0]["id"] == 103
 
 
 def test_nothing_is_shown_by_checks_that_fail_and_a_busy_service_is_left_alone(page):

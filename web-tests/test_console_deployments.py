@@ -42,9 +42,11 @@ def test_a_component_is_deployed_stage_by_stage_and_rolled_back_after_a_confirma
     before = host.revision()
     component = variant(tmp_path, "picked")
     choose(page, component)
+    page.get_by_label("Message for the history").fill(" Count twice as fast ")
     press(page, "Deploy")
     for name in [*GATE, "Migrate", "Switch", "Probation"]:
         expect(stage(page, name)).to_contain_text("passed")
+    expect(page.get_by_label("Message for the history")).to_have_value("")
     expect(progress(page)).to_contain_text("Active")
     expect(revision(page, "Active")).to_contain_text(digest(component))
     expect(revision(page, "Active")).to_contain_text("by maria (token)")
@@ -69,6 +71,7 @@ def test_a_component_is_deployed_stage_by_stage_and_rolled_back_after_a_confirma
     assert host.revision() == before
     history = page.get_by_role("region", name="Deployments").get_by_role("listitem")
     expect(history.filter(has_text="Rollback").first).to_contain_text(before)
+    expect(history.filter(has_text="Count twice as fast")).to_have_count(1)
 
 
 def test_a_dropped_file_that_is_not_a_component_is_rejected_with_the_reason(

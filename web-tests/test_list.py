@@ -123,7 +123,8 @@ def test_lines_become_tasks(page, host):
     lines = dialog.get_by_label("One task per line")
     lines.fill("- [ ] Buy paint !high #garden @Ada\n\n2. ab\n* Call the neighbour")
     dialog.get_by_role("button", name="Add 3 tasks").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("Line 3 (“ab”)")
+    expect(lines).to_have_accessible_description(re.compile("Line 3 \\(“ab”\\)"))
+    expect(lines).to_be_focused()
     assert host.tasks() == []
     lines.fill("- [ ] Buy paint !high #garden @Ada\n\n* Call the neighbour")
     dialog.get_by_role("button", name="Add 2 tasks").click()

@@ -32,6 +32,16 @@ const DAY_MS = 86_400_000;
 /** What the page shows now. */
 export const address = state(parseAddress());
 
+const omitTask = ({ task, ...others }) => others;
+
+/** The address without the open task: most of the page is not rendered again when a task opens. */
+export const withoutTask = state(omitTask(address.value));
+
+address.subscribe((shown) => {
+  const others = omitTask(shown);
+  if (Object.keys(others).some((name) => others[name] !== withoutTask.value[name])) withoutTask.value = others;
+});
+
 /** The user's own name as an assignee, for `show=mine`. It is kept in this browser. */
 export const ownName = state(localStorage.getItem("name") ?? "");
 

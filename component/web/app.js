@@ -1,6 +1,6 @@
 // Renders the page: the header, the view that the address selects, the open dialog and the notices.
 
-import { address, follow, link } from "./address.js";
+import { follow, link, withoutTask } from "./address.js";
 import { connected } from "./api.js";
 import { followChanges } from "./feed.js";
 import { install } from "./install.js";
@@ -22,7 +22,7 @@ const INSTALL_MS = 1_000;
 const VIEWS = { list: ListView, board: BoardView, statistics: StatisticsView };
 
 function App() {
-  const { view } = useShared(address);
+  const { view } = useShared(withoutTask);
   const renderDialog = useShared(openedDialog);
   const View = VIEWS[view] ?? ListView;
   return html`

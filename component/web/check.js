@@ -14,17 +14,22 @@ const INTERVAL_MS = 1_000;
 /** Time without checks after one that the service did not answer, or refused as too busy. */
 const REST_MS = 15_000;
 /** While a field with a shorter text has the focus for the first time, the user has only begun to fill it in. */
-const BEGINNING = 3;
+export const BEGINNING = 3;
 
 /** When the next check may begin, of whatever form. */
 let earliest = 0;
 /** The check that runs. */
 let running = null;
 
+/** Returns whether the user has more than begun to fill in a field. */
+const isFilled = (field) => field.value.trim().length >= BEGINNING;
+
 /**
  * Checks a form. `draft` is what it would send, or null if there is nothing to check. `send` sends it as a
  * dry run; it gets the draft and a signal that aborts it. `toFields` turns a problem into the errors of
- * fields. `errors` are the form's errors, `{ fields, rest }`, and `setErrors` changes them.
+ * fields. `errors` are the form's errors, `{ fields, rest }`, and `setErrors` changes them. If all errors
+ * concern parts of one field, `source` is its name, and `isDone` says whether the user is done with a part
+ * while the field has the focus.
  *
  * An error is shown when the user leaves the field or pauses in it, but not while they begin to fill it in.
  * It disappears with the first check that does not find it any more.
@@ -32,13 +37,13 @@ let running = null;
  * Returns `edited`, to be called with the name of each field that the user changes, `stop`, to be called
  * before the form is sent, the attributes of the form's element, and what a screen reader is told.
  */
-export function useCheck({ draft, send, toFields, errors, setErrors }) {
+export function useCheck({ draft, send, toFields, errors, setErrors, source, isDone = isFilled }) {
   const [spoken, setSpoken] = useState("");
   const form = useRef(null);
   /** `found` is the result of the last check, with the draft that it belongs to. */
   const check = useRef({ edited: new Set(), left: new Set(), found: null, timer: null, own: null, current: null }).current;
   const key = JSON.stringify(draft);
-  check.current = { draft, key, send, toFields, errors, setErrors };
+  check.current = { draft, key, send, toFields, errors, setErrors, isDone };
 
   const stop = () => {
     clearTimeout(check.timer);
@@ -77,8 +82,9 @@ export function useCheck({ draft, send, toFields, errors, setErrors }) {
   const isShown = (name) => {
     if (name in check.current.errors.fields) return true;
     const field = document.activeElement;
-    if (field?.form !== form.current || field.name !== name) return check.edited.has(name);
-    return check.left.has(name) || field.value.trim().length >= BEGINNING;
+    const own = source ?? name;
+    if (field?.form !== form.current || field.name !== own) return check.edited.has(own);
+    return check.left.has(own) || check.current.isDone(field, name);
   };
   /** Shows what the last check found, of the fields that the user is done with. */
   const show = () => {

@@ -93,6 +93,7 @@ export const messages = {
     none: "Enter at least one task.",
     added: (count) => `Added ${plural(count, "task", "tasks")}.`,
     lineError: (line, title, detail) => `Line ${line} (“${title}”): ${detail}`,
+    moreErrors: (count) => `${plural(count, "more line has an error", "more lines have errors")}.`,
     partly: (count) => `${plural(count, "task was", "tasks were")} added. The remaining lines are still here.`,
   },
 
@@ -224,6 +225,7 @@ export const messages = {
     blocked: "Blocked",
     hours: (value) => `${value} h`,
     percent: (value) => `${value}%`,
+    unknown: "–",
     byStatus: "By status",
     byPriority: "By priority",
     byCategory: "By category",

@@ -119,14 +119,21 @@ const DRY_RUN = { prefer: "tx=rollback" };
 /** Ids start at 1. */
 const NO_TASK = 0;
 
+/** Checks a new task. */
+export const tryCreate = (draft, signal) => tryPost("tasks", incomplete(draft), signal);
+
+/** Checks several new tasks, at most as many as one request may have. */
+export const tryCreateMany = (drafts, signal) => tryPost("tasks/bulk", drafts.map(incomplete), signal);
+
 /**
- * Checks a new task. It depends on a task that does not exist, which is the last thing that the service
- * checks: no id is given out, not even one that is never used.
+ * Makes a draft depend on a task that does not exist, which is the last thing that the service checks: no id
+ * is given out, not even one that is never used.
  */
-export async function tryCreate(draft, signal) {
-  const body = { ...draft, dependencies: [NO_TASK] };
+const incomplete = (draft) => ({ ...draft, dependencies: [NO_TASK] });
+
+async function tryPost(path, body, signal) {
   try {
-    await request("POST", "tasks", { body, headers: DRY_RUN, signal });
+    await request("POST", path, { body, headers: DRY_RUN, signal });
   } catch (error) {
     if (error.code !== "dependency-not-found") throw error;
   }

@@ -1,6 +1,6 @@
 // The chips that choose which tasks to show. Each has the number of its tasks, regardless of other filters.
 
-import { address, link, navigate, ownName, setOwnName, showQuery } from "../address.js";
+import { link, navigate, ownName, setOwnName, showQuery, withoutTask } from "../address.js";
 import { messages } from "../messages.js";
 import { people, summary, useCount } from "../tasks.js";
 import { html, useRef, useShared } from "../ui.js";
@@ -13,7 +13,7 @@ const CHIPS = ["open", "mine", "overdue", "week", "unassigned", "pending", "in_p
 const ON_BOARD = ["all", "mine", "overdue", "week", "unassigned"];
 
 export function Chips() {
-  const shown = useShared(address);
+  const shown = useShared(withoutTask);
   const figures = useShared(summary);
   const name = useShared(ownName);
   const mine = useCount(showQuery("mine", name), name !== "");
@@ -48,7 +48,7 @@ export function Chips() {
         key=${show}
         class=${show === "overdue" && counts.overdue > 0 ? "chip late" : "chip"}
         aria-current=${shown.view !== "statistics" && show === current ? "true" : null}
-        href=${link(target(show))}
+        href=${link({ ...target(show), task: "" })}
         onClick=${choose(show)}
       >${texts[show]} <span class="count" data-count=${texts.counts[show] ?? show}>${counts[show] ?? "–"}</span></a>`,
     )}

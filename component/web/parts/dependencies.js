@@ -68,7 +68,7 @@ export function Dependencies({ ids, ownId, error, onChange }) {
       ? html`<ul class="chosen">
           ${ids.map(
             (other) => html`<li key=${other}>
-              <span>${name(other)}</span>
+              <span dir="auto">${name(other)}</span>
               <button
                 type="button"
                 class="plain icon"
@@ -86,6 +86,7 @@ export function Dependencies({ ids, ownId, error, onChange }) {
         role="combobox"
         autocomplete="off"
         placeholder=${texts.hint}
+        dir="auto"
         aria-expanded=${found.length > 0}
         aria-controls=${`${id}-list`}
         aria-activedescendant=${active >= 0 ? optionId(active) : null}
@@ -100,6 +101,7 @@ export function Dependencies({ ids, ownId, error, onChange }) {
             key=${task.id}
             id=${optionId(index)}
             role="option"
+            dir="auto"
             aria-selected=${index === active}
             onMouseDown=${(event) => {
               event.preventDefault();

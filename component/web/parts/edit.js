@@ -169,17 +169,17 @@ function EditFields({ values, set, ownId, errors }) {
     html`<${Field} name=${name} label=${labels[name]} error=${errors[name]} ...${more}>${renderControl}<//>`;
   const hours = { type: "number", min: 0, max: 1000, step: "any", inputmode: "decimal" };
   const description = (attributes) =>
-    html`<textarea ...${attributes} rows="3" maxlength="2000" value=${values.description} onInput=${(event) => set("description")(event.target.value)}></textarea>`;
+    html`<textarea ...${attributes} rows="3" dir="auto" maxlength="2000" value=${values.description} onInput=${(event) => set("description")(event.target.value)}></textarea>`;
   return html`
-    ${field("title", text("title", { required: true, maxlength: 200, autocomplete: "off" }), { span: "wide" })}
+    ${field("title", text("title", { required: true, maxlength: 200, autocomplete: "off", dir: "auto" }), { span: "wide" })}
     ${field("description", description, { span: "wide" })}
     ${field("status", choice("status"))} ${field("priority", choice("priority"))}
     ${field("category", choice("category"))}
-    ${field("assignee", text("assignee", { maxlength: 100, list: "people", autocomplete: "off" }))}
+    ${field("assignee", text("assignee", { maxlength: 100, list: "people", autocomplete: "off", dir: "auto" }))}
     ${field("due_at", text("due_at", { type: "datetime-local" }), { span: "double" })}
     ${field("estimated_hours", text("estimated_hours", hours))}
     ${field("actual_hours", text("actual_hours", hours))}
-    ${field("tags", text("tags", { autocomplete: "off" }), { hint: texts.tagsHint, span: "wide" })}
+    ${field("tags", text("tags", { autocomplete: "off", dir: "auto" }), { hint: texts.tagsHint, span: "wide" })}
     <${Dependencies} ids=${values.dependencies} ownId=${ownId} error=${errors.dependencies} onChange=${set("dependencies")} />
     <datalist id="people">${people().map((name) => html`<option key=${name} value=${name} />`)}</datalist>
   `;

@@ -1,6 +1,6 @@
 // Search, filters and sort order. They are stored in the address. Typing is debounced.
 
-import { address, clearFilters, countFilters, isFiltered, navigate, NOBODY, ownName, setOwnName, sortOf } from "../address.js";
+import { clearFilters, countFilters, isFiltered, navigate, NOBODY, ownName, setOwnName, sortOf, withoutTask } from "../address.js";
 import { messages } from "../messages.js";
 import { people, summary } from "../tasks.js";
 import { html, useEffect, useId, useRef, useShared, useState } from "../ui.js";
@@ -11,7 +11,7 @@ const { filters: texts, fields: labels } = messages;
 const DEBOUNCE_MS = 150;
 
 export function Filters() {
-  const shown = useShared(address);
+  const shown = useShared(withoutTask);
   const [isOpen, setOpen] = useState(false);
   const name = useShared(ownName);
   useShared(summary);
@@ -61,7 +61,7 @@ export function Filters() {
 
 /** A text field that updates the address when the user stops typing. */
 function TextFilter({ name, label, isLabelHidden, type, placeholder }) {
-  const value = useShared(address)[name];
+  const value = useShared(withoutTask)[name];
   const [text, setText] = useState(value);
   /** The value that this field last wrote to the address. Its echo must not replace newer input. */
   const sent = useRef(value);

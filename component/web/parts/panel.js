@@ -27,17 +27,22 @@ const WIDE = matchMedia("(width >= 64rem)");
 export function Panel() {
   const { task } = useShared(address);
   const id = /^\d{1,15}$/.test(task) ? Number(task) : null;
-  return task === "" ? null : html`<${OpenTask} key=${task} id=${id} />`;
+  const isOpen = task !== "";
+  const isWide = useIsWide();
+  // After the panel is painted, because the whole page gets another width.
+  useEffect(() => {
+    document.documentElement.classList.toggle("has-panel", isOpen && isWide);
+  }, [isOpen, isWide]);
+  return isOpen && html`<${OpenTask} key=${task} id=${id} isWide=${isWide} />`;
 }
 
-function OpenTask({ id }) {
+function OpenTask({ id, isWide }) {
   const [task, setTask] = useState(null);
   const [needed, setNeeded] = useState({ before: [], after: [] });
   const [changes, setChanges] = useState([]);
   const [fault, setFault] = useState(null);
   const [errors, setErrors] = useState({});
   const heading = useRef(null);
-  const isWide = useIsWide();
 
   useData(async () => {
     if (id === null) return setFault(texts.gone);
@@ -59,10 +64,8 @@ function OpenTask({ id }) {
   useLayoutEffect(() => {
     const rest = [...document.querySelectorAll(".top, main, .skip")];
     for (const element of rest) element.inert = !isWide;
-    document.documentElement.classList.toggle("has-panel", isWide);
     return () => {
       for (const element of rest) element.inert = false;
-      document.documentElement.classList.remove("has-panel");
     };
   }, [isWide]);
   useLayoutEffect(() => {

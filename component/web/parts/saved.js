@@ -1,6 +1,6 @@
 // Filters that the user has saved under a name. They are kept in this browser.
 
-import { address, isFiltered, link, navigate } from "../address.js";
+import { isFiltered, link, navigate, withoutTask } from "../address.js";
 import { messages } from "../messages.js";
 import { notify } from "../notices.js";
 import { html, state, useRef, useShared, useState } from "../ui.js";
@@ -24,10 +24,10 @@ function keep(entries) {
 
 export function Saved() {
   const entries = useShared(saved);
-  const shown = useShared(address);
+  const shown = useShared(withoutTask);
   const [name, setName] = useState("");
   const input = useRef(null);
-  const { task, view, ...filters } = shown;
+  const { view, ...filters } = shown;
   const save = () => {
     if (!name.trim()) return input.current.focus();
     keep([...entries.filter(([other]) => other !== name.trim()), [name.trim(), filters]]);
@@ -47,7 +47,7 @@ export function Saved() {
     html`<ul class="chosen" aria-label=${texts.saved}>
       ${entries.map(
         ([name, filters]) => html`<li key=${name}>
-          <a href=${link(filters)} onClick=${open(filters)} dir="auto">${name}</a>
+          <a href=${link({ ...filters, task: "" })} onClick=${open(filters)} dir="auto">${name}</a>
           <button type="button" class="plain icon" aria-label=${texts.removeSaved(name)} onClick=${() => remove(name)}>×</button>
         </li>`,
       )}

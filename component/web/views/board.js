@@ -2,7 +2,7 @@
 //
 // The columns scroll inside the window, so their heads stay in view.
 
-import { address, follow, link, ownName, toQuery } from "../address.js";
+import { follow, link, ownName, toQuery, withoutTask } from "../address.js";
 import { idempotencyKey } from "../api.js";
 import { useCheck } from "../check.js";
 import { useListing } from "../listing.js";
@@ -41,12 +41,12 @@ let focusAfterMove = null;
 const FOCUS_MS = 3000;
 
 export function BoardView() {
-  const { task, ...filters } = useShared(address);
+  const filters = useShared(withoutTask);
   const name = useShared(ownName);
   const query = useMemo(() => {
     const { status, ...others } = toQuery(filters, name);
     return others;
-  }, [JSON.stringify(filters), name]);
+  }, [filters, name]);
   const counts = useCount(query)?.by_status;
   const closed = useShared(folded);
   return html`<div class="board" role="group" aria-label=${messages.views.board}>

@@ -3,7 +3,7 @@
 // It may hold ten thousand tasks. Rows are rendered in chunks, and only near the viewport. Other
 // chunks are empty boxes with the height that they had when they were last rendered.
 
-import { address, follow, isFiltered, link, navigate, ownName, toQuery } from "../address.js";
+import { follow, isFiltered, link, navigate, ownName, toQuery, withoutTask } from "../address.js";
 import { Unreachable } from "../api.js";
 import { downloadCsv } from "../export.js";
 import { useListing } from "../listing.js";
@@ -27,10 +27,9 @@ addEventListener("beforeprint", () => (printing.value = true));
 addEventListener("afterprint", () => (printing.value = false));
 
 export function ListView() {
-  const filters = useShared(address);
+  const filters = useShared(withoutTask);
   const name = useShared(ownName);
-  const { task, ...others } = filters;
-  const query = useMemo(() => toQuery(filters, name), [JSON.stringify(others), name]);
+  const query = useMemo(() => toQuery(filters, name), [filters, name]);
   const { listing, shown } = useListing(query);
   const { tasks, next, version, loading, error } = shown;
   const count = useCount(query, next !== null)?.total;

@@ -36,13 +36,14 @@ export function StatisticsView() {
   if (error && !productivity) return html`<${Failure} error=${error} retry=${load} />`;
   if (!figures || !productivity) return html`<p class="quiet">${messages.list.loading}</p>`;
   if (!figures.total) return html`<div class="empty"><p><strong>${texts.empty}</strong></p></div>`;
-  const hours = (value) => texts.hours(formatNumber(value));
   const percent = (value) => texts.percent(formatNumber(value));
+  /** Without hours there is no average and no rate; the service says 0 then. */
+  const known = (value, text) => (value ? text(formatNumber(value)) : texts.unknown);
   const facts = [
     [texts.completionRate, percent(figures.completion_rate), { show: "completed" }],
-    [texts.averageEstimated, hours(figures.average_estimated_hours)],
-    [texts.averageActual, hours(figures.average_actual_hours)],
-    [texts.efficiency, percent(productivity.efficiency_rate)],
+    [texts.averageEstimated, known(figures.average_estimated_hours, texts.hours)],
+    [texts.averageActual, known(figures.average_actual_hours, texts.hours)],
+    [texts.efficiency, known(productivity.efficiency_rate, texts.percent)],
     [texts.blocked, figures.blocked_tasks, { show: "blocked" }],
   ];
   return html`<div class="statistics">

@@ -20,6 +20,7 @@ use super::gate::Gate;
 use super::history::{self, Filter, Past};
 use super::host::Host;
 use super::model::{ComponentDetails, ComponentSummary, Deployment, Event, Order, Status};
+use super::recovery::Unfinished;
 use super::revisions::Revisions;
 use super::rollouts::Rollouts;
 use super::settings::Settings;
@@ -62,12 +63,18 @@ impl Deployments {
         })
     }
 
-    /// Continues what the start found: a probation that a stop of the host interrupted. Then follows
-    /// the other hosts of the database. Returns when this host has a lease.
+    /// Continues what the start found: a probation or a trial that the end of a host interrupted. Then
+    /// follows the other hosts of the database. Returns when this host has a lease.
     pub async fn resume(&self, start: Start) {
-        if let Some((row, previous)) = start.paused {
-            let (rollouts, new) = (&self.rollouts, start.revision);
-            rollouts.resume_probation(row, new, previous).await;
+        let rollouts = &self.rollouts;
+        match start.unfinished {
+            Some(Unfinished::Probation { row, previous }) => {
+                rollouts
+                    .resume_probation(row, start.revision, previous)
+                    .await;
+            }
+            Some(Unfinished::Trial { row, order }) => rollouts.resume_trial(row, order, None),
+            None => {}
         }
         if let Some(member) = self.host.cluster.member() {
             member.serves(start.epoch, &self.host.revisions.active().digest);
@@ -77,8 +84,8 @@ impl Deployments {
         }
     }
 
-    /// Stops everything, before the process ends. A probation continues when the host starts again,
-    /// or on another host at once.
+    /// Stops everything, before the process ends. A probation or a trial continues when the host starts
+    /// again, or on another host at once.
     pub async fn stop(&self) {
         let mut background = std::mem::take(&mut *self.background.lock());
         background.shutdown().await;

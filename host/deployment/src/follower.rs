@@ -235,8 +235,8 @@ impl Follower {
         }
     }
 
-    /// Decides what becomes of a deployment whose host is gone, or continues its probation.
-    async fn take_over(&self, id: i64) {
+    /// Decides what becomes of a deployment whose host is gone, or continues its probation or trial.
+    async fn take_over(&mut self, id: i64) {
         // The view may be older than the last takeover.
         if self.rollouts.running() == Some(id) {
             return;
@@ -246,7 +246,7 @@ impl Follower {
         }
     }
 
-    async fn try_take_over(&self, id: i64) -> Result<(), Rejection> {
+    async fn try_take_over(&mut self, id: i64) -> Result<(), Rejection> {
         let registry = self.host.registry();
         if !registry.take_over(id).await? {
             return Ok(());
@@ -262,7 +262,16 @@ impl Follower {
                 let rollouts = &self.rollouts;
                 rollouts.resume_probation(row, active, previous).await;
             }
-            _ => recovery::decide(&self.host.gate, row).await?,
+            _ => match recovery::trial(&row) {
+                Some(order) => {
+                    let staged = self.staged.take();
+                    let staged = staged.filter(|staged| staged.digest == row.new.digest);
+                    // From now on this host counts the requests as the one that runs the trial.
+                    self.member.stages(Staged::default(), None);
+                    self.rollouts.resume_trial(row, order, staged);
+                }
+                None => recovery::decide(&self.host.gate, row).await?,
+            },
         }
         Ok(())
     }

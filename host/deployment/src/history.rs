@@ -1,7 +1,7 @@
 //! The history: deployments as the registry remembers them, and what they say of components.
 
 mod filter;
-mod steps;
+pub(crate) mod steps;
 
 use std::time::{Duration, SystemTime};
 

@@ -10,7 +10,7 @@ use futures_util::Stream;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::model::{Event, Rehearsal, StageRejection, timestamp};
+use super::model::{Event, HostEnd, Rehearsal, StageRejection, timestamp};
 use super::rejection::Rejection;
 use contract::Word;
 use contract::deployment::{EventStatus, Outcome, Reason, Stage};
@@ -36,6 +36,7 @@ struct More {
     detail: Option<String>,
     took: Option<Duration>,
     canary_percent: Option<f64>,
+    host_end: Option<HostEnd>,
     breaking: Vec<String>,
     log: Vec<String>,
     rejections: Vec<StageRejection>,
@@ -208,6 +209,22 @@ impl Journal {
         self.add(Stage::Canary, status, more);
     }
 
+    /// Returns whether a stage has begun.
+    pub(crate) fn has_begun(&self, stage: Stage) -> bool {
+        let began = |event: &Event| event.stage == stage && event.status == EventStatus::Began;
+        self.events.lock().iter().any(began)
+    }
+
+    /// Adds an event of a trial that goes on although its host ended.
+    pub(crate) fn note_host_end(&self, stage: Stage, how: HostEnd, detail: String) {
+        let more = More {
+            detail: Some(detail),
+            host_end: Some(how),
+            ..More::default()
+        };
+        self.add(stage, EventStatus::Noted, more);
+    }
+
     /// Adds the lines that the component logged in a stage, if any.
     pub(crate) fn note_log(&self, stage: Stage, log: Vec<String>) {
         if log.is_empty() {
@@ -333,6 +350,7 @@ impl Journal {
             detail,
             took,
             canary_percent,
+            host_end,
             breaking,
             log,
             rejections,
@@ -365,6 +383,7 @@ impl Journal {
             detail,
             duration_ms: took.map(|took| took.as_secs_f64() * 1e3),
             canary_percent,
+            host_end,
             breaking,
             log,
             rejections,
@@ -396,6 +415,7 @@ mod tests {
             detail: None,
             duration_ms: None,
             canary_percent: None,
+            host_end: None,
             breaking: Vec::new(),
             log: Vec::new(),
             rejections: Vec::new(),

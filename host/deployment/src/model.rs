@@ -71,6 +71,18 @@ pub struct Order {
     pub git_revision: Option<String>,
 }
 
+impl Order {
+    /// Returns the stage of the ordered trial, or `None` if the new revision becomes active at
+    /// once.
+    pub(crate) fn trial(&self) -> Option<Stage> {
+        match (self.canary_percent, self.shadow) {
+            (Some(_), _) => Some(Stage::Canary),
+            (None, true) => Some(Stage::Shadow),
+            (None, false) => None,
+        }
+    }
+}
+
 /// A deployment, running or ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Deployment {
@@ -135,7 +147,7 @@ pub struct CanaryStep {
     /// The share of the clients, in percent. 100: the promotion, which the canary reaches by itself.
     pub percent: f64,
     /// `ahead`, `running`, `passed`, `failed` (the canary failed too often in it), `stopped` (an
-    /// operator or a stop of the host ended it) or `skipped` (it was never reached).
+    /// operator or a crash of the host ended it) or `skipped` (it was never reached).
     #[schemars(extend("enum" = ["ahead", "running", "passed", "failed", "stopped", "skipped"]))]
     pub state: String,
     /// When it began, as RFC 3339 in UTC; null if it has not.
@@ -164,6 +176,10 @@ pub struct Event {
     /// The share of clients that the canary gets from now on, in percent, if this event changes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary_percent: Option<f64>,
+    /// How the host of a trial ended, if the trial goes on afterwards: `stop` or `crash`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub host_end: Option<HostEnd>,
     /// Changes that break clients.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub breaking: Vec<String>,
@@ -176,6 +192,19 @@ pub struct Event {
     /// The result of the rehearsal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rehearsal: Option<Rehearsal>,
+}
+
+/// How a host ended while it ran a trial, which goes on afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostEnd {
+    /// It was stopped.
+    Stop,
+    /// It crashed, or was away for longer than its lease.
+    Crash,
+    /// A word of a later version.
+    #[serde(other)]
+    Other,
 }
 
 /// The result of a rehearsal: sampled requests ran on the active and on the new revision, and were undone.

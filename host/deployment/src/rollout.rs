@@ -3,7 +3,7 @@
 //!
 //! Each stage is recorded before it runs, so after a crash the registry alone decides (`recovery`):
 //! before the stage `switch` is done the previous component is active, after it the new one. A
-//! deployment that was in probation when the host died is rolled back.
+//! deployment that was in probation when the host died is rolled back; a trial goes on.
 //!
 //! To add a stage: add a variant to [`Stage`], and call it here between the stages that it belongs
 //! to, with `journal.stage(…)`. A stage in which a crash must not simply reject the deployment also
@@ -53,7 +53,23 @@ struct Switched {
 impl Rollout {
     /// Runs a deployment to its end.
     pub(crate) async fn deploy(&self, order: &Order, component: StoredComponent) {
-        let ending = match self.deploy_until_switched(order, component).await {
+        let switched = self.deploy_until_switched(order, component).await;
+        self.watch(order, switched).await;
+    }
+
+    /// Continues a trial that the end of a host interrupted, and carries the deployment to its end.
+    /// `staged`: the revision on trial, if this host has prepared it.
+    pub(crate) async fn resume_trial(&self, order: &Order, staged: Option<Arc<Revision>>) {
+        if let Some(stage) = order.trial() {
+            self.trial.note_crash(&self.journal, stage).await;
+        }
+        let switched = self.resume_trial_until_switched(order, staged).await;
+        self.watch(order, switched.map(Some)).await;
+    }
+
+    /// Watches what was switched to, if anything, and ends the deployment.
+    async fn watch(&self, order: &Order, switched: Result<Option<Switched>, Rejection>) {
+        let ending = match switched {
             Ok(Some(Switched { new, previous })) => {
                 probation::watch(&self.host, &self.journal, new, previous).await
             }
@@ -101,14 +117,42 @@ impl Rollout {
         }
         let migrated = host.gate.migrate(&revision.description, was_active);
         journal.stage(Stage::Migrate, migrated).await?;
+        self.try_and_switch(order, revision).await.map(Some)
+    }
+
+    async fn resume_trial_until_switched(
+        &self,
+        order: &Order,
+        staged: Option<Arc<Revision>>,
+    ) -> Result<Switched, Rejection> {
+        let gate = &self.host.gate;
+        let revision = match staged {
+            Some(staged) => staged,
+            None => {
+                let component = gate.stored(&order.digest).await?;
+                gate.check_signature(&component)?;
+                // The migrations were applied before the trial.
+                gate.prepare(&component).await?
+            }
+        };
+        self.try_and_switch(order, revision).await
+    }
+
+    /// Runs the ordered trial, if any, and makes the revision the active one.
+    async fn try_and_switch(
+        &self,
+        order: &Order,
+        revision: Arc<Revision>,
+    ) -> Result<Switched, Rejection> {
+        let (host, journal) = (&*self.host, &*self.journal);
         self.trial.run(journal, order, &revision).await?;
         let in_probation = Progress::At(Stage::Probation);
         let switched = switch::switch(host, journal, revision.clone(), in_probation);
         let previous = journal.stage(Stage::Switch, switched).await?;
-        Ok(Some(Switched {
+        Ok(Switched {
             new: revision,
             previous,
-        }))
+        })
     }
 
     /// Continues a probation that a stop of a host interrupted, and ends the deployment.
@@ -144,6 +188,11 @@ impl Rollout {
         let switched = switch::switch(host, journal, revision, Progress::Switched);
         journal.stage(Stage::Switch, switched).await?;
         Ok(())
+    }
+
+    /// Records that the host stops while the deployment's component is on trial.
+    pub(crate) async fn pause_trial(&self, stage: Stage) {
+        self.trial.pause(&self.journal, stage).await;
     }
 
     /// Ends a deployment whose task was stopped. If requests had switched already, they go back to

@@ -103,6 +103,23 @@ impl Rollouts {
         });
     }
 
+    /// Continues the trial of an order, which the end of a host interrupted. `staged`: the revision on
+    /// trial, if this host has prepared it.
+    pub(crate) fn resume_trial(
+        &self,
+        row: DeploymentRow,
+        order: Order,
+        staged: Option<Arc<Revision>>,
+    ) {
+        let id = row.id;
+        let events = history::deployment(row).events;
+        let database = self.host.gate.database.clone();
+        let rollout = self.rollout(Journal::resumed(id, events, database));
+        self.run(rollout, |rollout| async move {
+            rollout.resume_trial(&order, staged).await;
+        });
+    }
+
     /// Gives the revision on trial all requests. With a percentage, gives a canary another share, on
     /// every host.
     ///
@@ -141,9 +158,9 @@ impl Rollouts {
         rollout.abandon(ending);
     }
 
-    /// Stops what runs, before the process ends. A probation continues when the host starts again,
-    /// or on another host at once. A trial ends. Before the switch, the deployment is left to the
-    /// next start.
+    /// Stops what runs, before the process ends. A probation or a trial continues when the host starts
+    /// again, or on another host at once. Otherwise a deployment before its switch is left to the next
+    /// start, which rejects it.
     pub(crate) async fn stop(&self) {
         let Some(id) = self.running() else { return };
         let Some(rollout) = self.halt(id).await else {
@@ -162,8 +179,7 @@ impl Rollouts {
                 }
             }
             Some(Progress::At(stage @ (Stage::Canary | Stage::Shadow))) => {
-                let reason = format!("the host stopped while the component was a {stage}");
-                rollout.abort(Reason::HostStopped, reason).await;
+                rollout.pause_trial(stage).await;
             }
             _ => {}
         }

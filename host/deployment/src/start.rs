@@ -13,11 +13,10 @@ use std::time::Duration;
 pub use self::bundled::Bundled;
 use super::cluster::Member;
 use super::gate::Gate;
-use super::recovery;
+use super::recovery::{self, Unfinished};
 use super::rejection::Rejection;
 use contract::deployment::Progress;
 use request::Revision;
-use storage::registry::DeploymentRow;
 
 /// How often a host looks whether another host has made a component active.
 const POLL: Duration = Duration::from_millis(100);
@@ -30,8 +29,8 @@ pub struct Start {
     pub member: Option<Arc<Member>>,
     /// The epoch of the revision.
     pub(crate) epoch: i64,
-    /// A deployment whose probation continues, and the revision before it.
-    pub(crate) paused: Option<(DeploymentRow, Arc<Revision>)>,
+    /// A deployment that continues.
+    pub(crate) unfinished: Option<Unfinished>,
 }
 
 /// Why a host cannot start.
@@ -91,7 +90,7 @@ impl Start {
             revision: Arc::new(revision),
             member: None,
             epoch: 0,
-            paused: None,
+            unfinished: None,
         }
     }
 }
@@ -107,20 +106,23 @@ pub async fn start(
     member: Option<Arc<Member>>,
 ) -> Result<Start, StartError> {
     let registry = gate.registry();
-    let (mut paused, active) = loop {
-        let (paused, elsewhere) = match registry.running_deployment().await? {
+    let (mut unfinished, active) = loop {
+        let (unfinished, elsewhere) = match registry.running_deployment().await? {
             Some(row) if !registry.take_over(row.id).await? => (None, true),
-            Some(row) if row.stage == Progress::Paused => (Some(row), false),
             Some(row) => {
                 // It may have progressed before it was taken over, so it is read again.
                 let row = registry.deployment(row.id).await?.unwrap_or(row);
-                recovery::decide(gate, row).await?;
-                (None, false)
+                if row.stage == Progress::Paused || recovery::trial(&row).is_some() {
+                    (Some(row), false)
+                } else {
+                    recovery::decide(gate, row).await?;
+                    (None, false)
+                }
             }
             None => (None, false),
         };
         if let Some(active) = registry.active().await? {
-            break (paused, active);
+            break (unfinished, active);
         }
         match &bundled {
             Some(bundled) if !elsewhere => {
@@ -155,7 +157,7 @@ pub async fn start(
             });
         }
         Err(rejection) => {
-            let fallback = fallback::fall_back(gate, &active.digest, paused.take(), &rejection);
+            let fallback = fallback::fall_back(gate, &active.digest, unfinished.take(), &rejection);
             match fallback.await? {
                 Some(revision) => revision,
                 None => {
@@ -167,8 +169,11 @@ pub async fn start(
             }
         }
     };
-    let paused = match paused {
-        Some(row) => recovery::previous(gate, row).await?,
+    let unfinished = match unfinished {
+        Some(row) => match recovery::trial(&row) {
+            Some(order) => Some(Unfinished::Trial { row, order }),
+            None => recovery::previous(gate, row).await?,
+        },
         None => None,
     };
     // A fallback has raised the epoch.
@@ -183,6 +188,6 @@ pub async fn start(
         revision,
         member,
         epoch,
-        paused,
+        unfinished,
     })
 }

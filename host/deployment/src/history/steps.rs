@@ -1,11 +1,12 @@
-//! How far the steps of a canary went, according to its order and its events.
+//! How far the steps of a canary went, according to its order and its events. A canary that goes on
+//! after a restart goes on from here.
 
 use crate::model::{CanaryStep, Event, Order};
 use contract::deployment::{EventStatus, Outcome, Stage};
 
 /// Returns the last share of the clients that a canary had, in percent: 100 after the switch. `None` if it
 /// was no canary, or never began.
-pub(super) fn reached(order: &Order, events: &[Event]) -> Option<f64> {
+pub(crate) fn reached(order: &Order, events: &[Event]) -> Option<f64> {
     let first = order.canary_percent?;
     let of_canary = |event: &&Event, status| event.stage == Stage::Canary && event.status == status;
     let switched = events
@@ -24,9 +25,9 @@ pub(super) fn reached(order: &Order, events: &[Event]) -> Option<f64> {
 
 /// Returns the steps of a canary, each with its state. Empty if it was ordered without steps.
 pub(super) fn steps(order: &Order, events: &[Event], outcome: Option<Outcome>) -> Vec<CanaryStep> {
-    let (Some(first), Some(_)) = (order.canary_percent, order.canary_step_ms) else {
+    if order.canary_percent.is_none() || order.canary_step_ms.is_none() {
         return Vec::new();
-    };
+    }
     let find = |stage: Stage, status: EventStatus| {
         let mut events = events.iter();
         events.find(|event| event.stage == stage && event.status == status)
@@ -35,19 +36,14 @@ pub(super) fn steps(order: &Order, events: &[Event], outcome: Option<Outcome>) -
     let promoted = find(Stage::Canary, EventStatus::Passed).is_some();
     let failed = find(Stage::Canary, EventStatus::Failed).is_some();
     let running = outcome == Some(Outcome::Running);
-    let shares: Vec<(f64, &str)> = events
-        .iter()
-        .filter_map(|event| Some((event.canary_percent?, event.at.as_str())))
-        .collect();
-    let mut steps: Vec<CanaryStep> = [first]
-        .iter()
-        .chain(&order.canary_steps)
+    let shares = shares(events);
+    let mut steps: Vec<CanaryStep> = ordered(order)
         .zip(0..)
-        .map(|(&percent, index)| {
+        .map(|(percent, index)| {
             // A share that does not follow the steps is an operator's, and ends them.
             let began = shares
                 .get(index)
-                .filter(|(share, _)| *share == percent && follows(&shares[..index], order));
+                .filter(|_| follow(&shares[..=index], order));
             (percent, began)
         })
         .map(|(percent, began)| CanaryStep {
@@ -62,7 +58,7 @@ pub(super) fn steps(order: &Order, events: &[Event], outcome: Option<Outcome>) -
         })
         .collect();
     let reached = steps.iter().filter(|step| step.began_at.is_some()).count();
-    let taken_over = shares.len() > reached;
+    let taken_over = !follow(&shares, order);
     if taken_over {
         let ahead = steps.iter_mut().filter(|step| step.state == "ahead");
         ahead.for_each(|step| "skipped".clone_into(&mut step.state));
@@ -91,13 +87,31 @@ pub(super) fn steps(order: &Order, events: &[Event], outcome: Option<Outcome>) -
     steps
 }
 
+/// Returns the index of the step in which a canary is, and when that began, as RFC 3339. `None` if no
+/// step has begun, or the canary does not go on by itself (any more).
+pub(crate) fn current<'a>(order: &Order, events: &'a [Event]) -> Option<(usize, &'a str)> {
+    order.canary_step_ms?;
+    let shares = shares(events);
+    let (_, began) = shares.last()?;
+    follow(&shares, order).then_some((shares.len() - 1, began))
+}
+
+/// Returns the shares that a canary has had in percent, each with the time when it began.
+fn shares<'a>(events: &'a [Event]) -> Vec<(f64, &'a str)> {
+    let share = |event: &'a Event| Some((event.canary_percent?, event.at.as_str()));
+    events.iter().filter_map(share).collect()
+}
+
+/// Returns the shares of an order, in percent.
+fn ordered(order: &Order) -> impl Iterator<Item = f64> {
+    let first = order.canary_percent.into_iter();
+    first.chain(order.canary_steps.iter().copied())
+}
+
 /// Returns whether these shares are the first ones of the order.
-fn follows(shares: &[(f64, &str)], order: &Order) -> bool {
-    let ordered = order.canary_percent.iter().chain(&order.canary_steps);
-    shares
-        .iter()
-        .zip(ordered)
-        .all(|((share, _), ordered)| share == ordered)
+fn follow(shares: &[(f64, &str)], order: &Order) -> bool {
+    let ordered = ordered(order).take(shares.len());
+    ordered.eq(shares.iter().map(|(share, _)| *share))
 }
 
 #[cfg(test)]
@@ -123,6 +137,7 @@ mod tests {
             detail: None,
             duration_ms: None,
             canary_percent,
+            host_end: None,
             breaking: Vec::new(),
             log: Vec::new(),
             rejections: Vec::new(),
@@ -198,6 +213,25 @@ mod tests {
             states(&events, Outcome::Running),
             ["stopped", "skipped", "skipped", "skipped"]
         );
+    }
+
+    #[test]
+    fn a_canary_is_in_the_step_that_began_last() {
+        assert_eq!(current(&order(), &[]), None);
+        let mut events = vec![share(10.0), share(25.0)];
+        // It goes on after a restart of its host.
+        events.push(event(Stage::Canary, EventStatus::Noted, None));
+        assert_eq!(current(&order(), &events), Some((1, "canary 25")));
+        let plain = Order {
+            canary_step_ms: None,
+            ..order()
+        };
+        assert_eq!(current(&plain, &events), None);
+        // An operator's share ends the steps, also after the last one.
+        for set in [[10.0, 40.0].as_slice(), &[10.0, 25.0, 50.0, 60.0]] {
+            let events: Vec<Event> = set.iter().map(|percent| share(*percent)).collect();
+            assert_eq!(current(&order(), &events), None, "{set:?}");
+        }
     }
 
     #[test]

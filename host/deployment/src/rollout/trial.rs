@@ -4,6 +4,9 @@
 //! the deployment or aborts it. A canary also ends when it fails more often than the active
 //! revision does in the same time, and it may go on in steps and be promoted by itself. No way of
 //! ending a trial affects the active revision.
+//!
+//! A trial outlives its host. The deployment's events say how far it was, and [`Trial::run`] goes on
+//! from there, on the next start or on another host (`recovery`).
 
 mod canary;
 mod steps;
@@ -13,11 +16,12 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use self::canary::Position;
 use crate::admin::AdminError;
 use crate::cluster;
 use crate::host::Host;
 use crate::journal::Journal;
-use crate::model::Order;
+use crate::model::{HostEnd, Order};
 use crate::rejection::Rejection;
 use contract::deployment::{EventStatus, Reason, Stage};
 use request::shadow::Report;
@@ -43,18 +47,6 @@ struct Promotion {
     by_itself: bool,
 }
 
-impl Order {
-    /// Returns the stage of the ordered trial, or `None` if the new revision becomes active at
-    /// once.
-    fn trial(&self) -> Option<Stage> {
-        match (self.canary_percent, self.shadow) {
-            (Some(_), _) => Some(Stage::Canary),
-            (None, true) => Some(Stage::Shadow),
-            (None, false) => None,
-        }
-    }
-}
-
 impl Trial {
     /// Creates the place in which trials of this host run.
     pub(crate) fn new(host: Arc<Host>) -> Self {
@@ -65,7 +57,8 @@ impl Trial {
         }
     }
 
-    /// Runs the ordered trial, if any, until it is promoted.
+    /// Runs the ordered trial, if any, until it is promoted. If the journal says that the trial has
+    /// begun, it goes on: a canary with the share that it had last.
     ///
     /// # Errors
     /// Returns [`Rejection::Canary`] if the canary failed too often, or [`Rejection::Database`].
@@ -83,17 +76,23 @@ impl Trial {
         registry
             .advance_deployment(journal.id, stage.into(), &journal.report())
             .await?;
+        let elsewhere = self.host.cluster.counts(journal.id)[0];
+        let position = Position::of(order, &journal.events(), elsewhere);
+        if let Some(position) = &position
+            && position.resumed
+        {
+            // The share that was stored may be one that the events do not know yet.
+            let shared = self.host.cluster.set_share(journal.id, position.percent);
+            shared.await?;
+        }
         let (promoted, promotion) = oneshot::channel();
         *self.promotion.lock() = Some(Promotion {
             id: journal.id,
             promoted,
-            by_itself: order.canary_step_ms.is_some(),
+            by_itself: position.as_ref().is_some_and(Position::has_steps),
         });
-        let ended = match order.canary_percent {
-            Some(percent) => {
-                let canary = self.canary(journal, order, percent, revision, promotion);
-                canary.await
-            }
+        let ended = match position {
+            Some(position) => self.canary(journal, position, revision, promotion).await,
             None => Ok(self.shadow(journal, revision, promotion).await),
         };
         match ended {
@@ -135,6 +134,28 @@ impl Trial {
             let _ = promotion.promoted.send(actor.to_owned());
         }
         Ok(())
+    }
+
+    /// Records that the host stops, so that the trial goes on after it.
+    pub(super) async fn pause(&self, journal: &Journal, stage: Stage) {
+        let detail = match self.end() {
+            Some(report) => format!("its host stopped; {report}"),
+            None => "its host stopped".to_owned(),
+        };
+        journal.note_host_end(stage, HostEnd::Stop, detail);
+        journal.record(stage).await;
+    }
+
+    /// Records that the host of a trial crashed, unless it has recorded that it stops. This comes before
+    /// anything of the component runs again, so that `recovery` learns of every crash.
+    pub(super) async fn note_crash(&self, journal: &Journal, stage: Stage) {
+        let last = journal.events().pop();
+        if last.is_some_and(|event| event.host_end == Some(HostEnd::Stop)) {
+            return;
+        }
+        let detail = "its host did not stop cleanly".to_owned();
+        journal.note_host_end(stage, HostEnd::Crash, detail);
+        journal.record(stage).await;
     }
 
     /// Ends whatever is on trial. Returns the comparison of a shadow, in a sentence.
@@ -208,8 +229,18 @@ impl Trial {
     ) -> String {
         let revisions = &self.host.revisions;
         let (shadow, jobs) = revisions.start_shadow(revision.clone());
-        let detail = "reads are repeated on it after their response, until it is promoted";
-        journal.note(Stage::Shadow, EventStatus::Began, Some(detail.to_owned()));
+        let (status, detail) = match journal.has_begun(Stage::Shadow) {
+            true => (
+                EventStatus::Noted,
+                "it goes on, and counts reads from now on",
+            ),
+            false => (
+                EventStatus::Began,
+                "reads are repeated on it after their response, until it is promoted",
+            ),
+        };
+        journal.note(Stage::Shadow, status, Some(detail.to_owned()));
+        journal.record(Stage::Shadow).await;
         journal.reach(Stage::Shadow).await;
         let repeating = async {
             revisions.run_shadow(revision, &shadow, jobs).await;

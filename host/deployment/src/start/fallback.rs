@@ -19,8 +19,8 @@ use storage::registry::{DeploymentRow, NewDeployment};
 /// The actor of the deployment.
 const ACTOR: &str = "host";
 
-/// Makes the latest earlier component that loads the active one. `paused`: a probation of the active
-/// component, which it has now failed. Returns `None` if no earlier component loads; nothing was
+/// Makes the latest earlier component that loads the active one. `unfinished`: a probation of the
+/// active component, which it has now failed, or a trial beside it, which is aborted. Returns `None` if no earlier component loads; nothing was
 /// changed then.
 ///
 /// # Errors
@@ -28,7 +28,7 @@ const ACTOR: &str = "host";
 pub(super) async fn fall_back(
     gate: &Gate,
     active: &str,
-    paused: Option<DeploymentRow>,
+    unfinished: Option<DeploymentRow>,
     rejection: &Rejection,
 ) -> Result<Option<Arc<Revision>>, StartError> {
     let past = Past::read(gate.registry()).await?;
@@ -51,9 +51,12 @@ pub(super) async fn fall_back(
             "the active component {active} does not load ({}): {rejection}",
             rejection.code()
         );
-        if let Some(row) = paused {
-            let code = Reason::ActiveUnloadable;
-            let ending = Ending::because(Outcome::RolledBack, code, &*reason);
+        if let Some(row) = unfinished {
+            let outcome = match row.new.digest == active {
+                true => Outcome::RolledBack,
+                false => Outcome::Aborted,
+            };
+            let ending = Ending::because(outcome, Reason::ActiveUnloadable, &*reason);
             recovery::end(gate, &row, &ending).await?;
         }
         record(gate, digest, active, &reason).await?;

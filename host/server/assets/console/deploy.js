@@ -37,6 +37,10 @@ export function deploy(redraw) {
           <label class="choice"><input type="checkbox" name="breaking"> ${t.deploy.breaking}</label>
           <label class="choice"><input type="checkbox" name="retry"> ${t.deploy.retry}</label>
         </fieldset>
+        <div>
+          <label for="deploy-message">${t.deploy.message}</label>
+          <input id="deploy-message" name="message" type="text" maxlength="300" autocomplete="off" dir="auto">
+        </div>
         <div role="alert">
           ${failure ? html`<p class="alert">${failure}</p>` : nothing}
         </div>
@@ -153,6 +157,7 @@ async function submit(event, redraw) {
     dry_run: checkOnly,
     allow_breaking: elements.breaking.checked,
     retry_refused: elements.retry.checked,
+    message: elements.message.value.trim() || null,
     ...canary,
     shadow: !checkOnly && mode === "shadow",
   };
@@ -166,6 +171,8 @@ async function submit(event, redraw) {
     chosen.digest = stored.digest;
     showStep(t.deploy.starting);
     await startDeployment("admin/deployments", { digest: stored.digest, ...options });
+    // A check is often followed by the same deployment, whose message is the same.
+    if (!checkOnly) elements.message.value = "";
     // The user follows the gate's stages next.
     await new Promise((resolve) => requestAnimationFrame(resolve));
     document.getElementById("progress-heading")?.focus();

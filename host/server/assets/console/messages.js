@@ -118,6 +118,7 @@ export const t = {
     allow: "Allow",
     breaking: "Changes that break clients",
     retry: "Retry after an earlier rollback",
+    message: "Message for the history (optional)",
     check: "Check only",
     start: "Deploy",
     uploading: "Uploading…",
@@ -162,9 +163,6 @@ export const t = {
 
   progress: {
     heading: (id) => `Deployment ${id}`,
-    kinds: {
-      deploy: "Deploy", rollback: "Rollback", "dry-run": "Check only", bundled: "Host start",
-    },
     of: (digest, actor) => `${digest}, by ${actor}`,
     waiting: "Waiting for the first stage…",
     lost: "Connection lost. Reconnecting…",

@@ -32,7 +32,7 @@ export function progress() {
         <h2 id="progress-heading" tabindex="-1">${t.progress.heading(followed.id)}</h2>
         ${ended ? html`<button class="quiet" @click=${dismiss}>${t.progress.close}</button>` : nothing}
       </div>
-      ${deployment ? html`<p class="hint">${t.progress.kinds[deployment.kind] ?? deployment.kind}
+      ${deployment ? html`<p class="hint">${t.history.kinds[deployment.kind] ?? deployment.kind}
         ${t.progress.of(digest(deployment.digest), deployment.actor)}</p>` : nothing}
       ${state.interrupted ? html`<p class="alert" role="status">${t.progress.lost}</p>` : nothing}
       ${ended ? nothing : undo(followed, deployment)}

@@ -34,7 +34,7 @@ function entry(deployment) {
   return html`
     <li class=${outcome}>
       <div class="line">
-        <b>${t.timeline.entry(id, t.progress.kinds[kind] ?? kind)}</b>
+        <b>${t.timeline.entry(id, t.history.kinds[kind] ?? kind)}</b>
         <code title=${deployment.digest}>${digest(deployment.digest)}</code>
         <span class="badge ${outcome}">${t.timeline.outcomes[outcome] ?? outcome}</span>
       </div>

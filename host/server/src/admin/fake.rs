@@ -108,6 +108,7 @@ pub(super) fn event(number: u64, stage: Stage, status: EventStatus) -> Event {
         detail: Some("two\nlines".to_owned()),
         duration_ms: None,
         canary_percent: None,
+        host_end: None,
         breaking: Vec::new(),
         log: Vec::new(),
         rejections: Vec::new(),

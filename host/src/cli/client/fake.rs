@@ -195,6 +195,7 @@ pub(in crate::cli) fn event(number: u64, stage: &str, status: &str) -> Event {
         detail: None,
         duration_ms: (status == "passed").then_some(12.0),
         canary_percent: None,
+        host_end: None,
         breaking: Vec::new(),
         log: Vec::new(),
         rejections: Vec::new(),

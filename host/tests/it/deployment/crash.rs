@@ -7,7 +7,7 @@ use super::{
     begin, built, command, deploy, deploy_successfully, latest, other, revision, short_probation,
     status,
 };
-use crate::harness::{Host, Setup, run};
+use crate::harness::{Host, Setup, eventually, run};
 use crate::hostile::probe::Probe;
 
 /// The stages at which a deployment can be killed, with its outcome and code after the restart.
@@ -101,7 +101,7 @@ fn after_a_kill_during_a_deployment_one_revision_serves_and_the_log_says_which()
 }
 
 #[test]
-fn after_a_kill_during_a_trial_the_active_revision_serves() {
+fn after_a_second_kill_during_a_trial_the_active_revision_serves() {
     for (flags, stage) in [
         (["--canary", "10%"].as_slice(), "canary"),
         (&["--shadow"], "shadow"),
@@ -109,11 +109,15 @@ fn after_a_kill_during_a_trial_the_active_revision_serves() {
         let setup = short_probation();
         let before = revision(&setup.start());
         let component = built(&other());
-        let host = crash(
-            &setup,
-            &[&["deploy", component.path()], flags].concat(),
-            stage,
-        );
+        let arguments = [&["deploy", component.path()], flags].concat();
+        let host = crash(&setup, &arguments, stage);
+        eventually("the trial goes on", || {
+            let candidate = status(&host)["candidate"]["digest"].clone();
+            candidate.is_string().then_some(())
+        });
+        assert_eq!(status(&host)["deployment"]["stage"], stage);
+        host.kill();
+        let host = setup.start();
         assert_eq!(revision(&host), before, "{stage}");
         let deployment = latest(&host);
         assert_eq!(

@@ -10,7 +10,7 @@ use super::{
     begin, built, built_of, command, deploy, deploy_successfully, details, history, latest,
     numbered, other, revision, run_successfully, seen_by, serving, status, trapping,
 };
-use crate::harness::{Host, Setup, eventually, run};
+use crate::harness::{Host, Setup, column, eventually, run};
 use crate::hostile::probe::Probe;
 use crate::postgres::server;
 use crate::stop::StopOnDrop;
@@ -254,6 +254,51 @@ fn if_the_deploying_host_stops_another_host_continues_the_probation() {
     });
     assert_eq!(deployment["outcome"], "active", "{deployment}");
     assert_ne!(revision(&second), before);
+}
+
+#[test]
+fn if_the_host_of_a_canary_stops_or_crashes_another_host_continues_its_steps() {
+    let Some(setup) = shared(&Probe::good()) else {
+        return;
+    };
+    let setup = setup.flag("--probation", "0s");
+    let mut hosts = start(&setup.flag("--probation-requests", "5"), 3);
+    let before = revision(&hosts[0]);
+    let send_requests = |host: &Host| {
+        for client in 0..30 {
+            let request = host.request("GET", "/things/2");
+            let client = client.to_string();
+            request.header("task-host-client", &client).send();
+        }
+    };
+    let flags = ["--canary", "30%,60%,80%", "--every", "2s"];
+    let promoted = ["--promote-by-itself", "--wait", "switched"];
+    let flags = [&flags[..], &promoted].concat();
+    let mut stopping = hosts.remove(0);
+    deploy_successfully(&stopping, &built(&numbered(1)), &flags);
+    stopping.terminate();
+    assert!(stopping.wait().success());
+    // Only the host that runs the canary knows how it is judged.
+    let runs = |host: &Host| status(host)["verdict"].is_object();
+    let crashing = eventually("another host continues it", || hosts.iter().position(runs));
+    eventually("it goes on to the next step", || {
+        send_requests(&hosts[crashing]);
+        let share = latest(&hosts[crashing])["canary_reached_percent"].as_f64();
+        (share == Some(60.0)).then_some(())
+    });
+    hosts.remove(crashing).kill();
+    let last = &hosts[0];
+    let ended = eventually("it is promoted", || {
+        send_requests(last);
+        let deployment = latest(last);
+        (deployment["outcome"] != "running").then_some(deployment)
+    });
+    assert_eq!(ended["outcome"], "active", "{ended}");
+    assert_eq!(column(&ended["canary_steps"], "state"), ["passed"; 4]);
+    let mut host_ends = column(&ended["events"], "host_end");
+    host_ends.retain(|how| !how.is_null());
+    assert_eq!(host_ends, ["stop", "crash"]);
+    assert_ne!(revision(last), before);
 }
 
 #[test]

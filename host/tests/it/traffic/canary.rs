@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::{
     NEW, OLD, deploy, latest, new, revision, run_command, run_successfully, setup, status,
     under_load, write_component,
 };
-use crate::harness::{Host, eventually};
+use crate::harness::{Host, column, eventually};
 use crate::metrics::count;
 
 const CLIENTS: u32 = 100;
@@ -156,28 +158,74 @@ fn an_aborted_canary_serves_no_client() {
     });
 }
 
+/// How the host of the latest deployment ended, each time.
+fn host_ends(host: &Host) -> Vec<Value> {
+    let events = latest(host)["events"].clone();
+    let mut how = column(&events, "host_end");
+    how.retain(|how| !how.is_null());
+    how
+}
+
+/// Waits until the canary serves the same clients as before.
+fn goes_on(host: &Host, old: &str, few: &BTreeSet<u32>) {
+    eventually("the canary goes on", || {
+        (chosen(host, old) == *few).then_some(())
+    });
+}
+
 #[test]
-fn a_canary_ends_with_its_host_and_the_history_says_why() {
+fn a_canary_goes_on_with_its_share_after_a_stop_and_after_a_crash() {
     let setup = setup();
     let mut host = setup.start();
     let old = revision(&host.get("/things/1")).to_owned();
     let component = write_component(&setup, &new().build());
     deploy(&host, &component, &["--canary", "50%"]);
+    run_successfully(&host, &["promote", "--canary", "30%"]);
+    let few = chosen(&host, &old);
     host.terminate();
     assert!(host.wait().success());
     drop(host);
     let host = setup.start();
-    assert!(chosen(&host, &old).is_empty());
-    let stopped = latest(&host);
-    assert_eq!(stopped["outcome"], "aborted", "{stopped}");
-    assert_eq!(stopped["code"], "host-stopped", "{stopped}");
-
-    // A clean stop says nothing about the component. A crash counts against it.
-    deploy(&host, &component, &["--canary", "50%"]);
+    goes_on(&host, &old, &few);
     host.kill();
     let host = setup.start();
+    goes_on(&host, &old, &few);
+    assert_eq!(host_ends(&host), ["stop", "crash"]);
+    let state = status(&host);
+    assert_eq!(state["candidate_percent"], 30.0);
+    assert_eq!(state["deployment"]["outcome"], "running");
+
+    // The operator's commands work as before.
+    run_successfully(&host, &["promote", "--canary", "60%"]);
+    assert!(chosen(&host, &old).len() > few.len());
+    run_successfully(&host, &["promote"]);
+    assert_eq!(chosen(&host, &old).len(), CLIENTS as usize);
+    assert_eq!(latest(&host)["outcome"], "active");
+}
+
+#[test]
+fn a_canary_whose_host_crashes_twice_at_the_same_share_ends() {
+    let setup = setup();
+    let host = setup.start();
+    let old = revision(&host.get("/things/1")).to_owned();
+    let component = write_component(&setup, &new().build());
+    deploy(&host, &component, &["--canary", "50%"]);
+    let crash = |host: Host| {
+        host.kill();
+        setup.start()
+    };
+    let half = chosen(&host, &old);
+    let host = crash(host);
+    goes_on(&host, &old, &half);
+    // Another share, so the first crash does not count any more.
+    run_successfully(&host, &["promote", "--canary", "70%"]);
+    let more = chosen(&host, &old);
+    let host = crash(host);
+    goes_on(&host, &old, &more);
+    let host = crash(host);
     assert!(chosen(&host, &old).is_empty());
     let crashed = latest(&host);
     assert_eq!(crashed["outcome"], "rolled-back", "{crashed}");
     assert_eq!(crashed["code"], "crashed-in-trial", "{crashed}");
+    deploy(&host, &component, &[]).says(1, &["rolled back before"]);
 }

@@ -104,6 +104,54 @@ fn a_canary_that_fails_in_a_step_is_undone() {
 }
 
 #[test]
+fn a_canary_goes_on_in_its_step_after_a_crash_and_after_a_stop() {
+    let setup = stepwise();
+    let host = setup.start();
+    let old = revision(&host.get("/things/1")).to_owned();
+    let component = write_component(&setup, &new().build());
+    let flags = ["--canary", "30%,60%,80%", "--every", "2s"];
+    let promoted = ["--promote-by-itself", "--wait", "switched"];
+    let all = [&flags[..], &promoted].concat();
+    deploy(&host, &component, &all).says(0, &["step 1 of 3"]);
+    let in_step = |host: &Host, percent: f64, send: fn(&Host)| {
+        eventually("the canary is in its step", || {
+            send(host);
+            let step = status(host)["verdict"]["step"].clone();
+            (step["percent"] == percent).then_some(step)
+        })
+    };
+    in_step(&host, 60.0, send_requests);
+    let began = steps(&host)[1]["began_at"].clone();
+    host.kill();
+    let mut host = setup.start();
+    // Without new requests it does not go on, even if its time is over.
+    let step = in_step(&host, 60.0, |_| ());
+    assert_eq!(step["next_percent"], 80.0);
+    assert_eq!(step["requests"], 0);
+    assert_eq!(steps(&host)[1]["began_at"], began);
+    assert_eq!(
+        column(&steps(&host), "state"),
+        ["passed", "running", "ahead", "ahead"]
+    );
+    in_step(&host, 80.0, send_requests);
+    host.terminate();
+    assert!(host.wait().success());
+    drop(host);
+    let host = setup.start();
+    let ended = eventually("it is promoted", || {
+        send_requests(&host);
+        let deployment = latest(&host);
+        (deployment["outcome"] != "running").then_some(deployment)
+    });
+    assert_eq!(ended["outcome"], "active", "{ended}");
+    assert_eq!(column(&ended["canary_steps"], "state"), ["passed"; 4]);
+    let events = ended["events"].as_array().expect("events").iter();
+    let shares = events.filter_map(|event| event["canary_percent"].as_f64());
+    assert_eq!(shares.collect::<Vec<_>>(), [30.0, 60.0, 80.0]);
+    assert_ne!(revision(&host.get("/things/1")), old);
+}
+
+#[test]
 fn a_share_that_an_operator_sets_ends_the_steps() {
     let setup = stepwise();
     let host = setup.start();

@@ -10,9 +10,10 @@ use super::super::probation::{POLL, Shown, since, sum};
 use super::super::verdict::{Judge, KNOWN_GOOD_CANARY};
 use super::steps::{Look, Next, Steps};
 use super::{Trial, promoted};
+use crate::history;
 use crate::host::Host;
 use crate::journal::Journal;
-use crate::model::Order;
+use crate::model::{Event, Order};
 use contract::deployment::{EventStatus, Stage};
 use request::{Counts, Revision, Share};
 
@@ -25,22 +26,33 @@ impl Trial {
     pub(super) async fn canary(
         &self,
         journal: &Journal,
-        order: &Order,
-        percent: f64,
+        position: Position,
         revision: &Arc<Revision>,
         promotion: oneshot::Receiver<String>,
     ) -> Result<String, String> {
-        let active = self.host.revisions.active();
-        let comparison = Comparison::new(&self.host, revision, &active);
-        let steps = Steps::of(order, percent, Instant::now());
-        let until = match &steps {
-            Some(steps) => steps.in_words(),
-            None => ", until it is promoted".to_owned(),
-        };
+        let Position {
+            percent,
+            steps,
+            resumed,
+        } = position;
         let revisions = &self.host.revisions;
+        let active = revisions.active();
+        let comparison = Comparison::new(&self.host, revision, &active);
         revisions.start_canary(revision.clone(), Share::of_percent(percent));
-        let detail = format!("{percent} % of the clients{until}");
-        journal.note_share(EventStatus::Began, percent, detail);
+        if resumed {
+            let at = steps.as_ref().map(Steps::position).unwrap_or_default();
+            let detail = format!(
+                "it goes on with {percent} % of the clients{at}, and counts requests from now on"
+            );
+            journal.note(Stage::Canary, EventStatus::Noted, Some(detail));
+        } else {
+            let until = match &steps {
+                Some(steps) => steps.in_words(),
+                None => ", until it is promoted".to_owned(),
+            };
+            let detail = format!("{percent} % of the clients{until}");
+            journal.note_share(EventStatus::Began, percent, detail);
+        }
         journal.record(Stage::Canary).await;
         journal.reach(Stage::Canary).await;
         tokio::select! {
@@ -130,6 +142,52 @@ impl Trial {
         let ours = promotion.take_if(|current| current.id == id && current.by_itself);
         ours.is_some()
     }
+}
+
+/// Where a canary begins, or goes on after a restart.
+pub(super) struct Position {
+    /// Its share of the clients, in percent.
+    pub(super) percent: f64,
+    /// Its steps, at the current one. `None`: it does not go on by itself.
+    steps: Option<Steps>,
+    /// Whether it has begun before, according to its events.
+    pub(super) resumed: bool,
+}
+
+impl Position {
+    /// Returns where the ordered canary is, according to its events. `elsewhere`: its requests on other
+    /// hosts so far. `None`: no canary was ordered.
+    pub(super) fn of(order: &Order, events: &[Event], elsewhere: Counts) -> Option<Self> {
+        let first = order.canary_percent?;
+        let ordered = Steps::of(order, Instant::now());
+        let Some(percent) = history::steps::reached(order, events) else {
+            return Some(Position {
+                percent: first,
+                steps: ordered,
+                resumed: false,
+            });
+        };
+        let current = history::steps::current(order, events);
+        Some(Position {
+            percent,
+            steps: ordered.zip(current).map(|(steps, (at, began))| {
+                let taken = since_time(began).unwrap_or_default();
+                steps.resume(at, taken, elsewhere)
+            }),
+            resumed: true,
+        })
+    }
+
+    /// Returns whether the canary goes on by itself.
+    pub(super) fn has_steps(&self) -> bool {
+        self.steps.is_some()
+    }
+}
+
+/// Returns how long ago a time in RFC 3339 was. `None` if the clock was set back since.
+fn since_time(time: &str) -> Option<Duration> {
+    let time: jiff::Timestamp = time.parse().ok()?;
+    Duration::try_from(jiff::Timestamp::now().duration_since(time)).ok()
 }
 
 /// The comparison of a canary with the active revision, by their requests from its start on.

@@ -23,9 +23,11 @@ pub(super) struct Steps {
     promotes: bool,
     /// The index of the current share.
     at: usize,
-    /// When the current step began.
+    /// How long the current step had taken when a restart interrupted it.
+    taken: Duration,
+    /// When the current step began, or went on after a restart.
     began: Instant,
-    /// The candidate's requests and failures before the current step.
+    /// The candidate's requests and failures before that.
     before: Counts,
 }
 
@@ -54,17 +56,28 @@ pub(super) enum Look {
 }
 
 impl Steps {
-    /// Returns the steps of an order whose canary begins with the share `first`, in percent. `None` if the
-    /// canary does not go on by itself.
-    pub(super) fn of(order: &Order, first: f64, now: Instant) -> Option<Self> {
+    /// Returns the steps of an order, at the first one. `None` if the canary does not go on by itself.
+    pub(super) fn of(order: &Order, now: Instant) -> Option<Self> {
         Some(Steps {
             least: Duration::from_millis(order.canary_step_ms?),
-            shares: [&[first], &order.canary_steps[..]].concat(),
+            shares: [&[order.canary_percent?], &order.canary_steps[..]].concat(),
             promotes: order.promote_by_itself,
             at: 0,
+            taken: Duration::ZERO,
             began: now,
             before: Counts::default(),
         })
+    }
+
+    /// Goes on in a step after a restart. `taken`: the time since the step began. `before`: the
+    /// candidate's requests on other hosts so far. They and those before the restart do not count.
+    pub(super) fn resume(self, at: usize, taken: Duration, before: Counts) -> Self {
+        Steps {
+            at,
+            taken,
+            before,
+            ..self
+        }
     }
 
     /// Looks whether the current step is over. `seen`: the candidate's requests since the start of the
@@ -79,7 +92,7 @@ impl Steps {
         let Some(next) = self.next() else {
             return Look::Last;
         };
-        if now.duration_since(self.began) < self.least {
+        if self.elapsed(now) < self.least {
             Look::Lasts
         } else if self.requests(seen) < minimum {
             Look::TooFewRequests
@@ -93,6 +106,7 @@ impl Steps {
     /// Begins the next step.
     pub(super) fn advance(&mut self, now: Instant, seen: Counts) {
         self.at = (self.at + 1).min(self.shares.len() - 1);
+        self.taken = Duration::ZERO;
         self.began = now;
         self.before = seen;
     }
@@ -101,7 +115,7 @@ impl Steps {
     pub(super) fn status(&self, now: Instant, seen: Counts, look: Look) -> StepStatus {
         StepStatus {
             percent: self.shares[self.at],
-            elapsed_ms: millis(now.duration_since(self.began)),
+            elapsed_ms: millis(self.elapsed(now)),
             least_ms: millis(self.least),
             requests: self.requests(seen),
             next_percent: self.next().map(|next| match next {
@@ -153,6 +167,10 @@ impl Steps {
         }
     }
 
+    fn elapsed(&self, now: Instant) -> Duration {
+        self.taken + now.duration_since(self.began)
+    }
+
     /// The candidate's requests in the current step. If a host with some of them has left, fewer than
     /// there were.
     fn requests(&self, seen: Counts) -> u64 {
@@ -175,7 +193,7 @@ mod tests {
             promote_by_itself: promotes,
             ..Order::default()
         };
-        Steps::of(&order, 10.0, now).expect("steps")
+        Steps::of(&order, now).expect("steps")
     }
 
     fn seen(requests: u64) -> Counts {
@@ -191,7 +209,7 @@ mod tests {
             canary_percent: Some(10.0),
             ..Order::default()
         };
-        assert!(Steps::of(&order, 10.0, Instant::now()).is_none());
+        assert!(Steps::of(&order, Instant::now()).is_none());
     }
 
     #[test]
@@ -232,6 +250,26 @@ mod tests {
         steps.advance(end, seen(50));
         let due = steps.look(end + LEAST, seen(70), MINIMUM, true);
         assert_eq!(due, Look::Due(Next::Promotion));
+    }
+
+    #[test]
+    fn after_a_restart_a_step_keeps_its_time_and_counts_its_requests_again() {
+        let start = Instant::now();
+        let taken = LEAST - Duration::from_secs(1);
+        let steps = steps(&[25.0, 50.0], false, start).resume(1, taken, seen(30));
+        assert_eq!(steps.position(), ", step 2 of 3");
+        assert_eq!(steps.look(start, seen(90), MINIMUM, true), Look::Lasts);
+        let end = start + Duration::from_secs(1);
+        assert_eq!(
+            steps.look(end, seen(49), MINIMUM, true),
+            Look::TooFewRequests
+        );
+        let due = steps.look(end, seen(50), MINIMUM, true);
+        assert_eq!(due, Look::Due(Next::Share(50.0)));
+        assert_eq!(steps.status(end, seen(50), due).elapsed_ms, 120_000);
+        let mut steps = steps;
+        steps.advance(end, seen(50));
+        assert_eq!(steps.status(end, seen(50), due).elapsed_ms, 0);
     }
 
     #[test]

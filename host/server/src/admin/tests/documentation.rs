@@ -11,7 +11,7 @@ use crate::admin::routes;
 use crate::admin::tests::ask;
 use crate::{Figures, RevisionSecond};
 use contract::deployment::{EventStatus, Reason, Stage};
-use deployment::model::{Order, Rehearsal, StageRejection};
+use deployment::model::{HostEnd, Order, Rehearsal, StageRejection};
 
 type Operations = BTreeSet<(String, String, String)>;
 
@@ -93,6 +93,7 @@ fn the_schemas_have_the_members_that_are_sent() {
     breaking.breaking.push("GET /things is gone".to_owned());
     breaking.log.push("info: hello".to_owned());
     breaking.canary_percent = Some(10.0);
+    breaking.host_end = Some(HostEnd::Stop);
     let rejection = StageRejection {
         code: Reason::PathReserved.into(),
         reason: "/livez is a path that the host keeps for itself".to_owned(),
