@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Mutex;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use testkit::client::{Answer, Request};
@@ -17,6 +17,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// How long a client waits for a connection or an answer.
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// Time within which the host closes a slow connection: twice its limit for heads and bodies.
+const CLOSED_WITHIN: Duration = Duration::from_secs(2);
 
 pub fn attacks() -> Vec<Attack> {
     vec![
@@ -105,7 +107,9 @@ fn trickle(target: &Target, beginning: &str) -> Result<String> {
         stream.write_all(beginning.as_bytes())?;
         open.push(stream);
     }
-    while !target.over() {
+    // On a busy machine the last one may be opened when the attack is nearly over.
+    let opened = Instant::now();
+    while !target.over() || opened.elapsed() < CLOSED_WITHIN {
         for stream in &mut open {
             // A closed connection is counted at the end.
             let _ = stream.write_all(b"x");

@@ -6,8 +6,8 @@
 //! # Long routes
 //! A route is *long* if its runs compute for a millisecond or more on average, and until the first of them has
 //! ended. The CPU time of the thread counts, in the logic and in SQLite, and no time for which a run waits. A
-//! request to a long route *gives
-//! way* to others, so that they need not wait until one of the long runs has ended:
+//! request to a long route *gives way* to others, so that they need not wait until one of the long runs has
+//! ended:
 //!
 //! - All requests that give way can take three quarters of the slots together. The others find a slot at once.
 //! - On SQLite, reads that give way run on threads of low priority: see [`Background`](crate::Background).
@@ -15,9 +15,11 @@
 //!   need not wait behind all of them. The one that has the writer does not give way any more, because others
 //!   would have to wait for everything that it gives way to.
 //!
-//! A single route can take three quarters of what all long routes can take, so that it leaves slots to the
-//! others. The only request to a long route need not wait for requests to other long routes. So each route
-//! makes progress, and one that is not long any more, or was never tried, shows it.
+//! A third of what they can take is for requests that are the only one to their route. So a flood of requests to
+//! some long routes cannot keep another one from making progress, and from showing that it is not long.
+//!
+//! Any route can take three quarters of the slots, so that one route whose requests all wait leaves some to the
+//! others.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -37,7 +39,7 @@ const LONG: Duration = Duration::from_millis(1);
 /// The maximum that one run counts for in the average. A run has a weight of an eighth, so a single run does
 /// not make a route long.
 const MOST: Duration = Duration::from_millis(7);
-/// The average of a route before a run has ended. It counts as long.
+/// The average of a route before its first run has ended. It counts as long.
 const UNKNOWN: u64 = u64::MAX;
 
 pub(super) struct Admission {
@@ -45,7 +47,10 @@ pub(super) struct Admission {
     slots: Semaphore,
     /// One permit for each request that may run and gives way to others.
     long: Semaphore,
-    /// The same for writes, if the database has only one writer.
+    /// More of these permits, for requests that are the only one to their route. `None`: there are too few
+    /// slots for that.
+    only: Option<Semaphore>,
+    /// What a write that gives way needs in addition, if the database has only one writer.
     long_writes: Option<Semaphore>,
     /// The slots that one route may take.
     of_route: usize,
@@ -71,7 +76,13 @@ struct OfRoute {
 pub(super) struct Bulkhead<'a> {
     _of_route: SemaphorePermit<'a>,
     /// `None`: the request does not give way.
-    _of_long: Option<SemaphorePermit<'a>>,
+    _of_long: Option<OfLong<'a>>,
+}
+
+/// What a request that gives way needs in addition.
+struct OfLong<'a> {
+    _writes: Option<SemaphorePermit<'a>>,
+    _long: SemaphorePermit<'a>,
 }
 
 /// Measures how long the current thread computes.
@@ -96,11 +107,12 @@ impl Admission {
         timeout: Duration,
         one_writer: bool,
     ) -> Self {
-        let long = slots - slots / 4;
+        let quarter = slots / 4;
         Admission {
             slots: Semaphore::new(slots),
-            long: Semaphore::new(long),
-            of_route: long - long / 4,
+            long: Semaphore::new(slots - 2 * quarter),
+            only: (quarter > 0).then(|| Semaphore::new(quarter)),
+            of_route: slots - quarter,
             long_writes: one_writer.then(|| Semaphore::new(1)),
             waiting: AtomicUsize::new(0),
             max_waiting,
@@ -131,9 +143,7 @@ impl Admission {
     /// Notes how long a run of a route has computed so far, so that the next requests need not wait for its end
     /// to know that the route is long.
     pub(super) fn runs(&self, revision: &Revision, route: RouteIndex, so_far: Duration) {
-        if so_far >= LONG {
-            self.ran(revision, route, so_far);
-        }
+        self.of(revision, route).runs(so_far);
     }
 
     /// Notes how long a run of a route has computed.
@@ -160,7 +170,7 @@ impl Admission {
     ) -> Result<Bulkhead<'a>, Error> {
         let of_route = self.acquire(&self.of(revision, route).bulkhead).await?;
         let of_long = match gives_way {
-            true => self.give_way(revision, route).await?,
+            true => Some(self.give_way(revision, route).await?),
             false => None,
         };
         Ok(Bulkhead {
@@ -169,26 +179,31 @@ impl Admission {
         })
     }
 
-    /// Waits until the requests that give way may take another slot, unless this is the only one of its route.
+    /// Waits until the requests that give way may take another slot, in order of arrival.
     async fn give_way<'a>(
         &'a self,
         revision: &Revision,
         route: RouteIndex,
-    ) -> Result<Option<SemaphorePermit<'a>>, Error> {
-        let others = self.of(revision, route).bulkhead.available_permits() + 1 < self.of_route;
-        let long = self.long(revision, route);
-        match long.try_acquire() {
-            Ok(permit) => Ok(Some(permit)),
-            Err(_) if others => Ok(Some(self.acquire(long).await?)),
-            Err(_) => Ok(None),
-        }
-    }
-
-    fn long(&self, revision: &Revision, route: RouteIndex) -> &Semaphore {
-        match (&self.long_writes, revision.description.route(route).access) {
-            (Some(writes), Access::Write) => writes,
-            _ => &self.long,
-        }
+    ) -> Result<OfLong<'a>, Error> {
+        // This request has a permit already.
+        let is_only = self.of(revision, route).bulkhead.available_permits() + 1 >= self.of_route;
+        let writes = match (&self.long_writes, revision.description.route(route).access) {
+            (Some(writes), Access::Write) => match writes.try_acquire() {
+                Ok(permit) => Some(permit),
+                Err(_) if is_only => None,
+                Err(_) => Some(self.acquire(writes).await?),
+            },
+            _ => None,
+        };
+        let long = match (self.long.try_acquire(), &self.only) {
+            (Ok(permit), _) => permit,
+            (Err(_), Some(only)) if is_only => self.acquire(only).await?,
+            (Err(_), _) => self.acquire(&self.long).await?,
+        };
+        Ok(OfLong {
+            _writes: writes,
+            _long: long,
+        })
     }
 
     /// Waits for a slot, in order of arrival.
@@ -223,13 +238,19 @@ impl OfRoute {
         self.average.load(Relaxed) >= nanos(LONG)
     }
 
+    fn runs(&self, so_far: Duration) {
+        // Until the first run has ended, the route counts as long anyway.
+        if so_far >= LONG && self.average.load(Relaxed) != UNKNOWN {
+            self.ran(so_far);
+        }
+    }
+
     fn ran(&self, took: Duration) {
         let average = match self.average.load(Relaxed) {
-            // The first run prepares what the later ones find prepared.
-            UNKNOWN => 0,
-            average => average - average / 8,
+            // The first run prepares what the later ones find prepared, so it counts for an eighth, too.
+            UNKNOWN => nanos(took / 8).min(nanos(MOST)),
+            average => average - average / 8 + nanos(took.min(MOST)) / 8,
         };
-        let average = average + nanos(took.min(MOST)) / 8;
         // Of concurrent runs one may be lost. The average need not be exact.
         self.average.store(average, Relaxed);
     }
@@ -279,7 +300,14 @@ mod tests {
     #[test]
     fn a_route_is_long_by_the_average_of_its_runs() {
         let route = OfRoute::new(1);
-        assert!(route.is_long());
+        assert!(route.is_long(), "nothing is known");
+        route.runs(Duration::from_millis(2));
+        assert!(route.is_long(), "the first run has not ended");
+        route.ran(Duration::from_millis(5));
+        assert!(!route.is_long(), "the first run prepares the later ones");
+        for _ in 0..16 {
+            route.ran(Duration::from_micros(10));
+        }
         for long in [false, true] {
             route.ran(Duration::from_secs(1));
             assert_eq!(route.is_long(), long, "a single run does not decide");
@@ -288,5 +316,12 @@ mod tests {
             route.ran(Duration::from_micros(10));
         }
         assert!(!route.is_long());
+    }
+
+    #[test]
+    fn a_first_run_that_computes_for_very_long_makes_its_route_long() {
+        let route = OfRoute::new(1);
+        route.ran(Duration::from_millis(8));
+        assert!(route.is_long());
     }
 }
