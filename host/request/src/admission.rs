@@ -4,19 +4,18 @@
 //! finds a free instance. If the queue is full or the wait is too long, the request fails with 503.
 //!
 //! # Long routes
-//! A route is *long* if its runs compute for a millisecond or more on average, and until the first of them has
-//! ended. The CPU time of the thread counts, in the logic and in SQLite, and no time for which a run waits. A
-//! request to a long route *gives way* to others, so that they need not wait until one of the long runs has
-//! ended:
+//! A route is *long* if its runs compute for a millisecond or more on average. Until its first run has ended, it
+//! counts as long. Only the CPU time of the thread counts, in the logic and in SQLite. Requests to long routes
+//! *give way* to the others, which then need not wait until a long run has ended:
 //!
-//! - All requests that give way can take three quarters of the slots together. The others find a slot at once.
+//! - All requests that give way share three quarters of the slots. The others find a free slot at once.
 //! - On SQLite, reads that give way run on threads of low priority: see [`Background`](crate::Background).
-//! - On SQLite, of all writes that give way one at a time has the writer or waits for it. So another write
-//!   need not wait behind all of them. The one that has the writer does not give way any more, because others
-//!   would have to wait for everything that it gives way to.
+//! - On SQLite, only one of the writes that give way has the writer or waits for it, so that another write need
+//!   not wait behind all of them. A write keeps its priority, because what delays it delays every write behind it.
 //!
-//! A third of what they can take is for requests that are the only one to their route. So a flood of requests to
-//! some long routes cannot keep another one from making progress, and from showing that it is not long.
+//! A third of the slots for long routes is for requests that are the only one to their route. So each long route
+//! makes progress beside a flood of requests to others, and can show that it is not long. With fewer than four
+//! slots there is no such reserve.
 //!
 //! Any route can take three quarters of the slots, so that one route whose requests all wait leaves some to the
 //! others.
@@ -140,8 +139,8 @@ impl Admission {
         self.of(revision, route).is_long()
     }
 
-    /// Notes how long a run of a route has computed so far, so that the next requests need not wait for its end
-    /// to know that the route is long.
+    /// Notes how long a run of a route has computed so far. So the host learns that the route is long before
+    /// the run ends.
     pub(super) fn runs(&self, revision: &Revision, route: RouteIndex, so_far: Duration) {
         self.of(revision, route).runs(so_far);
     }
@@ -251,7 +250,7 @@ impl OfRoute {
             UNKNOWN => nanos(took / 8).min(nanos(MOST)),
             average => average - average / 8 + nanos(took.min(MOST)) / 8,
         };
-        // Of concurrent runs one may be lost. The average need not be exact.
+        // Concurrent runs may overwrite each other's values. The average need not be exact.
         self.average.store(average, Relaxed);
     }
 }

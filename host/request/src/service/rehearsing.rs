@@ -75,7 +75,7 @@ impl Service {
     /// no request after `time`. Clients notice nothing: what is written is undone, and no write of others
     /// waits longer than it may wait for another request.
     ///
-    /// `None`: requests are not sampled, or there are none yet to the routes of the active revision.
+    /// `None`: requests are not sampled, or no sample is of a route of the active revision.
     pub async fn rehearse(&self, new: &Revision, most: usize, time: Duration) -> Option<Report> {
         let samples = self.recordings()?.samples().pick(usize::MAX);
         let active = self.active();
