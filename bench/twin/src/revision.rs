@@ -63,6 +63,7 @@ async fn migrate(database: &dyn Database, migrations: &[Migration]) -> Result<()
         statements: u32::MAX,
         rows: u64::MAX,
         bytes: u64::MAX,
+        alone: false,
     };
     let mut transaction = database.begin_migration(budget).await?;
     transaction.migrate(migrations, false).await??;

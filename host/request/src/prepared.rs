@@ -50,6 +50,8 @@ pub(super) struct PreparedRequest<'a> {
     pub(super) route: &'a Route,
     /// Whether it gives way to others.
     pub(super) gives_way: bool,
+    /// Whether it runs while no other write does.
+    pub(super) alone: bool,
     pub(super) arrived: Instant,
     pub(super) invocation: Box<dyn Invocation>,
     pub(super) key: Option<Key>,
@@ -101,6 +103,7 @@ impl<'a> PreparedRequest<'a> {
             index,
             route,
             gives_way: false,
+            alone: false,
             arrived,
             invocation,
             key: Key::of(route, request)?,

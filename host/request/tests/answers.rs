@@ -176,6 +176,7 @@ impl Fixture {
             statements: 10,
             rows: 10,
             bytes: 10,
+            alone: false,
         };
         let mut migration = database.begin_migration(budget).await.unwrap();
         let step = "CREATE TABLE items (id INTEGER PRIMARY KEY, x INTEGER);

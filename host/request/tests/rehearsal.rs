@@ -268,6 +268,7 @@ fn budget() -> Budget {
         statements: 100,
         rows: 100,
         bytes: 1000,
+        alone: false,
     }
 }
 

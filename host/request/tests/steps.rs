@@ -129,6 +129,7 @@ impl Held {
             statements: 10,
             rows: 10,
             bytes: 10,
+            alone: false,
         };
         let mut migration = database.begin_migration(budget).await.unwrap();
         let step = "CREATE TABLE marks (id INTEGER PRIMARY KEY)";

@@ -462,6 +462,7 @@ mod tests {
             statements: 1,
             rows: 1,
             bytes: 0,
+            alone: false,
         };
         let mut transaction = database.begin(access, budget).await.unwrap();
         transaction.query("SELECT 1", &[]).await.unwrap().unwrap();

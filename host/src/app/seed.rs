@@ -26,6 +26,7 @@ pub(super) async fn apply(database: &dyn Database, path: &Path) -> anyhow::Resul
         statements: u32::MAX,
         rows: u64::MAX,
         bytes: u64::MAX,
+        alone: false,
     };
     let mut transaction = database.begin(Access::Write, budget).await?;
     for (line, statement) in statements(&text) {

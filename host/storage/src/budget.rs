@@ -21,6 +21,9 @@ pub struct Budget {
     pub rows: u64,
     /// Maximum bytes of text and blobs in all results together.
     pub bytes: u64,
+    /// Whether a write waits until no other write runs, and others wait for it, so that it cannot
+    /// conflict. Where writes run one after the other, this changes nothing.
+    pub alone: bool,
 }
 
 impl Budget {
@@ -33,6 +36,7 @@ impl Budget {
             statements: 0,
             rows: 0,
             bytes: 0,
+            alone: false,
         }
     }
 
@@ -171,6 +175,7 @@ mod tests {
             statements,
             rows,
             bytes,
+            alone: false,
         })
     }
 

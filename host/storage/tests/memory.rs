@@ -37,6 +37,7 @@ fn budget() -> Budget {
         statements: 10_000,
         rows: 1000,
         bytes: 1 << 30,
+        alone: false,
     }
 }
 

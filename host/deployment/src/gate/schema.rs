@@ -121,6 +121,7 @@ impl Gate {
             statements: u32::MAX,
             rows: u64::MAX,
             bytes: u64::MAX,
+            alone: false,
         }
     }
 }

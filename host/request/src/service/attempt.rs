@@ -1,8 +1,8 @@
 //! One attempt to answer a request: admission, transaction, condition, call, commit, durability.
 //!
-//! Read it from top to bottom. A request first waits until its route may take another slot. A write then
-//! takes the writer and then a slot; a read takes a slot first. The slot is free again before the transaction ends, so other requests run while this one
-//! waits for the disk. No answer is given before everything that the request wrote, and everything
+//! Read it from top to bottom. A request first waits until its route may take another slot. A write
+//! then takes the writer and then a slot; a read takes a slot first. The slot is free again before
+//! the transaction ends, so other requests run while this one waits for the disk. No answer is given before everything that the request wrote, and everything
 //! that it saw, is durable.
 
 use std::future::poll_fn;
@@ -21,7 +21,7 @@ use crate::recordings::Recordings;
 use crate::{Answer, Error, Fault, Invocation, Revision, TimeLimit};
 use contract::{Access, DETAIL, RouteIndex};
 use runtime::{Interruption, Lines, Record};
-use storage::{Recorded, Transaction};
+use storage::{Budget, Recorded, Transaction};
 use telemetry::metrics;
 use transcode::{Outcome, Reply};
 
@@ -114,7 +114,10 @@ impl Service {
         &'a self,
         request: &PreparedRequest<'a>,
     ) -> Result<Admitted<'a>, AttemptError> {
-        let budget = self.budget(request.arrived);
+        let budget = Budget {
+            alone: request.alone,
+            ..self.budget(request.arrived)
+        };
         let PreparedRequest {
             revision,
             index,

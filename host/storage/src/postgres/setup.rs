@@ -26,13 +26,14 @@ use crate::dialect::quoted;
 const OLDEST: i32 = 150_000;
 
 /// The host's tables, step by step. The statements of a released step never change.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     include_str!("schema/0001.sql"),
     include_str!("schema/0002.sql"),
     include_str!("schema/0003.sql"),
     include_str!("schema/0004.sql"),
     include_str!("schema/0005.sql"),
     include_str!("schema/0006.sql"),
+    include_str!("schema/0007.sql"),
 ];
 
 /// The lock under which one host at a time sets a database up.
@@ -204,6 +205,7 @@ impl Setup<'_> {
                  AND NOT EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid), \
              has_schema_privilege('logic', 'CREATE, USAGE') \
                  AND has_schema_privilege('task_host', 'USAGE') \
+                 AND has_table_privilege('task_host.turns', 'UPDATE') \
              FROM pg_roles r WHERE rolname = current_user",
             &[],
         );
@@ -283,6 +285,7 @@ impl Setup<'_> {
              GRANT EXECUTE ON FUNCTION task_host.lock_key, task_host.record_answer,
                  task_host.note_commit, task_host.seal, task_host.applied_migrations,
                  task_host.note_migration, task_host.publish TO {role};
+             GRANT UPDATE ON task_host.turns TO {role};
              REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC;"
         );
         self.batch(client, "BEGIN").await?;

@@ -37,6 +37,14 @@ const CHANGED_ROWS: &str = "SELECT c.relname::text, pg_stat_get_xact_tuples_inse
 /// How long a COMMIT may take before its outcome counts as unknown.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a write waits for one that runs alone. Less than [`SILENCE`], after which the connection
+/// counts as lost.
+const TURN: Duration = Duration::from_millis(500);
+
+/// How long a write that wants to run alone waits for those that run. Others wait behind it
+/// meanwhile, so it gives up soon if one of those belongs to a host that does not go on.
+const TURN_ALONE: Duration = Duration::from_millis(250);
+
 /// How long after its deadline the server itself ends a transaction, in case the host is lost.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -109,9 +117,13 @@ impl PostgresTransaction {
                 (Access::Write, true) => "; SET LOCAL synchronous_commit = off",
                 _ => "",
             };
+            let turn = match mode {
+                Mode::Write => take_turn(budget.alone),
+                Mode::Read | Mode::Migrate | Mode::Trial => String::new(),
+            };
             let text = format!(
                 "BEGIN ISOLATION LEVEL {isolation}; SET LOCAL statement_timeout = {millis}; \
-                 SET LOCAL idle_in_transaction_session_timeout = {millis}{unsynced}"
+                 SET LOCAL idle_in_transaction_session_timeout = {millis}{unsynced}{turn}"
             );
             let first_answer = match lease.is_new {
                 true => deadline,
@@ -129,6 +141,10 @@ impl PostgresTransaction {
                         counted: None,
                         recorded: HashMap::new(),
                     });
+                }
+                // It is not its turn in time.
+                Err(Stop::Host(Error::Conflict)) if lease.connection().is_usable() => {
+                    return Err(Error::Conflict);
                 }
                 Err(Stop::Host(Error::Conflict)) if !lease.is_new => {
                     lease.reconnect(deadline).await?;
@@ -312,6 +328,21 @@ impl PostgresTransaction {
         engine.stats.events.fetch_add(published, Relaxed);
         Ok(())
     }
+}
+
+/// Returns the statements by which a write takes its turn, after BEGIN. LOCK does not take the
+/// transaction's snapshot. So a write that waited until it is alone sees all that the others have
+/// committed, and cannot conflict with it.
+fn take_turn(alone: bool) -> String {
+    let (wait, lock) = match alone {
+        true => (TURN_ALONE, "EXCLUSIVE"),
+        false => (TURN, "ROW SHARE"),
+    };
+    let millis = wait.as_millis();
+    format!(
+        "; SET LOCAL lock_timeout = {millis}; LOCK TABLE task_host.turns IN {lock} MODE; \
+         SET LOCAL lock_timeout TO DEFAULT"
+    )
 }
 
 /// Returns the events as the columns that [`PUBLISH`] takes.

@@ -135,6 +135,7 @@ fn generous() -> Budget {
         statements: 1000,
         rows: 1_000_000,
         bytes: 1 << 30,
+        alone: false,
     }
 }
 

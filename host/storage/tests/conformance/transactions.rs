@@ -12,6 +12,7 @@ conformance! {
     a_commit_keeps_everything_and_a_drop_keeps_nothing,
     a_transaction_sees_its_own_writes_and_a_reader_its_snapshot,
     a_read_transaction_changes_nothing,
+    a_write_that_runs_alone_conflicts_with_no_other,
     a_failed_statement_spends_the_transaction,
     a_deferred_constraint_is_the_logics_fault_at_the_commit,
     a_rehearsal_finds_what_a_commit_would_find_and_keeps_nothing,
@@ -81,6 +82,47 @@ async fn a_read_transaction_changes_nothing(engine: Engine) {
     assert_eq!(failure.unwrap_err().cause, Cause::Other);
     drop(reading);
     assert_eq!(notes(&*database).await, 0);
+}
+
+async fn a_write_that_runs_alone_conflicts_with_no_other(engine: Engine) {
+    let database = fresh(engine).await;
+    let began = |alone| {
+        let database = database.clone();
+        tokio::spawn(async move {
+            loop {
+                let budget = Budget {
+                    alone,
+                    ..generous()
+                };
+                match database.begin(Access::Write, budget).await {
+                    // It was not its turn in time.
+                    Err(Error::Conflict) => {}
+                    began => break began.unwrap(),
+                }
+            }
+        })
+    };
+    let count = "SELECT count(*) FROM notes";
+    let insert = |title| format!("INSERT INTO notes (title) VALUES ('{title}')");
+    let mut first = began(false).await.unwrap();
+    let mut alone = began(true);
+    // It waits for the first one, and then sees what that one wrote.
+    let early = tokio::time::timeout(Duration::from_millis(50), &mut alone).await;
+    assert!(early.is_err());
+    assert_eq!(integer(&mut *first, count).await, 0);
+    execute(&mut *first, &insert("first")).await.unwrap();
+    first.commit().await.unwrap();
+    let mut alone = alone.await.unwrap();
+    // Another one waits until it has ended, and then sees what it wrote.
+    let mut last = began(false);
+    let early = tokio::time::timeout(Duration::from_millis(50), &mut last).await;
+    assert!(early.is_err());
+    assert_eq!(integer(&mut *alone, count).await, 1);
+    execute(&mut *alone, &insert("alone")).await.unwrap();
+    alone.commit().await.unwrap();
+    let mut last = last.await.unwrap();
+    assert_eq!(integer(&mut *last, count).await, 2);
+    last.commit().await.unwrap();
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::cluster::Cluster;
 use crate::client::{Answer, Request};
-use crate::harness::DEADLINE;
+use crate::harness::{DEADLINE, eventually};
 
 /// How long one attempt waits. This is shorter than the time for which a host tries to find out the
 /// outcome of a commit.
@@ -96,11 +96,27 @@ impl<'a> Client<'a> {
         let (count, outcome) = match request.try_send() {
             Ok(answer) if answer.status == 503 && unknown(&answer) => (&self.lost, Outcome::Lost),
             Ok(answer) if [503, 504].contains(&answer.status) => (&self.refused, Outcome::Refused),
+            Ok(answer) if answer.status == 500 => self.fail(spec, &answer),
             Ok(answer) => (&self.answered, Outcome::Answered(answer)),
             Err(_) => (&self.lost, Outcome::Lost),
         };
         count.fetch_add(1, Relaxed);
         outcome
+    }
+
+    /// Panics with what the hosts logged about a request that answered 500: no fault may cause one.
+    fn fail(&self, spec: &RequestSpec, answer: &Answer) -> ! {
+        let id = answer.expect_header("x-request-id");
+        let lines = eventually("the request is in a log", || {
+            let hosts = self.cluster.hosts.iter();
+            let lines = hosts.flat_map(|host| host.log().all());
+            let lines: Vec<_> = lines
+                .map(|line| line.to_string())
+                .filter(|line| line.contains(id))
+                .collect();
+            (!lines.is_empty()).then(|| lines.join("\n"))
+        });
+        panic!("{} {}: {answer}\n{lines}", spec.method, spec.target);
     }
 
     /// Sends a request to one host after the other until one answers. The request must be safe to
