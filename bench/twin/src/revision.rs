@@ -6,7 +6,7 @@ use anyhow::Result;
 use contract::{Access, Description, Method, Migration, Route};
 use deployment::router;
 use request::{Bulkheads, Revision};
-use storage::{Budget, Database};
+use storage::{Attempt, Budget, Database};
 use tasks::contract::service;
 
 use crate::logic::NativeLogic;
@@ -63,7 +63,7 @@ async fn migrate(database: &dyn Database, migrations: &[Migration]) -> Result<()
         statements: u32::MAX,
         rows: u64::MAX,
         bytes: u64::MAX,
-        alone: false,
+        attempt: Attempt::Repeated,
     };
     let mut transaction = database.begin_migration(budget).await?;
     transaction.migrate(migrations, false).await??;

@@ -81,11 +81,12 @@ impl From<InputError> for Error {
 impl From<storage::Error> for Error {
     fn from(error: storage::Error) -> Self {
         match error {
-            storage::Error::Conflict | storage::Error::Busy | storage::Error::Fenced => {
-                Error::Overloaded {
-                    retry_after: Duration::from_secs(1),
-                }
-            }
+            storage::Error::Conflict
+            | storage::Error::BrokenKey
+            | storage::Error::Busy
+            | storage::Error::Fenced => Error::Overloaded {
+                retry_after: Duration::from_secs(1),
+            },
             storage::Error::Unavailable(reason) => Error::Unavailable(reason),
             storage::Error::Storage(fault) => Error::Storage(fault),
             storage::Error::OutcomeUnknown(reason) => Error::OutcomeUnknown(reason),

@@ -13,6 +13,7 @@ use super::idempotency::Key;
 use super::recording::RecordedCall;
 use super::{Answer, Conditions, Error, Invocation, Request, Revision};
 use contract::{Access, Method, Route, RouteIndex};
+use storage::Attempt;
 use transcode::{Input, Reply};
 
 /// The clock and the seed of one run. A second run with the same values sees the same world, apart
@@ -50,8 +51,8 @@ pub(super) struct PreparedRequest<'a> {
     pub(super) route: &'a Route,
     /// Whether it gives way to others.
     pub(super) gives_way: bool,
-    /// Whether it runs while no other write does.
-    pub(super) alone: bool,
+    /// How its next attempt deals with other writes.
+    pub(super) attempt: Attempt,
     pub(super) arrived: Instant,
     pub(super) invocation: Box<dyn Invocation>,
     pub(super) key: Option<Key>,
@@ -103,7 +104,7 @@ impl<'a> PreparedRequest<'a> {
             index,
             route,
             gives_way: false,
-            alone: false,
+            attempt: Attempt::First,
             arrived,
             invocation,
             key: Key::of(route, request)?,

@@ -35,7 +35,7 @@ use super::traffic::Traffic;
 use super::{Answer, Answered, Candidate, Client, Error, Fault, Lease, Request, Revision, Source};
 use contract::{Access, DETAIL, RouteIndex};
 use runtime::{Call, Record};
-use storage::{Budget, Database, Dialect, Transaction};
+use storage::{Attempt, Budget, Database, Dialect, Transaction};
 use telemetry::metrics::Metrics;
 
 /// Health calls at a time. They have slots of their own, so that health can be asked under full
@@ -384,13 +384,16 @@ impl Service {
             match self.attempt(&prepared, admitted.take()).await {
                 Ok(answer) => return Ok(answer),
                 Err(AttemptError::Failed(error)) => return Err(error),
-                Err(AttemptError::Conflict) => {
+                Err(AttemptError::Conflict { next }) => {
                     let pause = pause_after(conflicts).ok_or_else(overloaded)?;
                     if arrived.elapsed() + pause >= self.limits.deadline {
                         return Err(overloaded());
                     }
                     conflicts += 1;
-                    prepared.alone = conflicts >= CONFLICTS;
+                    prepared.attempt = match conflicts >= CONFLICTS {
+                        true => Attempt::Alone,
+                        false => prepared.attempt.max(next),
+                    };
                     self.metrics.retried();
                     tokio::time::sleep(pause).await;
                 }
@@ -436,7 +439,7 @@ impl Service {
             statements: self.limits.statements,
             rows: self.limits.rows,
             bytes: self.limits.bytes,
-            alone: false,
+            attempt: Attempt::Repeated,
         }
     }
 

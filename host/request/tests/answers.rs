@@ -10,7 +10,7 @@ use bytes::Bytes;
 use contract::{Access, Description, Method, Migration, Problem, Route, RouteIndex};
 use runtime::{Asked, Call, Cost, Heard, Interruption, Recording};
 use storage::sqlite::{CommitStep, Config, Sqlite};
-use storage::{Budget, Cell, Database, Found};
+use storage::{Attempt, Budget, Cell, Database, Found};
 use task_host_request::{
     Answer, Bulkheads, Conditions, Error, Fault, Finished, Invocation, Lease, Limits, Logic,
     Request, Revision, Service,
@@ -176,7 +176,7 @@ impl Fixture {
             statements: 10,
             rows: 10,
             bytes: 10,
-            alone: false,
+            attempt: Attempt::Repeated,
         };
         let mut migration = database.begin_migration(budget).await.unwrap();
         let step = "CREATE TABLE items (id INTEGER PRIMARY KEY, x INTEGER);

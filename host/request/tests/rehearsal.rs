@@ -10,7 +10,7 @@ use contract::{Access, Description, Method, Migration, Problem, Route, RouteInde
 use runtime::{Asked, Call, Cost, Fault, Heard, Interruption, Recording};
 use serde_json::{Value, json};
 use storage::sqlite::{Config, Sqlite};
-use storage::{Budget, Cell, Database, Event, Rows, Transaction};
+use storage::{Attempt, Budget, Cell, Database, Event, Rows, Transaction};
 use task_host_request::recordings::{Recordings, Settings};
 use task_host_request::rehearsal::{Part, Report};
 use task_host_request::{
@@ -268,7 +268,7 @@ fn budget() -> Budget {
         statements: 100,
         rows: 100,
         bytes: 1000,
-        alone: false,
+        attempt: Attempt::Repeated,
     }
 }
 

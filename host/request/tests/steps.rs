@@ -12,7 +12,7 @@ use bytes::Bytes;
 use contract::{Access, Description, Method, Migration, Route, RouteIndex};
 use runtime::{Call, Cost, Interruption};
 use storage::sqlite::{Config, Durability, LogSync, Sqlite};
-use storage::{Budget, Database};
+use storage::{Attempt, Budget, Database};
 use task_host_request::{
     Answer, Bulkheads, Conditions, Error, Finished, Invocation, Lease, Limits, Logic, Request,
     Revision, Service,
@@ -129,7 +129,7 @@ impl Held {
             statements: 10,
             rows: 10,
             bytes: 10,
-            alone: false,
+            attempt: Attempt::Repeated,
         };
         let mut migration = database.begin_migration(budget).await.unwrap();
         let step = "CREATE TABLE marks (id INTEGER PRIMARY KEY)";

@@ -426,7 +426,7 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use contract::Access;
-    use storage::{Budget, Database, Dialect, Location, Options, Usage};
+    use storage::{Attempt, Budget, Database, Dialect, Location, Options, Usage};
 
     use super::*;
     use crate::{Call, ClearMemory, Record, Runtime};
@@ -462,7 +462,7 @@ mod tests {
             statements: 1,
             rows: 1,
             bytes: 0,
-            alone: false,
+            attempt: Attempt::Repeated,
         };
         let mut transaction = database.begin(access, budget).await.unwrap();
         transaction.query("SELECT 1", &[]).await.unwrap().unwrap();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 
 use contract::Access;
-use storage::{Budget, Database};
+use storage::{Attempt, Budget, Database};
 
 /// Limit for all statements together.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ pub(super) async fn apply(database: &dyn Database, path: &Path) -> anyhow::Resul
         statements: u32::MAX,
         rows: u64::MAX,
         bytes: u64::MAX,
-        alone: false,
+        attempt: Attempt::Repeated,
     };
     let mut transaction = database.begin(Access::Write, budget).await?;
     for (line, statement) in statements(&text) {

@@ -21,9 +21,22 @@ pub struct Budget {
     pub rows: u64,
     /// Maximum bytes of text and blobs in all results together.
     pub bytes: u64,
-    /// Whether a write waits until no other write runs, and others wait for it, so that it cannot
-    /// conflict. Where writes run one after the other, this changes nothing.
-    pub alone: bool,
+    /// How a write deals with other writes. Where they run one after the other, this changes nothing.
+    pub attempt: Attempt,
+}
+
+/// How a write deals with writes at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Attempt {
+    /// If it breaks a unique or foreign key, it ends with [`Error::BrokenKey`](crate::Error::BrokenKey):
+    /// the row in the way may be of another write, and not visible to this one. For callers that then
+    /// try again.
+    First,
+    /// If it breaks a key, the logic gets the failure.
+    Repeated,
+    /// As `Repeated`. It waits until no other write runs, and others wait for it, so that it cannot
+    /// conflict.
+    Alone,
 }
 
 impl Budget {
@@ -36,7 +49,7 @@ impl Budget {
             statements: 0,
             rows: 0,
             bytes: 0,
-            alone: false,
+            attempt: Attempt::Repeated,
         }
     }
 
@@ -175,7 +188,7 @@ mod tests {
             statements,
             rows,
             bytes,
-            alone: false,
+            attempt: Attempt::Repeated,
         })
     }
 

@@ -53,6 +53,16 @@ pub enum Cause {
     Other,
 }
 
+impl Cause {
+    /// Whether another row is in the way, or missing.
+    pub(crate) fn is_key(self) -> bool {
+        match self {
+            Cause::Unique | Cause::ForeignKey => true,
+            Cause::Check | Cause::NotNull | Cause::Other => false,
+        }
+    }
+}
+
 /// Why migrations were not applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MigrationError {
@@ -118,6 +128,11 @@ pub enum Error {
     /// The transaction conflicts with another one. Nothing was kept: run the request again.
     #[error("the transaction conflicts with another one")]
     Conflict,
+    /// The transaction breaks a unique or foreign key, maybe by a row of another transaction that it
+    /// cannot see. Nothing was kept: run the request again with
+    /// [`Attempt::Repeated`](crate::Attempt::Repeated).
+    #[error("the transaction breaks a key, maybe because of another one")]
+    BrokenKey,
     /// Another host has made another component active and this host has not switched yet. Nothing
     /// that this host writes is kept.
     #[error("another component is active and this host has not switched to it yet")]

@@ -69,7 +69,7 @@ mod transaction_state;
 pub mod transfer;
 pub mod value;
 
-pub use self::budget::{Budget, Usage};
+pub use self::budget::{Attempt, Budget, Usage};
 pub use self::connect::{Options, backup, check_place, connect, export, view};
 pub use self::database::{Database, RecordedAnswer, Transaction};
 pub use self::dialect::Dialect;

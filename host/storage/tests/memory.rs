@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use contract::{Access, Migration};
 use storage::{
-    Budget, Cell, Database, Error, Limit, Location, MigrationError, Options, Transaction, connect,
+    Attempt, Budget, Cell, Database, Error, Limit, Location, MigrationError, Options, Transaction,
+    connect,
 };
 
 const READERS: usize = 12;
@@ -37,7 +38,7 @@ fn budget() -> Budget {
         statements: 10_000,
         rows: 1000,
         bytes: 1 << 30,
-        alone: false,
+        attempt: Attempt::Repeated,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::rejection::Rejection;
 use contract::Description;
 use contract::deployment::Stage;
 use runtime::{Call, Interruption, Lines, Record, ServiceError};
-use storage::{self, Budget, MigrationError};
+use storage::{self, Attempt, Budget, MigrationError};
 
 /// How often a transaction is tried if it conflicts with transactions of clients.
 const ATTEMPTS: u32 = 12;
@@ -121,7 +121,7 @@ impl Gate {
             statements: u32::MAX,
             rows: u64::MAX,
             bytes: u64::MAX,
-            alone: false,
+            attempt: Attempt::Repeated,
         }
     }
 }

@@ -21,14 +21,14 @@ use crate::recordings::Recordings;
 use crate::{Answer, Error, Fault, Invocation, Revision, TimeLimit};
 use contract::{Access, DETAIL, RouteIndex};
 use runtime::{Interruption, Lines, Record};
-use storage::{Budget, Recorded, Transaction};
+use storage::{Attempt, Budget, Recorded, Transaction};
 use telemetry::metrics;
 use transcode::{Outcome, Reply};
 
 /// Why an attempt did not succeed.
 pub(super) enum AttemptError {
-    /// Another transaction was in the way: the request may run again.
-    Conflict,
+    /// Another transaction was in the way: the request may run again, at least as the `next` attempt.
+    Conflict { next: Attempt },
     /// The request must not run again.
     Failed(Error),
 }
@@ -115,7 +115,7 @@ impl Service {
         request: &PreparedRequest<'a>,
     ) -> Result<Admitted<'a>, AttemptError> {
         let budget = Budget {
-            alone: request.alone,
+            attempt: request.attempt,
             ..self.budget(request.arrived)
         };
         let PreparedRequest {
@@ -299,7 +299,7 @@ impl Service {
             Err(interruption) => {
                 let error = AttemptError::from(interruption);
                 let outcome = match error {
-                    AttemptError::Conflict => metrics::Outcome::Conflict,
+                    AttemptError::Conflict { .. } => metrics::Outcome::Conflict,
                     AttemptError::Failed(_) => metrics::Outcome::Rollback,
                 };
                 self.count_transaction(access, outcome, &*transaction);
@@ -360,7 +360,7 @@ impl Service {
         let outcome = match committed {
             Ok(()) if dry_run => metrics::Outcome::Rollback,
             Ok(()) => metrics::Outcome::Commit,
-            Err(storage::Error::Conflict) => metrics::Outcome::Conflict,
+            Err(storage::Error::Conflict | storage::Error::BrokenKey) => metrics::Outcome::Conflict,
             Err(storage::Error::OutcomeUnknown(_)) => metrics::Outcome::Unknown,
             Err(_) => metrics::Outcome::Rollback,
         };
@@ -429,7 +429,12 @@ impl From<Error> for AttemptError {
 impl From<storage::Error> for AttemptError {
     fn from(error: storage::Error) -> Self {
         match error {
-            storage::Error::Conflict => AttemptError::Conflict,
+            storage::Error::Conflict => AttemptError::Conflict {
+                next: Attempt::First,
+            },
+            storage::Error::BrokenKey => AttemptError::Conflict {
+                next: Attempt::Repeated,
+            },
             other => AttemptError::Failed(other.into()),
         }
     }

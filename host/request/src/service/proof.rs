@@ -18,8 +18,13 @@ use crate::answers::{Answers, Entry, Flight, KeyRef, Known, Source};
 use crate::prepared::PreparedRequest;
 use crate::{Answer, Error, Request, Revision};
 use contract::{Access, RouteIndex};
-use storage::Transaction;
+use storage::{Attempt, Transaction};
 use telemetry::metrics;
+
+/// The logic has to run.
+const CONFLICT: AttemptError = AttemptError::Conflict {
+    next: Attempt::First,
+};
 
 /// A request that has arrived.
 pub(super) struct Read<'a> {
@@ -136,7 +141,7 @@ impl Service {
         match repeated {
             Ok(true) => match self.conclude_proof(&candidate, transaction, slot).await {
                 Ok((answered, source)) => Ok(Proof::Holds(answered, source)),
-                Err(AttemptError::Conflict) => Ok(run(None, None)),
+                Err(AttemptError::Conflict { .. }) => Ok(run(None, None)),
                 Err(AttemptError::Failed(error)) => Err(error),
             },
             Ok(false) if unchanged && self.database.unchanged(&candidate.known.seen) => {
@@ -155,7 +160,7 @@ impl Service {
     /// Ends the transaction in which all statements had the same results, and returns the answer.
     ///
     /// # Errors
-    /// [`AttemptError::Conflict`] means that the logic has to run.
+    /// [`CONFLICT`] means that the logic has to run.
     async fn conclude_proof(
         &self,
         candidate: &Candidate<'_>,
@@ -202,9 +207,9 @@ impl Service {
         // The proof has used a part of the budget. If the rest is too little, the logic runs in a
         // transaction of its own.
         let ran = self.run(&prepared, &*prepared.invocation, transaction);
-        let ran = ran.await.map_err(|_| AttemptError::Conflict)?;
+        let ran = ran.await.map_err(|_| CONFLICT)?;
         if ran.transaction.spent() {
-            return Err(AttemptError::Conflict);
+            return Err(CONFLICT);
         }
         let answered = ran.outcome.map(|reply| prepared.answer(reply));
         Ok((ran.transaction, answered))
@@ -230,7 +235,7 @@ impl Service {
 /// The error of a request that was not admitted.
 fn not_admitted(error: AttemptError) -> Error {
     match error {
-        AttemptError::Conflict => overloaded(),
+        AttemptError::Conflict { .. } => overloaded(),
         AttemptError::Failed(error) => error,
     }
 }

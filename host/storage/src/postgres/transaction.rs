@@ -20,8 +20,8 @@ use super::{answers, failure};
 use crate::stop::Stop;
 use crate::transaction_state::TransactionState;
 use crate::{
-    Budget, Change, ChangedRows, Effects, Error, Event, Failure, Found, MigrationError, Recorded,
-    RecordedAnswer, Rows, Seen, SlowStatement, Stats, Transaction, Usage, Value,
+    Attempt, Budget, Change, ChangedRows, Effects, Error, Event, Failure, Found, MigrationError,
+    Recorded, RecordedAnswer, Rows, Seen, SlowStatement, Stats, Transaction, Usage, Value,
 };
 use contract::{Access, Migration};
 
@@ -85,6 +85,8 @@ pub(super) struct PostgresTransaction {
     pub(super) state: TransactionState,
     /// Whether anything ran that a COMMIT would keep.
     writes: bool,
+    /// Whether it is the first attempt of a caller that tries again.
+    is_first: bool,
     /// Whether a result depends on chance.
     chance: bool,
     /// The server's counts of changed rows at the mark, or when everything since then was undone. `None`
@@ -118,7 +120,7 @@ impl PostgresTransaction {
                 _ => "",
             };
             let turn = match mode {
-                Mode::Write => take_turn(budget.alone),
+                Mode::Write => take_turn(budget.attempt),
                 Mode::Read | Mode::Migrate | Mode::Trial => String::new(),
             };
             let text = format!(
@@ -137,6 +139,7 @@ impl PostgresTransaction {
                         engine,
                         state,
                         writes: false,
+                        is_first: mode == Mode::Write && budget.attempt == Attempt::First,
                         chance: false,
                         counted: None,
                         recorded: HashMap::new(),
@@ -190,7 +193,21 @@ impl PostgresTransaction {
             .count_statement(&self.engine.stats, elapsed, rows_before);
         self.state
             .note_slow(self.engine.slow_statement, elapsed, text, params);
-        Stop::split(outcome.map_err(|stop| self.state.end(stop)))
+        Stop::split(outcome.map_err(|stop| self.state.end(self.doubt(stop))))
+    }
+
+    /// Returns why a statement or a COMMIT did not succeed. In a first attempt, a broken key may be the
+    /// work of another transaction.
+    ///
+    /// PostgreSQL reports a key that two serializable transactions added as broken, and not as a conflict,
+    /// unless both had looked for it before.
+    fn doubt(&self, stop: Stop) -> Stop {
+        match stop {
+            Stop::Logic(failure) if self.is_first && failure.cause.is_key() => {
+                Error::BrokenKey.into()
+            }
+            stop => stop,
+        }
     }
 
     async fn run_logic(
@@ -312,6 +329,10 @@ impl PostgresTransaction {
                 connection.commit(Some(last), deadline).await
             }
         };
+        let committed = committed.map_err(|error| match error {
+            NotCommitted::RolledBack(stop) => NotCommitted::RolledBack(self.doubt(stop)),
+            unknown @ NotCommitted::Unknown => unknown,
+        });
         drop(self);
         match (committed, token) {
             (Ok(()), _) => {}
@@ -333,10 +354,10 @@ impl PostgresTransaction {
 /// Returns the statements by which a write takes its turn, after BEGIN. LOCK does not take the
 /// transaction's snapshot. So a write that waited until it is alone sees all that the others have
 /// committed, and cannot conflict with it.
-fn take_turn(alone: bool) -> String {
-    let (wait, lock) = match alone {
-        true => (TURN_ALONE, "EXCLUSIVE"),
-        false => (TURN, "ROW SHARE"),
+fn take_turn(attempt: Attempt) -> String {
+    let (wait, lock) = match attempt {
+        Attempt::Alone => (TURN_ALONE, "EXCLUSIVE"),
+        Attempt::First | Attempt::Repeated => (TURN, "ROW SHARE"),
     };
     let millis = wait.as_millis();
     format!(

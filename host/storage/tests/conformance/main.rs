@@ -50,8 +50,8 @@ use std::time::{Duration, Instant};
 
 use contract::{Access, Migration};
 use storage::{
-    Budget, Cell, Database, Dialect, Error, Event, Failure, Location, Options, Rows, Transaction,
-    Value, connect,
+    Attempt, Budget, Cell, Database, Dialect, Error, Event, Failure, Location, Options, Rows,
+    Transaction, Value, connect,
 };
 
 /// The engine that a test runs on.
@@ -135,7 +135,7 @@ fn generous() -> Budget {
         statements: 1000,
         rows: 1_000_000,
         bytes: 1 << 30,
-        alone: false,
+        attempt: Attempt::Repeated,
     }
 }
 

@@ -13,6 +13,7 @@ conformance! {
     a_transaction_sees_its_own_writes_and_a_reader_its_snapshot,
     a_read_transaction_changes_nothing,
     a_write_that_runs_alone_conflicts_with_no_other,
+    the_logic_sees_a_broken_key_only_with_the_row_in_the_way,
     a_failed_statement_spends_the_transaction,
     a_deferred_constraint_is_the_logics_fault_at_the_commit,
     a_rehearsal_finds_what_a_commit_would_find_and_keeps_nothing,
@@ -86,12 +87,12 @@ async fn a_read_transaction_changes_nothing(engine: Engine) {
 
 async fn a_write_that_runs_alone_conflicts_with_no_other(engine: Engine) {
     let database = fresh(engine).await;
-    let began = |alone| {
+    let began = |attempt| {
         let database = database.clone();
         tokio::spawn(async move {
             loop {
                 let budget = Budget {
-                    alone,
+                    attempt,
                     ..generous()
                 };
                 match database.begin(Access::Write, budget).await {
@@ -104,8 +105,8 @@ async fn a_write_that_runs_alone_conflicts_with_no_other(engine: Engine) {
     };
     let count = "SELECT count(*) FROM notes";
     let insert = |title| format!("INSERT INTO notes (title) VALUES ('{title}')");
-    let mut first = began(false).await.unwrap();
-    let mut alone = began(true);
+    let mut first = began(Attempt::First).await.unwrap();
+    let mut alone = began(Attempt::Alone);
     // It waits for the first one, and then sees what that one wrote.
     let early = tokio::time::timeout(Duration::from_millis(50), &mut alone).await;
     assert!(early.is_err());
@@ -114,7 +115,7 @@ async fn a_write_that_runs_alone_conflicts_with_no_other(engine: Engine) {
     first.commit().await.unwrap();
     let mut alone = alone.await.unwrap();
     // Another one waits until it has ended, and then sees what it wrote.
-    let mut last = began(false);
+    let mut last = began(Attempt::First);
     let early = tokio::time::timeout(Duration::from_millis(50), &mut last).await;
     assert!(early.is_err());
     assert_eq!(integer(&mut *alone, count).await, 1);
@@ -123,6 +124,47 @@ async fn a_write_that_runs_alone_conflicts_with_no_other(engine: Engine) {
     let mut last = last.await.unwrap();
     assert_eq!(integer(&mut *last, count).await, 2);
     last.commit().await.unwrap();
+}
+
+async fn the_logic_sees_a_broken_key_only_with_the_row_in_the_way(engine: Engine) {
+    let database = fresh(engine).await;
+    let begin = async |attempt| {
+        let budget = Budget {
+            attempt,
+            ..generous()
+        };
+        database.begin(Access::Write, budget).await.unwrap()
+    };
+    let insert = "INSERT INTO notes (title) VALUES ('a')";
+    let mut writing = begin(Attempt::First).await;
+    match engine {
+        // The other write begins when this one has ended, and sees its row.
+        Engine::Sqlite => {
+            execute(&mut *writing, insert).await.unwrap();
+            writing.commit().await.unwrap();
+            let mut other = begin(Attempt::First).await;
+            let failure = execute(&mut *other, insert).await.unwrap_err();
+            assert_eq!(failure.cause, Cause::Unique);
+        }
+        // The other write has its snapshot already.
+        Engine::Postgres => {
+            let mut other = begin(Attempt::First).await;
+            let count = "SELECT count(*) FROM marks";
+            assert_eq!(integer(&mut *other, count).await, 0);
+            execute(&mut *writing, insert).await.unwrap();
+            writing.commit().await.unwrap();
+            assert_eq!(other.execute(insert, &[]).await, Err(Error::BrokenKey));
+        }
+    }
+    for attempt in [Attempt::Repeated, Attempt::Alone] {
+        let mut later = begin(attempt).await;
+        let failure = execute(&mut *later, insert).await.unwrap_err();
+        assert_eq!(failure.cause, Cause::Unique);
+    }
+    // Other failures are the logic's in each attempt.
+    let mut first = begin(Attempt::First).await;
+    let failure = execute(&mut *first, "INSERT INTO notes (title) VALUES (NULL)").await;
+    assert_eq!(failure.unwrap_err().cause, Cause::NotNull);
 }
 
 #[tokio::test]
