@@ -69,7 +69,7 @@ async fn many_hosts_may_set_one_database_up_at_once() {
     }
     assert_eq!(
         server.run(&name, "SELECT version FROM task_host.settings"),
-        "6"
+        "7"
     );
 }
 
