@@ -10,6 +10,8 @@ use crate::random::Random;
 
 /// Number of people that tasks are assigned to.
 pub const ASSIGNEES: u64 = 50;
+/// Number of labels, of which each task has one.
+pub const LABELS: u64 = 40;
 /// A word in 20 tasks, whatever their number.
 pub const NEEDLE: &str = "needle";
 /// A word in six of ten tasks.
@@ -122,7 +124,7 @@ impl Task {
         }
         let random = random.next();
         let mut terms: Vec<String> = title.iter().chain(&description).cloned().collect();
-        terms.push(format!("#label-{}", random % 40));
+        terms.push(format!("#label-{}", random % LABELS));
         terms.sort_unstable();
         terms.dedup();
         Self {
@@ -136,7 +138,7 @@ impl Task {
 
     fn row(&self, columns: &[&str]) -> Result<Value> {
         let Self { id, random, .. } = self;
-        let label = format!("label-{}", random % 40);
+        let label = format!("label-{}", random % LABELS);
         let mut row = vec![json!("tasks")];
         for column in columns {
             row.push(match *column {

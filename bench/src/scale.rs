@@ -32,7 +32,7 @@ const ROUNDS: u64 = 10;
 type Draw = fn(u64, u64) -> (&'static str, String);
 
 /// The kinds of requests, each with its title.
-const REQUESTS: [(&str, Draw); 9] = [
+const REQUESTS: [(&str, Draw); 13] = [
     ("get one", |random, tasks| {
         ("GET", format!("/tasks/{}", random % tasks + 1))
     }),
@@ -42,8 +42,21 @@ const REQUESTS: [(&str, Draw); 9] = [
         let path = format!("/tasks?assignee=person-{assignee}&status=pending");
         ("GET", path)
     }),
-    ("page by priority", |_, _| {
-        ("GET", "/tasks?sort_by=priority&category=bugfix".into())
+    ("page of a category, by priority", |_, _| {
+        ("GET", "/tasks?category=bugfix&sort_by=priority".into())
+    }),
+    ("page of a status, by due time", |_, _| {
+        ("GET", "/tasks?status=pending&sort_by=due_at".into())
+    }),
+    ("page of an assignee, by time of change", |random, _| {
+        let assignee = random % copy::ASSIGNEES;
+        let path = format!("/tasks?assignee=person-{assignee}&sort_by=updated_at");
+        ("GET", path)
+    }),
+    ("page of a label, by status", |random, _| {
+        let label = random % copy::LABELS;
+        let path = format!("/tasks?tags=label-{label}&sort_by=status");
+        ("GET", path)
     }),
     ("search, 20 found", |_, _| {
         ("GET", format!("/tasks?q={}", copy::NEEDLE))
@@ -53,7 +66,10 @@ const REQUESTS: [(&str, Draw); 9] = [
     }),
     ("create", |_, _| ("POST", "/tasks".into())),
     ("health", |_, _| ("GET", "/health".into())),
-    ("statistics", |_, _| ("GET", "/tasks/stats/summary".into())),
+    ("summary", |_, _| ("GET", "/tasks/stats/summary".into())),
+    ("productivity", |_, _| {
+        ("GET", "/tasks/analytics/productivity".into())
+    }),
 ];
 
 /// Measures, and writes `scale.md` to `target/bench`.
@@ -99,7 +115,9 @@ impl Filled {
         let start = || {
             hosts.start("host", |settings| {
                 let cache = hosts.folder.join("code-cache");
-                settings.database(&url).cache(cache)
+                let settings = settings.database(&url).cache(cache);
+                // What is measured is what the database does.
+                settings.flag("--answer-cache", "0")
             })
         };
         // The first start makes the tables.
