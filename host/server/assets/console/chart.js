@@ -14,7 +14,7 @@ const HEIGHT = 100;
 /** The lowest value on a logarithmic axis. */
 const LOWEST = 0.1;
 /** Labels of marks that are closer, in percent of the width, would cover each other. */
-const LABEL_DISTANCE = 16;
+const LABEL_DISTANCE = 24;
 /** A key and by how many seconds it moves the cursor. */
 const KEYS = { ArrowLeft: -1, ArrowRight: 1, PageUp: 10, PageDown: -10, Home: -Infinity, End: Infinity };
 
