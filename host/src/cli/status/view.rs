@@ -233,12 +233,16 @@ fn verdict(verdict: &VerdictStatus) -> String {
         ),
         None => format::duration(verdict.elapsed_ms as f64),
     };
-    let enough = match verdict.requests < verdict.minimum_requests {
-        true => format!(
+    let own = percent(verdict.failures, verdict.requests);
+    let enough = if verdict.requests < verdict.minimum_requests {
+        format!(
             "; too few to judge, {} are needed",
             verdict.minimum_requests
-        ),
-        false => String::new(),
+        )
+    } else if own > verdict.limit_percent {
+        "; above the limit, but that may still be chance".to_owned()
+    } else {
+        String::new()
     };
     let step = verdict.step.as_ref().map(step).unwrap_or_default();
     format!(
@@ -246,7 +250,7 @@ fn verdict(verdict: &VerdictStatus) -> String {
         verdict.stage,
         verdict.requests,
         verdict.failures,
-        percent(verdict.failures, verdict.requests),
+        own,
         percent(verdict.other_failures, verdict.other_requests),
         verdict.limit_percent
     )
