@@ -202,14 +202,21 @@ def test_a_canary_gets_its_share_then_more_then_everything(
     press(page, "Deploy")
     candidate = revision(page, "Candidate")
     expect(candidate).to_contain_text(digest(component))
-    expect(candidate).to_contain_text("canary: 11% of clients")
+    expect(candidate).to_contain_text("canary: 11 % of clients")
     assert_accessible(page)
     candidate.get_by_label("Share of clients").press("End")
     press(page, "Set share")
-    expect(candidate).to_contain_text("canary: 99% of clients")
+    expect(candidate).to_contain_text("canary: 99 % of clients")
     # The progress names the share of now, and not the one that the canary began with.
     expect(stage(page, "Canary")).to_contain_text("99 % of the clients")
     expect(candidate).to_contain_text("too few requests to judge")
+    # Two failures of 25 exceed the limit, but prove nothing.
+    clients = ({"task-host-client": str(number)} for number in range(50))
+    client = next(one for one in clients if host.get("/counters", one)[1]["task-host-revision"] == digest(component))
+    for path in ["/naughty/trap"] * 2 + ["/counters"] * 22:
+        host.get(path, client)
+    expect(candidate).to_contain_text("Above the limit, but this may still be chance")
+    assert_accessible(page)
     press(page, "Promote to all requests")
     confirm(page, "Promote")
     expect(revision(page, "Active")).to_contain_text(digest(component))
@@ -303,15 +310,25 @@ def test_a_deployment_says_what_it_was_for_and_can_be_gone_back_to_from_the_hist
     history = page.get_by_role("region", name="Deployments").get_by_role("listitem")
     entry = history.filter(has_text=f"#{number} Deploy")
     expect(entry).to_contain_text("Sort by urgency")
-    expect(entry).to_contain_text("3f2a1b")
-    expect(entry).to_contain_text("Serves now.")
+    expect(entry).to_contain_text("Git 3f2a1b")
+    expect(entry).to_contain_text("Serves now")
+    expect(history.filter(has_text=before).filter(has_text="Replaced")).to_have_count(1)
     assert_accessible(page)
     expect(page.get_by_role("region", name=f"Deployment {number}")).to_contain_text("Active")
     earlier = history.filter(has_text=before).get_by_role("button", name="Roll back to this").first
     earlier.click()
     confirm(page, "Roll back")
     expect(revision(page, "Active")).to_contain_text(before)
+    expect(history.filter(has_text="Serves now")).to_contain_text("Rollback")
+    expect(entry).to_contain_text("Replaced")
     assert host.revision() == before
+    number = host.deploy_as_other(component, canary_percent=10)
+    expect(revision(page, "Candidate")).to_contain_text(digest(component))
+    # Nobody can go back to the revision that is on trial.
+    expect(page.get_by_role("button", name=f"Roll back to {digest(component)}")).to_have_count(0)
+    expect(page.get_by_role("button", name="Roll back to this").first).to_have_attribute(
+        "title", f"Possible when deployment {number} has ended."
+    )
 
 
 def test_the_history_has_pages(page, host, tmp_path, assert_accessible):

@@ -31,6 +31,7 @@ def test_the_rehearsal_of_a_deployment_lists_what_is_answered_differently(
             f"(request {headers['x-request-id']})"
         )
         expect(progress(page)).to_contain_text("passed all checks")
+        expect(progress(page).locator(".stage", has_text="Rehearse")).to_have_count(1)
         differences.get_by_text("Example").click()
         now = progress(page).get_by_label("The new revision")
         expect(now.locator("mark")).to_have_text('  "outcome": "418 by-mistake",')

@@ -41,3 +41,15 @@ def test_operations_are_found_and_tried_by_keyboard(open_page, host):
     attempt.get_by_label("id path").fill("99")
     attempt.get_by_label("id path").press("Enter")
     expect(article.get_by_role("status")).to_contain_text("404")
+
+
+def test_the_navigation_marks_the_operation_that_is_read(open_page):
+    page = open_page("/docs", ready=False)
+    current = page.get_by_role("navigation", name="Operations").locator("[aria-current]")
+    page.get_by_role("link", name="PATCH /tasks/{id}").click()
+    expect(current).to_have_text("PATCH /tasks/{id}")
+    # The example of the body is shown without a click.
+    expect(page.locator("article[id='tasks.create'] pre").first).to_be_visible()
+    page.locator("article[id='tasks.delete']").evaluate("article => article.scrollIntoView()")
+    expect(current).to_have_text("DELETE /tasks/{id}")
+    expect(current).to_be_in_viewport()

@@ -1,6 +1,7 @@
 """The list: adding, completing, editing, deleting and finding tasks, on a desktop and a phone."""
 
 import re
+from datetime import datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
@@ -118,6 +119,7 @@ def test_a_double_click_deletes_one_task_and_undo_brings_back_all_that_were_dele
 
 
 def test_lines_become_tasks(page, host):
+    form(page).get_by_label("Title").focus()
     page.get_by_role("button", name="Add multiple").click()
     dialog = page.get_by_role("dialog", name="Add multiple tasks")
     lines = dialog.get_by_label("One task per line")
@@ -135,6 +137,14 @@ def test_lines_become_tasks(page, host):
     assert (task["tags"], task["assignee"]) == (["garden"], "Ada")
 
 
+def test_an_error_of_a_long_line_repeats_only_its_beginning(page, host):
+    form(page).get_by_label("Title").focus()
+    page.get_by_role("button", name="Add multiple").click()
+    page.get_by_label("One task per line").fill("A good line\n" + "Long " * 50)
+    fault = page.get_by_role("button", name="Line 2")
+    expect(fault).to_have_text(re.compile(r"^Line 2 \(“(Long ){11}Long…”\): The title must have at most 200"))
+
+
 def test_pasting_lines_into_the_title_opens_the_dialog_for_multiple_tasks(page, host):
     form(page).get_by_label("Title").evaluate(
         """(field) => {
@@ -145,6 +155,36 @@ def test_pasting_lines_into_the_title_opens_the_dialog_for_multiple_tasks(page, 
     )
     page.get_by_role("dialog").get_by_role("button", name="Add 2 tasks").click()
     expect_counts(page, total=2)
+
+
+def test_a_due_time_near_today_is_named_by_its_day(page, host):
+    page.clock.install()
+    tomorrow = datetime.now().replace(hour=17, minute=0) + timedelta(days=1)
+    host.create("Call the plumber", due_at=tomorrow.astimezone().isoformat())
+    host.create("Paint the fence", due_at=(tomorrow + timedelta(days=1)).astimezone().isoformat())
+    page.reload()
+    expect(row(page, "Call the plumber")).to_contain_text("Due tomorrow, 17:00")
+    later = tomorrow + timedelta(days=1)
+    expect(row(page, "Paint the fence")).to_contain_text(f"Due {later.day} {later:%b}")
+    page.clock.fast_forward("24:00:00")
+    expect(row(page, "Call the plumber")).to_contain_text(re.compile("(Due|Overdue since) today, 17:00"))
+
+
+def test_notices_do_not_cover_the_toolbar_of_the_selected_tasks(page, host):
+    host.create("Keep me")
+    host.create("Change me")
+    page.get_by_role("button", name="Select").click()
+    row(page, "Change me").get_by_role("checkbox").check()
+    bar = page.get_by_role("region", name="Selected tasks")
+    bar.get_by_label("Set status").select_option(label="Blocked")
+    expect_notice(page, "Changed 1 task.")
+    notice = page.locator(".notice").last
+    top = bar.bounding_box()["y"]
+    box = notice.bounding_box()
+    assert box["y"] + box["height"] <= top
+    bar.get_by_role("button", name="Clear selection").click()
+    expect(bar).to_be_hidden()
+    assert notice.bounding_box()["y"] > top
 
 
 def test_an_error_is_shown_at_its_field(page, host):
@@ -167,3 +207,19 @@ def test_content_stays_text(page, host):
     edit(page, nasty)
     assert page.locator("dialog img").count() == 0
     expect(page).to_have_title("Task Manager")
+
+
+@pytest.mark.parametrize("size", ["phone", "narrow"])
+def test_on_a_small_screen_the_tasks_begin_near_the_top(open_page, host, size):
+    host.create("See me at once")
+    page = open_page(size=size)
+    # The header, the line that adds a task, the chips, and the search have one line each.
+    assert row(page, "See me at once").bounding_box()["y"] < 320
+    several = page.get_by_role("button", name="Add multiple")
+    sort = page.get_by_label("Sort by")
+    expect(several).to_be_hidden()
+    expect(sort).to_be_hidden()
+    form(page).get_by_label("Title").focus()
+    expect(several).to_be_visible()
+    page.get_by_role("button", name="Filters").click()
+    expect(sort).to_be_visible()

@@ -62,7 +62,7 @@ def test_the_screenshot_of_the_console_is_small(open_page, request, tmp_path_fac
         page.get_by_label("Canary").check()
         page.get_by_label("Share of clients").fill("25")
         press(page, "Deploy")
-        expect(page.get_by_text("canary: 25% of clients").first).to_be_visible()
+        expect(page.get_by_text("canary: 25 % of clients").first).to_be_visible()
         traffic(host, 40 if folder else 1)
         page.evaluate("scrollTo(0, 0)")
         file = (folder or tmp_path) / "console.png"

@@ -34,6 +34,30 @@ def test_a_task_has_an_address_and_back_closes_it(open_page, host, size):
     expect(page.get_by_role("alert").filter(has_text="does not exist")).to_be_visible()
 
 
+@pytest.mark.parametrize("view", ["list", "board"])
+def test_the_open_task_is_marked_in_the_view_beside_it(open_page, host, view):
+    host.create("Open me")
+    host.create("Leave me")
+    page = open_page(f"/?view={view}")
+    page.get_by_role("link", name="Open me", exact=True).click()
+    marked = page.locator("main [data-task][aria-current]")
+    expect(marked).to_have_count(1)
+    expect(marked).to_contain_text("Open me")
+    page.get_by_role("button", name="Close the task").click()
+    expect(marked).to_have_count(0)
+
+
+def test_web_addresses_in_a_description_are_links(open_page, host):
+    text = "See https://example.com/a?b=1, (http://example.org/c). Not javascript:alert(1) or <https://"
+    host.create("Read it", description=text)
+    page = open_page("/?task=1")
+    panel = page.get_by_role("dialog", name="Read it")
+    expect(panel.locator(".text")).to_have_text(text)
+    links = panel.locator(".text").get_by_role("link")
+    expect(links).to_have_text(["https://example.com/a?b=1", "http://example.org/c"])
+    expect(links.first).to_have_attribute("rel", "noreferrer")
+
+
 def test_status_priority_assignee_and_due_time_change_in_place(open_page, host):
     host.create("Change me")
     page = open_page("/?task=1")

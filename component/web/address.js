@@ -1,7 +1,8 @@
 // What the page shows (view, search, filters, sort order, open task), stored in the page's address. A
 // link or a reload therefore restores the same view.
 
-import { state } from "./ui.js";
+import { DAY_MS, startOfDay } from "./format.js";
+import { state, useShared } from "./ui.js";
 
 /** The query parameters of the address, each with its default value. */
 const DEFAULTS = {
@@ -26,8 +27,6 @@ export const OPEN = ["pending", "in_progress", "blocked"];
 
 /** The value of `assignee` for tasks without one. */
 export const NOBODY = "-";
-
-const DAY_MS = 86_400_000;
 
 /** What the page shows now. */
 export const address = state(parseAddress());
@@ -75,6 +74,9 @@ export function navigate(changes) {
 
 /** Opens a task in the panel. */
 export const openTask = (id) => navigate({ task: String(id) });
+
+/** Returns whether a task is open, and renders the component again when that changes. */
+export const useIsOpen = (id) => useShared(address, ({ task }) => task === String(id));
 
 /** Closes the open task: goes back if this page opened it, so that Back does not open it again. */
 export function closeTask() {
@@ -136,7 +138,7 @@ export function toQuery(shown, name = ownName.value) {
   if (shown.due === "overdue") query.overdue = "true";
   if (shown.due === "week") {
     // Whole days, so that the same filter makes the same query.
-    const today = startOfDay();
+    const today = startOfDay(new Date());
     query.due_after = today.toISOString();
     query.due_before = new Date(today.getTime() + 8 * DAY_MS).toISOString();
   }
@@ -163,14 +165,9 @@ export function matches(task, shown) {
   );
 }
 
-function startOfDay() {
-  const today = new Date();
-  return new Date(today.getFullYear(), today.getMonth(), today.getDate());
-}
-
 /** From Monday to Sunday, in local time. */
 function thisWeek() {
-  const today = startOfDay();
+  const today = startOfDay(new Date());
   const monday = today.getDate() - ((today.getDay() + 6) % 7);
   const at = (day) => new Date(today.getFullYear(), today.getMonth(), day);
   const after = new Date(at(monday).getTime() - 1);

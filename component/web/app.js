@@ -65,7 +65,7 @@ function Connection() {
   const texts = messages.notices;
   return html`<div class="connection" role="status">
     ${useShared(connected)
-      ? html`<p title=${texts.liveHint}>${texts.live}</p>`
+      ? html`<p title=${texts.liveHint}><span>${texts.live}</span></p>`
       : html`<p class="away">${texts.away}</p>`}
   </div>`;
 }

@@ -1,9 +1,12 @@
 // Formats times and numbers for people, and converts times to and from form fields.
 
+export const DAY_MS = 86_400_000;
 const TIME = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
 const THIS_YEAR = new Intl.DateTimeFormat("en-GB", TIME);
 const ANY_YEAR = new Intl.DateTimeFormat("en-GB", { ...TIME, year: "numeric" });
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+const NEAR = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 
 /** Formats a date and time in the local time zone. The current year is omitted. */
@@ -12,6 +15,16 @@ export function formatTime(text) {
   const isThisYear = date.getFullYear() === new Date().getFullYear();
   return (isThisYear ? THIS_YEAR : ANY_YEAR).format(date);
 }
+
+/** Formats a due time: as a day such as "tomorrow" if it is near. */
+export function formatDue(text) {
+  const date = new Date(text);
+  const days = Math.round((startOfDay(date) - startOfDay(new Date())) / DAY_MS);
+  return Math.abs(days) > 1 ? formatTime(text) : `${NEAR.format(days, "day")}, ${CLOCK.format(date)}`;
+}
+
+/** Returns the beginning of a time's day, in local time. */
+export const startOfDay = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
 
 /** Formats a date such as `2030-01-31`. */
 export const formatDay = (date) => DAY.format(new Date(`${date}T00:00:00Z`));

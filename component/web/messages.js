@@ -56,6 +56,7 @@ export const messages = {
     who: "Which tasks are yours?",
     whoHint: "Your name, as it is written in “Assignee”. It is kept in this browser.",
     name: "Your name",
+    nameHint: "For “Mine”",
     save: "Show my tasks",
   },
 

@@ -36,12 +36,18 @@ export function state(value) {
   };
 }
 
-/** Returns the current value of a shared state, and renders the component again when it changes. */
-export function useShared(shared) {
+/**
+ * Returns the current value of a shared state, or what `select` takes from it, and renders the component again
+ * when that changes.
+ */
+export function useShared(shared, select = (value) => value) {
   // Wrapped in an object, because the value may be a function, which `set` would call.
-  const [current, set] = useState({ value: shared.value });
+  const [current, set] = useState({ value: select(shared.value) });
   useLayoutEffect(() => {
-    const update = (value) => set((current) => (Object.is(current.value, value) ? current : { value }));
+    const update = (whole) => {
+      const value = select(whole);
+      set((current) => (Object.is(current.value, value) ? current : { value }));
+    };
     update(shared.value);
     return shared.subscribe(update);
   }, [shared]);

@@ -28,6 +28,8 @@ export function Add() {
   const [isBusy, setBusy] = useState(false);
   /** Whether the fields below the title are shown. */
   const [isOpen, setOpen] = useState(() => Boolean(values.description || values.due_at));
+  /** Whether the user has been in the form. Until then, a small screen shows only the line and one button. */
+  const [isUsed, setUsed] = useState(false);
   /** Parts at the end of the title that the user wants to keep there. */
   const [kept, setKept] = useState([]);
   const key = useRef(null);
@@ -105,8 +107,9 @@ export function Add() {
 
   const { fields } = errors;
   return html`<form
-    class=${isOpen ? "card add open" : "card add"}
+    class=${`card add${isOpen ? " open" : ""}${isUsed ? " used" : ""}`}
     ...${check.form}
+    onFocusIn=${() => setUsed(true)}
     onSubmit=${submit}
     onKeyDown=${submitOnCtrlEnter}
     novalidate

@@ -17,6 +17,8 @@ const texts = messages.bulk;
 const BATCH_SIZE = 100;
 /** Number of lines with an error, and of those with an unknown mark, that the dialog names. */
 const MAX_NAMED = 5;
+/** Length of a title in an error, in UTF-16 units. */
+const MAX_QUOTED = 60;
 /** `fields` has the errors of lines by their numbers. */
 const NO_ERRORS = { fields: {}, rest: "" };
 
@@ -142,10 +144,13 @@ function toLines(error, parsed) {
   const fields = {};
   for (const { path, detail } of error.errors ?? []) {
     const line = parsed[(error.from ?? 0) + Number(path[0])];
-    if (line) fields[line.number] ??= texts.lineError(line.number, line.task.title, detail);
+    if (line) fields[line.number] ??= texts.lineError(line.number, beginning(line.task.title), detail);
   }
   return fields;
 }
+
+/** Returns a title that is short enough for a message. */
+const beginning = (title) => (title.length > MAX_QUOTED ? `${title.slice(0, MAX_QUOTED).trim()}…` : title);
 
 const lineOf = (area, number) => area.value.split("\n")[number - 1] ?? "";
 

@@ -16,7 +16,7 @@ export function Filters() {
   const name = useShared(ownName);
   useShared(summary);
   const panel = useId();
-  const choice = (name, label, options, first) => html`<${Field} name=${name} label=${label} isLabelHidden=${name === "sort"}>
+  const choice = (name, label, options, first) => html`<${Field} name=${name} label=${label} span=${name === "sort" && "sort"} isLabelHidden=${name === "sort"}>
     ${(attributes) => html`<${Choice}
       attributes=${attributes}
       value=${name === "sort" ? sortOf(shown) : shown[name]}
@@ -45,7 +45,7 @@ export function Filters() {
       ${choice("assignee", labels.assignee, assignees(shown), texts.assignee)}
       ${choice("due", dueLabel, dueOptions, anyTime)}
       <${TextFilter} name="tags" label=${texts.tags} placeholder=${texts.tagsHint} />
-      <${Field} name="name" label=${messages.show.name}>
+      <${Field} name="name" label=${messages.show.name} hint=${messages.show.nameHint}>
         ${(attributes) => html`<input
           ...${attributes}
           value=${name}

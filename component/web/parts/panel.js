@@ -112,7 +112,7 @@ function OpenTask({ id, isWide }) {
     ${task &&
     html`<${InPlace} task=${task} errors=${errors} save=${save} />
       ${task.description
-        ? html`<p class="text" dir="auto">${task.description}</p>`
+        ? html`<p class="text" dir="auto">${withLinks(task.description)}</p>`
         : html`<p class="hint">${texts.noDescription}</p>`}
       <${Facts} task=${{ ...task, due_at: null, assignee: null, dependencies: [] }} withStatus=${false} withPriority=${false} />
       <${Tasks} title=${labels.dependencies} tasks=${needed.before} count=${task.dependencies.length} />
@@ -124,6 +124,17 @@ function OpenTask({ id, isWide }) {
         <button class="plain quiet last" onClick=${removeTask}>${messages.task.remove}</button>
       </div>`}
   </div>`;
+}
+
+/** Returns a text whose web addresses are links. Punctuation after an address is not part of it. */
+function withLinks(text) {
+  const parts = [];
+  let end = 0;
+  for (const { 0: url, index } of text.matchAll(/https?:\/\/[^\s<>"]*[^\s<>"'.,:;!?)\]}]/g)) {
+    parts.push(text.slice(end, index), html`<a href=${url} target="_blank" rel="noreferrer">${url}</a>`);
+    end = index + url.length;
+  }
+  return [...parts, text.slice(end)];
 }
 
 function InPlace({ task, errors, save }) {

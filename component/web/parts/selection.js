@@ -3,15 +3,29 @@
 import { messages } from "../messages.js";
 import { changeSelected, removeSelected, selection } from "../selection.js";
 import { people } from "../tasks.js";
-import { html, useShared, useState } from "../ui.js";
+import { html, useLayoutEffect, useRef, useShared, useState } from "../ui.js";
 import { Choice, Field } from "./fields.js";
 
 const texts = messages.selection;
 
 export function SelectionBar() {
   const selected = useShared(selection);
+  return selected && html`<${Bar} selected=${selected} />`;
+}
+
+function Bar({ selected }) {
   const [isBusy, setBusy] = useState(false);
-  if (!selected) return null;
+  const bar = useRef(null);
+  useLayoutEffect(() => {
+    // Notices lie above the bar, whose height depends on the width of the window.
+    const { style } = document.documentElement;
+    const observer = new ResizeObserver(() => style.setProperty("--toolbar", `${bar.current.offsetHeight}px`));
+    observer.observe(bar.current);
+    return () => {
+      observer.disconnect();
+      style.removeProperty("--toolbar");
+    };
+  }, []);
   const run = async (act) => {
     setBusy(true);
     await act();
@@ -34,8 +48,9 @@ export function SelectionBar() {
     />`}
   <//>`;
   const isDisabled = isBusy || !selected.size;
-  return html`<section class="selection" aria-label=${texts.label} aria-busy=${isBusy}>
+  return html`<section class="selection" ref=${bar} aria-label=${texts.label} aria-busy=${isBusy}>
     <p role="status">${texts.count(selected.size)}</p>
+    <button type="button" class="plain" onClick=${() => (selection.value = null)}>${texts.clear}</button>
     <fieldset disabled=${isDisabled}>
       <${Field} name="selected-status" label=${texts.status} isLabelHidden>
         ${(attributes) => html`<${Choice}
@@ -50,7 +65,6 @@ export function SelectionBar() {
       ${entry("selected-tag", texts.tag, (tag, task) => ({ tags: [...new Set([...task.tags, tag])] }))}
       <button type="button" onClick=${() => run(removeSelected)}>${texts.remove}</button>
     </fieldset>
-    <button type="button" class="plain" onClick=${() => (selection.value = null)}>${texts.clear}</button>
     <datalist id="people-selected">${people().map((name) => html`<option key=${name} value=${name} />`)}</datalist>
   </section>`;
 }

@@ -2,7 +2,7 @@
 //
 // The columns scroll inside the window, so their heads stay in view.
 
-import { follow, link, ownName, toQuery, withoutTask } from "../address.js";
+import { follow, link, ownName, toQuery, useIsOpen, withoutTask } from "../address.js";
 import { idempotencyKey } from "../api.js";
 import { useCheck } from "../check.js";
 import { useListing } from "../listing.js";
@@ -195,6 +195,7 @@ function withUpdates({ tasks, version }, updates, status) {
 function Card({ task }) {
   const { id, title, status } = task;
   const card = useRef(null);
+  const isOpen = useIsOpen(id);
   useEffect(() => {
     if (focusAfterMove?.id !== id || performance.now() > focusAfterMove.until) return;
     const focused = document.activeElement;
@@ -220,7 +221,15 @@ function Card({ task }) {
     const label = texts.move(title, messages.status[target]);
     return html`<button class="plain icon" data-move=${direction} aria-label=${label} onClick=${onClick}>${sign}</button>`;
   };
-  return html`<li class=${`task ${status}`} ref=${card} draggable="true" onDragStart=${onDragStart} onDragEnd=${onDragEnd} data-task=${id}>
+  return html`<li
+    class=${`task ${status}`}
+    ref=${card}
+    draggable="true"
+    onDragStart=${onDragStart}
+    onDragEnd=${onDragEnd}
+    data-task=${id}
+    aria-current=${isOpen ? "true" : null}
+  >
     <a class="name" dir="auto" draggable="false" href=${link({ task: String(id) })} onClick=${follow({ task: String(id) })}>${title}</a>
     <${Facts} task=${task} withStatus=${false} />
     <div class="arrows">${arrow(-1, "←", "back")} ${arrow(1, "→", "on")}</div>

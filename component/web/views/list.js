@@ -3,7 +3,7 @@
 // It may hold ten thousand tasks. Rows are rendered in chunks, and only near the viewport. Other
 // chunks are empty boxes with the height that they had when they were last rendered.
 
-import { follow, isFiltered, link, navigate, ownName, toQuery, withoutTask } from "../address.js";
+import { follow, isFiltered, link, navigate, ownName, toQuery, useIsOpen, withoutTask } from "../address.js";
 import { Unreachable } from "../api.js";
 import { downloadCsv } from "../export.js";
 import { useListing } from "../listing.js";
@@ -159,6 +159,7 @@ function Chunk({ tasks, from, version, total, onView, onToggle, onRemove }) {
 function Row({ task, position, total, isSelecting, isSelected, onToggle, onRemove }) {
   const { id, title, status } = task;
   const row = useRef(null);
+  const isOpen = useIsOpen(id);
   useLayoutEffect(() => {
     // The shortcut knows only the row's element.
     const select = () => toggleSelected(task);
@@ -171,6 +172,7 @@ function Row({ task, position, total, isSelecting, isSelected, onToggle, onRemov
     class=${`task ${status}${isSelected ? " selected" : ""}`}
     aria-posinset=${position}
     aria-setsize=${total ?? -1}
+    aria-current=${isOpen ? "true" : null}
     data-task=${id}
   >
     ${isSelecting

@@ -30,6 +30,8 @@ use super::load::LoadError;
 use super::memory_first::{self, MemoryFirst};
 use super::{direct, engine};
 
+/// First bytes of all WebAssembly: the magic number.
+const MAGIC: &[u8] = b"\0asm";
 /// First bytes of a core module: the magic number and the version.
 const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
@@ -166,6 +168,10 @@ impl Compiler {
         if Engine::detect_precompiled(component).is_some() {
             return Err(CompileError::Precompiled);
         }
+        if !component.starts_with(MAGIC) {
+            let reason = "this is not a valid component: the content is not WebAssembly";
+            return Err(CompileError::Refused(reason.to_owned()));
+        }
         if component.starts_with(CORE_MODULE) {
             return Err(CompileError::Module);
         }
@@ -212,6 +218,8 @@ impl Compiler {
             .map_err(|_| CompileError::TimedOut(self.timeout))??;
         let message = String::from_utf8_lossy(&message);
         let message = message.trim();
+        // The child is this program, which names itself in front of a message.
+        let message = message.strip_prefix("task-host: ").unwrap_or(message);
         match (status.code(), status.signal()) {
             (Some(0), _) => Ok(CompiledCode(code)),
             // The standard library's message before it aborts, and the kernel's word for it.

@@ -13,8 +13,8 @@ const WIDTH = 300;
 const HEIGHT = 100;
 /** The lowest value on a logarithmic axis. */
 const LOWEST = 0.1;
-/** Labels of marks that are closer, in percent of the width, would cover each other. */
-const LABEL_DISTANCE = 16;
+/** The width of a label's character, in percent of the width of a chart on a phone. */
+const CHARACTER = 2.4;
 /** A key and by how many seconds it moves the cursor. */
 const KEYS = { ArrowLeft: -1, ArrowRight: 1, PageUp: 10, PageDown: -10, Home: -Infinity, End: Infinity };
 
@@ -162,14 +162,16 @@ function labels(moves, { now, seconds }) {
   let last = -Infinity;
   const shown = moves.toSorted((a, b) => a.second - b.second).flatMap(({ label, second }) => {
     const x = (second - (now - seconds)) / seconds * 100;
-    if (x - last < LABEL_DISTANCE) return [];
-    last = x;
-    return [{ x, label }];
+    const isLeft = x > 75;
+    const [from, to] = isLeft ? [x - label.length * CHARACTER, x] : [x, x + label.length * CHARACTER];
+    if (from < last) return [];
+    last = to;
+    return [{ x, isLeft, label }];
   });
   return html`
     <svg class="marks" aria-hidden="true">
-      ${shown.map(({ x, label }) => svg`
-        <text x="${x.toFixed(1)}%" y="10" dx=${x > 75 ? -3 : 3} text-anchor=${x > 75 ? "end" : "start"}>${label}</text>`)}
+      ${shown.map(({ x, isLeft, label }) => svg`
+        <text x="${x.toFixed(1)}%" y="10" dx=${isLeft ? -3 : 3} text-anchor=${isLeft ? "end" : "start"}>${label}</text>`)}
     </svg>`;
 }
 

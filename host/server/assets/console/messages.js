@@ -90,7 +90,7 @@ export const t = {
   },
 
   candidate: {
-    canary: (percent) => `canary: ${percent}% of clients`,
+    canary: (percent) => `canary: ${percent} % of clients`,
     shadow: "shadow: repeats reads for comparison, never answers clients",
     share: "Share of clients",
     set: "Set share",
@@ -151,7 +151,7 @@ export const t = {
       skipped: "skipped",
     },
     since: (time) => `since ${time}`,
-    time: (percent, elapsed, least) => `At ${percent} % ${elapsed} of ${least}`,
+    time: (percent, elapsed, least) => `At ${percent} %: ${elapsed} of ${least}`,
     requests: (count) => count === 1 ? "1 request" : `${count} requests`,
     next: (share) => `then ${share}`,
     last: "then you promote it",
@@ -222,10 +222,13 @@ export const t = {
     },
     entry: (id, kind) => `#${id} ${kind}`,
     by: (actor) => `by ${actor}`,
-    canary: (percent) => `canary, began with ${percent}% of clients`,
-    reached: (percent) => `reached ${percent}%`,
+    canary: (percent) => `canary, began with ${percent} % of clients`,
+    reached: (percent) => `reached ${percent} %`,
     shadow: "shadow",
-    active: "Serves now.",
+    current: "Serves now",
+    replaced: "Replaced",
+    git: "Git",
+    wait: (id) => `Possible when deployment ${id} has ended.`,
     gone: "Its component is no longer stored, so there is no way back to it.",
     back: "Roll back to this",
     backTo: (digest, id) => `Roll back to this: ${digest} of deployment ${id}`,
@@ -255,6 +258,8 @@ export const t = {
     p99: (percent) => `p99 ${percent} %`,
     tooFew: (requests, minimum) => `too few requests to judge: ${requests} of ${minimum}`,
     enough: (requests, limit) => `of ${requests} requests; limit ${limit} %`,
+    /** A share above the limit ends a canary only if chance hardly explains it. */
+    chance: "Above the limit, but this may still be chance: the host goes on counting.",
   },
 
   charts: {

@@ -61,7 +61,7 @@ export function stageList(events, { ended = true, isAhead = false } = {}) {
           <span class="stage">${t.progress.stages[line.stage] ?? line.stage}
             <span class="away">${t.progress.marks[line.status] ?? line.status}</span></span>
           <span class="took">${line.duration_ms === null ? "" : duration(line.duration_ms)}</span>
-          ${details(line)}
+          ${[line, ...line.notes].map(details)}
         </li>`)}
       ${ahead.map((stage) => html`
         <li class="ahead">
@@ -100,7 +100,7 @@ function breaking({ breaking: changes, status }) {
     </div>`;
 }
 
-/** Returns one line per stage, with the stage's last event. Notes get lines of their own. */
+/** Returns one line per stage, with the stage's last event and its notes. A note of no stage gets its own line. */
 function stageLines(events) {
   const lines = [];
   let breaking = [];
@@ -112,9 +112,9 @@ function stageLines(events) {
       continue;
     }
     const open = lines.findIndex((line) => line.stage === event.stage && line.status === "began");
-    if (open >= 0 && event.status !== "noted") lines[open] = event;
-    else if (open >= 0) lines.splice(open, 0, event);
-    else lines.push(event);
+    if (open < 0) lines.push({ ...event, notes: [] });
+    else if (event.status === "noted") lines[open].notes.push(event);
+    else lines[open] = { ...event, notes: lines[open].notes };
   }
   return lines.map((line) => line.stage === "compare" ? { ...line, breaking } : line);
 }

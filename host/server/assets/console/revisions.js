@@ -53,12 +53,12 @@ function card(role, label, revision, note, content = nothing) {
 
 /** When a revision became active and by whom, according to the deployments shown. */
 function activation(revisionDigest) {
-  const deployment = state.deployments.find((deployment) =>
-    deployment.digest === revisionDigest && (deployment.outcome === "active" || deployment.outcome === "running"));
+  const switchOf = ({ events }) => events.find(({ stage, status }) => stage === "switch" && status === "passed");
+  const deployment = state.deployments.find((one) => one.digest === revisionDigest
+    && (one.outcome === "active" || (one.outcome === "running" && switchOf(one))));
   if (!deployment) return t.revisions.unknown;
   if (deployment.kind === "bundled") return t.revisions.started(time(deployment.began_at));
-  const switched = deployment.events.find((event) =>
-    event.stage === "switch" && event.status === "passed");
+  const switched = switchOf(deployment);
   const at = switched?.at ?? deployment.ended_at ?? deployment.began_at;
   return t.revisions.since(time(at), deployment.actor);
 }
@@ -67,12 +67,13 @@ function activation(revisionDigest) {
  * The revisions to roll back to. First those that are kept, which can serve at once, then others from
  * the history, which the host must compile first.
  */
-function previousRevisions({ active, kept }) {
-  const known = new Set([active, ...kept].map((revision) => revision.digest));
+function previousRevisions({ active, candidate: tried, kept }) {
+  const known = new Set([active, tried, ...kept].map((revision) => revision?.digest));
   const cold = state.deployments
     .filter((deployment) => deployment.outcome === "active" && !known.has(deployment.digest))
     .map((deployment) => deployment.digest);
-  return [...kept, ...[...new Set(cold)].slice(0, MAX_COLD).map((digest) => ({ digest }))];
+  const warm = kept.filter((revision) => revision.digest !== tried?.digest);
+  return [...warm, ...[...new Set(cold)].slice(0, MAX_COLD).map((digest) => ({ digest }))];
 }
 
 function previousCard(status) {
@@ -99,6 +100,7 @@ function previousCard(status) {
               @click=${() => rollBack(full)}>${t.revisions.rollback}</button>
           </li>`)}
       </ul>
+      ${deployment ? html`<p class="hint">${t.timeline.wait(deployment.id)}</p>` : nothing}
     </article>`;
 }
 

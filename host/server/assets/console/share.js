@@ -7,6 +7,6 @@ export const slider = (id, label, percent, onPick) => html`
   <div class="slider">
     <label for=${id}>${label}</label>
     <input id=${id} type="range" min="1" max="99" .value=${String(percent)}
-      aria-valuetext="${percent}%" @input=${(event) => onPick(Number(event.target.value))}>
-    <output for=${id}>${percent}%</output>
+      aria-valuetext="${percent} %" @input=${(event) => onPick(Number(event.target.value))}>
+    <output for=${id}>${percent} %</output>
   </div>`;

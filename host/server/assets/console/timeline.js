@@ -36,7 +36,7 @@ function entry(deployment) {
       <div class="line">
         <b>${t.timeline.entry(id, t.history.kinds[kind] ?? kind)}</b>
         <code title=${deployment.digest}>${digest(deployment.digest)}</code>
-        <span class="badge ${outcome}">${t.timeline.outcomes[outcome] ?? outcome}</span>
+        ${badge(deployment)}
       </div>
       <p class="hint">
         <time datetime=${began}>${time(began)}</time> ${t.timeline.by(actor)}${
@@ -52,12 +52,22 @@ function entry(deployment) {
     </li>`;
 }
 
+/** How it ended. Of the deployments that became active, only one serves. */
+function badge({ id, digest: revision, outcome }) {
+  const isActive = outcome === "active";
+  const serves = isActive && revision === state.status.active.digest
+    && !state.deployments.some((later) => later.id > id && later.outcome === "active");
+  const word = serves ? t.timeline.current : isActive ? t.timeline.replaced : t.timeline.outcomes[outcome] ?? outcome;
+  return html`<span class="badge ${isActive && !serves ? "replaced" : outcome}">${word}</span>`;
+}
+
 /** What it was built from, how it began, and which share a canary reached. */
 function facts(deployment) {
   const { git_revision: revision } = deployment;
   const trial = mode(deployment);
   if (!revision && !trial) return nothing;
-  return html`<p class="hint">${revision ? html`<code>${revision}</code>` : nothing}${
+  return html`<p class="hint">${
+    revision ? html`${t.timeline.git} <code>${revision}</code>` : nothing}${
     revision && trial ? ", " : nothing}${trial}</p>`;
 }
 
@@ -72,11 +82,12 @@ function mode({ canary_percent: percent, canary_reached_percent: reached, shadow
 function goBack({ id, digest: target, outcome }) {
   const { status, components, connected } = state;
   if (outcome !== "active" || components === null) return nothing;
-  if (target === status.active.digest) return html`<p class="hint">${t.timeline.active}</p>`;
+  if (target === status.active.digest) return nothing;
   if (!components.has(target)) return html`<p class="hint">${t.timeline.gone}</p>`;
   return html`
     <button class="quiet back" aria-label=${t.timeline.backTo(digest(target), id)}
       ?disabled=${status.deployment !== null || !connected}
+      title=${status.deployment ? t.timeline.wait(status.deployment.id) : nothing}
       @click=${() => rollBack(target)}>${t.timeline.back}</button>`;
 }
 

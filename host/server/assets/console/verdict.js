@@ -28,13 +28,15 @@ function probation(judged) {
 
 function canary(judged) {
   const { requests, minimum_requests: minimum } = judged;
-  const share = (failures, all) => (all === 0 ? 0 : failures * 100 / all).toFixed(1);
+  const share = (failures, all) => all === 0 ? 0 : failures * 100 / all;
+  const [own, other] = [share(judged.failures, requests), share(judged.other_failures, judged.other_requests)];
+  const isOver = requests >= minimum && own > judged.limit_percent;
   return html`
     <div class="verdict">
-      <p>${t.verdict.canary(share(judged.failures, requests),
-        share(judged.other_failures, judged.other_requests))}${slower()}
+      <p class=${isOver ? "over" : ""}>${t.verdict.canary(own.toFixed(1), other.toFixed(1))}${slower()}
         <span class="hint">${requests < minimum ? t.verdict.tooFew(requests, minimum)
           : t.verdict.enough(requests, number(judged.limit_percent))}</span></p>
+      ${isOver ? html`<p class="hint">${t.verdict.chance}</p>` : nothing}
     </div>`;
 }
 

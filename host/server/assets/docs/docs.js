@@ -9,7 +9,10 @@ import { Attempt } from "./attempt.js";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 const root = document.getElementById("documentation");
+const wide = matchMedia("(width >= 60rem)");
 let filter = "";
+/** The id of the operation that is being read. The navigation marks it. */
+let current = "";
 
 try {
   const response = await fetch("openapi.json");
@@ -31,12 +34,39 @@ async function show(api) {
   for (const { operations } of groups) {
     for (const operation of operations) operation.attempt = new Attempt(operation, reader, () => draw());
   }
-  const draw = () => render(page(api, groups, reader, draw), root);
+  const draw = () => {
+    render(page(api, groups, reader, draw), root);
+    markCurrent();
+  };
   clear();
   draw();
+  followReader();
   // The browser looked for the target before it existed.
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (target) target.scrollIntoView();
+}
+
+/** Marks the operation that crosses a line in the upper part of the window. */
+function followReader() {
+  const observer = new IntersectionObserver(
+    (entries) => {
+      const entered = entries.find(({ isIntersecting }) => isIntersecting);
+      if (!entered) return;
+      current = entered.target.id;
+      markCurrent();
+    },
+    { rootMargin: "-20% 0px -80% 0px" },
+  );
+  for (const article of root.querySelectorAll("article")) observer.observe(article);
+}
+
+function markCurrent() {
+  for (const link of root.querySelectorAll("nav a")) {
+    const isCurrent = link.hash === `#${current}`;
+    if (isCurrent) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+    if (isCurrent && wide.matches) link.scrollIntoView({ block: "nearest" });
+  }
 }
 
 /** Returns the tags in their order, each with its operations. */
@@ -86,17 +116,16 @@ function navigation(groups, draw) {
   const found = groups
     .map((group) => ({ ...group, operations: group.operations.filter(matches) }))
     .filter(({ operations }) => operations.length);
-  const isWide = matchMedia("(width >= 60rem)").matches;
   const onInput = (event) => {
     filter = event.target.value;
     draw();
   };
   // On a small screen, the chosen operation would be below the whole list.
   const onClick = (event) => {
-    if (!isWide) event.currentTarget.closest("details").open = false;
+    if (!wide.matches) event.currentTarget.closest("details").open = false;
   };
   return html`<nav aria-label="Operations">
-    <details ?open=${isWide}>
+    <details ?open=${wide.matches}>
       <summary>Operations</summary>
       <label for="filter">Find an operation</label>
       <input id="filter" type="search" autocomplete="off" placeholder="Path, method or words" @input=${onInput} />
@@ -106,7 +135,7 @@ function navigation(groups, draw) {
             ${group.operations.map(
               (operation) => html`<li>
                 <a href=${`#${operation.operationId}`} @click=${onClick}
-                  ><span class=${`method ${operation.method}`}>${operation.method}</span> <span>${operation.path}</span></a
+                  ><span class=${`method ${operation.method}`}>${operation.method}</span> <span>${breakable(operation.path)}</span></a
                 >
               </li>`,
             )}
@@ -115,6 +144,11 @@ function navigation(groups, draw) {
       ${found.length ? nothing : html`<p class="quiet">No operation matches.</p>`}
     </details>
   </nav>`;
+}
+
+/** A path that breaks between its segments. */
+function breakable(path) {
+  return path.split(/(?=\/)/).map((segment) => html`<wbr />${segment}`);
 }
 
 function viewOperation(operation, reader) {
@@ -127,7 +161,7 @@ function viewOperation(operation, reader) {
     <p class="route"><span class=${`method ${method}`}>${method}</span> <code>${path}</code></p>
     ${prose(more ?? "")}
     ${viewParameters(reader.parameters(operation), reader)}
-    ${body ? viewBody("Request body", body, reader) : nothing}
+    ${body ? viewBody("Request body", body, reader, true) : nothing}
     ${viewResponses(operation, reader)}
     ${operation.attempt.view()}
   </article>`;
@@ -157,16 +191,16 @@ function viewParameters(parameters, reader) {
   });
 }
 
-function viewBody(title, { content }, reader) {
+function viewBody(title, { content }, reader, isExampleOpen = false) {
   const [media] = Object.values(content ?? {});
   if (!media) return nothing;
   return html`<h4>${title} <span class="type">${Object.keys(content).join(", ")}</span></h4>
     ${viewSchema(media.schema, reader)}
-    ${"example" in media ? viewExample(media.example) : nothing}`;
+    ${"example" in media ? viewExample(media.example, isExampleOpen) : nothing}`;
 }
 
-function viewExample(example) {
-  return html`<details>
+function viewExample(example, isOpen) {
+  return html`<details ?open=${isOpen}>
     <summary>Example</summary>
     <pre tabindex="0">${typeof example === "string" ? example : JSON.stringify(example, null, 2)}</pre>
   </details>`;

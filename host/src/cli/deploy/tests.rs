@@ -8,9 +8,11 @@ use crate::cli::client::fake::{
     BEFORE, DIGEST, Fake, NO_PAUSES, component, deployment, event, events, not_found, ok, problem,
     started,
 };
+use crate::cli::output::deployments;
 use crate::cli::output::report::Style;
 use crate::cli::{Cli, Command};
 use crate::signature_file;
+use contract::deployment::{Progress, Stage};
 use deployment::model::StageRejection;
 
 /// What the command printed, and its result.
@@ -253,6 +255,11 @@ fn a_canary_that_is_promoted_by_itself_is_followed_to_its_end() {
     let flags = ["--canary", "10%", "--every", "1m", "--promote-by-itself"];
     let done = deploy_to(&fake, &flags, Style::Plain, None);
     assert!(reason(&done).contains("was rolled back"), "{}", done.output);
+    assert!(
+        reason(&done).ends_with("; 78a6273103d1 is active"),
+        "{}",
+        done.output
+    );
 }
 
 #[test]
@@ -311,6 +318,25 @@ fn only_the_requested_outcome_is_a_success() {
 }
 
 #[test]
+fn who_aborted_a_deployment_is_said_once() {
+    let mut aborted = deployment("aborted");
+    aborted.code = Some("aborted".into());
+    aborted.reason = Some("aborted by alice (token)".to_owned());
+    let rows = deployments::table(std::slice::from_ref(&aborted));
+    assert_eq!(rows.last().unwrap().trim(), "aborted by alice (token)");
+    let fake = Fake::answers([
+        ok(&component(DIGEST, false)),
+        started(7),
+        events(&[event(0, "end", "noted")]),
+        ok(&aborted),
+    ]);
+    let done = deploy_to(&fake, &[], Style::Plain, None);
+    let expected =
+        "deployment 7: a6bffc98f5bb was aborted by alice (token); 78a6273103d1 is active";
+    assert_eq!(reason(&done), expected);
+}
+
+#[test]
 fn waiting_for_the_switch_ends_before_the_probation_ends() {
     for (flags, stage, status) in [
         (&["--wait", "switched"][..], "switch", "passed"),
@@ -330,6 +356,17 @@ fn waiting_for_the_switch_ends_before_the_probation_ends() {
         let expected = "deployment 7: a6bffc98f5bb is still running, at stage probation";
         assert_eq!(last, expected);
     }
+    let mut running = deployment("running");
+    running.stage = Progress::At(Stage::Canary).into();
+    let fake = Fake::answers([
+        ok(&component(DIGEST, false)),
+        started(7),
+        events(&[event(0, "canary", "began")]),
+        ok(&running),
+    ]);
+    let done = deploy_to(&fake, &["--canary", "10%"], Style::Plain, None);
+    let words = "at stage canary; `promote` or `abort` ends it";
+    assert!(done.output.trim_end().ends_with(words), "{}", done.output);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::format;
 use super::table::{Align, Table};
+use contract::deployment::Outcome;
 use deployment::model::Deployment;
 
 /// Width of the column of actors.
@@ -37,6 +38,8 @@ fn render(deployments: &[Deployment], more: impl Fn(&Deployment) -> Option<Strin
         // Seconds do not fit into 80 columns.
         began.truncate(16);
         let note = match (&deployment.code, &deployment.reason) {
+            // "aborted: aborted by alice" would say it twice.
+            (Some(code), Some(reason)) if reason.starts_with(code.as_str()) => Some(reason.clone()),
             (Some(code), Some(reason)) => Some(format!("{code}: {reason}")),
             (Some(code), None) => Some(code.to_string()),
             (None, reason) => reason.clone(),
@@ -45,11 +48,15 @@ fn render(deployments: &[Deployment], more: impl Fn(&Deployment) -> Option<Strin
         let note = note.map(|note| format::truncate(&note, REASON));
         let notes = [words, note, more(deployment)];
         let notes: Vec<String> = notes.into_iter().flatten().collect();
+        let outcome = match is_replaced(deployment, deployments) {
+            true => "replaced".to_owned(),
+            false => deployment.outcome.to_string(),
+        };
         let cells = [
             deployment.id.to_string(),
             format::digest(&deployment.digest).to_owned(),
             deployment.kind.to_string(),
-            deployment.outcome.to_string(),
+            outcome,
             began,
             took.unwrap_or_else(|| "-".to_owned()),
             format::truncate(&deployment.actor, ACTOR),
@@ -57,6 +64,13 @@ fn render(deployments: &[Deployment], more: impl Fn(&Deployment) -> Option<Strin
         table.add(cells, Some(notes.join("\n")));
     }
     table.render()
+}
+
+/// Whether one of these deployments became active after this one. Both have the outcome `active`.
+fn is_replaced(deployment: &Deployment, all: &[Deployment]) -> bool {
+    let became_active = |one: &Deployment| one.outcome == Outcome::Active;
+    let is_later = |other: &Deployment| other.id > deployment.id && became_active(other);
+    became_active(deployment) && all.iter().any(is_later)
 }
 
 /// How long each stage took: `verify 0.2 ms, compile 231 ms`. `None` if no stage has ended.
@@ -69,7 +83,7 @@ fn stages(deployment: &Deployment) -> Option<String> {
     (!ended.is_empty()).then(|| ended.join(", "))
 }
 
-/// What a deployment was for, and what it was built from and how it began: `"Sort by urgency" (3f2a1b,
+/// What a deployment was for, and what it was built from and how it began: `"Sort by urgency" (git 3f2a1b,
 /// canary 10 %)`.
 fn words(deployment: &Deployment) -> Option<String> {
     let message = deployment
@@ -81,10 +95,9 @@ fn words(deployment: &Deployment) -> Option<String> {
         (None, true) => Some("shadow".to_owned()),
         (None, false) => None,
     };
-    let facts: Vec<String> = deployment
-        .git_revision
-        .iter()
-        .cloned()
+    let revision = deployment.git_revision.iter();
+    let facts: Vec<String> = revision
+        .map(|revision| format!("git {revision}"))
         .chain(trial)
         .collect();
     match (message, facts.is_empty()) {
@@ -151,6 +164,21 @@ ID  DIGEST        KIND      OUTCOME      BEGAN (UTC)        TOOK  BY
     }
 
     #[test]
+    fn only_the_last_of_the_active_deployments_is_called_active() {
+        let mut deployments = ["active", "rolled-back", "active", "active"].map(deployment);
+        for (id, deployment) in (6..).zip(deployments.iter_mut().rev()) {
+            deployment.id = id;
+        }
+        let lines = table(&deployments);
+        let outcomes = ["active", "rolled-back", "replaced", "replaced"];
+        let rows = lines.iter().filter(|line| line.contains("deploy "));
+        let found: Vec<&str> = rows
+            .filter_map(|row| row.split_whitespace().nth(3))
+            .collect();
+        assert_eq!(found, outcomes, "{lines:#?}");
+    }
+
+    #[test]
     fn a_deployment_says_what_it_was_for() {
         let mut deployment = deployment("active");
         assert_eq!(words(&deployment), None);
@@ -162,7 +190,7 @@ ID  DIGEST        KIND      OUTCOME      BEGAN (UTC)        TOOK  BY
         deployment.canary_reached_percent = Some(10.0);
         deployment.git_revision = Some("3f2a1b".to_owned());
         deployment.message = Some("Sort by urgency".to_owned());
-        let expected = "\"Sort by urgency\" (3f2a1b, canary 10 %)";
+        let expected = "\"Sort by urgency\" (git 3f2a1b, canary 10 %)";
         assert_eq!(words(&deployment).unwrap(), expected);
         let lines = table(std::slice::from_ref(&deployment));
         assert!(

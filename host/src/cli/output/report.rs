@@ -15,7 +15,7 @@ use crate::cli::client::{self, Update};
 use crate::failure::Failure;
 use crate::stdout::{self, Stdout};
 use contract::Word;
-use contract::deployment::{EventStatus, Outcome, Stage};
+use contract::deployment::{EventStatus, Outcome, Progress, Stage};
 use deployment::model::{Deployment, Event, StageRejection};
 
 /// Width of a stage's name, in columns.
@@ -252,6 +252,16 @@ fn lasts(stage: &Word<Stage>) -> bool {
     )
 }
 
+/// Names the revision that serves after a deployment that was undone.
+fn serving(deployment: &Deployment) -> String {
+    let from = deployment
+        .from
+        .as_deref()
+        .filter(|from| *from != deployment.digest);
+    from.map(|from| format!("; {} is active", format::digest(from)))
+        .unwrap_or_default()
+}
+
 /// Returns a sentence about how the deployment ended, with `reason` if one is given.
 fn summary(deployment: &Deployment, reason: Option<&str>) -> String {
     let id = deployment.id;
@@ -281,12 +291,31 @@ fn summary(deployment: &Deployment, reason: Option<&str>) -> String {
             format!("deployment {id}: {digest} passed every check; nothing was switched")
         }
         Some(Outcome::Rejected) => format!("deployment {id}: {digest} was rejected{because}"),
-        Some(Outcome::RolledBack) => format!("deployment {id}: {digest} was rolled back{because}"),
-        Some(Outcome::Aborted) => format!("deployment {id}: {digest} was aborted{because}"),
-        Some(Outcome::Running) => format!(
-            "deployment {id}: {digest} is still running, at stage {}",
-            deployment.stage
-        ),
+        Some(Outcome::RolledBack) => {
+            format!(
+                "deployment {id}: {digest} was rolled back{because}{}",
+                serving(deployment)
+            )
+        }
+        Some(Outcome::Aborted) => {
+            // The reason usually says who aborted it, in a sentence without a subject.
+            let by = reason.and_then(|reason| reason.strip_prefix("aborted"));
+            let because = by.unwrap_or(&because);
+            format!(
+                "deployment {id}: {digest} was aborted{because}{}",
+                serving(deployment)
+            )
+        }
+        Some(Outcome::Running) => {
+            let stage = &deployment.stage;
+            let next = match stage.known() {
+                Some(Progress::At(Stage::Canary | Stage::Shadow)) => {
+                    "; `promote` or `abort` ends it"
+                }
+                _ => "",
+            };
+            format!("deployment {id}: {digest} is still running, at stage {stage}{next}")
+        }
         None => format!(
             "deployment {id}: {digest} ended as {}{because}",
             deployment.outcome

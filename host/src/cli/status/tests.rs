@@ -291,6 +291,15 @@ limit 5.1 %); too few to judge, 20 are needed
 ";
     let shown = text(&snapshot);
     assert!(shown.contains(expected), "{shown}");
+    if let Some(verdict) = &mut snapshot.status.verdict {
+        (verdict.requests, verdict.failures) = (100, 7);
+    }
+    let expected = "\
+probation: 23.0 s of 1 min 0 s, 100 requests, 7 failed (7.0 % against 0.1 %,
+limit 5.1 %); above the limit, but that may still be chance
+";
+    let shown = text(&snapshot);
+    assert!(shown.contains(expected), "{shown}");
 }
 
 #[test]

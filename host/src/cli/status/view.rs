@@ -175,9 +175,13 @@ fn shadow(report: &ShadowReport) -> Vec<String> {
             "" => String::new(),
             pointer => format!(" at {pointer}"),
         };
+        let times = match sample.count {
+            1 => "once, in".to_owned(),
+            count => format!("{count} times, first in"),
+        };
         lines.push(format!(
-            "- {}{place}: {}, {} times, first in request {}",
-            sample.route, sample.detail, sample.count, sample.request_id
+            "- {}{place}: {}, {times} request {}",
+            sample.route, sample.detail, sample.request_id
         ));
     }
     lines
@@ -233,20 +237,26 @@ fn verdict(verdict: &VerdictStatus) -> String {
         ),
         None => format::duration(verdict.elapsed_ms as f64),
     };
-    let enough = match verdict.requests < verdict.minimum_requests {
-        true => format!(
+    let own = percent(verdict.failures, verdict.requests);
+    let requests = match verdict.requests {
+        1 => "1 request".to_owned(),
+        count => format!("{count} requests"),
+    };
+    let enough = if verdict.requests < verdict.minimum_requests {
+        format!(
             "; too few to judge, {} are needed",
             verdict.minimum_requests
-        ),
-        false => String::new(),
+        )
+    } else if own > verdict.limit_percent {
+        "; above the limit, but that may still be chance".to_owned()
+    } else {
+        String::new()
     };
     let step = verdict.step.as_ref().map(step).unwrap_or_default();
     format!(
-        "{}: {time}, {} requests, {} failed ({:.1} % against {:.1} %, limit {:.1} %){enough}{step}",
+        "{}: {time}, {requests}, {} failed ({own:.1} % against {:.1} %, limit {:.1} %){enough}{step}",
         verdict.stage,
-        verdict.requests,
         verdict.failures,
-        percent(verdict.failures, verdict.requests),
         percent(verdict.other_failures, verdict.other_requests),
         verdict.limit_percent
     )

@@ -92,12 +92,12 @@ fn content_that_is_not_a_component_is_rejected() {
         (
             b"#!/bin/sh\nexit 0\n",
             "not-a-component",
-            &["not a valid component"],
+            &["cannot be compiled: this is not a valid component: the content is not WebAssembly"],
         ),
         (
             &good[..good.len() / 2],
             "not-a-component",
-            &["not a valid component"],
+            &["cannot be compiled: this is not a valid component: "],
         ),
         (
             &good[..good.len() - 1],
