@@ -13,6 +13,7 @@ use storage::{
     Attempt, Budget, Cell, Database, Error, Limit, Location, MigrationError, Options, Transaction,
     connect,
 };
+use testkit::eventually;
 
 const READERS: usize = 12;
 const HEAP: u64 = 48 << 20;
@@ -27,7 +28,10 @@ fn open() -> Arc<dyn Database> {
         memory_bytes: HEAP,
         ..Options::default()
     };
-    connect(&Location::Temporary, options).unwrap()
+    // Beside the statements of other tests there may be no memory for it.
+    eventually("there is memory to open a database", || {
+        connect(&Location::Temporary, options.clone()).ok()
+    })
 }
 
 fn budget() -> Budget {

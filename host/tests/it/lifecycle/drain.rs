@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::client::{Answer, connect};
 use crate::harness::{Setup, eventually};
 use crate::hostile::probe::slow_setup;
+use crate::metrics::count;
 
 /// Takes about a second.
 const SLOW: &str = "/things/1500000000";
@@ -17,8 +18,9 @@ const SLOW: &str = "/things/1500000000";
 fn a_request_in_flight_is_answered_and_the_host_exits_with_status_0() {
     let mut host = slow_setup().flag("--drain-delay", "0s").start();
     let mut slow = host.request("GET", SLOW).open().expect("a connection");
-    // Connections are accepted in order, so the slow request has begun when this answer arrives.
-    host.get("/things/1").expect(200);
+    eventually("the slow request runs", || {
+        (count(&host, "task_host_revision_in_flight") == 1.0).then_some(())
+    });
     host.terminate();
     let answer = Answer::read(&mut slow, false).expect("an answer");
     assert_eq!(answer.expect(200).json(), "a thing");
