@@ -171,7 +171,7 @@ impl Fixture {
         );
         let budget = Budget {
             deadline: Instant::now() + Duration::from_secs(20),
-            wait: Duration::from_secs(20),
+            wait_until: Instant::now() + Duration::from_secs(20),
             hold: Duration::from_secs(20),
             statements: 10,
             rows: 10,

@@ -263,7 +263,7 @@ struct Sampled {
 fn budget() -> Budget {
     Budget {
         deadline: Instant::now() + TIME,
-        wait: TIME,
+        wait_until: Instant::now() + TIME,
         hold: TIME,
         statements: 100,
         rows: 100,

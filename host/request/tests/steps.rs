@@ -124,7 +124,7 @@ impl Held {
         let database: Arc<dyn Database> = Arc::new(Sqlite::open(config).unwrap());
         let budget = Budget {
             deadline: std::time::Instant::now() + Duration::from_secs(20),
-            wait: Duration::from_secs(20),
+            wait_until: std::time::Instant::now() + Duration::from_secs(20),
             hold: Duration::from_secs(20),
             statements: 10,
             rows: 10,

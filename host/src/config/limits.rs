@@ -26,7 +26,9 @@ pub struct Args {
     #[arg(long, env = "TASK_HOST_MAX_QUEUE", default_value_t = 1024)]
     max_queue: u32,
 
-    /// How long a request waits for a free instance. After that it fails with 503.
+    /// How long a request waits for its turn: for the writer or a connection, for a free instance, and for
+    /// an equal read whose answer it shares. All its waits together, also those after a conflict. After that,
+    /// or at --request-timeout, it fails with 503.
     #[arg(long, env = "TASK_HOST_QUEUE_TIMEOUT", default_value = "1s", value_parser = parse_duration)]
     queue_timeout: Duration,
 
