@@ -5,9 +5,11 @@
 //! ([`Patience`]), it fails with 503.
 //!
 //! # Long routes
-//! A route is *long* if its runs compute for a millisecond or more on average. Until its first run has ended, it
-//! counts as long. Only the CPU time of the thread counts, in the logic and in SQLite. Requests to long routes
-//! *give way* to the others, which then need not wait until a long run has ended:
+//! A route is *long* if its runs compute for [`Limits::long_run`] or more on average, by default a millisecond. An
+//! answer that is proven without a run counts as a run, so a route whose answers nearly always hold is not long.
+//! Until its first run has ended, a route counts as long. Only the CPU time of the thread counts, in the logic and
+//! in SQLite. Requests to long routes *give way* to the others, which then need not wait until a long run has
+//! ended:
 //!
 //! - All requests that give way share three quarters of the slots. The others find a free slot at once.
 //! - On SQLite, reads that give way run on threads of low priority: see [`Background`](crate::Background).
@@ -35,11 +37,11 @@ use contract::{Access, RouteIndex};
 /// How long a rejected client should wait before it tries again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// A route whose runs compute for this long on average is long.
-const LONG: Duration = Duration::from_millis(1);
-/// The maximum that one run counts for in the average. A run has a weight of an eighth, so a single run does
-/// not make a route long.
-const MOST: Duration = Duration::from_millis(7);
+/// If less time has passed, the thread has hardly waited for a processor.
+const SHORT: Duration = Duration::from_millis(1);
+/// What one run counts for in the average at most, as a multiple of what makes a route long. A run has a weight
+/// of an eighth, so a single run that ends makes no route long.
+const MOST: u32 = 7;
 /// The average of a route before its first run has ended. It counts as long.
 const UNKNOWN: u64 = u64::MAX;
 
@@ -55,6 +57,8 @@ pub(super) struct Admission {
     long_writes: Option<Semaphore>,
     /// The slots that one route may take.
     of_route: usize,
+    /// A route whose runs compute for this long on average is long.
+    long_run: Duration,
     waiting: AtomicUsize,
     max_waiting: usize,
 }
@@ -78,6 +82,8 @@ struct OfRoute {
     bulkhead: Semaphore,
     /// A moving average of the last runs, in nanoseconds, or [`UNKNOWN`].
     average: AtomicU64,
+    /// As [`Admission::long_run`].
+    long_run: Duration,
 }
 
 /// What a request needs before it may wait for a slot.
@@ -118,6 +124,7 @@ impl Admission {
             only: (quarter > 0).then(|| Semaphore::new(quarter)),
             of_route: slots - quarter,
             long_writes: one_writer.then(|| Semaphore::new(1)),
+            long_run: limits.long_run,
             waiting: AtomicUsize::new(0),
             max_waiting: limits.waiting,
         }
@@ -157,7 +164,8 @@ impl Admission {
     fn of<'a>(&self, revision: &'a Revision, route: RouteIndex) -> &'a OfRoute {
         let routes = revision.bulkheads.0.get_or_init(|| {
             let routes = revision.description.routes.iter();
-            routes.map(|_| OfRoute::new(self.of_route)).collect()
+            let new = || OfRoute::new(self.of_route, self.long_run);
+            routes.map(|_| new()).collect()
         });
         &routes[route.get()]
     }
@@ -261,29 +269,31 @@ impl Patience {
 }
 
 impl OfRoute {
-    fn new(slots: usize) -> Self {
+    fn new(slots: usize, long_run: Duration) -> Self {
         OfRoute {
             bulkhead: Semaphore::new(slots),
             average: AtomicU64::new(UNKNOWN),
+            long_run,
         }
     }
 
     fn is_long(&self) -> bool {
-        self.average.load(Relaxed) >= nanos(LONG)
+        self.average.load(Relaxed) >= nanos(self.long_run)
     }
 
     fn runs(&self, so_far: Duration) {
         // Until the first run has ended, the route counts as long anyway.
-        if so_far >= LONG && self.average.load(Relaxed) != UNKNOWN {
+        if so_far >= self.long_run && self.average.load(Relaxed) != UNKNOWN {
             self.ran(so_far);
         }
     }
 
     fn ran(&self, took: Duration) {
+        let most = self.long_run.saturating_mul(MOST);
         let average = match self.average.load(Relaxed) {
             // The first run prepares what the later ones find prepared, so it counts for an eighth, too.
-            UNKNOWN => nanos(took / 8).min(nanos(MOST)),
-            average => average - average / 8 + nanos(took.min(MOST)) / 8,
+            UNKNOWN => nanos(took / 8).min(nanos(most)),
+            average => average - average / 8 + nanos(took.min(most)) / 8,
         };
         // Concurrent runs may overwrite each other's values. The average need not be exact.
         self.average.store(average, Relaxed);
@@ -309,7 +319,7 @@ impl Stopwatch {
     pub(super) fn used(&self) -> Duration {
         match self.time.elapsed() {
             // The thread may have waited for a processor meanwhile.
-            elapsed if elapsed >= LONG => self.cpu.elapsed(),
+            elapsed if elapsed >= SHORT => self.cpu.elapsed(),
             elapsed => elapsed,
         }
     }
@@ -333,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_route_is_long_by_the_average_of_its_runs() {
-        let route = OfRoute::new(1);
+        let route = OfRoute::new(1, Duration::from_millis(1));
         assert!(route.is_long(), "nothing is known");
         route.runs(Duration::from_millis(2));
         assert!(route.is_long(), "the first run has not ended");
@@ -375,7 +385,7 @@ mod tests {
 
     #[test]
     fn a_first_run_that_computes_for_very_long_makes_its_route_long() {
-        let route = OfRoute::new(1);
+        let route = OfRoute::new(1, Duration::from_millis(1));
         route.ran(Duration::from_millis(8));
         assert!(route.is_long());
     }

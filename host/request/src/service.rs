@@ -81,6 +81,8 @@ pub struct Limits {
     pub answer_cache_bytes: usize,
     /// The share of proven answers that are compared with a run, from 0 to 1.
     pub answer_check: f64,
+    /// CPU time: requests to a route whose runs take this or more on average give way to others.
+    pub long_run: Duration,
 }
 
 /// Answers requests with the active revision, or with a candidate.

@@ -224,6 +224,7 @@ impl Fixture {
             memory_bytes: 1 << 20,
             answer_cache_bytes,
             answer_check,
+            long_run: Duration::from_millis(1),
         };
         let metrics = Metrics::new();
         let service = Service::new(

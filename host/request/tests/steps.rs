@@ -181,6 +181,7 @@ impl Held {
             memory_bytes: 1 << 20,
             answer_cache_bytes: 0,
             answer_check: 0.0,
+            long_run: Duration::from_millis(1),
         };
         let service = Service::new(
             Arc::new(revision),

@@ -22,7 +22,12 @@ pub struct Args {
     #[arg(long, hide = true, default_value_t = runtime::Limits::SPARE_INSTANCES)]
     spare_instances: u32,
 
-    /// Requests that wait for a free instance. Further requests fail with 503.
+    /// CPU time of a run. If the runs of a route take this or more on average, its requests give way to
+    /// others. Raise it only under tools that slow the host down.
+    #[arg(long, hide = true, default_value = "1ms", value_parser = parse_duration)]
+    long_run: Duration,
+
+    /// Requests that wait for their turn. Further requests fail with 503.
     #[arg(long, env = "TASK_HOST_MAX_QUEUE", default_value_t = 1024)]
     max_queue: u32,
 
@@ -164,6 +169,7 @@ impl Args {
             memory_bytes: self.memory_limit.0,
             answer_cache_bytes: self.answer_cache.0,
             answer_check: self.answer_check,
+            long_run: self.long_run,
         }
     }
 }
