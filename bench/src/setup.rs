@@ -195,7 +195,8 @@ impl Within<'_> {
             Within::Crowd => &["--max-concurrency", "500", "--request-timeout", "30s"],
             Within::Core => &["--workers", "1"],
             // Under valgrind only 64 GiB of address space can be reserved. How memory is cleared would depend on the
-            // machine: 25 of 278 thousand instructions of a small read.
+            // machine: 25 of 278 thousand instructions of a small read. Every run takes so long that each route would
+            // count as long, and its reads would go to the background threads.
             Within::Callgrind(_) => &[
                 "--clear-memory",
                 "exact",
@@ -205,6 +206,8 @@ impl Within<'_> {
                 "1",
                 "--spare-instances",
                 "2",
+                "--long-run",
+                "1h",
             ],
         }
     }

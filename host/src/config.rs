@@ -251,8 +251,8 @@ impl Process {
         self.recordings.store(self.limits.runtime(), database)
     }
 
-    /// Returns the memory that requests, kept answers, recordings and an embedded database may take, in
-    /// bytes.
+    /// Returns the memory that requests, kept answers, recordings, samples of requests and an embedded
+    /// database may take, in bytes.
     pub(crate) fn memory_bytes(&self) -> u64 {
         let database = match self.database.location {
             Location::Sqlite(_) | Location::Temporary => self.database.sqlite_memory.0 as u64,

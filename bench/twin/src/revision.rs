@@ -58,7 +58,7 @@ pub async fn open(database: &dyn Database) -> Result<Revision> {
 async fn migrate(database: &dyn Database, migrations: &[Migration]) -> Result<()> {
     let budget = Budget {
         deadline: Instant::now() + MIGRATION_TIME,
-        wait: MIGRATION_TIME,
+        wait_until: Instant::now() + MIGRATION_TIME,
         hold: MIGRATION_TIME,
         statements: u32::MAX,
         rows: u64::MAX,

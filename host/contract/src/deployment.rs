@@ -297,6 +297,8 @@ words! {
         RehearsalTrapped = "rehearsal-trapped",
         /// Sampled requests ended differently, and the order does not accept that.
         RehearsalDiffers = "rehearsal-differs",
+        /// No sampled request could be compared, and the order does not accept that.
+        RehearsalIncomplete = "rehearsal-incomplete",
         /// The canary failed too often.
         CanaryFailed = "canary-failed",
         /// The component failed too often in probation.

@@ -57,7 +57,8 @@ pub struct Order {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub rehearse: Option<u32>,
-    /// Refuse the component if a rehearsed request ends differently.
+    /// Refuse the component if a rehearsed request ends differently, or if there are sampled requests and none
+    /// could be compared.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rehearse_strict: bool,
     /// What the deployment is for, in a line, for the history: at most 300 characters.

@@ -96,6 +96,10 @@ pub enum Rejection {
     /// Sampled requests ended differently, which the order does not accept. Says how many, and the first.
     #[error("{0}")]
     Differs(String),
+    /// No sampled request could be compared, which the order does not accept. Says how many there were, and why
+    /// the first was left out.
+    #[error("{0}")]
+    NotCompared(String),
     /// The canary failed more often than the active revision.
     #[error("{0}")]
     Canary(String),
@@ -195,6 +199,7 @@ impl Rejection {
             Rejection::Check(_) => Reason::CheckFailed,
             Rejection::Trapped(_) => Reason::RehearsalTrapped,
             Rejection::Differs(_) => Reason::RehearsalDiffers,
+            Rejection::NotCompared(_) => Reason::RehearsalIncomplete,
             Rejection::Canary(_) => Reason::CanaryFailed,
             Rejection::Replica { .. } => Reason::ReplicaRefused,
             Rejection::Unstaged(_) => Reason::ReplicaLate,
@@ -208,6 +213,7 @@ impl Rejection {
         match self {
             Rejection::Several(several) => several.iter().all(Rejection::is_temporary),
             Rejection::Database(_)
+            | Rejection::NotCompared(_)
             | Rejection::Unstaged(_)
             | Rejection::Migration(MigrationError::Blocked { .. }) => true,
             Rejection::Compile(error) => matches!(

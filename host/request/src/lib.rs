@@ -106,14 +106,24 @@ pub struct Request {
 }
 
 impl Request {
-    /// How much memory the arguments take, in bytes.
+    /// How much memory it takes in addition to its own size, in bytes.
     pub(crate) fn memory_bytes(&self) -> usize {
         let parameters = self.parameters.iter();
-        let parameters = parameters.map(|(name, value)| name.len() + value.len());
-        self.path.len()
-            + self.query.as_ref().map_or(0, String::len)
-            + self.body.len()
+        let parameters = parameters.map(|pair| size_of_val(pair) + pair.0.len() + pair.1.len());
+        let optional = [
+            &self.query,
+            &self.media_type,
+            &self.conditions.if_match,
+            &self.conditions.if_none_match,
+            &self.idempotency_key,
+        ];
+        let optional = optional.into_iter().flatten().map(String::len);
+        self.id.len()
+            + self.trace_id.len()
+            + self.path.len()
+            + optional.sum::<usize>()
             + parameters.sum::<usize>()
+            + self.body.len()
     }
 }
 

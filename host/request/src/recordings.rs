@@ -30,7 +30,8 @@ const MAX_RECORDINGS: usize = 1000;
 /// Which requests are recorded.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Maximum memory of all recordings, in bytes. One recording may take a quarter of it.
+    /// Maximum memory of all recordings and samples, in bytes. Samples may take a quarter of it and at most
+    /// 4 MiB, and one recording a quarter.
     pub bytes: usize,
     /// How long a request may take before it counts as slow. `None`: slow ones are not kept.
     pub slow: Option<Duration>,
@@ -97,10 +98,10 @@ impl Recordings {
     /// Creates an empty store. `None` if nothing is to be recorded or sampled.
     pub fn new(settings: Settings) -> Option<Self> {
         (settings.bytes > 0).then(|| Recordings {
-            settings,
             kept: Mutex::default(),
-            samples: Arc::default(),
+            samples: Arc::new(Samples::new(settings.bytes / 4)),
             keeping: None,
+            settings,
         })
     }
 
@@ -189,6 +190,7 @@ impl Recordings {
         if let Some(keeping) = &self.keeping {
             keeping.offer(&recorded, bytes);
         }
+        let limit = self.settings.bytes - self.samples.limit_bytes();
         let mut kept = self.kept.lock();
         kept.bytes += bytes;
         *kept.groups.entry(group).or_default() += 1;
@@ -197,7 +199,7 @@ impl Recordings {
             group,
             bytes,
         });
-        while kept.bytes > self.settings.bytes || kept.recordings.len() > MAX_RECORDINGS {
+        while kept.bytes > limit || kept.recordings.len() > MAX_RECORDINGS {
             kept.remove_one();
         }
     }
@@ -211,12 +213,12 @@ impl Recordings {
             .collect()
     }
 
-    /// Returns the memory that the recordings take, in bytes.
+    /// Returns the memory that recordings and samples take, in bytes.
     pub fn bytes(&self) -> usize {
-        self.kept.lock().bytes
+        self.kept.lock().bytes + self.samples.bytes()
     }
 
-    /// Returns the maximum memory of all recordings, in bytes.
+    /// Returns the maximum memory of recordings and samples, in bytes.
     pub fn limit_bytes(&self) -> usize {
         self.settings.bytes
     }
@@ -379,7 +381,7 @@ mod tests {
         assert_eq!(ids.first().map(String::as_str), Some("often-49"));
         assert_eq!(ids.last().map(String::as_str), Some("rare"));
         assert!((6..10).contains(&ids.len()), "{ids:?}");
-        assert!(store.kept.lock().bytes <= 100_000);
+        assert!(store.kept.lock().bytes <= 75_000, "the rest is for samples");
     }
 
     #[test]

@@ -24,9 +24,9 @@ use contract::{Method, Route, RouteIndex};
 const OF_ROUTE: usize = 64;
 /// One of so many requests is taken when a route has its share: a power of two.
 const ONE_OF: u32 = 64;
-/// Memory of all samples, in bytes.
+/// Maximum memory of all samples, in bytes.
 const BYTES: usize = 4 << 20;
-/// Memory of one sample, in bytes. Larger requests are not taken.
+/// Maximum memory of one sample, in bytes. Larger requests are not taken.
 const BYTES_OF_ONE: usize = 64 << 10;
 /// Routes that are counted on their own. Further ones share a counter.
 const COUNTERS: usize = 256;
@@ -36,6 +36,8 @@ pub(crate) struct Samples {
     /// How many requests each route has had since the last switch, modulo 2^32.
     counters: Box<[AtomicU32]>,
     kept: Mutex<Kept>,
+    /// The memory that they may take, in bytes.
+    limit_bytes: usize,
 }
 
 /// A request that was sampled. It has no conditions and no idempotency key.
@@ -56,16 +58,26 @@ struct Kept {
     added: u64,
 }
 
-impl Default for Samples {
-    fn default() -> Self {
+impl Samples {
+    /// Keeps samples in so much memory, but at most in 4 MiB.
+    pub(crate) fn new(limit_bytes: usize) -> Self {
         Samples {
             counters: (0..COUNTERS).map(|_| AtomicU32::new(0)).collect(),
             kept: Mutex::default(),
+            limit_bytes: limit_bytes.min(BYTES),
         }
     }
-}
 
-impl Samples {
+    /// Returns the memory that the samples may take, in bytes.
+    pub(crate) fn limit_bytes(&self) -> usize {
+        self.limit_bytes
+    }
+
+    /// Returns the memory that the samples take, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.kept.lock().bytes
+    }
+
     /// Takes a request, if it is its turn.
     pub(crate) fn offer(&self, index: RouteIndex, route: &Route, request: &Request) {
         let number = self.counters[index.get() % COUNTERS].fetch_add(1, Relaxed);
@@ -85,25 +97,31 @@ impl Samples {
     }
 
     fn take(&self, chance: usize, route: &Route, request: &Request) {
+        let mut request = Request {
+            conditions: Conditions::default(),
+            idempotency_key: None,
+            dry_run: false,
+            ..request.clone()
+        };
         let bytes = size_of::<Sample>() + request.memory_bytes();
-        if bytes > BYTES_OF_ONE {
+        if !self.takes(bytes) {
             return;
         }
+        // It may be a part of a larger buffer.
+        request.body = Bytes::copy_from_slice(&request.body);
         let sample = Sample {
             method: route.method,
             path: route.path.clone(),
-            request: Request {
-                // The body may be a part of a larger buffer.
-                body: Bytes::copy_from_slice(&request.body),
-                conditions: Conditions::default(),
-                idempotency_key: None,
-                dry_run: false,
-                ..request.clone()
-            },
+            request,
             taken_at: SystemTime::now(),
             bytes,
         };
         self.add(chance, sample);
+    }
+
+    /// Whether a sample is small enough.
+    fn takes(&self, bytes: usize) -> bool {
+        bytes <= BYTES_OF_ONE.min(self.limit_bytes / 4)
     }
 
     fn add(&self, chance: usize, sample: Sample) {
@@ -121,7 +139,7 @@ impl Samples {
             false => std::mem::replace(&mut of_route[chance % OF_ROUTE], sample).bytes,
         };
         kept.bytes = kept.bytes + bytes - replaced;
-        while kept.bytes > BYTES {
+        while kept.bytes > self.limit_bytes {
             kept.remove_one(chance);
         }
     }
@@ -208,7 +226,7 @@ pub(crate) mod tests {
 
     #[test]
     fn the_first_requests_are_all_taken_and_later_ones_replace_them_at_random() {
-        let samples = Samples::default();
+        let samples = Samples::new(BYTES);
         let (busy, quiet) = (route("/busy"), route("/quiet"));
         for id in 0..100_000 {
             samples.offer(RouteIndex::new(0), &busy, &request(id, 0));
@@ -232,7 +250,7 @@ pub(crate) mod tests {
 
     #[test]
     fn memory_is_bounded_and_a_route_with_large_requests_pays_for_it() {
-        let samples = Samples::default();
+        let samples = Samples::new(BYTES);
         let small = route("/small");
         samples.offer(RouteIndex::new(0), &small, &request(1, 10));
         samples.offer(RouteIndex::new(0), &small, &request(2, BYTES_OF_ONE));
@@ -257,7 +275,7 @@ pub(crate) mod tests {
 
     #[test]
     fn after_a_switch_every_route_is_sampled_from_its_first_request_again() {
-        let samples = Samples::default();
+        let samples = Samples::new(BYTES);
         let earlier = route("/earlier");
         for id in 0..1000 {
             samples.offer(RouteIndex::new(0), &earlier, &request(id, 0));

@@ -11,6 +11,8 @@ mod proof;
 mod rehearsing;
 mod shadowing;
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -22,7 +24,7 @@ use tracing::{Instrument as _, trace_span};
 use self::attempt::AttemptError;
 pub(crate) use self::attempt::judged;
 use self::proof::{Proof, Read};
-use super::admission::{Admission, overloaded};
+use super::admission::{Admission, Patience, Stopwatch, overloaded};
 use super::answers::Answers;
 use super::background::Background;
 use super::prepared::{ClockAndSeed, LastCall, PreparedRequest, since_epoch};
@@ -61,7 +63,7 @@ pub struct Limits {
     pub running: usize,
     /// Requests that wait for their turn at a time.
     pub waiting: usize,
-    /// How long a request waits for its turn.
+    /// How long a request waits for its turn, in all its waits together.
     pub wait: Duration,
     /// Wall-clock time of a request from its arrival.
     pub deadline: Duration,
@@ -79,6 +81,8 @@ pub struct Limits {
     pub answer_cache_bytes: usize,
     /// The share of proven answers that are compared with a run, from 0 to 1.
     pub answer_check: f64,
+    /// CPU time: requests to a route whose runs take this or more on average give way to others.
+    pub long_run: Duration,
 }
 
 /// Answers requests with the active revision, or with a candidate.
@@ -122,12 +126,7 @@ impl Service {
         metrics.expect_answers(&Source::ALL.map(Source::as_str));
         Service {
             traffic: Traffic::new(revision, metrics.clone()),
-            admission: Admission::new(
-                limits.running,
-                limits.waiting,
-                limits.wait,
-                database.dialect() == Dialect::Sqlite,
-            ),
+            admission: Admission::new(&limits, database.dialect() == Dialect::Sqlite),
             answers: Answers::new(limits.answer_cache_bytes, metrics.clone()),
             database,
             background: None,
@@ -350,8 +349,9 @@ impl Service {
         course: &mut Course,
     ) -> Result<Answer, Error> {
         self.check_lease()?;
+        let mut patience = self.patience(read.arrived);
         let proof = match &self.answers {
-            Some(answers) => self.prove(answers, &read).await?,
+            Some(answers) => self.prove(answers, &read, &mut patience).await?,
             None => Proof::none(),
         };
         let (mut admitted, keep, _flight) = match proof {
@@ -381,7 +381,8 @@ impl Service {
         prepared.last_call = self.recordings.as_ref().map(|_| &course.last_call);
         let mut conflicts = 0;
         loop {
-            match self.attempt(&prepared, admitted.take()).await {
+            let attempt = self.attempt(&prepared, admitted.take(), &mut patience);
+            match attempt.await {
                 Ok(answer) => return Ok(answer),
                 Err(AttemptError::Failed(error)) => return Err(error),
                 Err(AttemptError::Conflict { next }) => {
@@ -430,17 +431,45 @@ impl Service {
         }
     }
 
-    /// What the database may do for a request that arrived at that time.
-    fn budget(&self, arrived: Instant) -> Budget {
+    /// How long a request may wait that arrived at that time.
+    fn patience(&self, arrived: Instant) -> Patience {
+        Patience::new(self.limits.wait, arrived + self.limits.deadline)
+    }
+
+    /// What the database may do for a request that arrived at that time and may wait until `wait_until`.
+    fn budget(&self, arrived: Instant, wait_until: Instant) -> Budget {
         Budget {
             deadline: arrived + self.limits.deadline,
-            wait: self.limits.wait,
+            wait_until,
             hold: self.limits.hold,
             statements: self.limits.statements,
             rows: self.limits.rows,
             bytes: self.limits.bytes,
             attempt: Attempt::Repeated,
         }
+    }
+
+    /// Runs the logic for a route, or its statements alone, and notes for admission how long that computes.
+    async fn timed<T>(
+        &self,
+        revision: &Revision,
+        route: RouteIndex,
+        run: impl Future<Output = T>,
+    ) -> T {
+        let mut used = Duration::ZERO;
+        let mut run = pin!(run);
+        let run = poll_fn(|context| {
+            let stopwatch = Stopwatch::start();
+            let polled = run.as_mut().poll(context);
+            used += stopwatch.used();
+            if polled.is_pending() {
+                self.admission.runs(revision, route, used);
+            }
+            polled
+        });
+        let ended = run.await;
+        self.admission.ran(revision, route, used);
+        ended
     }
 
     /// A call of the logic in a transaction. Log lines of the logic belong to the current span.

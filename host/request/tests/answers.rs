@@ -171,7 +171,7 @@ impl Fixture {
         );
         let budget = Budget {
             deadline: Instant::now() + Duration::from_secs(20),
-            wait: Duration::from_secs(20),
+            wait_until: Instant::now() + Duration::from_secs(20),
             hold: Duration::from_secs(20),
             statements: 10,
             rows: 10,
@@ -224,6 +224,7 @@ impl Fixture {
             memory_bytes: 1 << 20,
             answer_cache_bytes,
             answer_check,
+            long_run: Duration::from_millis(1),
         };
         let metrics = Metrics::new();
         let service = Service::new(

@@ -263,7 +263,7 @@ struct Sampled {
 fn budget() -> Budget {
     Budget {
         deadline: Instant::now() + TIME,
-        wait: TIME,
+        wait_until: Instant::now() + TIME,
         hold: TIME,
         statements: 100,
         rows: 100,
@@ -294,6 +294,7 @@ impl Sampled {
             memory_bytes: 1 << 20,
             answer_cache_bytes: 0,
             answer_check: 0.0,
+            long_run: Duration::from_millis(1),
         };
         let (metrics, lease) = (Metrics::new(), Arc::new(Lease::unbounded()));
         let service = Service::new(active, database.clone(), limits, metrics, lease);

@@ -124,7 +124,7 @@ impl Held {
         let database: Arc<dyn Database> = Arc::new(Sqlite::open(config).unwrap());
         let budget = Budget {
             deadline: std::time::Instant::now() + Duration::from_secs(20),
-            wait: Duration::from_secs(20),
+            wait_until: std::time::Instant::now() + Duration::from_secs(20),
             hold: Duration::from_secs(20),
             statements: 10,
             rows: 10,
@@ -181,6 +181,7 @@ impl Held {
             memory_bytes: 1 << 20,
             answer_cache_bytes: 0,
             answer_check: 0.0,
+            long_run: Duration::from_millis(1),
         };
         let service = Service::new(
             Arc::new(revision),

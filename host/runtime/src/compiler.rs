@@ -369,7 +369,7 @@ mod tests {
 
     #[test]
     fn a_compilation_takes_what_the_host_and_its_requests_leave() {
-        // The pod of the manifests: 12 requests of 32 MiB, kept answers and recordings.
+        // The pod of the manifests: 12 requests of 32 MiB, kept answers, and recordings with samples.
         let used = (12 * 32 + 32 + 16) * MIB;
         assert_eq!(default_memory(Some(640 * MIB), used), 160 * MIB);
         assert_eq!(default_memory(Some(2048 * MIB), used), 1536 * MIB);

@@ -457,7 +457,7 @@ mod tests {
         let deadline = Instant::now() + Duration::from_secs(60);
         let budget = Budget {
             deadline,
-            wait: Duration::from_secs(60),
+            wait_until: Instant::now() + Duration::from_secs(60),
             hold: Duration::from_secs(60),
             statements: 1,
             rows: 1,

@@ -109,6 +109,7 @@ impl Fake {
                 memory_bytes: 0,
                 answer_cache_bytes: 0,
                 answer_check: 0.0,
+                long_run: Duration::ZERO,
             },
         })
     }

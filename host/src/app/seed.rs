@@ -21,7 +21,7 @@ pub(super) async fn apply(database: &dyn Database, path: &Path) -> anyhow::Resul
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let budget = Budget {
         deadline: Instant::now() + PATIENCE,
-        wait: PATIENCE,
+        wait_until: Instant::now() + PATIENCE,
         hold: PATIENCE,
         statements: u32::MAX,
         rows: u64::MAX,

@@ -2,7 +2,8 @@
 //! pull request. It is a dry run on a running host: its requests are rehearsed, and nothing is switched.
 //!
 //! The report is on standard output; the stages of the dry run are on standard error. The exit status is 1 if
-//! the host refuses the component or clients would break, and with `--strict` if a request ends differently.
+//! the host refuses the component or clients would break, and with `--strict` if a request ends differently or none
+//! of those that were sampled could be compared.
 
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -34,7 +35,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "REQUESTS", default_value_t = 200)]
     rehearse: u32,
 
-    /// Fail if a rehearsed request ends differently
+    /// Fail if a rehearsed request ends differently, or if the host has sampled requests and could compare none
     #[arg(long)]
     strict: bool,
 
@@ -126,10 +127,15 @@ impl<'a> Findings<'a> {
         if !self.breaking.is_empty() && !args.allow_breaking {
             bail!("changes break clients; --allow-breaking accepts them");
         }
-        if args.strict && self.rehearsal.is_some_and(|of| of.different > 0) {
-            bail!("rehearsed requests end differently, which --strict does not accept");
+        match self.rehearsal {
+            Some(of) if args.strict && of.different > 0 => {
+                bail!("rehearsed requests end differently, which --strict does not accept")
+            }
+            Some(of) if args.strict && of.compared == 0 => {
+                bail!("no sampled request could be compared, which --strict does not accept")
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn markdown(&self, deployment: &Deployment) -> String {
@@ -175,9 +181,11 @@ fn rehearsed(text: &mut String, rehearsal: &Rehearsal) {
         skipped_because,
         differences,
     } = rehearsal;
-    let _ = match different {
-        0 => write!(text, "All {compared} sampled requests end as before."),
-        1 => write!(
+    let _ = match (compared, different) {
+        (0, _) => write!(text, "**No sampled request was compared.**"),
+        (1, 0) => write!(text, "The one sampled request ends as before."),
+        (_, 0) => write!(text, "All {compared} sampled requests end as before."),
+        (_, 1) => write!(
             text,
             "**1 of {compared} sampled requests ends differently.**"
         ),
@@ -187,7 +195,7 @@ fn rehearsed(text: &mut String, rehearsal: &Rehearsal) {
         ),
     };
     if let Some(because) = skipped_because {
-        let _ = write!(text, " {skipped} were left out: {because}.");
+        let _ = write!(text, " Left out: {skipped}, because {because}.");
     }
     *text += "\n";
     if differences.is_empty() {

@@ -103,8 +103,8 @@ pub(super) struct Rehearsal {
     #[arg(long, conflicts_with = "rehearse_strict")]
     no_rehearsal: bool,
 
-    /// Refuse the component if a rehearsed request ends differently. It is refused in any case if the new
-    /// logic fails where the active logic does not
+    /// Refuse the component if a rehearsed request ends differently, or if the host has sampled requests and
+    /// could compare none. It is refused in any case if the new logic fails where the active logic does not
     #[arg(long)]
     rehearse_strict: bool,
 }

@@ -22,11 +22,18 @@ pub struct Args {
     #[arg(long, hide = true, default_value_t = runtime::Limits::SPARE_INSTANCES)]
     spare_instances: u32,
 
-    /// Requests that wait for a free instance. Further requests fail with 503.
+    /// CPU time of a run. If the runs of a route take this or more on average, its requests give way to
+    /// others. Raise it only under tools that slow the host down.
+    #[arg(long, hide = true, default_value = "1ms", value_parser = parse_duration)]
+    long_run: Duration,
+
+    /// Requests that wait for their turn. Further requests fail with 503.
     #[arg(long, env = "TASK_HOST_MAX_QUEUE", default_value_t = 1024)]
     max_queue: u32,
 
-    /// How long a request waits for a free instance. After that it fails with 503.
+    /// How long a request waits for its turn: for the writer or a connection, for a free instance, and for
+    /// an equal read whose answer it shares. All its waits together, also those after a conflict. After that,
+    /// or at --request-timeout, it fails with 503.
     #[arg(long, env = "TASK_HOST_QUEUE_TIMEOUT", default_value = "1s", value_parser = parse_duration)]
     queue_timeout: Duration,
 
@@ -162,6 +169,7 @@ impl Args {
             memory_bytes: self.memory_limit.0,
             answer_cache_bytes: self.answer_cache.0,
             answer_check: self.answer_check,
+            long_run: self.long_run,
         }
     }
 }

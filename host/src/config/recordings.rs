@@ -16,7 +16,8 @@ use storage::Database;
 pub struct Args {
     /// Memory for recordings of requests that failed with 5xx in the logic: arguments, statements with
     /// results, log lines and the answer, for `task-host replay`. One recording takes at most a quarter.
-    /// 0 keeps none.
+    /// Another quarter, at most 4 MiB, is for samples of requests, with which deployments are rehearsed. 0
+    /// keeps none.
     #[arg(long, env = "TASK_HOST_RECORDINGS", default_value = "16MiB")]
     recordings: ByteSize,
 
@@ -88,14 +89,15 @@ impl Args {
         }
     }
 
-    /// Returns the memory that recordings may take, in bytes: also of those that wait to be stored.
+    /// Returns the memory that recordings and samples may take, in bytes. If they are stored, this includes a
+    /// quarter for recordings that wait, and a quarter for the samples as documents.
     pub(crate) fn memory_bytes(&self) -> u64 {
         let bytes = match self.no_recordings {
             true => 0,
             false => self.recordings.0 as u64,
         };
         let waiting = match self.recordings_kept {
-            Some(_) => bytes / 4,
+            Some(_) => bytes / 2,
             None => 0,
         };
         bytes + waiting
@@ -131,7 +133,7 @@ mod tests {
     fn recordings_take_memory_while_they_are_on_and_while_they_wait_to_be_stored() {
         assert_eq!(memory_bytes(&[]), 16 << 20);
         assert_eq!(memory_bytes(&["--recordings", "64MiB"]), 64 << 20);
-        assert_eq!(memory_bytes(&["--recordings-kept", "7d"]), 20 << 20);
+        assert_eq!(memory_bytes(&["--recordings-kept", "7d"]), 24 << 20);
         assert_eq!(memory_bytes(&["--no-recordings"]), 0);
         assert_eq!(memory_bytes(&["--recordings", "0"]), 0);
         let both = ["task-host", "--no-recordings", "--recordings-kept", "7d"];

@@ -10,8 +10,8 @@ use crate::{Error, Limit};
 pub struct Budget {
     /// When the request must be over. A running statement is interrupted then.
     pub deadline: Instant,
-    /// Maximum time to wait for the writer or a connection.
-    pub wait: Duration,
+    /// Until when to wait for the writer or a connection, at most until the deadline.
+    pub wait_until: Instant,
     /// Maximum time that a write may hold the writer. When a write gets the writer, its deadline
     /// becomes at most this far away.
     pub hold: Duration,
@@ -42,9 +42,10 @@ pub enum Attempt {
 impl Budget {
     /// The budget of a transaction of the host itself, which runs no statement of the logic.
     pub(crate) fn of_host(wait: Duration, hold: Duration) -> Self {
+        let wait_until = Instant::now() + wait;
         Budget {
-            deadline: Instant::now() + wait + hold,
-            wait,
+            deadline: wait_until + hold,
+            wait_until,
             hold,
             statements: 0,
             rows: 0,
@@ -55,9 +56,7 @@ impl Budget {
 
     /// Returns until when to wait for the writer or a connection.
     pub(crate) fn wait_until(&self) -> Instant {
-        Instant::now()
-            .checked_add(self.wait)
-            .map_or(self.deadline, |until| until.min(self.deadline))
+        self.wait_until.min(self.deadline)
     }
 }
 
@@ -183,7 +182,7 @@ mod tests {
     fn meter(statements: u32, rows: u64, bytes: u64) -> Meter {
         Meter::new(Budget {
             deadline: Instant::now(),
-            wait: Duration::ZERO,
+            wait_until: Instant::now(),
             hold: Duration::from_secs(60),
             statements,
             rows,

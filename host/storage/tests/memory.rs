@@ -37,7 +37,7 @@ fn open() -> Arc<dyn Database> {
 fn budget() -> Budget {
     Budget {
         deadline: Instant::now() + Duration::from_secs(60),
-        wait: Duration::from_secs(60),
+        wait_until: Instant::now() + Duration::from_secs(60),
         hold: Duration::from_secs(60),
         statements: 10_000,
         rows: 1000,

@@ -114,9 +114,10 @@ impl Gate {
 
     /// The budget of migrations that may take this long after they have waited for the writer.
     fn budget(&self, time: Duration) -> Budget {
+        let wait_until = Instant::now() + self.patience;
         Budget {
-            deadline: Instant::now() + self.patience + time,
-            wait: self.patience,
+            deadline: wait_until + time,
+            wait_until,
             hold: time,
             statements: u32::MAX,
             rows: u64::MAX,

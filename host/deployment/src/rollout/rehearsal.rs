@@ -7,7 +7,7 @@ use crate::host::Host;
 use crate::journal::Journal;
 use crate::model::{Order, Rehearsal, RehearsalDifference};
 use crate::rejection::Rejection;
-use contract::deployment::Stage;
+use contract::deployment::{EventStatus, Stage};
 use request::Revision;
 use request::rehearsal::{Difference, Part, Report};
 
@@ -16,12 +16,18 @@ const REQUESTS: u32 = 200;
 /// After this time no further request is rehearsed.
 const TIME: Duration = Duration::from_secs(5);
 
-/// Rehearses the deployment. If the order does not want it, or this host has sampled no requests, skips the
-/// stage.
+/// What the history says if there was nothing to rehearse.
+const NOTHING: &str =
+    "nothing was compared: this host has sampled no request of a route of the active logic";
+
+/// Rehearses the deployment. Skips the stage if the order does not want it or the component is the active one,
+/// and also if this host has sampled no requests, unless the order is strict. A strict order passes then, too, as
+/// a new service has no requests yet, but the history says so.
 ///
 /// # Errors
-/// Returns [`Rejection::Trapped`] if the new logic fails where the active one does not, and
-/// [`Rejection::Differs`] if a strict order meets another difference.
+/// Returns [`Rejection::Trapped`] if the new logic fails where the active one does not. If the order is strict,
+/// returns [`Rejection::Differs`] after another difference, and [`Rejection::NotCompared`] if there were sampled
+/// requests and none could be compared.
 pub(super) async fn rehearse(
     host: &Host,
     journal: &Journal,
@@ -30,31 +36,45 @@ pub(super) async fn rehearse(
 ) -> Result<(), Rejection> {
     let revisions = &host.revisions;
     let most = order.rehearse.unwrap_or(REQUESTS);
-    if most == 0 || !revisions.has_samples() || new.digest == revisions.active().digest {
+    let is_active = new.digest == revisions.active().digest;
+    if most == 0 || is_active || !(order.rehearse_strict || revisions.has_samples()) {
         return Ok(());
     }
     let rehearsed = async {
         match revisions.rehearse(new, most as usize, TIME).await {
             Some(report) => judge(journal, order, report),
-            None => Ok(()),
+            None => {
+                let nothing = Some(NOTHING.to_owned());
+                journal.note(Stage::Rehearse, EventStatus::Noted, nothing);
+                Ok(())
+            }
         }
     };
     journal.stage(Stage::Rehearse, rehearsed).await
 }
 
 fn judge(journal: &Journal, order: &Order, report: Report) -> Result<(), Rejection> {
-    let (trapped, different) = (report.trapped, report.different);
-    let sampled = requests(report.compared);
+    let (compared, trapped, different) = (report.compared, report.trapped, report.different);
+    let sampled = requests(compared);
     let rehearsal = rehearsal(report);
     let first = rehearsal.differences.first();
     let first = first.map_or_else(String::new, |first| first.summary.clone());
-    journal.note_rehearsal(in_words(&rehearsal), rehearsal);
+    let words = in_words(&rehearsal);
+    journal.note_rehearsal(words.clone(), rehearsal);
     if trapped > 0 {
         return Err(Rejection::Trapped(format!(
             "the new logic fails on {trapped} of {sampled} on which the active logic does not fail: {first}"
         )));
     }
-    if different > 0 && order.rehearse_strict {
+    if !order.rehearse_strict {
+        return Ok(());
+    }
+    if compared == 0 {
+        return Err(Rejection::NotCompared(format!(
+            "a strict rehearsal has to compare at least one request: {words}"
+        )));
+    }
+    if different > 0 {
         return Err(Rejection::Differs(format!(
             "{different} of {sampled} end differently, which a strict rehearsal does not accept: {first}"
         )));
@@ -86,7 +106,11 @@ fn in_words(rehearsal: &Rehearsal) -> String {
         (_, different) => format!("{different} of {sampled} end differently"),
     };
     if let Some(because) = skipped_because {
-        words += &format!("; {skipped} were left out: {because}");
+        let verb = match skipped {
+            1 => "was",
+            _ => "were",
+        };
+        words += &format!("; {skipped} {verb} left out: {because}");
     }
     words
 }
@@ -236,6 +260,10 @@ mod tests {
         assert_eq!(
             words(0, 0, 3),
             "no sampled request was compared; 3 were left out: the host was busy"
+        );
+        assert_eq!(
+            words(1, 0, 1),
+            "1 sampled request ends as before; 1 was left out: the host was busy"
         );
     }
 }

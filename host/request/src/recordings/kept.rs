@@ -204,7 +204,8 @@ impl Keeper {
         }
         let samples = self.samples.pick(usize::MAX);
         let (mask, since) = (self.settings.mask.clone(), oldest(self.age));
-        let made = spawn_blocking(move || documents(&samples, &mask, since)).await;
+        let limit = self.samples.limit_bytes();
+        let made = spawn_blocking(move || documents(&samples, &mask, since, limit)).await;
         let Ok(made) = made else { return false };
         let count = made.len();
         let stored = self.store.replace_samples(made).await;

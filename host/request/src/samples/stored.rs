@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{BYTES, Sample, Samples, scramble};
+use super::{Sample, Samples, scramble};
 use crate::recording::mask::{self, Arguments};
 use crate::recording::method;
 use crate::recording::value::Text;
@@ -35,6 +35,7 @@ impl Samples {
     pub(crate) fn restore(&self, stored: &[StoredSample]) -> usize {
         // `pick` goes through the samples of a route backwards.
         let samples = stored.iter().rev().filter_map(read);
+        let samples = samples.filter(|sample| self.takes(sample.bytes));
         let mut count = 0;
         for sample in samples {
             self.add(scramble(count) as usize, sample);
@@ -45,8 +46,13 @@ impl Samples {
 }
 
 /// Makes documents of the samples that were taken at `since` or later, in microseconds since the Unix
-/// epoch. All together they take at most [`BYTES`]; what does not fit is left out.
-pub(crate) fn documents(samples: &[Arc<Sample>], mask: &[String], since: i64) -> Vec<StoredSample> {
+/// epoch. All together they take at most `limit_bytes`; what does not fit is left out.
+pub(crate) fn documents(
+    samples: &[Arc<Sample>],
+    mask: &[String],
+    since: i64,
+    limit_bytes: usize,
+) -> Vec<StoredSample> {
     let recent = samples.iter();
     let recent = recent.filter(|sample| micros(sample.taken_at) >= since);
     let mut bytes = 0;
@@ -54,7 +60,7 @@ pub(crate) fn documents(samples: &[Arc<Sample>], mask: &[String], since: i64) ->
         .filter_map(|sample| document(sample, mask))
         .take_while(|stored| {
             bytes += stored.document.len();
-            bytes <= BYTES
+            bytes <= limit_bytes
         })
         .collect()
 }
@@ -118,11 +124,12 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
+    use crate::samples::BYTES;
     use crate::samples::tests::{request, route};
     use contract::{Method, RouteIndex};
 
     fn sampled(requests: impl IntoIterator<Item = Request>) -> Samples {
-        let samples = Samples::default();
+        let samples = Samples::new(BYTES);
         let mut route = route("/people/{name}");
         route.method = Method::Patch;
         for request in requests {
@@ -144,14 +151,14 @@ mod tests {
 
     fn stored(samples: &Samples, mask: &[&str]) -> Vec<StoredSample> {
         let mask: Vec<String> = mask.iter().map(|&path| path.into()).collect();
-        documents(&samples.pick(usize::MAX), &mask, 0)
+        documents(&samples.pick(usize::MAX), &mask, 0, BYTES)
     }
 
     #[test]
     fn samples_are_the_same_after_a_restart_in_the_same_order() {
         let bodies: [&[u8]; 3] = [b"", b"{\"name\": \"x\"}", b"\xff\0"];
         let before = sampled((0..).zip(bodies).map(|(id, body)| patch(id, body)));
-        let after = Samples::default();
+        let after = Samples::new(BYTES);
         assert_eq!(after.restore(&stored(&before, &[])), 3);
         let [before, after] = [before, after].map(|samples| samples.pick(10));
         assert_eq!(after.len(), 3);
@@ -189,12 +196,12 @@ mod tests {
         let bytes: usize = kept.iter().map(|sample| sample.document.len()).sum();
         assert!(bytes <= BYTES && bytes > BYTES / 2, "{bytes}");
         let later = micros(SystemTime::now()) + 1_000_000;
-        assert_eq!(documents(&samples.pick(100), &[], later), []);
+        assert_eq!(documents(&samples.pick(100), &[], later, BYTES), []);
     }
 
     #[test]
     fn what_cannot_be_read_is_left_out() {
-        let samples = Samples::default();
+        let samples = Samples::new(BYTES);
         let mut kept = stored(&sampled([patch(1, b"1")]), &[]);
         kept.push(StoredSample {
             taken_at: 1,

@@ -5,15 +5,14 @@
 //! the transaction ends, so other requests run while this one waits for the disk. No answer is given before everything that the request wrote, and everything
 //! that it saw, is durable.
 
-use std::future::poll_fn;
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use tracing::{Instrument as _, trace_span};
 
 use super::Service;
-use crate::admission::{Slot, Stopwatch};
+use crate::admission::{Patience, Slot};
 use crate::conditions::{Current, Verdict};
 use crate::prepared::{PreparedRequest, entity_tag};
 use crate::recording::RecordedCall;
@@ -51,10 +50,14 @@ impl Service {
         &self,
         request: &PreparedRequest<'_>,
         admitted: Option<Admitted<'_>>,
+        patience: &mut Patience,
     ) -> Result<Answer, AttemptError> {
         let (transaction, slot) = match admitted {
             Some(admitted) => admitted,
-            None => self.in_turn(self.wait_for_turn(request)).await?,
+            None => {
+                let wait = |until| self.wait_for_turn(request, until);
+                self.in_turn(patience, wait).await?
+            }
         };
         let limit = self.time_limit(request, &*transaction);
         let answered = match request.route.access {
@@ -76,13 +79,19 @@ impl Service {
         }
     }
 
-    /// Waits for what a request needs before it goes on: not at all, or in the bounded queue.
-    pub(super) async fn in_turn<T>(
+    /// Waits for what a request needs before it goes on: not at all, or in the bounded queue. `wait` gets
+    /// the time until which it may wait.
+    pub(super) async fn in_turn<T, W>(
         &self,
-        wait: impl Future<Output = Result<T, AttemptError>>,
-    ) -> Result<T, AttemptError> {
+        patience: &mut Patience,
+        wait: impl FnOnce(Instant) -> W,
+    ) -> Result<T, AttemptError>
+    where
+        W: Future<Output = Result<T, AttemptError>>,
+    {
+        let begun = Instant::now();
         let waits = trace_span!(target: DETAIL, "admit");
-        let mut wait = pin!(wait.instrument(waits));
+        let mut wait = pin!(wait(patience.until(begun)).instrument(waits));
         // A request that can start at once skips the queue.
         let waited = match wait.as_mut().now_or_never() {
             Some(waited) => waited,
@@ -93,6 +102,7 @@ impl Service {
                 wait.await
             }
         };
+        patience.spend(begun);
         waited.map_err(|error| error.at(TimeLimit::Request(self.limits.deadline)))
     }
 
@@ -102,9 +112,13 @@ impl Service {
         revision: &'a Revision,
         route: RouteIndex,
         gives_way: bool,
+        until: Instant,
     ) -> Result<Slot<'a>, AttemptError> {
-        let bulkhead = self.admission.bulkhead(revision, route, gives_way).await;
-        let slot = async { self.admission.slot(bulkhead?).await };
+        let admission = &self.admission;
+        let slot = async {
+            let bulkhead = admission.bulkhead(revision, route, gives_way, until);
+            admission.slot(bulkhead.await?, until).await
+        };
         slot.await.map_err(|late| self.reject(late))
     }
 
@@ -113,10 +127,11 @@ impl Service {
     async fn wait_for_turn<'a>(
         &'a self,
         request: &PreparedRequest<'a>,
+        until: Instant,
     ) -> Result<Admitted<'a>, AttemptError> {
         let budget = Budget {
             attempt: request.attempt,
-            ..self.budget(request.arrived)
+            ..self.budget(request.arrived, until)
         };
         let PreparedRequest {
             revision,
@@ -126,14 +141,15 @@ impl Service {
         } = *request;
         Ok(match request.route.access {
             Access::Write => {
-                let bulkhead = self.admission.bulkhead(revision, index, gives_way);
+                let admission = &self.admission;
+                let bulkhead = admission.bulkhead(revision, index, gives_way, until);
                 let bulkhead = bulkhead.await.map_err(|late| self.reject(late))?;
                 let transaction = self.database.begin(Access::Write, budget).await?;
-                let slot = self.admission.slot(bulkhead).await;
+                let slot = admission.slot(bulkhead, until).await;
                 (transaction, slot.map_err(|late| self.reject(late))?)
             }
             Access::Read => {
-                let slot = self.slot(revision, index, gives_way).await?;
+                let slot = self.slot(revision, index, gives_way, until).await?;
                 (self.database.begin(Access::Read, budget).await?, slot)
             }
         })
@@ -255,23 +271,9 @@ impl Service {
         call.lines = record.map(|_| Lines::default());
         let (lines, deadline) = (call.lines.clone(), call.deadline);
         let time_left = deadline.saturating_duration_since(Instant::now());
-        let (revision, route) = (request.revision, request.index);
-        let mut used = Duration::ZERO;
-        let finished = {
-            let mut run = pin!(invocation.run(call).instrument(runs));
-            let run = poll_fn(|context| {
-                let stopwatch = Stopwatch::start();
-                let polled = run.as_mut().poll(context);
-                used += stopwatch.used();
-                if polled.is_pending() {
-                    self.admission.runs(revision, route, used);
-                }
-                polled
-            });
-            run.await
-        };
+        let run = invocation.run(call).instrument(runs);
+        let finished = self.timed(request.revision, request.index, run).await;
         drop(lives);
-        self.admission.ran(revision, route, used);
         let proof = match (&finished.recording, &request.keep) {
             (Some(recording), Some(_)) => recording.proof(),
             _ => None,

@@ -22,16 +22,15 @@ impl Service {
 
     async fn ask_health(&self) -> Result<Health, Error> {
         self.check_lease()?;
-        let turn = tokio::time::timeout(self.limits.wait, self.health_calls.acquire());
+        let arrived = Instant::now();
+        let until = self.patience(arrived).until(arrived);
+        let turn = tokio::time::timeout_at(until.into(), self.health_calls.acquire());
         // The semaphore is never closed, so an error is the time-out.
         let Ok(Ok(_permit)) = turn.await else {
             return Err(overloaded());
         };
-        let arrived = Instant::now();
-        let transaction = self
-            .database
-            .begin(Access::Read, self.budget(arrived))
-            .await?;
+        let budget = self.budget(arrived, until);
+        let transaction = self.database.begin(Access::Read, budget).await?;
         let revision = self.active();
         let health = revision
             .logic

@@ -13,7 +13,7 @@ use rand::Rng as _;
 
 use super::Service;
 use super::attempt::{Admitted, AttemptError};
-use crate::admission::{Slot, overloaded};
+use crate::admission::{Patience, Slot, overloaded};
 use crate::answers::{Answers, Entry, Flight, KeyRef, Known, Source};
 use crate::prepared::PreparedRequest;
 use crate::{Answer, Error, Request, Revision};
@@ -81,6 +81,7 @@ impl Service {
         &'a self,
         answers: &'a Answers,
         read: &Read<'a>,
+        patience: &mut Patience,
     ) -> Result<Proof<'a>, Error> {
         let Some(key) = answers.key(read.revision, read.route, read.request) else {
             return Ok(Proof::none());
@@ -96,8 +97,11 @@ impl Service {
             match answers.take_off(key) {
                 Ok(flight) => return Ok(run(None, Some(flight))),
                 Err(ended) => {
+                    let begun = Instant::now();
+                    let until = patience.until(begun).into();
                     // It is closed in the end, and then nobody can acquire it.
-                    let _ = tokio::time::timeout(self.limits.wait, ended.acquire()).await;
+                    let _ = tokio::time::timeout_at(until, ended.acquire()).await;
+                    patience.spend(begun);
                     source = Source::Shared;
                     entry = answers.get(key);
                 }
@@ -108,9 +112,8 @@ impl Service {
             Some(Entry::Unrepeatable) => return Ok(Proof::none()),
             Some(Entry::Known(known)) => known,
         };
-        let slot = self
-            .in_turn(self.slot(read.revision, read.route, read.gives_way))
-            .await;
+        let wait = |until| self.slot(read.revision, read.route, read.gives_way, until);
+        let slot = self.in_turn(patience, wait).await;
         let slot = slot.map_err(not_admitted)?;
         let unchanged = self.database.unchanged(&known.seen);
         let share = self.limits.answer_check;
@@ -124,11 +127,16 @@ impl Service {
         if !unchanged && !known.verifiable {
             return Ok(run(None, None));
         }
-        let begins = self.database.begin(Access::Read, self.budget(read.arrived));
-        let begun = self.in_turn(async { Ok(begins.await?) }).await;
+        let begin = async |until| {
+            let budget = self.budget(read.arrived, until);
+            let begun = self.database.begin(Access::Read, budget).await;
+            begun.map_err(AttemptError::from)
+        };
+        let begun = self.in_turn(patience, begin).await;
         let mut transaction = begun.map_err(not_admitted)?;
         transaction.set_room(self.limits.memory_bytes);
-        let repeated = transaction.repeats(&known.kept.statements).await;
+        let repeats = transaction.repeats(&known.kept.statements);
+        let repeated = self.timed(read.revision, read.route, repeats).await;
         let route = read.revision.description.route(read.route);
         self.slow.report(route, transaction.take_slow());
         let candidate = Candidate {

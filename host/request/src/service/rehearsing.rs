@@ -166,22 +166,25 @@ impl<'a> Rehearsing<'a> {
         }
     }
 
-    /// Begins a transaction. Waits as a request does.
+    /// Begins a transaction. Waits as long as a request does.
     async fn open(&self, case: &Case) -> Result<Stage<'a>, Error> {
         let Service {
             database,
             admission,
             ..
         } = self.service;
-        let bulkhead = admission.bulkhead(self.active, case.active, true).await?;
+        let arrived = Instant::now();
+        let until = self.service.patience(arrived).until(arrived);
+        let bulkhead = admission.bulkhead(self.active, case.active, true, until);
+        let bulkhead = bulkhead.await?;
         let begun = Instant::now();
-        let budget = self.service.budget(begun);
+        let budget = self.service.budget(begun, until);
         let transaction = match self.migrations {
             Some(_) => database.begin_trial(budget).await,
             None => database.begin(case.access, budget).await,
         };
         let mut transaction = transaction?;
-        let slot = admission.slot(bulkhead).await?;
+        let slot = admission.slot(bulkhead, until).await?;
         transaction.mark().await?;
         Ok(Stage {
             time: transaction.deadline().saturating_duration_since(begun),

@@ -87,7 +87,8 @@ impl Service {
         let prepared = PreparedRequest::read(candidate, route, &job.request, began);
         let (transaction, tried) = match prepared {
             Ok(prepared) => {
-                let transaction = self.database.begin(Access::Read, self.budget(began)).await;
+                let budget = self.budget(began, self.patience(began).until(began));
+                let transaction = self.database.begin(Access::Read, budget).await;
                 self.run_read(&prepared, transaction.ok()?, job.clock_and_seed)
                     .await
             }

@@ -140,7 +140,7 @@ pub(super) async fn resolve(engine: &Engine, token: &Token) -> Result<(), Error>
 async fn was_committed(engine: &Engine, token: &Token, until: Instant) -> Result<bool, Error> {
     let until = until.min(Instant::now() + ATTEMPT);
     let mark = token.mark();
-    let mut lease = engine.host.take(until).await?;
+    let mut lease = engine.host.take(until, until).await?;
     match lease.query(INSERT_AGAIN, &[token, &mark], until).await? {
         Ok(_) => Ok(false),
         Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {

@@ -107,7 +107,7 @@ impl Engine {
         params: &[&(dyn ToSql + Sync)],
         deadline: Instant,
     ) -> Result<Vec<Row>, Error> {
-        let mut lease = self.host.take(deadline).await?;
+        let mut lease = self.host.take(deadline, deadline).await?;
         match lease.query(text, params, deadline).await {
             Ok(Ok(rows)) => Ok(rows),
             // It is unknown whether the statement was committed. The caller can look; it must not

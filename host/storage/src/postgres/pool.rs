@@ -87,12 +87,18 @@ impl Pool {
         })
     }
 
-    /// Waits for the caller's turn and takes a connection. Cancel-safe.
+    /// Waits for the caller's turn, at most until `until`, and takes a connection. If it has to be opened,
+    /// this may take [`SILENCE`] even if the whole wait was used up, but no longer than until the
+    /// deadline. Cancel-safe.
     ///
     /// # Errors
     /// Returns [`Error::Busy`] if it is not the caller's turn in time, and [`Error::Unavailable`] if
     /// a new connection is needed and cannot be opened.
-    pub(super) async fn take(self: &Arc<Self>, until: Instant) -> Result<Lease, Error> {
+    pub(super) async fn take(
+        self: &Arc<Self>,
+        until: Instant,
+        deadline: Instant,
+    ) -> Result<Lease, Error> {
         let permit = self.queue.acquire(until).await?;
         let idle = loop {
             match self.idle.lock().pop() {
@@ -103,7 +109,10 @@ impl Pool {
         let is_new = idle.is_none();
         let connection = match idle {
             Some(connection) => connection,
-            None => self.open(until).await?,
+            None => {
+                let opened = until.max(Instant::now() + SILENCE).min(deadline);
+                self.open(opened).await?
+            }
         };
         if let Some(access) = self.purpose.counted_as() {
             Stats::count(self.stats.in_use(access));

@@ -107,7 +107,7 @@ impl PostgresTransaction {
     ) -> Result<Self, Error> {
         let access = mode.access();
         let isolation = mode.isolation();
-        let mut lease = pool.take(budget.wait_until()).await?;
+        let mut lease = pool.take(budget.wait_until(), budget.deadline).await?;
         loop {
             let begun = Instant::now();
             let migrates = matches!(mode, Mode::Migrate | Mode::Trial);
@@ -120,7 +120,7 @@ impl PostgresTransaction {
                 _ => "",
             };
             let turn = match mode {
-                Mode::Write => take_turn(budget.attempt),
+                Mode::Write => take_turn(budget.attempt, budget.wait_until()),
                 Mode::Read | Mode::Migrate | Mode::Trial => String::new(),
             };
             let text = format!(
@@ -147,7 +147,11 @@ impl PostgresTransaction {
                 }
                 // It is not its turn in time.
                 Err(Stop::Host(Error::Conflict)) if lease.connection().is_usable() => {
-                    return Err(Error::Conflict);
+                    let may_wait_again = Instant::now() < budget.wait_until();
+                    return Err(match may_wait_again {
+                        true => Error::Conflict,
+                        false => Error::Busy,
+                    });
                 }
                 Err(Stop::Host(Error::Conflict)) if !lease.is_new => {
                     lease.reconnect(deadline).await?;
@@ -353,13 +357,15 @@ impl PostgresTransaction {
 
 /// Returns the statements by which a write takes its turn, after BEGIN. LOCK does not take the
 /// transaction's snapshot. So a write that waited until it is alone sees all that the others have
-/// committed, and cannot conflict with it.
-fn take_turn(attempt: Attempt) -> String {
+/// committed, and cannot conflict with it. It waits for its turn until `until` at most.
+fn take_turn(attempt: Attempt, until: Instant) -> String {
     let (wait, lock) = match attempt {
         Attempt::Alone => (TURN_ALONE, "EXCLUSIVE"),
         Attempt::First | Attempt::Repeated => (TURN, "ROW SHARE"),
     };
-    let millis = wait.as_millis();
+    let left = until.saturating_duration_since(Instant::now());
+    // 0 would mean no limit.
+    let millis = wait.min(left).as_millis().max(1);
     format!(
         "; SET LOCAL lock_timeout = {millis}; LOCK TABLE task_host.turns IN {lock} MODE; \
          SET LOCAL lock_timeout TO DEFAULT"

@@ -130,7 +130,7 @@ fn step(name: &str, text: &str) -> Migration {
 fn generous() -> Budget {
     Budget {
         deadline: Instant::now() + Duration::from_secs(60),
-        wait: Duration::from_secs(60),
+        wait_until: Instant::now() + Duration::from_secs(60),
         hold: Duration::from_secs(60),
         statements: 1000,
         rows: 1_000_000,

@@ -204,7 +204,10 @@ async fn waiting_for_the_writer_ends_at_the_limit_or_the_deadline() {
     let held = writer(&*database).await;
     let begun = Instant::now();
     let wait = Duration::from_millis(30);
-    let short = Budget { wait, ..generous() };
+    let short = Budget {
+        wait_until: begun + wait,
+        ..generous()
+    };
     assert_eq!(
         database.begin(Access::Write, short).await.err(),
         Some(Error::Busy)

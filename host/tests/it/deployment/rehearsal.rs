@@ -130,12 +130,48 @@ fn logic_that_traps_on_a_request_that_worked_is_refused_unless_nothing_is_rehear
 }
 
 #[test]
-fn a_host_that_records_nothing_samples_nothing() {
+fn a_host_that_records_nothing_samples_nothing_and_says_so_if_the_rehearsal_is_strict() {
     let host = Probe::good().setup().flag("--recordings", "0").start();
     revision(&host);
     let component = built(&Probe::good().returning("other"));
-    deploy_successfully(&host, &component, &["--dry-run", "--rehearse-strict"]);
-    assert_eq!(rehearsal(&host), Value::Null);
+    let noted = |flags: &[&str]| {
+        deploy_successfully(&host, &component, flags);
+        assert_eq!(rehearsal(&host), Value::Null);
+        latest(&host)["events"]
+            .to_string()
+            .contains("nothing was compared")
+    };
+    assert!(!noted(&["--dry-run"]));
+    assert!(noted(&["--dry-run", "--rehearse-strict"]));
+}
+
+#[test]
+fn a_strict_rehearsal_that_could_compare_nothing_refuses_the_component() {
+    let endless = Probe::slow().setup().flag("--request-timeout", "1s");
+    let host = endless.flag("--cpu-limit", "60s").start();
+    for _ in 0..2 {
+        host.get("/things/9000000000000000000").expect(504);
+    }
+    let before = active(&host);
+    let other = built(&Probe::slow().returning("other"));
+    let output = deploy(&host, &other, &["--rehearse-strict"]);
+    output.says(1, &["rehearsal-incomplete"]);
+    assert_eq!(active(&host), before);
+    let reason = latest(&host)["reason"].to_string();
+    let expected =
+        "no sampled request was compared; 2 were left out: the active logic took too long";
+    assert!(reason.contains(expected), "{reason}");
+
+    let mut compare = task_host();
+    compare.args(["compare", "--strict", other.path()]);
+    compare.args(["--against", &format!("http://{}", host.admin_address)]);
+    let output = run(compare);
+    output.says(1, &["--strict"]);
+    let report =
+        "**No sampled request was compared.** Left out: 2, because the active logic took too long";
+    assert!(output.stdout.contains(report), "{}", output.stdout);
+    deploy_successfully(&host, &other, &["--dry-run"]);
+    assert_eq!(rehearsal(&host)["compared"], 0);
 }
 
 #[test]

@@ -2,10 +2,11 @@
 //! with 503. Afterwards the host serves all requests again.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::client::Answer;
 use crate::harness::{Host, eventually};
-use crate::hostile::probe::slow_setup;
+use crate::hostile::probe::{Probe, slow_setup};
 
 /// Takes about 50 milliseconds.
 const SLOW: &str = "/things/60000000";
@@ -84,4 +85,26 @@ fn the_wait_in_the_queue_is_bounded() {
     eventually("the pool is free again", || {
         (host.get("/things/1").status == 200).then_some(())
     });
+}
+
+#[test]
+fn all_waits_of_a_request_share_one_limit() {
+    let limit = Duration::from_secs(2);
+    let host = Probe::slow()
+        .setup()
+        .flag("--request-timeout", "60s")
+        .flag("--cpu-limit", "60s")
+        .flag("--max-concurrency", "1")
+        .flag("--queue-timeout", "2s")
+        .start();
+    let path = "/things/9000000000000000000";
+    let _endless = host.request("GET", path).open().expect("a connection");
+    eventually("the endless read has the only slot", || {
+        (host.get("/things/1").status == 503).then_some(())
+    });
+    // An equal read waits for the answer of the endless one, and then for the slot.
+    let begun = Instant::now();
+    host.get(path).problem(503, "overloaded");
+    let waited = begun.elapsed();
+    assert!(limit <= waited && waited < 2 * limit, "{waited:?}");
 }

@@ -57,7 +57,8 @@ impl PostgresImport {
         engine: &Arc<Engine>,
         manifest: &Manifest,
     ) -> Result<Self, TransferError> {
-        let taken = engine.migrations.take(Instant::now() + WAIT).await;
+        let until = Instant::now() + WAIT;
+        let taken = engine.migrations.take(until, until).await;
         let mut lease = taken.map_err(|error| TransferError::Failed(error.to_string()))?;
         let client = lease.connection().client();
         let begin = format!("BEGIN; SET LOCAL synchronous_commit = on; {LONG_TRANSACTION}");

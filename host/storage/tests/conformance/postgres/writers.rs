@@ -121,13 +121,38 @@ async fn waiting_for_a_connection_ends_at_the_limit() {
         held.push(writer(&*fixture.database).await);
     }
     let wait = Duration::from_millis(30);
-    let short = Budget { wait, ..generous() };
+    let short = Budget {
+        wait_until: Instant::now() + wait,
+        ..generous()
+    };
     let late = fixture.database.begin(Access::Write, short).await;
     assert_eq!(late.err(), Some(Error::Busy));
     // Reads have separate connections.
     assert_eq!(notes(&*fixture.database).await, 0);
     drop(held);
     drop(fixture.database.begin(Access::Write, short).await.unwrap());
+}
+
+#[tokio::test]
+async fn waiting_for_a_turn_ends_at_the_limit() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let begin = |attempt, millis| {
+        let budget = Budget {
+            wait_until: Instant::now() + Duration::from_millis(millis),
+            attempt,
+            ..generous()
+        };
+        fixture.database.begin(Access::Write, budget)
+    };
+    let alone = begin(Attempt::Alone, 60_000).await.unwrap();
+    for attempt in [Attempt::First, Attempt::Alone] {
+        let late = begin(attempt, 30).await;
+        assert_eq!(late.err(), Some(Error::Busy));
+    }
+    alone.rollback().await.unwrap();
+    drop(begin(Attempt::First, 60_000).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
