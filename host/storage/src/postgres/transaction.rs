@@ -364,8 +364,8 @@ fn take_turn(attempt: Attempt, until: Instant) -> String {
         Attempt::First | Attempt::Repeated => (TURN, "ROW SHARE"),
     };
     let left = until.saturating_duration_since(Instant::now());
-    // 0 would mean no limit.
-    let millis = wait.min(left).as_millis().max(1);
+    // Rounded up: 0 would mean no limit, and a wait that ends before `until` would be taken for a conflict.
+    let millis = wait.min(left).as_millis() + 1;
     format!(
         "; SET LOCAL lock_timeout = {millis}; LOCK TABLE task_host.turns IN {lock} MODE; \
          SET LOCAL lock_timeout TO DEFAULT"
