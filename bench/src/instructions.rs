@@ -4,8 +4,8 @@
 //! instruction outside the kernel, the guest's compiled code included. The count depends on the code
 //! and hardly on the machine: a slow-down shows as a number in review, however busy the machine is.
 //! No route counts as long there (`--long-run`), because under valgrind every run takes so long that all of them
-//! would. The one remaining influence is the epoch ticker, which interrupts the guest more often if valgrind is
-//! slower.
+//! would. Two influences remain: the epoch ticker interrupts the guest more often if valgrind is slower, and
+//! statements that take a millisecond or more run as blocking work.
 //!
 //! The counts hold for one toolchain and one family of processors, because libraries choose their
 //! fastest loops at run time. If they changed for a good reason, `--record` records the new ones.
