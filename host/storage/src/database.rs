@@ -19,8 +19,8 @@ pub trait Database: Send + Sync + 'static {
     /// Returns which SQL it speaks.
     fn dialect(&self) -> Dialect;
 
-    /// Begins a transaction. Waits in order of arrival for the writer or a connection, at most
-    /// [`Budget::wait`] and never past the deadline. Cancel-safe.
+    /// Begins a transaction. Waits in order of arrival for the writer or a connection, until
+    /// [`wait_until`](field@Budget::wait_until) and never past the deadline. Cancel-safe.
     ///
     /// # Errors
     /// Returns [`Error::Busy`] if the wait was too long, and [`Error::Unavailable`] if the

@@ -27,9 +27,10 @@
 //! the request again.
 //!
 //! # Where a request waits
-//! [`Database::begin`] waits in a queue (`queue.rs`), in order of arrival, for at most
-//! [`Budget::wait`]. In SQLite a write waits there for the one writer. In PostgreSQL it waits for
-//! one of several connections, and a conflict between two writes shows as [`Error::Conflict`].
+//! [`Database::begin`] waits in a queue (`queue.rs`), in order of arrival, until
+//! [`wait_until`](field@Budget::wait_until) at most. In SQLite a write waits there for the one
+//! writer. In PostgreSQL it waits for one of several connections, and a conflict between two writes
+//! shows as [`Error::Conflict`].
 //! From then on [`Budget::hold`] limits how long a write may keep the others waiting.
 //!
 //! # Durability
