@@ -53,15 +53,22 @@ class ConsoleHost(Host):
     def check_as_other(self, digest):
         """Orders a dry run, and waits until it has ended."""
         body = json.dumps({"digest": digest, "dry_run": True}).encode()
-        number = self._admin("deployments", body, "application/json")["id"]
-        url = f"{self.admin_url}/admin/deployments/{number}/events"
-        request = urllib.request.Request(url, headers={"authorization": f"Bearer {self.token}"})
-        with HTTP.open(request, timeout=20) as events:
-            events.read()
+        self._wait_for_end(self._admin("deployments", body, "application/json")["id"])
 
     def promote_as_other(self, number):
         """Promotes the candidate of a deployment, as another operator."""
         self._admin(f"deployments/{number}/promote", b"", "application/json")
+
+    def abort_as_other(self, number):
+        """Aborts a deployment as another operator, and waits until it has ended."""
+        self._admin(f"deployments/{number}/abort", b"", "application/json")
+        self._wait_for_end(number)
+
+    def _wait_for_end(self, number):
+        url = f"{self.admin_url}/admin/deployments/{number}/events"
+        request = urllib.request.Request(url, headers={"authorization": f"Bearer {self.token}"})
+        with HTTP.open(request, timeout=20) as events:
+            events.read()
 
     def _admin(self, path, body, media_type):
         headers = {

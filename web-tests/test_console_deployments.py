@@ -329,6 +329,7 @@ def test_a_deployment_says_what_it_was_for_and_can_be_gone_back_to_from_the_hist
     expect(page.get_by_role("button", name="Roll back to this").first).to_have_attribute(
         "title", f"Possible when deployment {number} has ended."
     )
+    host.abort_as_other(number)
 
 
 def test_the_history_has_pages(page, host, tmp_path, assert_accessible):
